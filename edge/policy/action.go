@@ -1,0 +1,50 @@
+package policy
+
+// Op names an operation on a path. Policies are asked by operation, never by
+// verb, so that no second verb leads around a decision. The numbers are those of
+// the guest ABI, §4.2.
+type Op uint16
+
+// The operations. What A and B of the action mean is noted where they mean
+// anything.
+const (
+	OpStat     Op = iota + 1 // facts of one path: SIZE, MDTM, MLST, STAT path
+	OpList                   // entries of a directory: LIST, NLST, MLSD
+	OpRead                   // RETR; A size, B restart offset
+	OpWrite                  // STOR; A announced size (ALLO) or -1, B restart offset
+	OpAppend                 // APPE; A announced size or -1, B length so far
+	OpMkdir                  // MKD
+	OpRmdir                  // RMD
+	OpDelete                 // DELE
+	OpRename                 // RNFR and RNTO; Path2 is the new name, empty at RNFR
+	OpChmod                  // SITE CHMOD; A mode bits
+	OpSetTime                // MFMT; A modification time, seconds since 1970
+	OpCwd                    // CWD, CDUP
+	OpReadlink               // the target of a symbolic link
+	OpHash                   // a digest of a file's bytes
+	OpUnique                 // STOU; Path is the directory or prefix
+	OpCommit                 // asked before an upload becomes visible; A size, B ms it took
+	OpSymlink                // Path2 is the link's target
+)
+
+// String returns the operation's lower-case name as the guest ABI writes it.
+func (o Op) String() string {
+	names := [...]string{"", "stat", "list", "read", "write", "append", "mkdir", "rmdir", "delete",
+		"rename", "chmod", "mfmt", "cwd", "readlink", "hash", "unique", "commit", "symlink"}
+	if o == 0 || int(o) >= len(names) {
+		return "invalid"
+	}
+	return names[o]
+}
+
+// Action is the question of the fs stage: may this session do this to this path?
+type Action struct {
+	Meta
+	Op    Op
+	Path  string // canonical virtual path: absolute, slash separated, no "." or ".."
+	Path2 string // the second canonical path of a rename, or empty
+	Arg   string // the command's argument as the client sent it
+	A, B  int64  // by operation, see the constants
+	// Dir and Exists say what Path is now, before the operation.
+	Dir, Exists bool
+}

@@ -1,0 +1,49 @@
+package policy
+
+import "context"
+
+// Policy is a named value that takes part in some stages of the server's
+// decisions. A Policy must be safe for concurrent use: its hooks are called from
+// many sessions at once.
+//
+// A Policy that holds resources may also implement io.Closer; the chain closes
+// it once, after the last lease on its generation was released.
+type Policy interface {
+	// Name identifies the policy in events and in the operator's words. It is
+	// not shown to clients before they have logged in.
+	Name() string
+	// Hooks lists the stages in which the policy takes part. It is read once,
+	// when the policy joins a chain.
+	Hooks() Hooks
+}
+
+// Hooks holds one interface for each stage. A nil field means that the policy
+// does not take part in that stage and is never called for it. The zero value
+// takes part in nothing.
+type Hooks struct {
+	Authenticator Authenticator // stage "auth"
+	Authorizer    Authorizer    // stage "fs"
+	Observer      Observer      // stage "event"
+}
+
+// Authenticator decides who may log in (stage "auth").
+type Authenticator interface {
+	// Authenticate answers one login attempt. An error refuses the login; its
+	// text is for the log and is never shown to the client.
+	Authenticate(ctx context.Context, login *Login) (Identity, error)
+}
+
+// Authorizer decides what an operation on a path may do (stage "fs").
+type Authorizer interface {
+	// Authorize answers one operation. An error refuses the operation; its text
+	// is for the log and is never shown to the client.
+	Authorize(ctx context.Context, action *Action) (Answer, error)
+}
+
+// Observer is told what has happened (stage "event"). It cannot change it.
+type Observer interface {
+	// Observe takes one event. It is called off the session's path, in the
+	// order in which the session's events happened. An error is counted as a
+	// lost event.
+	Observe(ctx context.Context, event *Event) error
+}

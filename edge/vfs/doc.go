@@ -1,0 +1,12 @@
+// Package vfs is the server's view of files: RFC 959's NVFS, a virtual
+// filesystem that cannot be left.
+//
+// Every path is made canonical once, by [Clean], before a policy or a filesystem
+// sees it; both are given the same [Path]. A filesystem is an [FS]; one that can
+// be changed is also a [Writer]. Nothing of an upload is visible to anybody until
+// its [Stage] is committed.
+//
+// [Disk] serves a directory of the host through an [os.Root]; [Mem] holds files
+// in memory. The package vfstest holds the conformance function that every
+// implementation passes.
+package vfs
