@@ -1,0 +1,235 @@
+package dtp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/internal/nvt"
+)
+
+// mover is one transfer at work. All of it runs in one goroutine; ending ctx
+// closes the connection underneath it.
+type mover struct {
+	*Transfer
+	ctx    context.Context
+	conn   net.Conn // what bytes are read from and written to
+	raw    net.Conn // the connection itself
+	sealed *sealed  // conn, if protected
+}
+
+// direct reports whether the kernel may move the bytes by itself.
+func (m *mover) direct() bool {
+	_, tcp := m.conn.(*net.TCPConn)
+	return tcp && !m.ASCII
+}
+
+// send moves from the file to the client.
+func (m *mover) send() (int64, error) {
+	if _, ok := m.Send.(*os.File); ok && m.direct() {
+		return m.sendDirect(m.conn.(*net.TCPConn))
+	}
+	return m.sendBuffered()
+}
+
+// sendDirect hands pieces of the file to the socket: the runtime finds the two
+// ends bare and uses sendfile(2).
+func (m *mover) sendDirect(conn *net.TCPConn) (total int64, err error) {
+	for {
+		piece := &io.LimitedReader{R: m.Send, N: int64(m.Limiter.Slice())}
+		want := piece.N
+		m.extend(conn.SetWriteDeadline)
+		n, err := conn.ReadFrom(piece)
+		total += n
+		m.Progress.bytes.Add(n)
+		if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil // slow, but moving
+			n = want
+		}
+		if err != nil {
+			return total, netError(err)
+		}
+		if n < want {
+			return total, nil
+		}
+		if err := m.Limiter.Wait(m.ctx, int(n)); err != nil {
+			return total, err
+		}
+	}
+}
+
+// sendBuffered reads, converts and writes.
+func (m *mover) sendBuffered() (total int64, err error) {
+	buf := m.Buffers.get()
+	defer m.Buffers.put(buf)
+	var enc nvt.Encoder
+	var text []byte
+	for {
+		n, err := m.Send.Read((*buf)[:min(len(*buf), m.Limiter.Slice())])
+		total += int64(n)
+		out := (*buf)[:n]
+		if m.ASCII {
+			text = enc.Append(text[:0], out)
+			out = text
+		}
+		if werr := m.write(out); werr != nil {
+			return total, werr
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// write sends b, allowing each record of it the stall time.
+func (m *mover) write(b []byte) error {
+	const record = 16 << 10
+	for len(b) > 0 {
+		part := b[:min(len(b), m.step(record))]
+		m.extend(m.conn.SetWriteDeadline)
+		n, err := m.conn.Write(part)
+		m.Progress.bytes.Add(int64(n))
+		if err != nil {
+			return netError(broken(err))
+		}
+		if err := m.Limiter.Wait(m.ctx, n); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// step is how much is written at once: as much as there is, unless the client
+// must be seen to read within the stall time.
+func (m *mover) step(record int) int {
+	if m.Stall > 0 {
+		return 4 * record
+	}
+	return bufferSize
+}
+
+// receive moves from the client to the file.
+func (m *mover) receive() (int64, error) {
+	if to, ok := m.Receive.(io.ReaderFrom); ok && m.direct() {
+		return m.receiveDirect(m.conn.(*net.TCPConn), to)
+	}
+	return m.receiveBuffered()
+}
+
+// receiveDirect hands pieces of the socket to the file: the runtime finds the
+// two ends bare and uses splice(2).
+func (m *mover) receiveDirect(conn *net.TCPConn, to io.ReaderFrom) (total int64, err error) {
+	for {
+		piece := &io.LimitedReader{R: conn, N: int64(m.Limiter.Slice())}
+		if m.MaxBytes > 0 {
+			piece.N = min(piece.N, m.MaxBytes-total+1)
+		}
+		want := piece.N
+		m.extend(conn.SetReadDeadline)
+		n, err := to.ReadFrom(piece)
+		total += n
+		m.Progress.bytes.Add(n)
+		if m.MaxBytes > 0 && total > m.MaxBytes {
+			return total, ErrTooLarge
+		}
+		if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+			n = want
+		}
+		if err != nil {
+			return total, netError(err)
+		}
+		if n < want {
+			return total, nil
+		}
+		if err := m.Limiter.Wait(m.ctx, int(n)); err != nil {
+			return total, err
+		}
+	}
+}
+
+// receiveBuffered reads, converts and writes.
+func (m *mover) receiveBuffered() (total int64, err error) {
+	buf := m.Buffers.get()
+	defer m.Buffers.put(buf)
+	var dec nvt.Decoder
+	var text []byte
+	for {
+		n, err := m.fill((*buf)[:min(len(*buf), m.Limiter.Slice())])
+		in := (*buf)[:n]
+		if m.ASCII {
+			if text = dec.Append(text[:0], in); err == io.EOF {
+				text = dec.Flush(text)
+			}
+			in = text
+		}
+		total += int64(len(in))
+		if m.MaxBytes > 0 && total > m.MaxBytes {
+			return total, ErrTooLarge
+		}
+		if _, werr := m.Receive.Write(in); werr != nil {
+			return total, werr
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, netError(broken(err))
+		}
+		if err := m.Limiter.Wait(m.ctx, n); err != nil {
+			return total, err
+		}
+	}
+}
+
+// fill reads until the buffer is full or something ends it, so that the file is
+// written in large pieces.
+func (m *mover) fill(b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var k int
+		m.extend(m.conn.SetReadDeadline)
+		k, err = m.conn.Read(b[n:])
+		n += k
+		m.Progress.bytes.Add(int64(k))
+	}
+	return n, err
+}
+
+// extend allows the next piece the stall time.
+func (m *mover) extend(set func(time.Time) error) {
+	if m.Stall > 0 {
+		_ = set(time.Now().Add(m.Stall))
+	}
+}
+
+// farewell ends a protected download: close_notify, FIN, and then a short look
+// for the client's own end, because closing a socket with unread bytes would
+// reset it and might cost the client the last of the file.
+func (m *mover) farewell() error {
+	const patience = 200 * time.Millisecond
+	if err := m.sealed.CloseWrite(); err != nil {
+		return netError(broken(err))
+	}
+	if tcp, ok := m.raw.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
+	_ = m.raw.SetReadDeadline(time.Now().Add(patience))
+	_, _ = io.CopyN(io.Discard, m.raw, 64<<10)
+	return nil
+}
+
+// broken marks an error that can only come from the connection.
+func broken(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ErrTruncated) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrBroken, err)
+}

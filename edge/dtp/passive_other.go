@@ -1,0 +1,7 @@
+//go:build !linux
+
+package dtp
+
+// Ready reports whether a connection waits to be accepted. It is not known
+// here, and 150 is a correct reply in either case.
+func (p *Passive) Ready() bool { return false }

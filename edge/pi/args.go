@@ -1,0 +1,159 @@
+package pi
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// Grammar says what a command's argument is. An argument is parsed once, here;
+// no handler looks at the client's bytes again.
+type Grammar uint8
+
+// The grammars.
+const (
+	NoArg    Grammar = iota // none may be given
+	FreeText                // any text or none: Args.Text
+	Text                    // any text, required: Args.Text
+	Word                    // one word, required, in upper case: Args.Text
+	OneOrAll                // nothing or one word, in upper case: Args.Text
+	PathArg                 // a path, required: Args.Path
+	OptPath                 // a path or nothing: Args.Path, the working directory by default
+	RootPath                // a path or nothing: Args.Path, the root by default
+	ListPath                // ls options, then a path or nothing
+	Number                  // a decimal number of at most 63 bits: Args.N
+	TimePath                // YYYYMMDDhhmmss and a path (draft-somers-ftp-mfxx-04 §3.1)
+	ModePath                // three or four octal digits and a path
+)
+
+// Args is a parsed argument.
+type Args struct {
+	Text  string
+	Path  vfs.Path
+	Given bool      // an argument was given
+	All   bool      // ListPath: the options ask for dot files
+	N     int64     // Number; ModePath: the mode's bits
+	Time  time.Time // TimePath
+}
+
+// parse reads the argument of a command, whose paths are relative to cwd and
+// whose "~" is home. The error is a wire.Reply.
+func (g Grammar) parse(c wire.Command, cwd, home vfs.Path) (Args, error) {
+	if c.Bad {
+		return Args{}, wire.Say(wire.CodeBadArgument, "The argument holds a character that no argument may hold.")
+	}
+	a := Args{Text: c.Arg, Given: c.Arg != ""}
+	switch g {
+	case NoArg:
+		if strings.TrimSpace(c.Arg) != "" {
+			return a, wire.Say(wire.CodeBadArgument, "This command takes no argument.")
+		}
+		return Args{}, nil
+	case FreeText:
+		return a, nil
+	}
+	if !a.Given && g != OneOrAll && g != OptPath && g != RootPath && g != ListPath {
+		return a, wire.Say(wire.CodeBadArgument, "This command needs an argument.")
+	}
+	return a, g.fill(&a, cwd, home)
+}
+
+func (g Grammar) fill(a *Args, cwd, home vfs.Path) (err error) {
+	switch g {
+	case Word, OneOrAll:
+		a.Text = strings.ToUpper(strings.TrimSpace(a.Text))
+	case PathArg:
+		a.Path, err = resolve(a.Text, cwd, home)
+	case OptPath, RootPath:
+		a.Path = cwd
+		if g == RootPath {
+			a.Path = vfs.Root
+		}
+		if a.Given {
+			a.Path, err = resolve(a.Text, cwd, home)
+		}
+	case ListPath:
+		a.Path = cwd
+		if a.Given {
+			a.Path, err = resolve(a.Text, cwd, home)
+		}
+	case Number:
+		if a.N, err = strconv.ParseInt(strings.TrimSpace(a.Text), 10, 64); err != nil || a.N < 0 || strings.HasPrefix(a.Text, "+") {
+			err = wire.Say(wire.CodeBadArgument, "The argument is not a number that can be used here.")
+		}
+	case TimePath:
+		err = a.timePath(cwd, home)
+	case ModePath:
+		err = a.modePath(cwd, home)
+	}
+	return err
+}
+
+// resolve is the only way from the client's bytes to a path.
+func resolve(text string, cwd, home vfs.Path) (vfs.Path, error) {
+	if text == "~" || strings.HasPrefix(text, "~/") {
+		cwd, text = home, strings.TrimPrefix(text[1:], "/")
+	}
+	p, err := vfs.Clean(cwd, text)
+	if err != nil {
+		return "", wire.Say(wire.CodeBadName, "That name cannot be used: it %s.", err)
+	}
+	return p, nil
+}
+
+// split cuts the first word off a two-part argument.
+func (a *Args) split(cwd, home vfs.Path) (first string, err error) {
+	first, rest, ok := strings.Cut(a.Text, " ")
+	if !ok || rest == "" {
+		return "", wire.Say(wire.CodeBadArgument, "This command needs two arguments.")
+	}
+	a.Path, err = resolve(rest, cwd, home)
+	return first, err
+}
+
+func (a *Args) timePath(cwd, home vfs.Path) error {
+	word, err := a.split(cwd, home)
+	if err != nil {
+		return err
+	}
+	t, err := time.Parse(timeVal, word)
+	if err != nil || len(word) != len(timeVal) {
+		return wire.Say(wire.CodeUnavailable, "The time is not of the form YYYYMMDDhhmmss.")
+	}
+	a.Time = t
+	return nil
+}
+
+func (a *Args) modePath(cwd, home vfs.Path) error {
+	word, err := a.split(cwd, home)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseUint(word, 8, 32)
+	if err != nil || len(word) < 3 || len(word) > 4 {
+		return wire.Say(wire.CodeBadArgument, "The mode is not of three or four octal digits.")
+	}
+	a.N = int64(n)
+	return nil
+}
+
+// timeVal is RFC 3659 §2.3's time-val without a fraction.
+const timeVal = "20060102150405"
+
+// listOptions takes the options off the argument of a listing: leading words
+// that begin with a dash. Letters that are not known are ignored, as clients
+// expect of an ls.
+func listOptions(text string) (rest string, all bool) {
+	for strings.HasPrefix(text, "-") {
+		var word string
+		word, text, _ = strings.Cut(text, " ")
+		all = all || strings.ContainsAny(word, "aA")
+		if word == "--" {
+			break
+		}
+	}
+	return text, all
+}

@@ -1,0 +1,150 @@
+package pi
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// maxStrikes is how many commands that make no sense a client may send before
+// its connection is closed; of a client that has not logged in, a tenth.
+const maxStrikes = 100
+
+// dispatch carries one command out: look-up, argument, state, sequence and
+// permission are checked here, for every command alike, in the model's order.
+func (s *Session) dispatch(ctx context.Context, c wire.Command) {
+	spec, cmd, ok := s.conf.Table.Lookup(c)
+	if !ok {
+		s.unknown(c)
+		return
+	}
+	if id := &s.rank.id; s.rank.in && !id.Expires.IsZero() && time.Now().After(id.Expires) {
+		s.say(wire.Say(wire.CodeNotAvailable, "This login has expired."))
+		s.link.closed = true
+		return
+	}
+	args, err := spec.Grammar.parse(cmd, s.cwd, s.rank.home)
+	if err == nil {
+		err = s.may(spec)
+	}
+	if err != nil {
+		r := s.answer(err)
+		s.say(r)
+		s.strikeFor(r)
+		return
+	}
+	if s.job != nil { // Beside a running job: the lease is the job's
+		s.apply(ctx, spec.Handler(s, args))
+		return
+	}
+	s.lease = s.conf.Chain.Lease()
+	out := spec.Handler(s, args)
+	s.strikeFor(out.Reply)
+	s.done(spec, args, out)
+	s.apply(ctx, out)
+}
+
+// may checks what does not depend on the argument.
+func (s *Session) may(spec *Spec) error {
+	if spec.State == LoggedIn && !s.rank.in {
+		return wire.Say(wire.CodeNotLoggedIn, "Log in with USER and PASS first.")
+	}
+	if spec.Needs != MemoryNone && !s.left.has(spec.Needs) {
+		return wire.Say(wire.CodeBadSequence, "%s must come first.", s.conf.Table.leaver(spec.Needs))
+	}
+	return nil
+}
+
+func (m *memory) has(what Memory) bool {
+	switch what {
+	case MemoryUser:
+		return m.user != ""
+	case MemoryRename:
+		return m.rename != ""
+	}
+	return true
+}
+
+// apply does what a handler or a job's end has said.
+func (s *Session) apply(ctx context.Context, out Outcome) {
+	if !out.Reply.IsZero() {
+		s.say(out.Reply)
+	}
+	switch {
+	case out.Job != nil:
+		s.flush()
+		s.start(ctx, out.Job)
+		return
+	case out.Secure:
+		s.secure(ctx)
+	}
+	if out.Close {
+		s.link.closed = true
+	}
+	if s.job == nil {
+		s.lease.Release()
+		s.lease.Clear()
+	}
+}
+
+// done tells the observers of a command. What PASS brought is not told.
+func (s *Session) done(spec *Spec, a Args, out Outcome) {
+	text := spec.Verb
+	if a.Given && spec.Needs != MemoryUser {
+		text += " " + a.Text
+	}
+	s.event(policy.Event{Kind: policy.EventCommandDone, Text: text, Code: int(out.Reply.Code), Path: string(a.Path)})
+}
+
+// unknown answers a command that is not in the table. Another protocol's request
+// ends the connection: somebody's browser is being used against us.
+func (s *Session) unknown(c wire.Command) {
+	if s.conf.Table.foreign(c) {
+		s.link.closed = true
+		return
+	}
+	verb := c.Verb
+	if verb == "" {
+		verb = "That"
+	}
+	r := wire.Say(wire.CodeUnrecognized, "%s is not a command of this server.", verb)
+	s.say(r)
+	s.strikeFor(r)
+}
+
+// strikeFor counts a reply that says the client does not know what it does.
+func (s *Session) strikeFor(r wire.Reply) {
+	switch r.Code {
+	case wire.CodeUnrecognized, wire.CodeBadArgument, wire.CodeBadSequence, wire.CodeNotLoggedIn:
+		s.strike(1)
+	}
+}
+
+func (s *Session) strike(n int) {
+	if s.strikes += n; s.strikes >= s.mostStrikes() {
+		s.say(wire.Say(wire.CodeNotAvailable, "Too many commands that make no sense here; closing the control connection."))
+		s.link.closed = true
+	}
+}
+
+func (s *Session) mostStrikes() int {
+	if s.rank.in {
+		return maxStrikes
+	}
+	return maxStrikes / 10
+}
+
+// Panic is to be called with what recover returned in the goroutine that owns
+// the session: the session ends, the server goes on.
+func (s *Session) Panic(p any) {
+	logPanic(s.log(), p)
+	s.Kill()
+}
+
+func logPanic(log *slog.Logger, p any) {
+	log.Error("a session failed by a mistake of the server's", "panic", p, "stack", string(debug.Stack()))
+}

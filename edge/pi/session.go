@@ -1,0 +1,197 @@
+package pi
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/internal/chain"
+	"github.com/edgeftp/edgeftp/edge/internal/listing"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// Session is one control connection. It has one owner at a time: the goroutine
+// that is in Step.
+type Session struct {
+	conf *Config
+	link link           // the control connection
+	who  policy.Session // what policies and events are shown of it
+	rank identity       // what the login gave
+	with params         // transfer parameters
+	left memory         // what a command left for a later one
+	cwd  vfs.Path
+	port dataPort       // the prepared data connection, if any
+	held []wire.Command // lines that wait for the running job
+	job  *running       // nil between commands
+
+	lease    chain.Lease // of the command that is carried out
+	requests uint64      // questions and events so far
+	clock    clock
+	strikes  int // commands that could not be understood: see strike
+}
+
+// link is the control connection.
+type link struct {
+	raw     net.Conn // as it was accepted
+	conn    net.Conn // raw, or TLS over it
+	reader  wire.Reader
+	out     []byte // replies not yet written
+	tag     dtp.Tag
+	tickets bool // the client can take TLS session tickets
+	greeted bool
+	closed  bool // no further command is carried out
+}
+
+// identity is what the login gave.
+type identity struct {
+	in       bool
+	id       policy.Identity
+	home     vfs.Path
+	perms    policy.Perms
+	attempts int  // failed logins on this connection
+	counted  bool // the census counts the session under its user
+}
+
+// params are the transfer parameters (RFC 959 §4.1.2) and what else commands
+// set for those to come.
+type params struct {
+	ascii   bool
+	protect bool // PROT P
+	epsvAll bool // EPSV ALL was given (RFC 2428 §4)
+	facts   listing.Facts
+}
+
+// memory is what a command left for a later one.
+type memory struct {
+	user   string   // USER
+	rename vfs.Path // RNFR
+	rest   int64    // REST
+	allo   int64    // ALLO; -1 unknown
+}
+
+// dataPort is the prepared data connection.
+type dataPort struct {
+	dtp.Port
+	until time.Time // when it is given up; zero never
+}
+
+// clock holds the moments from which limits run.
+type clock struct {
+	began time.Time // of the connection, or of the last logout
+	line  time.Time // of the last complete line
+}
+
+// running is a job at work.
+type running struct {
+	*Job
+	began  time.Time
+	cancel func(cause error)
+	done   chan Settle
+	aborts int // ABORs that wait for its end
+}
+
+// NewSession makes the session of an accepted control connection. The local
+// and peer addresses are those that policies see and data ports are bound to.
+func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *Session {
+	now := time.Now()
+	s := &Session{
+		conf:  conf,
+		link:  link{raw: conn, conn: conn, tag: dtp.NewTag()},
+		clock: clock{began: now, line: now},
+		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
+			Listener: conf.Name, Root: string(vfs.Root)},
+	}
+	s.reset()
+	return s
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// ID returns the session's number.
+func (s *Session) ID() uint64 { return s.who.ID }
+
+// Interrupt wakes an owner that waits for a command, so that it sees that the
+// server is draining. It may be called from any goroutine.
+func (s *Session) Interrupt() { _ = s.link.raw.SetReadDeadline(time.Unix(1, 0)) }
+
+// Kill closes the control connection from any goroutine.
+func (s *Session) Kill() { _ = s.link.raw.Close() }
+
+// reset brings the transfer parameters and the login back to their beginning.
+func (s *Session) reset() {
+	s.with = params{ascii: true, facts: listing.AllFacts(), protect: s.conf.Implicit && s.conf.TLS != nil}
+	s.left = memory{allo: -1}
+	s.cwd = vfs.Root
+	s.rank = identity{attempts: s.rank.attempts}
+	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = "", false, "", nil, string(vfs.Root)
+	s.who.ASCII, s.who.DataTLS, s.who.Active = true, s.with.protect, false
+	s.clock.began = time.Now()
+}
+
+// meta begins a question or an event.
+func (s *Session) meta() policy.Meta {
+	s.requests++
+	return policy.Meta{Session: &s.who, Request: s.requests, Time: time.Now()}
+}
+
+// event queues an event for the observers.
+func (s *Session) event(e policy.Event) {
+	e.Meta = s.meta()
+	if s.lease.Held() {
+		s.lease.Observe(e)
+		return
+	}
+	l := s.conf.Chain.Lease()
+	l.Observe(e)
+	l.Release()
+}
+
+// log returns the logger for faults of the server itself.
+func (s *Session) log() *slog.Logger {
+	return s.conf.Log.With("sess", s.who.ID, "user", s.who.User, "remote", s.who.Peer.String())
+}
+
+// setPort replaces the prepared data connection.
+func (s *Session) setPort(p dtp.Port, until time.Time) {
+	s.closePort()
+	s.port = dataPort{p, until}
+}
+
+func (s *Session) closePort() {
+	if s.port.Port != nil {
+		_ = s.port.Close()
+	}
+	s.port = dataPort{}
+}
+
+// takePort hands the prepared data connection to a transfer.
+func (s *Session) takePort() dtp.Port {
+	p := s.port.Port
+	s.port = dataPort{}
+	return p
+}
+
+// protection returns what data connections are protected with, nil for none.
+func (s *Session) protection() *dtp.Protection {
+	if !s.with.protect {
+		return nil
+	}
+	return &dtp.Protection{Base: s.conf.TLS, Tag: s.link.tag, Binding: s.conf.Binding, Tickets: s.link.tickets}
+}
+
+// facts fills in what is known of the control connection's protection.
+func tlsFacts(cs tls.ConnectionState) policy.TLS {
+	t := policy.TLS{Version: "1.2", Cipher: tls.CipherSuiteName(cs.CipherSuite),
+		ServerName: cs.ServerName, ALPN: cs.NegotiatedProtocol, Resumed: cs.DidResume}
+	if cs.Version == tls.VersionTLS13 {
+		t.Version = "1.3"
+	}
+	return t
+}

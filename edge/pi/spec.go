@@ -1,0 +1,92 @@
+package pi
+
+import (
+	"context"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// Lane says how a command stands to one that is still running.
+type Lane uint8
+
+// The lanes. The zero value is Serial.
+const (
+	Serial Lane = iota // waits its turn (RFC 959 §4.2)
+	Beside             // answered at once, also during a transfer
+	Data               // needs the data connection
+	Work               // long work without a data connection
+)
+
+// State says who may use a command.
+type State uint8
+
+// The states. The zero value is LoggedIn, so that a row which forgets to say
+// admits nobody.
+const (
+	LoggedIn State = iota
+	Anyone
+)
+
+// Memory is what one command leaves for a later one (RFC 959 §5.4's sequences).
+type Memory uint8
+
+// The memories. The zero value is none.
+const (
+	MemoryNone   Memory = iota
+	MemoryUser          // USER, for PASS
+	MemoryRename        // RNFR, for RNTO
+)
+
+// Spec is one row of the command table: everything that the interpreter knows
+// about a command.
+type Spec struct {
+	Verb    string       // "STOR", or "SITE CHMOD" for a word of SITE
+	Grammar Grammar      // what the argument is
+	State   State        // who may use it
+	Needs   Memory       // what must have been left, else 503
+	Leaves  Memory       // what it leaves for another command
+	Perm    policy.Perms // the permission that the session must hold for it, 0 none
+	Lane    Lane
+	ArgLane Lane // the lane when an argument is given, where it differs from Lane
+	Barrier bool // once it waits, nothing further is read
+	Feat    Feat // lines in the reply to FEAT, nil none
+	Help    string
+	RFC     string // where it is defined, such as "RFC 959 §4.1.3"
+	Handler Handler
+}
+
+// Feat returns a command's lines in the reply to FEAT (RFC 2389 §3.2).
+type Feat func(*Session) []string
+
+// Handler carries a command out. It runs in the session's owner, must not block
+// on the network and must not write.
+type Handler func(*Session, Args) Outcome
+
+// Outcome is what a handler wants the owner to do.
+type Outcome struct {
+	Reply  wire.Reply // sent at once: the final reply, or the mark (150) before a Job
+	Job    *Job       // goes on in a helper goroutine
+	Secure bool       // begin TLS after the reply (AUTH)
+	Close  bool       // end the session after the reply
+}
+
+// Settle is the end of a Job: the owner calls it and does what it says.
+type Settle func(*Session) Outcome
+
+// Job is the part of a command that takes long.
+type Job struct {
+	// Run works until it is done or ctx has ended. It must not touch the
+	// session: what it has to say goes into the Settle that it returns.
+	Run func(ctx context.Context) Settle
+	// Progress counts a transfer's bytes; nil for other work, which ABOR leaves
+	// alone.
+	Progress *dtp.Progress
+	// Title describes the work in the reply to STAT.
+	Title string
+}
+
+func say(code wire.Code, format string, args ...any) Outcome {
+	return Outcome{Reply: wire.Say(code, format, args...)}
+}

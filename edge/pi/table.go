@@ -1,0 +1,254 @@
+package pi
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// Table is the set of commands that an interpreter knows. Everything that can be
+// derived from it is: look-up, HELP, SITE HELP, FEAT, the permission check.
+type Table struct {
+	rows   []*Spec
+	byVerb map[string]*Spec
+	groups map[string]bool // verbs whose argument begins with a further word
+}
+
+// NewTable makes a table of rows, a later row replacing an earlier one of the
+// same verb. A verb of two words, such as "SITE CHMOD", makes its first word a
+// group.
+func NewTable(rows ...Spec) *Table {
+	t := &Table{byVerb: map[string]*Spec{}, groups: map[string]bool{}}
+	for i := range rows {
+		row := &rows[i]
+		if old := t.byVerb[row.Verb]; old != nil {
+			t.rows = slices.DeleteFunc(t.rows, func(r *Spec) bool { return r == old })
+		}
+		t.rows = append(t.rows, row)
+		t.byVerb[row.Verb] = row
+		if group, _, ok := strings.Cut(row.Verb, " "); ok {
+			t.groups[group] = true
+		}
+	}
+	slices.SortStableFunc(t.rows, func(a, b *Spec) int { return strings.Compare(a.Verb, b.Verb) })
+	return t
+}
+
+// With returns a table that has further rows, or others for the same verbs.
+func (t *Table) With(rows ...Spec) *Table {
+	all := make([]Spec, 0, len(t.rows)+len(rows))
+	for _, r := range t.rows {
+		all = append(all, *r)
+	}
+	return NewTable(append(all, rows...)...)
+}
+
+// Rows returns the rows in the order of their verbs.
+func (t *Table) Rows() []*Spec { return slices.Clone(t.rows) }
+
+// Lookup finds the row of a command and returns the command as the row sees it:
+// of "SITE CHMOD 644 a", the argument is "644 a".
+func (t *Table) Lookup(c wire.Command) (*Spec, wire.Command, bool) {
+	if t.groups[c.Verb] {
+		word, rest, _ := strings.Cut(strings.TrimLeft(c.Arg, " "), " ")
+		if word == "" {
+			return t.lonely(c)
+		}
+		c.Verb, c.Arg = c.Verb+" "+strings.ToUpper(word), rest
+	}
+	row, ok := t.byVerb[c.Verb]
+	return row, c, ok
+}
+
+// lonely is the row of a group's verb without a word.
+func (t *Table) lonely(c wire.Command) (*Spec, wire.Command, bool) {
+	return &Spec{Verb: c.Verb, Grammar: Text, State: Anyone}, c, true
+}
+
+// leaver returns the verb of the command that leaves a memory.
+func (t *Table) leaver(m Memory) string {
+	for _, r := range t.rows {
+		if r.Leaves == m {
+			return r.Verb
+		}
+	}
+	return ""
+}
+
+// lane returns the lane in which a command of this row runs.
+func (s *Spec) lane(c wire.Command) Lane {
+	if c.Arg != "" && s.ArgLane != Serial {
+		return s.ArgLane
+	}
+	return s.Lane
+}
+
+// foreign reports whether a line is a request of another protocol that a browser
+// was made to send (security of RFC 959 services against HTTP POST).
+func (t *Table) foreign(c wire.Command) bool {
+	return slices.Contains([]string{"GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "TRACE", "PATCH", "DELETE"}, c.Verb)
+}
+
+func feat(lines ...string) Feat { return func(*Session) []string { return lines } }
+
+// featTLS are lines that hold only where there is TLS.
+func featTLS(lines ...string) Feat {
+	return func(s *Session) []string {
+		if s.conf.TLS == nil {
+			return nil
+		}
+		return lines
+	}
+}
+
+// Standard returns the commands that every server of this kind has.
+func Standard() *Table {
+	return NewTable(slices.Concat(accessRows(), parameterRows(), serviceRows(), extensionRows(), securityRows(), informationRows())...)
+}
+
+// accessRows are RFC 959 §4.1.1's access control commands.
+func accessRows() []Spec {
+	cwd := Spec{Grammar: RootPath, Perm: policy.PermCwd, RFC: "RFC 959 §4.1.1", Handler: changeDirectory,
+		Help: "[path]: change the working directory, to the root without a path"}
+	up := Spec{Grammar: NoArg, Perm: policy.PermCwd, RFC: "RFC 959 §4.1.1", Handler: changeUp,
+		Help: ": change to the parent directory"}
+	return []Spec{
+		{Verb: "USER", Grammar: Text, State: Anyone, Leaves: MemoryUser, RFC: "RFC 959 §4.1.1", Handler: user,
+			Help: "name: who wants to log in"},
+		{Verb: "PASS", Grammar: FreeText, State: Anyone, Needs: MemoryUser, Lane: Work, RFC: "RFC 959 §4.1.1", Handler: pass,
+			Help: "[password]: log in"},
+		{Verb: "REIN", Grammar: NoArg, Barrier: true, RFC: "RFC 959 §4.1.1", Handler: reinitialize,
+			Help: ": log out and begin anew"},
+		{Verb: "QUIT", Grammar: NoArg, State: Anyone, Barrier: true, RFC: "RFC 959 §4.1.1", Handler: quit,
+			Help: ": end the session, after a running transfer"},
+		named(cwd, "CWD"), historic(cwd, "XCWD"), named(up, "CDUP"), historic(up, "XCUP"),
+	}
+}
+
+// parameterRows are RFC 959 §4.1.2's transfer parameter commands and RFC 2428's.
+func parameterRows() []Spec {
+	return []Spec{
+		{Verb: "PORT", Grammar: Text, RFC: "RFC 959 §4.1.2", Handler: port,
+			Help: "h1,h2,h3,h4,p1,p2: the client's data port"},
+		{Verb: "EPRT", Grammar: Text, Feat: feat("EPRT"), RFC: "RFC 2428 §2", Handler: extendedPort,
+			Help: "|protocol|address|port|: the client's data port"},
+		{Verb: "PASV", Grammar: NoArg, RFC: "RFC 959 §4.1.2", Handler: passive,
+			Help: ": listen on a data port"},
+		{Verb: "EPSV", Grammar: OneOrAll, Feat: feat("EPSV"), RFC: "RFC 2428 §3", Handler: extendedPassive,
+			Help: "[1|2|ALL]: listen on a data port"},
+		{Verb: "TYPE", Grammar: Word, RFC: "RFC 959 §4.1.2", Handler: representationType,
+			Help: "A|I|L 8: text or binary transfers"},
+		{Verb: "MODE", Grammar: Word, RFC: "RFC 959 §4.1.2", Handler: transferMode,
+			Help: "S: stream mode"},
+		{Verb: "STRU", Grammar: Word, RFC: "RFC 959 §4.1.2", Handler: structure,
+			Help: "F: file structure"},
+	}
+}
+
+// serviceRows are RFC 959 §4.1.3's service commands.
+func serviceRows() []Spec {
+	mkd := Spec{Grammar: PathArg, Perm: policy.PermMkdir, RFC: "RFC 959 §4.1.3", Handler: makeDirectory,
+		Help: "path: make a directory"}
+	rmd := Spec{Grammar: PathArg, Perm: policy.PermDelete, RFC: "RFC 959 §4.1.3", Handler: removeDirectory,
+		Help: "path: remove an empty directory"}
+	pwd := Spec{Grammar: NoArg, RFC: "RFC 959 §4.1.3", Handler: printDirectory,
+		Help: ": the working directory"}
+	return []Spec{
+		{Verb: "RETR", Grammar: PathArg, Perm: policy.PermRead, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: retrieve,
+			Help: "path: send a file to the client"},
+		{Verb: "STOR", Grammar: PathArg, Perm: policy.PermWrite, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: store,
+			Help: "path: store a file, replacing an older one"},
+		{Verb: "STOU", Grammar: OptPath, Perm: policy.PermWrite, Lane: Data, RFC: "RFC 959 §4.1.3; RFC 1123 §4.1.2.9", Handler: storeUnique,
+			Help: "[prefix]: store a file under a new name"},
+		{Verb: "APPE", Grammar: PathArg, Perm: policy.PermAppend, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: appendTo,
+			Help: "path: append to a file"},
+		{Verb: "ALLO", Grammar: Text, RFC: "RFC 959 §4.1.3", Handler: allocate,
+			Help: "bytes [R size]: announce the size of the next file"},
+		{Verb: "REST", Grammar: Number, Feat: feat("REST STREAM"), RFC: "RFC 959 §4.1.3; RFC 3659 §5", Handler: restart,
+			Help: "offset: where the next transfer begins"},
+		{Verb: "RNFR", Grammar: PathArg, Perm: policy.PermRename, Leaves: MemoryRename, RFC: "RFC 959 §4.1.3", Handler: renameFrom,
+			Help: "path: what the next command renames"},
+		{Verb: "RNTO", Grammar: PathArg, Perm: policy.PermRename, Needs: MemoryRename, RFC: "RFC 959 §4.1.3", Handler: renameTo,
+			Help: "path: the new name"},
+		{Verb: "ABOR", Grammar: NoArg, Lane: Beside, RFC: "RFC 959 §4.1.3", Handler: abort,
+			Help: ": abort the running transfer"},
+		{Verb: "DELE", Grammar: PathArg, Perm: policy.PermDelete, RFC: "RFC 959 §4.1.3", Handler: deleteFile,
+			Help: "path: delete a file"},
+		{Verb: "LIST", Grammar: ListPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: list,
+			Help: "[path]: list a directory in the manner of ls -l"},
+		{Verb: "NLST", Grammar: ListPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 959 §4.1.3; RFC 1123 §4.1.2.7", Handler: nameList,
+			Help: "[path]: list the names in a directory"},
+		named(mkd, "MKD"), historic(mkd, "XMKD"), named(rmd, "RMD"), historic(rmd, "XRMD"),
+		named(pwd, "PWD"), historic(pwd, "XPWD"),
+	}
+}
+
+// extensionRows are RFC 3659's commands and those of its draft companions.
+func extensionRows() []Spec {
+	return []Spec{
+		{Verb: "SIZE", Grammar: PathArg, Perm: policy.PermList, Feat: feat("SIZE"), RFC: "RFC 3659 §4", Handler: size,
+			Help: "path: the length of a file in bytes"},
+		{Verb: "MDTM", Grammar: PathArg, Perm: policy.PermList, Feat: feat("MDTM"), RFC: "RFC 3659 §3", Handler: modificationTime,
+			Help: "path: when a file was last modified"},
+		{Verb: "MFMT", Grammar: TimePath, Perm: policy.PermTime, Feat: feat("MFMT"), RFC: "draft-somers-ftp-mfxx-04 §3", Handler: setModificationTime,
+			Help: "YYYYMMDDhhmmss path: set the modification time"},
+		{Verb: "MLST", Grammar: OptPath, Perm: policy.PermList, Feat: featFacts, RFC: "RFC 3659 §7", Handler: machineListOne,
+			Help: "[path]: facts about one file"},
+		{Verb: "MLSD", Grammar: OptPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 3659 §7", Handler: machineListDirectory,
+			Help: "[path]: facts about the files in a directory"},
+		{Verb: "OPTS MLST", Grammar: FreeText, RFC: "RFC 3659 §7.9", Handler: optsFacts,
+			Help: "[fact;...]: which facts to list"},
+		{Verb: "OPTS UTF8", Grammar: FreeText, State: Anyone, Feat: feat("UTF8"), RFC: "RFC 2640 §3.2; RFC 2389 §4", Handler: optsUTF8,
+			Help: "[ON]: names are UTF-8"},
+		{Verb: "OPTS UTF-8", Grammar: FreeText, State: Anyone, RFC: "RFC 2640 §3.2; RFC 2389 §4", Handler: optsUTF8,
+			Help: "[ON]: names are UTF-8"},
+		{Verb: "SITE CHMOD", Grammar: ModePath, Perm: policy.PermChmod, RFC: "RFC 959 §4.1.3", Handler: siteChmod,
+			Help: "mode path: set the permission bits of a file"},
+		{Verb: "SITE HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: siteHelp,
+			Help: "[command]: the commands of SITE"},
+	}
+}
+
+// securityRows are RFC 2228's commands as RFC 4217 has them.
+func securityRows() []Spec {
+	return []Spec{
+		{Verb: "AUTH", Grammar: Word, State: Anyone, Barrier: true, Feat: featTLS("AUTH SSL", "AUTH TLS"), RFC: "RFC 4217 §4", Handler: auth,
+			Help: "TLS: protect the control connection"},
+		{Verb: "PBSZ", Grammar: Text, State: Anyone, Feat: featTLS("PBSZ"), RFC: "RFC 4217 §8", Handler: bufferSize,
+			Help: "0: the protection buffer's size"},
+		{Verb: "PROT", Grammar: Word, State: Anyone, Feat: featTLS("PROT"), RFC: "RFC 4217 §9", Handler: protection,
+			Help: "C|P: data connections in the clear or protected"},
+	}
+}
+
+// informationRows are RFC 959 §4.1.3's informational commands and RFC 2389's.
+func informationRows() []Spec {
+	return []Spec{
+		{Verb: "SYST", Grammar: NoArg, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: system,
+			Help: ": the kind of system"},
+		{Verb: "STAT", Grammar: OptPath, State: Anyone, Lane: Beside, ArgLane: Work, RFC: "RFC 959 §4.1.3", Handler: status,
+			Help: "[path]: the session's state, or a listing on the control connection"},
+		{Verb: "HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: help,
+			Help: "[command]: the commands of this server"},
+		{Verb: "NOOP", Grammar: FreeText, State: Anyone, Lane: Beside, RFC: "RFC 959 §4.1.3", Handler: noop,
+			Help: ": nothing"},
+		{Verb: "FEAT", Grammar: NoArg, State: Anyone, Feat: feat("TVFS"), RFC: "RFC 2389 §3", Handler: features,
+			Help: ": the extensions of this server"},
+	}
+}
+
+func named(row Spec, verb string) Spec {
+	row.Verb = verb
+	return row
+}
+
+// historic gives a command its name from RFC 775, which RFC 1123 §4.1.3.1 asks
+// servers to go on accepting.
+func historic(row Spec, verb string) Spec {
+	row.Verb, row.RFC = verb, "RFC 1123 §4.1.3.1"
+	row.Help = fmt.Sprintf("%s (an older name of %s)", row.Help, strings.TrimPrefix(verb, "X"))
+	return row
+}

@@ -1,0 +1,42 @@
+package wire
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Command is one line of the client (RFC 959 §4.1, §5.3.1).
+type Command struct {
+	Verb string // upper case, letters only and at most 16 of them; empty if malformed
+	Arg  string // the bytes after one space, as they were sent; may hold anything but CR, LF, NUL
+	// Line holds the whole line when Verb is empty, for the log.
+	Line string
+	// Bad is set when the argument holds a NUL or a CR, which no argument may.
+	Bad bool
+}
+
+const maxVerb = 16
+
+// ParseCommand splits a line, without its end, into verb and argument. It does
+// not know which verbs there are.
+func ParseCommand(line []byte) Command {
+	line = bytes.TrimLeft(line, " ")
+	verb, arg, _ := bytes.Cut(line, []byte(" "))
+	if len(verb) == 0 || len(verb) > maxVerb || !letters(verb) {
+		return Command{Line: string(line), Bad: bytes.ContainsAny(line, "\x00\r")}
+	}
+	return Command{
+		Verb: strings.ToUpper(string(verb)),
+		Arg:  string(arg),
+		Bad:  bytes.ContainsAny(arg, "\x00\r"),
+	}
+}
+
+func letters(b []byte) bool {
+	for _, c := range b {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			return false
+		}
+	}
+	return true
+}

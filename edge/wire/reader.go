@@ -1,0 +1,185 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// MaxLine is the greatest length of a command line in bytes, after Telnet
+// sequences and the line's end were removed. It leaves room for a path of 4,096
+// bytes and a verb.
+const MaxLine = 8192
+
+// ErrLineTooLong says that a line was longer than MaxLine. The whole line was
+// thrown away and the reader stands at the next one.
+var ErrLineTooLong = errors.New("command line is too long")
+
+const readSize = 1024 // commands are short; what does not fit stays in the kernel
+
+// Telnet's bytes (RFC 854).
+const (
+	telnetSE   = 240
+	telnetSB   = 250
+	telnetWILL = 251
+	telnetIAC  = 255
+)
+
+type telnet uint8
+
+const (
+	inText telnet = iota
+	afterIAC
+	afterOption // one more byte belongs to WILL, WONT, DO or DONT
+	inSub       // between SB and IAC SE
+	inSubIAC
+)
+
+// Reader cuts the control connection's bytes into lines. It ends lines at LF
+// and drops a CR before it (RFC 959 §5.3.1; a bare LF is what many devices
+// send), and removes Telnet sequences (RFC 854), which clients send before ABOR.
+// A CR elsewhere ends nothing.
+//
+// A Reader keeps a partial line across errors, so that a read may be given up by
+// a deadline and taken up again later. The zero value is ready to use and holds
+// no memory; neither does a Reader after Release, unless bytes are waiting.
+type Reader struct {
+	raw     []byte // bytes read and not yet looked at
+	buf     []byte // what raw is a part of
+	line    []byte // the line so far
+	telnet  telnet
+	tooLong bool
+}
+
+// ReadLine returns the next line without its end. The slice is valid until the
+// next call. It reads from src only when no complete line is waiting; src's
+// errors are returned as they are, and io.EOF drops a partial line.
+func (r *Reader) ReadLine(src io.Reader) ([]byte, error) {
+	for {
+		if line, err, ok := r.next(); ok {
+			return line, err
+		}
+		if r.buf == nil {
+			r.buf = make([]byte, readSize)
+		}
+		n, err := src.Read(r.buf)
+		r.raw = r.buf[:n]
+		if n == 0 && err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Buffered returns the number of bytes that have been read and belong to no
+// returned line.
+func (r *Reader) Buffered() int { return len(r.raw) + len(r.line) }
+
+// Waiting reports whether a complete line can be returned without reading.
+func (r *Reader) Waiting() bool { return bytes.IndexByte(r.raw, '\n') >= 0 }
+
+// Release frees what memory is not needed for bytes that are waiting.
+func (r *Reader) Release() {
+	if len(r.raw) == 0 {
+		r.raw, r.buf = nil, nil
+	}
+	if len(r.line) == 0 {
+		r.line = nil
+	}
+}
+
+// Reset forgets everything, waiting bytes included.
+func (r *Reader) Reset() { *r = Reader{} }
+
+// next looks for the end of the line in the bytes at hand.
+func (r *Reader) next() (line []byte, err error, ok bool) {
+	if r.line == nil {
+		r.line = make([]byte, 0, 128)
+	}
+	for i, b := range r.raw {
+		if !r.feed(b) {
+			continue
+		}
+		r.raw = r.raw[i+1:]
+		line = r.line
+		r.line = r.line[:0]
+		if r.tooLong {
+			r.tooLong = false
+			return nil, ErrLineTooLong, true
+		}
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
+		return line, nil, true
+	}
+	r.raw = r.raw[:0]
+	return nil, nil, false
+}
+
+// feed takes one byte and reports whether it ended the line.
+func (r *Reader) feed(b byte) bool {
+	switch r.telnet {
+	case inText:
+		return r.text(b)
+	case afterIAC:
+		return r.command(b)
+	case afterOption:
+		r.telnet = inText
+	case inSub:
+		if b == telnetIAC {
+			r.telnet = inSubIAC
+		}
+		return r.subEnds(b)
+	case inSubIAC:
+		r.telnet = inSub
+		if b == telnetSE {
+			r.telnet = inText
+		}
+		return r.subEnds(b)
+	}
+	return false
+}
+
+// subEnds lets a line end also end a subnegotiation that was never closed, so
+// that nobody can make the reader swallow the rest of the connection.
+func (r *Reader) subEnds(b byte) bool {
+	if b != '\n' {
+		return false
+	}
+	r.telnet = inText
+	return true
+}
+
+// text takes a byte that is not part of a Telnet sequence.
+func (r *Reader) text(b byte) bool {
+	switch {
+	case b == '\n':
+		return true
+	case b == telnetIAC:
+		r.telnet = afterIAC
+	case len(r.line) > MaxLine: // one more than fits: a CR may follow
+		r.tooLong = true
+		r.line = r.line[:0]
+	case !r.tooLong:
+		r.line = append(r.line, b)
+	}
+	return false
+}
+
+// command takes the byte after an IAC. A byte that is no Telnet command belongs
+// to the text: the one that did may have been lost as urgent data.
+func (r *Reader) command(b byte) bool {
+	r.telnet = inText
+	switch {
+	case b == telnetIAC:
+		if len(r.line) <= MaxLine && !r.tooLong {
+			r.line = append(r.line, b)
+		}
+	case b == telnetSB:
+		r.telnet = inSub
+	case b >= telnetWILL:
+		r.telnet = afterOption
+	case b < telnetSE:
+		return r.text(b)
+	}
+	return false
+}
