@@ -143,6 +143,14 @@ func (s *Session) mostStrikes() int {
 func (s *Session) Panic(p any) {
 	logPanic(s.log(), p)
 	s.Kill()
+	if s.job != nil {
+		s.job.cancel(errLost)
+	}
+	if s.rank.counted {
+		s.conf.Census.Leave(s.who.User)
+	}
+	s.closePort()
+	s.lease.Release()
 }
 
 func logPanic(log *slog.Logger, p any) {

@@ -241,6 +241,7 @@ func (s *Session) start(ctx context.Context, j *Job) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r := &running{Job: j, began: time.Now(), cancel: cancel, done: make(chan Settle, 1)}
 	s.job = r
+	s.transferring.Store(j.Progress != nil)
 	log := s.log()
 	go func() {
 		settle := Settle(func(*Session) Outcome {
@@ -262,6 +263,7 @@ func (s *Session) settle(ctx context.Context, settle Settle) {
 	aborts := s.job.aborts
 	s.job.cancel(nil)
 	s.job = nil
+	s.transferring.Store(false)
 	s.clock.line = time.Now() // the idle limit rests during a job
 	s.apply(ctx, settle(s))
 	for range aborts {
@@ -294,7 +296,9 @@ func (s *Session) say(r wire.Reply) {
 func (s *Session) end() {
 	const patience = 100 * time.Millisecond
 	s.flush()
-	s.logout()
+	if s.rank.counted {
+		s.conf.Census.Leave(s.who.User)
+	}
 	s.closePort()
 	s.held = nil
 	if tc, ok := s.link.conn.(interface{ CloseWrite() error }); ok {

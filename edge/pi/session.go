@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -32,7 +33,9 @@ type Session struct {
 	lease    chain.Lease // of the command that is carried out
 	requests uint64      // questions and events so far
 	clock    clock
-	strikes  int // commands that could not be understood: see strike
+	// transferring mirrors for other goroutines what job says to the owner.
+	transferring atomic.Bool
+	strikes      int // commands that could not be understood: see strike
 }
 
 // link is the control connection.
@@ -120,6 +123,10 @@ func (s *Session) ID() uint64 { return s.who.ID }
 // Interrupt wakes an owner that waits for a command, so that it sees that the
 // server is draining. It may be called from any goroutine.
 func (s *Session) Interrupt() { _ = s.link.raw.SetReadDeadline(time.Unix(1, 0)) }
+
+// Transferring reports whether a transfer runs. It may be called from any
+// goroutine.
+func (s *Session) Transferring() bool { return s.transferring.Load() }
 
 // Kill closes the control connection from any goroutine.
 func (s *Session) Kill() { _ = s.link.raw.Close() }

@@ -1,0 +1,209 @@
+package pi
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/internal/chain"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// greet opens the session: TLS first on an implicit listener, then 220 (RFC 959
+// §5.4).
+func (s *Session) greet(ctx context.Context) {
+	s.link.greeted = true
+	if s.conf.Implicit {
+		if s.secure(ctx); s.link.closed {
+			return
+		}
+	}
+	s.event(policy.Event{Kind: policy.EventConnect})
+	s.say(message(wire.CodeReady, s.conf.Banner))
+}
+
+// message is a reply whose text the operator wrote: it may have several lines.
+func message(code wire.Code, text string) wire.Reply {
+	return wire.Multi(code, strings.Split(strings.TrimRight(text, "\n"), "\n")...)
+}
+
+// user answers alike for names that exist and those that do not.
+func user(s *Session, a Args) Outcome {
+	if s.conf.TLSControl && !s.who.TLS.Enabled() {
+		return say(wire.CodeUnavailable, "Logging in needs TLS here: send AUTH TLS first.")
+	}
+	if s.rank.in {
+		s.logout()
+		s.left.user = a.Text
+		return say(wire.CodeNeedPassword, "You were logged out; send the password of the new user.")
+	}
+	s.left.user = a.Text
+	return say(wire.CodeNeedPassword, "Send the password.")
+}
+
+// pass verifies in a helper goroutine: policies, hashing and the delay after a
+// failure take their time, and nobody else's.
+func pass(s *Session, a Args) Outcome {
+	if s.rank.in {
+		return say(wire.CodeBadSequence, "You are logged in already.")
+	}
+	name := s.left.user
+	s.left.user = "" // after a failure USER must come again
+	s.who.User = name
+	q := &policy.Login{Meta: s.meta(), Password: a.Text}
+	lease, conf := s.lease, s.conf
+	return Outcome{Job: &Job{Title: "Logging in", Run: func(ctx context.Context) Settle {
+		cred, denial := check(ctx, conf, lease, q)
+		if denial == nil {
+			return func(s *Session) Outcome { return s.admit(name, cred) }
+		}
+		wait(ctx, conf.FailDelay)
+		return func(s *Session) Outcome { return s.reject(name, denial) }
+	}}}
+}
+
+// check asks the policies and verifies the password. It does the same amount of
+// hashing for names that exist and those that do not.
+func check(ctx context.Context, conf *Config, lease chain.Lease, q *policy.Login) (chain.Credential, *policy.Denial) {
+	cred, denial := lease.Authenticate(ctx, q)
+	if denial != nil {
+		if err := conf.Verifier.VerifyNobody(ctx, q.Password); err != nil {
+			return cred, &policy.Denial{Failed: true, Cause: err}
+		}
+		return cred, denial
+	}
+	for _, hash := range cred.Hashes {
+		ok, err := conf.Verifier.Verify(ctx, hash, q.Password)
+		if err != nil {
+			return cred, &policy.Denial{Failed: true, Cause: err}
+		}
+		if !ok {
+			return cred, &policy.Denial{}
+		}
+	}
+	return cred, nil
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// admit logs the user in.
+func (s *Session) admit(name string, c chain.Credential) Outcome {
+	home, err := vfs.Clean(vfs.Root, c.Home)
+	if err == nil && home != vfs.Root {
+		var info vfs.Info
+		if info, err = s.conf.FS.Stat(home); err == nil && !info.IsDir() {
+			err = vfs.ErrNotDirectory
+		}
+	}
+	if err != nil {
+		s.log().Error("a user's home directory cannot be used", "home", c.Home, "error", err)
+		return say(wire.CodeNotLoggedIn, "Your home directory is not available.")
+	}
+	if !s.conf.Census.Enter(name, c.MaxSessions) {
+		return say(wire.CodeNotAvailable, "You have as many sessions as you may have.")
+	}
+	perms := s.conf.Perms
+	if c.Perms != nil {
+		perms = *c.Perms
+	}
+	s.rank = identity{in: true, counted: true, id: c.Identity, home: home, perms: perms}
+	s.cwd = home
+	s.strikes = 0
+	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = name, c.Anonymous, c.Group, c.State, string(home)
+	s.event(policy.Event{Kind: policy.EventLogin, Text: strings.Join(c.By, ",")})
+	if c.MsgLogin != "" {
+		return Outcome{Reply: message(wire.CodeLoggedIn, c.MsgLogin)}
+	}
+	return say(wire.CodeLoggedIn, "You are logged in.")
+}
+
+// reject answers a failed login, in the same words whatever failed unless a
+// policy chose its own.
+func (s *Session) reject(name string, d *policy.Denial) Outcome {
+	s.rank.attempts++
+	e := policy.Event{Kind: policy.EventLoginFailed, Text: d.Error(), Policy: d.Policy, Generation: d.Generation}
+	s.log().Warn("login failed", "event", e.Kind.String(), "reason", e.Text, "policy", d.Policy, "policy_gen", d.Generation)
+	s.event(e)
+	if d.Failed {
+		s.event(policy.Event{Kind: policy.EventPolicyFailed, Text: d.Error(), Policy: d.Policy, Generation: d.Generation})
+	}
+	s.who.User = ""
+	code, text := wire.CodeNotLoggedIn, "That name and password do not go together."
+	switch {
+	case d.Failed:
+		text = "Logging in is not possible at the moment."
+	case d.Text != "":
+		text = d.Text
+	}
+	if d.Code != 0 {
+		code = wire.Code(d.Code)
+	}
+	if most := s.conf.Attempts; most > 0 && s.rank.attempts >= most {
+		return Outcome{Reply: wire.Say(code, "%s Too many attempts; closing the control connection.", text), Close: true}
+	}
+	return say(code, "%s", text)
+}
+
+// logout ends the login, if there is one, and what hangs on it.
+func (s *Session) logout() {
+	if s.rank.in {
+		s.event(policy.Event{Kind: policy.EventLogout})
+	}
+	if s.rank.counted {
+		s.conf.Census.Leave(s.who.User)
+	}
+	s.closePort()
+	s.reset()
+}
+
+func reinitialize(s *Session, _ Args) Outcome {
+	s.logout()
+	s.rank.attempts = 0
+	return say(wire.CodeReady, "Ready for a new user.")
+}
+
+func quit(s *Session, _ Args) Outcome {
+	text := s.rank.id.MsgQuit
+	if text == "" {
+		text = "Goodbye."
+	}
+	if s.rank.in {
+		s.event(policy.Event{Kind: policy.EventLogout})
+	}
+	return Outcome{Reply: message(wire.CodeGoodbye, text), Close: true}
+}
+
+func changeDirectory(s *Session, a Args) Outcome {
+	if !a.Given {
+		a.Text = string(vfs.Root)
+	}
+	g, err := s.ask(question{op: policy.OpCwd, perm: policy.PermCwd, path: a.Path, text: a.Text})
+	if err != nil {
+		return s.failed(err)
+	}
+	info, err := s.conf.FS.Stat(vfs.Path(g.Path))
+	if err == nil && !info.IsDir() {
+		err = vfs.ErrNotDirectory
+	}
+	if err != nil {
+		return s.failed(err)
+	}
+	s.cwd = vfs.Path(g.Path)
+	return say(wire.CodeFileActionOK, "%s is the working directory.", wire.Quote(string(s.cwd)))
+}
+
+func changeUp(s *Session, _ Args) Outcome {
+	return changeDirectory(s, Args{Given: true, Text: "..", Path: s.cwd.Dir()})
+}

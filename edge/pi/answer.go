@@ -1,0 +1,127 @@
+package pi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// answer turns an error into the reply that the client gets. It is the only
+// place that does so. Nothing of the host, and no policy's name, gets out.
+func (s *Session) answer(err error) wire.Reply {
+	var reply wire.Reply
+	if errors.As(err, &reply) {
+		return reply
+	}
+	var no *refused
+	if errors.As(err, &no) {
+		return s.answerRefused(no)
+	}
+	if r, ok := answerFile(err); ok {
+		return r
+	}
+	if r, ok := answerData(err); ok {
+		return r
+	}
+	s.log().Error("a command failed by a fault of the server's", "error", err)
+	return wire.Say(wire.CodeLocalError, "The server could not do that because of a fault of its own.")
+}
+
+// answerRefused reports a refusal to the observers and to the client, both with
+// the reference that leads from one to the other.
+func (s *Session) answerRefused(no *refused) wire.Reply {
+	d, a := no.denial, no.action
+	ref := fmt.Sprintf("ref %d-%d", s.who.ID, a.Request)
+	reply := wire.Say(wire.CodeUnavailable, "That is not permitted (%s).", ref)
+	switch {
+	case d.Hidden:
+		reply = wire.Say(wire.CodeUnavailable, "No such file or directory.")
+	case d.Failed:
+		reply = wire.Say(wire.CodeLocalError, "That could not be decided and is refused (%s).", ref)
+	default:
+		if d.Code != 0 {
+			reply.Code = wire.Code(d.Code)
+		}
+		if d.Text != "" {
+			reply.Lines[0] = fmt.Sprintf("%s (%s)", d.Text, ref)
+		}
+	}
+	e := policy.Event{Kind: policy.EventDenied, Op: a.Op, Path: a.Path, Path2: a.Path2, Text: d.Error(),
+		Code: int(reply.Code), Policy: d.Policy, Generation: d.Generation}
+	if d.Failed {
+		e.Kind = policy.EventPolicyFailed
+	}
+	s.log().Warn("refused", "event", e.Kind.String(), "op", a.Op.String(), "path", a.Path, "path2", a.Path2,
+		"reason", d.Error(), "policy", d.Policy, "policy_gen", d.Generation, "reply", int(reply.Code), "ref", ref[4:])
+	s.event(e)
+	return reply
+}
+
+// answerFile answers the errors of a filesystem.
+func answerFile(err error) (wire.Reply, bool) {
+	for _, c := range []struct {
+		is   error
+		code wire.Code
+		text string
+	}{
+		{vfs.ErrEscapes, wire.CodeUnavailable, "That leads out of the served tree."},
+		{vfs.ErrRoot, wire.CodeUnavailable, "That cannot be done to the root directory."},
+		{vfs.ErrIsDirectory, wire.CodeUnavailable, "That is a directory."},
+		{vfs.ErrNotDirectory, wire.CodeUnavailable, "That is not a directory."},
+		{vfs.ErrNotEmpty, wire.CodeUnavailable, "The directory is not empty."},
+		{vfs.ErrSpecial, wire.CodeUnavailable, "That is not a regular file."},
+		{vfs.ErrReadOnly, wire.CodeUnavailable, "The files here cannot be changed."},
+		{vfs.ErrNoSpace, wire.CodeNoSpace, "There is no space left for it."},
+		{vfs.ErrBusy, wire.CodeFileBusy, "Another session is writing to that file."},
+		{vfs.ErrOffset, wire.CodeBadRestart, "The restart offset is beyond the end of the file."},
+		{vfs.ErrNameTooLong, wire.CodeBadName, "That name is too long."},
+		{vfs.ErrBadName, wire.CodeBadName, "That name holds a character that no name may hold."},
+		{fs.ErrNotExist, wire.CodeUnavailable, "No such file or directory."},
+		{fs.ErrExist, wire.CodeUnavailable, "That name is taken already."},
+		{fs.ErrPermission, wire.CodeUnavailable, "The server may not do that to the file."},
+		{fs.ErrInvalid, wire.CodeUnavailable, "That is not possible with this file."},
+	} {
+		if errors.Is(err, c.is) {
+			return wire.Say(c.code, "%s", c.text), true
+		}
+	}
+	return wire.Reply{}, false
+}
+
+// answerData answers the ways in which a data connection fails. Codes: RFC 959
+// §5.4, RFC 4217 §10.2, and the model's 421 for a connection that stalls.
+func answerData(err error) (wire.Reply, bool) {
+	for _, c := range []struct {
+		is   error
+		code wire.Code
+		text string
+	}{
+		{errAborted, wire.CodeAborted, "The transfer was aborted."},
+		{errShutdown, wire.CodeAborted, "The server is shutting down; the transfer was aborted."},
+		{errLost, wire.CodeAborted, "The control connection was lost."},
+		{dtp.ErrNobody, wire.CodeCantOpenData, "Nobody connected to the data port in time."},
+		{dtp.ErrUnreached, wire.CodeCantOpenData, "Your data port could not be reached."},
+		{dtp.ErrNoPort, wire.CodeCantOpenData, "No data port is free at the moment; try again."},
+		{dtp.ErrNotBound, wire.CodeWrongFamily, "The data connection must resume the control connection's TLS session; set your client to reuse it."},
+		{dtp.ErrHandshake, wire.CodeWrongFamily, "The TLS handshake on the data connection failed."},
+		{dtp.ErrStalled, wire.CodeNotAvailable, "The data connection stalled for too long; closing the control connection."},
+		{dtp.ErrTooLarge, wire.CodeExceedsAllowance, "The file is larger than you may store."},
+		{dtp.ErrTruncated, wire.CodeAborted, "The data connection ended without TLS close_notify; the file was not taken."},
+		{dtp.ErrBroken, wire.CodeAborted, "The data connection broke; the transfer was given up."},
+		{context.Canceled, wire.CodeAborted, "The transfer was aborted."},
+	} {
+		if errors.Is(err, c.is) {
+			return wire.Say(c.code, "%s", c.text), true
+		}
+	}
+	return wire.Reply{}, false
+}
+
+// failed is the outcome of a command that an error ended.
+func (s *Session) failed(err error) Outcome { return Outcome{Reply: s.answer(err)} }

@@ -1,0 +1,113 @@
+package pi
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/edgeftp/edgeftp/edge/internal/chain"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
+)
+
+// question is what a handler asks before it does anything: an operation on a
+// path, with the permission that the command's row names.
+type question struct {
+	op    policy.Op
+	perm  policy.Perms
+	path  vfs.Path
+	path2 vfs.Path
+	text  string
+	a, b  int64
+}
+
+// ask puts a question to the session's own permissions and then to the
+// policies. The error is a *refused.
+func (s *Session) ask(q question) (policy.Grant, error) {
+	return s.askAs(q, s.action(q))
+}
+
+// action makes the policies' form of a question.
+func (s *Session) action(q question) *policy.Action {
+	a := &policy.Action{Meta: s.meta(), Op: q.op, Path: string(q.path), Path2: string(q.path2), Arg: q.text, A: q.a, B: q.b}
+	if info, err := s.conf.FS.Stat(q.path); err == nil {
+		a.Exists, a.Dir = true, info.IsDir()
+	}
+	return a
+}
+
+func (s *Session) askAs(q question, a *policy.Action) (policy.Grant, error) {
+	if !s.perms(q.path).Has(q.perm) || q.path2 != "" && !s.perms(q.path2).Has(q.perm) {
+		return policy.Grant{}, &refused{action: a, denial: &policy.Denial{Text: "You have no permission for that."}}
+	}
+	g, denial := s.lease.Authorize(context.Background(), a)
+	if denial != nil {
+		return policy.Grant{}, &refused{action: a, denial: denial}
+	}
+	g.Limits = s.rank.id.Limits.Narrow(g.Limits)
+	return g, nil
+}
+
+// perms returns what the session may do at a path: the login's permissions, or
+// those of the rule with the longest matching directory (the model's
+// override_perm).
+func (s *Session) perms(p vfs.Path) policy.Perms {
+	best, perms := -1, s.rank.perms
+	for _, r := range s.rank.id.Rules {
+		dir := vfs.Path(r.Dir)
+		match := p == dir || p.Dir() == dir || r.Recursive && p.Within(dir)
+		if match && len(dir) > best {
+			best, perms = len(dir), r.Perms
+		}
+	}
+	return perms
+}
+
+// owner returns under whose name interrupted uploads are kept; empty for nobody
+// in particular.
+func (s *Session) owner() string {
+	if s.rank.id.Anonymous {
+		return ""
+	}
+	return s.who.User
+}
+
+// partial describes what is kept of the user's interrupted upload to p.
+func (s *Session) partial(p vfs.Path) (vfs.Info, error) {
+	if parts, ok := s.conf.FS.(vfs.Partials); ok && s.owner() != "" {
+		return parts.Partial(s.owner(), p)
+	}
+	return vfs.Info{}, fs.ErrNotExist
+}
+
+// stat describes a path as this user sees it: an interrupted upload of the
+// user's own counts where no file is.
+func (s *Session) stat(p vfs.Path) (vfs.Info, error) {
+	info, err := s.conf.FS.Stat(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		if part, perr := s.partial(p); perr == nil {
+			return part, nil
+		}
+	}
+	return info, err
+}
+
+// refused is a denial together with what was asked, so that it can be answered
+// and reported.
+type refused struct {
+	action *policy.Action
+	denial *policy.Denial
+}
+
+func (r *refused) Error() string { return r.denial.Error() }
+func (r *refused) Unwrap() error { return r.denial }
+
+// commitQuestion asks, from a helper goroutine, whether an upload may become
+// visible. The action was made by the owner.
+func commitQuestion(ctx context.Context, lease chain.Lease, a *policy.Action, size, ms int64) error {
+	a.A, a.B = size, ms
+	if _, denial := lease.Authorize(ctx, a); denial != nil {
+		return &refused{action: a, denial: denial}
+	}
+	return nil
+}

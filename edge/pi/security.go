@@ -1,0 +1,88 @@
+package pi
+
+import (
+	"context"
+	"crypto/tls"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+func auth(s *Session, a Args) Outcome {
+	switch {
+	case s.conf.TLS == nil:
+		return say(wire.CodeNotImplemented, "There is no TLS here.")
+	case s.who.TLS.Enabled():
+		return say(wire.CodeBadSequence, "TLS is in use already.")
+	}
+	switch a.Text {
+	case "TLS", "TLS-C", "TLS-P", "SSL":
+	default:
+		return say(wire.CodeBadParameter, "That mechanism is not supported; TLS is.")
+	}
+	if n := s.link.reader.Buffered() + len(s.held); n > 0 {
+		// What came in clear behind AUTH would be carried out as if it had come
+		// protected (the class of CVE-2011-0411).
+		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "bytes in the clear came behind AUTH"})
+		return Outcome{Reply: wire.Say(wire.CodeNotAvailable, "Nothing may follow AUTH before TLS has begun; closing the control connection."), Close: true}
+	}
+	return Outcome{Reply: wire.Say(wire.CodeSecurityOK, "Begin TLS."), Secure: true}
+}
+
+// secure does the handshake on the control connection and forgets everything
+// that was said in the clear (RFC 4217 §4.2).
+func (s *Session) secure(ctx context.Context) {
+	if !s.flush() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, dtp.HandshakeTime)
+	defer cancel()
+	_ = s.link.raw.SetReadDeadline(time.Time{})
+	tc := tls.Server(s.link.raw, dtp.ControlTLS(s.conf.TLS, s.link.tag, &s.link.tickets))
+	if err := tc.HandshakeContext(ctx); err != nil {
+		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: err.Error()})
+		s.log().Info("TLS handshake failed on the control connection", "error", err)
+		s.link.closed = true
+		return
+	}
+	s.logout()
+	s.link.reader.Reset()
+	s.link.conn = tc
+	s.who.TLS = tlsFacts(tc.ConnectionState())
+	s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS " + s.who.TLS.Version})
+}
+
+func bufferSize(s *Session, a Args) Outcome {
+	if !s.who.TLS.Enabled() {
+		return say(wire.CodeBadSequence, "PBSZ needs a protected control connection.")
+	}
+	if strings.Trim(strings.TrimSpace(a.Text), "0123456789") != "" {
+		return say(wire.CodeBadArgument, "PBSZ takes a number.")
+	}
+	return say(wire.CodeOK, "PBSZ=0")
+}
+
+// protection takes PROT also without PBSZ before it: devices never send it.
+func protection(s *Session, a Args) Outcome {
+	if !s.who.TLS.Enabled() {
+		return say(wire.CodeBadSequence, "PROT needs a protected control connection.")
+	}
+	switch a.Text {
+	case "P":
+		s.with.protect = true
+	case "C":
+		if s.conf.TLSData {
+			return say(wire.CodePolicyDenied, "Data connections need TLS here.")
+		}
+		s.with.protect = false
+	case "S", "E":
+		return say(wire.CodeProtNotHere, "That protection level is not supported; P is.")
+	default:
+		return say(wire.CodeNotImplemented, "That is not a protection level; P and C are.")
+	}
+	s.who.DataTLS = s.with.protect
+	return say(wire.CodeOK, "Data connections are at level %s.", a.Text)
+}

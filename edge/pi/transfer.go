@@ -1,0 +1,258 @@
+package pi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/internal/chain"
+	"github.com/edgeftp/edgeftp/edge/internal/throttle"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// transfer prepares the data connection's use: everything that RETR, STOR and
+// the listings have in common.
+func (s *Session) transfer(limits policy.Limits) (*dtp.Transfer, error) {
+	if s.port.Port == nil {
+		return nil, wire.Say(wire.CodeCantOpenData, "Send EPSV, PASV, EPRT or PORT first.")
+	}
+	if limits.DataTLS && !s.with.protect {
+		return nil, wire.Say(wire.CodeProtNotHere, "That needs a protected data connection: send PROT P first.")
+	}
+	return &dtp.Transfer{Protect: s.protection(), ASCII: s.with.ascii, Stall: s.conf.Stall,
+		Buffers: s.conf.Buffers, Progress: new(dtp.Progress)}, nil
+}
+
+// limiter returns the throttle for one direction, nil for none.
+func limiter(rate int64) *throttle.Limiter {
+	if rate <= 0 {
+		return nil
+	}
+	return throttle.NewLimiter(throttle.NewBucket(rate))
+}
+
+// mark returns the reply that opens a transfer: 125 when the client has
+// connected already, else 150 (RFC 959 §5.4).
+func (s *Session) mark(text string) wire.Reply {
+	if r, ok := s.port.Port.(dtp.Readier); ok && r.Ready() {
+		return wire.Say(wire.CodeDataOpen, "%s", text)
+	}
+	return wire.Say(wire.CodeFileOK, "%s", text)
+}
+
+// run makes the outcome of a data command: the mark, and a job that runs the
+// transfer and then finish, which is told how it went.
+func (s *Session) run(t *dtp.Transfer, mark, title string, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
+	reply := s.mark(mark)
+	t.Port = s.takePort()
+	return Outcome{Reply: reply, Job: &Job{Title: title, Progress: t.Progress, Run: func(ctx context.Context) Settle {
+		return finish(ctx, t.Run(ctx))
+	}}}
+}
+
+// refuse ends a data command before its transfer: the data port is not kept for
+// a later command, because its connection may be there already.
+func (s *Session) refuse(err error) Outcome {
+	s.closePort()
+	return s.failed(err)
+}
+
+// closes reports whether an error ends the control connection too.
+func closes(err error) bool { return errors.Is(err, dtp.ErrStalled) || errors.Is(err, errShutdown) }
+
+// whole is the reply to a transfer that ended well (RFC 959 §5.4).
+func whole(n int64, took time.Duration) wire.Reply {
+	return wire.Say(wire.CodeClosingData, "Transfer complete: %d bytes in %.3f seconds.", n, took.Seconds())
+}
+
+func retrieve(s *Session, a Args) Outcome {
+	rest := s.left.rest
+	s.left.rest = 0
+	g, err := s.ask(question{op: policy.OpRead, perm: policy.PermRead, path: a.Path, text: a.Text, a: s.sizeOf(a.Path), b: rest})
+	if err != nil {
+		return s.refuse(err)
+	}
+	t, err := s.transfer(g.Limits)
+	if err != nil {
+		return s.refuse(err)
+	}
+	path := vfs.Path(g.Path)
+	file, err := s.open(path, rest)
+	if err != nil {
+		return s.refuse(err)
+	}
+	t.Send, t.Limiter = file, limiter(g.Limits.RateDown)
+	return s.run(t, "Sending the file.", "Sending "+g.Path, func(_ context.Context, r dtp.Result) Settle {
+		file.Close()
+		return func(s *Session) Outcome {
+			kind := policy.EventFileSent
+			if r.Err != nil {
+				kind = policy.EventIncompleteFileSent
+			}
+			return s.moved(kind, policy.OpRead, path, r)
+		}
+	})
+}
+
+// open opens a file at the restart offset.
+func (s *Session) open(p vfs.Path, rest int64) (vfs.File, error) {
+	file, err := s.conf.FS.Open(p)
+	if err != nil {
+		if _, perr := s.partial(p); perr == nil {
+			return nil, wire.Say(wire.CodeFileBusy, "The upload of that file was interrupted; continue it first.")
+		}
+		return nil, err
+	}
+	if rest == 0 {
+		return file, nil
+	}
+	info, err := file.Stat()
+	if err == nil && rest > info.Size() {
+		err = vfs.ErrOffset
+	}
+	if err == nil {
+		_, err = file.Seek(rest, io.SeekStart)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (s *Session) sizeOf(p vfs.Path) int64 {
+	info, err := s.stat(p)
+	if err != nil {
+		return -1
+	}
+	return info.Size
+}
+
+// moved reports a transfer to the observers and to the client.
+func (s *Session) moved(kind policy.EventKind, op policy.Op, p vfs.Path, r dtp.Result) Outcome {
+	reply := whole(r.Bytes, r.Took)
+	e := policy.Event{Kind: kind, Op: op, Path: string(p), Size: r.Bytes, Took: r.Took}
+	if r.Err != nil {
+		reply = s.answer(r.Err)
+		e.Text = r.Err.Error()
+	}
+	e.Code = int(reply.Code)
+	s.event(e)
+	s.log().Info("transfer", "event", kind.String(), "op", op.String(), "path", string(p), "bytes", r.Bytes,
+		"seconds", r.Took.Seconds(), "complete", r.Err == nil, "reply", e.Code, "reason", e.Text)
+	return Outcome{Reply: reply, Close: closes(r.Err)}
+}
+
+func store(s *Session, a Args) Outcome {
+	opt := vfs.StageOptions{Offset: s.left.rest, Owner: s.owner()}
+	return s.upload(question{op: policy.OpWrite, perm: policy.PermWrite, path: a.Path, text: a.Text, b: s.left.rest}, opt)
+}
+
+func appendTo(s *Session, a Args) Outcome {
+	if s.left.rest > 0 {
+		s.left.rest = 0
+		return s.refuse(wire.Say(wire.CodeFileBusy, "APPE begins at the end of the file; REST is not possible with it."))
+	}
+	opt := vfs.StageOptions{Append: true, Owner: s.owner()}
+	return s.upload(question{op: policy.OpAppend, perm: policy.PermAppend, path: a.Path, text: a.Text, b: max(s.sizeOf(a.Path), 0)}, opt)
+}
+
+func storeUnique(s *Session, a Args) Outcome {
+	if s.left.rest > 0 {
+		s.left.rest = 0
+		return s.refuse(wire.Say(wire.CodeFileBusy, "STOU makes a new file; REST is not possible with it."))
+	}
+	if info, err := s.conf.FS.Stat(a.Path); !a.Given || err == nil && info.IsDir() {
+		a.Path = a.Path.Join("ftpd")
+	}
+	return s.upload(question{op: policy.OpUnique, perm: policy.PermWrite, path: a.Path, text: a.Text}, vfs.StageOptions{Unique: true})
+}
+
+// upload stages a file, moves the bytes into it and publishes it: three steps,
+// of which only the last one is seen by anybody.
+func (s *Session) upload(q question, opt vfs.StageOptions) Outcome {
+	q.a = s.left.allo
+	s.left.rest, s.left.allo = 0, -1
+	g, err := s.ask(q)
+	if err != nil {
+		return s.refuse(err)
+	}
+	t, err := s.transfer(g.Limits)
+	if err != nil {
+		return s.refuse(err)
+	}
+	w, ok := s.conf.FS.(vfs.Writer)
+	if !ok {
+		return s.refuse(vfs.ErrReadOnly)
+	}
+	stage, err := w.Stage(vfs.Path(g.Path), opt)
+	if err != nil {
+		return s.refuse(err)
+	}
+	up := &upload{stage: stage, action: s.action(question{op: policy.OpCommit, path: stage.Path()}), lease: s.lease, op: q.op}
+	if most := g.Limits.MaxFileSize; most > 0 {
+		t.MaxBytes = most - stage.Size()
+		if t.MaxBytes <= 0 {
+			up.discard(false)
+			return s.refuse(dtp.ErrTooLarge)
+		}
+	}
+	t.Receive, t.Limiter = stage, limiter(g.Limits.RateUp)
+	text := "Taking the file."
+	if opt.Unique {
+		text = "FILE: " + stage.Path().Base() // RFC 1123 §4.1.2.9
+	}
+	return s.run(t, text, "Taking "+string(stage.Path()), up.finish)
+}
+
+// upload is an upload on its way from the last byte to its publication.
+type upload struct {
+	stage  vfs.Stage
+	action *policy.Action // the question whether it may become visible
+	lease  chain.Lease
+	op     policy.Op
+}
+
+// finish runs in the helper goroutine, after the data connection has ended.
+func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
+	if r.Err != nil {
+		u.discard(!errors.Is(r.Err, dtp.ErrTooLarge))
+	} else {
+		ctx = context.WithoutCancel(ctx) // the last byte is here: ABOR came too late
+		r.Err = commitQuestion(ctx, u.lease, u.action, u.stage.Size(), r.Took.Milliseconds())
+		if r.Err != nil {
+			u.discard(false)
+		} else {
+			r.Err = u.stage.Commit(ctx)
+		}
+	}
+	return func(s *Session) Outcome {
+		kind := policy.EventFileReceived
+		if r.Err != nil {
+			kind = policy.EventIncompleteFileReceived
+		}
+		return s.moved(kind, u.op, u.stage.Path(), r)
+	}
+}
+
+func (u *upload) discard(keep bool) { _ = u.stage.Discard(keep) }
+
+// abort ends a running transfer: its own reply comes first, then that of ABOR
+// (RFC 959 §4.1.3). A transfer that has just ended by itself was not aborted,
+// and says so by its 226.
+func abort(s *Session, _ Args) Outcome {
+	switch {
+	case s.job != nil && s.job.Progress != nil:
+		s.job.aborts++
+		s.job.cancel(errAborted)
+		return Outcome{}
+	case s.port.Port != nil:
+		s.closePort()
+		return say(wire.CodeDataIdle, "The data port was closed.")
+	}
+	return say(wire.CodeDataIdle, "There is no transfer to abort.")
+}

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package edge
+
+import "net"
+
+func inlineUrgent(net.Conn) {}
