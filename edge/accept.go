@@ -50,6 +50,12 @@ func (s *Server) admit(ctx context.Context, conf *pi.Config, conn net.Conn) {
 	}
 	inlineUrgent(conn)
 	s.mu.Lock()
+	if s.draining() { // under the lock: nobody begins behind Shutdown's back
+		s.mu.Unlock()
+		s.gate.leave(peer.Addr())
+		_ = conn.Close()
+		return
+	}
 	s.last++
 	sess := pi.NewSession(conf, s.last, conn, local, peer)
 	s.sessions[sess.ID()] = sess

@@ -28,8 +28,8 @@ type Server struct {
 	listeners []bound
 	sessions  map[uint64]*pi.Session
 	last      uint64
-	running   sync.WaitGroup // sessions
-	abort    context.CancelFunc // ends Serve's sessions at once
+	running   sync.WaitGroup     // sessions
+	abort     context.CancelFunc // ends Serve's sessions at once
 }
 
 // bound is a listener that listens.
@@ -164,6 +164,15 @@ func (s *Server) beginDrain() {
 			sess.Interrupt()
 		}
 	})
+}
+
+func (s *Server) draining() bool {
+	select {
+	case <-s.drain:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *Server) closeListeners() {

@@ -18,12 +18,7 @@ type Status struct {
 
 // Status returns what the server is doing now.
 func (s *Server) Status() Status {
-	st := Status{Policies: s.chain.Status(), OldGenerations: s.chain.Draining()}
-	select {
-	case <-s.drain:
-		st.Draining = true
-	default:
-	}
+	st := Status{Policies: s.chain.Status(), OldGenerations: s.chain.Draining(), Draining: s.draining()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.Sessions = len(s.sessions)
