@@ -18,7 +18,6 @@ type mover struct {
 	*Transfer
 	ctx    context.Context
 	conn   net.Conn // what bytes are read from and written to
-	raw    net.Conn // the connection itself
 	sealed *sealed  // conn, if protected
 }
 
@@ -210,19 +209,13 @@ func (m *mover) extend(set func(time.Time) error) {
 	}
 }
 
-// farewell ends a protected download: close_notify, FIN, and then a short look
-// for the client's own end, because closing a socket with unread bytes would
-// reset it and might cost the client the last of the file.
+// farewell announces the end of a protected download (RFC 8446 §6.1). The
+// client's own end is not waited for: it has nothing to say that counts, and some
+// send it only after the reply.
 func (m *mover) farewell() error {
-	const patience = 200 * time.Millisecond
 	if err := m.sealed.CloseWrite(); err != nil {
 		return netError(broken(err))
 	}
-	if tcp, ok := m.raw.(*net.TCPConn); ok {
-		_ = tcp.CloseWrite()
-	}
-	_ = m.raw.SetReadDeadline(time.Now().Add(patience))
-	_, _ = io.CopyN(io.Discard, m.raw, 64<<10)
 	return nil
 }
 

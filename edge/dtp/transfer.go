@@ -79,7 +79,7 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 }
 
 func (t *Transfer) move(ctx context.Context, conn net.Conn) (int64, error) {
-	m := mover{Transfer: t, ctx: ctx, conn: conn, raw: conn}
+	m := mover{Transfer: t, ctx: ctx, conn: conn}
 	if t.Protect != nil {
 		s, err := t.Protect.protect(ctx, conn)
 		if err != nil {

@@ -37,15 +37,12 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		s.strikeFor(r)
 		return
 	}
-	if s.job != nil { // Beside a running job: the lease is the job's
-		s.apply(ctx, spec.Handler(s, args))
-		return
+	if s.job == nil { // Beside a running job the lease is the job's
+		s.lease = s.conf.Chain.Lease()
 	}
-	s.lease = s.conf.Chain.Lease()
 	out := spec.Handler(s, args)
 	s.strikeFor(out.Reply)
-	s.done(spec, args, out)
-	s.apply(ctx, out)
+	s.apply(ctx, out, report(spec, args))
 }
 
 // may checks what does not depend on the argument.
@@ -69,17 +66,20 @@ func (m *memory) has(what Memory) bool {
 	return true
 }
 
-// apply does what a handler or a job's end has said.
-func (s *Session) apply(ctx context.Context, out Outcome) {
+// apply does what a handler or a job's end has said, and tells the observers of
+// a command that is done.
+func (s *Session) apply(ctx context.Context, out Outcome, report policy.Event) {
 	if !out.Reply.IsZero() {
 		s.say(out.Reply)
 	}
-	switch {
-	case out.Job != nil:
+	if out.Job != nil {
 		s.flush()
-		s.start(ctx, out.Job)
+		s.start(ctx, out.Job, report)
 		return
-	case out.Secure:
+	}
+	report.Code = int(out.Reply.Code)
+	s.event(report)
+	if out.Secure {
 		s.secure(ctx)
 	}
 	if out.Close {
@@ -91,13 +91,14 @@ func (s *Session) apply(ctx context.Context, out Outcome) {
 	}
 }
 
-// done tells the observers of a command. What PASS brought is not told.
-func (s *Session) done(spec *Spec, a Args, out Outcome) {
+// report begins what observers are told of a command. What PASS brought is not
+// told.
+func report(spec *Spec, a Args) policy.Event {
 	text := spec.Verb
 	if a.Given && spec.Needs != MemoryUser {
 		text += " " + a.Text
 	}
-	s.event(policy.Event{Kind: policy.EventCommandDone, Text: text, Code: int(out.Reply.Code), Path: string(a.Path)})
+	return policy.Event{Kind: policy.EventCommandDone, Text: text, Path: string(a.Path)}
 }
 
 // unknown answers a command that is not in the table. Another protocol's request

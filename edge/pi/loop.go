@@ -237,9 +237,9 @@ func (s *Session) recall(lines <-chan heard) {
 }
 
 // start lets a job run in its helper goroutine.
-func (s *Session) start(ctx context.Context, j *Job) {
+func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	r := &running{Job: j, began: time.Now(), cancel: cancel, done: make(chan Settle, 1)}
+	r := &running{Job: j, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
 	s.job = r
 	s.transferring.Store(j.Progress != nil)
 	log := s.log()
@@ -260,12 +260,12 @@ func (s *Session) start(ctx context.Context, j *Job) {
 // settle ends the job: its reply first, then those of the ABORs that waited for
 // it.
 func (s *Session) settle(ctx context.Context, settle Settle) {
-	aborts := s.job.aborts
+	aborts, report := s.job.aborts, s.job.report
 	s.job.cancel(nil)
 	s.job = nil
 	s.transferring.Store(false)
 	s.clock.line = time.Now() // the idle limit rests during a job
-	s.apply(ctx, settle(s))
+	s.apply(ctx, settle(s), report)
 	for range aborts {
 		s.say(wire.Say(wire.CodeClosingData, "The transfer was aborted as asked."))
 	}

@@ -95,7 +95,8 @@ type running struct {
 	began  time.Time
 	cancel func(cause error)
 	done   chan Settle
-	aborts int // ABORs that wait for its end
+	aborts int          // ABORs that wait for its end
+	report policy.Event // command_done, but for the code
 }
 
 // NewSession makes the session of an accepted control connection. The local

@@ -1,6 +1,10 @@
 package vfs
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
 
 // The errors of this package, to be tested with errors.Is. Those of io/fs
 // (ErrNotExist, ErrExist, ErrPermission, ErrInvalid) are used beside them.
@@ -17,4 +21,9 @@ var (
 	ErrBusy         = errors.New("is being written by another session")
 	ErrNameTooLong  = errors.New("name is too long")
 	ErrBadName      = errors.New("name holds a byte that no file name may hold")
+	ErrCrossDevice  = errors.New("is on another filesystem")
 )
+
+// ErrLoop says that a path leads through too many symbolic links. It is an
+// fs.ErrInvalid too.
+var ErrLoop = fmt.Errorf("too many symbolic links: %w", fs.ErrInvalid)

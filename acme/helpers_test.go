@@ -1,0 +1,65 @@
+package acme
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// clock is a time that tests move.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+func newClock() *clock { return &clock{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)} }
+
+// trust returns a pool with the certificates of a PEM file.
+func trust(t *testing.T, file string) *x509.CertPool {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		t.Fatalf("%s holds no certificate", file)
+	}
+	return pool
+}
+
+// shake does one handshake and reads one byte, so that the tickets of TLS 1.3
+// have arrived.
+func shake(t *testing.T, server, client *tls.Config) (tls.ConnectionState, error) {
+	t.Helper()
+	a, b := net.Pipe()
+	srv, cli := tls.Server(a, server), tls.Client(b, client)
+	done := make(chan error, 1)
+	go func() {
+		_, err := srv.Write([]byte("x"))
+		done <- err
+	}()
+	_, err := cli.Read(make([]byte, 1))
+	state := cli.ConnectionState()
+	_ = b.Close()
+	<-done
+	_ = a.Close()
+	return state, err
+}
+
+// write puts data in a file of the test's own folder.
+func write(t *testing.T, name string, data []byte, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, data, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

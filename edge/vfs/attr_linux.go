@@ -1,0 +1,86 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// handle opens what p leads to, so that its attributes can be changed whatever
+// happens to the name. A file that this process may neither read nor write is
+// opened as a mere place (O_PATH), which needs no permission.
+func (d *Disk) handle(p Path) (f *os.File, place bool, err error) {
+	for _, flag := range []int{os.O_RDONLY, os.O_WRONLY} {
+		if f, err = d.open(p, flag, true); !errors.Is(err, fs.ErrPermission) {
+			return f, false, err
+		}
+	}
+	q, _, err := follow(p, d.lstat)
+	if err != nil {
+		return nil, false, err
+	}
+	if f, err = d.root.OpenFile(q.Rel(), unix.O_PATH, 0); err != nil {
+		return nil, false, err
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(int(f.Fd()), &st); err == nil {
+		switch st.Mode & unix.S_IFMT {
+		case unix.S_IFREG, unix.S_IFDIR:
+			return f, true, nil
+		case unix.S_IFLNK:
+			err = ErrBusy // put there after it was followed
+		default:
+			err = ErrSpecial
+		}
+	}
+	_ = f.Close()
+	return nil, false, err
+}
+
+// chmod sets the permission bits of what p leads to, and no others.
+func (d *Disk) chmod(p Path, mode fs.FileMode) error {
+	f, place, err := d.handle(p)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	defer runtime.KeepAlive(f)
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	bits := uint32(mode.Perm())
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		bits |= st.Mode & (unix.S_ISUID | unix.S_ISGID | unix.S_ISVTX)
+	}
+	if place {
+		return unix.Fchmodat(unix.AT_FDCWD, procName(f), bits, 0)
+	}
+	return unix.Fchmod(int(f.Fd()), bits)
+}
+
+// Chtime implements [Chtimer].
+func (d *Disk) Chtime(p Path, mtime time.Time) error { return d.fail("chtime", p, d.chtime(p, mtime)) }
+
+func (d *Disk) chtime(p Path, mtime time.Time) error {
+	f, _, err := d.handle(p)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	defer runtime.KeepAlive(f)
+	stamp, err := unix.TimeToTimespec(mtime)
+	if err != nil {
+		return fs.ErrInvalid
+	}
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, stamp}
+	err = unix.UtimesNanoAt(int(f.Fd()), "", times, unix.AT_EMPTY_PATH)
+	if err == unix.EINVAL || err == unix.ENOENT { // a kernel before 5.8
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, procName(f), times, 0)
+	}
+	return err
+}

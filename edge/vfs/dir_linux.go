@@ -1,0 +1,145 @@
+package vfs
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// dirBuffer is how many bytes of a directory are read at once. It bounds what a
+// listing holds, however many entries there are.
+const dirBuffer = 32 << 10
+
+// diskDir reads a directory with few system calls: getdents64 into one buffer,
+// and one fstatat per entry relative to the directory itself, so that no entry's
+// description can come from elsewhere.
+type diskDir struct {
+	d     *Disk
+	p     Path
+	f     *os.File
+	buf   []byte
+	names []string // read, not yet returned
+	room  []string // the memory of names
+}
+
+// ReadDir implements [FS]. The Dir is a [NameDir] too.
+func (d *Disk) ReadDir(p Path) (Dir, error) {
+	if err := d.check(p); err != nil {
+		return nil, d.fail("list", p, err)
+	}
+	f, err := d.root.OpenFile(p.Rel(), directoryFlags, 0)
+	if err != nil {
+		return nil, d.fail("list", p, err)
+	}
+	return &diskDir{d: d, p: p, f: f}, nil
+}
+
+// Close implements [Dir].
+func (r *diskDir) Close() error {
+	r.buf, r.names, r.room = nil, nil, nil
+	return r.d.fail("list", r.p, r.f.Close())
+}
+
+// fill reads the next names.
+func (r *diskDir) fill() error {
+	defer runtime.KeepAlive(r.f)
+	if r.buf == nil {
+		r.buf = make([]byte, dirBuffer)
+	}
+	for {
+		n, err := unix.Getdents(int(r.f.Fd()), r.buf)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.ENOENT: // the directory has been removed
+			return io.EOF
+		case err != nil:
+			return r.d.fail("list", r.p, err)
+		case n <= 0:
+			return io.EOF
+		}
+		_, _, r.names = unix.ParseDirent(r.buf[:n], -1, r.room[:0])
+		r.room = r.names
+		return nil
+	}
+}
+
+// name returns the next name that is not hidden.
+func (r *diskDir) name() (string, error) {
+	for {
+		if len(r.names) == 0 {
+			if err := r.fill(); err != nil {
+				return "", err
+			}
+			continue
+		}
+		name := r.names[0]
+		r.names = r.names[1:]
+		if !isHidden(name) {
+			return name, nil
+		}
+	}
+}
+
+// Names implements [NameDir].
+func (r *diskDir) Names(n int) ([]string, error) {
+	var names []string
+	for len(names) < max(n, 1) {
+		name, err := r.name()
+		if err != nil && len(names) > 0 {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// Next implements [Dir].
+func (r *diskDir) Next(n int) ([]Info, error) {
+	var infos []Info
+	for len(infos) < max(n, 1) {
+		name, err := r.name()
+		if err != nil && len(infos) > 0 {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		info, err := r.lstat(name)
+		if err == unix.ENOENT {
+			continue
+		} else if err != nil {
+			return nil, r.d.fail("list", r.p, err)
+		}
+		infos = append(infos, info)
+	}
+	return infos, nil
+}
+
+// lstat describes one entry.
+func (r *diskDir) lstat(name string) (Info, error) {
+	defer runtime.KeepAlive(r.f)
+	fd := int(r.f.Fd())
+	var st unix.Stat_t
+	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return Info{}, err
+	}
+	info := infoFromStat(&st, name)
+	if info.Mode&fs.ModeSymlink == 0 {
+		return info, nil
+	}
+	target := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fd, name, target)
+	if err == unix.EINVAL { // another file by now
+		err = unix.ENOENT
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	info.Target = string(target[:n])
+	return info, nil
+}

@@ -1,0 +1,265 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Durability says how much of a committed upload survives a power cut. Whatever
+// it is, a killed process leaves whole files.
+type Durability int
+
+// The durabilities. The zero value is the strictest.
+const (
+	DurabilityFull Durability = iota // the file and its name are on the disk
+	DurabilityFile                   // the file is on the disk, its name soon
+	DurabilityNone                   // both will be written when the kernel likes
+)
+
+// DiskConfig says what a [Disk] serves. Only Root must be set.
+type DiskConfig struct {
+	// Root is the host's directory that is served as "/".
+	Root string
+	// State is a directory of the host, outside Root, for the journal and the
+	// index of partial uploads; it is made with mode 0700. Several Disks, also
+	// of several processes, may share it. Empty: partial uploads are discarded,
+	// and a killed process may leave half an append and, on filesystems without
+	// unnamed files, hidden files behind.
+	State string
+	// Umask is taken from the mode of new files (0666) and directories (0777).
+	// Zero means 022. The process's own umask has no effect.
+	Umask fs.FileMode
+	// PartialFor is how long a partial upload is kept after it was last written
+	// to. Zero means 24 hours.
+	PartialFor time.Duration
+	// Durability of a committed upload; zero is full.
+	Durability Durability
+}
+
+// Disk serves a directory of the host. It implements [FS], [Writer], [Chmodder],
+// [Chtimer] and [Partials], and is safe for concurrent use.
+//
+// Every access goes through one os.Root, so no symbolic link leads out, whoever
+// swaps it and whenever. Hard links and mounts inside the root are served.
+// Absolute symbolic links count as leading out, as they do for os.Root.
+//
+// The errors of a File that Open returned are those of package os.
+type Disk struct {
+	root    *os.Root
+	cfg     DiskConfig
+	escapes error // what os.Root says of a path that leads out
+
+	// tree is held for reading while an upload is published, and for writing
+	// while a directory is moved or removed.
+	tree     sync.RWMutex
+	syncs    syncs
+	writers  inodeSet // files that are being written in place
+	journal  *journal // nil without State
+	partials partialIndex
+	late     lateJournals
+	work     sync.WaitGroup // files being synced in the background
+}
+
+// OpenDisk opens a directory for serving. It first tidies up what killed
+// processes have left: appends that were not committed are undone, staged files
+// removed, partial uploads taken over. It does not touch what belongs to
+// processes that still live.
+func OpenDisk(cfg DiskConfig) (*Disk, error) {
+	if cfg.Umask == 0 {
+		cfg.Umask = 0o022
+	}
+	if cfg.PartialFor == 0 {
+		cfg.PartialFor = 24 * time.Hour
+	}
+	root, err := os.OpenRoot(cfg.Root)
+	if err != nil {
+		return nil, fmt.Errorf("open the served directory: %w", err)
+	}
+	d := &Disk{root: root, cfg: cfg}
+	// The error has no name in package os, so it is asked for once.
+	if _, err = root.Lstat(".."); err == nil {
+		_ = root.Close()
+		return nil, errors.New("open the served directory: the host does not confine paths")
+	}
+	d.escapes = errors.Unwrap(err)
+	if cfg.State != "" {
+		if err := d.openState(); err != nil {
+			_ = root.Close()
+			return nil, fmt.Errorf("open the state directory: %w", err)
+		}
+	}
+	// From here on files bear names that tell nothing of the host.
+	d.root = anonymous(root)
+	return d, nil
+}
+
+// openState makes the state directory and the journal, and tidies up.
+func (d *Disk) openState() error {
+	if err := os.MkdirAll(d.cfg.State, 0o700); err != nil {
+		return err
+	}
+	root, err := hostPath(d.cfg.Root)
+	if err != nil {
+		return err
+	}
+	state, err := hostPath(d.cfg.State)
+	if err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(root, state); err == nil && rel != ".." &&
+		!strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return errors.New("it lies inside the served directory")
+	}
+	if d.journal, err = openJournal(state, root); err != nil {
+		return err
+	}
+	if err := d.recover(); err != nil {
+		_ = d.journal.close()
+		return err
+	}
+	return nil
+}
+
+// hostPath returns the one absolute name of a directory of the host.
+func hostPath(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
+}
+
+// Close ends the Disk. Stages that have not ended are then unable to commit;
+// what they left in place is undone when the directory is next opened.
+func (d *Disk) Close() error {
+	d.work.Wait()
+	err := d.root.Close()
+	if d.journal != nil {
+		err = errors.Join(err, d.journal.close())
+	}
+	return err
+}
+
+// check refuses what no client may look at.
+func (d *Disk) check(p Path) error {
+	if p == "" || p[0] != '/' {
+		return fs.ErrInvalid
+	}
+	if isReserved(p) {
+		return fs.ErrNotExist
+	}
+	return nil
+}
+
+// checkNew refuses what no client may make.
+func (d *Disk) checkNew(p Path) error {
+	if err := d.check(p); errors.Is(err, fs.ErrNotExist) {
+		return fs.ErrPermission
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// Open implements [FS]. The File is the *os.File itself, at offset 0.
+func (d *Disk) Open(p Path) (File, error) {
+	f, err := d.open(p, os.O_RDONLY, false)
+	if err != nil {
+		return nil, d.fail("open", p, err)
+	}
+	return f, nil
+}
+
+// open opens a regular file, or a directory too if dirs is set. It never waits
+// for anybody: a FIFO without a writer is opened at once, seen and closed.
+func (d *Disk) open(p Path, flag int, dirs bool) (*os.File, error) {
+	if err := d.check(p); err != nil {
+		return nil, err
+	}
+	f, err := d.root.OpenFile(p.Rel(), flag|openFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := admit(f, dirs); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// admit checks the type of an open file and makes it an ordinary blocking one
+// again, as splice(2) and sendfile(2) want it.
+func admit(f *os.File, dirs bool) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	switch {
+	case info.IsDir() && !dirs:
+		return ErrIsDirectory
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return ErrSpecial
+	}
+	return setBlocking(f)
+}
+
+// Stat implements [FS].
+func (d *Disk) Stat(p Path) (Info, error) {
+	if err := d.check(p); err != nil {
+		return Info{}, d.fail("stat", p, err)
+	}
+	fi, err := d.root.Stat(p.Rel())
+	if err != nil {
+		return Info{}, d.fail("stat", p, err)
+	}
+	return infoOf(fi, p.Base()), nil
+}
+
+// Lstat implements [FS].
+func (d *Disk) Lstat(p Path) (Info, error) {
+	if err := d.check(p); err != nil {
+		return Info{}, d.fail("lstat", p, err)
+	}
+	info, err := d.lstat(p)
+	if err != nil {
+		return Info{}, d.fail("lstat", p, err)
+	}
+	return info, nil
+}
+
+// lstat is Lstat without its checks and with the host's errors.
+func (d *Disk) lstat(p Path) (Info, error) {
+	fi, err := d.root.Lstat(p.Rel())
+	if err != nil {
+		return Info{}, err
+	}
+	info := infoOf(fi, p.Base())
+	if info.Mode&fs.ModeSymlink != 0 {
+		info.Target, err = d.root.Readlink(p.Rel())
+	}
+	return info, err
+}
+
+// resolve returns the path that p leads to when its last component is a link, so
+// that the target is written and the link stays. The other components are left
+// to os.Root. A missing last component is fs.ErrNotExist beside its path.
+func (d *Disk) resolve(p Path) (Path, Info, error) {
+	if err := d.checkNew(p); err != nil {
+		return "", Info{}, err
+	}
+	info, err := d.lstat(p)
+	if err != nil || info.Mode&fs.ModeSymlink == 0 {
+		return p, info, err
+	}
+	p, info, err = follow(p, d.lstat)
+	if isReserved(p) {
+		return "", Info{}, fs.ErrPermission
+	}
+	return p, info, err
+}

@@ -1,0 +1,74 @@
+package vfs_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/vfs/vfstest"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		childMain()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// linkedDisk lets tests make symbolic links behind the Disk's back.
+type linkedDisk struct {
+	*vfs.Disk
+	host string
+}
+
+func (d linkedDisk) Symlink(target string, p vfs.Path) error {
+	return os.Symlink(target, d.at(p))
+}
+
+// at returns the host's path of p.
+func (d linkedDisk) at(p vfs.Path) string { return filepath.Join(d.host, p.Rel()) }
+
+// newDisk opens a Disk on a new directory.
+func newDisk(t *testing.T, adjust func(*vfs.DiskConfig)) linkedDisk {
+	t.Helper()
+	top := t.TempDir()
+	cfg := vfs.DiskConfig{Root: filepath.Join(top, "root"), State: filepath.Join(top, "state")}
+	if err := os.Mkdir(cfg.Root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if adjust != nil {
+		adjust(&cfg)
+	}
+	return reopen(t, cfg)
+}
+
+// reopen opens a Disk until the test ends.
+func reopen(t *testing.T, cfg vfs.DiskConfig) linkedDisk {
+	t.Helper()
+	d, err := vfs.OpenDisk(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return linkedDisk{d, cfg.Root}
+}
+
+func TestDisk(t *testing.T) {
+	for name, adjust := range map[string]func(*vfs.DiskConfig){
+		"full": nil,
+		"file": func(c *vfs.DiskConfig) { c.Durability = vfs.DurabilityFile },
+		"none": func(c *vfs.DiskConfig) { c.Durability = vfs.DurabilityNone },
+	} {
+		t.Run(name, func(t *testing.T) {
+			vfstest.TestFS(t, func(t *testing.T) vfs.FS { return newDisk(t, adjust) })
+		})
+	}
+}

@@ -1,0 +1,213 @@
+package vfs
+
+import (
+	"io/fs"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// folder is an open directory in which an upload is staged and published. Its
+// operations take single names and cannot leave it. That the directory still is
+// where it was is for the caller to check (same).
+type folder struct {
+	f  *os.File
+	id fileID
+	p  Path
+}
+
+// openFolder opens the directory p through the root.
+func (d *Disk) openFolder(p Path) (*folder, error) {
+	f, err := d.root.OpenFile(p.Rel(), directoryFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return &folder{f: f, id: fileID{dev: uint64(st.Dev), inode: st.Ino}, p: p}, nil
+}
+
+// do calls fn with the directory's descriptor until it is not interrupted.
+func (fo *folder) do(fn func(fd int) error) error {
+	defer runtime.KeepAlive(fo.f)
+	for {
+		if err := fn(int(fo.f.Fd())); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// same reports whether both are the same directory of the host.
+func (fo *folder) same(other *folder) bool { return fo.id == other.id }
+
+// openAt opens the entry name without following it.
+func (fo *folder) openAt(name string, flag int, mode uint32) (*os.File, error) {
+	var fd int
+	err := fo.do(func(dir int) (err error) {
+		fd, err = unix.Openat(dir, name, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), string(fo.p.Join(name))), nil
+}
+
+// createUnnamed makes a file without a name, where the filesystem can.
+func (fo *folder) createUnnamed() (*os.File, error) {
+	if !canLinkUnnamed() {
+		return nil, unix.EOPNOTSUPP
+	}
+	return fo.openAt(".", unix.O_TMPFILE|os.O_RDWR, 0o600)
+}
+
+// create makes a file that must not exist.
+func (fo *folder) create(name string) (*os.File, error) {
+	return fo.openAt(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// open opens an existing regular file.
+func (fo *folder) open(name string, flag int) (*os.File, error) {
+	f, err := fo.openAt(name, flag|openFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := admit(f, false); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// lstat describes the entry name.
+func (fo *folder) lstat(name string) (Info, error) {
+	var st unix.Stat_t
+	err := fo.do(func(fd int) error { return unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	return infoFromStat(&st, name), err
+}
+
+// writable says whether the entry name may be written to by this process.
+func (fo *folder) writable(name string) error {
+	err := fo.do(func(fd int) error { return unix.Faccessat(fd, name, unix.W_OK, unix.AT_EACCESS) })
+	if err == unix.ENOSYS || err == unix.EINVAL {
+		return nil
+	}
+	return err
+}
+
+// linkUnnamed gives an unnamed file a name that must not exist.
+func (fo *folder) linkUnnamed(f *os.File, name string) error {
+	defer runtime.KeepAlive(f)
+	return fo.do(func(fd int) error {
+		return unix.Linkat(unix.AT_FDCWD, procName(f), fd, name, unix.AT_SYMLINK_FOLLOW)
+	})
+}
+
+// link gives a file a second name, which must not exist.
+func (fo *folder) link(from, to string) error {
+	return fo.do(func(fd int) error { return unix.Linkat(fd, from, fd, to, 0) })
+}
+
+// rename moves an entry, over another one if there is one.
+func (fo *folder) rename(from, to string) error {
+	return fo.do(func(fd int) error { return unix.Renameat(fd, from, fd, to) })
+}
+
+// unlink removes an entry that is not a directory.
+func (fo *folder) unlink(name string) error {
+	return fo.do(func(fd int) error { return unix.Unlinkat(fd, name, 0) })
+}
+
+// rmdir removes an empty directory.
+func (fo *folder) rmdir(name string) error {
+	return fo.do(func(fd int) error { return unix.Unlinkat(fd, name, unix.AT_REMOVEDIR) })
+}
+
+// sync makes the names in the directory durable.
+func (fo *folder) sync() error { return fo.f.Sync() }
+
+func (fo *folder) close() { _ = fo.f.Close() }
+
+// procName is a name of the host for an open file itself.
+func procName(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
+
+// canLinkUnnamed reports whether an unnamed file could be given a name later.
+func canLinkUnnamed() bool { return unix.Access("/proc/self/fd", unix.X_OK) == nil }
+
+// anonymous returns a root for the same directory whose files do not bear the
+// host's path in their names and errors. It takes over root.
+func anonymous(root *os.Root) *os.Root {
+	f, err := root.Open(".")
+	if err != nil {
+		return root
+	}
+	defer f.Close()
+	same, err := os.OpenRoot(procName(f))
+	if err != nil {
+		return root
+	}
+	a, errA := root.Stat(".")
+	b, errB := same.Stat(".")
+	if errA != nil || errB != nil || !os.SameFile(a, b) {
+		_ = same.Close()
+		return root
+	}
+	_ = root.Close()
+	return same
+}
+
+// bootID identifies the time since the kernel was started, empty if unknown.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil || len(id) < 36 {
+		return ""
+	}
+	return string(id[:36])
+}
+
+// infoFromStat describes a file by what the kernel says.
+func infoFromStat(st *unix.Stat_t, name string) Info {
+	return Info{
+		Name: name, Size: st.Size, Mode: modeFromStat(st.Mode),
+		ModTime: time.Unix(st.Mtim.Unix()), Links: uint64(st.Nlink),
+		UID: st.Uid, GID: st.Gid, Dev: uint64(st.Dev), Inode: st.Ino,
+	}
+}
+
+// modeFromStat turns the kernel's mode bits into those of io/fs.
+func modeFromStat(bits uint32) fs.FileMode {
+	mode := fs.FileMode(bits & 0o777)
+	switch bits & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFDIR:
+		mode |= fs.ModeDir
+	case unix.S_IFLNK:
+		mode |= fs.ModeSymlink
+	case unix.S_IFIFO:
+		mode |= fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		mode |= fs.ModeSocket
+	case unix.S_IFCHR:
+		mode |= fs.ModeDevice | fs.ModeCharDevice
+	case unix.S_IFBLK:
+		mode |= fs.ModeDevice
+	default:
+		mode |= fs.ModeIrregular
+	}
+	if bits&unix.S_ISUID != 0 {
+		mode |= fs.ModeSetuid
+	}
+	if bits&unix.S_ISGID != 0 {
+		mode |= fs.ModeSetgid
+	}
+	if bits&unix.S_ISVTX != 0 {
+		mode |= fs.ModeSticky
+	}
+	return mode
+}

@@ -1,0 +1,224 @@
+package vfs
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// A journal is what a Disk would have to know after it was killed: which hidden
+// names exist, which files are being written in place and how long they were,
+// and which partial uploads are kept for whom. It is a file of its process
+// alone, locked as long as the process lives, and a log: the state is what its
+// records add up to.
+type journal struct {
+	dir  string // the state directory
+	root string // the host's name of the served directory
+	boot string
+
+	// hold keeps file open while somebody syncs it outside mu.
+	hold  sync.RWMutex
+	syncs syncs
+
+	mu   sync.Mutex
+	file *os.File
+	live map[uint64]record
+	last uint64 // the number of the newest record
+	size int64  // bytes in file
+	base int64  // bytes that file began with
+}
+
+const (
+	journalPrefix = "journal-"
+	// journalRewrite is the length in bytes from which a journal is rewritten,
+	// unless it has not even doubled since the last time.
+	journalRewrite = 256 << 10
+)
+
+// openJournal begins a journal of this process.
+func openJournal(dir, root string) (*journal, error) {
+	j := &journal{dir: dir, root: root, boot: bootID(), live: make(map[uint64]record)}
+	f, size, err := j.begin()
+	if err != nil {
+		return nil, err
+	}
+	j.file, j.size, j.base = f, size, size
+	return j, nil
+}
+
+// begin makes a journal file that holds what is live. It appears under its name
+// when it is locked, so that no other process takes it for a dead one's.
+func (j *journal) begin() (*os.File, int64, error) {
+	name := strings.ToLower(rand.Text())
+	hidden := filepath.Join(j.dir, "new-"+name)
+	f, err := os.OpenFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, 0, err
+	}
+	lines := record{kind: recordStart, path: j.root, owner: j.boot}.append(nil)
+	for _, r := range j.live {
+		lines = r.append(lines)
+	}
+	_, err = lockFile(f)
+	if err == nil {
+		_, err = f.Write(lines)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(hidden, filepath.Join(j.dir, journalPrefix+name))
+	}
+	if err == nil {
+		err = syncDir(j.dir)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close(), os.Remove(hidden))
+	}
+	return f, int64(len(lines)), nil
+}
+
+// name returns the path of the journal's own file.
+func (j *journal) name() string {
+	base := filepath.Base(j.file.Name())
+	return filepath.Join(j.dir, journalPrefix+strings.TrimPrefix(base, "new-"))
+}
+
+// put writes a record and returns its number: a new one if it has none. The
+// record has reached the kernel, but not yet the disk (sync).
+func (j *journal) put(r record) (uint64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r.id == 0 {
+		r.id = j.last + 1
+	}
+	if err := j.write(r); err != nil {
+		return 0, err
+	}
+	j.last = max(j.last, r.id)
+	j.live[r.id] = r
+	j.shorten()
+	return r.id, nil
+}
+
+// stale gives undo the number of an earlier record of the same file, if one could
+// not be ended: it must never be played back now.
+func (j *journal) stale(undo record) record {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for id, r := range j.live {
+		if r.kind == recordUndo && r.dev == undo.dev && r.inode == undo.inode && r.inode != 0 {
+			undo.id = id
+		}
+	}
+	return undo
+}
+
+// done says that a record is over. Number 0 never was.
+func (j *journal) done(id uint64) error {
+	if id == 0 {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, found := j.live[id]; !found {
+		return nil
+	}
+	if err := j.write(record{kind: recordDone, id: id}); err != nil {
+		return err
+	}
+	delete(j.live, id)
+	j.shorten()
+	return nil
+}
+
+// write appends one line; a line that was cut short is taken back.
+func (j *journal) write(r record) error {
+	n, err := j.file.Write(r.append(nil))
+	if err != nil {
+		if n > 0 {
+			_ = j.file.Truncate(j.size)
+		}
+		return err
+	}
+	j.size += int64(n)
+	return nil
+}
+
+// shorten begins a new file when the old one is long. A failure leaves the old
+// one in use.
+func (j *journal) shorten() {
+	if j.size < max(journalRewrite, 2*j.base) {
+		return
+	}
+	f, size, err := j.begin()
+	if err != nil {
+		return
+	}
+	j.hold.Lock()
+	defer j.hold.Unlock()
+	old := j.name()
+	_ = j.file.Close()
+	// The old file must not come back after a power cut: what is over by then
+	// would be undone.
+	_ = os.Remove(old)
+	_ = syncDir(j.dir)
+	j.file, j.size, j.base = f, size, size
+}
+
+// sync makes every record put before durable. Callers share the work.
+func (j *journal) sync() error {
+	return j.syncs.do(fileID{}, func() error {
+		j.hold.RLock()
+		defer j.hold.RUnlock()
+		return j.file.Sync()
+	})
+}
+
+// moved follows a file or directory that was renamed.
+func (j *journal) moved(from, to Path) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for id, r := range j.live {
+		// A hidden file moves with its folder, not with the name it stands for.
+		still := r.kind == recordPartial && r.path == string(from)
+		if Path(r.path).Within(from) && !still {
+			r.path = string(to) + strings.TrimPrefix(r.path, string(from))
+			// Failing to write it down costs the tidying after a crash.
+			if j.write(r) == nil {
+				j.live[id] = r
+			}
+		}
+	}
+}
+
+// close ends the journal. If anything in it is live, the file is left to whoever
+// opens the state directory next.
+func (j *journal) close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.hold.Lock()
+	defer j.hold.Unlock()
+	name := j.name()
+	err := j.file.Close()
+	if len(j.live) == 0 {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
+}
+
+// syncDir makes the names in a directory of the host durable, where it can.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && openFlags != 0 {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package vfs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+)
+
+// publish gives a complete file its name: its mode and bytes first, then the
+// name, then the sync of the folder, which uploads committed at the same time
+// share.
+func (s *diskStage) publish(ctx context.Context) error {
+	old, err := s.folder.lstat(s.path.Base())
+	replaces := err == nil
+	if err := s.file.Chmod(s.mode(old, replaces)); err != nil {
+		return err
+	}
+	if s.d.cfg.Durability != DurabilityNone {
+		if err := s.file.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if replaces || s.hidden != "" {
+		err = s.replace()
+	} else if err = s.name(); errors.Is(err, fs.ErrExist) && !s.opt.Unique {
+		replaces = true // somebody was faster; the last one wins
+		err = s.replace()
+	}
+	if err != nil {
+		return err
+	}
+	if s.d.cfg.Durability == DurabilityFull {
+		if err := s.d.syncs.do(s.folder.id, s.folder.sync); err != nil {
+			if !replaces {
+				_ = s.folder.unlink(s.path.Base())
+			}
+			return err
+		}
+	}
+	s.published()
+	return nil
+}
+
+// mode is that of the file to be replaced, or that of a new one.
+func (s *diskStage) mode(old Info, replaces bool) fs.FileMode {
+	if replaces && old.Mode.IsRegular() {
+		return old.Mode.Perm()
+	}
+	return 0o666 &^ s.d.cfg.Umask & fs.ModePerm
+}
+
+// name publishes an unnamed file under a name that does not exist.
+func (s *diskStage) name() error {
+	s.d.tree.RLock()
+	defer s.d.tree.RUnlock()
+	if err := s.still(); err != nil {
+		return err
+	}
+	return s.folder.linkUnnamed(s.file, s.path.Base())
+}
+
+// replace publishes a file by renaming it from its hidden name, which an unnamed
+// one is given for this moment.
+func (s *diskStage) replace() error {
+	hidden := s.hidden
+	if hidden == "" {
+		var err error
+		hidden = hiddenName()
+		if s.record, err = s.d.announce(s.folder, s.path.Dir(), hidden); err != nil {
+			return err
+		}
+	}
+	s.d.tree.RLock()
+	defer s.d.tree.RUnlock()
+	if err := s.still(); err != nil {
+		return err
+	}
+	if s.hidden == "" {
+		if err := s.folder.linkUnnamed(s.file, hidden); err != nil {
+			return err
+		}
+		s.hidden = hidden
+	}
+	return s.rename()
+}
+
+// rename moves the hidden name over the published one. Only a regular file is
+// replaced: a link that was put there meanwhile is not the file that was meant.
+func (s *diskStage) rename() error {
+	base := s.path.Base()
+	old, err := s.folder.lstat(base)
+	switch {
+	case s.opt.Unique && err == nil:
+		return fs.ErrExist
+	case s.opt.Unique:
+		if err := s.folder.link(s.hidden, base); err != nil {
+			return err
+		}
+		_ = s.folder.unlink(s.hidden)
+		return nil
+	case err == nil && old.IsDir():
+		return ErrIsDirectory
+	case err == nil && !old.Mode.IsRegular():
+		return ErrSpecial
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return s.folder.rename(s.hidden, base)
+}
+
+// published forgets what was known of the upload before.
+func (s *diskStage) published() {
+	if s.d.journal == nil {
+		return
+	}
+	if s.kept != nil {
+		s.d.forget(s.kept)
+	} else {
+		_ = s.d.journal.done(s.record)
+	}
+	s.d.dropReplaced(s.path)
+}

@@ -1,0 +1,242 @@
+package vfs
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// lateJournals are journals of processes that still lived when the Disk was
+// opened: a predecessor that is ending its last transfers. When it is gone, its
+// partial uploads are taken over.
+type lateJournals struct {
+	mu    sync.Mutex
+	names []string
+	tried time.Time
+}
+
+// lateEvery is how often the Disk looks whether a predecessor is gone.
+const lateEvery = time.Second
+
+// recover tidies up after every journal whose process is gone.
+func (d *Disk) recover() error {
+	names, err := filepath.Glob(filepath.Join(globQuote(d.journal.dir), journalPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == d.journal.name() {
+			continue
+		}
+		alive, err := d.takeOver(name)
+		if err != nil {
+			return err
+		}
+		if alive {
+			d.late.names = append(d.late.names, name)
+		}
+	}
+	return nil
+}
+
+// globQuote makes filepath.Glob take a directory as it stands.
+func globQuote(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+// recoverLate looks again at journals that were locked before, at once or as
+// often as lateEvery says.
+func (d *Disk) recoverLate(atOnce bool) {
+	if d.journal == nil {
+		return
+	}
+	d.late.mu.Lock()
+	defer d.late.mu.Unlock()
+	if len(d.late.names) == 0 || !atOnce && time.Since(d.late.tried) < lateEvery {
+		return
+	}
+	d.late.tried = time.Now()
+	d.late.names = slices.DeleteFunc(d.late.names, func(name string) bool {
+		alive, err := d.takeOver(name)
+		return err == nil && !alive
+	})
+}
+
+// takeOver does what one journal asks for, and removes it. It reports true if the
+// process of the journal lives.
+func (d *Disk) takeOver(name string) (alive bool, err error) {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if free, err := lockFile(f); err != nil || !free {
+		return err == nil, err
+	}
+	start, live, err := readJournal(f)
+	if err != nil {
+		return false, err
+	}
+	if start.kind == recordStart && start.path != d.journal.root {
+		return false, nil // of a Disk that serves another directory
+	}
+	for _, r := range live {
+		if err := d.settle(start, r); err != nil {
+			return false, err
+		}
+	}
+	if err := d.journal.sync(); err != nil {
+		return false, err
+	}
+	if err := os.Remove(name); err != nil {
+		return false, err
+	}
+	// Should it come back after a power cut, it would undo what came later.
+	return false, syncDir(d.journal.dir)
+}
+
+// readJournal returns the first record and what the others add up to, in the
+// order of their numbers. Lines that are torn are left out: what they were about
+// had not begun.
+func readJournal(r io.Reader) (record, []record, error) {
+	var start record
+	live := make(map[uint64]record)
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil && err != io.EOF {
+			return start, nil, err
+		}
+		if got, bad := parseRecord(strings.TrimSuffix(line, "\n")); bad == nil {
+			switch got.kind {
+			case recordStart:
+				start = got
+			case recordDone:
+				delete(live, got.id)
+			default:
+				live[got.id] = got
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	all := make([]record, 0, len(live))
+	for _, got := range live {
+		all = append(all, got)
+	}
+	slices.SortFunc(all, func(a, b record) int { return int(int64(a.id) - int64(b.id)) })
+	return start, all, nil
+}
+
+// settle does what one record of a dead process asks for.
+func (d *Disk) settle(start, r record) error {
+	if r.hidden != "" && !isHidden(r.hidden) {
+		return nil // a journal never names a file that a client could see
+	}
+	p, err := Clean(Root, r.path)
+	if err != nil || string(p) != r.path {
+		return nil
+	}
+	switch r.kind {
+	case recordHidden:
+		err = d.root.Remove(p.Join(r.hidden).Rel())
+	case recordUndo:
+		err = d.undo(p, r)
+	case recordPartial:
+		err = d.adopt(start, p, r)
+	}
+	if reason := d.reason(err); errors.Is(reason, fs.ErrNotExist) || errors.Is(reason, ErrNotDirectory) ||
+		errors.Is(reason, ErrEscapes) || errors.Is(reason, ErrLoop) {
+		return nil // its directory is gone, or is another one
+	}
+	return err
+}
+
+// undo takes back an append that was not committed. A file that is not the one
+// that was appended to is left alone.
+func (d *Disk) undo(p Path, r record) error {
+	fo, err := d.openFolder(p.Dir())
+	if err != nil {
+		return err
+	}
+	defer fo.close()
+	info, err := fo.lstat(p.Base())
+	if err != nil {
+		return err
+	}
+	if !info.Mode.IsRegular() || info.Inode != r.inode || info.Size <= r.size || d.device(info.Dev) != r.dev {
+		return nil
+	}
+	f, err := fo.open(p.Base(), os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if fi, err := f.Stat(); err != nil || infoOf(fi, "").Inode != r.inode {
+		return err
+	}
+	if err := f.Truncate(r.size); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// device numbers a device for the journal: 0 for that of the root, because the
+// host may number its devices anew when it starts.
+func (d *Disk) device(dev uint64) uint64 {
+	fi, err := d.root.Lstat(".")
+	if err == nil && infoOf(fi, "/").Dev == dev {
+		return 0
+	}
+	return dev
+}
+
+// adopt takes over a partial upload. What was not known to be on the disk is cut
+// off if the host was started anew since.
+func (d *Disk) adopt(start record, p Path, r record) error {
+	fo, err := d.openFolder(p.Dir())
+	if err != nil {
+		return err
+	}
+	defer fo.close()
+	info, err := fo.lstat(r.hidden)
+	if err != nil {
+		return err
+	}
+	kept := d.partials.get(r.owner, p)
+	if kept != nil && kept.hidden == r.hidden {
+		return nil // taken over before, by a process that was killed meanwhile
+	}
+	rebooted := start.owner == "" || start.owner != d.journal.boot
+	if rebooted && info.Size > r.size && r.size > 0 {
+		f, err := fo.open(r.hidden, os.O_WRONLY)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(f.Truncate(r.size), f.Sync(), f.Close())
+		if err != nil {
+			return err
+		}
+		info.Size = r.size
+	}
+	lost := rebooted && (r.size == 0 || info.Size < r.size)
+	expired := time.Since(time.Unix(r.at, 0)) > d.cfg.PartialFor
+	if !info.Mode.IsRegular() || lost || expired || kept != nil {
+		return fo.unlink(r.hidden)
+	}
+	r.id = 0
+	if r.id, err = d.journal.put(r); err == nil {
+		d.partials.add(&partial{record: r})
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+package users_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/policies/users"
+)
+
+// The policy is what it says it is.
+var (
+	_ policy.Policy        = (*users.Policy)(nil)
+	_ policy.Authenticator = (*users.Policy)(nil)
+)
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func ask(t *testing.T, p policy.Policy, user, password string) policy.Identity {
+	t.Helper()
+	id, err := p.Hooks().Authenticator.Authenticate(t.Context(), &policy.Login{
+		Meta:     policy.Meta{Session: &policy.Session{ID: 1, User: user}, Request: 1, Time: noon},
+		Password: password,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func alice() users.User {
+	return users.User{
+		Name:         "alice",
+		PasswordHash: "$argon2id$…",
+		Perms:        policy.PermReadOnly,
+		Rules:        []policy.PathRule{{Dir: "/in", Perms: policy.PermAll, Recursive: true}},
+		Home:         "/home",
+		Group:        "staff",
+		Limits:       policy.Limits{RateDown: 1000, DataTLS: true},
+		MaxSessions:  3,
+		Expires:      noon.Add(time.Hour),
+		MsgLogin:     "Good day.",
+		MsgQuit:      "Bye.",
+	}
+}
+
+func TestKnownUser(t *testing.T) {
+	p, err := users.New(users.Config{Users: []users.User{alice()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	perms := policy.PermReadOnly
+	want := policy.Identity{
+		Verdict: policy.Allow, PasswordHash: "$argon2id$…", Perms: &perms,
+		Rules: alice().Rules, Home: "/home", Group: "staff",
+		Limits:      policy.Limits{RateDown: 1000, DataTLS: true},
+		MaxSessions: 3, Expires: noon.Add(time.Hour), MsgLogin: "Good day.", MsgQuit: "Bye.",
+	}
+	for _, password := range []string{"right", "wrong", ""} {
+		if diff := cmp.Diff(want, ask(t, p, "alice", password)); diff != "" {
+			t.Errorf("password %q (-want +got):\n%s", password, diff)
+		}
+	}
+}
+
+func TestUnknownNamesPass(t *testing.T) {
+	late := alice()
+	late.Name, late.Expires = "late", noon
+	p, err := users.New(users.Config{Users: []users.User{alice(), late}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "Alice", "ALICE", "alice ", " alice", "alic", "alice\x00", "bob", "late"} {
+		if diff := cmp.Diff(policy.Identity{}, ask(t, p, name, "x")); diff != "" {
+			t.Errorf("%q is known:\n%s", name, diff)
+		}
+	}
+}
+
+func TestAnswersAreApart(t *testing.T) {
+	list := []users.User{alice()}
+	p, err := users.New(users.Config{Users: list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list[0].Rules[0].Dir = "/elsewhere"
+	first := ask(t, p, "alice", "x")
+	*first.Perms = policy.PermAll
+	first.Rules[0].Dir = "/changed"
+	second := ask(t, p, "alice", "x")
+	if *second.Perms != policy.PermReadOnly || second.Rules[0].Dir != "/in" {
+		t.Errorf("one answer changes the next: %v %v", *second.Perms, second.Rules)
+	}
+}
+
+func TestNothingPermitted(t *testing.T) {
+	u := alice()
+	u.Perms = 0
+	p, err := users.New(users.Config{Users: []users.User{u}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := ask(t, p, "alice", "x"); id.Perms == nil || *id.Perms != 0 {
+		t.Errorf("no permissions became %v", id.Perms)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	change := func(f func(*users.User)) users.User {
+		u := alice()
+		f(&u)
+		return u
+	}
+	cases := []struct {
+		user users.User
+		want string
+	}{
+		{alice(), `user 2: "alice" is given twice`},
+		{change(func(u *users.User) { u.Name = "" }), "user 2: the name is empty"},
+		{change(func(u *users.User) { u.Name = "a\nb" }), "line end"},
+		{change(func(u *users.User) { u.Name, u.PasswordHash = "bob", "" }), `"bob" has no password hash`},
+		{change(func(u *users.User) { u.Name, u.Home = "bob", "in" }), `home "in" does not begin with /`},
+	}
+	for _, c := range cases {
+		p, err := users.New(users.Config{Users: []users.User{alice(), c.user}})
+		if p != nil || err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v, %v", c.want, p, err)
+		}
+	}
+}
+
+func TestName(t *testing.T) {
+	for given, want := range map[string]string{"": "users", "staff": "staff"} {
+		p, err := users.New(users.Config{Name: given})
+		if err != nil || p.Name() != want {
+			t.Errorf("%q is named %q, %v", given, p.Name(), err)
+		}
+		if h := p.Hooks(); h.Authorizer != nil || h.Observer != nil {
+			t.Errorf("takes part in more than auth: %v", h)
+		}
+	}
+}

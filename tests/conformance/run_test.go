@@ -1,0 +1,266 @@
+package conformance
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/tests/userpi"
+)
+
+// suite is what all dialogues share.
+type suite struct {
+	serverTLS, clientTLS *tls.Config
+}
+
+// patience bounds every single wait of a dialogue.
+const patience = userpi.Timeout
+
+// run is one dialogue under way.
+type run struct {
+	suite   *suite
+	opt     *options
+	fs      *vfs.Mem
+	srv     *server
+	clients map[string]*client
+	at      string // the client that speaks
+	vars    names
+	seen    int // events that were waited for, or passed over
+}
+
+// client is one control connection of a dialogue and its data connection.
+type client struct {
+	*userpi.Client
+	passive  string // the address in the last 227 or 229
+	listener net.Listener
+	data     net.Conn
+}
+
+// play runs one dialogue from its first step to its last one.
+func play(t *testing.T, s *suite, path string, d dialogue) {
+	r := &run{suite: s, opt: newOptions(s), fs: vfs.NewMem(), clients: map[string]*client{}, vars: names{}}
+	defer r.close(t)
+	for _, st := range d.steps {
+		if err := r.step(t.Context(), st); err != nil {
+			t.Fatalf("%s:%d: %s %s: %v", path, st.line, st.word, clip(st.rest), err)
+		}
+	}
+}
+
+func (r *run) close(t *testing.T) {
+	for _, c := range r.clients {
+		c.closeData()
+		_ = c.Close()
+	}
+	if r.srv == nil {
+		return
+	}
+	if err := r.srv.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// step carries one step out.
+func (r *run) step(ctx context.Context, st step) error {
+	switch st.word {
+	case "C:":
+		c, err := r.client(ctx)
+		if err != nil {
+			return err
+		}
+		line, err := unescape(r.vars.fill(st.rest))
+		if err != nil {
+			return err
+		}
+		return c.Send(line)
+	case "S:":
+		c, err := r.client(ctx)
+		if err != nil {
+			return err
+		}
+		return r.expect(c, st)
+	}
+	args, err := words(r.vars.fill(st.rest))
+	if err != nil {
+		return err
+	}
+	if handled, err := r.prepare(st.word, args); handled {
+		return err
+	}
+	if handled, err := r.check(ctx, st.word, args); handled {
+		return err
+	}
+	return r.control(ctx, st.word, args)
+}
+
+// prepare carries out the steps that need no server.
+func (r *run) prepare(word string, args []string) (handled bool, err error) {
+	switch word {
+	case "server":
+		if r.srv != nil || len(args) == 0 {
+			return true, errors.New("a server's options stand before the first connection")
+		}
+		return true, r.opt.set(args)
+	case "file", "dir", "link":
+		return true, r.make(word, args)
+	case "session":
+		if len(args) != 1 {
+			return true, errors.New("session takes one name")
+		}
+		r.at = args[0]
+		return true, nil
+	}
+	return false, nil
+}
+
+// client returns the connection that speaks, and makes it first if need be.
+func (r *run) client(ctx context.Context) (*client, error) {
+	if c := r.clients[r.at]; c != nil {
+		return c, nil
+	}
+	if r.srv == nil {
+		srv, err := serve(context.WithoutCancel(ctx), r.opt.conf, r.fs, r.opt.rules)
+		if err != nil {
+			return nil, err
+		}
+		r.srv = srv
+	}
+	pi, err := userpi.Dial(r.srv.Addresses()[0].String())
+	if err != nil {
+		return nil, err
+	}
+	c := &client{Client: pi}
+	r.clients[r.at] = c
+	return c, nil
+}
+
+// control carries out the steps on the control connection, and hands those on
+// the data connection on.
+func (r *run) control(ctx context.Context, word string, args []string) error {
+	c, err := r.client(ctx)
+	if err != nil {
+		return err
+	}
+	switch word {
+	case "login":
+		return r.login(c, args)
+	case "binary":
+		_, err := c.Must("TYPE I", 200)
+		return err
+	case "protect":
+		return c.Protect(r.suite.clientTLS)
+	case "private":
+		return c.Private()
+	case "tls":
+		return r.handshake(c, args)
+	case "raw":
+		_, err := c.Write([]byte(strings.Join(args, "")))
+		return err
+	case "urgent":
+		return urgent(c.Raw(), strings.Join(args, ""))
+	case "closed":
+		return c.Closed()
+	case "drop":
+		delete(r.clients, r.at)
+		c.closeData()
+		return c.Close()
+	case "half-close":
+		return c.Raw().(*net.TCPConn).CloseWrite()
+	case "reset":
+		delete(r.clients, r.at)
+		return userpi.Reset(c.Raw())
+	case "data":
+		return r.dataStep(c, args)
+	}
+	return fmt.Errorf("%s is not a step", word)
+}
+
+func (r *run) login(c *client, args []string) error {
+	switch len(args) {
+	case 0:
+		return c.Login(user, password)
+	case 1:
+		return c.Login(args[0], password)
+	}
+	return c.Identify(args[0], args[1])
+}
+
+func (r *run) handshake(c *client, args []string) error {
+	err := c.StartTLS(r.suite.clientTLS)
+	if len(args) == 1 && args[0] == "fails" {
+		if err == nil {
+			return errors.New("the handshake succeeded")
+		}
+		return nil
+	}
+	return err
+}
+
+// expect reads one reply and compares it.
+func (r *run) expect(c *client, st step) error {
+	got, err := c.Reply()
+	if err != nil {
+		return fmt.Errorf("no reply: %w", err)
+	}
+	if got.Code == 227 || got.Code == 229 {
+		if c.passive, err = userpi.Address(got, c.Raw().RemoteAddr()); err != nil {
+			return err
+		}
+	}
+	m := codes.FindStringSubmatch(st.rest)
+	if !strings.Contains("|"+m[1]+"|", fmt.Sprintf("|%03d|", got.Code)) {
+		return fmt.Errorf("the reply is %q", got)
+	}
+	if m[2] == "-" {
+		return r.expectLines(got, append([]string{m[3]}, st.more...))
+	}
+	if m[3] == "" {
+		return nil
+	}
+	for _, line := range got.Lines {
+		if err = r.vars.match(m[3], strings.TrimPrefix(line, " ")); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// expectLines compares a reply of several lines; "..." stands for any number of
+// inner lines.
+func (r *run) expectLines(got userpi.Reply, want []string) error {
+	last := len(want) - 1
+	want[last] = codes.FindStringSubmatch(want[last])[3]
+	lines := got.Lines
+	for i, w := range want {
+		if w == "..." && i < last {
+			if skip := len(lines) - (last - i); skip > 0 {
+				lines = lines[skip:]
+			}
+			continue
+		}
+		if len(lines) == 0 {
+			return fmt.Errorf("the reply ends before %q: %q", w, got)
+		}
+		if w != "" || i != 0 && i != last {
+			if err := r.vars.match(w, lines[0]); err != nil {
+				return fmt.Errorf("%w in the reply %q", err, got)
+			}
+		}
+		lines = lines[1:]
+	}
+	if len(lines) > 0 {
+		return fmt.Errorf("the reply goes on with %q", lines)
+	}
+	return nil
+}
+
+// until returns a context for one wait.
+func until(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithDeadline(ctx, time.Now().Add(patience))
+}

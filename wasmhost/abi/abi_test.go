@@ -1,0 +1,304 @@
+package abi
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+func diff(a, b any) string {
+	return cmp.Diff(a, b, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }))
+}
+
+// TestRoundTrip reads back what was written, in a decoder that has seen the other
+// questions and at another place than the start of a buffer.
+func TestRoundTrip(t *testing.T) {
+	d := &Decoder{Slot: sampleSlot}
+	for _, q := range sampleQuestions() {
+		rec, err := q.encode([]byte("abc"))
+		if err != nil {
+			t.Fatalf("%s: %v", q.name, err)
+		}
+		for range 2 {
+			got, err := decodeAny(d, rec[3:])
+			if err != nil {
+				t.Fatalf("%s: %v", q.name, err)
+			}
+			if x := diff(q.value(), got); x != "" {
+				t.Errorf("%s: %s", q.name, x)
+			}
+		}
+	}
+}
+
+// TestDecodedStringsStay holds that a policy may keep what it was shown.
+func TestDecodedStringsStay(t *testing.T) {
+	d := &Decoder{Slot: sampleSlot}
+	rec, err := AppendLogin(nil, sampleSlot, &policy.Login{Meta: fullMeta()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Login(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, sni, state := got.Session.User, got.Session.TLS.ServerName, got.Session.State
+	clear(rec)
+	if user != "ännä" || sni != "ftp.example.org" || !bytes.Equal(state[sampleSlot], []byte{0, 1, 2, 0xff}) {
+		t.Errorf("they point into the record: %q %q %v", user, sni, state)
+	}
+}
+
+func TestStateIsOnlyOnesOwn(t *testing.T) {
+	rec, err := AppendLogin(nil, "other", &policy.Login{Meta: fullMeta()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&Decoder{}).Login(rec)
+	if err != nil || got.Session.State != nil {
+		t.Errorf("got %v, %v", got.Session.State, err)
+	}
+}
+
+func TestMappedAddressIsUnmapped(t *testing.T) {
+	m := bareMeta()
+	m.Session.Peer = netip.MustParseAddrPort("[::ffff:192.0.2.7]:5")
+	rec, err := AppendLogin(nil, "", &policy.Login{Meta: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&Decoder{}).Login(rec)
+	if err != nil || got.Session.Peer.String() != "192.0.2.7:5" {
+		t.Errorf("got %v, %v", got.Session.Peer, err)
+	}
+}
+
+func TestEncodersRefuse(t *testing.T) {
+	m := bareMeta()
+	nul := bareMeta()
+	nul.Session.Group = "a\x00b"
+	long := bareMeta()
+	long.Session.Client = strings.Repeat("x", 1<<16)
+	for name, q := range map[string]question{
+		"no session":   {login: &policy.Login{}},
+		"NUL in path":  {action: &policy.Action{Meta: m, Op: policy.OpRead, Path: "/a\x00"}},
+		"NUL in path2": {action: &policy.Action{Meta: m, Op: policy.OpRename, Path: "/a", Path2: "\x00"}},
+		"NUL in attr":  {login: &policy.Login{Meta: nul}},
+		"long attr":    {login: &policy.Login{Meta: long}},
+		"code":         {event: &policy.Event{Meta: m, Kind: policy.EventLogin, Code: -1}},
+	} {
+		got, err := q.encode([]byte("x"))
+		if !errors.Is(err, ErrEncode) || string(got) != "x" {
+			t.Errorf("%s: got %d bytes, %v", name, len(got), err)
+		}
+	}
+}
+
+func TestAnswersRoundTrip(t *testing.T) {
+	for _, a := range sampleAnswers() {
+		got, v, err := a.encode([]byte("abc"))
+		if err != nil {
+			t.Fatalf("%s: %v", a.name, err)
+		}
+		again, err := UnpackVerdict(v.Pack())
+		if err != nil || again != v {
+			t.Errorf("%s: verdict %+v, then %+v, %v", a.name, v, again, err)
+		}
+		var back, want any
+		if a.identity != nil {
+			id, err2 := DecodeIdentity(v, got[3:], true)
+			back, want, err = id, *a.identity, err2
+		} else {
+			ans, err2 := DecodeAnswer(v, got[3:], true)
+			back, want, err = ans, *a.answer, err2
+		}
+		if x := diff(want, back); err != nil || x != "" {
+			t.Errorf("%s: %v %s", a.name, err, x)
+		}
+	}
+}
+
+func TestAnswerEncodersRefuse(t *testing.T) {
+	answers := map[string]policy.Answer{
+		"code":             {Verdict: policy.Deny, Code: 200},
+		"code beside pass": {Code: 550},
+		"two lines":        {Verdict: policy.Deny, Text: "a\r\nb"},
+		"long text":        {Verdict: policy.Deny, Text: strings.Repeat("x", 513)},
+		"path of allow":    {Verdict: policy.Allow, Path: "/x"},
+		"empty rewrite":    {Verdict: policy.Rewrite},
+		"relative rewrite": {Verdict: policy.Rewrite, Path: "x"},
+		"negative rate":    {Limits: policy.Limits{RateUp: -1}},
+		"verdict":          {Verdict: 9},
+	}
+	for name, a := range answers {
+		if got, v, err := AppendAnswer(nil, &a); !errors.Is(err, ErrEncode) || len(got) != 0 || v != (Verdict{}) {
+			t.Errorf("%s: got %x, %+v, %v", name, got, v, err)
+		}
+	}
+	ids := map[string]policy.Identity{
+		"rules":       {Verdict: policy.Allow, Rules: []policy.PathRule{{Dir: "/"}}},
+		"anonymous":   {Verdict: policy.Allow, Anonymous: true},
+		"hide":        {Verdict: policy.Hide},
+		"hash":        {Verdict: policy.Pass, PasswordHash: "x"},
+		"state":       {Verdict: policy.Allow, State: make([]byte, 1025)},
+		"old expiry":  {Verdict: policy.Allow, Expires: time.Unix(-1, 0)},
+		"sessions":    {Verdict: policy.Allow, MaxSessions: -1},
+		"home":        {Verdict: policy.Allow, Home: "in"},
+		"group lines": {Verdict: policy.Allow, Group: "a\nb"},
+	}
+	for name, id := range ids {
+		if got, _, err := AppendIdentity(nil, &id); !errors.Is(err, ErrEncode) || len(got) != 0 {
+			t.Errorf("%s: got %x, %v", name, got, err)
+		}
+	}
+}
+
+func TestFailure(t *testing.T) {
+	b, v := AppendFailure(nil, "no\nsuch \xff thing"+strings.Repeat("é", 400))
+	_, err := DecodeAnswer(v, b, true)
+	if !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "no?such ? thing") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := DecodeIdentity(Verdict{Action: Fail}, nil, true); !errors.Is(err, ErrFailed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDone(t *testing.T) {
+	text, _, _ := AppendAnswer(nil, &policy.Answer{Verdict: policy.Deny, Text: "no"})
+	tests := []struct {
+		v    Verdict
+		b    []byte
+		want error
+	}{
+		{Verdict{}, nil, nil},
+		{Verdict{Action: policy.Allow}, nil, nil},
+		{Verdict{Action: policy.Deny, Len: len(text)}, text, ErrFailed},
+		{Verdict{Action: Fail}, nil, ErrFailed},
+		{Verdict{Action: policy.Hide}, nil, ErrReply},
+		{Verdict{Action: policy.Rewrite}, nil, ErrReply},
+	}
+	for _, tt := range tests {
+		if err := DecodeDone(tt.v, tt.b, true); !errors.Is(err, tt.want) {
+			t.Errorf("%+v: got %v, want %v", tt.v, err, tt.want)
+		}
+	}
+}
+
+// TestNoAllocation holds the hot path of both ends to nothing.
+func TestNoAllocation(t *testing.T) {
+	a := &policy.Action{Meta: fullMeta(), Op: policy.OpWrite, Path: "/in/a.txt", Arg: "a.txt"}
+	buf := make([]byte, 0, 4096)
+	d := &Decoder{Slot: sampleSlot}
+	reply := make([]byte, 0, 512)
+	deny := &policy.Answer{Verdict: policy.Deny, Text: "no"}
+	n := testing.AllocsPerRun(100, func() {
+		rec, err := AppendAction(buf, sampleSlot, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Action(rec); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := AppendAnswer(reply, deny); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeAnswer(Verdict{Action: policy.Allow}, nil, false); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	for _, q := range sampleQuestions()[:12] {
+		rec, err := q.encode(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(rec)
+	}
+	f.Fuzz(func(t *testing.T, rec []byte) {
+		d := &Decoder{Slot: sampleSlot}
+		got, err := decodeAny(d, rec)
+		if err != nil {
+			return
+		}
+		// What was accepted has a canonical form that decodes to the same.
+		var q question
+		switch v := got.(type) {
+		case *policy.Login:
+			q.login = v
+		case *policy.Action:
+			q.action = v
+		case *policy.Event:
+			q.event = v
+		}
+		again, err := q.encode(nil)
+		if err != nil {
+			return // a NUL inside a span
+		}
+		back, err := decodeAny(&Decoder{Slot: sampleSlot}, again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x := diff(got, back); x != "" {
+			t.Error(x)
+		}
+	})
+}
+
+func FuzzAttr(f *testing.F) {
+	rec, err := AppendLogin(nil, "", &policy.Login{Meta: fullMeta()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	entry := rec[HeaderSize+8*int(SpanAttr):]
+	off, n := binary.LittleEndian.Uint32(entry), binary.LittleEndian.Uint32(entry[4:])
+	f.Add(rec[off : off+n])
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		var a attrs
+		if a.decode(b) == nil {
+			_ = a.decode(b)
+		}
+	})
+}
+
+func FuzzReply(f *testing.F) {
+	for _, a := range sampleAnswers() {
+		b, v, err := a.encode(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(v.Pack(), b)
+	}
+	f.Fuzz(func(t *testing.T, raw uint64, b []byte) {
+		v, err := UnpackVerdict(raw)
+		if err != nil {
+			return
+		}
+		for _, strict := range []bool{false, true} {
+			_ = DecodeDone(v, b, strict)
+			if id, err := DecodeIdentity(v, b, strict); err == nil {
+				if _, _, err := AppendIdentity(nil, &id); err != nil && id.Expires.IsZero() {
+					t.Errorf("accepted, but cannot be written: %v", err)
+				}
+			}
+			if ans, err := DecodeAnswer(v, b, strict); err == nil {
+				if _, _, err := AppendAnswer(nil, &ans); err != nil {
+					t.Errorf("accepted, but cannot be written: %v", err)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,152 @@
+package abi
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"unicode/utf8"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// attrs is a decoded ATTR span. It remembers the bytes that it came from: those
+// of a session rarely change from one question to the next.
+type attrs struct {
+	raw        string
+	tls        policy.TLS
+	local      netip.AddrPort
+	listener   string
+	group      string
+	client     string
+	path2      string
+	rawArg     string
+	policy     string
+	generation uint64
+	code, op   uint16
+}
+
+// decode reads ATTR (ABI §5) into t. After an error t is empty.
+func (t *attrs) decode(b []byte) error {
+	if t.raw == string(b) {
+		return nil
+	}
+	*t = attrs{}
+	// One copy for all values: each is a part of this string.
+	raw := string(b)
+	next := attrs{raw: raw}
+	var seen uint64
+	for rest := raw; rest != ""; {
+		if len(rest) < 4 {
+			return fmt.Errorf("%w: ATTR ends inside an entry", ErrRecord)
+		}
+		key := Attr(uint16(rest[0]) | uint16(rest[1])<<8)
+		n := int(rest[2]) | int(rest[3])<<8
+		if len(rest)-4 < n {
+			return fmt.Errorf("%w: ATTR %d says %d bytes, %d are left", ErrRecord, uint16(key), n, len(rest)-4)
+		}
+		value := rest[4 : 4+n]
+		rest = rest[4+n:]
+		if key < NumAttrs {
+			if seen&(1<<key) != 0 {
+				return fmt.Errorf("%w: ATTR %s is given twice", ErrRecord, key)
+			}
+			seen |= 1 << key
+		}
+		if err := next.set(key, value); err != nil {
+			return err
+		}
+	}
+	*t = next
+	return nil
+}
+
+// set takes one entry; keys of later minors are skipped.
+func (t *attrs) set(key Attr, v string) error {
+	switch key {
+	case 0:
+		return fmt.Errorf("%w: ATTR key 0", ErrRecord)
+	case AttrTLSResumed:
+		t.tls.Resumed = true
+		if v != "" {
+			return fmt.Errorf("%w: ATTR %s has a value", ErrRecord, key)
+		}
+		return nil
+	case AttrCode, AttrOp, AttrGeneration:
+		return t.setUint(key, v)
+	case AttrLocal:
+		ap, err := netip.ParseAddrPort(v)
+		if err != nil {
+			return fmt.Errorf("%w: ATTR %s is no address with a port", ErrRecord, key)
+		}
+		t.local = ap
+		return nil
+	}
+	if dst := t.textOf(key); dst != nil {
+		*dst = v
+	}
+	return nil
+}
+
+// textOf returns where a text attribute goes, nil for an unknown key.
+func (t *attrs) textOf(key Attr) *string {
+	switch key {
+	case AttrTLSVersion:
+		return &t.tls.Version
+	case AttrTLSCipher:
+		return &t.tls.Cipher
+	case AttrSNI:
+		return &t.tls.ServerName
+	case AttrALPN:
+		return &t.tls.ALPN
+	case AttrCertSubject:
+		return &t.tls.ClientSubject
+	case AttrCertSHA256:
+		return &t.tls.ClientSHA256
+	case AttrListener:
+		return &t.listener
+	case AttrGroup:
+		return &t.group
+	case AttrClient:
+		return &t.client
+	case AttrPath2:
+		return &t.path2
+	case AttrRawArg:
+		return &t.rawArg
+	case AttrPolicy:
+		return &t.policy
+	}
+	return nil
+}
+
+func (t *attrs) setUint(key Attr, v string) error {
+	want := 2
+	if key == AttrGeneration {
+		want = 8
+	}
+	if len(v) != want {
+		return fmt.Errorf("%w: ATTR %s has %d bytes, want %d", ErrRecord, key, len(v), want)
+	}
+	switch key {
+	case AttrCode:
+		t.code = binary.LittleEndian.Uint16([]byte(v))
+	case AttrOp:
+		t.op = binary.LittleEndian.Uint16([]byte(v))
+	case AttrGeneration:
+		t.generation = binary.LittleEndian.Uint64([]byte(v))
+	}
+	return nil
+}
+
+// OneLine reports whether s can be sent to a client or a log as one line: valid
+// UTF-8 without control characters, at most limit bytes long.
+func OneLine(s string, limit int) bool {
+	if len(s) > limit || !utf8.ValidString(s) {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 && s[i] != '\t' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,259 @@
+package abi
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// tableEnd is where the bytes of the spans begin.
+const tableEnd = HeaderSize + 8*int(NumSpans)
+
+// AppendLogin appends the record of a login (ABI §3, §4) to dst and returns the
+// extended slice. It allocates only if dst lacks room. ARG is the password that
+// l holds: the caller leaves it empty for a policy without that right. slot is
+// the policy's name, which selects its own STATE.
+//
+// It fails with [ErrEncode] if l has no session, or a text holds a NUL, which
+// would show a guest written in C another text than the server acts on.
+func AppendLogin(dst []byte, slot string, l *policy.Login) ([]byte, error) {
+	w := begin(dst, slot, HookAuth, 0, &l.Meta)
+	if w.s == nil {
+		return dst, w.err
+	}
+	w.head(0, 0, 0)
+	w.texts("", l.Password)
+	w.attrBegin()
+	w.sessionAttrs()
+	w.attrEnd()
+	return w.finish()
+}
+
+// AppendAction appends the record of an action, as [AppendLogin] does. ARG is the
+// second path of a rename and the target of a new link, else the raw argument;
+// the one that ARG does not hold is in ATTR.
+func AppendAction(dst []byte, slot string, a *policy.Action) ([]byte, error) {
+	w := begin(dst, slot, HookFS, uint16(a.Op), &a.Meta)
+	if w.s == nil {
+		return dst, w.err
+	}
+	var flags uint32
+	if a.Dir {
+		flags |= FlagDir
+	}
+	if a.Exists {
+		flags |= FlagExists
+	}
+	w.head(flags, a.A, a.B)
+	arg, other, key := a.Arg, a.Path2, AttrPath2
+	if ArgIsPath(a.Op) {
+		arg, other, key = a.Path2, a.Arg, AttrRawArg
+	}
+	w.texts(a.Path, arg)
+	w.attrBegin()
+	w.sessionAttrs()
+	w.attr(key, other)
+	w.attrEnd()
+	return w.finish()
+}
+
+// AppendEvent appends the record of an event, as [AppendLogin] does. a is the
+// event's Size in bytes, b its Took in nanoseconds, ARG its Text.
+func AppendEvent(dst []byte, slot string, e *policy.Event) ([]byte, error) {
+	w := begin(dst, slot, HookEvent, uint16(e.Kind), &e.Meta)
+	if w.s == nil {
+		return dst, w.err
+	}
+	w.head(0, e.Size, int64(e.Took))
+	w.texts(e.Path, e.Text)
+	w.attrBegin()
+	w.sessionAttrs()
+	w.attr(AttrPath2, e.Path2)
+	if e.Code < 0 || e.Code > 0xffff {
+		w.fail("reply code %d", e.Code)
+	}
+	w.attrUint(AttrCode, uint64(e.Code), 2)
+	w.attrUint(AttrOp, uint64(e.Op), 2)
+	w.attr(AttrPolicy, e.Policy)
+	w.attrUint(AttrGeneration, e.Generation, 8)
+	w.attrEnd()
+	return w.finish()
+}
+
+// ArgIsPath reports whether ARG of an fs record with this operation is the second
+// path rather than the raw argument (ABI §4).
+func ArgIsPath(op policy.Op) bool { return op == policy.OpRename || op == policy.OpSymlink }
+
+// writer builds one record at the end of buf. It lives on the stack.
+type writer struct {
+	buf   []byte
+	base  int
+	s     *policy.Session
+	slot  string
+	attr0 int // where the value of ATTR begins
+	err   error
+}
+
+func begin(dst []byte, slot string, kind Hook, op uint16, m *policy.Meta) writer {
+	w := writer{buf: dst, base: len(dst), s: m.Session, slot: slot}
+	if m.Session == nil {
+		w.err = fmt.Errorf("%w: the question has no session", ErrEncode)
+		return w
+	}
+	var zero [tableEnd]byte
+	w.buf = append(w.buf, zero[:]...)
+	h := w.buf[w.base:]
+	binary.LittleEndian.PutUint16(h[OffKind:], uint16(kind))
+	binary.LittleEndian.PutUint16(h[OffOp:], op)
+	binary.LittleEndian.PutUint64(h[OffSession:], m.Session.ID)
+	binary.LittleEndian.PutUint64(h[OffRequest:], m.Request)
+	binary.LittleEndian.PutUint64(h[OffTime:], uint64(unixNano(m.Time)))
+	binary.LittleEndian.PutUint32(h[OffSpans:], uint32(NumSpans))
+	return w
+}
+
+// unixNano is Time's wire form: 0 for the zero time, whose UnixNano is undefined.
+func unixNano(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// head writes what is left of the header.
+func (w *writer) head(flags uint32, a, b int64) {
+	s := w.s
+	for _, f := range [...]struct {
+		on  bool
+		bit uint32
+	}{{s.TLS.Enabled(), FlagTLS}, {s.DataTLS, FlagDataTLS}, {s.Anon, FlagAnonymous},
+		{s.Active, FlagActive}, {s.ASCII, FlagASCII}} {
+		if f.on {
+			flags |= f.bit
+		}
+	}
+	h := w.buf[w.base:]
+	binary.LittleEndian.PutUint64(h[OffA:], uint64(a))
+	binary.LittleEndian.PutUint64(h[OffB:], uint64(b))
+	binary.LittleEndian.PutUint32(h[OffFlags:], flags)
+}
+
+// texts writes the spans before ATTR.
+func (w *writer) texts(path, arg string) {
+	w.text(SpanUser, w.s.User)
+	w.text(SpanPath, path)
+	w.text(SpanArg, arg)
+	peer := unmap(w.s.Peer)
+	start := len(w.buf)
+	if peer.IsValid() {
+		w.buf = peer.AppendTo(w.buf)
+	}
+	w.close(SpanPeer, start)
+	start = len(w.buf)
+	if peer.IsValid() {
+		a16 := peer.Addr().As16()
+		w.buf = append(w.buf, a16[:]...)
+	}
+	w.close(SpanPeer16, start)
+	w.text(SpanRoot, w.s.Root)
+}
+
+func (w *writer) text(s Span, v string) {
+	if strings.IndexByte(v, 0) >= 0 {
+		w.fail("%s holds a NUL", s)
+	}
+	start := len(w.buf)
+	w.buf = append(w.buf, v...)
+	w.close(s, start)
+}
+
+// close ends span s, which began at start, with the NUL that its length does not
+// count.
+func (w *writer) close(s Span, start int) {
+	entry := w.buf[w.base+HeaderSize+8*int(s):]
+	binary.LittleEndian.PutUint32(entry, uint32(start-w.base))
+	binary.LittleEndian.PutUint32(entry[4:], uint32(len(w.buf)-start))
+	w.buf = append(w.buf, 0)
+}
+
+func (w *writer) fail(format string, args ...any) {
+	if w.err == nil {
+		w.err = fmt.Errorf("%w: "+format, append([]any{ErrEncode}, args...)...)
+	}
+}
+
+func (w *writer) attrBegin() { w.attr0 = len(w.buf) }
+
+func (w *writer) attrEnd() { w.close(SpanAttr, w.attr0) }
+
+func (w *writer) sessionAttrs() {
+	s := w.s
+	w.attr(AttrTLSVersion, s.TLS.Version)
+	w.attr(AttrTLSCipher, s.TLS.Cipher)
+	w.attr(AttrSNI, s.TLS.ServerName)
+	w.attr(AttrALPN, s.TLS.ALPN)
+	if s.TLS.Resumed {
+		w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(AttrTLSResumed))
+	}
+	w.attr(AttrCertSubject, s.TLS.ClientSubject)
+	w.attr(AttrCertSHA256, s.TLS.ClientSHA256)
+	w.attr(AttrListener, s.Listener)
+	w.attr(AttrGroup, s.Group)
+	w.attr(AttrClient, s.Client)
+	if local := unmap(s.Local); local.IsValid() {
+		w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(AttrLocal))
+		start := len(w.buf)
+		w.buf = local.AppendTo(w.buf)
+		binary.LittleEndian.PutUint16(w.buf[start-2:], uint16(len(w.buf)-start))
+	}
+}
+
+// attr appends one entry; an empty value is left out.
+func (w *writer) attr(key Attr, v string) {
+	if v == "" {
+		return
+	}
+	if strings.IndexByte(v, 0) >= 0 {
+		w.fail("%s holds a NUL", key)
+	}
+	if len(v) > 0xffff {
+		w.fail("%s is %d bytes long", key, len(v))
+		return
+	}
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(key)|uint32(len(v))<<16)
+	w.buf = append(w.buf, v...)
+}
+
+// attrUint appends an unsigned number of size 2 or 8; zero is left out.
+func (w *writer) attrUint(key Attr, v uint64, size int) {
+	if v == 0 {
+		return
+	}
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(key)|uint32(size)<<16)
+	if size == 2 {
+		w.buf = binary.LittleEndian.AppendUint16(w.buf, uint16(v))
+		return
+	}
+	w.buf = binary.LittleEndian.AppendUint64(w.buf, v)
+}
+
+func (w *writer) finish() ([]byte, error) {
+	if w.err != nil {
+		return w.buf[:w.base], w.err
+	}
+	start := len(w.buf)
+	w.buf = append(w.buf, w.s.State[w.slot]...)
+	w.close(SpanState, start)
+	binary.LittleEndian.PutUint32(w.buf[w.base+OffSize:], uint32(len(w.buf)-w.base))
+	return w.buf, nil
+}
+
+// unmap writes an IPv4 address that came over an IPv6 socket in its one form, so
+// that a guest need not know two.
+func unmap(ap netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

@@ -1,0 +1,113 @@
+package abi
+
+import "errors"
+
+// HeaderSize is the length of a record's header in bytes; the span table
+// follows it (ABI §3).
+const HeaderSize = 56
+
+// Offsets of the header's fields from the start of a record (ABI §3).
+const (
+	OffSize    = 0  // u32 length of the whole record
+	OffKind    = 4  // u16 Hook
+	OffOp      = 6  // u16 operation (fs) or event number (event), 0 for auth
+	OffSession = 8  // u64
+	OffRequest = 16 // u64
+	OffTime    = 24 // i64 nanoseconds since 1970 UTC, 0 unknown
+	OffA       = 32 // i64, see ABI §4
+	OffB       = 40 // i64, see ABI §4
+	OffFlags   = 48 // u32
+	OffSpans   = 52 // u32 number of spans
+)
+
+// Span numbers an entry of the span table: u32 offset from the start of the
+// record, u32 length. A NUL that the length does not count follows the bytes.
+type Span int
+
+// The spans of minor 0 (ABI §3).
+const (
+	SpanUser   Span = iota // the name given with USER
+	SpanPath               // canonical virtual path
+	SpanArg                // password (auth); second path or raw argument (fs); text (event)
+	SpanPeer               // the client's address and port as text
+	SpanPeer16             // the client's address, 16 bytes, IPv4 mapped; empty if unknown
+	SpanRoot               // virtual path in which the session started
+	SpanAttr               // further facts, TLV, see Attr
+	SpanState              // what this policy's auth hook left with the session
+	NumSpans               // how many there are
+)
+
+// String returns the span's name as ABI.md writes it.
+func (s Span) String() string {
+	names := [NumSpans]string{"USER", "PATH", "ARG", "PEER", "PEER16", "ROOT", "ATTR", "STATE"}
+	if s < 0 || s >= NumSpans {
+		return "invalid"
+	}
+	return names[s]
+}
+
+// Flags of a record (ABI §3).
+const (
+	FlagTLS       uint32 = 1 << iota // the control connection is protected
+	FlagDataTLS                      // data connections are protected
+	FlagAnonymous                    // the user is the anonymous user
+	FlagDir                          // PATH is a directory
+	FlagExists                       // PATH exists
+	FlagActive                       // the client gives the data port
+	FlagASCII                        // the representation type is ASCII
+	FlagShadow                       // reserved: a trial call without effect
+	FlagReplay                       // reserved: a recorded question
+	FlagLast                         // reserved: last chunk (hook data)
+	FlagUpload                       // reserved: upload (hook data)
+)
+
+// Attr numbers an entry of the ATTR span: u16 key, u16 length, bytes; integers
+// are little-endian and unaligned. Absent means empty or zero. Keys that a
+// reader does not know are skipped: minors append (ABI §5).
+type Attr uint16
+
+// The attributes of minor 0.
+const (
+	AttrTLSVersion  Attr = iota + 1 // "1.2", "1.3"
+	AttrTLSCipher                   // IANA name of the suite
+	AttrSNI                         // server name that the client sent
+	AttrALPN                        // negotiated protocol
+	AttrTLSResumed                  // no bytes; present if resumed
+	AttrCertSubject                 // subject of the verified client certificate
+	AttrCertSHA256                  // its digest, hex
+	AttrListener                    // listener's name in the configuration
+	AttrGroup                       // group that the login named
+	AttrClient                      // the client program's own name (CLNT)
+	AttrLocal                       // server's control address and port, text
+	AttrPath2                       // second path where ARG does not hold it
+	AttrRawArg                      // the raw argument where ARG does not hold it
+	AttrCode                        // u16 reply code of an event
+	AttrOp                          // u16 operation that an event is about
+	AttrPolicy                      // policy that an event is about
+	AttrGeneration                  // u64 its generation
+	NumAttrs                        // one more than the greatest key
+)
+
+// String returns the attribute's name as ABI.md writes it.
+func (a Attr) String() string {
+	names := [NumAttrs]string{"", "TLS_VERSION", "TLS_CIPHER", "SNI", "ALPN", "TLS_RESUMED",
+		"CERT_SUBJECT", "CERT_SHA256", "LISTENER", "GROUP", "CLIENT", "LOCAL", "PATH2", "RAW_ARG",
+		"CODE", "OP", "POLICY", "GENERATION"}
+	if a == 0 || a >= NumAttrs {
+		return "invalid"
+	}
+	return names[a]
+}
+
+// The errors of encoders and decoders. They are wrapped with what was wrong;
+// test for them with errors.Is.
+var (
+	// ErrRecord reports a record that breaks ABI §3 to §5.
+	ErrRecord = errors.New("bad record")
+	// ErrReply reports a verdict or a reply that breaks ABI §6.
+	ErrReply = errors.New("bad reply")
+	// ErrUnsupported reports a reply key that this server cannot honour yet.
+	ErrUnsupported = errors.New("not supported by this server yet")
+	// ErrEncode reports a value that the ABI cannot carry.
+	ErrEncode = errors.New("cannot be encoded")
+)

@@ -1,0 +1,146 @@
+package abi
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// The questions and answers from which the golden bytes are made. Their order is
+// that of the files; append, so that old vectors keep their bytes.
+
+const sampleSlot = "guard"
+
+type question struct {
+	name   string
+	login  *policy.Login
+	action *policy.Action
+	event  *policy.Event
+}
+
+func bareMeta() policy.Meta {
+	return policy.Meta{Session: &policy.Session{ID: 1, Root: "/"}, Request: 1}
+}
+
+func fullMeta() policy.Meta {
+	return policy.Meta{
+		Session: &policy.Session{
+			ID: 0x1122334455667788, User: "ännä", Anon: true,
+			Peer:  netip.MustParseAddrPort("192.0.2.7:40001"),
+			Local: netip.MustParseAddrPort("[2001:db8::1]:21"), Listener: "public",
+			Root: "/home", Group: "staff", Client: "lftp/4.9",
+			TLS: policy.TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "ftp.example.org",
+				ALPN: "ftp", Resumed: true, ClientSubject: "CN=ännä", ClientSHA256: "00ff"},
+			DataTLS: true, ASCII: true, Active: true,
+			State: map[string][]byte{sampleSlot: {0, 1, 2, 0xff}},
+		},
+		Request: 42, Time: time.Unix(1_700_000_000, 123_456_789).UTC(),
+	}
+}
+
+func sampleQuestions() []question {
+	list := []question{
+		{name: "login, bare", login: &policy.Login{Meta: bareMeta()}},
+		{name: "login, all fields", login: &policy.Login{Meta: fullMeta(), Password: "geheim"}},
+		{name: "write, bare", action: &policy.Action{Meta: bareMeta(), Op: policy.OpWrite, Path: "/a"}},
+		{name: "write, all fields", action: &policy.Action{Meta: fullMeta(), Op: policy.OpWrite,
+			Path: "/in/été.txt", Arg: "été.txt", A: 1 << 40, B: 1000, Exists: true}},
+		{name: "write, size unknown", action: &policy.Action{Meta: bareMeta(), Op: policy.OpWrite, Path: "/a", A: -1}},
+		{name: "rename, source alone", action: &policy.Action{Meta: bareMeta(), Op: policy.OpRename, Path: "/a", Arg: "a", Exists: true}},
+		{name: "rename, both paths", action: &policy.Action{Meta: bareMeta(), Op: policy.OpRename,
+			Path: "/a", Path2: "/b", Arg: "../b", Dir: true, Exists: true}},
+		{name: "symlink", action: &policy.Action{Meta: bareMeta(), Op: policy.OpSymlink, Path: "/a", Path2: "/b"}},
+		{name: "another operation with a second path", action: &policy.Action{Meta: bareMeta(), Op: policy.OpStat, Path: "/a", Path2: "/b", Arg: "c"}},
+		{name: "path that is not UTF-8", action: &policy.Action{Meta: bareMeta(), Op: policy.OpDelete, Path: "/\xff\xfe", Exists: true}},
+		{name: "event, bare", event: &policy.Event{Meta: bareMeta(), Kind: policy.EventConnect}},
+		{name: "event, all fields", event: &policy.Event{Meta: fullMeta(), Kind: policy.EventFileRenamed,
+			Path: "/a", Path2: "/b", Text: "RNTO b", Op: policy.OpRename, Size: 7, Took: 1500 * time.Millisecond,
+			Code: 250, Policy: "guard", Generation: 3}},
+	}
+	for op := policy.OpStat; op <= policy.OpSymlink; op++ {
+		list = append(list, question{name: "operation " + op.String(),
+			action: &policy.Action{Meta: bareMeta(), Op: op, Path: "/p"}})
+	}
+	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+		list = append(list, question{name: "kind " + k.String(), event: &policy.Event{Meta: bareMeta(), Kind: k}})
+	}
+	return list
+}
+
+// encode is the record of the question.
+func (q question) encode(dst []byte) ([]byte, error) {
+	switch {
+	case q.login != nil:
+		return AppendLogin(dst, sampleSlot, q.login)
+	case q.action != nil:
+		return AppendAction(dst, sampleSlot, q.action)
+	}
+	return AppendEvent(dst, sampleSlot, q.event)
+}
+
+// value is the question itself, decode what a decoder makes of its record.
+func (q question) value() any {
+	switch {
+	case q.login != nil:
+		return q.login
+	case q.action != nil:
+		return q.action
+	}
+	return q.event
+}
+
+func decodeAny(d *Decoder, rec []byte) (any, error) {
+	switch KindOf(rec) {
+	case HookAuth:
+		return d.Login(rec)
+	case HookEvent:
+		return d.Event(rec)
+	}
+	return d.Action(rec)
+}
+
+type answer struct {
+	name     string
+	answer   *policy.Answer
+	identity *policy.Identity
+}
+
+func sampleAnswers() []answer {
+	perms, none := policy.PermReadOnly, policy.Perms(0)
+	limits := policy.Limits{RateDown: 1 << 20, RateUp: 2 << 20, MaxFileSize: 3 << 30, DataTLS: true}
+	return []answer{
+		{name: "pass", answer: &policy.Answer{}},
+		{name: "allow", answer: &policy.Answer{Verdict: policy.Allow}},
+		{name: "allow, final", answer: &policy.Answer{Verdict: policy.Allow, Final: true}},
+		{name: "deny", answer: &policy.Answer{Verdict: policy.Deny}},
+		{name: "deny with a code and a text", answer: &policy.Answer{Verdict: policy.Deny, Code: 553, Text: "nö"}},
+		{name: "hide", answer: &policy.Answer{Verdict: policy.Hide}},
+		{name: "rewrite", answer: &policy.Answer{Verdict: policy.Rewrite, Path: "/x/y"}},
+		{name: "rewrite, both paths", answer: &policy.Answer{Verdict: policy.Rewrite, Path: "/x", Path2: "/y"}},
+		{name: "pass that narrows", answer: &policy.Answer{Limits: limits, Label: "slow"}},
+		{name: "login, pass", identity: &policy.Identity{}},
+		{name: "login, allow", identity: &policy.Identity{Verdict: policy.Allow}},
+		{name: "login, deny", identity: &policy.Identity{Verdict: policy.Deny, Code: 530, Text: "not today"}},
+		{name: "login, no permissions", identity: &policy.Identity{Verdict: policy.Allow, Perms: &none}},
+		{name: "login, all fields", identity: &policy.Identity{Verdict: policy.Allow, Final: true,
+			PasswordHash: "$2a$10$abc", Perms: &perms, Home: "/in", Group: "staff", Label: "l",
+			Limits: limits, MaxSessions: 3, Expires: time.Unix(1_800_000_000, 5).UTC(),
+			MsgLogin: "welcome", MsgQuit: "bye", State: []byte{0, 1, 0xff}}},
+	}
+}
+
+// encode is the wire form of the answer.
+func (a answer) encode(dst []byte) ([]byte, Verdict, error) {
+	if a.identity != nil {
+		return AppendIdentity(dst, a.identity)
+	}
+	return AppendAnswer(dst, a.answer)
+}
+
+func (a answer) hook() Hook {
+	if a.identity != nil {
+		return HookAuth
+	}
+	return HookFS
+}

@@ -1,0 +1,90 @@
+package abi
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// Fail is the action of a guest that could not decide: the host takes it as an
+// error of the policy, which refuses the question, and TEXT goes to the log and
+// never to the client. It exists so that an ordinary error needs no trap, which
+// would cost the instance.
+const Fail policy.Verdict = 5
+
+// ErrFailed reports the action [Fail]. Its text is what the guest said.
+var ErrFailed = errors.New("the policy could not decide")
+
+// Flags of a verdict (ABI §6).
+const (
+	VerdictFinal = 1 << 0 // ask no later policy
+	VerdictCache = 1 << 1 // a hint that TTL_MS allows; hosts may ignore it
+)
+
+// Verdict is the i64 that every hook returns (ABI §6):
+//
+//	reply length << 32 | flags << 24 | action << 16 | code
+//
+// The zero value is no opinion.
+type Verdict struct {
+	Action policy.Verdict // pass 0, allow 1, deny 2, rewrite 3, hide 4, fail 5
+	Final  bool
+	Cache  bool
+	Code   int // reply code 400 to 599 beside deny, 0 for the stage's own
+	Len    int // bytes of the reply at the start of the mailbox
+}
+
+// Pack returns the wire form. Fields out of range are cut: pack what
+// [Verdict.Check] accepts.
+func (v Verdict) Pack() uint64 {
+	var flags uint64
+	if v.Final {
+		flags |= VerdictFinal
+	}
+	if v.Cache {
+		flags |= VerdictCache
+	}
+	return uint64(uint32(v.Len))<<32 | flags<<24 | uint64(v.Action)<<16 | uint64(uint16(v.Code))
+}
+
+// UnpackVerdict reads what a hook returned, or fails with [ErrReply] if it is no
+// verdict of this version. Len may still be more than the mailbox holds.
+func UnpackVerdict(raw uint64) (Verdict, error) {
+	flags := raw >> 24 & 0xff
+	if raw>>32 > MaxMailbox {
+		return Verdict{}, fmt.Errorf("%w: a reply of %d bytes", ErrReply, raw>>32)
+	}
+	v := Verdict{
+		Action: policy.Verdict(raw >> 16), Final: flags&VerdictFinal != 0,
+		Cache: flags&VerdictCache != 0, Code: int(raw & 0xffff), Len: int(raw >> 32),
+	}
+	if flags&^(VerdictFinal|VerdictCache) != 0 {
+		return Verdict{}, fmt.Errorf("%w: verdict flags 0x%02x", ErrReply, flags)
+	}
+	return v, v.Check()
+}
+
+// Check fails with [ErrReply] if the action is unknown or the code is not one of
+// a refusal.
+func (v Verdict) Check() error {
+	switch {
+	case v.Action > Fail:
+		return fmt.Errorf("%w: action %d", ErrReply, v.Action)
+	case v.Code == 0:
+		return nil
+	case v.Code < 400 || v.Code > 599:
+		return fmt.Errorf("%w: code %d is not between 400 and 599", ErrReply, v.Code)
+	case v.Action != policy.Deny:
+		return fmt.Errorf("%w: code %d beside %s, only deny has one", ErrReply, v.Code, actionName(v.Action))
+	}
+	return nil
+}
+
+// actionName is Verdict.String for all actions of the ABI.
+func actionName(a policy.Verdict) string {
+	if a == Fail {
+		return "fail"
+	}
+	return a.String()
+}

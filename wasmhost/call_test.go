@@ -1,0 +1,295 @@
+package wasmhost
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+func TestAnswers(t *testing.T) {
+	fs := load(t, newHost(t, Config{}), "moody").Hooks().Authorizer
+	tests := []struct {
+		path string
+		want policy.Answer
+	}{
+		{"/some/path", policy.Answer{}},
+		{"/a/deny", policy.Answer{Verdict: policy.Deny, Code: 553, Text: "no"}},
+		{"/a/hide", policy.Answer{Verdict: policy.Hide}},
+		{"/a/move", policy.Answer{Verdict: policy.Rewrite, Path: "/x"}},
+		{"/a/grow", policy.Answer{}},
+		{"/a/next", policy.Answer{Verdict: policy.Allow}},
+	}
+	for _, tt := range tests {
+		got, err := fs.Authorize(t.Context(), action(tt.path))
+		if err != nil {
+			t.Errorf("%s: %v", tt.path, err)
+		}
+		if d := cmp.Diff(tt.want, got); d != "" {
+			t.Errorf("%s: %s", tt.path, d)
+		}
+	}
+}
+
+// TestFaults asks for every way in which a guest can fail. Each costs its own
+// decision, and the next one is answered.
+func TestFaults(t *testing.T) {
+	tests := []struct {
+		word  string
+		cause Cause
+		says  string
+		kept  bool // the instance goes on
+	}{
+		{"trap", CauseTrap, "unreachable", false},
+		{"loop", CauseTimeout, "stopped after", false},
+		{"deep", CauseTrap, "stack overflow", false},
+		{"junk", CauseBadOutput, "bad reply", false},
+		{"code", CauseBadOutput, "code 100", false},
+		{"long", CauseBadOutput, "16385 bytes", false},
+		{"huge", CauseBadOutput, "2147483647", false},
+		{"keys", CauseBadOutput, "65535", false},
+		{"crlf", CauseBadOutput, "not one line", false},
+		{"utf8", CauseBadOutput, "not one line", false},
+		{"home", CauseBadOutput, "takes no HOME", false},
+		{"quot", CauseBadOutput, "not supported by this server yet: QUOTA_BYTES", false},
+		{"logs", CauseTrap, "outside the guest's memory", false},
+		{"fail", CauseFailed, "oops", true},
+	}
+	p := load(t, newHost(t, Config{}), "moody")
+	for _, tt := range tests {
+		t.Run(tt.word, func(t *testing.T) {
+			fs, before := p.Hooks().Authorizer, p.Stats()
+			got, err := fs.Authorize(t.Context(), action("/in/"+tt.word))
+			var fault *CallError
+			if !errors.As(err, &fault) || fault.Cause != tt.cause || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %v, want %s with %q", err, tt.cause, tt.says)
+			}
+			if d := cmp.Diff(policy.Answer{}, got); d != "" {
+				t.Errorf("an answer beside the error: %s", d)
+			}
+			if after := p.Stats(); (after.Closed == before.Closed) != tt.kept {
+				t.Errorf("instances closed: %d, then %d", before.Closed, after.Closed)
+			}
+			if _, err := fs.Authorize(t.Context(), action("/in/fine")); err != nil {
+				t.Errorf("the next decision: %v", err)
+			}
+		})
+	}
+	s := p.Stats()
+	want := Stats{Calls: 28, Traps: 3, Timeouts: 1, BadOutput: 9, Failed: 1,
+		Instances: s.Instances, Idle: s.Instances, Made: s.Made, Closed: s.Made - uint64(s.Instances)}
+	if d := cmp.Diff(want, s); d != "" {
+		t.Errorf("numbers: %s", d)
+	}
+}
+
+func TestStrict(t *testing.T) {
+	fs := load(t, newHost(t, Config{Strict: true}), "moody").Hooks().Authorizer
+	if _, err := fs.Authorize(t.Context(), action("/next")); err == nil || !strings.Contains(err.Error(), "unknown key 1024") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestGrowthIsBounded(t *testing.T) {
+	for _, name := range []string{"grow-memory", "grow-table"} {
+		fs := load(t, newHost(t, Config{}), name).Hooks().Authorizer
+		if got, err := fs.Authorize(t.Context(), action("/")); err != nil || got.Verdict != policy.Pass {
+			t.Errorf("%s: got %v, %v: it grew", name, got.Verdict, err)
+		}
+	}
+}
+
+func TestQuestionThatDoesNotFit(t *testing.T) {
+	p := load(t, newHost(t, Config{}), "pass")
+	for _, path := range []string{"/" + strings.Repeat("x", 20000), "/a\x00b"} {
+		_, err := p.Hooks().Authorizer.Authorize(t.Context(), action(path))
+		var fault *CallError
+		if !errors.As(err, &fault) || fault.Cause != CauseQuestion {
+			t.Errorf("got %v", err)
+		}
+	}
+	if s := p.Stats(); s.Closed != 0 {
+		t.Errorf("%d instances closed", s.Closed)
+	}
+}
+
+func TestAuth(t *testing.T) {
+	a := load(t, newHost(t, Config{}), "auth").Hooks().Authenticator
+	s := testSession
+	login := &policy.Login{Meta: policy.Meta{Session: &s, Request: 1, Time: time.Unix(1, 0)}}
+	perms := policy.PermReadOnly
+	got, err := a.Authenticate(t.Context(), login)
+	want := policy.Identity{Verdict: policy.Allow, Perms: &perms, State: []byte("s1")}
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("%v %s", err, d)
+	}
+	s.User = "mallory"
+	got, err = a.Authenticate(t.Context(), login)
+	want = policy.Identity{Verdict: policy.Deny, Code: 530}
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("%v %s", err, d)
+	}
+}
+
+func TestEventAndLog(t *testing.T) {
+	var out bytes.Buffer
+	h := newHost(t, Config{Log: slog.New(slog.NewTextHandler(&out, nil))})
+	p := load(t, h, "event")
+	s := testSession
+	event := &policy.Event{Meta: policy.Meta{Session: &s}, Kind: policy.EventFileReceived,
+		Text: "one\nlevel=ERROR \x1b[31m" + strings.Repeat("x", 2000)}
+	if err := p.Hooks().Observer.Observe(t.Context(), event); err != nil {
+		t.Error(err)
+	}
+	line := out.String()
+	if !strings.Contains(line, "level=WARN") || !strings.Contains(line, `\\u001b[31m`) ||
+		!strings.Contains(line, "policy=event") || !strings.Contains(line, "...") ||
+		strings.Count(line, "\n") != 1 || len(line) > 1300 {
+		t.Errorf("log: %q", line)
+	}
+	event.Text = ""
+	var fault *CallError
+	if err := p.Hooks().Observer.Observe(t.Context(), event); !errors.As(err, &fault) || fault.Cause != CauseFailed {
+		t.Errorf("got %v", err)
+	}
+	event.Text = "again"
+	for range 1000 {
+		if err := p.Hooks().Observer.Observe(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := p.Stats(); s.LogDropped < 500 {
+		t.Errorf("%d of 1,000 lines were dropped", s.LogDropped)
+	}
+}
+
+// TestStderrLeads holds that a guest's last words come first and are made safe.
+func TestStderrLeads(t *testing.T) {
+	_, err := load(t, newHost(t, Config{}), "exit").Hooks().Authorizer.Authorize(t.Context(), action("/"))
+	if want := `boom\u001b[31m\n! (trap in fs: the guest left with exit code 3)`; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestIdle(t *testing.T) {
+	p := load(t, newHost(t, Config{IdleEvery: 1, Instances: 1}), "idle")
+	fs := p.Hooks().Authorizer
+	// The only instance is busy with its housekeeping until it is back, so the
+	// calls see its steps in order: before, after the first, fresh again.
+	for i, want := range []policy.Verdict{policy.Deny, policy.Pass, policy.Deny} {
+		got, err := fs.Authorize(t.Context(), action("/"))
+		if err != nil || got.Verdict != want {
+			t.Errorf("call %d: got %v, %v, want %v", i, got.Verdict, err, want)
+		}
+	}
+}
+
+func TestNoInstanceInTime(t *testing.T) {
+	p := load(t, newHost(t, Config{Instances: 1, FS: 200 * time.Millisecond}), "moody")
+	var wg sync.WaitGroup
+	errs := make(chan error, 4)
+	for range cap(errs) {
+		wg.Go(func() {
+			_, err := p.Hooks().Authorizer.Authorize(t.Context(), action("/loop"))
+			errs <- err
+		})
+	}
+	wg.Wait()
+	close(errs)
+	causes := map[Cause]int{}
+	for err := range errs {
+		var fault *CallError
+		if errors.As(err, &fault) {
+			causes[fault.Cause]++
+		}
+	}
+	if causes[CauseNoInstance] == 0 || causes[CauseTimeout] == 0 {
+		t.Errorf("causes %v", causes)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Hooks().Authorizer.Authorize(ctx, action("/")); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestConcurrent mixes good and bad questions from many sessions.
+func TestConcurrent(t *testing.T) {
+	p := load(t, newHost(t, Config{FS: 5 * time.Second}), "moody")
+	fs := p.Hooks().Authorizer
+	words := []string{"fine", "deny", "trap", "hide", "junk", "fail", "move"}
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Go(func() {
+			for i := range 200 {
+				word := words[(g+i)%len(words)]
+				got, err := fs.Authorize(t.Context(), action(fmt.Sprintf("/%d/%d/%s", g, i, word)))
+				bad := word == "trap" || word == "junk" || word == "fail"
+				if (err != nil) != bad || word == "deny" && got.Text != "no" || word == "move" && got.Path != "/x" {
+					t.Errorf("%s: %+v, %v", word, got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if s := p.Stats(); s.Calls != 3200 || s.Instances > p.limits.Instances || s.Instances != s.Idle {
+		t.Errorf("numbers %+v", s)
+	}
+}
+
+// TestSwap loads a second generation while the first is used, and closes the
+// first while the second is used.
+func TestSwap(t *testing.T) {
+	dir := t.TempDir()
+	h := newHost(t, Config{CacheDir: dir + "/cache", FS: 5 * time.Second})
+	for range 10 {
+		first, second := mustLoad(t, h, "pass"), mustLoad(t, h, "deny")
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() { asks(t, first, policy.Pass) })
+			wg.Go(func() { asks(t, second, policy.Deny) })
+		}
+		same := mustLoad(t, h, "pass") // the same bytes again, while they are in use
+		wg.Wait()
+		for range 4 {
+			wg.Go(func() { asks(t, second, policy.Deny) })
+		}
+		closePolicy(t, first)
+		asks(t, same, policy.Pass)
+		wg.Wait()
+		if _, err := first.Hooks().Authorizer.Authorize(t.Context(), action("/")); !errors.Is(err, errClosed) {
+			t.Errorf("a closed policy answered %v", err)
+		}
+		closePolicy(t, first)
+		closePolicy(t, second)
+		closePolicy(t, same)
+	}
+}
+
+func mustLoad(t *testing.T, h *Host, name string) *Policy {
+	t.Helper()
+	p, err := h.Load(t.Context(), name, testModule(t, name), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func asks(t *testing.T, p *Policy, want policy.Verdict) {
+	for range 200 {
+		got, err := p.Hooks().Authorizer.Authorize(context.Background(), action("/some/file"))
+		if err != nil || got.Verdict != want {
+			t.Errorf("%s: got %v, %v", p.Name(), got.Verdict, err)
+			return
+		}
+	}
+}

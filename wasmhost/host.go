@@ -1,0 +1,174 @@
+package wasmhost
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// Config sets where the host keeps compiled modules and what a module may use.
+// The zero value works: every field has a default, and none switches a limit off.
+type Config struct {
+	// CacheDir is a directory for native code of modules that were compiled
+	// before, made with mode 0700. Whoever can write there can run code in the
+	// server. Empty means that every load compiles.
+	CacheDir string
+	// Log takes the lines of guests. Nil discards them.
+	Log *slog.Logger
+	// Strict makes an unknown key in a reply an error instead of skipping it.
+	Strict bool
+
+	MaxModule   int           // bytes of a module, 0 for 8 MiB
+	MemoryPages uint32        // pages of 64 KiB that an instance may have, 0 for 256 (16 MiB)
+	Instances   int           // instances of a policy at one time, 0 for 2 per processor and 2 more
+	IdleEvery   uint64        // calls of an instance between two of edgeftp_idle, 0 for 4,096
+	Compile     time.Duration // the compiling of a module, 0 for 60 s: a cold Go guest takes 1 to 4 s
+	Start       time.Duration // the start of an instance, 0 for 5 s
+	Auth        time.Duration // one call of the hook auth, 0 for 250 ms
+	FS          time.Duration // one call of the hook fs, 0 for 50 ms
+	Event       time.Duration // one call of the hooks event and idle, 0 for 1 s
+}
+
+// withDefaults returns c with every zero field filled in.
+func (c Config) withDefaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.Compile, 60*time.Second)
+	def(&c.Start, 5*time.Second)
+	def(&c.Auth, 250*time.Millisecond)
+	def(&c.FS, 50*time.Millisecond)
+	def(&c.Event, time.Second)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.MaxModule <= 0 {
+		c.MaxModule = 8 << 20
+	}
+	if c.MemoryPages == 0 || c.MemoryPages > 65536 {
+		c.MemoryPages = 256
+	}
+	if c.Instances <= 0 {
+		c.Instances = 2*runtime.GOMAXPROCS(0) + 2
+	}
+	if c.IdleEvery == 0 {
+		c.IdleEvery = 4096
+	}
+	return c
+}
+
+// Host loads modules. It is safe for concurrent use.
+type Host struct {
+	config Config
+	// compiling counts compilations, also those that nobody waits for any more.
+	compiling sync.WaitGroup
+}
+
+// New returns a host. It fails if the cache directory cannot be made, or if
+// others than its owner may write there.
+func New(_ context.Context, c Config) (*Host, error) {
+	if c.CacheDir != "" {
+		dir, err := filepath.Abs(c.CacheDir)
+		if err != nil {
+			return nil, fmt.Errorf("module cache: %w", err)
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("module cache: %w", err)
+		}
+		info, err := os.Stat(dir)
+		if err != nil {
+			return nil, fmt.Errorf("module cache: %w", err)
+		}
+		if info.Mode().Perm()&0o022 != 0 {
+			return nil, fmt.Errorf("module cache: %w", &fs.PathError{Op: "use", Path: dir,
+				Err: fmt.Errorf("others may write there (mode %v), and it holds code that the server runs: chmod 700", info.Mode().Perm())})
+		}
+		c.CacheDir = dir
+	}
+	return &Host{config: c.withDefaults()}, nil
+}
+
+// Close waits for compilations that were given up. Policies are closed on their
+// own.
+func (h *Host) Close() error {
+	h.compiling.Wait()
+	return nil
+}
+
+// Load turns the bytes of a module into a policy under the operator's name, with
+// the settings that its edgeftp_config is given (opaque here; edgeftp passes the
+// JSON of the configuration). The bytes are not kept.
+//
+// It fails with a [*LoadError] if the module is refused and with ctx's error if
+// ctx ends first. After an error nothing is left behind. The caller closes the
+// policy.
+func (h *Host) Load(ctx context.Context, name string, module, settings []byte) (*Policy, error) {
+	if name == "" || !abi.OneLine(name, 100) {
+		return nil, fmt.Errorf("policy name %q is not one line of 1 to 100 bytes", name)
+	}
+	v, err := vet(name, module, h.config.MaxModule, h.config.MemoryPages)
+	if err != nil {
+		return nil, err
+	}
+	if len(settings) > 0 && !v.config {
+		return nil, &LoadError{Code: CodeSettings,
+			Summary: fmt.Sprintf("policy %q takes no settings", name),
+			Found:   fmt.Sprintf("%d bytes of settings", len(settings)),
+			Needs:   "export " + abi.ExportConfig, Help: "remove the settings from the configuration"}
+	}
+	e, err := h.compile(ctx, name, v)
+	if err != nil {
+		return nil, err
+	}
+	v.code, v.module.manifest = nil, nil // both are parts of the module's bytes
+	p := &Policy{
+		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), settings...),
+		limits: h.config, loaded: time.Now(), engine: e, pool: newPool(h.config.Instances), lines: newLimiter(),
+	}
+	if err := p.warm(ctx); err != nil {
+		_ = p.Close() // the first error is the one to tell
+		return nil, err
+	}
+	return p, nil
+}
+
+// warm starts the instances that a busy server will want, so that a module that
+// cannot start is refused here and no question waits for a start.
+func (p *Policy) warm(ctx context.Context) error {
+	for range min(runtime.GOMAXPROCS(0), p.limits.Instances) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		in, err := p.newInstance()
+		if err != nil {
+			return startError(p.name, err)
+		}
+		p.pool.put(in)
+	}
+	return nil
+}
+
+// startError tells a failed start as a refusal.
+func startError(name string, err error) error {
+	e := &LoadError{Code: CodeRefused, Err: err, Found: abi.Clean(err.Error(), 1000),
+		Summary: fmt.Sprintf("policy %q could not be started", name)}
+	var fault *CallError
+	if errors.As(err, &fault) && fault.Hook == "config" {
+		e.Code = CodeSettings
+		e.Summary = fmt.Sprintf("policy %q does not take its settings", name)
+		e.Help = "correct the settings of this policy in the configuration"
+	}
+	return e
+}

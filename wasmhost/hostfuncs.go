@@ -1,0 +1,102 @@
+package wasmhost
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// hostFunction is one function that a module may import.
+type hostFunction struct {
+	module, name string
+	typ          string // as module.types writes it
+	call         func(in *instance, mod api.Module, stack []uint64)
+}
+
+// hostFunctions lists all of them. An import that is not here is refused at load.
+func hostFunctions() []hostFunction {
+	return append(wasiFunctions(),
+		hostFunction{abi.ImportModule, abi.ImportLog, "(i32, i32, i32)", hostLog})
+}
+
+// instanceKey is the context key under which a call carries its instance. The
+// engine hands a host function only the context and the calling module, so this
+// is the way to the instance's own clock and buffers.
+type instanceKey struct{}
+
+// linkHost makes the host modules that the module imports from.
+func linkHost(ctx context.Context, rt wazero.Runtime, imports []imported) error {
+	wanted := map[string]bool{}
+	for _, i := range imports {
+		wanted[i.module] = true
+	}
+	for _, module := range []string{abi.WASIModule, abi.ImportModule} {
+		if !wanted[module] {
+			continue
+		}
+		b := rt.NewHostModuleBuilder(module)
+		for _, f := range hostFunctions() {
+			if f.module != module {
+				continue
+			}
+			params, results := valueTypesOf(f.typ)
+			b.NewFunctionBuilder().WithGoModuleFunction(bind(f), params, results).Export(f.name)
+		}
+		if _, err := b.Instantiate(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bind gives the engine's form of a host function.
+func bind(f hostFunction) api.GoModuleFunc {
+	return func(ctx context.Context, mod api.Module, stack []uint64) {
+		in, ok := ctx.Value(instanceKey{}).(*instance)
+		if !ok {
+			// A panic in a host function is the engine's way to end the guest's
+			// call with an error; it is recovered by the engine.
+			panic(errors.New("host function called outside a call"))
+		}
+		f.call(in, mod, stack)
+	}
+}
+
+// valueTypesOf reads a type's text: all parameters and results here are integers.
+func valueTypesOf(typ string) (params, results []api.ValueType) {
+	left, right, _ := strings.Cut(typ, "->")
+	parse := func(s string) (types []api.ValueType) {
+		for _, name := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("(), ", r) }) {
+			if name == "i64" {
+				types = append(types, api.ValueTypeI64)
+			} else {
+				types = append(types, api.ValueTypeI32)
+			}
+		}
+		return types
+	}
+	return parse(left), parse(right)
+}
+
+// guestBytes returns a view of the guest's memory, or ends the call if the guest
+// named bytes that it does not have.
+func guestBytes(mod api.Module, what string, ptr, n uint64) []byte {
+	b, ok := mod.Memory().Read(uint32(ptr), uint32(n))
+	if !ok {
+		panic(errors.New(what + ": bytes outside the guest's memory")) // see bind
+	}
+	return b
+}
+
+// hostLog is edgeftp.log (ABI §7): one line of the guest for the server's log.
+func hostLog(in *instance, mod api.Module, stack []uint64) {
+	level := map[int32]slog.Level{abi.LogDebug: slog.LevelDebug, abi.LogWarn: slog.LevelWarn,
+		abi.LogError: slog.LevelError}[int32(uint32(stack[0]))] // the zero value is info
+	in.policy.logLine(level, guestBytes(mod, "log", stack[1], stack[2]))
+}

@@ -1,0 +1,61 @@
+package wasmhost
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Code names one reason for which a module is refused at load. Codes keep their
+// meaning for ever; docs and searches rely on it.
+type Code string
+
+// The codes. EF2106 is about capabilities that the operator has not granted.
+const (
+	CodeTooLarge    Code = "EF2100" // more bytes than the limit
+	CodeNoPolicy    Code = "EF2101" // no edgeftp_abi_v* export, or a command
+	CodeComponent   Code = "EF2102" // a component, not a core module
+	CodeABIVersion  Code = "EF2103" // another version of the ABI
+	CodeShape       Code = "EF2104" // an export has the wrong type
+	CodeImport      Code = "EF2105" // an import that policies never get
+	CodeCapability  Code = "EF2106" // wants what is not granted
+	CodeNotWasm     Code = "EF2107" // not WebAssembly at all
+	CodeMalformed   Code = "EF2108" // broken, or beyond a limit of the format
+	CodeEmptyCustom Code = "EF2109" // a trailing custom section without bytes
+	CodeStart       Code = "EF2110" // has a start section
+	CodeHook        Code = "EF2111" // a hook that this server does not call
+	CodeMemory      Code = "EF2112" // no memory, or more than the limit
+	CodeRefused     Code = "EF2113" // failed or refused when it was started
+	CodeSettings    Code = "EF2114" // does not take its settings
+	CodeNoHook      Code = "EF2115" // takes part in no hook
+	CodeCompileTime Code = "EF2116" // compiling took too long
+	CodeManifest    Code = "EF2117" // a manifest that cannot be read or kept
+)
+
+// LoadError says why a module was refused, in words for the person who built or
+// configured it. After it nothing has changed.
+type LoadError struct {
+	Code    Code
+	Summary string // one line
+	Found   string // what the module has; may be empty
+	Needs   string // what the server wants; may be empty
+	Help    string // what to do about it; may be empty
+	Err     error  // the cause, if it was another error
+}
+
+// Error returns the code and summary, and below them a line each for what was
+// found, what is needed and what helps, where there is something to say.
+func (e *LoadError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", e.Code, e.Summary)
+	for _, l := range [...]struct{ word, text string }{
+		{"found:", e.Found}, {"needs:", e.Needs}, {"help:", e.Help},
+	} {
+		if l.text != "" {
+			fmt.Fprintf(&b, "\n   = %-7s %s", l.word, l.text)
+		}
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause, nil if there is none.
+func (e *LoadError) Unwrap() error { return e.Err }

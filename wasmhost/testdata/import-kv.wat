@@ -1,0 +1,8 @@
+;; Wants a function of the host that is not there yet.
+(module
+  (import "edgeftp" "kv_get" (func (param i32 i32 i32 i32) (result i64)))
+  (memory (export "memory") 1 8)
+  (func (export "edgeftp_abi_v1") (param i32 i64) (result i64)
+    (i64.const 0x0000400000001000)) ;; 16 KiB at 4096
+  (func (export "edgeftp_fs") (param i32) (result i64) (i64.const 0))
+)

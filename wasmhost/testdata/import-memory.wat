@@ -1,0 +1,7 @@
+;; Imports its memory.
+(module
+  (import "env" "memory" (memory 1))
+  (func (export "edgeftp_abi_v1") (param i32 i64) (result i64)
+    (i64.const 0x0000400000001000))
+  (func (export "edgeftp_fs") (param i32) (result i64) (i64.const 0))
+)
