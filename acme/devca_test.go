@@ -175,7 +175,7 @@ func TestLeafSurvivesAFullDisk(t *testing.T) {
 	ca := newCA(t, dir, c)
 	server, err := ca.Config([]string{"127.0.0.1"})
 	must(t, err)
-	c.at = c.at.Add(23*24*time.Hour + time.Minute)
+	c.at = c.at.Add(22 * 24 * time.Hour)
 	first, err := Leaf(server)
 	must(t, err)
 	must(t, os.RemoveAll(dir)) // nothing can be written there

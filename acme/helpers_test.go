@@ -35,11 +35,29 @@ func trust(t *testing.T, file string) *x509.CertPool {
 	return pool
 }
 
-// shake does one handshake and reads one byte, so that the tickets of TLS 1.3
-// have arrived.
+// shake does one handshake over loopback.
 func shake(t *testing.T, server, client *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
-	a, b := net.Pipe()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	b, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shakeOver(a, b, server, client)
+}
+
+// shakeOver does one handshake and reads one byte, so that the tickets of TLS
+// 1.3 have arrived. It closes both ends. An unbuffered pipe will do only where
+// the handshake succeeds.
+func shakeOver(a, b net.Conn, server, client *tls.Config) (tls.ConnectionState, error) {
 	srv, cli := tls.Server(a, server), tls.Client(b, client)
 	done := make(chan error, 1)
 	go func() {

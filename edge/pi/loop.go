@@ -28,6 +28,7 @@ const (
 	maxHeld    = 16               // lines that wait for a running job before TCP pushes back
 	recallTime = 5 * time.Second  // for the reader to come back from a read
 	writeTime  = 30 * time.Second // for a client to take its replies
+	attendTime = 24 * time.Hour   // for what TLS writes by itself while a line is waited for
 )
 
 // Why a job was told to end.
@@ -89,7 +90,8 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 		deadline = u
 	}
 	_ = s.link.raw.SetReadDeadline(deadline)
-	if s.draining() || ctx.Err() != nil { // after the deadline was set: Interrupt may have come before
+	_ = s.link.raw.SetWriteDeadline(deadline.Add(writeTime)) // TLS may answer a KeyUpdate inside the read
+	if s.draining() || ctx.Err() != nil {                    // after the deadline was set: Interrupt may have come before
 		s.say(wire.Say(wire.CodeNotAvailable, "The server is shutting down."))
 		s.link.closed = true
 		return false
@@ -162,6 +164,7 @@ func (s *Session) attend(ctx context.Context) {
 	for {
 		if !reading && s.mayRead() {
 			reading = true
+			_ = s.link.raw.SetWriteDeadline(time.Now().Add(attendTime))
 			go func() {
 				line, err := s.link.reader.ReadLine(s.link.conn)
 				lines <- heard{wire.ParseCommand(line), err}
@@ -203,6 +206,7 @@ func (s *Session) mayRead() bool {
 // waits.
 func (s *Session) meanwhile(ctx context.Context, h heard) {
 	if errors.Is(h.err, os.ErrDeadlineExceeded) {
+		_ = s.link.raw.SetReadDeadline(time.Time{})
 		return // Interrupt: the server drains, and the job goes on
 	}
 	if h.err != nil {

@@ -63,8 +63,10 @@ func (t *Table) Lookup(c wire.Command) (*Spec, wire.Command, bool) {
 	return row, c, ok
 }
 
-// lonely is the row of a group's verb without a word.
+// lonely is the row of a group's verb without a word: its argument is missing,
+// spaces are none.
 func (t *Table) lonely(c wire.Command) (*Spec, wire.Command, bool) {
+	c.Arg = ""
 	return &Spec{Verb: c.Verb, Grammar: Text, State: Anyone}, c, true
 }
 

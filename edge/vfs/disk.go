@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,7 @@ type Disk struct {
 	root    *os.Root
 	cfg     DiskConfig
 	escapes error // what os.Root says of a path that leads out
+	unnamed bool  // uploads are staged without a name where the filesystem can
 
 	// tree is held for reading while an upload is published, and for writing
 	// while a directory is moved or removed.
@@ -63,6 +65,7 @@ type Disk struct {
 	journal  *journal // nil without State
 	partials partialIndex
 	late     lateJournals
+	closed   atomic.Bool
 	work     sync.WaitGroup // files being synced in the background
 }
 
@@ -81,7 +84,7 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the served directory: %w", err)
 	}
-	d := &Disk{root: root, cfg: cfg}
+	d := &Disk{root: root, cfg: cfg, unnamed: canNameLater()}
 	// The error has no name in package os, so it is asked for once.
 	if _, err = root.Lstat(".."); err == nil {
 		_ = root.Close()
@@ -135,9 +138,13 @@ func hostPath(dir string) (string, error) {
 	return filepath.EvalSymlinks(dir)
 }
 
-// Close ends the Disk. Stages that have not ended are then unable to commit;
-// what they left in place is undone when the directory is next opened.
+// Close ends the Disk; closing it again does nothing. Stages that have not ended
+// are then unable to commit; what they left in place is undone when the directory
+// is next opened.
 func (d *Disk) Close() error {
+	if d.closed.Swap(true) {
+		return nil
+	}
 	d.work.Wait()
 	err := d.root.Close()
 	if d.journal != nil {

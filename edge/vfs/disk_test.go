@@ -1,6 +1,7 @@
 package vfs_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -68,7 +69,44 @@ func TestDisk(t *testing.T) {
 		"none": func(c *vfs.DiskConfig) { c.Durability = vfs.DurabilityNone },
 	} {
 		t.Run(name, func(t *testing.T) {
-			vfstest.TestFS(t, func(t *testing.T) vfs.FS { return newDisk(t, adjust) })
+			vfstest.TestFS(t, func(t *testing.T) vfs.FS { return tidy(t, newDisk(t, adjust)) })
 		})
 	}
+	t.Run("names", func(t *testing.T) {
+		vfstest.TestFS(t, func(t *testing.T) vfs.FS {
+			d := tidy(t, newDisk(t, nil))
+			d.StageUnderNames()
+			return d
+		})
+	})
+}
+
+// tidy checks at the end of a test that nothing is left on the disk but what can
+// be seen and what is kept for somebody.
+func tidy(t *testing.T, d linkedDisk) linkedDisk {
+	t.Helper()
+	t.Cleanup(func() {
+		d.Settled()
+		_, live := d.JournalLength()
+		if hidden := hiddenFiles(t, d.host); len(hidden) != live {
+			t.Errorf("hidden files %q, but %d records in the journal", hidden, live)
+		}
+	})
+	return d
+}
+
+// hiddenFiles finds hidden files below a directory of the host.
+func hiddenFiles(t *testing.T, dir string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && vfs.IsHidden(entry.Name()) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

@@ -61,9 +61,6 @@ func (fo *folder) openAt(name string, flag int, mode uint32) (*os.File, error) {
 
 // createUnnamed makes a file without a name, where the filesystem can.
 func (fo *folder) createUnnamed() (*os.File, error) {
-	if !canLinkUnnamed() {
-		return nil, unix.EOPNOTSUPP
-	}
 	return fo.openAt(".", unix.O_TMPFILE|os.O_RDWR, 0o600)
 }
 
@@ -137,8 +134,8 @@ func (fo *folder) close() { _ = fo.f.Close() }
 // procName is a name of the host for an open file itself.
 func procName(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
 
-// canLinkUnnamed reports whether an unnamed file could be given a name later.
-func canLinkUnnamed() bool { return unix.Access("/proc/self/fd", unix.X_OK) == nil }
+// canNameLater reports whether an unnamed file could be given a name later.
+func canNameLater() bool { return unix.Access("/proc/self/fd", unix.X_OK) == nil }
 
 // anonymous returns a root for the same directory whose files do not bear the
 // host's path in their names and errors. It takes over root.

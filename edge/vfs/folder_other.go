@@ -82,6 +82,9 @@ func (fo *folder) writable(name string) error {
 	return err
 }
 
+// canNameLater reports whether an unnamed file could be given a name later.
+func canNameLater() bool { return false }
+
 // linkUnnamed is never reached: there are no unnamed files here.
 func (fo *folder) linkUnnamed(*os.File, string) error { return errors.ErrUnsupported }
 

@@ -134,8 +134,10 @@ func (s *diskStage) create(old Info) error {
 		}
 		s.at, s.size = s.opt.Offset, old.Size
 	}
-	if s.file, err = s.folder.createUnnamed(); err == nil || denied(s.d.reason(err)) {
-		return err
+	if s.d.unnamed {
+		if s.file, err = s.folder.createUnnamed(); err == nil || denied(s.d.reason(err)) {
+			return err
+		}
 	}
 	hidden := hiddenName()
 	if s.record, err = s.d.announce(s.folder, s.path.Dir(), hidden); err != nil {

@@ -38,7 +38,8 @@ const (
 // Reader cuts the control connection's bytes into lines. It ends lines at LF
 // and drops a CR before it (RFC 959 §5.3.1; a bare LF is what many devices
 // send), and removes Telnet sequences (RFC 854), which clients send before ABOR.
-// A CR elsewhere ends nothing.
+// A CR elsewhere ends nothing. An LF always ends a line, whatever Telnet sequence
+// it stands in, so that nobody can make the reader swallow what comes after it.
 //
 // A Reader keeps a partial line across errors, so that a read may be given up by
 // a deadline and taken up again later. The zero value is ready to use and holds
@@ -100,14 +101,11 @@ func (r *Reader) next() (line []byte, err error, ok bool) {
 			continue
 		}
 		r.raw = r.raw[i+1:]
-		line = r.line
-		r.line = r.line[:0]
-		if r.tooLong {
-			r.tooLong = false
+		line = bytes.TrimSuffix(r.line, []byte("\r"))
+		tooLong := r.tooLong || len(line) > MaxLine
+		r.line, r.tooLong = r.line[:0], false
+		if tooLong {
 			return nil, ErrLineTooLong, true
-		}
-		if n := len(line); n > 0 && line[n-1] == '\r' {
-			line = line[:n-1]
 		}
 		return line, nil, true
 	}
@@ -128,25 +126,16 @@ func (r *Reader) feed(b byte) bool {
 		if b == telnetIAC {
 			r.telnet = inSubIAC
 		}
-		return r.subEnds(b)
 	case inSubIAC:
 		r.telnet = inSub
 		if b == telnetSE {
 			r.telnet = inText
 		}
-		return r.subEnds(b)
 	}
-	return false
-}
-
-// subEnds lets a line end also end a subnegotiation that was never closed, so
-// that nobody can make the reader swallow the rest of the connection.
-func (r *Reader) subEnds(b byte) bool {
-	if b != '\n' {
-		return false
+	if b == '\n' { // inside a sequence that was never finished
+		r.telnet = inText
 	}
-	r.telnet = inText
-	return true
+	return b == '\n'
 }
 
 // text takes a byte that is not part of a Telnet sequence.
@@ -156,13 +145,22 @@ func (r *Reader) text(b byte) bool {
 		return true
 	case b == telnetIAC:
 		r.telnet = afterIAC
-	case len(r.line) > MaxLine: // one more than fits: a CR may follow
-		r.tooLong = true
-		r.line = r.line[:0]
-	case !r.tooLong:
-		r.line = append(r.line, b)
+	default:
+		r.add(b)
 	}
 	return false
+}
+
+// add puts a byte into the line, unless the line is thrown away.
+func (r *Reader) add(b byte) {
+	switch {
+	case r.tooLong:
+	case len(r.line) > MaxLine: // one more than fits, which may be the CR of its end
+		r.tooLong = true
+		r.line = r.line[:0]
+	default:
+		r.line = append(r.line, b)
+	}
 }
 
 // command takes the byte after an IAC. A byte that is no Telnet command belongs
@@ -171,9 +169,7 @@ func (r *Reader) command(b byte) bool {
 	r.telnet = inText
 	switch {
 	case b == telnetIAC:
-		if len(r.line) <= MaxLine && !r.tooLong {
-			r.line = append(r.line, b)
-		}
+		r.add(b)
 	case b == telnetSB:
 		r.telnet = inSub
 	case b >= telnetWILL:

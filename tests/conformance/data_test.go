@@ -56,6 +56,10 @@ func (r *run) dataStep(c *client, args []string) error {
 		return r.listen(c)
 	case "accept":
 		return c.accept()
+	case "unlisten":
+		err := c.listener.Close()
+		c.listener = nil
+		return err
 	}
 	if c.data == nil {
 		return errors.New("there is no data connection")
@@ -117,6 +121,11 @@ func (r *run) dataRead(c *client, verb string, args []string) error {
 		return err
 	case "like":
 		return r.vars.match(strings.Join(args, ""), string(got))
+	case "count":
+		if n := fmt.Sprint(bytes.Count(got, []byte("\r\n"))); n != strings.Join(args, "") {
+			return fmt.Errorf("there are %s lines", n)
+		}
+		return nil
 	case "lines":
 		return r.lines(string(got), args)
 	}

@@ -17,10 +17,7 @@ func (r *run) make(word string, args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("%s needs a path", word)
 	}
-	path, err := vfs.Clean(vfs.Root, args[0])
-	if err != nil {
-		return err
-	}
+	path := vfs.Path(args[0]) // as it is, so that names can be made that no client can
 	switch word {
 	case "file":
 		data, err := content(args[1:])
@@ -28,10 +25,21 @@ func (r *run) make(word string, args []string) error {
 			return err
 		}
 		return r.fs.WriteFile(path, data)
+	case "many":
+		return r.many(path, args[1:])
 	case "link":
 		return r.fs.Symlink(strings.Join(args[1:], ""), path)
 	}
 	return r.mkdir(path)
+}
+
+// many makes a directory of so many empty files.
+func (r *run) many(dir vfs.Path, args []string) error {
+	n, err := strconv.Atoi(strings.Join(args, ""))
+	for i := 0; err == nil && i < n; i++ {
+		err = r.fs.WriteFile(dir.Join(fmt.Sprintf("file-%05d", i)), nil)
+	}
+	return err
 }
 
 func (r *run) mkdir(p vfs.Path) error {

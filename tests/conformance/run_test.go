@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -40,11 +41,12 @@ type client struct {
 	passive  string // the address in the last 227 or 229
 	listener net.Listener
 	data     net.Conn
+	sent     chan error // what pipeline came to
 }
 
 // play runs one dialogue from its first step to its last one.
 func play(t *testing.T, s *suite, path string, d dialogue) {
-	r := &run{suite: s, opt: newOptions(s), fs: vfs.NewMem(), clients: map[string]*client{}, vars: names{}}
+	r := &run{suite: s, opt: newOptions(s), fs: vfs.NewMem(), at: "first", clients: map[string]*client{}, vars: names{}}
 	defer r.close(t)
 	for _, st := range d.steps {
 		if err := r.step(t.Context(), st); err != nil {
@@ -107,7 +109,7 @@ func (r *run) prepare(word string, args []string) (handled bool, err error) {
 			return true, errors.New("a server's options stand before the first connection")
 		}
 		return true, r.opt.set(args)
-	case "file", "dir", "link":
+	case "file", "dir", "link", "many":
 		return true, r.make(word, args)
 	case "session":
 		if len(args) != 1 {
@@ -159,24 +161,37 @@ func (r *run) control(ctx context.Context, word string, args []string) error {
 		return c.Private()
 	case "tls":
 		return r.handshake(c, args)
+	case "data":
+		return r.dataStep(c, args)
+	case "moved":
+		return c.moved(ctx, strings.Join(args, ""))
+	case "long", "pipeline", "pipelined":
+		return c.flood(word, args)
 	case "raw":
 		_, err := c.Write([]byte(strings.Join(args, "")))
 		return err
 	case "urgent":
 		return urgent(c.Raw(), strings.Join(args, ""))
+	}
+	return r.end(c, word, args)
+}
+
+// end carries out the steps in which one side ends the control connection.
+func (r *run) end(c *client, word string, args []string) error {
+	switch word {
 	case "closed":
 		return c.Closed()
-	case "drop":
-		delete(r.clients, r.at)
-		c.closeData()
-		return c.Close()
+	case "closed-after-alert": // TLS's own last words are no reply
+		_ = c.Raw().SetReadDeadline(time.Now().Add(patience))
+		_, err := io.Copy(io.Discard, c.Raw())
+		return err
 	case "half-close":
 		return c.Raw().(*net.TCPConn).CloseWrite()
-	case "reset":
-		delete(r.clients, r.at)
+	case "control":
+		if strings.Join(args, "") != "reset" {
+			return errors.New("control takes the word reset")
+		}
 		return userpi.Reset(c.Raw())
-	case "data":
-		return r.dataStep(c, args)
 	}
 	return fmt.Errorf("%s is not a step", word)
 }
@@ -231,33 +246,43 @@ func (r *run) expect(c *client, st step) error {
 	return err
 }
 
-// expectLines compares a reply of several lines; "..." stands for any number of
-// inner lines.
+// expectLines compares a reply of several lines.
 func (r *run) expectLines(got userpi.Reply, want []string) error {
 	last := len(want) - 1
 	want[last] = codes.FindStringSubmatch(want[last])[3]
-	lines := got.Lines
-	for i, w := range want {
-		if w == "..." && i < last {
-			if skip := len(lines) - (last - i); skip > 0 {
-				lines = lines[skip:]
-			}
-			continue
+	for _, i := range []int{0, last} {
+		if want[i] == "" {
+			want[i] = "*"
 		}
-		if len(lines) == 0 {
-			return fmt.Errorf("the reply ends before %q: %q", w, got)
-		}
-		if w != "" || i != 0 && i != last {
-			if err := r.vars.match(w, lines[0]); err != nil {
-				return fmt.Errorf("%w in the reply %q", err, got)
-			}
-		}
-		lines = lines[1:]
 	}
-	if len(lines) > 0 {
-		return fmt.Errorf("the reply goes on with %q", lines)
+	if err := r.matchLines(want, got.Lines); err != nil {
+		return fmt.Errorf("%w in the reply %q", err, got)
 	}
 	return nil
+}
+
+// matchLines compares lines; "..." stands for any number of them.
+func (r *run) matchLines(want, got []string) error {
+	switch {
+	case len(want) == 0 && len(got) > 0:
+		return fmt.Errorf("there are also the lines %q", got)
+	case len(want) == 0:
+		return nil
+	case want[0] == "...":
+		var err error
+		for skip := range len(got) + 1 {
+			if err = r.matchLines(want[1:], got[skip:]); err == nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("no place for the lines %q", want[1:])
+	case len(got) == 0:
+		return fmt.Errorf("no line %q", want[0])
+	}
+	if err := r.vars.match(want[0], got[0]); err != nil {
+		return err
+	}
+	return r.matchLines(want[1:], got[1:])
 }
 
 // until returns a context for one wait.

@@ -1,87 +1,70 @@
 package listing
 
 import (
-	"errors"
+	"io/fs"
+	"strconv"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/edge/vfs"
 )
 
-// Facts is a set of the facts that MLSx can tell (RFC 3659 §7.5). The zero value
-// tells none.
+// Facts is a set of the facts that MLST and MLSD tell (RFC 3659 §7.5). The zero
+// value tells none.
 type Facts uint16
 
-// The facts, in the order in which they are sent.
+// The facts, in the order in which they are told.
 const (
-	FactModify   Facts = 1 << iota // modification time (RFC 3659 §7.5.3), always UTC
-	FactPerm                       // what the user may do (§7.5.5)
-	FactSize                       // bytes of a file (§7.5.7)
-	FactType                       // file, dir, cdir or a link (§7.5.1)
-	FactUnique                     // the same for names of the same file (§7.5.2)
-	FactUnixGID                    // unix.gid: numeric group
-	FactUnixMode                   // unix.mode: four octal digits
-	FactUnixUID                    // unix.uid: numeric owner
+	FactModify Facts = 1 << iota
+	FactPerm
+	FactSize
+	FactType
+	FactUnique
+	FactGID
+	FactMode
+	FactUID
+	factsEnd
 )
 
-// DefaultFacts is what a session tells before OPTS MLST, AllFacts all there is.
-const (
-	DefaultFacts = FactType | FactPerm | FactSize | FactModify | FactUnique
-	AllFacts     = FactUnixUID<<1 - 1
-)
+// AllFacts returns the set that is told before OPTS MLST asks for another.
+func AllFacts() Facts { return factsEnd - 1 }
 
-// ErrFacts says that the argument of OPTS MLST is not a list of facts.
-var ErrFacts = errors.New("facts must each end with a semicolon")
-
-// factNames names the facts in the order of their bits.
-func factNames() [8]string {
+// names returns the facts' names in their order.
+func names() [8]string {
 	return [...]string{"modify", "perm", "size", "type", "unique", "unix.gid", "unix.mode", "unix.uid"}
 }
 
-// offered is the order in which facts are offered and confirmed.
-func offered() [8]Facts {
-	return [...]Facts{FactType, FactPerm, FactSize, FactModify, FactUnique, FactUnixMode, FactUnixUID, FactUnixGID}
-}
-
-// ParseFacts reads the argument of OPTS MLST (RFC 3659 §7.9): names that each end
-// with a semicolon, in any case. Unknown ones are ignored. An empty argument is
-// the empty set. Its error is ErrFacts.
-func ParseFacts(arg string) (Facts, error) {
-	if arg == "" {
-		return 0, nil
-	}
-	list, found := strings.CutSuffix(arg, ";")
-	if !found {
-		return 0, ErrFacts
-	}
-	var set Facts
-	for word := range strings.SplitSeq(list, ";") {
-		for i, name := range factNames() {
-			if strings.EqualFold(word, name) {
-				set |= 1 << i
+// ParseFacts reads the argument of OPTS MLST: names that each end with a
+// semicolon. Names that are not known are left out (RFC 3659 §7.9).
+func ParseFacts(arg string) Facts {
+	var f Facts
+	for word := range strings.SplitSeq(arg, ";") {
+		for i, name := range names() {
+			if strings.EqualFold(strings.TrimSpace(word), name) {
+				f |= 1 << i
 			}
 		}
 	}
-	return set, nil
+	return f
 }
 
-// String lists the facts of the set, each followed by a semicolon, as the answer
-// to OPTS MLST does. The empty set is an empty string.
+// String returns the set as OPTS MLST has it: "modify;size;".
 func (f Facts) String() string {
 	var b strings.Builder
-	for _, fact := range offered() {
-		if f&fact != 0 {
-			b.WriteString(fact.name())
-			b.WriteByte(';')
+	for i, name := range names() {
+		if f&(1<<i) != 0 {
+			b.WriteString(name + ";")
 		}
 	}
 	return b.String()
 }
 
-// Feature lists every fact for FEAT (RFC 3659 §7.8), those of the set marked with
-// an asterisk; the word MLST and a space come before it.
-func (f Facts) Feature() string {
+// Feat returns the facts as the reply to FEAT has them: all that there are, with
+// an asterisk behind those of the set (RFC 3659 §7.8).
+func (f Facts) Feat() string {
 	var b strings.Builder
-	for _, fact := range offered() {
-		b.WriteString(fact.name())
-		if f&fact != 0 {
+	for i, name := range names() {
+		b.WriteString(name)
+		if f&(1<<i) != 0 {
 			b.WriteByte('*')
 		}
 		b.WriteByte(';')
@@ -89,12 +72,71 @@ func (f Facts) Feature() string {
 	return b.String()
 }
 
-// name returns the name of a single fact.
-func (f Facts) name() string {
-	for i, name := range factNames() {
-		if f == 1<<i {
-			return name
+// Entry is what the facts of one file are told from.
+type Entry struct {
+	vfs.Info
+	Kind string // the type fact: "file", "dir", "cdir", "pdir" or "OS.unix=slink:target"
+	Perm string // the perm fact (RFC 3659 §7.5.5)
+}
+
+// Line appends the facts, one space and the name (RFC 3659 §7.2).
+func (f Facts) Line(dst []byte, e Entry, name string) []byte {
+	for i, fact := range names() {
+		if f&(1<<i) == 0 || !known(Facts(1<<i), e) {
+			continue
+		}
+		dst = append(append(dst, fact...), '=')
+		dst = append(appendFact(dst, Facts(1<<i), e), ';')
+	}
+	return append(append(dst, ' '), name...)
+}
+
+func known(f Facts, e Entry) bool {
+	switch f {
+	case FactModify: // four digits are all that there is room for (RFC 3659 §2.3)
+		year := e.ModTime.UTC().Year()
+		return 0 <= year && year <= 9999
+	case FactSize:
+		return e.Mode.IsRegular()
+	case FactUnique:
+		return e.Inode != 0
+	}
+	return true
+}
+
+func appendFact(dst []byte, f Facts, e Entry) []byte {
+	switch f {
+	case FactModify:
+		return e.ModTime.UTC().AppendFormat(dst, "20060102150405")
+	case FactPerm:
+		return append(dst, e.Perm...)
+	case FactSize:
+		return strconv.AppendInt(dst, e.Size, 10)
+	case FactType:
+		return append(dst, e.Kind...)
+	case FactUnique:
+		dst = strconv.AppendUint(dst, e.Dev, 16)
+		return strconv.AppendUint(append(dst, 'g'), e.Inode, 16)
+	case FactGID:
+		return strconv.AppendUint(dst, uint64(e.GID), 10)
+	case FactMode:
+		return appendOctal(dst, e.Mode)
+	case FactUID:
+		return strconv.AppendUint(dst, uint64(e.UID), 10)
+	}
+	return dst
+}
+
+func appendOctal(dst []byte, m fs.FileMode) []byte {
+	n := uint64(m.Perm())
+	for i, bit := range [...]fs.FileMode{fs.ModeSticky, fs.ModeSetgid, fs.ModeSetuid} {
+		if m&bit != 0 {
+			n |= 1 << (9 + i)
 		}
 	}
-	return ""
+	text := strconv.AppendUint(make([]byte, 0, 4), n, 8)
+	for range 4 - len(text) {
+		dst = append(dst, '0')
+	}
+	return append(dst, text...)
 }

@@ -15,13 +15,17 @@ func Names(prefix string) Format {
 }
 
 // recent is how old a file may be for its date to be written with the time of
-// day instead of the year.
-const recent = 180 * 24 * time.Hour
+// day instead of the year; ahead is how far in the future it may seem to be,
+// because it is younger than the listing or clocks differ.
+const (
+	recent = 180 * 24 * time.Hour
+	ahead  = time.Minute
+)
 
 // Long returns the format of LIST, that of ls -l. Owner and group are numbers.
-// Dates are in zone, nil being UTC; a date more than 180 days before now, or
-// after it, is written with its year, so that no client takes it for another
-// one.
+// Dates are in zone, nil being UTC; a date more than 180 days before now, or more
+// than a minute after it, is written with its year, so that no client takes it
+// for another one.
 func Long(now time.Time, zone *time.Location) Format {
 	if zone == nil {
 		zone = time.UTC
@@ -37,7 +41,7 @@ func Long(now time.Time, zone *time.Location) Format {
 		dst = appendRight(dst, uint64(max(i.Size, 0)), 12)
 		dst = append(dst, ' ')
 		layout := "Jan _2 15:04"
-		if i.ModTime.After(now) || now.Sub(i.ModTime) > recent {
+		if age := now.Sub(i.ModTime); age < -ahead || age > recent {
 			layout = "Jan _2  2006"
 		}
 		dst = i.ModTime.In(zone).AppendFormat(dst, layout)

@@ -1,123 +1,122 @@
 package listing
 
 import (
-	"errors"
 	"io"
+	"io/fs"
+	"strings"
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
 
 const (
-	// portion is how many entries are described at once.
+	// portion is how many entries are read and formatted at once.
 	portion = 512
-	// sendSize is the least number of bytes that WriteTo writes at once, but at
-	// the end.
-	sendSize = 64 << 10
+	// enough is how many bytes are gathered for one Read that asks for more, so
+	// that a listing goes out in few pieces.
+	enough = 32 << 10
 )
 
-// Reader is a directory as text. Whoever has one must close it.
-type Reader struct {
-	l     Lister
-	p     vfs.Path
-	dir   vfs.Dir
-	names vfs.NameDir // set if names are enough
-	extra []vfs.Info
-	line  func([]byte, vfs.Info) []byte
+// Format appends the line of one entry, without its end.
+type Format func(dst []byte, info vfs.Info) []byte
 
-	buf    []byte
-	next   int // first byte of buf not yet read
-	err    error
-	closed bool
+// Reader is a directory as lines that end with CRLF (RFC 959 §3.1.1.1). It is
+// read by one goroutine.
+type Reader struct {
+	dir     vfs.Dir     // nil for a single entry
+	names   vfs.NameDir // dir, if its names are enough
+	extra   []vfs.Info
+	format  Format
+	dots    bool
+	memory  []byte // whose end buf is
+	buf     []byte
+	err     error
+	LeftOut int // names that could not be listed because a line cannot hold them
 }
 
-// Read implements io.Reader. It fails as the directory's Next does, after all that
-// was read before.
-func (r *Reader) Read(b []byte) (int, error) {
-	for r.next == len(r.buf) {
-		if r.err != nil {
-			return 0, r.err
+// New lists dir, whose entries come in no order, and then the extra entries.
+// Close closes dir. Without dots, names that begin with a dot are not listed.
+func New(dir vfs.Dir, extra []vfs.Info, dots bool, format Format) *Reader {
+	return &Reader{dir: dir, extra: extra, dots: dots, format: format}
+}
+
+// One lists a single entry.
+func One(info vfs.Info, format Format) *Reader {
+	return &Reader{extra: []vfs.Info{info}, dots: true, format: format}
+}
+
+// NewNames lists dir like New, in the format Names with that prefix. Where the
+// directory can give names alone, no file is looked at.
+func NewNames(dir vfs.Dir, extra []vfs.Info, dots bool, prefix string) *Reader {
+	r := New(dir, extra, dots, Names(prefix))
+	r.names, _ = dir.(vfs.NameDir)
+	return r
+}
+
+// Read returns the next bytes. It fails as the directory's Next does, after all
+// that was read before.
+func (r *Reader) Read(p []byte) (int, error) {
+	if len(r.buf) == 0 {
+		r.memory = r.memory[:0]
+		for r.err == nil && len(r.memory) < min(len(p), enough) {
+			r.fill()
 		}
-		r.buf, r.next = r.buf[:0], 0
-		r.fill()
+		r.buf = r.memory
 	}
-	n := copy(b, r.buf[r.next:])
-	r.next += n
+	if len(r.buf) == 0 && len(p) > 0 {
+		return 0, r.err
+	}
+	n := copy(p, r.buf)
+	r.buf = r.buf[n:]
 	return n, nil
 }
 
-// WriteTo implements io.WriterTo: it writes in large pieces, and needs no other
-// buffer.
-func (r *Reader) WriteTo(w io.Writer) (int64, error) {
-	var total int64
-	for {
-		for r.err == nil && len(r.buf)-r.next < sendSize {
-			r.fill()
-		}
-		if r.next < len(r.buf) {
-			n, err := w.Write(r.buf[r.next:])
-			total += int64(n)
-			r.next += n
-			if err != nil {
-				return total, err
-			}
-		}
-		r.buf, r.next = r.buf[:0], 0
-		if errors.Is(r.err, io.EOF) {
-			return total, nil
-		}
-		if r.err != nil {
-			return total, r.err
-		}
-	}
-}
-
-// Close closes the directory. Further calls do nothing.
+// Close closes the directory. Reading and closing again find it closed.
 func (r *Reader) Close() error {
-	if r.closed {
+	dir := r.dir
+	r.dir, r.buf, r.memory, r.extra = nil, nil, nil, nil
+	if r.err == nil || r.err == io.EOF {
+		r.err = fs.ErrClosed
+	}
+	if dir == nil {
 		return nil
 	}
-	r.closed, r.err = true, io.ErrClosedPipe
-	r.buf, r.next, r.extra = nil, 0, nil
-	return r.dir.Close()
+	return dir.Close()
 }
 
-// fill adds the lines of one portion to buf.
+// fill formats the next portion.
 func (r *Reader) fill() {
-	if r.err = r.read(); errors.Is(r.err, io.EOF) {
-		r.addExtra()
-	}
-}
-
-// read adds the lines of the directory's next portion.
-func (r *Reader) read() error {
-	if r.names != nil {
-		names, err := r.names.Names(portion)
+	switch {
+	case r.dir == nil:
+		r.err = io.EOF
+	case r.names != nil:
+		var names []string
+		names, r.err = r.names.Names(portion)
 		for _, name := range names {
 			r.add(vfs.Info{Name: name})
 		}
-		return err
-	}
-	infos, err := r.dir.Next(portion)
-	for _, info := range infos {
-		r.add(info)
-	}
-	return err
-}
-
-// add adds the line of one entry.
-func (r *Reader) add(info vfs.Info) {
-	if r.l.tells(info.Name) {
-		r.buf = r.line(r.buf, info)
-	}
-}
-
-// addExtra adds the entries that are nobody else's to see. What was published
-// meanwhile has been told, or is younger than the listing.
-func (r *Reader) addExtra() {
-	for _, info := range r.extra {
-		if _, err := r.l.FS.Lstat(r.p.Join(info.Name)); err != nil {
+	default:
+		var infos []vfs.Info
+		infos, r.err = r.dir.Next(portion)
+		for _, info := range infos {
 			r.add(info)
 		}
 	}
-	r.extra = nil
+	if r.err == io.EOF {
+		for _, info := range r.extra {
+			r.add(info)
+		}
+		r.extra = nil
+	}
+}
+
+// add formats one entry, if a line can hold it.
+func (r *Reader) add(info vfs.Info) {
+	if !r.dots && strings.HasPrefix(info.Name, ".") {
+		return
+	}
+	if strings.ContainsAny(info.Name, "\r\n\x00") || strings.ContainsAny(info.Target, "\r\n\x00") {
+		r.LeftOut++
+		return
+	}
+	r.memory = append(r.format(r.memory, info), '\r', '\n')
 }

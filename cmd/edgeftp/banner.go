@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+)
+
+// greeting is what the operator is told when the server is ready.
+type greeting struct {
+	root      string
+	writable  bool
+	listeners []control.Listener
+	caFile    string // empty with the operator's own certificate
+	caName    string
+	leaf      string // SHA-256 of the certificate
+	user      string // empty without a user of the command line
+	password  string // empty when it came from a file
+	passFile  string
+	anonymous bool
+	policies  []control.Policy
+	built     map[string]string // how modules were made, by name
+	socket    string
+	took      time.Duration
+}
+
+// print writes the greeting for people.
+func (g *greeting) print(w io.Writer) {
+	mode := "read-only"
+	if g.writable {
+		mode = "read-write"
+	}
+	fmt.Fprintf(w, "edgeftp %s\n\n", version())
+	fmt.Fprintf(w, "  serving     %s  (%s, confined)\n", g.root, mode)
+	for _, l := range g.listeners {
+		fmt.Fprintf(w, "  listening   %s  TLS %s\n", address(l), l.TLS)
+	}
+	switch {
+	case g.caFile != "":
+		fmt.Fprintf(w, "  certificate by %q, CA file %s, leaf sha256 %s\n", g.caName, g.caFile, short(g.leaf))
+	case g.leaf != "":
+		fmt.Fprintf(w, "  certificate leaf sha256 %s\n", short(g.leaf))
+	}
+	switch {
+	case g.password != "":
+		fmt.Fprintf(w, "  user        %s   password  %s   (new at each start; --user and --password-file choose)\n", g.user, g.password)
+	case g.user != "":
+		fmt.Fprintf(w, "  user        %s   password  in %s\n", g.user, g.passFile)
+	}
+	if g.anonymous {
+		fmt.Fprintf(w, "  user        anonymous, read-only, any password\n")
+	}
+	for _, p := range g.policies {
+		if p.Kind == "module" {
+			fmt.Fprintf(w, "  policy      %s  generation %d  %s  [%s]%s\n", p.Name, p.Generation, short(p.Digest), strings.Join(p.Hooks, ", "), g.built[p.Name])
+		}
+	}
+	fmt.Fprintf(w, "  admin       %s\n", g.socket)
+	if try := g.commands(); len(try) > 0 {
+		fmt.Fprintf(w, "\n  try it:\n")
+		for _, line := range try {
+			fmt.Fprintf(w, "    %s\n", line)
+		}
+	}
+	fmt.Fprintf(w, "\n  ready in %s.  Ctrl-C lets transfers finish and stops, twice stops at once.\n\n", g.took.Round(time.Millisecond))
+}
+
+// log writes the greeting for programs: one record. The password that was made
+// up is in it: there is no other way to learn it.
+func (g *greeting) log(log *slog.Logger) {
+	addresses := make([]string, len(g.listeners))
+	for i, l := range g.listeners {
+		addresses[i] = l.Address
+	}
+	log.Info("ready", "version", version(), "root", g.root, "writable", g.writable, "listeners", addresses,
+		"ca", g.caFile, "leaf_sha256", g.leaf, "user", g.user, "password", g.password, "anonymous", g.anonymous,
+		"policies", g.policies, "socket", g.socket, "ready_seconds", g.took.Seconds())
+}
+
+// commands are lines to paste into a shell, which work as they are.
+func (g *greeting) commands() []string {
+	if len(g.listeners) == 0 || g.user == "" && !g.anonymous {
+		return nil
+	}
+	l := g.listeners[0]
+	user, password := g.user, quoted(g.password)
+	switch {
+	case user == "":
+		user, password = "anonymous", "guest"
+	case g.password == "":
+		password = `"$(cat ` + quoted(g.passFile) + `)"`
+	}
+	user = quoted(user)
+	url, curlTLS, lftpTLS := "ftp://"+host(l.Address)+"/", "", "set ftp:ssl-allow no"
+	if l.TLS != "off" {
+		curlTLS, lftpTLS = "--ssl-reqd ", "set ftp:ssl-force yes"
+		if g.caFile != "" {
+			curlTLS += "--cacert " + quoted(g.caFile) + " "
+			lftpTLS = "set ssl:ca-file " + quoted(g.caFile) + "; " + lftpTLS
+		}
+	}
+	if l.TLS == "implicit" {
+		url = "ftps" + strings.TrimPrefix(url, "ftp")
+	}
+	lines := []string{fmt.Sprintf("curl %s-u %s:%s %s", curlTLS, user, password, url)}
+	if g.writable && g.user != "" {
+		lines = append(lines, fmt.Sprintf("curl %s-u %s:%s -T README.md %s", curlTLS, user, password, url))
+	}
+	return append(lines, fmt.Sprintf(`lftp -e "%s" -u %s,%s %s`, lftpTLS, user, password, strings.TrimSuffix(url, "/")))
+}
+
+func address(l control.Listener) string {
+	if l.TLS == "implicit" {
+		return "ftps://" + l.Address
+	}
+	return "ftp://" + l.Address
+}
+
+// host is an address that clients on this machine can connect to.
+func host(addr string) string {
+	for _, any := range []string{"0.0.0.0:", "[::]:"} {
+		if port, ok := strings.CutPrefix(addr, any); ok {
+			return "127.0.0.1:" + port
+		}
+	}
+	return addr
+}
+
+// quoted makes a word safe for a shell.
+func quoted(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+,"
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// short is the beginning of a digest.
+func short(digest string) string {
+	algorithm, hex, ok := strings.Cut(digest, ":")
+	if !ok {
+		algorithm, hex = "", digest
+	}
+	if len(hex) > 12 {
+		hex = hex[:12]
+	}
+	if algorithm == "" {
+		return hex
+	}
+	return algorithm + ":" + hex
+}

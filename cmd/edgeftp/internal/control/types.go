@@ -1,0 +1,77 @@
+package control
+
+import (
+	"context"
+	"time"
+)
+
+// Controller is what the socket steers.
+type Controller interface {
+	// Status describes the running server (GET /v1/status).
+	Status() Status
+	// Swap puts a module in the place of the policy called name (POST
+	// /v1/policies/{name}/swap). After an error nothing has changed.
+	Swap(ctx context.Context, name string, module []byte) (Policy, error)
+	// Rollback brings the module back that the last swap replaced (POST
+	// /v1/policies/{name}/rollback). After an error nothing has changed.
+	Rollback(ctx context.Context, name string) (Policy, error)
+}
+
+// Status is the answer to GET /v1/status. The policies alone are the answer to
+// GET /v1/policies.
+type Status struct {
+	Version        string     `json:"version"`
+	PID            int        `json:"pid"`
+	Since          time.Time  `json:"since"`
+	Root           string     `json:"root"`
+	Listeners      []Listener `json:"listeners"`
+	Sessions       int        `json:"sessions"`
+	Transfers      int        `json:"transfers"`
+	Draining       bool       `json:"draining"`
+	Policies       []Policy   `json:"policies"`
+	OldGenerations int        `json:"old_generations"` // replaced, and still held by transfers
+	OldInstances   int        `json:"old_instances"`   // sandbox instances of replaced modules
+}
+
+// Listener is one bound address.
+type Listener struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	TLS     string `json:"tls"` // required, optional, off or implicit
+}
+
+// Policy is one policy that is in force.
+type Policy struct {
+	Name       string    `json:"name"`
+	Generation uint64    `json:"generation"` // from 1, one more with each swap
+	Kind       string    `json:"kind"`       // native or module
+	Digest     string    `json:"digest,omitempty"`
+	Hooks      []string  `json:"hooks"`
+	Since      time.Time `json:"since"`
+	Calls      uint64    `json:"calls"`
+	Denied     uint64    `json:"denied"`
+	Failed     uint64    `json:"failed"`
+	Dropped    uint64    `json:"events_dropped"`
+	Instances  int       `json:"instances"`
+	CanRoll    bool      `json:"can_roll_back"`
+}
+
+// Refusal is an error of the Controller that is the caller's to mend: the module
+// is bad, the name unknown. It is answered with 409 and its text.
+type Refusal struct {
+	Code    string `json:"code"`
+	Message string `json:"message"` // may have several lines
+	Help    string `json:"help,omitempty"`
+}
+
+// Error returns the message and the help.
+func (r *Refusal) Error() string {
+	if r.Help == "" {
+		return r.Message
+	}
+	return r.Message + "\n   = help: " + r.Help
+}
+
+// maxModule is the greatest length of a module in bytes; the policy host has the
+// same bound.
+const maxModule = 8 << 20

@@ -1,0 +1,81 @@
+// Command edgeftp is a hardened FTP/FTPS server whose decisions are taken by
+// policy modules in a sandbox.
+//
+//	edgeftp serve --root DIR [--policy [NAME=]PATH ...]
+//	edgeftp serve --config FILE
+//	edgeftp policy list | swap NAME PATH | rollback NAME
+//	edgeftp status
+//	edgeftp version
+//
+// It exits with 0 when all went well, 1 when it failed at run time, 2 for wrong
+// usage, 3 for an invalid configuration and 4 when no server answers on the admin
+// socket.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // at run time
+	exitUsage       = 2
+	exitConfig      = 3
+	exitUnreachable = 4 // admin socket
+)
+
+// exitError carries the code with which an error ends the program.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func exitWith(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code, err}
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use: "edgeftp", Short: "A hardened FTP/FTPS server with policy modules",
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return exitWith(exitUsage, errors.New("say what to do; edgeftp --help lists the commands"))
+		},
+		Args: cobra.ArbitraryArgs,
+	}
+	root.AddCommand(serveCommand(), policyCommand(), statusCommand(), versionCommand())
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return exitWith(exitUsage, fmt.Errorf("%w\n   = help: %s --help lists the flags", err, cmd.CommandPath()))
+	})
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(stderr, "error:", strings.TrimPrefix(err.Error(), "error: "))
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return exit.code
+	}
+	return exitUsage // cobra's own: an unknown command, a wrong number of arguments
+}

@@ -1,0 +1,157 @@
+//go:build linux
+
+package vfs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/edgeftp/edgeftp/edge/vfs"
+)
+
+// withSum makes a line of the journal.
+func withSum(text string) string {
+	return fmt.Sprintf("%08x %s\n", crc32.ChecksumIEEE([]byte(text)), text)
+}
+
+// childSpace finds no room for a file. The kernel says so as it does when a disk
+// is full or a quota is used up. Arguments: root, state.
+func childSpace(args []string) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 100_000, Max: 100_000}); err != nil {
+		return err
+	}
+	d, err := vfs.OpenDisk(vfs.DiskConfig{Root: args[0], State: args[1]})
+	if err != nil {
+		return err
+	}
+	for _, p := range []vfs.Path{"/new", "/old", "/log"} {
+		s, err := d.Stage(p, vfs.StageOptions{Append: p == "/log"})
+		if err != nil {
+			return err
+		}
+		n, err := s.Write(bytes.Repeat([]byte("x"), 200_000))
+		if !errors.Is(err, vfs.ErrNoSpace) || int64(n) != s.Size() && p != "/log" || strings.Contains(err.Error(), args[0]) {
+			return fmt.Errorf("Write: %d, %w; Size %d", n, err, s.Size())
+		}
+		if _, err = s.ReadFrom(bytes.NewReader(make([]byte, 200_000))); !errors.Is(err, vfs.ErrNoSpace) {
+			return fmt.Errorf("ReadFrom: %w", err)
+		}
+		if err := s.Discard(true); err != nil {
+			return err
+		}
+	}
+	return d.Close()
+}
+
+func TestNoSpace(t *testing.T) {
+	d := newDisk(t, nil)
+	upload(t, d, "/old", vfs.StageOptions{}, "old", commit)
+	upload(t, d, "/log", vfs.StageOptions{}, "log", commit)
+	if out, err := child(t, "space", d.host, stateOf(d)).Output(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	holds(t, d.at("/old"), "old")
+	holds(t, d.at("/log"), "log")
+	if _, err := os.Lstat(d.at("/new")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if hidden := hiddenFiles(t, d.host); len(hidden) > 0 {
+		t.Errorf("hidden files are left: %q", hidden)
+	}
+}
+
+// childStranger has no privileges. Arguments: root, state.
+func childStranger(args []string) error {
+	d, err := vfs.OpenDisk(vfs.DiskConfig{Root: args[0], State: args[1], Umask: 0o077})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	s, err := d.Stage("/own", vfs.StageOptions{})
+	if err == nil {
+		err = s.Commit(context.Background())
+	}
+	if err != nil {
+		return err
+	}
+	// Attributes of a file that can be neither read nor written.
+	at := time.Unix(1000, 0)
+	for _, mode := range []fs.FileMode{0, 0o222, 0o444, 0} {
+		if err := errors.Join(d.Chmod("/own", mode), d.Chtime("/own", at)); err != nil {
+			return err
+		}
+		if info, err := d.Stat("/own"); err != nil || info.Mode != mode || !info.ModTime.Equal(at) {
+			return fmt.Errorf("after Chmod %v: %+v, %w", mode, info, err)
+		}
+	}
+	_, open := d.Open("/own")
+	_, store := d.Stage("/own", vfs.StageOptions{})
+	_, grow := d.Stage("/theirs", vfs.StageOptions{Append: true})
+	_, replace := d.Stage("/theirs", vfs.StageOptions{})
+	_, closed := d.Stage("/closed/f", vfs.StageOptions{})
+	_, shut := d.Stat("/shut/f")
+	_, list := d.ReadDir("/shut")
+	for i, err := range []error{open, store, grow, replace, closed, shut, list, d.Mkdir("/closed/d"),
+		d.Remove("/closed/f"), d.Rename("/own", "/closed/x"), d.Chmod("/theirs", 0o777), d.Chtime("/theirs", at)} {
+		if !errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), args[0]) {
+			return fmt.Errorf("refusal %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// What the host does not permit is refused as that, without privileges.
+func TestPermissions(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become a stranger")
+	}
+	d := newDisk(t, nil)
+	for _, err := range []error{
+		os.WriteFile(d.at("/theirs"), []byte("theirs"), 0o644), os.Mkdir(d.at("/closed"), 0o755),
+		os.WriteFile(d.at("/closed/f"), nil, 0o666), os.Mkdir(d.at("/shut"), 0o700), os.WriteFile(d.at("/shut/f"), nil, 0o666),
+		os.Chmod(d.host, 0o777), os.Mkdir(stateOf(d)+"-stranger", 0o777), os.Chmod(stateOf(d)+"-stranger", 0o777),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir := d.host; dir != os.TempDir() && len(dir) > 1; dir = dir[:strings.LastIndexByte(dir, '/')] {
+		if info, err := os.Stat(dir); err == nil && info.Mode()&0o001 == 0 {
+			if err := os.Chmod(dir, info.Mode()|0o011); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cmd := child(t, "stranger", d.host, stateOf(d)+"-stranger")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	// The test binary itself lies where a stranger may not look.
+	self, err := os.ReadFile(cmd.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Path = d.host + "/../test-binary"
+	if err := os.WriteFile(cmd.Path, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := cmd.Output(); err != nil {
+		var exit *exec.ExitError
+		t.Fatalf("%v %v\n%s", err, errors.As(err, &exit), out)
+	}
+	if info, err := os.Stat(d.at("/own")); err != nil || info.Mode() != 0 {
+		t.Errorf("the new file has mode %v, %v", info.Mode(), err)
+	}
+}

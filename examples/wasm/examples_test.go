@@ -1,0 +1,197 @@
+// Package wasm tests the example policies through the host that the server uses.
+package wasm
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// buildGo builds a Go policy the way that the README says.
+func buildGo(t testing.TB, dir string) []byte {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "policy.wasm")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build in %s: %v\n%s", dir, err, b)
+	}
+	module, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return module
+}
+
+func load(t testing.TB, c wasmhost.Config, module, settings []byte) *wasmhost.Policy {
+	t.Helper()
+	h, err := wasmhost.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := h.Load(t.Context(), "example", module, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := p.Stats().Instances; n != 0 {
+			t.Errorf("%d instances are left", n)
+		}
+	})
+	return p
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// generous is for tests about what a policy says and not about how fast: a busy
+// machine and the race detector must not make them fail.
+func generous() wasmhost.Config {
+	return wasmhost.Config{Start: time.Minute, FS: time.Minute, Event: time.Minute}
+}
+
+func question(op policy.Op, path, path2 string) *policy.Action {
+	return &policy.Action{
+		Meta: policy.Meta{Session: &policy.Session{ID: 1, User: "anna", Root: "/"}, Request: 1, Time: time.Unix(1_700_000_000, 0)},
+		Op:   op, Path: path, Path2: path2,
+	}
+}
+
+// operation finds an operation by the name that the ABI gives it.
+func operation(t *testing.T, name string) policy.Op {
+	t.Helper()
+	for op := policy.OpStat; op <= policy.OpSymlink; op++ {
+		if op.String() == name {
+			return op
+		}
+	}
+	t.Fatalf("no operation %q", name)
+	return 0
+}
+
+func TestReadonly(t *testing.T) {
+	var vectors []struct{ Name, Op, Path, Path2, Verdict, Text string }
+	if err := json.Unmarshal(readFile(t, "readonly/vectors.json"), &vectors); err != nil || len(vectors) < 17 {
+		t.Fatalf("%d vectors, %v", len(vectors), err)
+	}
+	builds := map[string]func() []byte{
+		"go":  func() []byte { return buildGo(t, "readonly/go") },
+		"wat": func() []byte { return readFile(t, "readonly/wat/readonly.wasm") },
+	}
+	for name, build := range builds {
+		t.Run(name, func(t *testing.T) {
+			fs := load(t, generous(), build(), nil).Hooks().Authorizer
+			for _, v := range vectors {
+				got, err := fs.Authorize(t.Context(), question(operation(t, v.Op), v.Path, v.Path2))
+				if err != nil || got.Verdict.String() != v.Verdict || got.Text != v.Text {
+					t.Errorf("%s: got %+v, %v", v.Name, got, err)
+				}
+			}
+		})
+	}
+}
+
+// TestTextIsTheModule rebuilds the committed modules from their text.
+func TestTextIsTheModule(t *testing.T) {
+	tool, err := exec.LookPath("wat2wasm")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("wat2wasm is missing: install wabt")
+		}
+		t.Skip("wat2wasm is missing (Debian package wabt): the modules are not compared with their text")
+	}
+	texts, err := filepath.Glob("*/wat/*.wat")
+	if err != nil || len(texts) == 0 {
+		t.Fatalf("no texts: %v", err)
+	}
+	for _, text := range texts {
+		out := filepath.Join(t.TempDir(), "out.wasm")
+		if b, err := exec.Command(tool, text, "-o", out).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", text, err, b)
+		}
+		if !bytes.Equal(readFile(t, out), readFile(t, strings.TrimSuffix(text, ".wat")+".wasm")) {
+			t.Errorf("%s: the committed module is not what the text builds", text)
+		}
+	}
+}
+
+func TestUploadGuard(t *testing.T) {
+	module := buildGo(t, "upload-guard/go")
+	if len(module) > 2_500_000 {
+		t.Errorf("the module has %d bytes", len(module))
+	}
+	var out bytes.Buffer
+	c := generous()
+	c.Log = slog.New(slog.NewTextHandler(&out, nil))
+	p := load(t, c, module, []byte(`{"deny_extensions": ["exe", "scr"]}`))
+	if got := strings.Join(p.HookNames(), " "); got != "fs event" {
+		t.Errorf("hooks %q: a module exports what it imports from the SDK", got)
+	}
+	tests := []struct {
+		action *policy.Action
+		denied bool
+	}{
+		{question(policy.OpWrite, "/in/a.csv", ""), false},
+		{question(policy.OpWrite, "/in/a.EXE", ""), true},
+		{question(policy.OpRename, "/in/a.txt", "/in/a.scr"), true},
+		{question(policy.OpRename, "/in/a.txt", "/in/b.txt"), false},
+		{question(policy.OpRead, "/in/a.exe", ""), false},
+	}
+	for _, tt := range tests {
+		got, err := p.Hooks().Authorizer.Authorize(t.Context(), tt.action)
+		want := policy.Answer{}
+		if tt.denied {
+			want = policy.Answer{Verdict: policy.Deny, Text: "executables are not accepted here"}
+		}
+		if err != nil || got != want {
+			t.Errorf("%s %s %s: %+v, %v", tt.action.Op, tt.action.Path, tt.action.Path2, got, err)
+		}
+	}
+	event := &policy.Event{Meta: question(policy.OpWrite, "", "").Meta, Kind: policy.EventFileReceived, Path: "/in/a.csv", Size: 12}
+	if err := p.Hooks().Observer.Observe(t.Context(), event); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), `"stored /in/a.csv, 12 bytes, from anna" policy=example`) {
+		t.Errorf("log: %s", out.String())
+	}
+}
+
+func TestUploadGuardSettings(t *testing.T) {
+	h, err := wasmhost.New(t.Context(), generous())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := h.Load(t.Context(), "guard", buildGo(t, "upload-guard/go"), []byte(`{"deny": []}`))
+	if p != nil || err == nil || !strings.Contains(err.Error(), `EF2114`) || !strings.Contains(err.Error(), `unknown setting "deny"`) {
+		t.Errorf("got %v, %v", p, err)
+	}
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,14 @@
+// Package auth exports the hook edgeftp_auth: the policy decides who may log in.
+// Importing it is the module's subscription to the stage.
+package auth
+
+import (
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/guest-sdk/go/internal/guest"
+)
+
+// Export makes p the policy of this stage. It is called from init, once; the
+// module is refused at load if it is called twice or with nil, and every question
+// fails if it is never called. If p has a method Name() string, that name is the
+// key of its state in a session. Natively it does nothing else.
+func Export(p policy.Authenticator) { guest.The.SetAuth(p) }

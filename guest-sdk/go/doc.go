@@ -1,0 +1,55 @@
+// Package edgeftp is the guest SDK for Go: it turns a policy written in the
+// vocabulary of edge/policy into a module that an edgeftp server can load.
+//
+// A policy that refuses uploads of executables is, as a whole:
+//
+//	package main
+//
+//	import (
+//		"context"
+//		"strings"
+//
+//		"github.com/edgeftp/edgeftp/edge/policy"
+//		"github.com/edgeftp/edgeftp/guest-sdk/go/fs"
+//	)
+//
+//	type guard struct{}
+//
+//	func (guard) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
+//		if a.Op == policy.OpWrite && strings.HasSuffix(a.Path, ".exe") {
+//			return policy.Answer{Verdict: policy.Deny, Text: "no executables"}, nil
+//		}
+//		return policy.Answer{}, nil
+//	}
+//
+//	func init() { fs.Export(guard{}) }
+//
+//	func main() {}
+//
+// and is built with
+//
+//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o guard.wasm
+//
+// # Hooks
+//
+// A module takes part in exactly the stages whose hooks it exports, so there is
+// one small package for each: auth, fs and event. Importing one is what makes the
+// module export its hook, and its Export is the only thing in it; a policy cannot
+// subscribe to a stage that it has no code for, nor have code for a stage that it
+// forgot to subscribe to. A value of [policy.Policy] is exported by its stages:
+// fs.Export(p.Hooks().Authorizer).
+//
+// # What a policy can do
+//
+// A guest has its memory, [Log], and the question. There are no files, no
+// network, no environment and no arguments; the clock shows the time of the
+// question, and random bytes are predictable. Memory is a cache: the server runs
+// several instances, closes one after a fault and replaces all at a swap.
+// Questions come one at a time to an instance.
+//
+// An error or a panic of a policy refuses the question that was asked. An error
+// is cheap; a panic costs the instance.
+//
+// Everything here also compiles and runs natively, where Export only remembers
+// the policy: test a policy with go test, without a server or a module.
+package edgeftp

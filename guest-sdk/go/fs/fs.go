@@ -1,0 +1,14 @@
+// Package fs exports the hook edgeftp_fs: the policy decides what an operation on
+// a path may do. Importing it is the module's subscription to the stage.
+package fs
+
+import (
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/guest-sdk/go/internal/guest"
+)
+
+// Export makes p the policy of this stage. It is called from init, once; the
+// module is refused at load if it is called twice or with nil, and every question
+// fails if it is never called. If p has a method Name() string, that name is the
+// key of its state in a session. Natively it does nothing else.
+func Export(p policy.Authorizer) { guest.The.SetFS(p) }

@@ -1,0 +1,30 @@
+package guest
+
+import (
+	"unsafe"
+
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// exportABI is called once, before everything else but _initialize. The mailbox
+// is a variable of the module, which Go never moves.
+//
+//go:wasmexport edgeftp_abi_v1
+func exportABI(_ int32, _ int64) int64 {
+	box := The.Mailbox()
+	return int64(len(box))<<32 | int64(uintptr(unsafe.Pointer(&box[0])))
+}
+
+//go:wasmexport edgeftp_config
+func exportConfig(n int32) int64 { return The.Config(n) }
+
+//go:wasmimport edgeftp log
+func hostLog(level int32, ptr unsafe.Pointer, n uint32)
+
+// Log hands one line to the host, which copies it.
+func Log(level int32, msg string) {
+	if len(msg) > abi.MaxLog {
+		msg = msg[:abi.MaxLog+1] // one byte more, so that the host sees that it was cut
+	}
+	hostLog(level, unsafe.Pointer(unsafe.StringData(msg)), uint32(len(msg)))
+}

@@ -1,0 +1,187 @@
+// Package guest is the inside of the Go SDK: the mailbox and the way from a
+// record to a policy and back. It is pure Go and runs natively too, where the
+// tests are; only the files for wasip1 touch the border.
+package guest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// The is the module's one guest. It is a variable because the exports of a module
+// are plain functions: they have no receiver, and what init registered must be
+// where they find it. A module has one thread, so nothing guards it.
+var The Guest
+
+// Guest holds the registered stages of one module and its mailbox. The zero value
+// is ready for use; a stage that nobody registered fails every question.
+type Guest struct {
+	mailbox   [abi.AdvisedMailbox]byte
+	decoder   abi.Decoder
+	auth      policy.Authenticator
+	fs        policy.Authorizer
+	event     policy.Observer
+	configure func(settings []byte) error
+}
+
+var (
+	errNotExported = errors.New("the SDK: this hook is linked, but nothing was given to its Export in init")
+	errNoSettings  = errors.New("this policy takes no settings")
+	errTooLong     = errors.New("the SDK: the reply is longer than the mailbox")
+)
+
+// SetAuth registers the stage auth. Like the other setters it panics when it is
+// called twice or with nil: it runs in init, so the module is refused at load and
+// the text is shown there.
+func (g *Guest) SetAuth(a policy.Authenticator) {
+	if g.auth != nil || a == nil {
+		panic("auth.Export needs one policy, once")
+	}
+	g.auth = a
+	g.name(a)
+}
+
+// SetFS registers the stage fs.
+func (g *Guest) SetFS(a policy.Authorizer) {
+	if g.fs != nil || a == nil {
+		panic("fs.Export needs one policy, once")
+	}
+	g.fs = a
+	g.name(a)
+}
+
+// SetEvent registers the stage event.
+func (g *Guest) SetEvent(o policy.Observer) {
+	if g.event != nil || o == nil {
+		panic("event.Export needs one policy, once")
+	}
+	g.event = o
+	g.name(o)
+}
+
+// SetConfigure registers what takes the settings.
+func (g *Guest) SetConfigure(f func(settings []byte) error) {
+	if g.configure != nil || f == nil {
+		panic("edgeftp.Configure needs one function, once")
+	}
+	g.configure = f
+}
+
+// name takes the key of the session's state from a policy that has a name, so
+// that source that is also linked natively finds its state under the same key.
+func (g *Guest) name(stage any) {
+	if named, ok := stage.(interface{ Name() string }); ok {
+		g.decoder.Slot = named.Name()
+	}
+}
+
+// Slot is the key under which the session's state is found.
+func (g *Guest) Slot() string { return g.decoder.Slot }
+
+// Mailbox is where the host writes questions and reads replies.
+func (g *Guest) Mailbox() []byte { return g.mailbox[:] }
+
+// Config serves edgeftp_config: n bytes of settings are in the mailbox.
+func (g *Guest) Config(n int32) int64 {
+	settings, err := g.in(n)
+	if err != nil {
+		return g.fail(err)
+	}
+	if g.configure == nil {
+		if n > 0 {
+			return g.fail(errNoSettings)
+		}
+		return 0
+	}
+	if err := g.configure(append([]byte(nil), settings...)); err != nil {
+		return g.fail(err)
+	}
+	return 0
+}
+
+// Auth serves edgeftp_auth: a record of n bytes is in the mailbox.
+func (g *Guest) Auth(n int32) int64 {
+	rec, err := g.in(n)
+	if err != nil {
+		return g.fail(err)
+	}
+	if g.auth == nil {
+		return g.fail(errNotExported)
+	}
+	login, err := g.decoder.Login(rec)
+	if err != nil {
+		return g.fail(err)
+	}
+	id, err := g.auth.Authenticate(context.Background(), login)
+	if err != nil {
+		return g.fail(err)
+	}
+	return g.out(abi.AppendIdentity(g.mailbox[:0], &id))
+}
+
+// FS serves edgeftp_fs.
+func (g *Guest) FS(n int32) int64 {
+	rec, err := g.in(n)
+	if err != nil {
+		return g.fail(err)
+	}
+	if g.fs == nil {
+		return g.fail(errNotExported)
+	}
+	action, err := g.decoder.Action(rec)
+	if err != nil {
+		return g.fail(err)
+	}
+	answer, err := g.fs.Authorize(context.Background(), action)
+	if err != nil {
+		return g.fail(err)
+	}
+	return g.out(abi.AppendAnswer(g.mailbox[:0], &answer))
+}
+
+// Event serves edgeftp_event.
+func (g *Guest) Event(n int32) int64 {
+	rec, err := g.in(n)
+	if err != nil {
+		return g.fail(err)
+	}
+	if g.event == nil {
+		return g.fail(errNotExported)
+	}
+	event, err := g.decoder.Event(rec)
+	if err != nil {
+		return g.fail(err)
+	}
+	if err := g.event.Observe(context.Background(), event); err != nil {
+		return g.fail(err)
+	}
+	return 0
+}
+
+// in returns the n bytes that the host wrote.
+func (g *Guest) in(n int32) ([]byte, error) {
+	if n < 0 || int(n) > len(g.mailbox) {
+		return nil, abi.ErrRecord
+	}
+	return g.mailbox[:n], nil
+}
+
+// out returns the verdict of a reply that was encoded into the mailbox.
+func (g *Guest) out(reply []byte, v abi.Verdict, err error) int64 {
+	switch {
+	case err != nil:
+		return g.fail(err)
+	case len(reply) > len(g.mailbox):
+		return g.fail(errTooLong)
+	}
+	return int64(v.Pack())
+}
+
+// fail answers that the policy could not decide.
+func (g *Guest) fail(err error) int64 {
+	_, v := abi.AppendFailure(g.mailbox[:0], err.Error())
+	return int64(v.Pack())
+}

@@ -1,0 +1,208 @@
+package settings
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// parser reads JSON (RFC 8259), as much of it as settings need. The first error
+// sticks.
+type parser struct {
+	in  string
+	at  int
+	err error
+}
+
+func (p *parser) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf("settings, byte %d: %s", p.at+1, fmt.Sprintf(format, args...))
+	}
+}
+
+// peek returns the next byte that is not a space, 0 at the end or after an error.
+func (p *parser) peek() byte {
+	for p.err == nil && p.at < len(p.in) {
+		switch c := p.in[p.at]; c {
+		case ' ', '\t', '\r', '\n':
+			p.at++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (p *parser) want(c byte) {
+	if p.peek() != c {
+		p.fail("want %q", c)
+		return
+	}
+	p.at++
+}
+
+// object reads the whole text.
+func (p *parser) object(into map[string]any) {
+	p.want('{')
+	for more := p.peek() != '}'; more && p.err == nil; more = p.comma() {
+		key := p.str()
+		if _, twice := into[key]; twice {
+			p.fail("%q is given twice", key)
+		}
+		p.want(':')
+		into[key] = p.value()
+	}
+	p.want('}')
+	if p.peek(); p.err == nil && p.at < len(p.in) {
+		p.fail("text after the object")
+	}
+}
+
+// comma reports whether another element follows.
+func (p *parser) comma() bool {
+	if p.peek() != ',' {
+		return false
+	}
+	p.at++
+	return true
+}
+
+func (p *parser) value() any {
+	switch c := p.peek(); {
+	case c == '"':
+		return p.str()
+	case c == '[':
+		return p.list()
+	case c == 't':
+		p.word("true")
+		return true
+	case c == 'f':
+		p.word("false")
+		return false
+	case c == '-' || c >= '0' && c <= '9':
+		return p.number()
+	}
+	p.fail("want a string, a whole number, true, false or a list of strings")
+	return nil
+}
+
+func (p *parser) word(w string) {
+	if len(p.in)-p.at < len(w) || p.in[p.at:p.at+len(w)] != w {
+		p.fail("want %s", w)
+		return
+	}
+	p.at += len(w)
+}
+
+func (p *parser) list() []string {
+	list := []string{}
+	p.want('[')
+	for more := p.peek() != ']'; more && p.err == nil; more = p.comma() {
+		list = append(list, p.str())
+	}
+	p.want(']')
+	return list
+}
+
+func (p *parser) number() int64 {
+	start := p.at
+	if p.in[p.at] == '-' {
+		p.at++
+	}
+	digits := p.at
+	for p.at < len(p.in) && p.in[p.at] >= '0' && p.in[p.at] <= '9' {
+		p.at++
+	}
+	n, err := strconv.ParseInt(p.in[start:p.at], 10, 64)
+	if err != nil || p.in[digits] == '0' && p.at > digits+1 {
+		p.fail("not a whole number of 64 bits")
+	}
+	if p.at < len(p.in) && (p.in[p.at] == '.' || p.in[p.at]|0x20 == 'e') {
+		p.fail("not a whole number")
+	}
+	return n
+}
+
+func (p *parser) str() string {
+	p.want('"')
+	var out []byte
+	for p.err == nil {
+		if p.at >= len(p.in) {
+			p.fail("string without an end")
+			break
+		}
+		c := p.in[p.at]
+		p.at++
+		switch {
+		case c == '"':
+			if !utf8.Valid(out) {
+				p.fail("string is not UTF-8")
+			}
+			return string(out)
+		case c == '\\':
+			out = p.escape(out)
+		case c < 0x20:
+			p.fail("control character in a string")
+		default:
+			out = append(out, c)
+		}
+	}
+	return ""
+}
+
+// escape reads what follows a backslash.
+func (p *parser) escape(out []byte) []byte {
+	if p.at >= len(p.in) {
+		p.fail("string without an end")
+		return out
+	}
+	c := p.in[p.at]
+	p.at++
+	switch c {
+	case '"', '\\', '/':
+		return append(out, c)
+	case 'b':
+		return append(out, '\b')
+	case 'f':
+		return append(out, '\f')
+	case 'n':
+		return append(out, '\n')
+	case 'r':
+		return append(out, '\r')
+	case 't':
+		return append(out, '\t')
+	case 'u':
+		return p.unicode(out)
+	}
+	p.fail("unknown escape \\%c", c)
+	return out
+}
+
+func (p *parser) unicode(out []byte) []byte {
+	r := p.hex4()
+	if utf16.IsSurrogate(r) {
+		if len(p.in)-p.at < 2 || p.in[p.at:p.at+2] != `\u` {
+			p.fail("half of a surrogate pair")
+			return out
+		}
+		p.at += 2
+		if r = utf16.DecodeRune(r, p.hex4()); r == utf8.RuneError {
+			p.fail("half of a surrogate pair")
+		}
+	}
+	return utf8.AppendRune(out, r)
+}
+
+func (p *parser) hex4() rune {
+	if len(p.in)-p.at < 4 {
+		p.fail("want four hex digits")
+		return 0
+	}
+	n, err := strconv.ParseUint(p.in[p.at:p.at+4], 16, 32)
+	if err != nil {
+		p.fail("want four hex digits")
+	}
+	p.at += 4
+	return rune(n)
+}
