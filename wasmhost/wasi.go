@@ -31,6 +31,11 @@ func wasiFunctions() []hostFunction {
 		{w, "environ_get", "(i32, i32) -> i32", wasiNothing},
 		{w, "environ_sizes_get", "(i32, i32) -> i32", wasiNone},
 		{w, "clock_time_get", "(i32, i64, i32) -> i32", wasiClock},
+		{w, "fd_close", "(i32) -> i32", wasiNoFile},
+		{w, "fd_fdstat_get", "(i32, i32) -> i32", wasiNoFile},
+		{w, "fd_fdstat_set_flags", "(i32, i32) -> i32", wasiNoFile},
+		{w, "fd_prestat_dir_name", "(i32, i32, i32) -> i32", wasiNoFile},
+		{w, "fd_prestat_get", "(i32, i32) -> i32", wasiNoFile},
 		{w, "fd_write", "(i32, i32, i32, i32) -> i32", wasiWrite},
 		{w, "poll_oneoff", "(i32, i32, i32, i32) -> i32", wasiPoll},
 		{w, "proc_exit", "(i32)", wasiExit},
@@ -41,6 +46,11 @@ func wasiFunctions() []hostFunction {
 
 // wasiNothing succeeds without doing anything.
 func wasiNothing(_ *instance, _ api.Module, stack []uint64) { stack[0] = wasiOK }
+
+// wasiNoFile answers that there is no such file, nor any directory that was opened
+// beforehand. Go's package os, which package fmt brings along, asks when it
+// starts; functions that open or read anything are not there.
+func wasiNoFile(_ *instance, _ api.Module, stack []uint64) { stack[0] = wasiBadf }
 
 // wasiNone answers that there are no arguments and no environment.
 func wasiNone(_ *instance, mod api.Module, stack []uint64) {

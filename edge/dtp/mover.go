@@ -45,14 +45,11 @@ func (m *mover) sendDirect(conn *net.TCPConn) (total int64, err error) {
 		n, err := conn.ReadFrom(piece)
 		total += n
 		m.Progress.bytes.Add(n)
-		if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-			err = nil // slow, but moving
-			n = want
-		}
-		if err != nil {
+		slow := n > 0 && errors.Is(err, os.ErrDeadlineExceeded) // but moving
+		if err != nil && !slow {
 			return total, netError(err)
 		}
-		if n < want {
+		if n < want && !slow {
 			return total, nil
 		}
 		if err := m.Limiter.Wait(m.ctx, int(n)); err != nil {
@@ -95,7 +92,8 @@ func (m *mover) write(b []byte) error {
 		m.extend(m.conn.SetWriteDeadline)
 		n, err := m.conn.Write(part)
 		m.Progress.bytes.Add(int64(n))
-		if err != nil {
+		slow := n > 0 && m.sealed == nil && errors.Is(err, os.ErrDeadlineExceeded) // but moving
+		if err != nil && !slow {
 			return netError(broken(err))
 		}
 		if err := m.Limiter.Wait(m.ctx, n); err != nil {
@@ -139,14 +137,11 @@ func (m *mover) receiveDirect(conn *net.TCPConn, to io.ReaderFrom) (total int64,
 		if m.MaxBytes > 0 && total > m.MaxBytes {
 			return total, ErrTooLarge
 		}
-		if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-			err = nil
-			n = want
-		}
-		if err != nil {
+		slow := n > 0 && errors.Is(err, os.ErrDeadlineExceeded) // but moving
+		if err != nil && !slow {
 			return total, netError(err)
 		}
-		if n < want {
+		if n < want && !slow {
 			return total, nil
 		}
 		if err := m.Limiter.Wait(m.ctx, int(n)); err != nil {

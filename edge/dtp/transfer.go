@@ -57,12 +57,15 @@ type Result struct {
 }
 
 // Run opens the port, moves the bytes and closes the data connection. It returns
-// soon after ctx has ended, with ctx's error. It never panics on account of the
+// soon after ctx has ended, with ctx's cause. It never panics on account of the
 // peer.
 func (t *Transfer) Run(ctx context.Context) (res Result) {
 	defer t.Port.Close()
 	conn, err := t.Port.Open(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return Result{Err: err}
 	}
 	start := time.Now()

@@ -28,7 +28,6 @@ const (
 	maxHeld    = 16               // lines that wait for a running job before TCP pushes back
 	recallTime = 5 * time.Second  // for the reader to come back from a read
 	writeTime  = 30 * time.Second // for a client to take its replies
-	attendTime = 24 * time.Hour   // for what TLS writes by itself while a line is waited for
 )
 
 // Why a job was told to end.
@@ -45,7 +44,7 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 	if !s.link.greeted {
 		s.greet(ctx)
 	}
-	for !s.link.closed {
+	for s.job != nil || !s.link.closed {
 		switch {
 		case s.job != nil:
 			s.attend(ctx)
@@ -90,8 +89,7 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 		deadline = u
 	}
 	_ = s.link.raw.SetReadDeadline(deadline)
-	_ = s.link.raw.SetWriteDeadline(deadline.Add(writeTime)) // TLS may answer a KeyUpdate inside the read
-	if s.draining() || ctx.Err() != nil {                    // after the deadline was set: Interrupt may have come before
+	if s.draining() || ctx.Err() != nil { // after the deadline was set: Interrupt may have come before
 		s.say(wire.Say(wire.CodeNotAvailable, "The server is shutting down."))
 		s.link.closed = true
 		return false
@@ -164,13 +162,14 @@ func (s *Session) attend(ctx context.Context) {
 	for {
 		if !reading && s.mayRead() {
 			reading = true
-			_ = s.link.raw.SetWriteDeadline(time.Now().Add(attendTime))
 			go func() {
 				line, err := s.link.reader.ReadLine(s.link.conn)
 				lines <- heard{wire.ParseCommand(line), err}
 			}()
 		}
-		s.flush()
+		if s.flush(); s.link.closed {
+			s.job.cancel(errLost) // RFC 959 §4.1.1: as if ABOR and QUIT had come
+		}
 		select {
 		case h := <-lines:
 			reading = false
@@ -210,9 +209,7 @@ func (s *Session) meanwhile(ctx context.Context, h heard) {
 		return // Interrupt: the server drains, and the job goes on
 	}
 	if h.err != nil {
-		if !s.arrived(nil, h.err) && s.link.closed {
-			s.job.cancel(errLost) // RFC 959 §4.1.1: as if ABOR and QUIT had come
-		}
+		s.arrived(nil, h.err)
 		return
 	}
 	s.clock.line = time.Now()
@@ -242,7 +239,7 @@ func (s *Session) recall(lines <-chan heard) {
 
 // start lets a job run in its helper goroutine.
 func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // attend passes ctx's end on, with its reason
 	r := &running{Job: j, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
 	s.job = r
 	s.transferring.Store(j.Progress != nil)
@@ -281,7 +278,6 @@ func (s *Session) flush() bool {
 	if len(s.link.out) == 0 {
 		return true
 	}
-	_ = s.link.raw.SetWriteDeadline(time.Now().Add(writeTime))
 	_, err := s.link.conn.Write(s.link.out)
 	s.link.out = nil
 	if err != nil {
@@ -306,7 +302,7 @@ func (s *Session) end() {
 	s.closePort()
 	s.held = nil
 	if tc, ok := s.link.conn.(interface{ CloseWrite() error }); ok {
-		_ = s.link.raw.SetWriteDeadline(time.Now().Add(patience))
+		s.link.plain.within = patience
 		_ = tc.CloseWrite()
 	}
 	if c, ok := s.link.raw.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {

@@ -41,7 +41,7 @@ func (s *Session) secure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, dtp.HandshakeTime)
 	defer cancel()
 	_ = s.link.raw.SetReadDeadline(time.Time{})
-	tc := tls.Server(s.link.raw, dtp.ControlTLS(s.conf.TLS, s.link.tag, &s.link.tickets))
+	tc := tls.Server(s.link.plain, dtp.ControlTLS(s.conf.TLS, s.link.tag, &s.link.tickets))
 	if err := tc.HandshakeContext(ctx); err != nil {
 		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: err.Error()})
 		s.log().Info("TLS handshake failed on the control connection", "error", err)

@@ -41,13 +41,30 @@ type Session struct {
 // link is the control connection.
 type link struct {
 	raw     net.Conn // as it was accepted
-	conn    net.Conn // raw, or TLS over it
+	plain   *prompt  // raw, for writing
+	conn    net.Conn // plain, or TLS over it
 	reader  wire.Reader
 	out     []byte // replies not yet written
 	tag     dtp.Tag
 	tickets bool // the client can take TLS session tickets
 	greeted bool
 	closed  bool // no further command is carried out
+}
+
+// prompt is a connection of which every write has to be done within some time,
+// also one that TLS makes by itself inside a read (the answer to a KeyUpdate), for
+// which an old deadline would be fatal. Between two writes there is no deadline,
+// so that a session at rest holds no timer.
+type prompt struct {
+	net.Conn
+	within time.Duration
+}
+
+func (p *prompt) Write(b []byte) (int, error) {
+	_ = p.SetWriteDeadline(time.Now().Add(p.within))
+	n, err := p.Conn.Write(b)
+	_ = p.SetWriteDeadline(time.Time{})
+	return n, err
 }
 
 // identity is what the login gave.
@@ -103,9 +120,10 @@ type running struct {
 // and peer addresses are those that policies see and data ports are bound to.
 func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *Session {
 	now := time.Now()
+	plain := &prompt{Conn: conn, within: writeTime}
 	s := &Session{
 		conf:  conf,
-		link:  link{raw: conn, conn: conn, tag: dtp.NewTag()},
+		link:  link{raw: conn, plain: plain, conn: plain, tag: dtp.NewTag()},
 		clock: clock{began: now, line: now},
 		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
 			Listener: conf.Name, Root: string(vfs.Root)},

@@ -2,7 +2,6 @@ package abi
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"time"
 
@@ -17,7 +16,7 @@ func AppendAnswer(dst []byte, a *policy.Answer) ([]byte, Verdict, error) {
 	e := entries{buf: dst, base: len(dst)}
 	e.verdict(a.Verdict, a.Final, a.Code)
 	if (a.Path != "" || a.Path2 != "") != (a.Verdict == policy.Rewrite) {
-		e.fail(fmt.Errorf("a rewrite needs a path, and nothing else has one"))
+		e.fail("a rewrite needs a path, and nothing else has one")
 	}
 	e.string(KeyText, a.Text)
 	e.string(KeyPath, a.Path)
@@ -35,11 +34,11 @@ func AppendIdentity(dst []byte, id *policy.Identity) ([]byte, Verdict, error) {
 	e.verdict(id.Verdict, id.Final, id.Code)
 	switch {
 	case len(id.Rules) > 0 || id.Anonymous:
-		e.fail(fmt.Errorf("Rules and Anonymous have no key in this version of the ABI"))
+		e.fail("Rules and Anonymous have no key in this version of the ABI")
 	case id.Verdict == policy.Rewrite || id.Verdict == policy.Hide:
-		e.fail(fmt.Errorf("a login cannot be answered with %s", id.Verdict))
+		e.fail("a login cannot be answered with %s", id.Verdict)
 	case id.PasswordHash != "" && id.Verdict != policy.Allow:
-		e.fail(fmt.Errorf("a password hash goes with allow alone"))
+		e.fail("a password hash goes with allow alone")
 	}
 	e.string(KeyText, id.Text)
 	e.string(KeyPasswordHash, id.PasswordHash)
@@ -55,7 +54,7 @@ func AppendIdentity(dst []byte, id *policy.Identity) ([]byte, Verdict, error) {
 	e.string(KeyMsgLogin, id.MsgLogin)
 	e.string(KeyMsgQuit, id.MsgQuit)
 	if len(id.State) > policy.MaxState {
-		e.fail(fmt.Errorf("state of %d bytes, at most %d", len(id.State), policy.MaxState))
+		e.fail("state of %d bytes, at most %d", len(id.State), policy.MaxState)
 	} else if len(id.State) > 0 {
 		e.bytes(KeyState, string(id.State))
 	}
@@ -102,13 +101,20 @@ type entries struct {
 func (e *entries) verdict(a policy.Verdict, final bool, code int) {
 	e.v = Verdict{Action: a, Final: final, Code: code}
 	if err := e.v.Check(); err != nil {
-		e.fail(err)
+		e.fail("%s", err)
 	}
 }
 
-func (e *entries) fail(err error) {
+func (e *entries) fail(format string, args ...any) {
 	if e.err == nil {
-		e.err = fmt.Errorf("%w: %w", ErrEncode, err)
+		e.err = wrong(ErrEncode, format, args...)
+	}
+}
+
+// keep takes an error that is of this package already.
+func (e *entries) keep(err error) {
+	if e.err == nil {
+		e.err = err
 	}
 }
 
@@ -116,8 +122,8 @@ func (e *entries) string(k Key, s string) {
 	if s == "" {
 		return
 	}
-	if err := checkString(k, s); err != nil {
-		e.fail(err)
+	if err := checkString(ErrEncode, k, s); err != nil {
+		e.keep(err)
 		return
 	}
 	e.bytes(k, s)
@@ -130,7 +136,7 @@ func (e *entries) bytes(k Key, s string) {
 
 func (e *entries) uint(k Key, n int64, size int) {
 	if n < 0 || size == 4 && n > math.MaxInt32 {
-		e.fail(fmt.Errorf("%s is out of range", k))
+		e.fail("%s is out of range", k)
 	}
 	if n == 0 {
 		return
@@ -155,7 +161,7 @@ func (e *entries) expires(t time.Time) {
 		return
 	}
 	if t.Year() < 1971 || t.Year() > 2200 {
-		e.fail(fmt.Errorf("EXPIRES in the year %d", t.Year()))
+		e.fail("EXPIRES in the year %d", t.Year())
 		return
 	}
 	e.uint(KeyExpires, t.UnixNano(), 8)
@@ -164,7 +170,7 @@ func (e *entries) expires(t time.Time) {
 func (e *entries) finish() ([]byte, Verdict, error) {
 	e.v.Len = len(e.buf) - e.base
 	if e.err == nil && e.v.Len > MaxMailbox {
-		e.fail(fmt.Errorf("a reply of %d bytes", e.v.Len))
+		e.fail("a reply of %d bytes", e.v.Len)
 	}
 	if e.err != nil {
 		return e.buf[:e.base], Verdict{}, e.err

@@ -2,7 +2,6 @@ package abi
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"unicode/utf8"
 
@@ -37,18 +36,18 @@ func (t *attrs) decode(b []byte) error {
 	var seen uint64
 	for rest := raw; rest != ""; {
 		if len(rest) < 4 {
-			return fmt.Errorf("%w: ATTR ends inside an entry", ErrRecord)
+			return wrong(ErrRecord, "ATTR ends inside an entry")
 		}
 		key := Attr(uint16(rest[0]) | uint16(rest[1])<<8)
 		n := int(rest[2]) | int(rest[3])<<8
 		if len(rest)-4 < n {
-			return fmt.Errorf("%w: ATTR %d says %d bytes, %d are left", ErrRecord, uint16(key), n, len(rest)-4)
+			return wrong(ErrRecord, "ATTR %d says %d bytes, %d are left", uint16(key), n, len(rest)-4)
 		}
 		value := rest[4 : 4+n]
 		rest = rest[4+n:]
 		if key < NumAttrs {
 			if seen&(1<<key) != 0 {
-				return fmt.Errorf("%w: ATTR %s is given twice", ErrRecord, key)
+				return wrong(ErrRecord, "ATTR %s is given twice", key)
 			}
 			seen |= 1 << key
 		}
@@ -64,11 +63,11 @@ func (t *attrs) decode(b []byte) error {
 func (t *attrs) set(key Attr, v string) error {
 	switch key {
 	case 0:
-		return fmt.Errorf("%w: ATTR key 0", ErrRecord)
+		return wrong(ErrRecord, "ATTR key 0")
 	case AttrTLSResumed:
 		t.tls.Resumed = true
 		if v != "" {
-			return fmt.Errorf("%w: ATTR %s has a value", ErrRecord, key)
+			return wrong(ErrRecord, "ATTR %s has a value", key)
 		}
 		return nil
 	case AttrCode, AttrOp, AttrGeneration:
@@ -76,7 +75,7 @@ func (t *attrs) set(key Attr, v string) error {
 	case AttrLocal:
 		ap, err := netip.ParseAddrPort(v)
 		if err != nil {
-			return fmt.Errorf("%w: ATTR %s is no address with a port", ErrRecord, key)
+			return wrong(ErrRecord, "ATTR %s is no address with a port", key)
 		}
 		t.local = ap
 		return nil
@@ -124,7 +123,7 @@ func (t *attrs) setUint(key Attr, v string) error {
 		want = 8
 	}
 	if len(v) != want {
-		return fmt.Errorf("%w: ATTR %s has %d bytes, want %d", ErrRecord, key, len(v), want)
+		return wrong(ErrRecord, "ATTR %s has %d bytes, want %d", key, len(v), want)
 	}
 	switch key {
 	case AttrCode:

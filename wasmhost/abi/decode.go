@@ -2,7 +2,6 @@ package abi
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -43,7 +42,7 @@ func (d *Decoder) Login(rec []byte) (*policy.Login, error) {
 		return nil, err
 	}
 	if r.op != 0 {
-		return nil, fmt.Errorf("%w: operation %d of a login", ErrRecord, r.op)
+		return nil, wrong(ErrRecord, "operation %d of a login", r.op)
 	}
 	d.login = policy.Login{Meta: r.meta, Password: d.text(&r, SpanArg)}
 	return &d.login, nil
@@ -57,7 +56,7 @@ func (d *Decoder) Action(rec []byte) (*policy.Action, error) {
 		return nil, err
 	}
 	if r.op == 0 {
-		return nil, fmt.Errorf("%w: no operation", ErrRecord)
+		return nil, wrong(ErrRecord, "no operation")
 	}
 	d.action = policy.Action{
 		Meta: r.meta, Op: policy.Op(r.op), Path: d.text(&r, SpanPath),
@@ -78,7 +77,7 @@ func (d *Decoder) Event(rec []byte) (*policy.Event, error) {
 		return nil, err
 	}
 	if r.op == 0 {
-		return nil, fmt.Errorf("%w: no event number", ErrRecord)
+		return nil, wrong(ErrRecord, "no event number")
 	}
 	d.event = policy.Event{
 		Meta: r.meta, Kind: policy.EventKind(r.op), Path: d.text(&r, SpanPath),
@@ -110,13 +109,13 @@ func KindOf(rec []byte) Hook {
 // record checks rec and reads what every kind has.
 func (d *Decoder) record(r *record, rec []byte, want Hook) error {
 	if len(rec) < HeaderSize {
-		return fmt.Errorf("%w: %d bytes, the header has %d", ErrRecord, len(rec), HeaderSize)
+		return wrong(ErrRecord, "%d bytes, the header has %d", len(rec), HeaderSize)
 	}
 	if size := binary.LittleEndian.Uint32(rec[OffSize:]); uint64(size) != uint64(len(rec)) {
-		return fmt.Errorf("%w: size says %d, there are %d", ErrRecord, size, len(rec))
+		return wrong(ErrRecord, "size says %d, there are %d", size, len(rec))
 	}
 	if kind := KindOf(rec); kind != want {
-		return fmt.Errorf("%w: kind %d, want %d (%s)", ErrRecord, uint16(kind), uint16(want), want)
+		return wrong(ErrRecord, "kind %d, want %d (%s)", uint16(kind), uint16(want), want)
 	}
 	*r = record{
 		op:    binary.LittleEndian.Uint16(rec[OffOp:]),
@@ -134,11 +133,11 @@ func (d *Decoder) record(r *record, rec []byte, want Hook) error {
 func (r *record) slice(rec []byte) error {
 	n := binary.LittleEndian.Uint32(rec[OffSpans:])
 	if n < uint32(NumSpans) || n > maxSpans {
-		return fmt.Errorf("%w: %d spans, want %d to %d", ErrRecord, n, NumSpans, maxSpans)
+		return wrong(ErrRecord, "%d spans, want %d to %d", n, NumSpans, maxSpans)
 	}
 	end := HeaderSize + 8*int(n)
 	if end > len(rec) {
-		return fmt.Errorf("%w: the span table ends at %d of %d", ErrRecord, end, len(rec))
+		return wrong(ErrRecord, "the span table ends at %d of %d", end, len(rec))
 	}
 	for s := range NumSpans {
 		entry := rec[HeaderSize+8*int(s):]
@@ -147,10 +146,10 @@ func (r *record) slice(rec []byte) error {
 		// One more byte than the length: the NUL. The sums are of 32-bit numbers
 		// in 64 bits and cannot wrap.
 		if off < uint64(end) || off+length+1 > uint64(len(rec)) {
-			return fmt.Errorf("%w: span %s is outside the record", ErrRecord, s)
+			return wrong(ErrRecord, "span %s is outside the record", s)
 		}
 		if rec[off+length] != 0 {
-			return fmt.Errorf("%w: no NUL after span %s", ErrRecord, s)
+			return wrong(ErrRecord, "no NUL after span %s", s)
 		}
 		r.spans[s] = rec[off : off+length]
 	}
@@ -167,7 +166,7 @@ func (d *Decoder) meta(r *record, rec []byte) error {
 		return err
 	}
 	if len(r.spans[SpanState]) > policy.MaxState {
-		return fmt.Errorf("%w: STATE has %d bytes", ErrRecord, len(r.spans[SpanState]))
+		return wrong(ErrRecord, "STATE has %d bytes", len(r.spans[SpanState]))
 	}
 	t := &d.attrs
 	d.session = policy.Session{
@@ -198,10 +197,10 @@ func (d *Decoder) peer(r *record) (netip.AddrPort, error) {
 	}
 	ap, err := netip.ParseAddrPort(d.text(r, SpanPeer))
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%w: PEER is no address with a port", ErrRecord)
+		return netip.AddrPort{}, wrong(ErrRecord, "PEER is no address with a port")
 	}
 	if len(raw) != 16 || ap.Addr().As16() != [16]byte(raw) {
-		return netip.AddrPort{}, fmt.Errorf("%w: PEER16 is not PEER", ErrRecord)
+		return netip.AddrPort{}, wrong(ErrRecord, "PEER16 is not PEER")
 	}
 	return ap, nil
 }

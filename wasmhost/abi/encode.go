@@ -2,7 +2,6 @@ package abi
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -101,7 +100,7 @@ type writer struct {
 func begin(dst []byte, slot string, kind Hook, op uint16, m *policy.Meta) writer {
 	w := writer{buf: dst, base: len(dst), s: m.Session, slot: slot}
 	if m.Session == nil {
-		w.err = fmt.Errorf("%w: the question has no session", ErrEncode)
+		w.err = wrong(ErrEncode, "the question has no session")
 		return w
 	}
 	var zero [tableEnd]byte
@@ -182,7 +181,7 @@ func (w *writer) close(s Span, start int) {
 
 func (w *writer) fail(format string, args ...any) {
 	if w.err == nil {
-		w.err = fmt.Errorf("%w: "+format, append([]any{ErrEncode}, args...)...)
+		w.err = wrong(ErrEncode, format, args...)
 	}
 }
 

@@ -1,7 +1,5 @@
 package abi
 
-import "errors"
-
 // HeaderSize is the length of a record's header in bytes; the span table
 // follows it (ABI §3).
 const HeaderSize = 56
@@ -98,16 +96,3 @@ func (a Attr) String() string {
 	}
 	return names[a]
 }
-
-// The errors of encoders and decoders. They are wrapped with what was wrong;
-// test for them with errors.Is.
-var (
-	// ErrRecord reports a record that breaks ABI §3 to §5.
-	ErrRecord = errors.New("bad record")
-	// ErrReply reports a verdict or a reply that breaks ABI §6.
-	ErrReply = errors.New("bad reply")
-	// ErrUnsupported reports a reply key that this server cannot honour yet.
-	ErrUnsupported = errors.New("not supported by this server yet")
-	// ErrEncode reports a value that the ABI cannot carry.
-	ErrEncode = errors.New("cannot be encoded")
-)

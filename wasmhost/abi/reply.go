@@ -2,7 +2,6 @@ package abi
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -38,7 +37,7 @@ func DecodeAnswer(v Verdict, b []byte, strict bool) (policy.Answer, error) {
 	}
 	rewritten := r.has(KeyPath) || r.has(KeyPath2)
 	if rewritten != (v.Action == policy.Rewrite) {
-		return a, fmt.Errorf("%w: a rewrite needs PATH or PATH2, and nothing else has them", ErrReply)
+		return a, wrong(ErrReply, "a rewrite needs PATH or PATH2, and nothing else has them")
 	}
 	a = policy.Answer{
 		Verdict: v.Action, Final: v.Final, Code: v.Code, Text: r.text[KeyText],
@@ -53,14 +52,14 @@ func DecodeAnswer(v Verdict, b []byte, strict bool) (policy.Answer, error) {
 func DecodeIdentity(v Verdict, b []byte, strict bool) (policy.Identity, error) {
 	var id policy.Identity
 	if v.Action == policy.Rewrite || v.Action == policy.Hide {
-		return id, fmt.Errorf("%w: a login cannot be answered with %s", ErrReply, v.Action)
+		return id, wrong(ErrReply, "a login cannot be answered with %s", v.Action)
 	}
 	var r reply
 	if err := r.decode(HookAuth, v, b, strict); err != nil {
 		return id, err
 	}
 	if r.has(KeyPasswordHash) && v.Action != policy.Allow {
-		return id, fmt.Errorf("%w: PWHASH beside %s, only allow has one", ErrReply, v.Action)
+		return id, wrong(ErrReply, "PWHASH beside %s, only allow has one", v.Action)
 	}
 	id = policy.Identity{
 		Verdict: v.Action, Final: v.Final, Code: v.Code, Text: r.text[KeyText],
@@ -81,7 +80,7 @@ func DecodeIdentity(v Verdict, b []byte, strict bool) (policy.Identity, error) {
 // and allow; [ErrFailed] with TEXT for deny and fail, which mean the same here.
 func DecodeDone(v Verdict, b []byte, strict bool) error {
 	if v.Action == policy.Rewrite || v.Action == policy.Hide {
-		return fmt.Errorf("%w: nothing can be answered with %s here", ErrReply, v.Action)
+		return wrong(ErrReply, "nothing can be answered with %s here", v.Action)
 	}
 	var r reply
 	if err := r.decode(HookEvent, v, b, strict); err != nil {
@@ -97,7 +96,7 @@ func failed(text string) error {
 	if text == "" {
 		return ErrFailed
 	}
-	return fmt.Errorf("%w: %s", ErrFailed, text)
+	return wrong(ErrFailed, "%s", text)
 }
 
 // decode checks a whole reply of a hook.
@@ -106,15 +105,15 @@ func (r *reply) decode(h Hook, v Verdict, b []byte, strict bool) error {
 		return err
 	}
 	if v.Len != len(b) {
-		return fmt.Errorf("%w: the verdict says %d bytes, there are %d", ErrReply, v.Len, len(b))
+		return wrong(ErrReply, "the verdict says %d bytes, there are %d", v.Len, len(b))
 	}
 	for len(b) > 0 {
 		if len(b) < 4 {
-			return fmt.Errorf("%w: ends inside an entry", ErrReply)
+			return wrong(ErrReply, "ends inside an entry")
 		}
 		k, n := Key(binary.LittleEndian.Uint16(b)), int(binary.LittleEndian.Uint16(b[2:]))
 		if len(b)-4 < n {
-			return fmt.Errorf("%w: key %d says %d bytes, %d are left", ErrReply, uint16(k), n, len(b)-4)
+			return wrong(ErrReply, "key %d says %d bytes, %d are left", uint16(k), n, len(b)-4)
 		}
 		if err := r.entry(h, k, b[4:4+n], strict); err != nil {
 			return err
@@ -131,17 +130,17 @@ func (r *reply) decode(h Hook, v Verdict, b []byte, strict bool) error {
 func (r *reply) entry(h Hook, k Key, b []byte, strict bool) error {
 	switch {
 	case k == 0:
-		return fmt.Errorf("%w: key 0", ErrReply)
+		return wrong(ErrReply, "key 0")
 	case k >= NumKeys && strict:
-		return fmt.Errorf("%w: unknown key %d", ErrReply, uint16(k))
+		return wrong(ErrReply, "unknown key %d", uint16(k))
 	case k >= NumKeys:
 		return nil
 	case !k.Supported():
-		return fmt.Errorf("%w: %s", ErrUnsupported, k)
+		return wrong(ErrUnsupported, "%s", k)
 	case !k.Takes(h):
-		return fmt.Errorf("%w: the hook %s takes no %s", ErrReply, h, k)
+		return wrong(ErrReply, "the hook %s takes no %s", h, k)
 	case r.has(k):
-		return fmt.Errorf("%w: %s is given twice", ErrReply, k)
+		return wrong(ErrReply, "%s is given twice", k)
 	}
 	r.seen |= 1 << k
 	return r.value(k, b)
@@ -153,16 +152,16 @@ func (r *reply) value(k Key, b []byte) error {
 	case kindText, kindPath:
 		s := string(b)
 		r.text[k] = s
-		return wrapReply(checkString(k, s))
+		return checkString(ErrReply, k, s)
 	case kindPerms:
 		p, err := policy.ParsePerms(string(b))
 		if err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrReply, k, err)
+			return wrong(ErrReply, "%s: %s", k, err)
 		}
 		r.perm = p
 	case kindBytes:
 		if len(b) > policy.MaxState {
-			return fmt.Errorf("%w: %s has %d bytes, at most %d", ErrReply, k, len(b), policy.MaxState)
+			return wrong(ErrReply, "%s has %d bytes, at most %d", k, len(b), policy.MaxState)
 		}
 		r.raw = append([]byte(nil), b...)
 	default:
@@ -174,14 +173,14 @@ func (r *reply) value(k Key, b []byte) error {
 func (r *reply) number(k Key, b []byte) error {
 	size := k.info().kind.size()
 	if len(b) != size {
-		return fmt.Errorf("%w: %s has %d bytes, want %d", ErrReply, k, len(b), size)
+		return wrong(ErrReply, "%s has %d bytes, want %d", k, len(b), size)
 	}
 	var n uint64
 	for i, c := range b {
 		n |= uint64(c) << (8 * i)
 	}
 	if n > math.MaxInt64 || size == 4 && n > math.MaxInt32 || size == 1 && n > 1 {
-		return fmt.Errorf("%w: %s is out of range", ErrReply, k)
+		return wrong(ErrReply, "%s is out of range", k)
 	}
 	r.num[k] = n
 	return nil
@@ -194,23 +193,16 @@ func (r *reply) limits() policy.Limits {
 	}
 }
 
-func wrapReply(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", ErrReply, err)
-}
-
 // checkString is the rule for texts and paths, the same at both ends.
-func checkString(k Key, s string) error {
+func checkString(kind error, k Key, s string) error {
 	if k.info().kind == kindText {
 		if !OneLine(s, MaxText) {
-			return fmt.Errorf("%s is not one line of UTF-8 of at most %d bytes", k, MaxText)
+			return wrong(kind, "%s is not one line of UTF-8 of at most %d bytes", k, MaxText)
 		}
 		return nil
 	}
 	if !strings.HasPrefix(s, "/") || len(s) > MaxPath || strings.ContainsAny(s, "\x00\r\n") {
-		return fmt.Errorf("%s is not an absolute path of at most %d bytes", k, MaxPath)
+		return wrong(kind, "%s is not an absolute path of at most %d bytes", k, MaxPath)
 	}
 	return nil
 }

@@ -1,9 +1,6 @@
 package abi
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
@@ -12,9 +9,6 @@ import (
 // never to the client. It exists so that an ordinary error needs no trap, which
 // would cost the instance.
 const Fail policy.Verdict = 5
-
-// ErrFailed reports the action [Fail]. Its text is what the guest said.
-var ErrFailed = errors.New("the policy could not decide")
 
 // Flags of a verdict (ABI §6).
 const (
@@ -53,14 +47,14 @@ func (v Verdict) Pack() uint64 {
 func UnpackVerdict(raw uint64) (Verdict, error) {
 	flags := raw >> 24 & 0xff
 	if raw>>32 > MaxMailbox {
-		return Verdict{}, fmt.Errorf("%w: a reply of %d bytes", ErrReply, raw>>32)
+		return Verdict{}, wrong(ErrReply, "a reply of %d bytes", raw>>32)
 	}
 	v := Verdict{
 		Action: policy.Verdict(raw >> 16), Final: flags&VerdictFinal != 0,
 		Cache: flags&VerdictCache != 0, Code: int(raw & 0xffff), Len: int(raw >> 32),
 	}
 	if flags&^(VerdictFinal|VerdictCache) != 0 {
-		return Verdict{}, fmt.Errorf("%w: verdict flags 0x%02x", ErrReply, flags)
+		return Verdict{}, wrong(ErrReply, "verdict flags %d", flags)
 	}
 	return v, v.Check()
 }
@@ -70,13 +64,13 @@ func UnpackVerdict(raw uint64) (Verdict, error) {
 func (v Verdict) Check() error {
 	switch {
 	case v.Action > Fail:
-		return fmt.Errorf("%w: action %d", ErrReply, v.Action)
+		return wrong(ErrReply, "action %d", int(v.Action))
 	case v.Code == 0:
 		return nil
 	case v.Code < 400 || v.Code > 599:
-		return fmt.Errorf("%w: code %d is not between 400 and 599", ErrReply, v.Code)
+		return wrong(ErrReply, "code %d is not between 400 and 599", v.Code)
 	case v.Action != policy.Deny:
-		return fmt.Errorf("%w: code %d beside %s, only deny has one", ErrReply, v.Code, actionName(v.Action))
+		return wrong(ErrReply, "code %d beside %s, only deny has one", v.Code, actionName(v.Action))
 	}
 	return nil
 }

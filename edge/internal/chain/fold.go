@@ -161,8 +161,13 @@ func first(a, b string) string {
 	return b
 }
 
+// denies makes a policy's refusal. A code that refuses nothing is left out, so
+// that no refusal can look like a success.
 func (m *module) denies(hidden bool, code int, text string) *policy.Denial {
 	m.denied.Add(1)
+	if code < 400 || code > 599 {
+		code = 0
+	}
 	return &policy.Denial{Policy: m.name, Generation: m.number, Hidden: hidden, Code: code, Text: text}
 }
 

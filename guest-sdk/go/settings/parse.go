@@ -1,7 +1,7 @@
 package settings
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -15,9 +15,9 @@ type parser struct {
 	err error
 }
 
-func (p *parser) fail(format string, args ...any) {
+func (p *parser) fail(what string) {
 	if p.err == nil {
-		p.err = fmt.Errorf("settings, byte %d: %s", p.at+1, fmt.Sprintf(format, args...))
+		p.err = errors.New("settings, byte " + strconv.Itoa(p.at+1) + ": " + what)
 	}
 }
 
@@ -36,7 +36,7 @@ func (p *parser) peek() byte {
 
 func (p *parser) want(c byte) {
 	if p.peek() != c {
-		p.fail("want %q", c)
+		p.fail("want " + strconv.QuoteRune(rune(c)))
 		return
 	}
 	p.at++
@@ -48,7 +48,7 @@ func (p *parser) object(into map[string]any) {
 	for more := p.peek() != '}'; more && p.err == nil; more = p.comma() {
 		key := p.str()
 		if _, twice := into[key]; twice {
-			p.fail("%q is given twice", key)
+			p.fail(strconv.Quote(key) + " is given twice")
 		}
 		p.want(':')
 		into[key] = p.value()
@@ -89,7 +89,7 @@ func (p *parser) value() any {
 
 func (p *parser) word(w string) {
 	if len(p.in)-p.at < len(w) || p.in[p.at:p.at+len(w)] != w {
-		p.fail("want %s", w)
+		p.fail("want " + w)
 		return
 	}
 	p.at += len(w)
@@ -175,7 +175,7 @@ func (p *parser) escape(out []byte) []byte {
 	case 'u':
 		return p.unicode(out)
 	}
-	p.fail("unknown escape \\%c", c)
+	p.fail("unknown escape " + strconv.QuoteRune(rune(c)))
 	return out
 }
 

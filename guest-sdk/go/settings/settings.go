@@ -11,7 +11,7 @@
 package settings
 
 import (
-	"fmt"
+	"errors"
 	"sort"
 	"strconv"
 	"strings"
@@ -53,7 +53,7 @@ func (s *Settings) Err() error {
 		return nil
 	}
 	sort.Strings(unknown)
-	return fmt.Errorf("unknown setting %s", strings.Join(unknown, ", "))
+	return errors.New("unknown setting " + strings.Join(unknown, ", "))
 }
 
 // String returns the string under key, or def if there is none.
@@ -80,7 +80,7 @@ func get[T any](s *Settings, key, what string, def T) T {
 	t, ok := v.(T)
 	if !ok {
 		if s.err == nil {
-			s.err = fmt.Errorf("setting %q is not %s", key, what)
+			s.err = errors.New("setting " + strconv.Quote(key) + " is not " + what)
 		}
 		return def
 	}

@@ -12,33 +12,50 @@ import (
 	"net/url"
 )
 
-// ErrUnreachable says that no server answers on the socket.
+// ErrUnreachable says that no server answers on the socket: there is none, or it
+// does not speak with this user.
 var ErrUnreachable = errors.New("no edgeftp answers on the admin socket")
 
-// Client talks to the admin socket at Path.
+// maxAnswer is how many bytes of an answer are read.
+const maxAnswer = 16 << 20
+
+// Client talks to the admin socket at Path. Its errors wrap [ErrUnreachable], are
+// a [*Refusal], or say what else went wrong.
 type Client struct{ Path string }
 
 // Status asks for GET /v1/status.
 func (c Client) Status(ctx context.Context) (Status, error) {
 	var s Status
-	return s, c.do(ctx, http.MethodGet, "/v1/status", nil, &s)
+	err := c.do(ctx, http.MethodGet, "/v1/status", nil, &s)
+	return s, err
 }
 
-// Swap sends a module.
+// Policies asks for GET /v1/policies.
+func (c Client) Policies(ctx context.Context) ([]Policy, error) {
+	var list []Policy
+	err := c.do(ctx, http.MethodGet, "/v1/policies", nil, &list)
+	return list, err
+}
+
+// Swap sends a module to be put in the place of the policy called name.
 func (c Client) Swap(ctx context.Context, name string, module []byte) (Policy, error) {
 	var p Policy
-	return p, c.do(ctx, http.MethodPost, "/v1/policies/"+url.PathEscape(name)+"/swap", module, &p)
+	err := c.do(ctx, http.MethodPost, "/v1/policies/"+url.PathEscape(name)+"/swap", module, &p)
+	return p, err
 }
 
-// Rollback brings the previous module back.
+// Rollback brings back the module that the last swap of name replaced.
 func (c Client) Rollback(ctx context.Context, name string) (Policy, error) {
 	var p Policy
-	return p, c.do(ctx, http.MethodPost, "/v1/policies/"+url.PathEscape(name)+"/rollback", nil, &p)
+	err := c.do(ctx, http.MethodPost, "/v1/policies/"+url.PathEscape(name)+"/rollback", nil, &p)
+	return p, err
 }
 
-// do makes one request. The error is a *Refusal when the server said no, and
-// wraps ErrUnreachable when nobody answered.
+// do makes one request over a connection of its own.
 func (c Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+	if err := checkPath(c.Path); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
 	transport := &http.Transport{DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
@@ -50,23 +67,39 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 		return err
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/wasm")
+		req.Header.Set("Content-Type", moduleType)
 	}
 	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		return fmt.Errorf("%w %s: %w", ErrUnreachable, c.Path, errors.Unwrap(err))
+		return c.failed(ctx, err)
 	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
+	defer func() { _ = res.Body.Close() }() // it was read, or it does not matter
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("%w %s: %w", ErrUnreachable, c.Path, err)
+		return c.failed(ctx, err)
 	}
 	if res.StatusCode != http.StatusOK {
 		var no struct{ Error *Refusal }
 		if json.Unmarshal(text, &no) == nil && no.Error != nil {
 			return no.Error
 		}
-		return fmt.Errorf("the server answered %s", res.Status)
+		return fmt.Errorf("the server on %s answered %s, which is no answer of edgeftp", c.Path, res.Status)
 	}
-	return json.Unmarshal(text, into)
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("the server on %s gave an answer that is no answer of edgeftp: %w", c.Path, err)
+	}
+	return nil
+}
+
+// failed words an error of the connection.
+func (c Client) failed(ctx context.Context, err error) error {
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op) && op.Op == "dial":
+		return fmt.Errorf("%w %s: %w", ErrUnreachable, c.Path, op.Err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("the server on %s did not answer in time: %w", c.Path, context.Cause(ctx))
+	}
+	// A server that does not speak with this user closes without a word.
+	return fmt.Errorf("%w %s: the connection was closed; it serves only the server's own user and root", ErrUnreachable, c.Path)
 }

@@ -7,7 +7,7 @@ import (
 
 // Controller is what the socket steers.
 type Controller interface {
-	// Status describes the running server (GET /v1/status).
+	// Status describes the running server (GET /v1/status and /v1/policies).
 	Status() Status
 	// Swap puts a module in the place of the policy called name (POST
 	// /v1/policies/{name}/swap). After an error nothing has changed.

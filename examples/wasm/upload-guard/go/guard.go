@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -36,7 +37,7 @@ func (g *guard) configure(b []byte) error {
 	for _, e := range list {
 		e = strings.ToLower(strings.TrimPrefix(e, "."))
 		if e == "" || strings.ContainsAny(e, "/. ") {
-			return fmt.Errorf("deny_extensions: %q is no extension", e)
+			return errors.New("deny_extensions: " + strconv.Quote(e) + " is no extension")
 		}
 		g.extensions = append(g.extensions, "."+e)
 	}
@@ -71,7 +72,7 @@ func (g *guard) refuses(path string) bool {
 // Observe logs finished uploads.
 func (g *guard) Observe(_ context.Context, e *policy.Event) error {
 	if e.Kind == policy.EventFileReceived {
-		edgeftp.Log(edgeftp.Info, fmt.Sprintf("stored %s, %d bytes, from %s", e.Path, e.Size, e.Session.User))
+		edgeftp.Log(edgeftp.Info, "stored "+e.Path+", "+strconv.FormatInt(e.Size, 10)+" bytes, from "+e.Session.User)
 	}
 	return nil
 }

@@ -1,0 +1,246 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// fakeInfo is a file or directory of the test machine.
+type fakeInfo struct {
+	fs.FileInfo
+	dir bool
+}
+
+func (f fakeInfo) IsDir() bool { return f.dir }
+
+// testMachine is a machine that has the directories /srv and /etc and the given
+// files, and nothing else.
+func testMachine(files, env map[string]string) outside {
+	return outside{
+		getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		read: func(path string, _ int64) ([]byte, error) {
+			if s, ok := files[path]; ok {
+				return []byte(s), nil
+			}
+			return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("no such file or directory")}
+		},
+		stat: func(path string) (fs.FileInfo, error) {
+			if _, ok := files[path]; ok {
+				return fakeInfo{}, nil
+			}
+			if path == "/srv" || path == "/etc" {
+				return fakeInfo{dir: true}, nil
+			}
+			return nil, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
+		},
+		real: func(path string) string { return path },
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+func TestBrokenFiles(t *testing.T) {
+	names, err := filepath.Glob("testdata/broken/*.yaml")
+	if err != nil || len(names) < 10 {
+		t.Fatal(names, err)
+	}
+	machine := testMachine(
+		map[string]string{"/etc/c.pem": "", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n"},
+		map[string]string{"NAME": "fra-1", "BAD": "hunter2 secret"})
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conf, err := parse(filepath.Base(name), "/etc", data, machine)
+			var e *Error
+			if conf != nil || !errors.As(err, &e) || e.Usage() {
+				t.Fatalf("got %v, %v", conf, err)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Error("the message shows what stood behind ${}")
+			}
+			golden(t, strings.TrimSuffix(name, ".yaml")+".golden", err.Error()+"\n")
+		})
+	}
+}
+
+const bcryptHash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+// full is what testdata/full.yaml says.
+func full() *Config {
+	return &Config{
+		Instance: Instance{Name: "fra-1", StateDir: "/var/lib/edgeftp", DrainTimeout: 90 * time.Minute},
+		Listeners: []Listener{{
+			Name: "public", Addresses: []string{":21", "[::]:21"}, Banner: "Welcome to ${here}",
+			TLS: TLS{Control: "required", Data: "optional", Certificate: "files", MinVersion: "1.3", SessionReuse: "prefer"},
+			Passive: Passive{Ports: []PortSpan{{50000, 50009}, {50100, 50100}}, Advertise: netip.MustParseAddr("203.0.113.9"),
+				SamePeer: false, Timeout: 10 * time.Second},
+			Active: Active{Enabled: true, PrivilegedPorts: true, Timeout: 500 * time.Millisecond},
+		}, {
+			Name: "implicit", Implicit: true, Addresses: []string{"127.0.0.1:990"}, Banner: "edgeftp ready.",
+			TLS:     TLS{Control: "required", Data: "required", Certificate: "dev", MinVersion: "1.2", SessionReuse: "auto"},
+			Passive: Passive{Ports: []PortSpan{{50000, 50000}}, SamePeer: true, Timeout: 30 * time.Second},
+			Active:  Active{Timeout: 30 * time.Second},
+		}, {
+			Name: "local", Addresses: []string{"localhost:2121"}, Banner: "edgeftp ready.",
+			TLS:     TLS{Control: "off", Data: "off", Certificate: "dev", MinVersion: "1.2", SessionReuse: "auto"},
+			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second},
+			Active:  Active{Timeout: 30 * time.Second},
+		}},
+		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}},
+		Limits: Limits{Sessions: 100, SessionsPerIP: 5, Idle: 24 * time.Hour, Login: time.Second, Stall: time.Minute,
+			LoginAttempts: 1, LoginDelay: 0},
+		Root: "/srv",
+		Users: []User{
+			{Name: "alice", PasswordHash: bcryptHash, Perms: policy.PermReadOnly, Home: "/pub", Group: "staff", MaxSessions: 3,
+				Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500}},
+			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermAll, Home: "/"},
+		},
+		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead},
+		Policies: []Module{
+			{Name: "guard", Source: "/etc/guard.wasm", Settings: json.RawMessage(`{"deny":["exe","021"],"left":"${as it is}","most":1.5,"none":null,"on":true}`)},
+			{Name: "second", Source: "/etc"},
+		},
+		Socket: "/run/edgeftp/admin.sock",
+		Log:    Log{Format: "human", Level: "debug"},
+	}
+}
+
+func fullMachine() outside {
+	return testMachine(map[string]string{
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/guard.wasm": "", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "CREDENTIALS_DIRECTORY": "/run/cred"})
+}
+
+func TestFullFile(t *testing.T) {
+	data, err := os.ReadFile("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parse("full.yaml", "/etc", data, fullMachine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(full(), got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	const least = "version: 1\nlisteners: [{ name: a, address: \":21\" }]\nstorage: [{ root: /srv }]\nusers: { anonymous: { enabled: true } }\n"
+	got, err := parse("c", "/etc", []byte(least), testMachine(nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		Instance: Instance{Name: "edgeftp", StateDir: "/etc/.edgeftp", DrainTimeout: 10 * time.Minute},
+		Listeners: []Listener{{
+			Name: "a", Addresses: []string{":21"}, Banner: "edgeftp ready.",
+			TLS:     TLS{Control: "required", Data: "required", Certificate: "dev", MinVersion: "1.2", SessionReuse: "auto"},
+			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second},
+		}},
+		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
+			LoginAttempts: 3, LoginDelay: 3 * time.Second},
+		Root: "/srv", Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly},
+		Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// again writes a configuration and reads it back.
+func again(t *testing.T, c *Config, machine outside) {
+	t.Helper()
+	data, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parse("written.yaml", "/elsewhere", data, machine)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, data)
+	}
+	if diff := cmp.Diff(c, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Config{}, "Password"),
+		cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Errorf("(-written +read):\n%s\n%s", diff, data)
+	}
+}
+
+func TestWrittenFileIsEqual(t *testing.T) {
+	again(t, full(), fullMachine())
+	data, err := full().YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/full.written.yaml", string(data))
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	var e *Error
+	_, err := Load(filepath.Join(dir, "none.yaml"))
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), "none.yaml") && !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("got %v", err)
+	}
+	root := filepath.Join(dir, "root")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "c.yaml")
+	text := "version: 1\nlisteners: [{ name: a, address: \":21\" }]\nstorage: [{ root: root }]\nusers: { anonymous: { enabled: true } }\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(name)
+	if err != nil || c.Root != root || c.Instance.StateDir != filepath.Join(dir, ".edgeftp") {
+		t.Errorf("%v, %v", c, err)
+	}
+	if err := os.WriteFile(name, make([]byte, maxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(name); !errors.As(err, &e) || !strings.Contains(err.Error(), "longer than 1024 KiB") {
+		t.Errorf("got %v", err)
+	}
+	// A link that leads the state into the root does not deceive.
+	if err := os.Symlink(root, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	text += "instance: { state_dir: link/state }\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(name); err == nil || !strings.Contains(err.Error(), "lies inside the root") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,63 @@
+package config
+
+import (
+	"path/filepath"
+)
+
+// maxFile is how many bytes a configuration file may have.
+const maxFile = 1 << 20
+
+// Load reads the configuration file at path. Relative paths in it are beside the
+// file.
+//
+// The error is an [*Error] with everything that is wrong in the file; nothing of
+// the file is in effect then.
+func Load(path string) (*Config, error) {
+	machine := thisMachine()
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := machine.read(path, maxFile)
+	if err != nil {
+		return nil, &Error{File: path, Problems: []Problem{{Text: "the configuration file cannot be read: " + reason(err),
+			Help: "check the path of --config"}}}
+	}
+	return parse(path, filepath.Dir(abs), data, machine)
+}
+
+// parse reads data, the file called name in directory dir.
+func parse(name, dir string, data []byte, machine outside) (*Config, error) {
+	s, err := newSchema()
+	if err != nil {
+		return nil, err
+	}
+	doc, problem := parseYAML(data)
+	if problem != nil {
+		return nil, &Error{File: name, Problems: []Problem{*problem}}
+	}
+	r := newReport(doc.locate)
+	value := (&reader{report: r, doc: doc, expand: machine.expander(dir)}).mapping(doc.root, nil)
+	v := &validator{report: r, schema: s, value: value, raw: doc.raw, empty: doc.empty}
+	conf, err := finish(v, &checker{report: r, outside: machine, dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.err(name); err != nil {
+		return nil, err
+	}
+	return conf, nil
+}
+
+// finish validates a value, fills in the defaults and makes the Config of what
+// is left. Its own error is a fault of the program; those of the configuration
+// are in the report.
+func finish(v *validator, c *checker) (*Config, error) {
+	v.run()
+	v.schema.fill(v.schema.root, v.value)
+	f, err := decode(v.value)
+	if err != nil {
+		return nil, err
+	}
+	return c.config(f), nil
+}

@@ -1,0 +1,247 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// maxDepth is how deep a file may be nested.
+const maxDepth = 64
+
+// document is a parsed file: its lines, and for every path the nodes of its key
+// and value.
+type document struct {
+	lines  []string
+	root   *yaml.Node
+	places map[string]place
+}
+
+type place struct{ key, value *yaml.Node }
+
+// parseYAML reads the one document of a file. The problem is what the reader of
+// the file is told instead.
+func parseYAML(data []byte) (*document, *Problem) {
+	if !utf8.Valid(data) {
+		return nil, &Problem{Text: "the file is not UTF-8 text"}
+	}
+	doc := &document{lines: strings.Split(string(data), "\n"), places: map[string]place{}}
+	loader, err := yaml.NewLoader(strings.NewReader(string(data)))
+	if err != nil {
+		return nil, doc.syntax(err)
+	}
+	var first, more yaml.Node
+	switch err = loader.Load(&first); {
+	case errors.Is(err, io.EOF):
+		return nil, &Problem{Text: "the file is empty", Help: "a configuration begins with version: 1"}
+	case err != nil:
+		return nil, doc.syntax(err)
+	}
+	if err = loader.Load(&more); !errors.Is(err, io.EOF) {
+		return nil, &Problem{Text: "the file holds more than one YAML document", Help: "remove the line --- and what follows"}
+	}
+	doc.root = &first
+	if first.Kind == yaml.DocumentNode && len(first.Content) == 1 {
+		doc.root = first.Content[0]
+	}
+	doc.places[join(nil)] = place{value: doc.root}
+	if doc.root.Kind != yaml.MappingNode {
+		return nil, &Problem{Text: "the file does not consist of keys and values", Help: "a configuration begins with version: 1",
+			Line: 1, Column: 1, excerpt: doc.line(1)}
+	}
+	return doc, nil
+}
+
+// syntax words an error of the YAML parser.
+func (d *document) syntax(err error) *Problem {
+	var load *yaml.LoadError
+	if !errors.As(err, &load) {
+		return &Problem{Text: "this is not YAML: " + err.Error()}
+	}
+	line, column := load.Mark.Line, load.Mark.Column
+	p := &Problem{Text: "this is not YAML: " + load.Message, Line: max(1, line), Column: max(1, column)}
+	p.excerpt = d.line(p.Line)
+	if strings.HasPrefix(p.excerpt, "\t") || strings.Contains(p.Text, "cannot start any token") {
+		p.Help = "YAML is indented with spaces, not with tabs; values that begin with a special character stand in quotes"
+	}
+	return p
+}
+
+func (d *document) line(n int) string {
+	if n < 1 || n > len(d.lines) {
+		return ""
+	}
+	return strings.TrimSuffix(d.lines[n-1], "\r")
+}
+
+// locate finds the place of a path, or of the nearest thing around it.
+func (d *document) locate(path []string, key bool) spot {
+	s := spot{name: dotted(path), line: 1, column: 1}
+	for i := len(path); i >= 0; i-- {
+		p, known := d.places[join(path[:i])]
+		if !known {
+			continue
+		}
+		n := p.value
+		if p.key != nil && (key || n.Kind != yaml.ScalarNode || n.Line == 0) {
+			n = p.key
+		}
+		s.line, s.column, s.width = max(1, n.Line), max(1, n.Column), 1
+		s.excerpt = d.line(s.line)
+		if n.Kind == yaml.ScalarNode {
+			s.width = len([]rune(n.Value))
+			if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+				s.width += 2
+			}
+		}
+		break
+	}
+	return s
+}
+
+// reader turns nodes into the values that the schema speaks of.
+type reader struct {
+	*report
+	doc    *document
+	expand func(s string) (string, error)
+}
+
+// value converts the node at path. It is not ok, and has been reported, when
+// there is no value to go on with.
+func (r *reader) value(n *yaml.Node, path []string) (v any, ok bool) {
+	if _, known := r.doc.places[join(path)]; !known {
+		r.doc.places[join(path)] = place{value: n}
+	}
+	switch {
+	case n.Kind == yaml.AliasNode:
+		r.at(path, "aliases (*name) are not supported", "write the value out")
+	case len(path) > maxDepth:
+		r.at(path, "nested too deeply", "")
+	case n.Kind == yaml.MappingNode:
+		return r.mapping(n, path), true
+	case n.Kind == yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			if list[i], ok = r.value(item, sub(path, strconv.Itoa(i))); !ok {
+				list[i] = nil
+			}
+		}
+		return list, true
+	case n.Kind == yaml.ScalarNode:
+		return r.scalar(n, path)
+	default:
+		r.at(path, "this is no value", "")
+	}
+	return nil, false
+}
+
+func (r *reader) mapping(n *yaml.Node, path []string) map[string]any {
+	m := make(map[string]any, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		at := sub(path, key.Value)
+		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
+			r.doc.places[join(at)] = place{key: key, value: value}
+			r.key(at, "this is no key", "a key is a word; merges (<<) are not supported")
+			continue
+		}
+		if first, twice := r.doc.places[join(at)]; twice {
+			s := r.locate(at, true)
+			s.line, s.column = key.Line, key.Column
+			s.excerpt = r.doc.line(s.line)
+			r.add(at, s, fmt.Sprintf("%q is given twice, the first time on line %d", key.Value, first.key.Line), "remove one of them")
+			continue
+		}
+		r.doc.places[join(at)] = place{key: key, value: value}
+		if value.Kind == yaml.ScalarNode && value.ShortTag() == "!!null" && !inSettings(at) {
+			r.key(at, fmt.Sprintf("%q is empty", key.Value), "indent the lines that belong to it, give it a value, or remove it")
+			continue
+		}
+		if v, ok := r.value(value, at); ok {
+			m[key.Value] = v
+		}
+	}
+	return m
+}
+
+// inSettings reports whether path is in a module's settings, which are the
+// module's and not ours.
+func inSettings(path []string) bool {
+	return len(path) > 3 && path[0] == "policies" && path[1] == "modules" && path[3] == "settings"
+}
+
+func (r *reader) scalar(n *yaml.Node, path []string) (any, bool) {
+	switch tag := n.ShortTag(); tag {
+	case "!!null":
+		return nil, true
+	case "!!bool":
+		return strings.EqualFold(n.Value, "true"), true
+	case "!!int":
+		if !decimal(n.Value) {
+			r.at(path, fmt.Sprintf("%s is not written as a decimal number", n.Value), "write it without leading zeros, prefixes and underscores, or in quotes if it is text")
+			return nil, false
+		}
+		return json.Number(n.Value), true
+	case "!!float":
+		f, err := strconv.ParseFloat(strings.ReplaceAll(n.Value, "_", ""), 64)
+		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+			r.at(path, n.Value+" is no number that can be used here", "")
+			return nil, false
+		}
+		return json.Number(strconv.FormatFloat(f, 'g', -1, 64)), true
+	case "!!str", "!!timestamp":
+		return r.text(n, path)
+	default:
+		r.at(path, "tags are not supported", "remove "+tag)
+		return nil, false
+	}
+}
+
+func (r *reader) text(n *yaml.Node, path []string) (any, bool) {
+	if inSettings(path) {
+		return n.Value, true
+	}
+	s, err := r.expand(n.Value)
+	var f fault
+	switch {
+	case errors.As(err, &f):
+		r.at(path, f.what, f.help)
+		return nil, false
+	case err != nil:
+		r.at(path, err.Error(), "")
+		return nil, false
+	}
+	return s, true
+}
+
+// decimal reports whether s is an integer as JSON writes it.
+func decimal(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	if digits == "" || digits != "0" && digits[0] == '0' {
+		return false
+	}
+	return !slices.ContainsFunc([]byte(digits), func(c byte) bool { return c < '0' || c > '9' })
+}
+
+// raw returns what the file says at path, before anything was expanded.
+func (d *document) raw(path []string) (string, bool) {
+	p, known := d.places[join(path)]
+	if !known || p.value.Kind != yaml.ScalarNode {
+		return "", false
+	}
+	return p.value.Value, true
+}
+
+// empty reports whether the key at path has no value.
+func (d *document) empty(path []string) bool {
+	p, known := d.places[join(path)]
+	return known && p.value.Kind == yaml.ScalarNode && p.value.ShortTag() == "!!null"
+}

@@ -1,0 +1,209 @@
+package config
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/message"
+)
+
+//go:embed schema.json
+var schemaJSON string
+
+// Schema returns the JSON Schema of the configuration file (draft 2020-12), for
+// editors and documents.
+func Schema() []byte { return []byte(schemaJSON) }
+
+// schema is schema.json, as data for hints and defaults and compiled for
+// validation.
+type schema struct {
+	root     map[string]any
+	compiled *jsonschema.Schema
+}
+
+const schemaURL = "config-1.json"
+
+func newSchema() (*schema, error) {
+	raw, err := jsonschema.UnmarshalJSON(strings.NewReader(schemaJSON))
+	if err != nil {
+		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	for name, check := range formats() {
+		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(v any) error { return checkAny(check, v) }})
+	}
+	c.AssertVocabs()
+	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "x-not-built", Compile: compileNotBuilt})
+	root, isMap := raw.(map[string]any)
+	if err = c.AddResource(schemaURL, raw); err != nil || !isMap {
+		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
+	}
+	compiled, err := c.Compile(schemaURL)
+	if err != nil {
+		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
+	}
+	return &schema{root: root, compiled: compiled}, nil
+}
+
+// checkAny applies a format to strings; what other types may be is for the
+// schema to say.
+func checkAny(check func(string) error, v any) error {
+	if s, ok := v.(string); ok {
+		return check(s)
+	}
+	return nil
+}
+
+// notBuilt is the schema's keywords x-not-built, true or a list of values, and
+// x-only-built, a list of the only values: what is reserved but cannot be done.
+type notBuilt struct {
+	all        bool
+	some, only []any
+}
+
+func compileNotBuilt(_ *jsonschema.CompilerContext, obj map[string]any) (jsonschema.SchemaExt, error) {
+	var n notBuilt
+	switch v := obj["x-not-built"].(type) {
+	case bool:
+		n.all = v
+	case []any:
+		n.some = v
+	}
+	n.only, _ = obj["x-only-built"].([]any)
+	if !n.all && n.some == nil && n.only == nil {
+		return nil, nil
+	}
+	return n, nil
+}
+
+// Validate implements jsonschema.SchemaExt.
+func (n notBuilt) Validate(ctx *jsonschema.ValidatorContext, v any) {
+	same := func(x any) bool { return x == v }
+	switch {
+	case n.all:
+		ctx.AddError(&notBuiltError{wholeKey: true})
+	case slices.ContainsFunc(n.some, same), n.only != nil && !slices.ContainsFunc(n.only, same):
+		ctx.AddError(&notBuiltError{})
+	}
+}
+
+// notBuiltError is the kind of error that notBuilt adds.
+type notBuiltError struct{ wholeKey bool }
+
+// KeywordPath implements jsonschema.ErrorKind.
+func (*notBuiltError) KeywordPath() []string { return []string{"x-not-built"} }
+
+// LocalizedString implements jsonschema.ErrorKind.
+func (*notBuiltError) LocalizedString(*message.Printer) string { return "not built yet" }
+
+// at returns the schema of the value at path, nil if there is none.
+func (s *schema) at(path []string) map[string]any {
+	here := s.root
+	for _, p := range path {
+		props, _ := here["properties"].(map[string]any)
+		next, _ := props[p].(map[string]any)
+		if next == nil {
+			next, _ = here["items"].(map[string]any)
+		}
+		if next == nil {
+			return nil
+		}
+		here = s.resolve(next)
+	}
+	return here
+}
+
+// resolve follows a reference to $defs.
+func (s *schema) resolve(m map[string]any) map[string]any {
+	ref, _ := m["$ref"].(string)
+	name, isDef := strings.CutPrefix(ref, "#/$defs/")
+	if !isDef {
+		return m
+	}
+	defs, _ := s.root["$defs"].(map[string]any)
+	def, _ := defs[name].(map[string]any)
+	return def
+}
+
+// keys returns the names of the properties of the object at path, sorted.
+func (s *schema) keys(path []string) []string {
+	props, _ := s.at(path)["properties"].(map[string]any)
+	return slices.Sorted(maps.Keys(props))
+}
+
+// homes returns the dotted paths, other than within lists, at which key is a
+// property.
+func (s *schema) homes(key string) []string {
+	var found []string
+	var walk func(at map[string]any, path []string)
+	walk = func(at map[string]any, path []string) {
+		props, _ := at["properties"].(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(props)) {
+			if name == key && len(path) > 0 {
+				found = append(found, dotted(path))
+			}
+			if child, _ := props[name].(map[string]any); child != nil {
+				walk(s.resolve(child), sub(path, name))
+			}
+		}
+		if items, _ := at["items"].(map[string]any); items != nil {
+			walk(s.resolve(items), sub(path, "0"))
+		}
+	}
+	walk(s.root, nil)
+	return found
+}
+
+// fill adds the defaults that the schema names to v, in place.
+func (s *schema) fill(at map[string]any, v any) {
+	at = s.resolve(at)
+	switch v := v.(type) {
+	case map[string]any:
+		props, _ := at["properties"].(map[string]any)
+		for name, p := range props {
+			prop, _ := p.(map[string]any)
+			prop = s.resolve(prop)
+			if _, set := v[name]; !set && prop["default"] != nil {
+				v[name] = fresh(prop["default"])
+			}
+			s.fill(prop, v[name])
+		}
+	case []any:
+		if items, _ := at["items"].(map[string]any); items != nil {
+			for _, item := range v {
+				s.fill(items, item)
+			}
+		}
+	}
+}
+
+// fresh is a default of its own: the empty section or list, or a plain value.
+func fresh(v any) any {
+	switch v.(type) {
+	case map[string]any:
+		return map[string]any{}
+	case []any:
+		return []any{}
+	}
+	return v
+}
+
+// leaves calls f with every innermost error of a failed validation.
+func leaves(err error, f func(*jsonschema.ValidationError)) {
+	var v *jsonschema.ValidationError
+	if !errors.As(err, &v) {
+		return
+	}
+	if len(v.Causes) == 0 {
+		f(v)
+	}
+	for _, cause := range v.Causes {
+		leaves(cause, f)
+	}
+}

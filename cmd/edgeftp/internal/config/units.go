@@ -1,0 +1,267 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// A fault says what is wrong with one value, in words that follow the quoted
+// value, and how to write it.
+type fault struct{ what, help string }
+
+func (f fault) Error() string { return f.what }
+
+// formats are the forms of strings that schema.json names. Each function returns
+// a fault, or nil.
+func formats() map[string]func(string) error {
+	return map[string]func(string) error{
+		"edgeftp-duration": func(s string) error { return second(parseDuration(s, time.Millisecond)) },
+		"edgeftp-delay":    func(s string) error { return second(parseDuration(s, 0)) },
+		"edgeftp-size":     func(s string) error { return second(parseSize(s)) },
+		"edgeftp-ports":    func(s string) error { return second(parsePorts(s)) },
+		"edgeftp-perm":     func(s string) error { return second(parsePerms(s)) },
+		"edgeftp-address":  func(s string) error { return second(parseAddress(s)) },
+		"edgeftp-ipv4":     func(s string) error { return second(parseIPv4(s)) },
+		"edgeftp-name":     checkName,
+		"edgeftp-line":     checkLine,
+		"edgeftp-hash":     checkHash,
+		"edgeftp-path":     checkPath,
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// parseDuration reads a duration of at least least: Go's form, with days before
+// it ("14d", "1h30m").
+func parseDuration(s string, least time.Duration) (time.Duration, error) {
+	bad := fault{"is not a duration", "write it like 30s, 5m, 1h30m or 14d"}
+	days, rest, found := strings.Cut(s, "d")
+	if !found {
+		days, rest = "0", s
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	if err != nil || strings.ContainsAny(rest, "-+ ") {
+		if strings.HasPrefix(s, "-") {
+			return 0, fault{"is negative", bad.help}
+		}
+		return 0, bad
+	}
+	d := time.Duration(0)
+	if rest != "" {
+		if _, err := strconv.ParseFloat(rest, 64); err == nil {
+			return 0, fault{"has no unit", "write " + rest + "s for seconds, or " + rest + "m for minutes"}
+		}
+		if d, err = time.ParseDuration(rest); err != nil {
+			return 0, bad
+		}
+	}
+	switch most := 3650 * 24 * time.Hour; {
+	case n > 3650 || d > most-time.Duration(n)*24*time.Hour:
+		return 0, fault{"is longer than ten years", bad.help}
+	case time.Duration(n)*24*time.Hour+d < least:
+		return 0, fault{"is too short", "the least is " + least.String()}
+	}
+	return time.Duration(n)*24*time.Hour + d, nil
+}
+
+// formatDuration writes d so that parseDuration reads it.
+func formatDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
+
+type unit struct {
+	name string
+	size uint64
+}
+
+// units are the units of sizes, larger ones first.
+func units() []unit {
+	return []unit{{"TiB", 1 << 40}, {"TB", 1e12}, {"GiB", 1 << 30}, {"GB", 1e9},
+		{"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1}}
+}
+
+// parseSize reads a number of bytes, at least one.
+func parseSize(s string) (int64, error) {
+	const help = "write it like 500MB (millions of bytes), 10GiB or 512B"
+	digits := strings.TrimRightFunc(s, unicode.IsLetter)
+	n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 63)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, fault{"is too large", help}
+	case err != nil:
+		return 0, fault{"is not a size", help}
+	case digits == s:
+		return 0, fault{"has no unit", help}
+	case n == 0:
+		return 0, fault{"is nothing", "leave the key out for no limit"}
+	}
+	for _, u := range units() {
+		if u.name != s[len(digits):] {
+			continue
+		}
+		if n > math.MaxInt64/u.size {
+			return 0, fault{"is too large", help}
+		}
+		return int64(n * u.size), nil
+	}
+	return 0, fault{"has an unknown unit", help}
+}
+
+// formatSize writes n bytes in the largest unit that is exact.
+func formatSize(n int64) string {
+	for _, u := range units() {
+		if uint64(n)%u.size == 0 {
+			return strconv.FormatUint(uint64(n)/u.size, 10) + u.name
+		}
+	}
+	return ""
+}
+
+// parsePorts reads ranges and single ports between commas.
+func parsePorts(s string) ([]PortSpan, error) {
+	const help = "write a range like 50000-50999 or a list like 50000,50002"
+	var spans []PortSpan
+	for part := range strings.SplitSeq(s, ",") {
+		a, b, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			b = a
+		}
+		first, err1 := strconv.ParseUint(strings.TrimSpace(a), 10, 16)
+		last, err2 := strconv.ParseUint(strings.TrimSpace(b), 10, 16)
+		switch {
+		case errors.Is(err1, strconv.ErrRange), errors.Is(err2, strconv.ErrRange), err1 == nil && first == 0:
+			return nil, fault{"has a port that does not exist", "ports are 1 to 65535"}
+		case err1 != nil || err2 != nil:
+			return nil, fault{"is no port range", help}
+		case first > last:
+			return nil, fault{fmt.Sprintf("ends before it begins: %d is more than %d", first, last), help}
+		}
+		spans = append(spans, PortSpan{uint16(first), uint16(last)})
+	}
+	return spans, nil
+}
+
+func formatPorts(spans []PortSpan) string {
+	parts := make([]string, len(spans))
+	for i, s := range spans {
+		parts[i] = strconv.Itoa(int(s.First))
+		if s.Last != s.First {
+			parts[i] += "-" + strconv.Itoa(int(s.Last))
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+func parsePerms(s string) (policy.Perms, error) {
+	p, err := policy.ParsePerms(s)
+	switch {
+	case err != nil:
+		return 0, fault{"is no set of permissions: " + err.Error(), "elr only reads, elradfmwMT permits everything"}
+	case p == 0:
+		return 0, fault{"permits nothing", "elr only reads, elradfmwMT permits everything"}
+	}
+	return p, nil
+}
+
+// parseAddress checks HOST:PORT and returns the host.
+func parseAddress(s string) (string, error) {
+	const help = "write it like 127.0.0.1:2121, [::1]:2121, :21 or ftp.example.org:21"
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		if strings.Count(s, ":") > 1 && !strings.HasPrefix(s, "[") {
+			return "", fault{"is no address with a port", "an IPv6 address stands in brackets: [::1]:2121"}
+		}
+		return "", fault{"is no address with a port", help}
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || port != strconv.FormatUint(n, 10) {
+		return "", fault{"has no usable port", "ports are 1 to 65535, or 0 for any free one"}
+	}
+	if _, err := netip.ParseAddr(host); err != nil && strings.ContainsAny(host, " /@:[]%") {
+		return "", fault{"has no usable host", help}
+	}
+	return host, nil
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+func parseIPv4(s string) (netip.Addr, error) {
+	ip, err := netip.ParseAddr(s)
+	switch {
+	case s == "auto":
+		return ip, fault{"is not built yet", "name the IPv4 address that clients reach"}
+	case err != nil:
+		return ip, fault{"is no IP address", "name the IPv4 address that clients reach; DNS names are not built yet"}
+	case !ip.Is4():
+		return ip, fault{"is an IPv6 address, which the 227 reply cannot tell (RFC 959 §4.1.2)", "name an IPv4 address; EPSV needs none"}
+	case ip.IsUnspecified():
+		return ip, fault{"is no address that clients can connect to", "name the IPv4 address that clients reach"}
+	}
+	return ip, nil
+}
+
+// checkName holds names of listeners, policies and groups to what fits into
+// paths of the admin API, labels and log lines.
+func checkName(s string) error {
+	const help = "use up to 64 letters, digits, dots, dashes and underscores, a letter or digit first"
+	for i, r := range s {
+		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		if !plain && (i == 0 || !strings.ContainsRune("._-", r)) {
+			return fault{"is not a usable name", help}
+		}
+	}
+	if s == "" || len(s) > 64 {
+		return fault{"is not a usable name", help}
+	}
+	return nil
+}
+
+func checkLine(s string) error {
+	switch {
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return fault{"holds a line end or control character", "write it in one line"}
+	case len(s) > 500:
+		return fault{"is longer than 500 bytes", "write less"}
+	}
+	return nil
+}
+
+func checkHash(s string) error {
+	if err := edge.CheckHash(s); err != nil {
+		return fault{"cannot be verified: " + strings.TrimPrefix(err.Error(), "unusable password hash: "), "store an argon2id hash in PHC form ($argon2id$v=19$...) or bcrypt ($2b$...), not the password"}
+	}
+	return nil
+}
+
+// checkPath refuses what no path is, above all the content of a file in the
+// place of its name.
+func checkPath(s string) error {
+	switch {
+	case strings.Contains(s, "-----BEGIN"):
+		return fault{"is the content of a file, not its path", "name the file; keys and certificates in place are not built yet"}
+	case s == "":
+		return fault{"is empty", "name a path"}
+	case strings.ContainsFunc(s, unicode.IsControl) || len(s) > 4095:
+		return fault{"is not a path", "a path has no control characters and at most 4,095 bytes"}
+	}
+	return nil
+}

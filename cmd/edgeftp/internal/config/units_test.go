@@ -1,0 +1,141 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDurations(t *testing.T) {
+	good := map[string]time.Duration{
+		"30s": 30 * time.Second, "5m": 5 * time.Minute, "1h30m": 90 * time.Minute, "14d": 14 * 24 * time.Hour,
+		"1d12h": 36 * time.Hour, "250ms": 250 * time.Millisecond, "1.5s": 1500 * time.Millisecond, "3650d": 3650 * 24 * time.Hour,
+	}
+	for s, want := range good {
+		got, err := parseDuration(s, time.Millisecond)
+		if err != nil || got != want {
+			t.Errorf("%q: %v, %v", s, got, err)
+		}
+		if back, err := parseDuration(formatDuration(got), 0); err != nil || back != got {
+			t.Errorf("%v is written %q", got, formatDuration(got))
+		}
+	}
+	for _, s := range []string{"", "5", "5.5", "-5s", "1d-5s", "5 s", "5minutes", "s", "d", "1d1d", "0s", "1us", "99999d", "3650d1s", "9999999h", "1d5"} {
+		if d, err := parseDuration(s, time.Millisecond); err == nil {
+			t.Errorf("%q is %v", s, d)
+		}
+	}
+	if d, err := parseDuration("0s", 0); d != 0 || err != nil {
+		t.Error(d, err)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	good := map[string]int64{"1B": 1, "500MB": 500e6, "10GiB": 10 << 30, "3kB": 3000, "3KB": 3000, "2KiB": 2048, "8 MiB": 8 << 20, "1TB": 1e12, "7TiB": 7 << 40}
+	for s, want := range good {
+		got, err := parseSize(s)
+		if err != nil || got != want {
+			t.Errorf("%q: %v, %v", s, got, err)
+		}
+		if back, err := parseSize(formatSize(got)); err != nil || back != got {
+			t.Errorf("%v is written %q", got, formatSize(got))
+		}
+	}
+	if back, err := parseSize(formatSize(math.MaxInt64)); err != nil || back != math.MaxInt64 {
+		t.Error(back, err)
+	}
+	for _, s := range []string{"", "5", "MB", "-5MB", "1.5MB", "5mb", "5XB", "0B", "9223372036854775808B", "99999999TiB", "99999999999999999999999MB"} {
+		if n, err := parseSize(s); err == nil {
+			t.Errorf("%q is %v", s, n)
+		}
+	}
+}
+
+func TestPorts(t *testing.T) {
+	good := map[string][]PortSpan{
+		"50000-50999": {{50000, 50999}}, "50000,50002": {{50000, 50000}, {50002, 50002}},
+		"1 - 2, 65535": {{1, 2}, {65535, 65535}}, "7": {{7, 7}}, "5-5": {{5, 5}},
+	}
+	for s, want := range good {
+		got, err := parsePorts(s)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v", s, got, err)
+		}
+		if back, err := parsePorts(formatPorts(got)); err != nil || !slices.Equal(back, got) {
+			t.Errorf("%v is written %q", got, formatPorts(got))
+		}
+	}
+	for _, s := range []string{"", ",", "0", "65536", "5-", "-5", "9-5", "a", "1-2-3", "1,,2"} {
+		if p, err := parsePorts(s); err == nil {
+			t.Errorf("%q is %v", s, p)
+		}
+	}
+}
+
+func TestOtherForms(t *testing.T) {
+	cases := []struct {
+		format    string
+		good, bad []string
+	}{
+		{"edgeftp-address", []string{":21", "127.0.0.1:0", "[::]:2121", "ftp.example.org:65535", "[fe80::1%eth0]:21"},
+			[]string{"", "21", "127.0.0.1", "::1:21", "x:", "x:ftp", "x:70000", "x:021", "a b:1", "a/b:1", ":-1"}},
+		{"edgeftp-ipv4", []string{"203.0.113.9"}, []string{"", "auto", "::1", "0.0.0.0", "ftp.example.org", "1.2.3"}},
+		{"edgeftp-name", []string{"a", "A-1_b.c", "9", strings.Repeat("x", 64)}, []string{"", "-a", ".a", "a b", "ä", "a/b", strings.Repeat("x", 65)}},
+		{"edgeftp-line", []string{"", "Grüße aus ${x}"}, []string{"a\nb", "a\rb", "\x1b[2J", strings.Repeat("x", 501)}},
+		{"edgeftp-perm", []string{"elr", "elradfmwMT", "TMwmfdarle"}, []string{"", "x", "ee", "elr "}},
+		{"edgeftp-path", []string{"/a", "a b/ä"}, []string{"", "a\x00", "a\nb", "-----BEGIN X", strings.Repeat("x", 4096)}},
+		{"edgeftp-hash", []string{bcryptHash}, []string{"", "secret", "$2b$31$" + bcryptHash[7:]}},
+	}
+	for _, c := range cases {
+		check := formats()[c.format]
+		for _, s := range c.good {
+			if err := check(s); err != nil {
+				t.Errorf("%s %q: %v", c.format, s, err)
+			}
+		}
+		for _, s := range c.bad {
+			var f fault
+			if err := check(s); !errors.As(err, &f) || f.what == "" || f.help == "" {
+				t.Errorf("%s %q: %#v", c.format, s, err)
+			}
+		}
+	}
+}
+
+// Every format that the schema names exists, and every key has a type, a form or
+// a word on why not.
+func TestSchemaIsWhole(t *testing.T) {
+	s, err := newSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(at map[string]any, path []string)
+	walk = func(at map[string]any, path []string) {
+		if f, ok := at["format"].(string); ok && formats()[f] == nil {
+			t.Errorf("%s: unknown format %q", dotted(path), f)
+		}
+		typed := at["type"] != nil || at["enum"] != nil || at["const"] != nil || at["x-not-built"] == true
+		if !typed {
+			t.Errorf("%s: anything is allowed", dotted(path))
+		}
+		if at["type"] == "object" && at["properties"] != nil && at["additionalProperties"] != false {
+			t.Errorf("%s: unknown keys are allowed", dotted(path))
+		}
+		props, _ := at["properties"].(map[string]any)
+		for name, p := range props {
+			child, _ := p.(map[string]any)
+			walk(s.resolve(child), sub(path, name))
+		}
+		if items, ok := at["items"].(map[string]any); ok {
+			walk(s.resolve(items), sub(path, "0"))
+		}
+	}
+	walk(s.root, nil)
+	if !json.Valid(Schema()) {
+		t.Error("Schema is not JSON")
+	}
+}

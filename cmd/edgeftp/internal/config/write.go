@@ -1,0 +1,140 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// YAML returns the configuration as a file that Load reads to an equal Config
+// (but for the made-up Password, of which only the hash is in the file). Every
+// key that has a value is written out. Secrets that stood behind ${...} are
+// written as they are.
+func (c *Config) YAML() ([]byte, error) {
+	// JSON is YAML: what the file's structs say in JSON is parsed to nodes, and
+	// these are written in YAML's own style.
+	data, err := marshal(c.file())
+	if err != nil {
+		return nil, err
+	}
+	var node yaml.Node
+	// YAML does not allow DEL as it is; JSON does.
+	if err := yaml.Load(bytes.ReplaceAll(data, []byte{0x7f}, []byte(`\u007f`)), &node); err != nil {
+		return nil, fmt.Errorf("the configuration cannot be written: %w", err)
+	}
+	restyle(&node, nil)
+	var b bytes.Buffer
+	b.WriteString("# A configuration of edgeftp: edgeftp serve --config FILE\n")
+	d, err := yaml.NewDumper(&b, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
+	if err != nil {
+		return nil, err
+	}
+	if err = d.Dump(&node); err == nil {
+		err = d.Close()
+	}
+	return b.Bytes(), err
+}
+
+// restyle lets the writer choose how each value looks, and keeps ${ in values
+// from being expanded when they are read.
+func restyle(n *yaml.Node, path []string) {
+	n.Style = 0
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if n.ShortTag() == "!!str" && !inSettings(path) {
+			n.Value = strings.ReplaceAll(n.Value, "${", "$${")
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			n.Content[i].Style = 0
+			restyle(n.Content[i+1], sub(path, n.Content[i].Value))
+		}
+		if len(n.Content) == 0 {
+			n.Style = yaml.FlowStyle
+		}
+	default:
+		for i, item := range n.Content {
+			at := path
+			if n.Kind == yaml.SequenceNode {
+				at = sub(path, fmt.Sprint(i))
+			}
+			restyle(item, at)
+		}
+		if len(n.Content) == 0 {
+			n.Style = yaml.FlowStyle
+		}
+	}
+}
+
+// file is the reverse of checker.config.
+func (c *Config) file() *file {
+	f := &file{
+		Version:      1,
+		Instance:     fileInstance{Name: c.Instance.Name, StateDir: c.Instance.StateDir, DrainTimeout: formatDuration(c.Instance.DrainTimeout)},
+		Certificates: fileCertificates{Files: []fileCertificate{}},
+		Transfer:     fileTransfer{Sendfile: true},
+		Users:        fileUsers{List: []fileUser{}},
+		Storage:      []fileStorage{{Mount: "/", Backend: "local", Root: c.Root}},
+		Policies:     filePolicies{Modules: []fileModule{}},
+		Admin:        fileAdmin{Socket: c.Socket},
+	}
+	for i := range c.Listeners {
+		f.Listeners = append(f.Listeners, c.Listeners[i].file())
+	}
+	for _, p := range c.Certificates {
+		f.Certificates.Files = append(f.Certificates.Files, fileCertificate(p))
+	}
+	l := &f.Limits
+	l.Sessions.Total, l.Sessions.PerIP = c.Limits.Sessions, c.Limits.SessionsPerIP
+	l.Timeouts.Idle, l.Timeouts.Login = formatDuration(c.Limits.Idle), formatDuration(c.Limits.Login)
+	l.Timeouts.TransferStall = formatDuration(c.Limits.Stall)
+	l.Logins.Attempts, l.Logins.DelayAfterFailure = c.Limits.LoginAttempts, formatDuration(c.Limits.LoginDelay)
+	for _, u := range c.Users {
+		f.Users.List = append(f.Users.List, u.file())
+	}
+	f.Users.Anonymous.Enabled, f.Users.Anonymous.Perm = c.Anonymous.Enabled, c.Anonymous.Perms.String()
+	for _, m := range c.Policies {
+		f.Policies.Modules = append(f.Policies.Modules, fileModule(m))
+	}
+	f.Telemetry.Log.Format, f.Telemetry.Log.Level = c.Log.Format, c.Log.Level
+	return f
+}
+
+func (l *Listener) file() fileListener {
+	f := fileListener{
+		Name: l.Name, Protocol: "ftp", Address: l.Addresses, Banner: l.Banner,
+		TLS: fileTLS{Control: l.TLS.Control, Data: l.TLS.Data, Certificate: l.TLS.Certificate,
+			MinVersion: l.TLS.MinVersion, SessionReuse: l.TLS.SessionReuse},
+		Passive: filePassive{Ports: textOrNumber(formatPorts(l.Passive.Ports)), SamePeer: l.Passive.SamePeer,
+			Timeout: formatDuration(l.Passive.Timeout)},
+		Active: fileActive{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts,
+			Timeout: formatDuration(l.Active.Timeout)},
+	}
+	if l.Implicit {
+		f.Protocol = "ftps"
+	}
+	if f.TLS.Data == "off" { // said by control alone
+		f.TLS.Data = ""
+	}
+	if l.Passive.Advertise.IsValid() {
+		f.Passive.Advertise = l.Passive.Advertise.String()
+	}
+	return f
+}
+
+func (u *User) file() fileUser {
+	f := fileUser{Name: u.Name, PasswordHash: u.PasswordHash, Perm: u.Perms.String(), Home: u.Home, Group: u.Group,
+		MaxSessions: u.MaxSessions}
+	if u.Limits.MaxFileSize > 0 {
+		f.MaxFileSize = formatSize(u.Limits.MaxFileSize)
+	}
+	if u.Limits.RateDown > 0 {
+		f.Bandwidth.Down = formatSize(u.Limits.RateDown)
+	}
+	if u.Limits.RateUp > 0 {
+		f.Bandwidth.Up = formatSize(u.Limits.RateUp)
+	}
+	return f
+}

@@ -1,0 +1,315 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a Controller with one policy, "guard".
+type fake struct {
+	mu      sync.Mutex
+	swapped [][]byte
+	wait    chan struct{} // Swap waits for it, if set, or for its context
+}
+
+func (f *fake) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return Status{Version: "1", PID: 7, Sessions: 3, Policies: []Policy{f.policy()}}
+}
+
+func (f *fake) policy() Policy {
+	return Policy{Name: "guard", Generation: uint64(len(f.swapped)) + 1, Kind: "module", Hooks: []string{"fs"}}
+}
+
+func (f *fake) Swap(ctx context.Context, name string, module []byte) (Policy, error) {
+	if f.wait != nil {
+		select {
+		case <-f.wait:
+		case <-ctx.Done():
+			return Policy{}, ctx.Err()
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case name != "guard":
+		return Policy{}, &Refusal{Code: "EF2001", Message: "no policy is called " + name, Help: "look at the list"}
+	case string(module) == "broken":
+		return Policy{}, errors.New("the disk is full")
+	}
+	f.swapped = append(f.swapped, module)
+	return f.policy(), nil
+}
+
+func (f *fake) Rollback(_ context.Context, name string) (Policy, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.swapped) == 0 {
+		return Policy{}, &Refusal{Code: "EF2002", Message: "nothing to go back to"}
+	}
+	f.swapped = f.swapped[:len(f.swapped)-1]
+	return f.policy(), nil
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// serve runs a server on a socket of its own until the test ends.
+func serve(t *testing.T, c Controller) (*Server, Client) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	s, err := Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(c, quiet()) }()
+	t.Cleanup(func() {
+		if err := errors.Join(s.Close(), <-done); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, Client{Path: path}
+}
+
+func TestRoundTrips(t *testing.T) {
+	f := &fake{}
+	_, c := serve(t, f)
+	ctx := t.Context()
+	st, err := c.Status(ctx)
+	if diff := cmp.Diff(f.Status().Policies, st.Policies); diff != "" || err != nil || st.PID != 7 || st.Sessions != 3 || st.Listeners == nil {
+		t.Errorf("%+v, %v\n%s", st, err, diff)
+	}
+	module := bytes.Repeat([]byte("\x00asm"), 1<<18)
+	p, err := c.Swap(ctx, "guard", module)
+	if err != nil || p.Generation != 2 || !bytes.Equal(f.swapped[0], module) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if list, err := c.Policies(ctx); err != nil || len(list) != 1 || list[0].Generation != 2 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if p, err := c.Rollback(ctx, "guard"); err != nil || p.Generation != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	_, c := serve(t, &fake{})
+	ctx := t.Context()
+	swap := func(name string, module []byte) error { _, err := c.Swap(ctx, name, module); return err }
+	_, rollback := c.Rollback(ctx, "guard")
+	cases := []struct {
+		what string
+		err  error
+		want Refusal
+	}{
+		{"unknown name", swap("../x y", []byte("m")), Refusal{"EF2001", "no policy is called ../x y", "look at the list"}},
+		{"no rollback", rollback, Refusal{Code: "EF2002", Message: "nothing to go back to"}},
+		{"fault", swap("guard", []byte("broken")), Refusal{Code: "EF1000", Message: "the disk is full"}},
+		{"oversized", swap("guard", make([]byte, maxModule+1)), Refusal{"EF2100", "the module is larger than 8 MiB", "build it without debugging information"}},
+		{"empty", swap("guard", []byte{}), Refusal{Code: "EF2104", Message: "the module is empty"}},
+		{"largest", swap("guard", make([]byte, maxModule)), Refusal{}},
+	}
+	for _, tc := range cases {
+		var r *Refusal
+		switch {
+		case tc.want == Refusal{} && tc.err == nil:
+		case !errors.As(tc.err, &r) || *r != tc.want || errors.Is(tc.err, ErrUnreachable):
+			t.Errorf("%s: %v", tc.what, tc.err)
+		}
+	}
+}
+
+func TestHTTP(t *testing.T) {
+	h := handler(&fake{})
+	cases := []struct {
+		method, path, kind, body string
+		status                   int
+		want                     string
+	}{
+		{"GET", "/v1/healthz", "", "", 200, "{}"},
+		{"GET", "/v1/policies", "", "", 200, `[{"name":"guard"`},
+		{"GET", "/v1/status", "", "", 200, `"listeners":[]`},
+		{"POST", "/v1/policies/guard/swap", "application/wasm", "m", 200, `"generation":2`},
+		{"POST", "/v1/policies/guard/rollback", "", "", 200, `"generation":1`},
+		{"POST", "/v1/policies/guard/rollback", "", "", 409, `{"error":{"code":"EF2002"`},
+		{"POST", "/v1/policies/other/swap", "application/wasm", "m", 409, `"help":"look at the list"`},
+		{"POST", "/v1/policies/guard/swap", "application/wasm", "broken", 500, `"code":"EF1000"`},
+		{"POST", "/v1/policies/guard/swap", "text/plain", "m", 415, `"code":"EF2101"`},
+		{"POST", "/v1/policies/guard/swap", "", "m", 415, `"code":"EF2101"`},
+		{"POST", "/v1/policies/guard/swap", "application/wasm", "", 400, `"code":"EF2104"`},
+		{"POST", "/v1/policies/guard/swap", "application/wasm", strings.Repeat("x", maxModule+1), 413, `"code":"EF2100"`},
+		{"GET", "/v1/policies/guard/swap", "", "", 404, `"code":"EF2102"`},
+		{"DELETE", "/v1/policies", "", "", 404, `"code":"EF2102"`},
+		{"GET", "/", "", "", 404, `"code":"EF2102"`},
+	}
+	for _, c := range cases {
+		req := httptest.NewRequestWithContext(t.Context(), c.method, c.path, strings.NewReader(c.body))
+		if c.kind != "" {
+			req.Header.Set("Content-Type", c.kind)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s %s: %d %s", c.method, c.path, w.Code, w.Body)
+		}
+	}
+	// A body that breaks off is not taken for a module.
+	req := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/policies/guard/swap", io.MultiReader(strings.NewReader("m"), broken{}))
+	req.Header.Set("Content-Type", "application/wasm")
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, req); w.Code != http.StatusBadRequest {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestWhoIsServed(t *testing.T) {
+	for _, c := range []struct {
+		peer, own int
+		want      bool
+	}{{1000, 1000, true}, {0, 1000, true}, {1001, 1000, false}, {1000, 0, false}, {0, 0, true}, {-1, 1000, false}, {-1, 0, false}} {
+		if permitted(c.peer, c.own) != c.want {
+			t.Errorf("user %d at a server of %d: %v", c.peer, c.own, !c.want)
+		}
+	}
+}
+
+func TestPeerIsKnown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uid, known := peerUID(s); known && uid != os.Geteuid() {
+		t.Errorf("the peer is %d, we are %d", uid, os.Geteuid())
+	}
+	_ = s.Close()
+	if uid, known := peerUID(s); known && uid != -1 {
+		t.Errorf("a closed connection is of %d", uid)
+	}
+}
+
+// A stranger's connection is closed without a word; here every peer is one.
+func TestStrangersAreTurnedAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}()
+	_, err = Client{Path: path}.Status(t.Context())
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "own user and root") {
+		t.Error(err)
+	}
+	_ = l.Close()
+	<-done
+}
+
+func TestUnreachable(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, "none"), plain, filepath.Join(dir, strings.Repeat("x", 120))} {
+		if _, err := (Client{Path: path}).Status(t.Context()); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestImpatientCaller(t *testing.T) {
+	f := &fake{wait: make(chan struct{})}
+	_, c := serve(t, f)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := c.Swap(ctx, "guard", []byte("m"))
+	if errors.Is(err, ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestCloseEndsARunningCall(t *testing.T) {
+	f := &fake{wait: make(chan struct{})}
+	s, c := serve(t, f)
+	got := make(chan error, 1)
+	go func() {
+		_, err := c.Swap(t.Context(), "guard", []byte("m"))
+		got <- err
+	}()
+	for conns := 0; conns == 0; { // until the call has arrived
+		if _, err := c.Status(t.Context()); err == nil {
+			conns++
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-got; err == nil {
+		t.Error("the call succeeded")
+	}
+}
+
+func TestForeignServer(t *testing.T) {
+	for _, text := range []string{"hello", ""} {
+		path := filepath.Join(t.TempDir(), "s")
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if text == "" {
+				w.WriteHeader(http.StatusTeapot)
+			}
+			_, _ = io.WriteString(w, text)
+		})}
+		done := make(chan error, 1)
+		go func() { done <- srv.Serve(l) }()
+		if _, err := (Client{Path: path}).Status(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer of edgeftp") {
+			t.Error(err)
+		}
+		_ = srv.Close()
+		<-done
+	}
+}

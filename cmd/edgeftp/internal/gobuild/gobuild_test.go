@@ -1,0 +1,130 @@
+package gobuild
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	goMod  = "module example.org/policy\n\ngo 1.24\n"
+	goMain = "package main\n\nimport \"example.org/policy/words\"\n\n//go:wasmexport f\nfunc f() int32 { return words.N }\n\nfunc main() {}\n"
+	goLib  = "package words\n\nconst N = 1\n"
+)
+
+// write makes a directory of files.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func mustBuild(t *testing.T, dir, cache, wantHow string) []byte {
+	t.Helper()
+	wasm, how, err := Build(t.Context(), dir, cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(how, wantHow) || !bytes.HasPrefix(wasm, []byte("\x00asm")) {
+		t.Errorf("%q, %d bytes, want %q", how, len(wasm), wantHow)
+	}
+	return wasm
+}
+
+// TestBuildIsCachedByContent builds, builds again, changes a dependency, and
+// changes it back.
+func TestBuildIsCachedByContent(t *testing.T) {
+	dir := write(t, map[string]string{"go.mod": goMod, "main.go": goMain, "words/words.go": goLib})
+	cache := filepath.Join(t.TempDir(), "cache")
+	first := mustBuild(t, dir, cache, "built with go1.")
+	if again := mustBuild(t, dir, cache, "from the cache"); !bytes.Equal(first, again) {
+		t.Error("the cache holds something else")
+	}
+	lib := filepath.Join(dir, "words", "words.go")
+	if err := os.WriteFile(lib, []byte(strings.Replace(goLib, "1", "2", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if changed := mustBuild(t, dir, cache, "built with"); bytes.Equal(first, changed) {
+		t.Error("a changed dependency gave the same module")
+	}
+	if err := os.WriteFile(lib, []byte(goLib), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mustBuild(t, dir, cache, "from the cache")
+	info, err := os.Stat(cache)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("cache: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		says  []string
+	}{
+		{"compiler", map[string]string{"go.mod": goMod, "main.go": "package main\n\nfunc main() {\n\tundefinedThing()\n}\n"},
+			[]string{"main.go:4:2: undefined: undefinedThing"}},
+		{"syntax", map[string]string{"go.mod": goMod, "main.go": "package main\n\nfunc main( {\n"},
+			[]string{"main.go:3:"}},
+		{"library", map[string]string{"go.mod": goMod, "a.go": "package words\n"},
+			[]string{"package words, not a main package", "help:"}},
+		{"no Go files", map[string]string{"go.mod": goMod, "a.txt": "x"},
+			[]string{"no Go files", "help:"}},
+		{"no module", map[string]string{"main.go": "package main\n\nfunc main() {}\n"},
+			[]string{"go mod init"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := Build(t.Context(), write(t, tt.files), "")
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v", err)
+			}
+			for _, says := range tt.says {
+				if !strings.Contains(err.Error(), says) {
+					t.Errorf("got %v\nwant %q in it", err, says)
+				}
+			}
+		})
+	}
+}
+
+func TestNoDirectory(t *testing.T) {
+	file := filepath.Join(write(t, map[string]string{"x": "x"}), "x")
+	for dir, says := range map[string]string{file: "it is a file", file + "y": "no such directory"} {
+		if _, _, err := Build(t.Context(), dir, ""); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want %q", err, says)
+		}
+	}
+}
+
+func TestNoTool(t *testing.T) {
+	dir := write(t, map[string]string{"go.mod": goMod, "main.go": goMain})
+	t.Setenv("PATH", t.TempDir())
+	if _, _, err := Build(t.Context(), dir, ""); err == nil || !strings.Contains(err.Error(), "install Go") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestContextEndsTheBuild(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := write(t, map[string]string{"go.mod": goMod, "main.go": goMain, "words/words.go": goLib})
+	if _, _, err := Build(ctx, dir, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,184 @@
+package chain_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+const queueLength = 8192 // as the queue has it
+
+func TestObserveOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []uint64
+		seen := &fake{observe: func(_ context.Context, e *policy.Event) error {
+			got = append(got, e.Request)
+			return nil
+		}}
+		deaf := labelled("x")
+		c := start(t, seen, deaf)
+		l := c.Lease()
+		for n := range uint64(1000) {
+			l.Observe(event(n))
+		}
+		l.Release()
+		c.Close()
+		if len(got) != 1000 {
+			t.Fatalf("%d events arrived", len(got))
+		}
+		for i, n := range got {
+			if n != uint64(i) {
+				t.Fatalf("event %d arrived as number %d", n, i)
+			}
+		}
+		if deaf.asked.Load() != 0 {
+			t.Error("a policy that observes nothing was called")
+		}
+	})
+}
+
+// TestObserveCopies holds that a session may go on while its event waits.
+func TestObserveCopies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn, users := make(chan struct{}), make(chan string, 2)
+		slow := &fake{observe: func(_ context.Context, e *policy.Event) error {
+			<-goOn
+			users <- e.Session.User
+			return nil
+		}}
+		c := start(t, slow)
+		l := c.Lease()
+		e := event(1)
+		e.Session.User = "joe"
+		l.Observe(e)
+		e.Session.User = ""
+		l.Observe(e)
+		l.Release()
+		close(goOn)
+		if a, b := <-users, <-users; a != "joe" || b != "" {
+			t.Errorf("%q and %q", a, b)
+		}
+	})
+}
+
+// TestObserveOverflow blocks an observer: nobody waits for it, the oldest events
+// are dropped, and exactly those are counted. Another observer loses none.
+func TestObserveOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		var got, other []uint64
+		slow := &fake{observe: func(_ context.Context, e *policy.Event) error {
+			<-goOn
+			got = append(got, e.Request)
+			return nil
+		}}
+		quick := &fake{observe: func(_ context.Context, e *policy.Event) error {
+			other = append(other, e.Request)
+			return nil
+		}}
+		c := start(t, slow, quick)
+		l := c.Lease()
+		const extra = 500
+		l.Observe(event(0))
+		synctest.Wait() // the observer holds this one
+		for n := uint64(1); n <= queueLength+extra; n++ {
+			if l.Observe(event(n)); n%1000 == 0 {
+				synctest.Wait() // lets the quick one keep up
+			}
+		}
+		l.Release()
+		if st := c.Status()[0]; st.Dropped != extra || st.Queued != queueLength {
+			t.Errorf("%d dropped and %d queued, want %d and %d", st.Dropped, st.Queued, extra, queueLength)
+		}
+		close(goOn)
+		c.Close()
+		if len(got) != queueLength+1 || got[0] != 0 || got[1] != extra+1 || got[len(got)-1] != queueLength+extra {
+			t.Errorf("%d events, from %d and %d to %d", len(got), got[0], got[1], got[len(got)-1])
+		}
+		if len(other) != queueLength+extra+1 {
+			t.Errorf("the other observer got %d events", len(other))
+		}
+	})
+}
+
+func TestObserveError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, &fake{observe: func(_ context.Context, e *policy.Event) error {
+			if e.Request%2 == 0 {
+				return errors.New("broken")
+			}
+			return nil
+		}})
+		l := c.Lease()
+		defer l.Release()
+		for n := range uint64(10) {
+			l.Observe(event(n))
+		}
+		synctest.Wait()
+		if st := c.Status()[0]; st.Calls != 10 || st.Failed != 5 || st.Dropped != 0 || st.Queued != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// TestObserveAtSwap holds that events which wait when a policy is replaced are
+// still handed to it, before it is closed.
+func TestObserveAtSwap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		old := &fake{observe: func(context.Context, *policy.Event) error { <-goOn; return nil }}
+		next := &fake{observe: func(context.Context, *policy.Event) error { return nil }}
+		c := start(t, old)
+		l := c.Lease()
+		for n := range uint64(100) {
+			l.Observe(event(n))
+		}
+		swap(t, c, "a", next)
+		l.Observe(event(100)) // the lease's own observer
+		l.Release()
+		later := c.Lease()
+		later.Observe(event(101))
+		later.Release()
+		synctest.Wait()
+		if old.closed.Load() != 0 || next.asked.Load() != 1 {
+			t.Error("closed with events waiting, or the event went to the wrong one")
+		}
+		close(goOn)
+		synctest.Wait()
+		if old.asked.Load() != 101 || old.late.Load() != 0 || old.closed.Load() != 1 {
+			t.Errorf("%d events, %d after the end, closed %d times", old.asked.Load(), old.late.Load(), old.closed.Load())
+		}
+	})
+}
+
+// TestCloseWithSlowObserver holds that an observer which heeds its context does
+// not keep the chain from closing, and that what it loses is lost knowingly.
+func TestCloseWithSlowObserver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &fake{observe: func(ctx context.Context, _ *policy.Event) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		c := start(t, slow)
+		l := c.Lease()
+		for n := range uint64(100) {
+			l.Observe(event(n))
+		}
+		l.Release()
+		began := time.Now()
+		c.Close()
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("Close took %v", took)
+		}
+		if slow.asked.Load() != 1 || slow.closed.Load() != 1 {
+			t.Errorf("asked %d times, closed %d times", slow.asked.Load(), slow.closed.Load())
+		}
+		if st := c.Status()[0]; st.Dropped != 99 || st.Failed != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}

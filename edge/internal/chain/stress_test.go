@@ -1,0 +1,196 @@
+package chain_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"log/slog"
+
+	"github.com/edgeftp/edgeftp/edge/internal/chain"
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// stress counts what happens to the policies of one run.
+type stress struct {
+	mu   sync.Mutex
+	made []*fake
+
+	failed atomic.Int64
+	calls  atomic.Int64
+}
+
+// policy makes one more policy that takes part in all stages.
+func (s *stress) policy() *fake {
+	f := &fake{
+		auth:    func(*policy.Login) (policy.Identity, error) { return policy.Identity{Verdict: policy.Allow}, nil },
+		fs:      func(*policy.Action) (policy.Answer, error) { return policy.Answer{Verdict: policy.Allow}, nil },
+		observe: func(context.Context, *policy.Event) error { return nil },
+	}
+	s.mu.Lock()
+	s.made = append(s.made, f)
+	s.mu.Unlock()
+	return f
+}
+
+// use takes leases and asks until ctx ends; some leases are held for a while.
+func (s *stress) use(ctx context.Context, c *chain.Chain) {
+	var held []chain.Lease
+	for n := uint64(0); ctx.Err() == nil; n++ {
+		l := c.Lease()
+		_, a := l.Authenticate(ctx, login("joe"))
+		_, b := l.Authorize(ctx, action(policy.OpRead, "/p"))
+		l.Observe(event(n))
+		if a != nil || b != nil || !l.Held() {
+			s.failed.Add(1)
+		}
+		s.calls.Add(2)
+		if rand.IntN(4) > 0 {
+			l.Release()
+			continue
+		}
+		held = append(held, l)
+		if i := rand.IntN(len(held)); len(held) > 8 {
+			if _, d := held[i].Authorize(ctx, action(policy.OpCommit, "/p")); d != nil {
+				s.failed.Add(1)
+			}
+			held[i].Release()
+			held[i] = held[len(held)-1]
+			held = held[:len(held)-1]
+		}
+	}
+	for _, l := range held {
+		l.Release()
+	}
+}
+
+// TestStress swaps thousands of times under leases and questions, with a drain
+// limit so short that generations are taken away from under their leases as
+// well.
+func TestStress(t *testing.T) {
+	for _, limit := range []time.Duration{time.Hour, 50 * time.Microsecond} {
+		t.Run(limit.String(), func(t *testing.T) {
+			var s stress
+			conf := chain.Config{Clean: clean, DrainLimit: limit, Log: slog.New(slog.DiscardHandler)}
+			c, err := chain.New(conf, slots(s.policy(), s.policy(), s.policy())...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			var users sync.WaitGroup
+			for range 8 {
+				users.Go(func() { s.use(ctx, c) })
+			}
+			swaps := 4000
+			if testing.Short() {
+				swaps = 400
+			}
+			var swappers sync.WaitGroup
+			for _, name := range []string{"a", "b"} {
+				swappers.Go(func() {
+					for range swaps / 2 {
+						if _, err := c.Swap(name, s.policy()); err != nil {
+							s.failed.Add(1)
+						}
+						_ = c.Status()
+					}
+				})
+			}
+			swappers.Wait()
+			cancel()
+			users.Wait()
+			c.Close()
+			if c.Draining() != 0 {
+				t.Errorf("%d generations drain after Close", c.Draining())
+			}
+			s.check(t, swaps)
+		})
+	}
+}
+
+func (s *stress) check(t *testing.T, swaps int) {
+	t.Helper()
+	if s.failed.Load() != 0 {
+		t.Errorf("%d of %d calls failed", s.failed.Load(), s.calls.Load())
+	}
+	if len(s.made) != swaps+3 {
+		t.Errorf("%d policies, want %d", len(s.made), swaps+3)
+	}
+	for i, f := range s.made {
+		if f.closed.Load() != 1 || f.late.Load() != 0 {
+			t.Fatalf("policy %d of %d: closed %d times, called %d times after that", i, len(s.made), f.closed.Load(), f.late.Load())
+		}
+	}
+	t.Logf("%d swaps, %d calls", swaps, s.calls.Load())
+}
+
+// TestStressClose closes the chain under full use: questions fail then, but no
+// policy is asked after its end.
+func TestStressClose(t *testing.T) {
+	for range 50 {
+		var s stress
+		c, err := chain.New(chain.Config{Clean: clean, Log: slog.New(slog.DiscardHandler)}, slots(s.policy())...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		var users sync.WaitGroup
+		for range 4 {
+			users.Go(func() { s.use(ctx, c) })
+		}
+		users.Go(func() {
+			for {
+				p := s.policy()
+				if _, err := c.Swap("a", p); err != nil {
+					_ = p.Close() // still the caller's
+					return
+				}
+			}
+		})
+		for s.calls.Load() < 100 {
+			l := c.Lease()
+			l.Release()
+		}
+		c.Close()
+		cancel()
+		users.Wait()
+		s.failed.Store(0)
+		s.check(t, len(s.made)-3)
+	}
+}
+
+// BenchmarkLease is what a command pays for its policies when one native policy
+// has an opinion: lease, one question, release.
+func BenchmarkLease(b *testing.B) {
+	c := start(b, says(policy.Answer{Verdict: policy.Allow}))
+	q := action(policy.OpRead, "/dir/file")
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		l := c.Lease()
+		if _, d := l.Authorize(ctx, q); d != nil {
+			b.Fatal(d)
+		}
+		l.Release()
+	}
+}
+
+// BenchmarkLeaseParallel is the same from all cores.
+func BenchmarkLeaseParallel(b *testing.B) {
+	c := start(b, says(policy.Answer{Verdict: policy.Allow}))
+	ctx := b.Context()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		q := action(policy.OpRead, "/dir/file")
+		for pb.Next() {
+			l := c.Lease()
+			if _, d := l.Authorize(ctx, q); d != nil {
+				b.Error(d)
+			}
+			l.Release()
+		}
+	})
+}
