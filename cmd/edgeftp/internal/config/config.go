@@ -34,6 +34,9 @@ type Config struct {
 	// Password is the one that FromFlags made up for the user of the command
 	// line, for the greeting. It is empty otherwise, and in no file.
 	Password string
+	// PasswordFile is where FromFlags read the password of that user, absolute;
+	// empty otherwise.
+	PasswordFile string
 }
 
 // Instance is this server.

@@ -65,6 +65,9 @@ func (f Flags) config(dir string, machine outside) (*Config, error) {
 		return nil, err
 	}
 	conf.Password = password
+	if f.PasswordFile != "" {
+		conf.PasswordFile = beside(dir, f.PasswordFile)
+	}
 	return conf, nil
 }
 

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// listen binds the listeners, all or none.
+func (in *instance) listen(ctx context.Context) error {
+	err := in.server.Listen(ctx)
+	if err == nil {
+		in.modules.base = baseStatus(in.conf.Root, in.addresses())
+		return nil
+	}
+	help := "check the address"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		help = "another program listens there; stop it, or choose another address with --listen"
+	case errors.Is(err, syscall.EACCES):
+		help = "ports below 1024 need a privilege; choose a higher one"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		help = "this machine does not have that address"
+	}
+	return exitWith(exitFailed, fmt.Errorf("%w\n   = help: %s", err, help))
+}
+
+// addresses are the bound addresses with the names and TLS of their listeners.
+func (in *instance) addresses() []control.Listener {
+	bound := in.server.Addresses()
+	var out []control.Listener
+	for _, l := range in.conf.Listeners {
+		for range l.Addresses {
+			tls := l.TLS.Control
+			if l.Implicit {
+				tls = "implicit"
+			}
+			out = append(out, control.Listener{Name: l.Name, Address: bound[len(out)].String(), TLS: tls})
+		}
+	}
+	return out
+}
+
+// greeting gathers what the operator is told.
+func (in *instance) greeting(conf *config.Config) *greeting {
+	g := &greeting{root: relative(conf.Root), listeners: in.addresses(), leaf: in.leaf, socket: relative(conf.Socket),
+		anonymous: conf.Anonymous.Enabled, built: in.built, policies: in.modules.Status().Policies, password: conf.Password}
+	if in.ca != nil {
+		g.caFile, g.caName = relative(in.ca.CAFile()), in.ca.Name()
+	}
+	for _, u := range conf.Users {
+		g.writable = g.writable || u.Perms&^policy.PermReadOnly != 0
+	}
+	if conf.Password != "" || conf.PasswordFile != "" {
+		g.user, g.passFile = conf.Users[0].Name, relative(conf.PasswordFile)
+	}
+	return g
+}
+
+// relative is a path as short as it can be said in the working directory.
+func relative(path string) string {
+	dir, err := os.Getwd()
+	if err != nil || path == "" {
+		return path
+	}
+	rel, err := filepath.Rel(dir, path)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	return rel
+}

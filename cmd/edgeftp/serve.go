@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+)
+
+func serveCommand() *cobra.Command {
+	var f config.Flags
+	var file string
+	var printConfig bool
+	cmd := &cobra.Command{Use: "serve --root DIR | --config FILE", Short: "Serve files", Args: cobra.NoArgs}
+	fl := cmd.Flags()
+	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --print-config")
+	fl.StringVar(&f.Root, "root", "", "the directory to serve")
+	fl.StringArrayVar(&f.Listen, "listen", nil, "HOST:PORT of a listener, repeatable (default 127.0.0.1:2121)")
+	fl.StringVar(&f.Implicit, "implicit", "", "HOST:PORT of a listener on which connections begin with TLS")
+	fl.StringVar(&f.PassivePorts, "passive-ports", "", "A-B or a,b,c (default: the kernel's choice)")
+	fl.StringVar(&f.TLS, "tls", "", "required, optional, or off on loopback addresses (default required)")
+	fl.StringVar(&f.Cert, "cert", "", "certificate file, PEM (default: a development authority)")
+	fl.StringVar(&f.Key, "key", "", "key file, PEM")
+	fl.StringVar(&f.User, "user", "", "name of the user (default dev)")
+	fl.StringVar(&f.PasswordFile, "password-file", "", "file with the user's password (default: one is made up)")
+	fl.StringVar(&f.Perm, "perm", "", "the user's permission letters (default elradfmwMT)")
+	fl.BoolVar(&f.Anonymous, "anonymous", false, "let anonymous users read")
+	fl.BoolVar(&f.ReadOnly, "read-only", false, "let nobody change anything")
+	fl.StringArrayVar(&f.Policies, "policy", nil, "[NAME=]PATH of a policy: a .wasm file or a directory of Go; repeatable, in order")
+	fl.StringVar(&f.StateDir, "state-dir", "", "where edgeftp keeps its state (default ./.edgeftp)")
+	fl.StringVar(&f.Log, "log", "", "human or json (default: human on a terminal)")
+	fl.BoolVar(&printConfig, "print-config", false, "print the configuration that the flags stand for, and exit")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		conf, err := configure(cmd, f, file)
+		if err != nil {
+			return err
+		}
+		if printConfig {
+			text, err := conf.YAML()
+			if err == nil {
+				_, err = cmd.OutOrStdout().Write(text)
+			}
+			return exitWith(exitFailed, err)
+		}
+		return serve(cmd.Context(), conf, cmd.ErrOrStderr())
+	}
+	return cmd
+}
+
+// configure makes the configuration of the flags or of the file.
+func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config, error) {
+	if file == "" && f.Root == "" {
+		return nil, exitWith(exitUsage, errors.New("serve needs --root DIR or --config FILE"))
+	}
+	var conf *config.Config
+	var err error
+	if file != "" {
+		for _, name := range []string{"root", "listen", "implicit", "passive-ports", "tls", "cert", "key", "user", "password-file",
+			"perm", "anonymous", "read-only", "policy", "state-dir", "log"} {
+			if cmd.Flags().Changed(name) {
+				return nil, exitWith(exitUsage, fmt.Errorf("--%s and --config exclude each other\n   = help: put it into the file", name))
+			}
+		}
+		conf, err = config.Load(file)
+	} else {
+		if f.Log == "" && !isTerminal(cmd.ErrOrStderr()) {
+			f.Log = "json"
+		}
+		conf, err = config.FromFlags(f)
+	}
+	return conf, exitWith(exitConfig, err)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// serve runs a server until it is told to stop.
+func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
+	start := time.Now()
+	log := logger(conf.Log, out)
+	// Signals are held from here on, so that none of them ends a half-made server.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	in, err := assemble(ctx, conf, log)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	if err := in.listen(ctx); err != nil {
+		return err
+	}
+	g := in.greeting(conf)
+	g.took = time.Since(start)
+	if conf.Log.Format == "human" {
+		g.print(out)
+	} else {
+		g.log(log)
+	}
+	return exitWith(exitFailed, in.run(ctx, signals, conf.Instance.DrainTimeout, log))
+}
+
+// run serves until a signal comes: the first one drains, the second one stops at
+// once.
+func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain time.Duration, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	admin := make(chan error, 1)
+	go func() { admin <- in.admin.Serve(in.modules, log) }()
+	served := make(chan error, 1)
+	go func() { served <- in.server.Serve(ctx) }()
+	select {
+	case err := <-served:
+		return err
+	case err := <-admin:
+		if err != nil {
+			log.Error("the admin socket failed", "error", err)
+		}
+	case s := <-signals:
+		log.Info("draining", "signal", s.String(), "limit", drain)
+	}
+	limit, stop := context.WithTimeout(ctx, drain)
+	defer stop()
+	go func() {
+		select {
+		case s := <-signals:
+			log.Warn("stopping at once", "signal", s.String())
+			stop()
+		case <-limit.Done():
+		}
+	}()
+	if err := in.server.Shutdown(limit); err != nil {
+		log.Warn("transfers were aborted", "limit", drain)
+	}
+	err := <-served
+	log.Info("stopped")
+	return err
+}
+
+// logger returns the log that the configuration asks for.
+func logger(conf config.Log, out io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(conf.Level)) // checked by config
+	if conf.Format == "human" {
+		return slog.New(newConsole(out, level))
+	}
+	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
+}
