@@ -23,7 +23,7 @@ func serveCommand() *cobra.Command {
 	var printConfig bool
 	cmd := &cobra.Command{Use: "serve --root DIR | --config FILE", Short: "Serve files", Args: cobra.NoArgs}
 	fl := cmd.Flags()
-	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --print-config")
+	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --log and --print-config")
 	fl.StringVar(&f.Root, "root", "", "the directory to serve")
 	fl.StringArrayVar(&f.Listen, "listen", nil, "HOST:PORT of a listener, repeatable (default 127.0.0.1:2121)")
 	fl.StringVar(&f.Implicit, "implicit", "", "HOST:PORT of a listener on which connections begin with TLS")
@@ -66,12 +66,17 @@ func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config,
 	var err error
 	if file != "" {
 		for _, name := range []string{"root", "listen", "implicit", "passive-ports", "tls", "cert", "key", "user", "password-file",
-			"perm", "anonymous", "read-only", "policy", "state-dir", "log"} {
+			"perm", "anonymous", "read-only", "policy", "state-dir"} {
 			if cmd.Flags().Changed(name) {
 				return nil, exitWith(exitUsage, fmt.Errorf("--%s and --config exclude each other\n   = help: put it into the file", name))
 			}
 		}
-		conf, err = config.Load(file)
+		if conf, err = config.Load(file); err == nil && f.Log != "" {
+			if f.Log != "human" && f.Log != "json" {
+				return nil, exitWith(exitConfig, fmt.Errorf("--log is %q; it can be human or json", f.Log))
+			}
+			conf.Log.Format = f.Log
+		}
 	} else {
 		if f.Log == "" && !isTerminal(cmd.ErrOrStderr()) {
 			f.Log = "json"

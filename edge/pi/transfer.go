@@ -54,12 +54,11 @@ func (s *Session) run(t *dtp.Transfer, mark, title string, finish func(ctx conte
 	}}}
 }
 
-// refuse ends a data command before its transfer: the data port is not kept for
-// a later command, because its connection may be there already.
-func (s *Session) refuse(err error) Outcome {
-	s.closePort()
-	return s.failed(err)
-}
+// refuse ends a data command before its transfer. The data port stays until the
+// next one is asked for or its time is up: resetting a connection that is there
+// already makes curl, which then has its TLS handshake under way, take the reply
+// for that of another command.
+func (s *Session) refuse(err error) Outcome { return s.failed(err) }
 
 // closes reports whether an error ends the control connection too.
 func closes(err error) bool { return errors.Is(err, dtp.ErrStalled) || errors.Is(err, errShutdown) }

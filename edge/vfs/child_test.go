@@ -17,6 +17,7 @@ const childVariable = "EDGEFTP_VFS_TEST_CHILD"
 func childMain() {
 	run := map[string]func(args []string) error{
 		"uploads": childUploads, "append": childAppend, "space": childSpace, "stranger": childStranger,
+		"descriptors": childDescriptors,
 	}[os.Getenv(childVariable)]
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)

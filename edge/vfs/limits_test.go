@@ -7,7 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -21,11 +21,6 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
-
-// withSum makes a line of the journal.
-func withSum(text string) string {
-	return fmt.Sprintf("%08x %s\n", crc32.ChecksumIEEE([]byte(text)), text)
-}
 
 // childSpace finds no room for a file. The kernel says so as it does when a disk
 // is full or a quota is used up. Arguments: root, state.
@@ -153,5 +148,134 @@ func TestPermissions(t *testing.T) {
 	}
 	if info, err := os.Stat(d.at("/own")); err != nil || info.Mode() != 0 {
 		t.Errorf("the new file has mode %v, %v", info.Mode(), err)
+	}
+}
+
+// childDescriptors goes through one script again and again, each time with one
+// more file descriptor to spare, and checks what came of it. Arguments: root,
+// state.
+func childDescriptors(args []string) error {
+	d, err := vfs.OpenDisk(vfs.DiskConfig{Root: args[0], State: args[1]})
+	if err != nil {
+		return err
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for spare := range 14 {
+		if err := reset(d); err != nil {
+			return err
+		}
+		d.Settled()
+		limit := unix.Rlimit{Cur: uint64(len(open) + spare), Max: 500}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			return err
+		}
+		results := starve(d)
+		d.Settled()
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 500, Max: 500}); err != nil {
+			return err
+		}
+		if err := checkStarved(d, results); err != nil {
+			return fmt.Errorf("with %d descriptors: %w", spare, err)
+		}
+		now, err := os.ReadDir("/proc/self/fd")
+		if err != nil || len(now) > len(open) {
+			return fmt.Errorf("%d descriptors are open after it, %d before: %w", len(now), len(open), err)
+		}
+	}
+	return d.Close()
+}
+
+// reset makes the files that starve works on.
+func reset(d *vfs.Disk) error {
+	for _, p := range []vfs.Path{"/new", "/dir/f"} {
+		_ = d.Remove(p)
+	}
+	_ = d.Rmdir("/dir")
+	for _, p := range []vfs.Path{"/old", "/log", "/rest"} {
+		s, err := d.Stage(p, vfs.StageOptions{})
+		if err == nil {
+			_, err = s.Write([]byte("0123456789"))
+		}
+		if err == nil {
+			err = s.Commit(context.Background())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// starve does one of everything, and returns what succeeded.
+func starve(d *vfs.Disk) map[vfs.Path]bool {
+	done := make(map[vfs.Path]bool)
+	for p, opt := range map[vfs.Path]vfs.StageOptions{"/new": {}, "/old": {}, "/log": {Append: true}, "/rest": {Offset: 3}} {
+		s, err := d.Stage(p, opt)
+		if err != nil {
+			continue
+		}
+		_, err = s.Write([]byte("abc"))
+		if err != nil {
+			_ = s.Discard(false)
+			continue
+		}
+		done[p] = s.Commit(context.Background()) == nil
+	}
+	if s, err := d.Stage("/part", vfs.StageOptions{Owner: "ann", Append: true}); err == nil {
+		_, _ = s.Write([]byte("x"))
+		_ = s.Discard(true)
+	}
+	_ = d.Chmod("/old", 0o600)
+	_ = d.Chtime("/old", time.Unix(1, 0))
+	_ = d.Mkdir("/dir")
+	_ = d.Rename("/old", "/dir/f")
+	_ = d.Rename("/dir/f", "/old")
+	if dir, err := d.ReadDir("/"); err == nil {
+		_, _ = dir.Next(9)
+		_ = dir.Close()
+	}
+	if f, err := d.Open("/old"); err == nil {
+		_ = f.Close()
+	}
+	return done
+}
+
+// checkStarved compares what was said with what is.
+func checkStarved(d *vfs.Disk, done map[vfs.Path]bool) error {
+	for p, want := range map[vfs.Path][2]string{"/new": {"", "abc"}, "/log": {"0123456789", "0123456789abc"},
+		"/rest": {"0123456789", "012abc6789"}, "/old": {"0123456789", "abc"}} {
+		f, err := d.Open(p)
+		if errors.Is(err, fs.ErrNotExist) && !done[p] && (p == "/new" || p == "/old") {
+			continue
+		} else if err != nil {
+			return err
+		}
+		data, err := io.ReadAll(f)
+		_ = f.Close()
+		n := 0
+		if done[p] {
+			n = 1
+		}
+		if err != nil || string(data) != want[n] {
+			return fmt.Errorf("%s, committed %v, holds %q: %w", p, done[p], data, err)
+		}
+	}
+	return nil
+}
+
+// Out of file descriptors, in the middle of anything, nothing is lost and nothing
+// is promised in vain.
+func TestNoDescriptors(t *testing.T) {
+	d := newDisk(t, nil)
+	if out, err := child(t, "descriptors", d.host, stateOf(d)).Output(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	again := reopenClosed(t, d)
+	_, live := again.JournalLength()
+	if hidden := hiddenFiles(t, d.host); len(hidden) != live {
+		t.Errorf("hidden files %q, but %d records in the journal", hidden, live)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,6 +32,11 @@ func upload(t *testing.T, d vfs.Writer, p vfs.Path, opt vfs.StageOptions, text s
 
 func commit(s vfs.Stage) error { return s.Commit(context.Background()) }
 func keep(s vfs.Stage) error   { return s.Discard(true) }
+
+// withSum makes a line of the journal.
+func withSum(text string) string {
+	return fmt.Sprintf("%08x %s\n", crc32.ChecksumIEEE([]byte(text)), text)
+}
 
 // holds checks a file of the host.
 func holds(t *testing.T, name, want string) {
@@ -185,6 +191,83 @@ func TestPartialsOfPredecessor(t *testing.T) {
 	upload(t, successor, "/log", vfs.StageOptions{Append: true}, "y", commit)
 	upload(t, successor, "/f", vfs.StageOptions{Owner: "ann", Offset: 3}, "4", commit)
 	holds(t, d.at("/f"), "1234")
+}
+
+// A process that was killed while it took over a journal has done no harm, and a
+// partial upload stays where it is when a file of its name goes elsewhere.
+func TestTakenOverTwice(t *testing.T) {
+	d := newDisk(t, nil)
+	for _, p := range []vfs.Path{"/a", "/b"} {
+		if err := d.Mkdir(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	upload(t, d, "/a/f", vfs.StageOptions{Owner: "ann"}, "12345", keep)
+	if err := os.WriteFile(d.at("/a/f"), []byte("published"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Rename("/a/f", "/b/g"); err != nil {
+		t.Fatal(err)
+	}
+	d.Settled()
+	journal, err := os.ReadFile(filepath.Join(stateOf(d), d.JournalFile()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(stateOf(d), "journal-again"), journal, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := reopenClosed(t, d)
+	if info, err := again.Partial("ann", "/a/f"); err != nil || info.Size != 5 {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+// After a power cut, what of a partial upload is not known to be on the disk does
+// not count.
+func TestPowerCut(t *testing.T) {
+	for _, c := range []struct {
+		what       string
+		durability vfs.Durability
+		rebooted   bool
+		want       int64
+	}{
+		{"process killed", vfs.DurabilityNone, false, 8}, {"not synced", vfs.DurabilityNone, true, -1},
+		{"process killed, synced", vfs.DurabilityFull, false, 8}, {"synced", vfs.DurabilityFull, true, 5},
+	} {
+		d := newDisk(t, func(cfg *vfs.DiskConfig) { cfg.Durability = c.durability })
+		upload(t, d, "/f", vfs.StageOptions{Owner: "ann"}, "12345", keep)
+		d.Settled()
+		hidden := hiddenFiles(t, d.host)
+		f, err := os.OpenFile(hidden[0], os.O_APPEND|os.O_WRONLY, 0)
+		if err == nil {
+			_, err = f.WriteString("678")
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		journal := filepath.Join(stateOf(d), d.JournalFile())
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if c.rebooted {
+			data, err := os.ReadFile(journal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, rest, _ := strings.Cut(string(data), "\n")
+			fields := strings.Fields(head)
+			head = strings.Replace(strings.Join(fields[1:], " "), fields[5], `"another boot"`, 1)
+			if err := os.WriteFile(journal, []byte(withSum(head)+rest), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := reopen(t, configOf(d))
+		info, err := again.Partial("ann", "/f")
+		if c.want < 0 && !errors.Is(err, fs.ErrNotExist) || c.want >= 0 && (err != nil || info.Size != c.want) {
+			t.Errorf("%s: %+v, %v", c.what, info, err)
+		}
+	}
 }
 
 // Journals of other directories, foreign files and torn lines do no harm.

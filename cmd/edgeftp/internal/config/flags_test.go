@@ -84,6 +84,10 @@ func TestAllFlags(t *testing.T) {
 	case len(got.Policies) != 2, got.Policies[0].Name != "guard", got.Policies[1].Name != "two", got.Policies[1].Source != "/etc/upload-guard/go":
 		t.Errorf("%+v", got.Policies)
 	}
+	if got.PasswordFile != "/etc/pw" {
+		t.Errorf("password file %q", got.PasswordFile)
+	}
+	got.PasswordFile = "" // for the greeting alone, and in no file
 	again(t, got, flagMachine())
 }
 
