@@ -45,7 +45,7 @@ func TestCurl(t *testing.T) {
 		{"tls12", nil, []string{"--tls-max", "1.2"}},
 		{"tls13", nil, []string{"--tlsv1.3"}},
 		{"pasv", nil, []string{"--disable-epsv"}},
-		{"active", nil, []string{"--ftp-port", "127.0.0.1"}},
+		{"active", []string{"--tls", "off"}, []string{"--ftp-port", "127.0.0.1"}}, // with TLS this curl has no active mode of its own
 		{"implicit", []string{"--implicit", "127.0.0.1:0"}, nil},
 		{"plain", []string{"--tls", "off"}, nil},
 		{"optional", []string{"--tls", "optional"}, nil},

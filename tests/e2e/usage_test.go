@@ -163,13 +163,13 @@ func TestMistakesConfig(t *testing.T) {
 		text string
 		says []string
 	}{
-		"unknown key":          {text + "\nnonsense: 1\n", []string{"nonsense", "edgeftp.yaml:"}},
-		"a key with a typo":    {strings.Replace(text, "drain_timeout", "drain_timeuot", 1), []string{"drain_timeuot", "drain_timeout", "edgeftp.yaml:"}},
-		"not YAML":             {text + "\n\t{[\n", []string{"edgeftp.yaml"}},
-		"empty":                {"", []string{"edgeftp.yaml"}},
-		"no duration":          {setting(t, text, "drain_timeout", "tomorrow"), []string{"tomorrow", "drain_timeout", "edgeftp.yaml:"}},
-		"something of later":   {text + "\nbandwidth: { global: { down: 1GB } }\n", []string{"bandwidth", "edgeftp.yaml:"}},
-		"a version of later":   {setting(t, text, "version", "99"), []string{"99", "edgeftp.yaml:"}},
+		"unknown key":           {text + "\nnonsense: 1\n", []string{"nonsense", "edgeftp.yaml:"}},
+		"a key with a typo":     {strings.Replace(text, "drain_timeout", "drain_timeuot", 1), []string{"drain_timeuot", "drain_timeout", "edgeftp.yaml:"}},
+		"not YAML":              {text + "\n\t{[\n", []string{"edgeftp.yaml"}},
+		"empty":                 {"", []string{"edgeftp.yaml"}},
+		"no duration":           {setting(t, text, "drain_timeout", "tomorrow"), []string{"tomorrow", "drain_timeout", "edgeftp.yaml:"}},
+		"something of later":    {text + "\nbandwidth: { global: { down: 1GB } }\n", []string{"bandwidth", "edgeftp.yaml:"}},
+		"a version of later":    {setting(t, text, "version", "99"), []string{"99", "edgeftp.yaml:"}},
 		"a root that is no one": {strings.Replace(text, p.root, p.out("missing"), 1), []string{p.out("missing")}},
 	} {
 		t.Run(name, func(t *testing.T) {
