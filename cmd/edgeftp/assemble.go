@@ -268,9 +268,6 @@ func (in *instance) tls() (*tls.Config, error) {
 		if base, err = ca.Config(in.names()); err != nil {
 			return nil, err
 		}
-		if n := ca.Notice(); n != "" {
-			in.log.Info(n)
-		}
 		in.ca = ca
 	}
 	in.keys.Attach(base)

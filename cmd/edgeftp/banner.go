@@ -48,8 +48,10 @@ func (g *greeting) print(w io.Writer) {
 	switch {
 	case g.password != "":
 		fmt.Fprintf(w, "  user        %s   password  %s   (new at each start; --user and --password-file choose)\n", g.user, g.password)
-	case g.user != "":
+	case g.passFile != "":
 		fmt.Fprintf(w, "  user        %s   password  in %s\n", g.user, g.passFile)
+	case g.user != "":
+		fmt.Fprintf(w, "  user        %s   password  known by its hash alone\n", g.user)
 	}
 	if g.anonymous {
 		fmt.Fprintf(w, "  user        anonymous, read-only, any password\n")
@@ -87,14 +89,17 @@ func (g *greeting) commands() []string {
 		return nil
 	}
 	l := g.listeners[0]
-	user, password := g.user, quoted(g.password)
+	curlUser := quoted(g.user) + ":" + quoted(g.password)
+	lftpUser := quoted(g.user) + "," + quoted(g.password)
 	switch {
-	case user == "":
-		user, password = "anonymous", "guest"
+	case g.user == "":
+		curlUser, lftpUser = "anonymous:guest", "anonymous,guest"
+	case g.password == "" && g.passFile != "":
+		file := `"$(cat ` + quoted(g.passFile) + `)"`
+		curlUser, lftpUser = quoted(g.user)+":"+file, quoted(g.user)+","+file
 	case g.password == "":
-		password = `"$(cat ` + quoted(g.passFile) + `)"`
+		curlUser, lftpUser = quoted(g.user), quoted(g.user) // both ask for it
 	}
-	user = quoted(user)
 	url, curlTLS, lftpTLS := "ftp://"+host(l.Address)+"/", "", "set ftp:ssl-allow no"
 	if l.TLS != "off" {
 		curlTLS, lftpTLS = "--ssl-reqd ", "set ftp:ssl-force yes"
@@ -106,11 +111,11 @@ func (g *greeting) commands() []string {
 	if l.TLS == "implicit" {
 		url = "ftps" + strings.TrimPrefix(url, "ftp")
 	}
-	lines := []string{fmt.Sprintf("curl %s-u %s:%s %s", curlTLS, user, password, url)}
+	lines := []string{fmt.Sprintf("curl %s-u %s %s", curlTLS, curlUser, url)}
 	if g.writable && g.user != "" {
-		lines = append(lines, fmt.Sprintf("curl %s-u %s:%s -T README.md %s", curlTLS, user, password, url))
+		lines = append(lines, fmt.Sprintf("curl %s-u %s -T README.md %s", curlTLS, curlUser, url))
 	}
-	return append(lines, fmt.Sprintf(`lftp -e "%s" -u %s,%s %s`, lftpTLS, user, password, strings.TrimSuffix(url, "/")))
+	return append(lines, fmt.Sprintf(`lftp -e "%s" -u %s %s`, lftpTLS, lftpUser, strings.TrimSuffix(url, "/")))
 }
 
 func address(l control.Listener) string {

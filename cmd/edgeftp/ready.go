@@ -59,7 +59,7 @@ func (in *instance) greeting(conf *config.Config) *greeting {
 	for _, u := range conf.Users {
 		g.writable = g.writable || u.Perms&^policy.PermReadOnly != 0
 	}
-	if conf.Password != "" || conf.PasswordFile != "" {
+	if len(conf.Users) > 0 {
 		g.user, g.passFile = conf.Users[0].Name, relative(conf.PasswordFile)
 	}
 	return g

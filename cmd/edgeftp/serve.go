@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -62,6 +64,9 @@ func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config,
 	if file == "" && f.Root == "" {
 		return nil, exitWith(exitUsage, errors.New("serve needs --root DIR or --config FILE"))
 	}
+	if err := words(f); err != nil {
+		return nil, exitWith(exitUsage, err)
+	}
 	var conf *config.Config
 	var err error
 	if file != "" {
@@ -72,9 +77,6 @@ func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config,
 			}
 		}
 		if conf, err = config.Load(file); err == nil && f.Log != "" {
-			if f.Log != "human" && f.Log != "json" {
-				return nil, exitWith(exitConfig, fmt.Errorf("--log is %q; it can be human or json", f.Log))
-			}
 			conf.Log.Format = f.Log
 		}
 	} else {
@@ -84,6 +86,23 @@ func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config,
 		conf, err = config.FromFlags(f)
 	}
 	return conf, exitWith(exitConfig, err)
+}
+
+// words checks the flags that take one of a few words, and those that belong
+// together.
+func words(f config.Flags) error {
+	for _, w := range []struct {
+		flag, value string
+		of          []string
+	}{{"--tls", f.TLS, []string{"required", "optional", "off"}}, {"--log", f.Log, []string{"human", "json"}}} {
+		if w.value != "" && !slices.Contains(w.of, w.value) {
+			return fmt.Errorf("%s: %q is not one of %s", w.flag, w.value, strings.Join(w.of, ", "))
+		}
+	}
+	if (f.Cert == "") != (f.Key == "") {
+		return errors.New("--cert and --key go together\n   = help: name the certificate file and the key file that belongs to it")
+	}
+	return nil
 }
 
 func isTerminal(w io.Writer) bool {
@@ -106,6 +125,9 @@ func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 	defer in.close()
 	if err := in.listen(ctx); err != nil {
 		return err
+	}
+	if in.ca != nil && in.ca.Notice() != "" {
+		log.Info(in.ca.Notice())
 	}
 	g := in.greeting(conf)
 	g.took = time.Since(start)

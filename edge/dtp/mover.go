@@ -204,10 +204,11 @@ func (m *mover) extend(set func(time.Time) error) {
 	}
 }
 
-// farewell announces the end of a protected download (RFC 8446 §6.1). The
-// client's own end is not waited for: it has nothing to say that counts, and some
-// send it only after the reply.
+// farewell announces the end of a protected connection (RFC 8446 §6.1). The
+// client's own end is not waited for after a download: it has nothing to say that
+// counts, and some send it only after the reply.
 func (m *mover) farewell() error {
+	m.extend(m.conn.SetWriteDeadline)
 	if err := m.sealed.CloseWrite(); err != nil {
 		return netError(broken(err))
 	}

@@ -91,7 +91,11 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn) (int64, error) {
 		m.conn, m.sealed = s, s
 	}
 	if t.Receive != nil {
-		return m.receive()
+		n, err := m.receive()
+		if m.sealed != nil {
+			_ = m.farewell() // clients wait for it: Python's unwrap, for one
+		}
+		return n, err
 	}
 	n, err := m.send()
 	if err == nil && m.sealed != nil {

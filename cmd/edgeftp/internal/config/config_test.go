@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // fakeInfo is a file or directory of the test machine.
 type fakeInfo struct {
@@ -52,9 +49,19 @@ func testMachine(files, env map[string]string) outside {
 	}
 }
 
+// parse reads data as the file name in dir.
+func parse(name, dir string, data []byte, machine outside) (*Config, error) {
+	s, err := newSchema()
+	if err != nil {
+		return nil, err
+	}
+	return s.parse(name, dir, data, machine)
+}
+
+// golden compares got with a file; UPDATE_GOLDEN=1 in the environment writes it.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	if *update {
+	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

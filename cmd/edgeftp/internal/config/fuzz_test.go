@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"net/netip"
 )
 
 // FuzzParse: no bytes make the reader panic; what is refused is refused with
@@ -29,8 +29,12 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("version: 1\nlisteners: [{ name: a, address: \":21\" }]\nstorage: [{ root: /srv }]\nusers: { anonymous: { enabled: true } }\n"))
 	f.Add([]byte("? [a]: b\n"))
 	machine := fullMachine()
+	s, err := newSchema()
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		conf, err := parse("c.yaml", "/etc", data, machine)
+		conf, err := s.parse("c.yaml", "/etc", data, machine)
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || len(e.Problems) == 0 {
@@ -45,7 +49,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", data, err)
 		}
-		got, err := parse("w.yaml", "/elsewhere", written, machine)
+		got, err := s.parse("w.yaml", "/elsewhere", written, machine)
 		if err != nil {
 			t.Fatalf("%q became %q: %v", data, written, err)
 		}

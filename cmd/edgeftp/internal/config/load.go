@@ -23,15 +23,15 @@ func Load(path string) (*Config, error) {
 		return nil, &Error{File: path, Problems: []Problem{{Text: "the configuration file cannot be read: " + reason(err),
 			Help: "check the path of --config"}}}
 	}
-	return parse(path, filepath.Dir(abs), data, machine)
-}
-
-// parse reads data, the file called name in directory dir.
-func parse(name, dir string, data []byte, machine outside) (*Config, error) {
 	s, err := newSchema()
 	if err != nil {
 		return nil, err
 	}
+	return s.parse(path, filepath.Dir(abs), data, machine)
+}
+
+// parse reads data, the file called name in directory dir.
+func (s *schema) parse(name, dir string, data []byte, machine outside) (*Config, error) {
 	doc, problem := parseYAML(data)
 	if problem != nil {
 		return nil, &Error{File: name, Problems: []Problem{*problem}}
