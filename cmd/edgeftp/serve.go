@@ -52,6 +52,9 @@ func serveCommand() *cobra.Command {
 			if err == nil {
 				_, err = cmd.OutOrStdout().Write(text)
 			}
+			if err == nil && conf.Password != "" { // the file has its hash alone
+				fmt.Fprintf(cmd.ErrOrStderr(), "the password of %s is %s\n", conf.Users[0].Name, conf.Password)
+			}
 			return exitWith(exitFailed, err)
 		}
 		return serve(cmd.Context(), conf, cmd.ErrOrStderr())

@@ -22,6 +22,13 @@ import (
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
 
+// linuxChildren are what other processes do in the tests of this file.
+func linuxChildren() map[string]func([]string) error {
+	return map[string]func([]string) error{
+		"space": childSpace, "stranger": childStranger, "descriptors": childDescriptors,
+	}
+}
+
 // childSpace finds no room for a file. The kernel says so as it does when a disk
 // is full or a quota is used up. Arguments: root, state.
 func childSpace(args []string) error {

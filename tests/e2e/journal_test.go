@@ -72,36 +72,3 @@ func (j *journal) find(ended <-chan struct{}, within time.Duration, want func(st
 		}
 	}
 }
-
-// count returns how many lines hold the words.
-func (j *journal) count(words ...string) int {
-	lines, _ := j.read()
-	n := 0
-	for _, l := range lines {
-		all := true
-		for _, w := range words {
-			all = all && strings.Contains(l, w)
-		}
-		if all {
-			n++
-		}
-	}
-	return n
-}
-
-// expect waits for a line that holds the words.
-func (s *server) expect(t *testing.T, words ...string) string {
-	t.Helper()
-	line, err := s.log.find(s.ended, 10*time.Second, func(line string) bool {
-		for _, w := range words {
-			if !strings.Contains(line, w) {
-				return false
-			}
-		}
-		return true
-	})
-	if err != nil {
-		t.Fatalf("no line with %q in the log: %v", words, err)
-	}
-	return line
-}

@@ -78,10 +78,12 @@ func TestDrain(t *testing.T) {
 func TestDrainLimit(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
+	textFile(t, p.out("password"), "a long password")
 	config := p.config(t, func(text string) string {
 		return setting(t, text, "drain_timeout", "1s")
-	})
+	}, "--password-file", p.out("password"))
 	s := startServer(t, p, "--config", config)
+	s.password = "a long password"
 	c, data, _ := s.running(t)
 	s.signal(t)
 	s.closed(t)

@@ -26,9 +26,10 @@ type fake struct {
 	fs      func(*policy.Action) (policy.Answer, error)
 	observe func(context.Context, *policy.Event) error
 
-	asked  atomic.Int64
-	late   atomic.Int64 // calls after Close
-	closed atomic.Int64
+	asked   atomic.Int64
+	running atomic.Int64
+	late    atomic.Int64 // calls that ran at Close or began after it
+	closed  atomic.Int64
 }
 
 func (f *fake) Name() string { return f.name }
@@ -47,30 +48,34 @@ func (f *fake) Hooks() policy.Hooks {
 	return h
 }
 
-func (f *fake) called() {
+// called counts a call; what it returns ends it.
+func (f *fake) called() func() {
 	f.asked.Add(1)
+	f.running.Add(1)
 	if f.closed.Load() != 0 {
 		f.late.Add(1)
 	}
+	return func() { f.running.Add(-1) }
 }
 
 func (f *fake) Authenticate(_ context.Context, q *policy.Login) (policy.Identity, error) {
-	f.called()
+	defer f.called()()
 	return f.auth(q)
 }
 
 func (f *fake) Authorize(_ context.Context, q *policy.Action) (policy.Answer, error) {
-	f.called()
+	defer f.called()()
 	return f.fs(q)
 }
 
 func (f *fake) Observe(ctx context.Context, e *policy.Event) error {
-	f.called()
+	defer f.called()()
 	return f.observe(ctx, e)
 }
 
 func (f *fake) Close() error {
 	f.closed.Add(1)
+	f.late.Add(f.running.Load())
 	return nil
 }
 

@@ -2,13 +2,12 @@ package chain_test
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"log/slog"
 
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -106,31 +105,32 @@ func TestStress(t *testing.T) {
 			if c.Draining() != 0 {
 				t.Errorf("%d generations drain after Close", c.Draining())
 			}
-			s.check(t, swaps)
+			t.Logf("%d calls", s.calls.Load())
+			s.check(t, swaps+3)
 		})
 	}
 }
 
-func (s *stress) check(t *testing.T, swaps int) {
+// check fails unless each policy was closed once, after its last call.
+func (s *stress) check(t *testing.T, policies int) {
 	t.Helper()
 	if s.failed.Load() != 0 {
 		t.Errorf("%d of %d calls failed", s.failed.Load(), s.calls.Load())
 	}
-	if len(s.made) != swaps+3 {
-		t.Errorf("%d policies, want %d", len(s.made), swaps+3)
+	if len(s.made) != policies {
+		t.Errorf("%d policies, want %d", len(s.made), policies)
 	}
 	for i, f := range s.made {
 		if f.closed.Load() != 1 || f.late.Load() != 0 {
 			t.Fatalf("policy %d of %d: closed %d times, called %d times after that", i, len(s.made), f.closed.Load(), f.late.Load())
 		}
 	}
-	t.Logf("%d swaps, %d calls", swaps, s.calls.Load())
 }
 
-// TestStressClose closes the chain under full use: questions fail then, but no
-// policy is asked after its end.
+// TestStressClose closes the chain under full use and in the middle of swaps:
+// questions fail then, but no policy is asked after its end.
 func TestStressClose(t *testing.T) {
-	for range 50 {
+	for range 30 {
 		var s stress
 		c, err := chain.New(chain.Config{Clean: clean, Log: slog.New(slog.DiscardHandler)}, slots(s.policy())...)
 		if err != nil {
@@ -141,24 +141,25 @@ func TestStressClose(t *testing.T) {
 		for range 4 {
 			users.Go(func() { s.use(ctx, c) })
 		}
+		warm := make(chan struct{})
 		users.Go(func() {
-			for {
+			for n := 0; ; n++ {
 				p := s.policy()
 				if _, err := c.Swap("a", p); err != nil {
 					_ = p.Close() // still the caller's
 					return
 				}
+				if n == 20 {
+					close(warm)
+				}
 			}
 		})
-		for s.calls.Load() < 100 {
-			l := c.Lease()
-			l.Release()
-		}
+		<-warm
 		c.Close()
 		cancel()
 		users.Wait()
 		s.failed.Store(0)
-		s.check(t, len(s.made)-3)
+		s.check(t, len(s.made))
 	}
 }
 

@@ -142,7 +142,7 @@ func (b *bed) testLinkFolders() {
 	b.absent("/target")
 	if p, ok := b.fs.(vfs.Partials); ok {
 		b.symlink("../part", "/a/b/p")
-		b.interrupt("/short/p", ann, "12345")
+		b.interrupt("/short/p", annNew(), "12345")
 		info, err := p.Partial("ann", "/short/p")
 		b.ok(err)
 		if info.Name != "p" || info.Size != 5 {

@@ -21,7 +21,7 @@ func partialChecks() []check {
 	}
 }
 
-var ann = vfs.StageOptions{Owner: "ann"}
+func annNew() vfs.StageOptions { return vfs.StageOptions{Owner: "ann"} }
 
 func annAt(offset int64) vfs.StageOptions { return vfs.StageOptions{Owner: "ann", Offset: offset} }
 
@@ -62,7 +62,7 @@ func (b *bed) nothing(owner string, p vfs.Path) {
 func (b *bed) testKept() {
 	b.partials()
 	b.ok(b.w.Mkdir("/d"))
-	b.interrupt("/d/f", ann, "12345")
+	b.interrupt("/d/f", annNew(), "12345")
 	b.kept("/d/f", 5)
 	b.absent("/d/f")
 	b.lists("/d")
@@ -78,10 +78,10 @@ func (b *bed) testKept() {
 func (b *bed) testNotKept() {
 	b.partials()
 	b.put("/old", "old")
-	b.interrupt("/old", ann, "12345")
+	b.interrupt("/old", annNew(), "12345")
 	b.interrupt("/anon", vfs.StageOptions{}, "12345")
-	b.ok(b.stage("/empty", ann).Discard(true))
-	s := b.stage("/dropped", ann)
+	b.ok(b.stage("/empty", annNew()).Discard(true))
+	s := b.stage("/dropped", annNew())
 	b.write(s, "x")
 	b.ok(s.Discard(false))
 	for _, p := range []vfs.Path{"/old", "/anon", "/empty", "/dropped"} {
@@ -94,7 +94,7 @@ func (b *bed) testNotKept() {
 
 func (b *bed) testPartialAppend() {
 	b.partials()
-	b.interrupt("/f", ann, "12345")
+	b.interrupt("/f", annNew(), "12345")
 	s := b.stage("/f", annAppends())
 	if s.Size() != 5 {
 		b.Errorf("Size is %d", s.Size())
@@ -111,7 +111,7 @@ func (b *bed) testPartialAppend() {
 		b.Errorf("mode is %v", info.Mode)
 	}
 	// Another owner's append begins a file of its own.
-	b.interrupt("/g", ann, "12345")
+	b.interrupt("/g", annNew(), "12345")
 	b.upload("/g", vfs.StageOptions{Owner: "bob", Append: true}, "bob")
 	b.holds("/g", "bob")
 	b.nothing("ann", "/g")
@@ -119,7 +119,7 @@ func (b *bed) testPartialAppend() {
 
 func (b *bed) testPartialOffset() {
 	b.partials()
-	b.interrupt("/f", ann, "12345")
+	b.interrupt("/f", annNew(), "12345")
 	_, err := b.w.Stage("/f", annAt(6))
 	b.is(err, vfs.ErrOffset)
 	b.kept("/f", 5)
@@ -128,7 +128,7 @@ func (b *bed) testPartialOffset() {
 	b.write(s, "x")
 	b.commit(s)
 	b.holds("/f", "123x")
-	b.interrupt("/g", ann, "12345")
+	b.interrupt("/g", annNew(), "12345")
 	b.upload("/g", annAt(5), "6")
 	b.holds("/g", "123456")
 	b.nothing("ann", "/g")
@@ -136,7 +136,7 @@ func (b *bed) testPartialOffset() {
 
 func (b *bed) testPartialAgain() {
 	b.partials()
-	b.interrupt("/f", ann, "1")
+	b.interrupt("/f", annNew(), "1")
 	b.interrupt("/f", annAppends(), "2")
 	b.interrupt("/f", annAt(2), "3")
 	b.kept("/f", 3)
@@ -149,17 +149,17 @@ func (b *bed) testPartialAgain() {
 
 func (b *bed) testPartialAnew() {
 	b.partials()
-	b.interrupt("/f", ann, "12345")
-	b.interrupt("/f", ann, "ab")
+	b.interrupt("/f", annNew(), "12345")
+	b.interrupt("/f", annNew(), "ab")
 	b.kept("/f", 2)
-	b.upload("/f", ann, "whole")
+	b.upload("/f", annNew(), "whole")
 	b.holds("/f", "whole")
 	b.nothing("ann", "/f")
 }
 
 func (b *bed) testPartialBusy() {
 	b.partials()
-	b.interrupt("/f", ann, "12")
+	b.interrupt("/f", annNew(), "12")
 	s := b.stage("/f", annAppends())
 	_, err := b.w.Stage("/f", annAppends())
 	b.is(err, vfs.ErrBusy)
@@ -173,7 +173,7 @@ func (b *bed) testPartialBusy() {
 
 func (b *bed) testPartialPublished() {
 	b.partials()
-	b.interrupt("/f", ann, "12345")
+	b.interrupt("/f", annNew(), "12345")
 	b.put("/f", "published")
 	b.nothing("ann", "/f")
 	b.upload("/f", annAppends(), "+")
@@ -181,14 +181,14 @@ func (b *bed) testPartialPublished() {
 	b.ok(b.w.Remove("/f"))
 	b.nothing("ann", "/f")
 	// Published while the upload goes on: the last one to commit wins.
-	b.interrupt("/g", ann, "12345")
+	b.interrupt("/g", annNew(), "12345")
 	s := b.stage("/g", annAppends())
 	b.put("/g", "published")
 	b.write(s, "6")
 	b.commit(s)
 	b.holds("/g", "123456")
 	// Published while it goes on, then interrupted: the published one stays.
-	b.interrupt("/h", ann, "12345")
+	b.interrupt("/h", annNew(), "12345")
 	s = b.stage("/h", annAppends())
 	b.put("/h", "published")
 	b.write(s, "6")
@@ -201,7 +201,7 @@ func (b *bed) testPartialPublished() {
 func (b *bed) testPartialDrop() {
 	p := b.partials()
 	b.is(p.DropPartial("ann", "/f"), fs.ErrNotExist)
-	b.interrupt("/f", ann, "12345")
+	b.interrupt("/f", annNew(), "12345")
 	b.is(p.DropPartial("bob", "/f"), fs.ErrNotExist)
 	b.ok(p.DropPartial("ann", "/f"))
 	b.nothing("ann", "/f")
@@ -213,13 +213,13 @@ func (b *bed) testPartialDrop() {
 func (b *bed) testPartialFolder() {
 	b.partials()
 	b.ok(b.w.Mkdir("/d"))
-	b.interrupt("/d/f", ann, "12345")
+	b.interrupt("/d/f", annNew(), "12345")
 	b.ok(b.w.Rename("/d", "/e"))
 	b.nothing("ann", "/d/f")
 	b.kept("/e/f", 5)
 	b.upload("/e/f", annAppends(), "6")
 	b.holds("/e/f", "123456")
-	b.interrupt("/e/g", ann, "12345")
+	b.interrupt("/e/g", annNew(), "12345")
 	b.is(b.w.Rmdir("/e"), vfs.ErrNotEmpty)
 	b.kept("/e/g", 5)
 	b.ok(b.w.Remove("/e/f"))
