@@ -72,3 +72,20 @@ func (j *journal) find(ended <-chan struct{}, within time.Duration, want func(st
 		}
 	}
 }
+
+// expect waits for a line that holds the words.
+func (s *server) expect(t *testing.T, words ...string) string {
+	t.Helper()
+	line, err := s.log.find(s.ended, 10*time.Second, func(line string) bool {
+		for _, w := range words {
+			if !strings.Contains(line, w) {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatalf("no line with %q in the log: %v", words, err)
+	}
+	return line
+}
