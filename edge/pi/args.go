@@ -81,15 +81,23 @@ func (g Grammar) fill(a *Args, cwd, home vfs.Path) (err error) {
 			a.Path, err = resolve(a.Text, cwd, home)
 		}
 	case Number:
-		if a.N, err = strconv.ParseInt(strings.TrimSpace(a.Text), 10, 64); err != nil || a.N < 0 || strings.HasPrefix(a.Text, "+") {
-			err = wire.Say(wire.CodeBadArgument, "The argument is not a number that can be used here.")
-		}
+		err = a.number()
 	case TimePath:
 		err = a.timePath(cwd, home)
 	case ModePath:
 		err = a.modePath(cwd, home)
 	}
 	return err
+}
+
+// number takes no sign.
+func (a *Args) number() error {
+	n, err := strconv.ParseUint(strings.TrimSpace(a.Text), 10, 63)
+	if err != nil {
+		return wire.Say(wire.CodeBadArgument, "The argument is not a number that can be used here.")
+	}
+	a.N = int64(n)
+	return nil
 }
 
 // resolve is the only way from the client's bytes to a path.

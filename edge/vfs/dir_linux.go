@@ -86,7 +86,7 @@ func (r *diskDir) name() (string, error) {
 
 // Names implements [NameDir].
 func (r *diskDir) Names(n int) ([]string, error) {
-	var names []string
+	names := make([]string, 0, min(max(n, 1), 512))
 	for len(names) < max(n, 1) {
 		name, err := r.name()
 		if err != nil && len(names) > 0 {
@@ -101,7 +101,7 @@ func (r *diskDir) Names(n int) ([]string, error) {
 
 // Next implements [Dir].
 func (r *diskDir) Next(n int) ([]Info, error) {
-	var infos []Info
+	infos := make([]Info, 0, min(max(n, 1), 512))
 	for len(infos) < max(n, 1) {
 		name, err := r.name()
 		if err != nil && len(infos) > 0 {

@@ -18,8 +18,10 @@ import (
 // does not fit, and in the end nothing is left but what can be seen.
 func TestStress(t *testing.T) {
 	for name, open := range map[string]func() vfs.FS{
-		"disk":  func() vfs.FS { return tidy(t, newDisk(t, nil)) },
-		"none":  func() vfs.FS { return tidy(t, newDisk(t, func(c *vfs.DiskConfig) { c.Durability = vfs.DurabilityNone })) },
+		"disk": func() vfs.FS { return tidy(t, newDisk(t, nil)) },
+		"none": func() vfs.FS {
+			return tidy(t, newDisk(t, func(c *vfs.DiskConfig) { c.Durability = vfs.DurabilityNone }))
+		},
 		"names": func() vfs.FS { d := tidy(t, newDisk(t, nil)); d.StageUnderNames(); return d },
 		"mem":   func() vfs.FS { return vfs.NewMem() },
 	} {

@@ -130,7 +130,7 @@ func (s *stress) check(t *testing.T, policies int) {
 // TestStressClose closes the chain under full use and in the middle of swaps:
 // questions fail then, but no policy is asked after its end.
 func TestStressClose(t *testing.T) {
-	for range 30 {
+	for range 8 {
 		var s stress
 		c, err := chain.New(chain.Config{Clean: clean, Log: slog.New(slog.DiscardHandler)}, slots(s.policy())...)
 		if err != nil {

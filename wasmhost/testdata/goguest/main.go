@@ -53,9 +53,8 @@ func (g *guest) Authorize(ctx context.Context, a *policy.Action) (policy.Answer,
 		return deny(<-ch)
 	case "/deadlock":
 		<-make(chan int)
-	case "/file":
-		_, err := os.Stdin.Stat()
-		return deny(fmt.Sprint(err != nil, len(os.Args), len(os.Environ())))
+	case "/surroundings":
+		return deny(fmt.Sprint(len(os.Args), len(os.Environ())))
 	case "/state":
 		return deny(string(edgeftp.State(a.Session)))
 	case "/print":

@@ -19,6 +19,7 @@ import (
 // value, and how to write it.
 type fault struct{ what, help string }
 
+// Error returns what is wrong, without the help.
 func (f fault) Error() string { return f.what }
 
 // formats are the forms of strings that schema.json names. Each function returns
