@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -41,21 +42,31 @@ type bound struct {
 // New makes a server. It takes the policies over: Shutdown closes those that can
 // be closed, and so does New when it fails.
 func New(conf Config) (*Server, error) {
-	conf, err := conf.check()
-	if err != nil {
-		return nil, err
-	}
 	slots := make([]chain.Slot, len(conf.Policies))
 	for i, p := range conf.Policies {
 		slots[i] = chain.Slot(p)
 	}
+	conf, err := conf.check()
+	if err != nil {
+		closePolicies(slots)
+		return nil, err
+	}
 	c, err := chain.New(chain.Config{Clean: clean, Log: conf.Log}, slots...)
 	if err != nil {
+		closePolicies(slots)
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	return &Server{conf: conf, chain: c, drain: make(chan struct{}),
 		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
 		sessions: map[uint64]*pi.Session{}}, nil
+}
+
+func closePolicies(slots []chain.Slot) {
+	for _, s := range slots {
+		if c, ok := s.Policy.(io.Closer); ok {
+			_ = c.Close()
+		}
+	}
 }
 
 func clean(path string) (string, error) {

@@ -33,7 +33,7 @@ func buildGoGuest(t *testing.T) []byte {
 // TestGoGuest runs a module of the Go SDK through everything that Go programs do.
 func TestGoGuest(t *testing.T) {
 	var out bytes.Buffer
-	h := newHost(t, Config{Start: time.Minute, FS: 5 * time.Second, Event: time.Minute, Auth: time.Minute,
+	h := newHost(t, Config{Start: time.Minute, FS: 2 * time.Second, Event: time.Minute, Auth: time.Minute,
 		Log: slog.New(slog.NewTextHandler(&out, nil))})
 	p, err := h.Load(t.Context(), "go", buildGoGuest(t), nil)
 	if err != nil {

@@ -178,3 +178,18 @@ func TestCacheDirectory(t *testing.T) {
 		t.Errorf("got %v for a directory that everybody may write to", err)
 	}
 }
+
+// TestImportsAreDocumented holds section 7 of ABI.md to the host's functions.
+func TestImportsAreDocumented(t *testing.T) {
+	b, err := os.ReadFile("../guest-sdk/ABI.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(b), "## 7. Imports")
+	section, _, _ = strings.Cut(section, "## 8.")
+	for _, f := range hostFunctions() {
+		if !strings.Contains(section, "`"+f.name+"`") {
+			t.Errorf("%s::%s is not in ABI.md", f.module, f.name)
+		}
+	}
+}

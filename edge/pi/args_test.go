@@ -10,15 +10,33 @@ import (
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
-func TestGrammars(t *testing.T) {
-	when := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
-	long := strings.Repeat("x", vfs.MaxName+1)
-	for _, c := range []struct {
-		grammar Grammar
-		arg     string
-		want    Args
-		code    wire.Code // of the refusal; 0: want is what it must be
-	}{
+// grammarCase is an argument and what a grammar makes of it in /cwd, for a user
+// whose home is /home.
+type grammarCase struct {
+	grammar Grammar
+	arg     string
+	want    Args
+	code    wire.Code // of the refusal; 0: want is what it must be
+}
+
+func checkGrammar(t *testing.T, cases []grammarCase) {
+	for _, c := range cases {
+		got, err := c.grammar.parse(wire.Command{Arg: c.arg}, "/cwd", "/home")
+		var reply wire.Reply
+		switch {
+		case c.code != 0 && (!errors.As(err, &reply) || reply.Code != c.code):
+			t.Errorf("grammar %d of %q: %v, want %d", c.grammar, c.arg, err, c.code)
+		case c.code == 0 && (err != nil || got != c.want):
+			t.Errorf("grammar %d of %q: %+v %v, want %+v", c.grammar, c.arg, got, err, c.want)
+		}
+		if _, err := c.grammar.parse(wire.Command{Arg: c.arg, Bad: true}, "/cwd", "/home"); !errors.As(err, &reply) || reply.Code != 501 {
+			t.Errorf("grammar %d takes an argument with a NUL or a CR: %v", c.grammar, err)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	checkGrammar(t, []grammarCase{
 		{NoArg, "", Args{}, 0},
 		{NoArg, "  ", Args{}, 0},
 		{NoArg, "x", Args{}, 501},
@@ -30,6 +48,23 @@ func TestGrammars(t *testing.T) {
 		{Word, " i ", Args{Text: "I", Given: true}, 0},
 		{OneOrAll, "", Args{}, 0},
 		{OneOrAll, "all", Args{Text: "ALL", Given: true}, 0},
+		{Number, "", Args{}, 501},
+		{Number, "0", Args{Text: "0", Given: true}, 0},
+		{Number, "9223372036854775807", Args{Text: "9223372036854775807", Given: true, N: 1<<63 - 1}, 0},
+		{Number, "9223372036854775808", Args{}, 501},
+		{Number, "-1", Args{}, 501},
+		{Number, "+1", Args{}, 501},
+		{Number, " +1", Args{}, 501},
+		{Number, "1 2", Args{}, 501},
+		{Number, "0x1", Args{}, 501},
+		{Number, "1_000", Args{}, 501},
+		{Number, "1e3", Args{}, 501},
+	})
+}
+
+func TestPaths(t *testing.T) {
+	long := strings.Repeat("x", vfs.MaxName+1)
+	checkGrammar(t, []grammarCase{
 		{PathArg, "", Args{}, 501},
 		{PathArg, "a", Args{Text: "a", Given: true, Path: "/cwd/a"}, 0},
 		{PathArg, "../../a/./b//", Args{Text: "../../a/./b//", Given: true, Path: "/a/b"}, 0},
@@ -47,17 +82,12 @@ func TestGrammars(t *testing.T) {
 		{RootPath, "a", Args{Text: "a", Given: true, Path: "/cwd/a"}, 0},
 		{ListPath, "", Args{Path: "/cwd"}, 0},
 		{ListPath, "-la", Args{Text: "-la", Given: true, Path: "/cwd/-la"}, 0},
-		{Number, "", Args{}, 501},
-		{Number, "0", Args{Text: "0", Given: true}, 0},
-		{Number, "9223372036854775807", Args{Text: "9223372036854775807", Given: true, N: 1<<63 - 1}, 0},
-		{Number, "9223372036854775808", Args{}, 501},
-		{Number, "-1", Args{}, 501},
-		{Number, "+1", Args{}, 501},
-		{Number, " +1", Args{}, 501},
-		{Number, "1 2", Args{}, 501},
-		{Number, "0x1", Args{}, 501},
-		{Number, "1_000", Args{}, 501},
-		{Number, "1e3", Args{}, 501},
+	})
+}
+
+func TestTwoArguments(t *testing.T) {
+	when := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
+	checkGrammar(t, []grammarCase{
 		{TimePath, "", Args{}, 501},
 		{TimePath, "20200229235958", Args{}, 501},
 		{TimePath, "20200229235958 ", Args{}, 501},
@@ -74,19 +104,7 @@ func TestGrammars(t *testing.T) {
 		{ModePath, "+64 a", Args{}, 501},
 		{ModePath, "888 a", Args{}, 501},
 		{ModePath, "-644 a", Args{}, 501},
-	} {
-		got, err := c.grammar.parse(wire.Command{Arg: c.arg}, "/cwd", "/home")
-		var reply wire.Reply
-		switch {
-		case c.code != 0 && (!errors.As(err, &reply) || reply.Code != c.code):
-			t.Errorf("grammar %d of %q: %v, want %d", c.grammar, c.arg, err, c.code)
-		case c.code == 0 && (err != nil || got != c.want):
-			t.Errorf("grammar %d of %q: %+v %v, want %+v", c.grammar, c.arg, got, err, c.want)
-		}
-		if _, err := c.grammar.parse(wire.Command{Arg: c.arg, Bad: true}, "/cwd", "/home"); !errors.As(err, &reply) || reply.Code != 501 {
-			t.Errorf("grammar %d takes an argument with a NUL or a CR: %v", c.grammar, err)
-		}
-	}
+	})
 }
 
 func TestListOptions(t *testing.T) {

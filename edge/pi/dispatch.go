@@ -152,6 +152,8 @@ func (s *Session) Panic(p any) {
 	}
 	s.closePort()
 	s.lease.Release()
+	s.lease.Clear()
+	s.event(policy.Event{Kind: policy.EventDisconnect})
 }
 
 func logPanic(log *slog.Logger, p any) {

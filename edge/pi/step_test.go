@@ -66,29 +66,32 @@ func stepper(t *testing.T, set func(*Config)) (*bench, *restless) {
 	return b, conn
 }
 
+// piece is what a client sends at once and the codes of the replies to it.
+type piece struct {
+	send  string
+	codes []int
+}
+
+func pieces() []piece {
+	return []piece{
+		{"", []int{220}},
+		{"USER dev\r\nPASS secret\r\n", []int{331, 230}},
+		{"NO", nil},
+		{"O", nil},
+		{"P\r\nTYPE I\r\nPW", []int{200, 200}},
+		{"D\r\n\r\n", []int{257, 500}},
+		{"STAT /\r\n", []int{212}},
+		{"\xff\xfa\x01", nil}, // a Telnet sequence cut in two
+		{"\x02\xff\xf0NOOP\r\n", []int{200}},
+	}
+}
+
 // TestStep: between two commands a session needs nobody, and whoever comes next
 // goes on with it.
 func TestStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, conn := stepper(t, nil)
-		const wait = 250 * time.Millisecond
-		step := func(want Status) {
-			t.Helper()
-			done := make(chan Status)
-			before := runtime.NumGoroutine()
-			go func() { done <- b.sess.Step(b.ctx, wait) }() // another goroutine each time
-			if got := <-done; got != want {
-				t.Fatalf("Step returned %v", got)
-			}
-			synctest.Wait()
-			if n := runtime.NumGoroutine(); n > before {
-				t.Errorf("%d goroutines more than before", n-before)
-			}
-			if want == Idle {
-				b.rest(conn)
-			}
-		}
-		replies := make(chan userpi.Reply, 8)
+		replies := make(chan int, 8)
 		go func() {
 			for {
 				r, err := b.client.Reply()
@@ -96,47 +99,53 @@ func TestStep(t *testing.T) {
 					close(replies)
 					return
 				}
-				replies <- r
+				replies <- r.Code
 			}
 		}()
 		synctest.Wait()
-		for _, c := range []struct {
-			send  string
-			codes []int
-		}{
-			{"", []int{220}},
-			{"USER dev\r\nPASS secret\r\n", []int{331, 230}},
-			{"NO", nil},
-			{"O", nil},
-			{"P\r\nTYPE I\r\nPW", []int{200, 200}},
-			{"D\r\n\r\n", []int{257, 500}},
-			{"STAT /\r\n", []int{212}},
-			{"\xff\xfa\x01", nil}, // a Telnet sequence cut in two
-			{"\x02\xff\xf0NOOP\r\n", []int{200}},
-		} {
-			if c.send != "" {
-				go func() { _, _ = b.client.Write([]byte(c.send)) }()
+		for _, p := range pieces() {
+			if p.send != "" {
+				go func() { _, _ = b.client.Write([]byte(p.send)) }()
 			}
 			began := time.Now()
-			step(Idle)
-			if took := time.Since(began); took != wait {
-				t.Errorf("after %q Step stayed for %v", c.send, took)
+			b.step(Idle)
+			b.rest(conn)
+			if took := time.Since(began); took != stay {
+				t.Errorf("after %q Step stayed for %v", p.send, took)
 			}
-			for _, want := range c.codes {
-				if r := <-replies; r.Code != want {
-					t.Errorf("after %q the reply is %q", c.send, r)
+			for _, want := range p.codes {
+				if got := <-replies; got != want {
+					t.Errorf("after %q the reply is %d, not %d", p.send, got, want)
 				}
 			}
 			after(time.Second) // between the steps
 		}
 		go func() { _ = b.client.Send("QUIT") }()
-		step(Closed)
-		if r := <-replies; r.Code != 221 {
-			t.Errorf("QUIT was answered %q", r)
+		b.step(Closed)
+		if got := <-replies; got != 221 {
+			t.Errorf("QUIT was answered %d", got)
 		}
 		close(b.ended)
 		b.close()
 	})
+}
+
+// stay is how long Step waits in these tests.
+const stay = 250 * time.Millisecond
+
+// step takes one step in a goroutine of its own, which must leave nobody behind.
+func (b *bench) step(want Status) {
+	b.t.Helper()
+	done := make(chan Status)
+	before := runtime.NumGoroutine()
+	go func() { done <- b.sess.Step(b.ctx, stay) }()
+	if got := <-done; got != want {
+		b.t.Fatalf("Step returned %v", got)
+	}
+	synctest.Wait()
+	if n := runtime.NumGoroutine(); n > before {
+		b.t.Errorf("%d goroutines more than before", n-before)
+	}
 }
 
 // TestStepLimits: Until tells when Step has to come at the latest, and Step then
@@ -180,7 +189,7 @@ func TestStepAfterTransfer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, conn := stepper(t, nil)
 		idle := make(chan Status, 1)
-		step := func() { idle <- b.sess.Step(b.ctx, 250*time.Millisecond) }
+		step := func() { idle <- b.sess.Step(b.ctx, stay) }
 		go step()
 		b.login()
 		p := newFakePort()
@@ -219,7 +228,7 @@ func TestStepTLS(t *testing.T) {
 		}
 		b, conn := stepper(t, func(c *Config) { c.TLS = server })
 		idle := make(chan Status, 1)
-		step := func() { idle <- b.sess.Step(b.ctx, 250*time.Millisecond) }
+		step := func() { idle <- b.sess.Step(b.ctx, stay) }
 		rest := func() {
 			t.Helper()
 			if got := <-idle; got != Idle {

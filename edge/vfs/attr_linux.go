@@ -14,10 +14,11 @@ import (
 // happens to the name. A file that this process may neither read nor write is
 // opened as a mere place (O_PATH), which needs no permission.
 func (d *Disk) handle(p Path) (f *os.File, place bool, err error) {
-	for _, flag := range []int{os.O_RDONLY, os.O_WRONLY} {
-		if f, err = d.open(p, flag, true); !errors.Is(err, fs.ErrPermission) {
-			return f, false, err
-		}
+	if f, err = d.open(p, os.O_RDONLY, true); !errors.Is(err, fs.ErrPermission) {
+		return f, false, err
+	}
+	if f, err = d.open(p, os.O_WRONLY, false); err == nil {
+		return f, false, nil
 	}
 	q, _, err := follow(p, d.lstat)
 	if err != nil {

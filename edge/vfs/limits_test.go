@@ -100,6 +100,11 @@ func childStranger(args []string) error {
 			return fmt.Errorf("after Chmod %v: %+v, %w", mode, info, err)
 		}
 	}
+	// And of a directory that can be neither read nor entered.
+	if err := errors.Join(d.Mkdir("/dir"), d.Chmod("/dir", 0), d.Chmod("/dir", 0o711), d.Chmod("/dir", 0),
+		d.Chtime("/dir", at), d.Chmod("/dir", 0o755)); err != nil {
+		return err
+	}
 	_, open := d.Open("/own")
 	_, store := d.Stage("/own", vfs.StageOptions{})
 	_, grow := d.Stage("/theirs", vfs.StageOptions{Append: true})
@@ -284,5 +289,28 @@ func TestNoDescriptors(t *testing.T) {
 	_, live := again.JournalLength()
 	if hidden := hiddenFiles(t, d.host); len(hidden) != live {
 		t.Errorf("hidden files %q, but %d records in the journal", hidden, live)
+	}
+}
+
+// The mode of what is new depends on the Disk's umask alone.
+func TestUmask(t *testing.T) {
+	for _, umask := range []fs.FileMode{0o002, 0o027, 0o777} {
+		d := newDisk(t, func(c *vfs.DiskConfig) { c.Umask = umask })
+		if err := os.Mkdir(d.at("/group"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(d.at("/group"), 0o777|fs.ModeSetgid); err != nil {
+			t.Fatal(err)
+		}
+		upload(t, d, "/f", vfs.StageOptions{}, "x", commit)
+		if err := errors.Join(d.Mkdir("/d"), d.Mkdir("/group/d")); err != nil {
+			t.Fatal(err)
+		}
+		for p, want := range map[vfs.Path]fs.FileMode{"/f": 0o666 &^ umask, "/d": fs.ModeDir | 0o777&^umask,
+			"/group/d": fs.ModeDir | fs.ModeSetgid | 0o777&^umask} {
+			if info, err := d.Stat(p); err != nil || info.Mode != want {
+				t.Errorf("umask %v: %s has mode %v, %v, want %v", umask, p, info.Mode, err, want)
+			}
+		}
 	}
 }

@@ -224,7 +224,11 @@ func (c *client) accept() error {
 func (r *run) seal(c *client, args []string) error {
 	word := strings.Join(args, "")
 	if word == "stranger" {
-		tc := tls.Client(c.data, r.suite.clientTLS.Clone())
+		if r.stranger == nil { // with a memory of its own: what it was given when it was refused
+			r.stranger = r.suite.clientTLS.Clone()
+			r.stranger.ClientSessionCache = tls.NewLRUClientSessionCache(8)
+		}
+		tc := tls.Client(c.data, r.stranger)
 		if err := tc.Handshake(); err == nil { // TLS 1.3's client is done before the server
 			c.data = tc
 		}

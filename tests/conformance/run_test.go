@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,7 +33,9 @@ type run struct {
 	clients map[string]*client
 	at      string // the client that speaks
 	vars    names
-	seen    int // events that were waited for, or passed over
+	// stranger is a TLS client that does not share the session's secrets.
+	stranger *tls.Config
+	seen     int // events that were waited for, or passed over
 }
 
 // client is one control connection of a dialogue and its data connection.
@@ -49,7 +52,11 @@ func play(t *testing.T, s *suite, path string, d dialogue) {
 	r := &run{suite: s, opt: newOptions(s), fs: vfs.NewMem(), at: "first", clients: map[string]*client{}, vars: names{}}
 	defer r.close(t)
 	for _, st := range d.steps {
-		if err := r.step(t.Context(), st); err != nil {
+		err := r.step(t.Context(), st)
+		if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+			t.Skipf("this host lacks an address: %v", err)
+		}
+		if err != nil {
 			t.Fatalf("%s:%d: %s %s: %v", path, st.line, st.word, clip(st.rest), err)
 		}
 	}
@@ -109,6 +116,12 @@ func (r *run) prepare(word string, args []string) (handled bool, err error) {
 			return true, errors.New("a server's options stand before the first connection")
 		}
 		return true, r.opt.set(args)
+	case "tls12":
+		old := *r.suite
+		old.clientTLS = old.clientTLS.Clone()
+		old.clientTLS.MaxVersion = tls.VersionTLS12
+		r.suite = &old
+		return true, nil
 	case "file", "dir", "link", "many":
 		return true, r.make(word, args)
 	case "session":

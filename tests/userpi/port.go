@@ -104,8 +104,8 @@ func (p *Port) Close() {
 func Address(r Reply, control net.Addr) (string, error) {
 	_, inner, ok := strings.Cut(r.Text(), "(")
 	inner, _, ok2 := strings.Cut(inner, ")")
-	if !ok || !ok2 {
-		return "", fmt.Errorf("there are no parentheses in %q", r)
+	if !ok || !ok2 || inner == "" {
+		return "", fmt.Errorf("there is nothing in parentheses in %q", r)
 	}
 	if r.Code == 229 {
 		parts := strings.Split(inner, inner[:1])

@@ -25,12 +25,18 @@ type badReply struct {
 	want  string
 }
 
-// badReplies are verdicts and replies that a host must not take for good, with
-// what it must take them for.
-func badReplies(t *testing.T) []replyVector {
-	const allow, deny, rewrite, hide, fail = 1 << 16, 2 << 16, 3 << 16, 4 << 16, 5 << 16
-	zero8 := string(make([]byte, 8))
-	cases := []badReply{
+// Actions in their place in a verdict.
+const (
+	allow   = 1 << 16
+	deny    = 2 << 16
+	rewrite = 3 << 16
+	hide    = 4 << 16
+	fail    = 5 << 16
+)
+
+// badAnswers are for the hook fs.
+func badAnswers() []badReply {
+	return []badReply{
 		{"action 6", HookFS, 6 << 16, "", "bad"},
 		{"all bits", HookFS, ^uint64(0), "", "bad"},
 		{"unknown flag", HookFS, 1 << 26, "", "bad"},
@@ -59,6 +65,13 @@ func badReplies(t *testing.T) []replyVector {
 		{"truth of 2", HookFS, allow, tlv(KeyDataTLS, "\x02"), "bad"},
 		{"HOME for fs", HookFS, allow, tlv(KeyHome, "/"), "bad"},
 		{"HIDE_BITS for fs", HookFS, allow, tlv(KeyHideBits, ""), "unsupported"},
+	}
+}
+
+// badOthers are for the other hooks, and the action fail.
+func badOthers() []badReply {
+	zero8 := string(make([]byte, 8))
+	return []badReply{
 		{"fail", HookFS, fail, "", "failed"},
 		{"fail with a reason", HookFS, fail, tlv(KeyText, "no table"), "failed"},
 		{"fail with bad bytes", HookFS, fail, tlv(KeyText, "\n"), "bad"},
@@ -78,8 +91,13 @@ func badReplies(t *testing.T) []replyVector {
 		{"event, LABEL", HookEvent, 0, tlv(KeyLabel, "x"), "bad"},
 		{"unknown key", HookFS, allow, tlv(NumKeys, "x"), "bad"},
 	}
+}
+
+// badReplies are verdicts and replies that a host must not take for good, with
+// what it must take them for.
+func badReplies(t *testing.T) []replyVector {
 	var list []replyVector
-	for _, c := range cases {
+	for _, c := range append(badAnswers(), badOthers()...) {
 		raw := c.raw
 		if raw>>32 == 0 {
 			raw |= uint64(len(c.reply)) << 32

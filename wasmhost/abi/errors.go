@@ -27,8 +27,10 @@ type detailed struct {
 	text string
 }
 
+// Error returns the kind and what was wrong.
 func (e *detailed) Error() string { return e.kind.Error() + ": " + e.text }
 
+// Unwrap returns the kind.
 func (e *detailed) Unwrap() error { return e.kind }
 
 // wrong makes a detailed error. The format knows %s and %d alone: package fmt

@@ -18,6 +18,7 @@ import (
 
 type guest struct{ table map[string]int }
 
+// Authenticate knows one password, and leaves STATE.
 func (*guest) Authenticate(_ context.Context, l *policy.Login) (policy.Identity, error) {
 	if l.Password != "secret" {
 		return policy.Identity{Verdict: policy.Deny, Text: "no"}, nil
@@ -26,6 +27,7 @@ func (*guest) Authenticate(_ context.Context, l *policy.Login) (policy.Identity,
 	return policy.Identity{Verdict: policy.Allow, Perms: &perms, State: []byte("of " + l.Session.User)}, nil
 }
 
+// Authorize does what the path names.
 func (g *guest) Authorize(ctx context.Context, a *policy.Action) (policy.Answer, error) {
 	deny := func(text string) (policy.Answer, error) {
 		return policy.Answer{Verdict: policy.Deny, Text: text}, nil
@@ -68,6 +70,7 @@ func (g *guest) Authorize(ctx context.Context, a *policy.Action) (policy.Answer,
 //go:noinline
 func (g *guest) spin() {}
 
+// Observe logs every event.
 func (*guest) Observe(_ context.Context, e *policy.Event) error {
 	edgeftp.Log(edgeftp.Warn, e.Kind.String()+" "+e.Text)
 	return nil

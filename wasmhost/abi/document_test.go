@@ -1,0 +1,153 @@
+package abi
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// tables reads every table of ABI.md: rows of cells under the cells of their
+// header, joined by a space.
+func tables(t *testing.T) map[string][][]string {
+	t.Helper()
+	b, err := os.ReadFile("../../guest-sdk/ABI.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][][]string{}
+	header := ""
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			header = ""
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.Trim(strings.TrimSpace(cells[i]), "`")
+		}
+		switch {
+		case header == "":
+			header = strings.Join(cells, " ")
+		case !strings.HasPrefix(cells[0], "---"):
+			all[header] = append(all[header], cells)
+		}
+	}
+	return all
+}
+
+// TestDocument holds the tables of ABI.md to the code.
+func TestDocument(t *testing.T) {
+	var ops, events, attrs, spans, flags, hooks, keys []string
+	for op := policy.OpStat; op <= policy.OpSymlink; op++ {
+		ops = append(ops, fmt.Sprint(uint16(op), " ", op))
+	}
+	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+		events = append(events, fmt.Sprint(uint16(k), " ", k))
+	}
+	for a := AttrTLSVersion; a < NumAttrs; a++ {
+		attrs = append(attrs, fmt.Sprint(uint16(a), " ", a))
+	}
+	for s := range NumSpans {
+		spans = append(spans, fmt.Sprint(int(s), " ", s))
+	}
+	for i, name := range flagNames() {
+		flags = append(flags, fmt.Sprint(i, " ", name))
+	}
+	for h := HookAuth; int(h) < NumHooks; h++ {
+		word := map[bool]string{true: "yes", false: "reserved"}[h.Supported()]
+		hooks = append(hooks, fmt.Sprint(uint16(h), " ", h, " ", word))
+	}
+	for k := KeyText; k < NumKeys; k++ {
+		keys = append(keys, strings.TrimSpace(fmt.Sprint(uint16(k), " ", k, " ", takes(k))))
+	}
+	doc := tables(t)
+	compare := func(header string, want []string, columns ...int) {
+		t.Helper()
+		var got []string
+		for _, row := range doc[header] {
+			var cells []string
+			for _, c := range columns {
+				cells = append(cells, row[c])
+			}
+			got = append(got, strings.TrimSpace(strings.Join(cells, " ")))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("table %q:\nABI.md %q\ncode   %q", header, got, want)
+		}
+	}
+	compare("op name question a b", ops, 0, 1)
+	compare("kind name", events, 0, 1)
+	compare("key name value", attrs, 0, 1)
+	compare("span name bytes", spans, 0, 1)
+	compare("bit flag meaning", flags, 0, 1)
+	compare("key name value hooks", keys, 0, 1, 3)
+	if len(doc["kind hook called"]) != len(hooks) {
+		t.Fatalf("%d hooks, the code has %d", len(doc["kind hook called"]), len(hooks))
+	}
+	for i, row := range doc["kind hook called"] {
+		got := row[0] + " " + row[1] + " " + strings.TrimSuffix(row[2], ", without a record")
+		if got != hooks[i] {
+			t.Errorf("hook %q, the code says %q", got, hooks[i])
+		}
+	}
+}
+
+// takes lists the hooks that take a key, none for a reserved one.
+func takes(k Key) string {
+	var names []string
+	for h := HookAuth; int(h) < NumHooks; h++ {
+		if k.Supported() && k.Takes(h) {
+			names = append(names, h.String())
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// TestDocumentedLayout holds the header's offsets and the actions.
+func TestDocumentedLayout(t *testing.T) {
+	doc := tables(t)
+	offsets := []int{OffSize, OffKind, OffOp, OffSession, OffRequest, OffTime, OffA, OffB, OffFlags, OffSpans, HeaderSize}
+	rows := doc["offset type field"]
+	if len(rows) != len(offsets) {
+		t.Fatalf("%d fields, the code has %d", len(rows), len(offsets))
+	}
+	for i, row := range rows {
+		if row[0] != fmt.Sprint(offsets[i]) {
+			t.Errorf("field %q is at %s, the code says %d", row[2], row[0], offsets[i])
+		}
+	}
+	for i, row := range doc["action name auth fs event, config"] {
+		if row[0] != fmt.Sprint(i) || row[1] != actionName(policy.Verdict(i)) {
+			t.Errorf("action %q", row[:2])
+		}
+	}
+	if len(doc["action name auth fs event, config"]) != int(Fail)+1 {
+		t.Error("actions are missing")
+	}
+}
+
+// TestDocumentedExports holds the names of exports that ABI.md uses to those that
+// the code knows.
+func TestDocumentedExports(t *testing.T) {
+	b, err := os.ReadFile("../../guest-sdk/ABI.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := []string{ExportABI, ExportConfig, "edgeftp_abi_v2"}
+	for h := HookAuth; int(h) < NumHooks; h++ {
+		if h.Supported() {
+			known = append(known, h.Export())
+		}
+	}
+	for _, name := range regexp.MustCompile("edgeftp_[a-z0-9_]+").FindAllString(string(b), -1) {
+		if name != ExportPrefix && !slices.Contains(known, name) {
+			t.Errorf("ABI.md speaks of %s", name)
+		}
+	}
+}
