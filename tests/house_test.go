@@ -1,0 +1,315 @@
+// Package tests holds the house rules that a machine can check: which package may
+// import which, what the words are, what every exported name must have.
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/edgeftp/edgeftp"
+
+// pkg is what the go tool says of a package.
+type pkg struct {
+	ImportPath string
+	Dir        string
+	Imports    []string
+	Deps       []string
+	GoFiles    []string
+	Standard   bool
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,Imports,Deps,GoFiles,Standard"}, args...)...)
+	cmd.Dir = ".."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// allowed says what each package may import beside the standard library. A name
+// without a dot is a package of this module; a trailing "/" stands for everything
+// below. A new entry is a change of design: RATIONALE.md explains it.
+func allowed() map[string][]string {
+	return map[string][]string{
+		"edge/policy":            {},
+		"edge/wire":              {},
+		"edge/vfs":               {"golang.org/x/sys/unix"},
+		"edge/vfs/vfstest":       {"edge/vfs"},
+		"edge/internal/nvt":      {},
+		"edge/internal/throttle": {},
+		"edge/internal/secret":   {"golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},
+		"edge/internal/chain":    {"edge/policy"},
+		"edge/internal/listing":  {"edge/vfs"},
+		"edge/dtp":               {"edge/internal/nvt", "edge/internal/throttle", "golang.org/x/sys/unix"},
+		"edge/pi":                {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/internal/chain", "edge/internal/listing", "edge/internal/throttle"},
+		"edge":                   {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/pi", "edge/internal/chain", "edge/internal/secret"},
+		"wasmhost/abi":           {"edge/policy"},
+		"wasmhost":               {"edge/policy", "wasmhost/abi", "github.com/tetratelabs/wazero/"},
+		"guest-sdk/go/":          {"edge/policy", "wasmhost/abi", "guest-sdk/go/"},
+		"policies/":              {"edge/policy"},
+		"acme":                   {},
+		"cmd/":                   {"edge", "edge/", "acme", "wasmhost", "policies/", "cmd/", "github.com/", "golang.org/", "go.yaml.in/"},
+		"examples/":              {"edge/policy", "guest-sdk/go/", "guest-sdk/go"},
+		"tests/":                 {"edge", "edge/", "tests/"},
+	}
+}
+
+func matches(rules []string, path string) bool {
+	return slices.ContainsFunc(rules, func(rule string) bool {
+		dir, below := strings.CutSuffix(rule, "/")
+		return path == dir || below && strings.HasPrefix(path, rule)
+	})
+}
+
+// Imports run down, and only where the plan has an arrow.
+func TestImports(t *testing.T) {
+	rules := allowed()
+	for _, p := range list(t, "./...") {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		may, found := rules[name]
+		for dir, r := range rules {
+			if !found && strings.HasSuffix(dir, "/") && matches([]string{dir}, name) {
+				may, found = r, true
+			}
+		}
+		if !found {
+			if len(p.GoFiles) > 0 {
+				t.Errorf("%s is not in the plan: add it to allowed, and explain it in RATIONALE.md", name)
+			}
+			continue
+		}
+		for _, imp := range p.Imports {
+			if !strings.Contains(imp, ".") { // the standard library
+				continue
+			}
+			if imp = strings.TrimPrefix(imp, module+"/"); !matches(may, imp) {
+				t.Errorf("%s imports %s: a new arrow is a change of design, to be added here and explained in RATIONALE.md", name, imp)
+			}
+		}
+	}
+}
+
+// Each of the large libraries is imported by one package, and an embedder of
+// edge gets none of them.
+func TestLargeLibraries(t *testing.T) {
+	libraries := []string{"github.com/tetratelabs/wazero", "github.com/quic-go/quic-go", "github.com/caddyserver/certmagic"}
+	importers := map[string][]string{}
+	for _, p := range list(t, "./...") {
+		for _, lib := range libraries {
+			if slices.ContainsFunc(p.Imports, func(i string) bool { return i == lib || strings.HasPrefix(i, lib+"/") }) {
+				importers[lib] = append(importers[lib], p.ImportPath)
+			}
+		}
+	}
+	for lib, by := range importers {
+		if len(by) > 1 {
+			t.Errorf("%s is imported by %v; one package is to know it", lib, by)
+		}
+	}
+	for _, dep := range list(t, "./edge")[0].Deps {
+		for _, lib := range libraries {
+			if strings.HasPrefix(dep, lib) {
+				t.Errorf("edge pulls in %s", dep)
+			}
+		}
+	}
+}
+
+// sources parses every file of the module that is not a test.
+func sources(t *testing.T, visit func(path string, file *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && d.Name() != ".."):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		visit(filepath.ToSlash(strings.TrimPrefix(path, ".."+string(filepath.Separator))), file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Every package says what it is, every exported name what it means.
+func TestDocumented(t *testing.T) {
+	documented := map[string]bool{}
+	sources(t, func(path string, file *ast.File) {
+		dir := filepath.Dir(path)
+		documented[dir] = documented[dir] || file.Doc != nil
+		for _, d := range file.Decls {
+			for _, name := range undocumented(d) {
+				t.Errorf("%s: %s is exported and has no comment", path, name)
+			}
+		}
+	})
+	for dir, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no comment", dir)
+		}
+	}
+}
+
+// undocumented returns the exported names of a declaration that nothing is said
+// about. A constant or variable may be told of by the comment of its block.
+func undocumented(d ast.Decl) (names []string) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
+			names = append(names, d.Name.Name)
+		}
+	case *ast.GenDecl:
+		for _, s := range d.Specs {
+			switch s := s.(type) {
+			case *ast.TypeSpec:
+				if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
+					names = append(names, s.Name.Name)
+				}
+			case *ast.ValueSpec:
+				for _, n := range s.Names {
+					if n.IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
+						names = append(names, n.Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// exportedReceiver is false for methods that nobody outside can name.
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	typ := d.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if index, ok := typ.(*ast.IndexExpr); ok {
+		typ = index.X
+	}
+	name, ok := typ.(*ast.Ident)
+	return ok && name.IsExported()
+}
+
+// There is no code that runs by itself, and no state that belongs to nobody.
+func TestNoHiddenState(t *testing.T) {
+	// A guest is one policy in one sandbox; what it exports has nowhere else to be.
+	exempt := func(path string) bool {
+		return strings.HasPrefix(path, "guest-sdk/") || strings.HasPrefix(path, "examples/wasm/")
+	}
+	sources(t, func(path string, file *ast.File) {
+		if exempt(path) {
+			return
+		}
+		for _, d := range file.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil && d.Name.Name == "init" {
+					t.Errorf("%s has an init function", path)
+				}
+			case *ast.GenDecl:
+				if d.Tok == token.VAR && !constant(d) {
+					t.Errorf("%s has a package variable: %s", path, d.Specs[0].(*ast.ValueSpec).Names[0])
+				}
+			}
+		}
+	})
+}
+
+// constant reports whether a var declaration only holds errors, assertions of
+// interfaces, or an embedded file.
+func constant(d *ast.GenDecl) bool {
+	if d.Doc != nil && strings.Contains(d.Doc.List[len(d.Doc.List)-1].Text, "go:embed") {
+		return true
+	}
+	for _, s := range d.Specs {
+		v := s.(*ast.ValueSpec)
+		if v.Doc != nil && strings.Contains(v.Doc.List[len(v.Doc.List)-1].Text, "go:embed") {
+			continue
+		}
+		for _, n := range v.Names {
+			if n.Name != "_" && !strings.HasPrefix(n.Name, "Err") && !strings.HasPrefix(n.Name, "err") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// The session has one owner: nothing in edge/pi needs a lock. And what lies under
+// edge does not know in what kind of sandbox a policy runs.
+func TestWords(t *testing.T) {
+	sources(t, func(path string, file *ast.File) {
+		if strings.HasPrefix(path, "edge/pi/") {
+			for _, imp := range file.Imports {
+				if imp.Path.Value == `"sync"` {
+					t.Errorf("%s imports sync: the session's owner needs no lock", path)
+				}
+			}
+		}
+	})
+	err := filepath.WalkDir("../edge", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if bytes.Contains(bytes.ToLower(text), []byte("wasm")) {
+			t.Errorf("%s names the technology of the sandbox", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Tests wait for what they test, not for time to pass.
+func TestNoSleep(t *testing.T) {
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte("time."+"Sleep(")) {
+			t.Errorf("%s sleeps", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
