@@ -46,6 +46,7 @@ type Unexpected struct {
 	Reply   Reply
 }
 
+// Error says what was asked for and what the server answered.
 func (u *Unexpected) Error() string {
 	return fmt.Sprintf("%s was answered %q", u.Command, u.Reply.String())
 }
