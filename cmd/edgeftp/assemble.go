@@ -51,7 +51,9 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 		return nil, exitWith(exitConfig, err)
 	}
 	// The socket comes first: it tells whether another server has this state.
-	if in.admin, err = control.Listen(ctx, conf.Socket); err != nil {
+	if in.admin, err = control.Listen(ctx, conf.Socket); errors.Is(err, control.ErrPathTooLong) {
+		return nil, exitWith(exitConfig, err)
+	} else if err != nil {
 		return nil, exitWith(exitFailed, err)
 	}
 	in.disk, err = vfs.OpenDisk(vfs.DiskConfig{Root: conf.Root, State: filepath.Join(conf.Instance.StateDir, "uploads")})
@@ -78,7 +80,6 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 		Timeouts: edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall)},
 		Logins:   edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay)}})
 	if err != nil {
-		closeSlots(slots)
 		return nil, exitWith(exitConfig, err)
 	}
 	in.modules.server = in.server

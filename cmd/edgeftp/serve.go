@@ -121,8 +121,8 @@ func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	in, err := assemble(ctx, conf, log)
-	if err != nil {
+	in, err := prepare(ctx, signals, conf, log)
+	if in == nil {
 		return err
 	}
 	defer in.close()
@@ -140,6 +140,33 @@ func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 		g.log(log)
 	}
 	return exitWith(exitFailed, in.run(ctx, signals, conf.Instance.DrainTimeout, log))
+}
+
+// prepare assembles the server. Policies that are built from source may take
+// minutes, so a signal ends it: then there is neither a server nor an error.
+func prepare(ctx context.Context, signals <-chan os.Signal, conf *config.Config, log *slog.Logger) (*instance, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		in  *instance
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		in, err := assemble(ctx, conf, log)
+		done <- result{in, err}
+	}()
+	select {
+	case r := <-done:
+		return r.in, r.err
+	case s := <-signals:
+		cancel()
+		if r := <-done; r.err == nil {
+			r.in.close()
+		}
+		log.Info("stopped before it served", "signal", s.String())
+		return nil, nil
+	}
 }
 
 // run serves until a signal comes: the first one drains, the second one stops at

@@ -17,8 +17,9 @@ import (
 type mover struct {
 	*Transfer
 	ctx    context.Context
-	conn   net.Conn // what bytes are read from and written to
-	sealed *sealed  // conn, if protected
+	conn   net.Conn  // what bytes are read from and written to
+	sealed *sealed   // conn, if protected
+	last   time.Time // when a direct transfer last moved a byte
 }
 
 // direct reports whether the kernel may move the bytes by itself.
@@ -38,24 +39,59 @@ func (m *mover) send() (int64, error) {
 // sendDirect hands pieces of the file to the socket: the runtime finds the two
 // ends bare and uses sendfile(2).
 func (m *mover) sendDirect(conn *net.TCPConn) (total int64, err error) {
+	m.last = time.Now()
 	for {
 		piece := &io.LimitedReader{R: m.Send, N: int64(m.Limiter.Slice())}
 		want := piece.N
-		m.extend(conn.SetWriteDeadline)
+		_ = conn.SetWriteDeadline(m.soon())
 		n, err := conn.ReadFrom(piece)
 		total += n
-		m.Progress.bytes.Add(n)
-		slow := n > 0 && errors.Is(err, os.ErrDeadlineExceeded) // but moving
-		if err != nil && !slow {
-			return total, netError(err)
-		}
-		if n < want && !slow {
-			return total, nil
-		}
-		if err := m.Limiter.Wait(m.ctx, int(n)); err != nil {
+		slow, err := m.look(n, err)
+		if err != nil || n < want && !slow {
 			return total, err
 		}
+		if n > 0 {
+			if err := m.rest(n); err != nil {
+				return total, err
+			}
+		}
 	}
+}
+
+// glance is how long the kernel moves bytes by itself before the count is
+// brought up to date: STAT is never further behind.
+const glance = 250 * time.Millisecond
+
+// look counts what a piece has moved. A piece that the glance has ended is slow,
+// which is no error until nothing has moved for the stall time.
+func (m *mover) look(n int64, err error) (slow bool, _ error) {
+	m.Progress.bytes.Add(n)
+	if n > 0 {
+		m.last = time.Now()
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false, netError(err)
+	}
+	if m.Stall > 0 && time.Since(m.last) >= m.Stall {
+		return true, ErrStalled
+	}
+	return true, nil
+}
+
+// soon is when the next glance is due, or the stall limit if that comes first.
+func (m *mover) soon() time.Time {
+	next := glance
+	if m.Stall > 0 {
+		next = min(next, m.Stall)
+	}
+	return time.Now().Add(next)
+}
+
+// rest lets the throttle have its time, which is not the client's fault.
+func (m *mover) rest(n int64) error {
+	err := m.Limiter.Wait(m.ctx, int(n))
+	m.last = time.Now()
+	return err
 }
 
 // sendBuffered reads, converts and writes.
@@ -124,28 +160,27 @@ func (m *mover) receive() (int64, error) {
 // receiveDirect hands pieces of the socket to the file: the runtime finds the
 // two ends bare and uses splice(2).
 func (m *mover) receiveDirect(conn *net.TCPConn, to io.ReaderFrom) (total int64, err error) {
+	m.last = time.Now()
 	for {
 		piece := &io.LimitedReader{R: conn, N: int64(m.Limiter.Slice())}
 		if m.MaxBytes > 0 {
 			piece.N = min(piece.N, m.MaxBytes-total+1)
 		}
 		want := piece.N
-		m.extend(conn.SetReadDeadline)
+		_ = conn.SetReadDeadline(m.soon())
 		n, err := to.ReadFrom(piece)
 		total += n
-		m.Progress.bytes.Add(n)
+		slow, err := m.look(n, err)
 		if m.MaxBytes > 0 && total > m.MaxBytes {
 			return total, ErrTooLarge
 		}
-		slow := n > 0 && errors.Is(err, os.ErrDeadlineExceeded) // but moving
-		if err != nil && !slow {
-			return total, netError(err)
-		}
-		if n < want && !slow {
-			return total, nil
-		}
-		if err := m.Limiter.Wait(m.ctx, int(n)); err != nil {
+		if err != nil || n < want && !slow {
 			return total, err
+		}
+		if n > 0 {
+			if err := m.rest(n); err != nil {
+				return total, err
+			}
 		}
 	}
 }

@@ -54,7 +54,7 @@ func pass(s *Session, a Args) Outcome {
 	s.who.User = name
 	q := &policy.Login{Meta: s.meta(), Password: a.Text}
 	lease, conf := s.lease, s.conf
-	return Outcome{Job: &Job{Title: "Logging in", Run: func(ctx context.Context) Settle {
+	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
 		cred, denial := check(ctx, conf, lease, q)
 		if denial == nil {
 			return func(s *Session) Outcome { return s.admit(name, cred) }

@@ -198,10 +198,6 @@ func list(s *Session, a Args) Outcome     { return s.sendListing(a, longForm) }
 func nameList(s *Session, a Args) Outcome { return s.sendListing(a, nameForm) }
 
 func machineListDirectory(s *Session, a Args) Outcome {
-	info, err := s.conf.FS.Stat(a.Path)
-	if err == nil && !info.IsDir() || errors.Is(err, fs.ErrNotExist) {
-		return s.refuse(wire.Say(wire.CodeBadArgument, "That is not a directory."))
-	}
 	return s.sendListing(a, factForm)
 }
 
@@ -209,6 +205,12 @@ func machineListDirectory(s *Session, a Args) Outcome {
 // ends already, so that the representation type changes nothing.
 func (s *Session) sendListing(a Args, f form) Outcome {
 	src, err := s.listing(a, f)
+	if f == factForm && (err == nil && !src.dir || absent(err)) {
+		if src != nil {
+			src.Close()
+		}
+		err = wire.Say(wire.CodeBadArgument, "That is not a directory.")
+	}
 	if err != nil {
 		return s.refuse(err)
 	}
@@ -227,6 +229,12 @@ func (s *Session) sendListing(a Args, f form) Outcome {
 			return Outcome{Reply: whole(r.Bytes, r.Took)}
 		}
 	})
+}
+
+// absent reports whether there is nothing, or nothing that may be known of.
+func absent(err error) bool {
+	var no *refused
+	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &no) && no.denial.Hidden
 }
 
 func machineListOne(s *Session, a Args) Outcome {

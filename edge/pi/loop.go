@@ -214,7 +214,9 @@ func (s *Session) meanwhile(ctx context.Context, h heard) {
 	}
 	s.clock.line = time.Now()
 	spec, cmd, ok := s.conf.Table.Lookup(h.cmd)
-	if ok && spec.lane(cmd) == Beside {
+	// Replies keep the order of their commands (RFC 959 §4.2), but for ABOR's.
+	inTurn := len(s.held) == 0 || ok && spec.Urgent
+	if ok && spec.lane(cmd) == Beside && inTurn && !s.job.Alone {
 		s.dispatch(ctx, h.cmd)
 		return
 	}

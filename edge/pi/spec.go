@@ -50,6 +50,7 @@ type Spec struct {
 	Perm    policy.Perms // the permission that the session must hold for it, 0 none
 	Lane    Lane
 	ArgLane Lane // the lane when an argument is given, where it differs from Lane
+	Urgent  bool // Beside, and also ahead of lines that wait
 	Barrier bool // once it waits, nothing further is read
 	Feat    Feat // lines in the reply to FEAT, nil none
 	Help    string
@@ -83,6 +84,9 @@ type Job struct {
 	// Progress counts a transfer's bytes; nil for other work, which ABOR leaves
 	// alone.
 	Progress *dtp.Progress
+	// Alone lets nothing be answered meanwhile: a reply would be taken for that
+	// of the running command, which has sent no mark.
+	Alone bool
 	// Title describes the work in the reply to STAT.
 	Title string
 }

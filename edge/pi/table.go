@@ -175,7 +175,7 @@ func serviceRows() []Spec {
 			Help: "path: what the next command renames"},
 		{Verb: "RNTO", Grammar: PathArg, Perm: policy.PermRename, Needs: MemoryRename, RFC: "RFC 959 §4.1.3", Handler: renameTo,
 			Help: "path: the new name"},
-		{Verb: "ABOR", Grammar: NoArg, Lane: Beside, RFC: "RFC 959 §4.1.3", Handler: abort,
+		{Verb: "ABOR", Grammar: NoArg, Lane: Beside, Urgent: true, RFC: "RFC 959 §4.1.3", Handler: abort,
 			Help: ": abort the running transfer"},
 		{Verb: "DELE", Grammar: PathArg, Perm: policy.PermDelete, RFC: "RFC 959 §4.1.3", Handler: deleteFile,
 			Help: "path: delete a file"},

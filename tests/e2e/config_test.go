@@ -1,11 +1,15 @@
 package e2e
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
 // config writes the configuration file that does what flags do, changed by edit,
@@ -39,8 +43,9 @@ func TestPrintConfig(t *testing.T) {
 	p := newPlace(t)
 	password := p.out("password")
 	ok(t, os.WriteFile(password, []byte("a long password\n"), 0o600))
+	ports := freePorts(t)
 	flags := []string{"--user", "carol", "--password-file", password, "--perm", "elrw", "--implicit", "127.0.0.1:0",
-		"--anonymous", "--policy", "guard=" + testModule(t, "moody"), "--passive-ports", freePorts(t)}
+		"--anonymous", "--policy", "guard=" + testModule(t, "moody"), "--passive-ports", ports}
 	byFlags := p.start(t, flags...)
 	use := func(t *testing.T, s *server) {
 		if s.user != "carol" {
@@ -48,6 +53,10 @@ func TestPrintConfig(t *testing.T) {
 		}
 		c := s.loginAs(t, "carol", "a long password")
 		c.put(t, "STOR here", strings.NewReader("x"))
+		port := must(userpi.Address(c.want(t, "EPSV", 229), c.Raw().RemoteAddr()))(t)
+		if _, number, _ := net.SplitHostPort(port); !slices.Contains(strings.Split(ports, ","), number) {
+			t.Errorf("the passive port is %s, want one of %s", number, ports)
+		}
 		c.want(t, "MKD folder", 550)
 		c.want(t, "DELE here", 550)
 		s.refusesModule(t, c)

@@ -12,6 +12,7 @@ type place struct {
 	root    string
 	state   string
 	outside string
+	env     []string // of servers, beside the test's own
 }
 
 // newPlace makes an empty one. Its path is short, because the name of a socket

@@ -147,6 +147,11 @@ func TestSwap(t *testing.T) {
 	}
 	c.put(t, "STOR after", strings.NewReader("x"))
 	c.refused(t, "STOR after.exe", 550)
+	for _, args := range [][]string{{"policy", "list"}, {"status"}} {
+		if r := s.admin(t, args...); r.code != 0 || !strings.Contains(r.stdout, "guard") || !strings.Contains(r.stdout, first.Digest[:19]) {
+			t.Errorf("%q: exit code %d\n%s", args, r.code, r.both())
+		}
+	}
 	s.holds(t, "before", "after", "down", "up")
 	s.stop(t)
 }
@@ -178,6 +183,7 @@ func TestSwapRefused(t *testing.T) {
 	textFile(t, filepath.Join(dir, "garbage.wasm"), "this is no module")
 	textFile(t, filepath.Join(dir, "empty.wasm"), "")
 	textFile(t, filepath.Join(dir, "broken", "main.go"), "package main\n\nfunc main() { nonsense }\n")
+	textFile(t, filepath.Join(dir, "broken", "go.mod"), "module broken\n\ngo 1.26\n")
 	textFile(t, filepath.Join(dir, "text", "readme.txt"), "no Go here")
 	before := s.module(t, "guard")
 	for name, path := range map[string]string{

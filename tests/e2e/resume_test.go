@@ -99,7 +99,7 @@ func cutPlain(t *testing.T, s *server, file string, after int64) int64 {
 	r := newRelay(t, s.addr, after)
 	by := *s
 	by.addr = r.listener.Addr().String()
-	by.lftp(t, "set net:max-retries 1", "set ftp:use-allo no", "set ftp:prefer-epsv yes", "cd in", "put "+file+" -o big").run(t)
+	by.lftp(t, "set net:max-retries 1", "set net:reconnect-interval-base 1", "set ftp:use-allo no", "set ftp:prefer-epsv yes", "cd in", "put "+file+" -o big").run(t)
 	select {
 	case <-r.broken:
 	default:

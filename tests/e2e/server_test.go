@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,7 +47,7 @@ func launch(t *testing.T, p place, args ...string) *server {
 	t.Helper()
 	s := &server{place: p, log: newJournal(), ended: make(chan struct{})}
 	s.cmd = exec.Command(os.Getenv(binaryVar), append([]string{"serve", "--log", "json"}, args...)...)
-	s.cmd.Env = environment()
+	s.cmd.Env = environment(p.env...)
 	s.cmd.Dir = p.outside
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -81,6 +82,9 @@ func startServer(t *testing.T, p place, args ...string) *server {
 	}
 	if len(r.Listeners) == 0 {
 		t.Fatalf("no listener: %s", line)
+	}
+	if r.CA != "" && !filepath.IsAbs(r.CA) { // it is told as its own folder sees it
+		r.CA = filepath.Join(s.cmd.Dir, r.CA)
 	}
 	s.addr, s.ca, s.user, s.password = r.Listeners[0], r.CA, r.User, r.Password
 	return s

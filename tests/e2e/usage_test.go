@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,19 +11,26 @@ import (
 	"time"
 )
 
-// freePort returns an address that nobody listened on a moment ago.
+// freePort returns an address that nobody listens on. It is chosen from below
+// those that systems give away by themselves, so that no other test gets it.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer l.Close()
-	return l.Addr().String()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.N(20000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
-// freePorts returns a list of two ports for --passive-ports.
+// freePorts returns a list of four ports for --passive-ports.
 func freePorts(t *testing.T) string {
 	t.Helper()
 	var ports []string
-	for range 2 {
+	for range 4 {
 		_, port, err := net.SplitHostPort(freePort(t))
 		ok(t, err)
 		ports = append(ports, port)
@@ -100,6 +108,8 @@ func TestMistakes(t *testing.T) {
 	textFile(t, p.out("file"), "text")
 	textFile(t, p.out("bad.wasm"), "no module")
 	textFile(t, p.out("broken", "main.go"), "package main\n\nfunc main() { nonsense }\n")
+	textFile(t, p.out("broken", "go.mod"), "module broken\n\ngo 1.26\n")
+	textFile(t, p.out("alone", "main.go"), "package main\n\nfunc main() {}\n")
 	state := func(args ...string) []string { return append(args, "--state-dir", p.state) }
 	good := func(args ...string) []string { return append(args, "--root", p.root, "--state-dir", p.state) }
 	for _, m := range []mistake{
@@ -113,7 +123,8 @@ func TestMistakes(t *testing.T) {
 		{"state is the root", 3, []string{p.root}, []string{"--root", p.root, "--state-dir", p.root}},
 		{"no module", 3, []string{p.out("bad.wasm")}, good("--policy", p.out("bad.wasm"))},
 		{"missing module", 3, []string{p.out("missing.wasm")}, good("--policy", p.out("missing.wasm"))},
-		{"module that does not compile", 3, []string{"broken"}, good("--policy", p.out("broken"))},
+		{"module that does not compile", 3, []string{"main.go:3", "nonsense"}, good("--policy", p.out("broken"))},
+		{"module in no Go module", 3, []string{"alone", "go mod init"}, good("--policy", p.out("alone"))},
 		{"module that traps at its start", 3, []string{"init-trap"}, good("--policy", testModule(t, "init-trap"))},
 		{"two modules of one name", 3, []string{"twin"}, good("--policy", "twin="+testModule(t, "pass"), "--policy", "twin="+testModule(t, "deny"))},
 		{"clear text to everybody", 3, []string{"0.0.0.0", "--tls"}, good("--tls", "off", "--listen", "0.0.0.0:0")},

@@ -17,6 +17,9 @@ import (
 // maxSocketPath is the longest path of a Unix socket on Linux, less its NUL.
 const maxSocketPath = 107
 
+// ErrPathTooLong says that no socket can have the path.
+var ErrPathTooLong = errors.New("the path of the admin socket in the state directory is too long")
+
 // ErrInUse says that a living server answers on the socket.
 var ErrInUse = errors.New("another edgeftp is using this state directory")
 
@@ -72,8 +75,8 @@ func Listen(ctx context.Context, path string) (*Server, error) {
 // checkPath refuses a path that a socket cannot have.
 func checkPath(path string) error {
 	if len(path) > maxSocketPath {
-		return fmt.Errorf("the path of the admin socket has %d bytes, %d are the most: choose a shorter --state-dir or --socket: %s",
-			len(path), maxSocketPath, path)
+		return fmt.Errorf("%w: %s has %d bytes, %d are the most\n   = help: choose a shorter --state-dir (or admin.socket in the file)",
+			ErrPathTooLong, path, len(path), maxSocketPath)
 	}
 	return nil
 }

@@ -118,6 +118,9 @@ func (b *builder) prepare(ctx context.Context) error {
 		return err
 	}
 	lines := strings.Split(string(out), "\n")
+	if len(lines) < 7 { // a line for each, and the end
+		return b.fail("the Go tool does not answer as it should", fmt.Sprintf("go env: %.200q", out), "check which go is first in PATH: "+b.tool, nil)
+	}
 	b.version = lines[0]
 	b.setting = string(out)
 	for _, file := range lines[len(lines)-3:] { // GOMOD, GOWORK and the end
