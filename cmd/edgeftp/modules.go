@@ -20,7 +20,9 @@ type modules struct {
 	server *edge.Server
 	base   control.Status // what does not change
 
-	mu      sync.Mutex // one swap at a time
+	swapping sync.Mutex // held while a module is compiled: one swap at a time
+
+	mu      sync.Mutex // guards what follows, briefly
 	slots   map[string]*slot
 	retired []*wasmhost.Policy // replaced, and perhaps still held by transfers
 }
@@ -46,20 +48,20 @@ func (m *modules) load(ctx context.Context, name string, module, settings []byte
 
 // Swap implements control.Controller.
 func (m *modules) Swap(ctx context.Context, name string, module []byte) (control.Policy, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.swapping.Lock()
+	defer m.swapping.Unlock()
 	s, err := m.find(name)
 	if err != nil {
 		return control.Policy{}, err
 	}
-	return m.put(ctx, name, s, module, s.bytes)
+	return m.put(ctx, name, s, module)
 }
 
 // Rollback implements control.Controller. Rolling back twice brings back what
 // was there first.
 func (m *modules) Rollback(ctx context.Context, name string) (control.Policy, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.swapping.Lock()
+	defer m.swapping.Unlock()
 	s, err := m.find(name)
 	if err != nil {
 		return control.Policy{}, err
@@ -69,10 +71,12 @@ func (m *modules) Rollback(ctx context.Context, name string) (control.Policy, er
 			Message: fmt.Sprintf("policy %q has not been swapped since the server was started", name),
 			Help:    "edgeftp policy swap NAME PATH brings in another module"}
 	}
-	return m.put(ctx, name, s, s.previous, s.bytes)
+	return m.put(ctx, name, s, s.previous)
 }
 
 func (m *modules) find(name string) (*slot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if s := m.slots[name]; s != nil {
 		return s, nil
 	}
@@ -80,8 +84,9 @@ func (m *modules) find(name string) (*slot, error) {
 		Help: "edgeftp policy list shows the names; native policies cannot be swapped"}
 }
 
-// put loads a module beside the running one and then swaps them.
-func (m *modules) put(ctx context.Context, name string, s *slot, module, previous []byte) (control.Policy, error) {
+// put loads a module beside the running one and then swaps them. The caller holds
+// swapping.
+func (m *modules) put(ctx context.Context, name string, s *slot, module []byte) (control.Policy, error) {
 	p, err := m.host.Load(ctx, name, module, s.settings)
 	if err != nil {
 		return control.Policy{}, refusal(name, err, m.generation(name))
@@ -89,8 +94,10 @@ func (m *modules) put(ctx context.Context, name string, s *slot, module, previou
 	if _, err := m.server.Swap(name, p); err != nil {
 		return control.Policy{}, errors.Join(err, p.Close())
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.retired = append(m.retired, s.policy)
-	s.policy, s.bytes, s.previous = p, module, previous
+	s.policy, s.bytes, s.previous = p, module, s.bytes
 	for _, st := range m.policies() {
 		if st.Name == name {
 			return st, nil

@@ -176,6 +176,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	defer cancel()
 	admin := make(chan error, 1)
 	go func() { admin <- in.admin.Serve(in.modules, log) }()
+	go in.keys.Run(ctx)
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()
 	select {
