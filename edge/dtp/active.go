@@ -41,7 +41,7 @@ func NewActive(conf ActiveConfig, target netip.AddrPort) (*Active, error) {
 	if conf.Wait <= 0 {
 		conf.Wait = WaitDefault
 	}
-	return &Active{local: conf.Local, target: target, wait: conf.Wait}, nil
+	return &Active{local: conf.Local.Unmap(), target: target, wait: conf.Wait}, nil
 }
 
 // Open connects to the client.

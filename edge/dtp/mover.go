@@ -39,9 +39,14 @@ func (m *mover) send() (int64, error) {
 // sendDirect hands pieces of the file to the socket: the runtime finds the two
 // ends bare and uses sendfile(2).
 func (m *mover) sendDirect(conn *net.TCPConn) (total int64, err error) {
+	file := m.Send.(*os.File)
+	start, err := file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, err
+	}
 	m.last = time.Now()
 	for {
-		piece := &io.LimitedReader{R: m.Send, N: int64(m.Limiter.Slice())}
+		piece := &io.LimitedReader{R: file, N: int64(m.Limiter.Slice())}
 		want := piece.N
 		_ = conn.SetWriteDeadline(m.soon())
 		n, err := conn.ReadFrom(piece)
@@ -49,6 +54,13 @@ func (m *mover) sendDirect(conn *net.TCPConn) (total int64, err error) {
 		slow, err := m.look(n, err)
 		if err != nil || n < want && !slow {
 			return total, err
+		}
+		if slow {
+			// Where the kernel cannot do it, the runtime reads ahead of what it
+			// has written.
+			if _, err := file.Seek(start+total, io.SeekStart); err != nil {
+				return total, err
+			}
 		}
 		if n > 0 {
 			if err := m.rest(n); err != nil {
@@ -102,7 +114,6 @@ func (m *mover) sendBuffered() (total int64, err error) {
 	var text []byte
 	for {
 		n, err := m.Send.Read((*buf)[:min(len(*buf), m.Limiter.Slice())])
-		total += int64(n)
 		out := (*buf)[:n]
 		if m.ASCII {
 			text = enc.Append(text[:0], out)
@@ -111,6 +122,7 @@ func (m *mover) sendBuffered() (total int64, err error) {
 		if werr := m.write(out); werr != nil {
 			return total, werr
 		}
+		total += int64(n)
 		if err == io.EOF {
 			return total, nil
 		}
@@ -200,11 +212,11 @@ func (m *mover) receiveBuffered() (total int64, err error) {
 			}
 			in = text
 		}
-		total += int64(len(in))
-		if m.MaxBytes > 0 && total > m.MaxBytes {
+		if m.MaxBytes > 0 && total+int64(len(in)) > m.MaxBytes {
 			return total, ErrTooLarge
 		}
-		if _, werr := m.Receive.Write(in); werr != nil {
+		written, werr := m.Receive.Write(in)
+		if total += int64(written); werr != nil {
 			return total, werr
 		}
 		if err == io.EOF {

@@ -61,12 +61,25 @@ type Passive struct {
 	foreign  atomic.Int64
 }
 
+// check refuses spans that would lead out of the range.
+func (r PortRange) check() error {
+	for _, s := range r {
+		if s.First == 0 || s.Last < s.First {
+			return fmt.Errorf("passive ports %d-%d are no range", s.First, s.Last)
+		}
+	}
+	return nil
+}
+
 // Listen opens a passive port, chosen at random in the range so that it cannot
 // be foretold. A range without a free port is ErrNoPort: no port outside it is
 // ever used.
 func Listen(ctx context.Context, conf PassiveConfig) (*Passive, error) {
 	if conf.Wait <= 0 {
 		conf.Wait = WaitDefault
+	}
+	if err := conf.Ports.check(); err != nil {
+		return nil, err
 	}
 	l, err := listen(ctx, conf.Local, conf.Ports)
 	if err != nil {

@@ -22,8 +22,9 @@ type Binding uint8
 // The bindings. The zero value is BindAuto.
 const (
 	// BindAuto requires resumption of every client that can be asked for it.
-	// One that cannot (TLS 1.2 without session tickets) is held to the source
-	// address and the unpredictable port alone.
+	// One whose control connection showed that it cannot take tickets (curl with
+	// TLS 1.2, for one) is held to the source address and the unpredictable port
+	// alone.
 	BindAuto    Binding = iota
 	BindRequire         // no resumption, no transfer
 	BindPrefer          // resumption where the client does it
@@ -72,24 +73,56 @@ func (t Tag) extra() []byte { return append([]byte(tagPrefix), t[:]...) }
 // that holds the ticket keys. When the handshake has begun, *tickets says whether
 // the client can take tickets at all.
 func ControlTLS(base *tls.Config, tag Tag, tickets *bool) *tls.Config {
-	c := base.Clone()
-	c.NextProtos = []string{"ftp"}
-	c.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
-		ss.Extra = append(ss.Extra, tag.extra())
-		return base.EncryptTicket(cs, ss)
-	}
-	c.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) { return nil, nil }
+	c := derive(base, func(c *tls.Config) {
+		c.NextProtos = []string{"ftp"}
+		c.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
+			ss.Extra = append(ss.Extra, tag.extra())
+			return base.EncryptTicket(cs, ss)
+		}
+		c.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) { return nil, nil }
+	})
 	next := c.GetConfigForClient
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		const sessionTicket = 35 // RFC 5077 §3.2
-		*tickets = slices.Contains(hello.SupportedVersions, tls.VersionTLS13) && c.MaxVersion != tls.VersionTLS12 ||
-			slices.Contains(hello.Extensions, sessionTicket)
+		*tickets = !base.SessionTicketsDisabled && takesTickets(hello, base.MaxVersion)
 		if next != nil {
 			return next(hello)
 		}
 		return nil, nil
 	}
 	return c
+}
+
+// derive returns a copy of base that set has changed. What base's own
+// GetConfigForClient chooses is changed in the same way, or it would lead around
+// the binding.
+func derive(base *tls.Config, set func(*tls.Config)) *tls.Config {
+	c := base.Clone()
+	set(c)
+	if choose := base.GetConfigForClient; choose != nil {
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			chosen, err := choose(hello)
+			if err != nil || chosen == nil {
+				return nil, err
+			}
+			chosen = chosen.Clone()
+			set(chosen)
+			return chosen, nil
+		}
+	}
+	return c
+}
+
+// takesTickets reports whether a client can resume a session by a ticket.
+func takesTickets(hello *tls.ClientHelloInfo, highest uint16) bool {
+	const (
+		sessionTicket = 35 // RFC 5077 §3.2
+		pskModes      = 45 // RFC 8446 §4.2.9
+	)
+	extension := uint16(sessionTicket)
+	if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) && (highest == 0 || highest >= tls.VersionTLS13) {
+		extension = pskModes
+	}
+	return slices.Contains(hello.Extensions, extension)
 }
 
 // Protection is what turns a data connection into a protected one (PROT P, RFC
@@ -105,10 +138,17 @@ type Protection struct {
 // bears the tag only if the connection itself proved to belong to the session:
 // otherwise a stranger who was refused would hold a valid ticket.
 func (p *Protection) config() *tls.Config {
-	c := p.Base.Clone()
+	return derive(p.Base, p.bind)
+}
+
+func (p *Protection) bind(c *tls.Config) {
 	c.NextProtos = []string{"ftp-data", "ftp"}
 	c.DynamicRecordSizingDisabled = true
-	c.ClientAuth = tls.NoClientCert
+	if c.ClientAuth != tls.NoClientCert {
+		// The certificate was asked for on the control connection. To ask for none
+		// at all would keep a session that has one from being resumed.
+		c.ClientAuth = tls.RequestClientCert
+	}
 	c.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
 		if cs.DidResume && !hasTag(ss, p.Tag) {
 			ss.Extra = append(ss.Extra, p.Tag.extra())
@@ -122,7 +162,6 @@ func (p *Protection) config() *tls.Config {
 		}
 		return ss, nil
 	}
-	return c
 }
 
 func hasTag(ss *tls.SessionState, tag Tag) bool {

@@ -69,6 +69,7 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 		return Result{Err: err}
 	}
 	start := time.Now()
+	wakeEarly(conn)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	res.Opened = true

@@ -1,0 +1,25 @@
+package dtp
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// notSent is how many bytes the kernel may hold that it has not sent yet.
+const notSent = 256 << 10
+
+// wakeEarly makes the socket writable as soon as a little of what it holds was
+// sent (TCP_NOTSENT_LOWAT), and not only when a third of a buffer of megabytes is
+// free: a slow client that does read is then never taken for one that stalls.
+func wakeEarly(conn net.Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSent)
+		})
+	}
+}
