@@ -7,7 +7,7 @@ import (
 )
 
 // notSent is how many bytes the kernel may hold that it has not sent yet.
-const notSent = 256 << 10
+const notSent = 1 << 20
 
 // wakeEarly makes the socket writable as soon as a little of what it holds was
 // sent (TCP_NOTSENT_LOWAT), and not only when a third of a buffer of megabytes is
