@@ -3,8 +3,10 @@ package edge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/pi"
@@ -37,37 +39,101 @@ func (s *Server) accept(ctx context.Context, l bound) {
 	}
 }
 
+// ServeConn serves a control connection that somebody else has accepted, as one
+// of the listener called name in the configuration, and returns when its session
+// has ended. It closes conn. It may be called at any time between New and
+// Shutdown, beside Serve or without; when ctx ends, the session is ended at once.
+// The error says that the session never began.
+func (s *Server) ServeConn(ctx context.Context, conn net.Conn, name string) error {
+	i := slices.IndexFunc(s.conf.Listeners, func(l Listener) bool { return l.Name == name })
+	if i < 0 {
+		_ = conn.Close()
+		return fmt.Errorf("edge: there is no listener %q", name)
+	}
+	conf, err := s.session(ctx, s.conf.Listeners[i])
+	if err != nil {
+		_ = conn.Close()
+		return err
+	}
+	sess := s.begin(conf, conn)
+	if sess == nil {
+		return errors.New("edge: the connection was turned away: too many sessions, or the server is shutting down")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.abortable(sess.ID(), cancel)
+	defer s.abortable(sess.ID(), nil)
+	s.own(ctx, sess)
+	return nil
+}
+
+// abortable says how what bears this number is ended at once: a session of
+// ServeConn, or Serve (0). A nil function takes it back.
+func (s *Server) abortable(id uint64, cancel context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cancel == nil {
+		delete(s.aborts, id)
+		return
+	}
+	s.aborts[id] = cancel
+}
+
 // admit begins the session of a connection, or turns it away with 421.
 func (s *Server) admit(ctx context.Context, conf *pi.Config, conn net.Conn) {
+	if sess := s.begin(conf, conn); sess != nil {
+		go s.own(ctx, sess)
+	}
+}
+
+// begin makes the session of a connection, which own must then be called with,
+// or turns the connection away and returns nil.
+func (s *Server) begin(conf *pi.Config, conn net.Conn) *pi.Session {
 	peer, local := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
 	switch s.gate.enter(peer.Addr()) {
 	case tooMany:
-		s.turnAway(conf, conn, peer, policy.EventMaxCons, "Too many sessions; try again later.")
-		return
+		s.turnAway(conf, conn, peer, policy.EventMaxCons, or(s.conf.Replies.MaxSessions, "Too many sessions; try again later."))
+		return nil
 	case tooManyOfOne:
-		s.turnAway(conf, conn, peer, policy.EventMaxConsPerIP, "Too many sessions from your address.")
-		return
+		s.turnAway(conf, conn, peer, policy.EventMaxConsPerIP, or(s.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
+		return nil
 	}
-	inlineUrgent(conn)
+	s.tune(conn)
 	s.mu.Lock()
 	if s.draining() { // under the lock: nobody begins behind Shutdown's back
 		s.mu.Unlock()
 		s.gate.leave(peer.Addr())
 		_ = conn.Close()
-		return
+		return nil
 	}
 	s.last++
 	sess := pi.NewSession(conf, s.last, conn, local, peer)
 	s.sessions[sess.ID()] = sess
 	s.running.Add(1)
 	s.mu.Unlock()
-	go s.own(ctx, sess, peer.Addr())
+	return sess
+}
+
+// tune sets what the control connection's socket can do for us.
+func (s *Server) tune(conn net.Conn) {
+	inlineUrgent(conn)
+	if tcp, ok := conn.(*net.TCPConn); ok && s.conf.Transfer.Nagle {
+		_ = tcp.SetNoDelay(false)
+	}
+}
+
+// or returns r, or by default 421 with a text.
+func or(r wire.Reply, text string) wire.Reply {
+	if r.IsZero() {
+		return wire.Say(wire.CodeNotAvailable, "%s", text)
+	}
+	return r
 }
 
 // own is the goroutine of an awake session.
-func (s *Server) own(ctx context.Context, sess *pi.Session, peer netip.Addr) {
+func (s *Server) own(ctx context.Context, sess *pi.Session) {
 	defer s.running.Done()
-	defer s.gate.leave(peer)
+	defer s.gate.leave(sess.Who().Peer.Addr())
 	defer func() {
 		if p := recover(); p != nil {
 			sess.Panic(p)
@@ -82,14 +148,14 @@ func (s *Server) own(ctx context.Context, sess *pi.Session, peer netip.Addr) {
 
 // turnAway answers 421. The few bytes fit into the socket's buffer, so that the
 // accepting goroutine does not wait for the client.
-func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, kind policy.EventKind, text string) {
+func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, kind policy.EventKind, r wire.Reply) {
 	lease := s.chain.Lease()
 	lease.Observe(policy.Event{Kind: kind, Meta: policy.Meta{Time: time.Now(), Request: 1,
 		Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name}}})
 	lease.Release()
 	if !conf.Implicit {
 		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		_, _ = conn.Write(wire.Say(wire.CodeNotAvailable, "%s", text).Append(nil))
+		_, _ = conn.Write(r.Append(nil))
 	}
 	_ = conn.Close()
 }

@@ -17,16 +17,23 @@ import (
 // Config is what a Server is made from. The zero value of each field works
 // unless it says otherwise.
 type Config struct {
-	FS        vfs.FS     // what is served; required
-	Listeners []Listener // at least one
-	Policies  []Slot     // in the order in which they are asked
-	Perms     policy.Perms
+	FS vfs.FS // what is served; required
+	// Home gives a login a filesystem of its own; nil serves FS to everybody.
+	Home      pi.Home
+	Listeners []Listener   // at least one
+	Policies  []Slot       // in the order in which they are asked
+	Perms     policy.Perms // of a login for which no policy named any; 0: policy.PermReadOnly
 	Limits    Limits
 	Timeouts  Timeouts
 	Logins    Logins
+	Transfer  Transfer
 	Commands  *pi.Table      // nil: pi.Standard
-	Zone      *time.Location // of the times in LIST; nil: UTC
+	Replies   pi.Replies     // what limits and timeouts say
+	Zone      *time.Location // of the times in listings, MDTM and MFMT; nil: UTC, as RFC 3659 §2.3 has it
 	Log       *slog.Logger   // nil: slog.Default
+	// LogPrefix is a template that stands before the messages about a session;
+	// pi.ParsePrefix says what it may hold. Empty: none.
+	LogPrefix string
 }
 
 // Slot is a policy under the name by which it can be swapped.
@@ -35,36 +42,48 @@ type Slot struct {
 	Policy policy.Policy
 }
 
-// Require says how much TLS a listener asks for.
+// Require says how much TLS a listener asks for: a set of the two values below.
+// The zero value leaves it to the client.
 type Require uint8
 
-// The requirements. The zero value is TLSOptional.
+// What may be required.
 const (
-	TLSOptional Require = iota // the client decides
-	TLSRequired                // no login and no data connection in the clear
-	TLSControl                 // no login in the clear
+	TLSControl  Require = 1 << iota            // no login in the clear
+	TLSData                                    // no data connection in the clear
+	TLSOptional Require = 0                    // the client decides
+	TLSRequired         = TLSControl | TLSData // neither
 )
 
 // Listener is one address that control connections are accepted on.
 type Listener struct {
-	Name     string // in events and logs; Address by default
-	Address  string // host:port for net.Listen("tcp"); required
+	Name string // in events and logs; Address by default
+	// Address is host:port for net.Listen("tcp"); empty where only ServeConn
+	// brings connections.
+	Address  string
 	TLS      *tls.Config
 	Implicit bool // connections begin with TLS
 	Require  Require
 	// Binding says how data connections prove that they belong to their control
 	// connection.
 	Binding dtp.Binding
-	Banner  string // the text of the 220 reply; "edgeftp ready." by default
-	Passive pi.Passive
-	Active  pi.Active
+	// Hosts are the names that HOST may give (RFC 7151); empty: any.
+	Hosts    []string
+	Banner   string // the text of the 220 reply; "edgeftp ready." by default
+	Encoding Encoding
+	Passive  pi.Passive
+	// Advertise says which address clients are told for PASV, where it is not the
+	// connection's own. Passive.Advertise, if set, takes its place.
+	Advertise Advertise
+	Active    pi.Active
+	Commands  *pi.Table // nil: Config.Commands
 }
 
 // Limits bound what clients may take. Zero is the default that each field names;
 // a negative number is no limit.
 type Limits struct {
-	Sessions      int // at once, in all; 5000
-	SessionsPerIP int // at once, of one IPv4 address or IPv6 /64; 20
+	Sessions        int // at once, in all; 5000
+	SessionsPerIP   int // at once, of one IPv4 address or IPv6 /64; 20
+	SessionsPerUser int // at once, of one user; no limit
 }
 
 // Timeouts bound how long things may take. Zero is the default that each field
@@ -80,6 +99,15 @@ type Logins struct {
 	Attempts  int           // failures that close the connection; 0: 3, negative: no limit
 	FailDelay time.Duration // before the reply to a failure; 0: 3 s, negative: none
 	Parallel  int           // passwords verified at once; 0: one for each processor
+}
+
+// Transfer says how bytes are moved.
+type Transfer struct {
+	Binary bool // sessions begin with TYPE I, not with the TYPE A of RFC 959 §3.1.1
+	Nagle  bool // leave Nagle's algorithm on, on control connections (the model's tcp_no_delay off)
+	// Hashes are the digests that HASH and the X commands offer, the first one by
+	// default; empty: pi.Digests.
+	Hashes []pi.Digest
 }
 
 // check completes and validates c.
@@ -106,6 +134,9 @@ func (c Config) check() (Config, error) {
 	c.Timeouts.Stall = byDefault(c.Timeouts.Stall, time.Minute)
 	c.Logins.Attempts = byDefault(c.Logins.Attempts, 3)
 	c.Logins.FailDelay = byDefault(c.Logins.FailDelay, 3*time.Second)
+	if _, err := pi.ParsePrefix(c.LogPrefix); err != nil {
+		return c, fmt.Errorf("edge: Config.LogPrefix: %w", err)
+	}
 	for i := range c.Listeners {
 		if err := c.Listeners[i].check(); err != nil {
 			return c, err
@@ -133,11 +164,11 @@ func (l *Listener) check() error {
 	if l.Banner == "" {
 		l.Banner = "edgeftp ready."
 	}
+	if err := l.Advertise.check(); err != nil {
+		return fmt.Errorf("edge: listener %s: Advertise: %w", l.Name, err)
+	}
 	if l.TLS == nil && (l.Implicit || l.Require != TLSOptional) {
 		return fmt.Errorf("edge: listener %s asks for TLS but has no TLS configuration", l.Name)
-	}
-	if a := l.Passive.Advertise; a.IsValid() && !a.Is4() {
-		return fmt.Errorf("edge: listener %s: Passive.Advertise is %s, but the 227 reply can only tell an IPv4 address", l.Name, a)
 	}
 	return nil
 }

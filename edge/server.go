@@ -20,6 +20,7 @@ import (
 // Shutdown.
 type Server struct {
 	conf   Config
+	shared pi.Config // of the sessions, but for what a listener says
 	chain  *chain.Chain
 	gate   gate
 	drain  chan struct{} // closed by Shutdown
@@ -29,8 +30,9 @@ type Server struct {
 	listeners []bound
 	sessions  map[uint64]*pi.Session
 	last      uint64
-	running   sync.WaitGroup     // sessions
-	abort     context.CancelFunc // ends Serve's sessions at once
+	running   sync.WaitGroup                // sessions
+	names     []*nameCache                  // names to be told in 227 replies
+	aborts    map[uint64]context.CancelFunc // see abortable
 }
 
 // bound is a listener that listens.
@@ -56,9 +58,11 @@ func New(conf Config) (*Server, error) {
 		closePolicies(slots)
 		return nil, fmt.Errorf("edge: %w", err)
 	}
-	return &Server{conf: conf, chain: c, drain: make(chan struct{}),
+	s := &Server{conf: conf, chain: c, drain: make(chan struct{}),
 		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
-		sessions: map[uint64]*pi.Session{}}, nil
+		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
+	s.shared = s.sharedConfig()
+	return s, nil
 }
 
 func closePolicies(slots []chain.Slot) {
@@ -74,34 +78,63 @@ func clean(path string) (string, error) {
 	return string(p), err
 }
 
-// Listen binds every listener, or none: after an error nothing is left open.
+// Listen binds every listener that has an address, or none: after an error
+// nothing is left open.
 func (s *Server) Listen(ctx context.Context) error {
 	var lc net.ListenConfig
-	shared := s.shared()
 	for _, l := range s.conf.Listeners {
+		if l.Address == "" {
+			continue
+		}
 		nl, err := lc.Listen(ctx, "tcp", l.Address)
 		if err != nil {
 			s.closeListeners()
 			return fmt.Errorf("edge: listener %s: %w", l.Name, err)
 		}
-		conf := shared
-		conf.Name, conf.Banner, conf.Implicit = l.Name, l.Banner, l.Implicit
-		conf.TLS, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Binding, l.Passive, l.Active
-		conf.TLSControl, conf.TLSData = l.Require != TLSOptional, l.Require == TLSRequired
+		conf, err := s.session(ctx, l)
+		if err != nil {
+			_ = nl.Close()
+			s.closeListeners()
+			return err
+		}
 		s.mu.Lock()
-		s.listeners = append(s.listeners, bound{nl, &conf})
+		s.listeners = append(s.listeners, bound{nl, conf})
 		s.mu.Unlock()
 	}
 	return nil
 }
 
-// shared is what the listeners have in common.
-func (s *Server) shared() pi.Config {
+// session is the configuration of one listener's sessions.
+func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
+	conf := s.shared
+	conf.Name, conf.Banner, conf.Implicit, conf.Hosts = l.Name, l.Banner, l.Implicit, l.Hosts
+	conf.TLS, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Binding, l.Passive, l.Active
+	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
+	if l.Commands != nil {
+		conf.Table = l.Commands
+	}
+	if conf.Passive.Advertise == nil && !l.Advertise.isZero() {
+		told, err := s.resolve(ctx, l.Advertise)
+		if err != nil {
+			return nil, fmt.Errorf("edge: listener %s: %w", l.Name, err)
+		}
+		conf.Passive.Advertise = told
+	}
+	return &conf, nil
+}
+
+// sharedConfig is what the listeners have in common.
+func (s *Server) sharedConfig() pi.Config {
 	c := s.conf
-	return pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
-		Verifier: secret.NewVerifier(c.Logins.Parallel), Census: &census{byUser: map[string]int{}},
+	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
+		Replies: c.Replies, Verifier: secret.NewVerifier(c.Logins.Parallel), Census: &census{byUser: map[string]int{}},
 		Buffers: new(dtp.Buffers), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
-		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay}
+		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
+		PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}
+	if c.LogPrefix != "" {
+		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it
+	}
+	return conf
 }
 
 // Addresses returns what the listeners are bound to, in the order of the
@@ -118,6 +151,7 @@ func (s *Server) Addresses() []net.Addr {
 
 // Serve accepts control connections until Shutdown was called, and returns nil
 // when the last session has ended. When ctx ends, everything is ended at once.
+// A server without listeners serves what ServeConn is given.
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -125,13 +159,17 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer stop()
 	s.mu.Lock()
 	listeners := s.listeners
-	s.abort = cancel
 	s.mu.Unlock()
+	s.abortable(0, cancel)
+	go s.refresh(ctx)
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
 		accepting.Go(func() { s.accept(ctx, l) })
 	}
 	accepting.Wait()
+	if len(listeners) == 0 {
+		<-s.drain
+	}
 	s.running.Wait()
 	s.chain.Close()
 	return nil
@@ -154,11 +192,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 		s.mu.Lock()
-		abort := s.abort
-		s.mu.Unlock()
-		if abort != nil {
+		for _, abort := range s.aborts {
 			abort()
 		}
+		s.mu.Unlock()
 		<-done
 	}
 	s.chain.Close()

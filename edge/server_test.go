@@ -210,7 +210,7 @@ func TestNewRefuses(t *testing.T) {
 		{func(c *Config) { c.Listeners = nil }, "Config.Listeners"},
 		{func(c *Config) { c.Listeners[0].Implicit = true }, "main"},
 		{func(c *Config) { c.Listeners[0].Require = TLSRequired }, "main"},
-		{func(c *Config) { c.Listeners[0].Passive.Advertise = netip.MustParseAddr("::1") }, "Advertise"},
+		{func(c *Config) { c.Listeners[0].Advertise.Address = "::1" }, "Advertise"},
 		{func(c *Config) { c.Policies = append(c.Policies, Slot{Name: "keeper", Policy: newKeeper()}) }, "keeper"},
 	} {
 		k := newKeeper()

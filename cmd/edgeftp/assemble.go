@@ -206,8 +206,11 @@ func (in *instance) listeners() ([]edge.Listener, error) {
 	var out []edge.Listener
 	for _, l := range in.conf.Listeners {
 		e := edge.Listener{Implicit: l.Implicit, Banner: l.Banner,
-			Passive: pi.Passive{Advertise: l.Passive.Advertise, AnyPeer: !l.Passive.SamePeer, Wait: l.Passive.Timeout},
+			Passive: pi.Passive{AnyPeer: !l.Passive.SamePeer, Wait: l.Passive.Timeout},
 			Active:  pi.Active{Off: !l.Active.Enabled, Privileged: l.Active.PrivilegedPorts, Wait: l.Active.Timeout}}
+		if l.Passive.Advertise.IsValid() {
+			e.Advertise.Address = l.Passive.Advertise.String()
+		}
 		for _, span := range l.Passive.Ports {
 			e.Passive.Ports = append(e.Passive.Ports, dtp.PortSpan(span))
 		}

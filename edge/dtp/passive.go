@@ -50,6 +50,9 @@ type PassiveConfig struct {
 	// waiting, so that nobody can take or block it (RFC 2577 §3).
 	Peer netip.Addr
 	Wait time.Duration // zero is WaitDefault
+	// Backlog is how many connections may wait to be accepted; 0 is the system's
+	// default.
+	Backlog int
 }
 
 // Passive is a listening data port (PASV, EPSV). One connection is accepted;

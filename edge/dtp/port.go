@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -34,3 +35,13 @@ var (
 // WaitDefault is how long a port waits for its connection when nothing else is
 // configured (the model's passive and active timeout).
 const WaitDefault = 30 * time.Second
+
+// PassivePort is a Port that listens, and so has an address to tell the client
+// and a time until which it waits.
+type PassivePort interface {
+	Port
+	// Addr is the address that the port listens on.
+	Addr() netip.AddrPort
+	// Until is when the port gives up waiting; zero never.
+	Until() time.Time
+}

@@ -24,40 +24,76 @@ func (s *Session) greet(ctx context.Context) {
 	s.say(message(wire.CodeReady, s.conf.Banner))
 }
 
-// message is a reply whose text the operator wrote: it may have several lines.
+// message is a reply whose text the operator wrote: it may have several lines. A
+// single long one is put above an empty closing line, as the model does: some
+// clients show the last line alone in a narrow field.
 func message(code wire.Code, text string) wire.Reply {
-	return wire.Multi(code, strings.Split(strings.TrimRight(text, "\n"), "\n")...)
+	const wide = 75
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if len(lines) == 1 && len(text) > wide {
+		lines = append(lines, "")
+	}
+	return wire.Multi(code, lines...)
 }
 
 // user answers alike for names that exist and those that do not.
 func user(s *Session, a Args) Outcome {
 	if s.conf.TLSControl && !s.who.TLS.Enabled() {
-		return say(wire.CodeUnavailable, "Logging in needs TLS here: send AUTH TLS first.")
+		return Say(wire.CodeUnavailable, "Logging in needs TLS here: send AUTH TLS first.")
 	}
+	text := wire.Say(wire.CodeNeedPassword, "Send the password.")
 	if s.rank.in {
 		s.logout()
-		s.left.user = a.Text
-		return say(wire.CodeNeedPassword, "You were logged out; send the password of the new user.")
+		text = wire.Say(wire.CodeNeedPassword, "You were logged out; send the password of the new user.")
 	}
 	s.left.user = a.Text
-	return say(wire.CodeNeedPassword, "Send the password.")
+	if s.who.TLS.ClientSHA256 != "" {
+		return s.vouched(text)
+	}
+	return Outcome{Reply: text}
+}
+
+// vouched asks whether the client's certificate alone makes it the user that it
+// names: then no password is needed (232, RFC 4217 §11). Whoever is not known by
+// it is asked for the password.
+func (s *Session) vouched(otherwise wire.Reply) Outcome {
+	name := s.left.user
+	s.who.User = name
+	q := &policy.Login{Meta: s.meta(), Early: true}
+	who, lease, conf := s.who, s.lease, s.conf
+	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
+		cred, denial := lease.Authenticate(ctx, q)
+		if denial == nil && len(cred.Hashes) == 0 {
+			if home, err := conf.home(ctx, who, cred.Identity); err == nil {
+				return func(s *Session) Outcome { return s.admit(name, cred, home, wire.CodeLoggedInSecure) }
+			}
+		}
+		return func(s *Session) Outcome {
+			s.who.User = ""
+			return Outcome{Reply: otherwise}
+		}
+	}}}
 }
 
 // pass verifies in a helper goroutine: policies, hashing and the delay after a
 // failure take their time, and nobody else's.
 func pass(s *Session, a Args) Outcome {
 	if s.rank.in {
-		return say(wire.CodeBadSequence, "You are logged in already.")
+		return Say(wire.CodeBadSequence, "You are logged in already.")
 	}
 	name := s.left.user
 	s.left.user = "" // after a failure USER must come again
 	s.who.User = name
 	q := &policy.Login{Meta: s.meta(), Password: a.Text}
-	lease, conf := s.lease, s.conf
+	who, lease, conf := s.who, s.lease, s.conf
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
 		cred, denial := check(ctx, conf, lease, q)
 		if denial == nil {
-			return func(s *Session) Outcome { return s.admit(name, cred) }
+			home, err := conf.home(ctx, who, cred.Identity)
+			if err != nil {
+				return func(s *Session) Outcome { return s.homeless(cred.Home, err) }
+			}
+			return func(s *Session) Outcome { return s.admit(name, cred, home, wire.CodeLoggedIn) }
 		}
 		wait(ctx, conf.FailDelay)
 		return func(s *Session) Outcome { return s.reject(name, denial) }
@@ -98,35 +134,71 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// admit logs the user in.
-func (s *Session) admit(name string, c chain.Credential) Outcome {
-	home, err := vfs.Clean(vfs.Root, c.Home)
-	if err == nil && home != vfs.Root {
+// home finds what a login sees first: its filesystem and the directory in it.
+func (c *Config) home(ctx context.Context, who policy.Session, id policy.Identity) (v view, err error) {
+	v = view{fs: c.FS}
+	if c.Home != nil {
+		if v.fs, v.release, err = c.Home(ctx, who, id); err != nil {
+			return v, err
+		}
+	}
+	v.cwd, err = vfs.Clean(vfs.Root, id.Home)
+	if err == nil && v.cwd != vfs.Root {
 		var info vfs.Info
-		if info, err = s.conf.FS.Stat(home); err == nil && !info.IsDir() {
+		if info, err = v.fs.Stat(v.cwd); err == nil && !info.IsDir() {
 			err = vfs.ErrNotDirectory
 		}
 	}
 	if err != nil {
-		s.log().Error("a user's home directory cannot be used", "home", c.Home, "error", err)
-		return say(wire.CodeNotLoggedIn, "Your home directory is not available.")
+		v.giveBack()
 	}
-	if !s.conf.Census.Enter(name, c.MaxSessions) {
-		return say(wire.CodeNotAvailable, "You have as many sessions as you may have.")
+	return v, err
+}
+
+// giveBack releases the filesystem of a login that has ended.
+func (v *view) giveBack() {
+	if v.release != nil {
+		v.release()
+		v.release = nil
+	}
+}
+
+func (s *Session) homeless(home string, err error) Outcome {
+	s.log().Error("a user's home directory cannot be used", "home", home, "error", err)
+	s.who.User = ""
+	return Say(wire.CodeNotLoggedIn, "Your home directory is not available.")
+}
+
+// admit logs the user in.
+func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code) Outcome {
+	if !s.conf.Census.Enter(name, fewer(s.conf.PerUser, c.MaxSessions)) {
+		v.giveBack()
+		s.who.User = ""
+		return Say(wire.CodeNotAvailable, "You have as many sessions as you may have.")
 	}
 	perms := s.conf.Perms
 	if c.Perms != nil {
 		perms = *c.Perms
 	}
-	s.rank = identity{in: true, counted: true, id: c.Identity, home: home, perms: perms}
-	s.cwd = home
+	s.rank = identity{in: true, counted: true, id: c.Identity, home: v.cwd, perms: perms}
+	s.left.user = ""
+	s.view = v
 	s.strikes = 0
-	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = name, c.Anonymous, c.Group, c.State, string(home)
+	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = name, c.Anonymous, c.Group, c.State, string(v.cwd)
 	s.event(policy.Event{Kind: policy.EventLogin, Text: strings.Join(c.By, ",")})
+	s.log().Info("logged in", "event", policy.EventLogin.String(), "by", strings.Join(c.By, ","))
 	if c.MsgLogin != "" {
-		return Outcome{Reply: message(wire.CodeLoggedIn, c.MsgLogin)}
+		return Outcome{Reply: message(code, c.MsgLogin)}
 	}
-	return say(wire.CodeLoggedIn, "You are logged in.")
+	return Say(code, "You are logged in.")
+}
+
+// fewer returns the lower of two limits, of which 0 is none.
+func fewer(a, b int) int {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // reject answers a failed login, in the same words whatever failed unless a
@@ -153,7 +225,7 @@ func (s *Session) reject(name string, d *policy.Denial) Outcome {
 	if most := s.conf.Attempts; most > 0 && s.rank.attempts >= most {
 		return Outcome{Reply: wire.Say(code, "%s Too many attempts; closing the control connection.", text), Close: true}
 	}
-	return say(code, "%s", text)
+	return Say(code, "%s", text)
 }
 
 // logout ends the login, if there is one, and what hangs on it.
@@ -171,7 +243,7 @@ func (s *Session) logout() {
 func reinitialize(s *Session, _ Args) Outcome {
 	s.logout()
 	s.rank.attempts = 0
-	return say(wire.CodeReady, "Ready for a new user.")
+	return Say(wire.CodeReady, "Ready for a new user.")
 }
 
 func quit(s *Session, _ Args) Outcome {
@@ -189,19 +261,19 @@ func changeDirectory(s *Session, a Args) Outcome {
 	if !a.Given {
 		a.Text = string(vfs.Root)
 	}
-	g, err := s.ask(question{op: policy.OpCwd, perm: policy.PermCwd, path: a.Path, text: a.Text})
+	g, err := s.Ask(Question{Op: policy.OpCwd, Perm: policy.PermCwd, Path: a.Path, Text: a.Text})
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
-	info, err := s.conf.FS.Stat(vfs.Path(g.Path))
+	info, err := s.fs.Stat(vfs.Path(g.Path))
 	if err == nil && !info.IsDir() {
 		err = vfs.ErrNotDirectory
 	}
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
 	s.cwd = vfs.Path(g.Path)
-	return say(wire.CodeFileActionOK, "%s is the working directory.", wire.Quote(string(s.cwd)))
+	return Say(wire.CodeFileActionOK, "%s is the working directory.", wire.Quote(string(s.cwd)))
 }
 
 func changeUp(s *Session, _ Args) Outcome {

@@ -27,6 +27,9 @@ func (s *Session) answer(err error) wire.Reply {
 		return r
 	}
 	if r, ok := answerData(err); ok {
+		if errors.Is(err, dtp.ErrStalled) {
+			return or(s.conf.Replies.Stalled, r)
+		}
 		return r
 	}
 	s.log().Error("a command failed by a fault of the server's", "error", err)
@@ -122,6 +125,3 @@ func answerData(err error) (wire.Reply, bool) {
 	}
 	return wire.Reply{}, false
 }
-
-// failed is the outcome of a command that an error ended.
-func (s *Session) failed(err error) Outcome { return Outcome{Reply: s.answer(err)} }

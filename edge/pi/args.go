@@ -15,8 +15,8 @@ type Grammar uint8
 
 // The grammars.
 const (
-	NoArg    Grammar = iota // none may be given
-	FreeText                // any text or none: Args.Text
+	FreeText Grammar = iota // any text or none: Args.Text
+	NoArg                   // none may be given
 	Text                    // any text, required: Args.Text
 	Word                    // one word, required, in upper case: Args.Text
 	OneOrAll                // nothing or one word, in upper case: Args.Text

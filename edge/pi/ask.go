@@ -10,35 +10,35 @@ import (
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
 
-// question is what a handler asks before it does anything: an operation on a
+// Question is what a handler asks before it does anything: an operation on a
 // path, with the permission that the command's row names.
-type question struct {
-	op    policy.Op
-	perm  policy.Perms
-	path  vfs.Path
-	path2 vfs.Path
-	text  string
-	a, b  int64
+type Question struct {
+	Op    policy.Op
+	Perm  policy.Perms // 0 needs none
+	Path  vfs.Path
+	Path2 vfs.Path // of a rename, or empty
+	Text  string   // the command's argument as the client sent it
+	A, B  int64    // by operation, as policy.Action has them
 }
 
-// ask puts a question to the session's own permissions and then to the
-// policies. The error is a *refused.
-func (s *Session) ask(q question) (policy.Grant, error) {
-	return s.askAs(q, s.action(q))
-}
+// Ask puts a question to the session's own permissions and then to the policies
+// (RFC 2753 §2: here is the enforcement point). What may be done is what the
+// Grant says, to the paths that it names. The error says that it may not, in the
+// client's terms: give it to Fail.
+func (s *Session) Ask(q Question) (policy.Grant, error) { return s.askAs(q, s.action(q)) }
 
 // action makes the policies' form of a question.
-func (s *Session) action(q question) *policy.Action {
-	a := &policy.Action{Meta: s.meta(), Op: q.op, Path: string(q.path), Path2: string(q.path2), Arg: q.text, A: q.a, B: q.b}
-	if info, err := s.conf.FS.Stat(q.path); err == nil {
+func (s *Session) action(q Question) *policy.Action {
+	a := &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B}
+	if info, err := s.fs.Stat(q.Path); err == nil {
 		a.Exists, a.Dir = true, info.IsDir()
 	}
 	return a
 }
 
-func (s *Session) askAs(q question, a *policy.Action) (policy.Grant, error) {
-	if !s.perms(q.path).Has(q.perm) || q.path2 != "" && !s.perms(q.path2).Has(q.perm) {
-		return policy.Grant{}, &refused{action: a, denial: &policy.Denial{Text: "You have no permission for that."}}
+func (s *Session) askAs(q Question, a *policy.Action) (policy.Grant, error) {
+	if !s.Perms(q.Path).Has(q.Perm) || q.Path2 != "" && !s.Perms(q.Path2).Has(q.Perm) {
+		return policy.Grant{}, s.forbidden(a)
 	}
 	g, denial := s.lease.Authorize(context.Background(), a)
 	if denial != nil {
@@ -48,10 +48,15 @@ func (s *Session) askAs(q question, a *policy.Action) (policy.Grant, error) {
 	return g, nil
 }
 
-// perms returns what the session may do at a path: the login's permissions, or
+// forbidden is what the session's own permissions do not allow.
+func (s *Session) forbidden(a *policy.Action) error {
+	return &refused{action: a, denial: &policy.Denial{Text: "You have no permission for that."}}
+}
+
+// Perms returns what the session may do at a path: the login's permissions, or
 // those of the rule with the longest matching directory (the model's
 // override_perm).
-func (s *Session) perms(p vfs.Path) policy.Perms {
+func (s *Session) Perms(p vfs.Path) policy.Perms {
 	best, perms := -1, s.rank.perms
 	for _, r := range s.rank.id.Rules {
 		dir := vfs.Path(r.Dir)
@@ -74,7 +79,7 @@ func (s *Session) owner() string {
 
 // partial describes what is kept of the user's interrupted upload to p.
 func (s *Session) partial(p vfs.Path) (vfs.Info, error) {
-	if parts, ok := s.conf.FS.(vfs.Partials); ok && s.owner() != "" {
+	if parts, ok := s.fs.(vfs.Partials); ok && s.owner() != "" {
 		return parts.Partial(s.owner(), p)
 	}
 	return vfs.Info{}, fs.ErrNotExist
@@ -83,7 +88,7 @@ func (s *Session) partial(p vfs.Path) (vfs.Info, error) {
 // stat describes a path as this user sees it: an interrupted upload of the
 // user's own counts where no file is.
 func (s *Session) stat(p vfs.Path) (vfs.Info, error) {
-	info, err := s.conf.FS.Stat(p)
+	info, err := s.fs.Stat(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		if part, perr := s.partial(p); perr == nil {
 			return part, nil

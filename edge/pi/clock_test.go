@@ -117,7 +117,7 @@ func TestPortExpiry(t *testing.T) {
 		p := newFakePort()
 		prepare := Spec{Verb: "SOON", Handler: func(s *Session, _ Args) Outcome {
 			s.setPort(p, time.Now().Add(30*time.Second))
-			return say(200, "Prepared.")
+			return Say(200, "Prepared.")
 		}}
 		b := newBench(t, func(c *Config) { c.Table = c.Table.With(prepare) }).own().login()
 		defer b.close()
@@ -136,7 +136,7 @@ func TestIdleWithPort(t *testing.T) {
 		p := newFakePort()
 		prepare := Spec{Verb: "LATE", Handler: func(s *Session, _ Args) Outcome {
 			s.setPort(p, time.Now().Add(time.Hour))
-			return say(200, "Prepared.")
+			return Say(200, "Prepared.")
 		}}
 		b := newBench(t, func(c *Config) { c.Table = c.Table.With(prepare) }).own().login()
 		defer b.close()

@@ -11,6 +11,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
 // Config is what the sessions of one listener share. It is not changed once a
@@ -20,35 +21,74 @@ type Config struct {
 	Table *Table
 	Chain *chain.Chain
 	FS    vfs.FS
+	// Home chooses the filesystem of a login; nil serves FS to everybody.
+	Home Home
 
-	TLS         *tls.Config // the long-lived base configuration; nil: no TLS
-	Implicit    bool        // the connection begins with TLS (RFC 4217 Appendix A's port 990)
-	TLSControl  bool        // no login in the clear
-	TLSData     bool        // no data connection in the clear
-	Binding     dtp.Binding
-	Banner      string
-	Perms       policy.Perms // of a login for which no policy named any
-	Verifier    Verifier
-	Census      Census
-	Buffers     *dtp.Buffers
-	Drain       <-chan struct{} // closed when no new command may begin
-	Log         *slog.Logger
-	Zone        *time.Location // of times in LIST; nil is UTC
-	Passive     Passive
-	Active      Active
+	TLS        *tls.Config // the long-lived base configuration; nil: no TLS
+	Implicit   bool        // the connection begins with TLS (RFC 4217 Appendix A's port 990)
+	TLSControl bool        // no login in the clear
+	TLSData    bool        // no data connection in the clear
+	Binding    dtp.Binding
+	Hosts      []string // the names that HOST may give (RFC 7151); empty: any
+	Banner     string
+	Replies    Replies
+	Perms      policy.Perms // of a login for which no policy named any
+	Verifier   Verifier
+	Census     Census
+	Buffers    *dtp.Buffers
+	Drain      <-chan struct{} // closed when no new command may begin
+	Log        *slog.Logger
+	LogPrefix  *Prefix        // before the messages that are about a session; nil: none
+	Zone       *time.Location // of times in listings, MDTM and MFMT; nil is UTC
+	Binary     bool           // sessions begin with TYPE I, not with RFC 959's TYPE A
+	Hashes     []Digest       // of HASH and the X commands, the first one the default; empty: all
+	Passive    Passive
+	Active     Active
+
 	Idle        time.Duration // between two lines of a logged-in client; 0 no limit
 	LoginWithin time.Duration // from the connection to the login; 0 no limit
 	Stall       time.Duration // without a byte on the data connection; 0 no limit
 	Attempts    int           // failed logins before the connection is closed; 0 no limit
 	FailDelay   time.Duration // before the reply to a failed login
+	PerUser     int           // sessions of one user at once; 0 no limit
+}
+
+// Home gives a login its filesystem (the model makes one for each login). It
+// runs in a helper goroutine and may block until ctx ends. release, unless nil,
+// is called once when the login has ended. An error refuses the login; its text
+// is for the log.
+type Home func(ctx context.Context, who policy.Session, id policy.Identity) (fs vfs.FS, release func(), err error)
+
+// Replies replace what the server says of its own accord. A zero Reply leaves
+// the server's own words; the code may be changed too.
+type Replies struct {
+	MaxSessions      wire.Reply // 421: Limits.Sessions is reached
+	MaxSessionsPerIP wire.Reply // 421: Limits.SessionsPerIP is reached
+	Idle             wire.Reply // 421: the idle or login limit has passed
+	Stalled          wire.Reply // 421: a data connection stalled
+	Draining         wire.Reply // 421: the server is shutting down
+}
+
+// or returns r, or by default another reply.
+func or(r, def wire.Reply) wire.Reply {
+	if r.IsZero() {
+		return def
+	}
+	return r
 }
 
 // Passive says how passive ports are opened and told to clients.
 type Passive struct {
-	Ports     dtp.PortRange
-	Advertise netip.Addr // told to clients in the 227 reply; the zero value tells the local address
-	AnyPeer   bool       // accept data connections of other addresses
+	Ports dtp.PortRange
+	// Advertise returns the text of the IPv4 address that the 227 reply tells a
+	// client; empty, as from a nil function, tells the connection's own local
+	// address. It must not block.
+	Advertise func(local, client netip.Addr) string
+	AnyPeer   bool // accept data connections of other addresses
 	Wait      time.Duration
+	Backlog   int // connections that may wait on a data port; 0: the system's default
+	// Listen opens a port in place of dtp.Listen.
+	Listen func(context.Context, dtp.PassiveConfig) (dtp.PassivePort, error)
 }
 
 // Active says which data ports of clients are connected to.
@@ -56,7 +96,12 @@ type Active struct {
 	Off        bool // refuse PORT and EPRT
 	Foreign    bool
 	Privileged bool
-	Wait       time.Duration
+	// Unmask connects to the control connection's peer where a client names a
+	// private address (RFC 1918) that is not its own: it sits behind NAT.
+	Unmask bool
+	Wait   time.Duration
+	// Prepare makes a port in place of dtp.NewActive.
+	Prepare func(dtp.ActiveConfig, netip.AddrPort) (dtp.Port, error)
 }
 
 // Verifier checks passwords against stored hashes, at a bounded rate.

@@ -151,6 +151,7 @@ func (s *Session) Panic(p any) {
 		s.conf.Census.Leave(s.who.User)
 	}
 	s.closePort()
+	s.giveBack()
 	s.lease.Release()
 	s.lease.Clear()
 	s.event(policy.Event{Kind: policy.EventDisconnect})

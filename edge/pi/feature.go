@@ -31,12 +31,12 @@ func siteHelp(s *Session, a Args) Outcome { return s.conf.Table.help("SITE ", a.
 func (t *Table) help(prefix, verb string) Outcome {
 	if verb = strings.ToUpper(strings.TrimSpace(verb)); verb != "" {
 		if row := t.byVerb[prefix+verb]; row != nil {
-			return say(wire.CodeHelp, "%s %s (%s)", row.Verb, strings.TrimPrefix(row.Help, ": "), row.RFC)
+			return Say(wire.CodeHelp, "%s %s (%s)", row.Verb, strings.TrimPrefix(row.Help, ": "), row.RFC)
 		}
 		if t.groups[verb] {
 			return t.help(verb+" ", "")
 		}
-		return say(wire.CodeBadArgument, "That is not a command of this server.")
+		return Say(wire.CodeBadArgument, "That is not a command of this server.")
 	}
 	lines := []string{"The commands are:"}
 	var line string

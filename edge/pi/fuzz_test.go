@@ -71,7 +71,7 @@ func FuzzSession(f *testing.F) {
 	rows := []Spec{
 		{Verb: "REDY", Handler: func(s *Session, _ Args) Outcome {
 			s.setPort(readyPort{}, time.Time{})
-			return say(200, "Prepared.")
+			return Say(200, "Prepared.")
 		}},
 		{Verb: "HANG", Lane: Work, Handler: func(*Session, Args) Outcome {
 			return Outcome{Job: &Job{Title: "Hanging", Run: func(ctx context.Context) Settle {
@@ -79,7 +79,7 @@ func FuzzSession(f *testing.F) {
 				case <-ctx.Done():
 				case <-time.After(time.Hour):
 				}
-				return func(*Session) Outcome { return say(226, "Done.") }
+				return func(*Session) Outcome { return Say(226, "Done.") }
 			}}}
 		}},
 	}

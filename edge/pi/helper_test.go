@@ -129,7 +129,7 @@ func newBench(t testing.TB, set func(*Config)) *bench {
 	b := &bench{t: t, fs: vfs.NewMem(), count: &headcount{}, drain: make(chan struct{}), ports: make(chan *fakePort, 1), ended: make(chan struct{})}
 	fake := Spec{Verb: "FAKE", Handler: func(s *Session, _ Args) Outcome {
 		s.setPort(<-b.ports, time.Time{})
-		return say(200, "A pipe is prepared.")
+		return Say(200, "A pipe is prepared.")
 	}}
 	b.conf = &Config{Name: "test", Table: Standard().With(fake), Chain: c, FS: b.fs, Banner: "ready", Perms: policy.PermAll,
 		Verifier: nobody{}, Census: b.count, Buffers: new(dtp.Buffers), Drain: b.drain, Log: slog.New(slog.DiscardHandler),

@@ -8,9 +8,9 @@ import (
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
-func system(*Session, Args) Outcome { return say(wire.CodeSystemType, "UNIX Type: L8") }
+func system(*Session, Args) Outcome { return Say(wire.CodeSystemType, "UNIX Type: L8") }
 
-func noop(*Session, Args) Outcome { return say(wire.CodeOK, "Done nothing.") }
+func noop(*Session, Args) Outcome { return Say(wire.CodeOK, "Done nothing.") }
 
 // status answers with the session's state, at once and also during a transfer,
 // or with a listing on the control connection (RFC 959 §4.1.3).
@@ -62,11 +62,11 @@ func (s *Session) dataText() string {
 // directory.
 func (s *Session) statusOf(a Args) Outcome {
 	if !s.rank.in {
-		return say(wire.CodeNotLoggedIn, "Log in with USER and PASS first.")
+		return Say(wire.CodeNotLoggedIn, "Log in with USER and PASS first.")
 	}
 	src, err := s.listing(a, longForm)
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
 	code := wire.CodeFileStatus
 	if src.dir {
@@ -76,7 +76,7 @@ func (s *Session) statusOf(a Args) Outcome {
 		lines, err := src.lines(ctx, maxStatusLines)
 		return func(s *Session) Outcome {
 			if err != nil {
-				return s.failed(err)
+				return s.Fail(err)
 			}
 			return Outcome{Reply: wire.Multi(code, append(append([]string{"Status of " + wire.Quote(string(a.Path)) + ":"}, lines...), "End of status")...)}
 		}

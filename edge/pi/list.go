@@ -44,7 +44,7 @@ func (s *Session) listing(a Args, f form) (*source, error) {
 			}
 		}
 	}
-	g, err := s.ask(question{op: policy.OpList, perm: policy.PermList, path: a.Path, text: a.Text})
+	g, err := s.Ask(Question{Op: policy.OpList, Perm: policy.PermList, Path: a.Path, Text: a.Text})
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Session) listing(a Args, f form) (*source, error) {
 	if !info.IsDir() {
 		return s.listOne(a, path, f, g.Limits)
 	}
-	dir, err := s.conf.FS.ReadDir(path)
+	dir, err := s.fs.ReadDir(path)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Session) listing(a Args, f form) (*source, error) {
 
 // listOne lists one file, under the name that the client gave.
 func (s *Session) listOne(a Args, p vfs.Path, f form, limits policy.Limits) (*source, error) {
-	info, err := s.conf.FS.Lstat(p)
+	info, err := s.fs.Lstat(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		info, err = s.partial(p)
 	}
@@ -85,7 +85,7 @@ func (s *Session) listOne(a Args, p vfs.Path, f form, limits policy.Limits) (*so
 
 // partials are the user's own interrupted uploads in a directory.
 func (s *Session) partials(p vfs.Path) []vfs.Info {
-	parts, ok := s.conf.FS.(vfs.Partials)
+	parts, ok := s.fs.(vfs.Partials)
 	if !ok || s.owner() == "" {
 		return nil
 	}
@@ -109,7 +109,7 @@ func (s *Session) format(f form, dir vfs.Path, prefix string) listing.Format {
 // runs in the transfer's goroutine and so takes with it what it needs of the
 // session.
 func (s *Session) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
-	filesystem, perms, here := s.conf.FS, s.permsBelow(dir), s.perms(dir)
+	filesystem, perms, here := s.fs, s.permsBelow(dir), s.Perms(dir)
 	return func(info vfs.Info) listing.Entry {
 		name := info.Name
 		e := listing.Entry{Info: info, Kind: "file"}
@@ -143,7 +143,7 @@ func (s *Session) permsBelow(dir vfs.Path) func(vfs.Path) policy.Perms {
 		return func(vfs.Path) policy.Perms { return all }
 	}
 	frozen := &Session{rank: s.rank}
-	return frozen.perms
+	return frozen.Perms
 }
 
 // permFact is the perm fact of a file or directory (RFC 3659 §7.5.5) as far as
@@ -222,12 +222,7 @@ func (s *Session) sendListing(a Args, f form) Outcome {
 	t.Send, t.ASCII, t.Limiter = src.Reader, false, limiter(src.limits.RateDown)
 	return s.run(t, "Sending the listing.", "Listing "+string(a.Path), func(_ context.Context, r dtp.Result) Settle {
 		src.Close()
-		return func(s *Session) Outcome {
-			if r.Err != nil {
-				return Outcome{Reply: s.answer(r.Err), Close: closes(r.Err)}
-			}
-			return Outcome{Reply: whole(r.Bytes, r.Took)}
-		}
+		return func(s *Session) Outcome { return s.sent(r) }
 	})
 }
 
@@ -238,17 +233,17 @@ func absent(err error) bool {
 }
 
 func machineListOne(s *Session, a Args) Outcome {
-	g, err := s.ask(question{op: policy.OpStat, perm: policy.PermList, path: a.Path, text: a.Text})
+	g, err := s.Ask(Question{Op: policy.OpStat, Perm: policy.PermList, Path: a.Path, Text: a.Text})
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
 	path := vfs.Path(g.Path)
-	info, err := s.conf.FS.Lstat(path)
+	info, err := s.fs.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		info, err = s.stat(path)
 	}
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
 	if path == vfs.Root {
 		info.Name = "" // Join with it is the root itself

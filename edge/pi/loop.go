@@ -90,7 +90,7 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 	}
 	_ = s.link.raw.SetReadDeadline(deadline)
 	if s.draining() || ctx.Err() != nil { // after the deadline was set: Interrupt may have come before
-		s.say(wire.Say(wire.CodeNotAvailable, "The server is shutting down."))
+		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
 		s.link.closed = true
 		return false
 	}
@@ -133,7 +133,7 @@ func (s *Session) expire() (idle bool) {
 		return !s.draining()
 	}
 	s.event(policy.Event{Kind: policy.EventTimeout})
-	s.say(wire.Say(wire.CodeNotAvailable, "Nothing was heard for too long; closing the control connection."))
+	s.say(or(s.conf.Replies.Idle, wire.Say(wire.CodeNotAvailable, "Nothing was heard for too long; closing the control connection.")))
 	s.link.closed = true
 	return false
 }
@@ -302,6 +302,7 @@ func (s *Session) end() {
 		s.conf.Census.Leave(s.who.User)
 	}
 	s.closePort()
+	s.giveBack()
 	s.held = nil
 	if tc, ok := s.link.conn.(interface{ CloseWrite() error }); ok {
 		s.link.plain.within = patience

@@ -174,7 +174,7 @@ func longWork(ended chan<- error) Spec {
 		return Outcome{Reply: wire.Say(150, "Begun."), Job: &Job{Title: "Long work", Run: func(ctx context.Context) Settle {
 			<-ctx.Done()
 			ended <- ctx.Err()
-			return func(*Session) Outcome { return say(226, "Ended.") }
+			return func(*Session) Outcome { return Say(226, "Ended.") }
 		}}}
 	}}
 }

@@ -14,14 +14,14 @@ import (
 func auth(s *Session, a Args) Outcome {
 	switch {
 	case s.conf.TLS == nil:
-		return say(wire.CodeNotImplemented, "There is no TLS here.")
+		return Say(wire.CodeNotImplemented, "There is no TLS here.")
 	case s.who.TLS.Enabled():
-		return say(wire.CodeBadSequence, "TLS is in use already.")
+		return Say(wire.CodeBadSequence, "TLS is in use already.")
 	}
 	switch a.Text {
 	case "TLS", "TLS-C", "TLS-P", "SSL":
 	default:
-		return say(wire.CodeBadParameter, "That mechanism is not supported; TLS is.")
+		return Say(wire.CodeBadParameter, "That mechanism is not supported; TLS is.")
 	}
 	if n := s.link.reader.Buffered() + len(s.held); n > 0 {
 		// What came in clear behind AUTH would be carried out as if it had come
@@ -57,32 +57,32 @@ func (s *Session) secure(ctx context.Context) {
 
 func bufferSize(s *Session, a Args) Outcome {
 	if !s.who.TLS.Enabled() {
-		return say(wire.CodeBadSequence, "PBSZ needs a protected control connection.")
+		return Say(wire.CodeBadSequence, "PBSZ needs a protected control connection.")
 	}
 	if strings.Trim(strings.TrimSpace(a.Text), "0123456789") != "" {
-		return say(wire.CodeBadArgument, "PBSZ takes a number.")
+		return Say(wire.CodeBadArgument, "PBSZ takes a number.")
 	}
-	return say(wire.CodeOK, "PBSZ=0")
+	return Say(wire.CodeOK, "PBSZ=0")
 }
 
 // protection takes PROT also without PBSZ before it: devices never send it.
 func protection(s *Session, a Args) Outcome {
 	if !s.who.TLS.Enabled() {
-		return say(wire.CodeBadSequence, "PROT needs a protected control connection.")
+		return Say(wire.CodeBadSequence, "PROT needs a protected control connection.")
 	}
 	switch a.Text {
 	case "P":
 		s.with.protect = true
 	case "C":
 		if s.conf.TLSData {
-			return say(wire.CodePolicyDenied, "Data connections need TLS here.")
+			return Say(wire.CodePolicyDenied, "Data connections need TLS here.")
 		}
 		s.with.protect = false
 	case "S", "E":
-		return say(wire.CodeProtNotHere, "That protection level is not supported; P is.")
+		return Say(wire.CodeProtNotHere, "That protection level is not supported; P is.")
 	default:
-		return say(wire.CodeNotImplemented, "That is not a protection level; P and C are.")
+		return Say(wire.CodeNotImplemented, "That is not a protection level; P and C are.")
 	}
 	s.who.DataTLS = s.with.protect
-	return say(wire.CodeOK, "Data connections are at level %s.", a.Text)
+	return Say(wire.CodeOK, "Data connections are at level %s.", a.Text)
 }

@@ -10,15 +10,15 @@ import (
 
 // writer returns the filesystem as one that can be changed.
 func (s *Session) writer() (vfs.Writer, error) {
-	if w, ok := s.conf.FS.(vfs.Writer); ok {
+	if w, ok := s.fs.(vfs.Writer); ok {
 		return w, nil
 	}
 	return nil, vfs.ErrReadOnly
 }
 
 // change asks a question, does one change and tells the observers of it.
-func (s *Session) change(q question, kind policy.EventKind, do func(w vfs.Writer, p, p2 vfs.Path) error) error {
-	g, err := s.ask(q)
+func (s *Session) change(q Question, kind policy.EventKind, do func(w vfs.Writer, p, p2 vfs.Path) error) error {
+	g, err := s.Ask(q)
 	if err != nil {
 		return err
 	}
@@ -29,44 +29,44 @@ func (s *Session) change(q question, kind policy.EventKind, do func(w vfs.Writer
 	if err := do(w, vfs.Path(g.Path), vfs.Path(g.Path2)); err != nil {
 		return err
 	}
-	s.event(policy.Event{Kind: kind, Op: q.op, Path: g.Path, Path2: g.Path2})
+	s.event(policy.Event{Kind: kind, Op: q.Op, Path: g.Path, Path2: g.Path2})
 	return nil
 }
 
 func makeDirectory(s *Session, a Args) Outcome {
-	q := question{op: policy.OpMkdir, perm: policy.PermMkdir, path: a.Path, text: a.Text}
+	q := Question{Op: policy.OpMkdir, Perm: policy.PermMkdir, Path: a.Path, Text: a.Text}
 	err := s.change(q, policy.EventDirCreated, func(w vfs.Writer, p, _ vfs.Path) error { return w.Mkdir(p) })
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
-	return say(wire.CodePathname, "%s was made.", wire.Quote(string(a.Path)))
+	return Say(wire.CodePathname, "%s was made.", wire.Quote(string(a.Path)))
 }
 
 func removeDirectory(s *Session, a Args) Outcome {
-	q := question{op: policy.OpRmdir, perm: policy.PermDelete, path: a.Path, text: a.Text}
+	q := Question{Op: policy.OpRmdir, Perm: policy.PermDelete, Path: a.Path, Text: a.Text}
 	err := s.change(q, policy.EventDirRemoved, func(w vfs.Writer, p, _ vfs.Path) error { return w.Rmdir(p) })
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
-	return say(wire.CodeFileActionOK, "The directory was removed.")
+	return Say(wire.CodeFileActionOK, "The directory was removed.")
 }
 
 // deleteFile removes a file, or what is kept of the user's interrupted upload
 // of that name.
 func deleteFile(s *Session, a Args) Outcome {
-	q := question{op: policy.OpDelete, perm: policy.PermDelete, path: a.Path, text: a.Text}
+	q := Question{Op: policy.OpDelete, Perm: policy.PermDelete, Path: a.Path, Text: a.Text}
 	err := s.change(q, policy.EventFileDeleted, func(w vfs.Writer, p, _ vfs.Path) error {
-		if _, err := s.conf.FS.Lstat(p); err != nil {
+		if _, err := s.fs.Lstat(p); err != nil {
 			if _, perr := s.partial(p); perr == nil {
-				return s.conf.FS.(vfs.Partials).DropPartial(s.owner(), p)
+				return s.fs.(vfs.Partials).DropPartial(s.owner(), p)
 			}
 		}
 		return w.Remove(p)
 	})
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
-	return say(wire.CodeFileActionOK, "The file was deleted.")
+	return Say(wire.CodeFileActionOK, "The file was deleted.")
 }
 
 // renameFrom asks the policies about the source alone; renameTo asks about both
@@ -74,41 +74,41 @@ func deleteFile(s *Session, a Args) Outcome {
 func renameFrom(s *Session, a Args) Outcome {
 	s.left.rename = ""
 	if a.Path == vfs.Root {
-		return s.failed(vfs.ErrRoot)
+		return s.Fail(vfs.ErrRoot)
 	}
-	if _, err := s.ask(question{op: policy.OpRename, perm: policy.PermRename, path: a.Path, text: a.Text}); err != nil {
-		return s.failed(err)
+	if _, err := s.Ask(Question{Op: policy.OpRename, Perm: policy.PermRename, Path: a.Path, Text: a.Text}); err != nil {
+		return s.Fail(err)
 	}
-	if _, err := s.conf.FS.Lstat(a.Path); err != nil {
-		return s.failed(err)
+	if _, err := s.fs.Lstat(a.Path); err != nil {
+		return s.Fail(err)
 	}
 	s.left.rename = a.Path
-	return say(wire.CodePending, "Send the new name.")
+	return Say(wire.CodePending, "Send the new name.")
 }
 
 func renameTo(s *Session, a Args) Outcome {
 	from := s.left.rename
 	s.left.rename = ""
-	q := question{op: policy.OpRename, perm: policy.PermRename, path: from, path2: a.Path, text: a.Text}
+	q := Question{Op: policy.OpRename, Perm: policy.PermRename, Path: from, Path2: a.Path, Text: a.Text}
 	err := s.change(q, policy.EventFileRenamed, func(w vfs.Writer, p, p2 vfs.Path) error { return w.Rename(p, p2) })
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
-	return say(wire.CodeFileActionOK, "It was renamed.")
+	return Say(wire.CodeFileActionOK, "It was renamed.")
 }
 
 func printDirectory(s *Session, _ Args) Outcome {
-	return say(wire.CodePathname, "%s is the working directory.", wire.Quote(string(s.cwd)))
+	return Say(wire.CodePathname, "%s is the working directory.", wire.Quote(string(s.cwd)))
 }
 
 // restart remembers an offset for the next transfer, whatever comes between (the
 // model keeps it, and so do clients expect).
 func restart(s *Session, a Args) Outcome {
 	if s.with.ascii && a.N > 0 {
-		return say(wire.CodeBadArgument, "Text transfers cannot be restarted; send TYPE I first.")
+		return Say(wire.CodeBadArgument, "Text transfers cannot be restarted; send TYPE I first.")
 	}
 	s.left.rest = a.N
-	return say(wire.CodePending, "The next transfer begins at byte %d.", a.N)
+	return Say(wire.CodePending, "The next transfer begins at byte %d.", a.N)
 }
 
 // allocate remembers the size for policies; space itself is not set aside.
@@ -116,27 +116,27 @@ func allocate(s *Session, a Args) Outcome {
 	word, _, _ := strings.Cut(strings.TrimSpace(a.Text), " ")
 	n, err := Number.parse(wire.Command{Arg: word}, s.cwd, s.rank.home)
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
 	s.left.allo = n.N
-	return say(wire.CodeSuperfluous, "Space is found when the file comes.")
+	return Say(wire.CodeSuperfluous, "Space is found when the file comes.")
 }
 
 func siteChmod(s *Session, a Args) Outcome {
 	if a.N&^0o777 != 0 {
-		return say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
+		return Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
 	}
-	g, err := s.ask(question{op: policy.OpChmod, perm: policy.PermChmod, path: a.Path, text: a.Text, a: a.N})
+	g, err := s.Ask(Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N})
 	if err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
-	c, ok := s.conf.FS.(vfs.Chmodder)
+	c, ok := s.fs.(vfs.Chmodder)
 	if !ok {
-		return s.failed(vfs.ErrReadOnly)
+		return s.Fail(vfs.ErrReadOnly)
 	}
 	if err := c.Chmod(vfs.Path(g.Path), fileMode(a.N)); err != nil {
-		return s.failed(err)
+		return s.Fail(err)
 	}
 	s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: policy.OpChmod, Path: g.Path})
-	return say(wire.CodeOK, "The mode was set.")
+	return Say(wire.CodeOK, "The mode was set.")
 }

@@ -1,8 +1,9 @@
 package pi
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
-	"log/slog"
+	"encoding/hex"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -25,7 +26,7 @@ type Session struct {
 	rank identity       // what the login gave
 	with params         // transfer parameters
 	left memory         // what a command left for a later one
-	cwd  vfs.Path
+	view                // the files
 	port dataPort       // the prepared data connection, if any
 	held []wire.Command // lines that wait for the running job
 	job  *running       // nil between commands
@@ -65,6 +66,13 @@ func (p *prompt) Write(b []byte) (int, error) {
 	n, err := p.Conn.Write(b)
 	_ = p.SetWriteDeadline(time.Time{})
 	return n, err
+}
+
+// view is what the session sees of the files.
+type view struct {
+	fs      vfs.FS
+	release func() // gives fs back, nil for the server's own
+	cwd     vfs.Path
 }
 
 // identity is what the login gave.
@@ -152,12 +160,13 @@ func (s *Session) Kill() { _ = s.link.raw.Close() }
 
 // reset brings the transfer parameters and the login back to their beginning.
 func (s *Session) reset() {
-	s.with = params{ascii: true, facts: listing.AllFacts(), protect: s.conf.Implicit && s.conf.TLS != nil}
+	s.with = params{ascii: !s.conf.Binary, facts: listing.AllFacts(), protect: s.conf.Implicit && s.conf.TLS != nil}
 	s.left = memory{allo: -1}
-	s.cwd = vfs.Root
+	s.giveBack()
+	s.view = view{fs: s.conf.FS, cwd: vfs.Root}
 	s.rank = identity{attempts: s.rank.attempts}
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = "", false, "", nil, string(vfs.Root)
-	s.who.ASCII, s.who.DataTLS, s.who.Active = true, s.with.protect, false
+	s.who.ASCII, s.who.DataTLS, s.who.Active = s.with.ascii, s.with.protect, false
 	s.clock.began = time.Now()
 }
 
@@ -177,11 +186,6 @@ func (s *Session) event(e policy.Event) {
 	l := s.conf.Chain.Lease()
 	l.Observe(e)
 	l.Release()
-}
-
-// log returns the logger for faults of the server itself.
-func (s *Session) log() *slog.Logger {
-	return s.conf.Log.With("sess", s.who.ID, "user", s.who.User, "remote", s.who.Peer.String())
 }
 
 // setPort replaces the prepared data connection.
@@ -218,6 +222,11 @@ func tlsFacts(cs tls.ConnectionState) policy.TLS {
 		ServerName: cs.ServerName, ALPN: cs.NegotiatedProtocol, Resumed: cs.DidResume}
 	if cs.Version == tls.VersionTLS13 {
 		t.Version = "1.3"
+	}
+	if len(cs.VerifiedChains) > 0 {
+		leaf := cs.PeerCertificates[0]
+		sum := sha256.Sum256(leaf.Raw)
+		t.ClientSubject, t.ClientSHA256 = leaf.Subject.String(), hex.EncodeToString(sum[:])
 	}
 	return t
 }

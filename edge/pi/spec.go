@@ -43,7 +43,7 @@ const (
 // about a command.
 type Spec struct {
 	Verb    string       // "STOR", or "SITE CHMOD" for a word of SITE
-	Grammar Grammar      // what the argument is
+	Grammar Grammar      // what the argument is; FreeText, any or none, by default
 	State   State        // who may use it
 	Needs   Memory       // what must have been left, else 503
 	Leaves  Memory       // what it leaves for another command
@@ -89,8 +89,4 @@ type Job struct {
 	Alone bool
 	// Title describes the work in the reply to STAT.
 	Title string
-}
-
-func say(code wire.Code, format string, args ...any) Outcome {
-	return Outcome{Reply: wire.Say(code, format, args...)}
 }

@@ -37,13 +37,57 @@ func NewTable(rows ...Spec) *Table {
 	return t
 }
 
-// With returns a table that has further rows, or others for the same verbs.
+// With returns a table that has further rows, or others for the same verbs. The
+// permission that such a row names is checked before its handler runs, at the
+// path of its argument or, without one, in the working directory.
 func (t *Table) With(rows ...Spec) *Table {
-	all := make([]Spec, 0, len(t.rows)+len(rows))
-	for _, r := range t.rows {
-		all = append(all, *r)
+	all := t.specs()
+	for _, r := range rows {
+		if r.Perm != 0 {
+			r.Handler = guarded(r)
+		}
+		all = append(all, r)
 	}
-	return NewTable(append(all, rows...)...)
+	return NewTable(all...)
+}
+
+// Without returns a table that does not know these verbs: clients get 500 for
+// them, and HELP and FEAT are silent about them.
+func (t *Table) Without(verbs ...string) *Table {
+	return NewTable(slices.DeleteFunc(t.specs(), func(r Spec) bool { return slices.Contains(verbs, r.Verb) })...)
+}
+
+// Wrap returns a table in which around every handler there is another one (the
+// model's process_command): wrapper gets the row and what would be called, for
+// commands whose argument, state and sequence are in order.
+func (t *Table) Wrap(wrapper func(row Spec, next Handler) Handler) *Table {
+	all := t.specs()
+	for i, r := range all {
+		all[i].Handler = wrapper(r, r.Handler)
+	}
+	return NewTable(all...)
+}
+
+func (t *Table) specs() []Spec {
+	all := make([]Spec, len(t.rows))
+	for i, r := range t.rows {
+		all[i] = *r
+	}
+	return all
+}
+
+// guarded checks a row's permission before its handler is called.
+func guarded(row Spec) Handler {
+	return func(s *Session, a Args) Outcome {
+		at := a.Path
+		if at == "" {
+			at = s.cwd
+		}
+		if !s.Perms(at).Has(row.Perm) {
+			return s.Fail(s.forbidden(s.action(Question{Path: at, Text: a.Text})))
+		}
+		return row.Handler(s, a)
+	}
 }
 
 // Rows returns the rows in the order of their verbs.

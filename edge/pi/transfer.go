@@ -58,7 +58,7 @@ func (s *Session) run(t *dtp.Transfer, mark, title string, finish func(ctx conte
 // next one is asked for or its time is up: resetting a connection that is there
 // already makes curl, which then has its TLS handshake under way, take the reply
 // for that of another command.
-func (s *Session) refuse(err error) Outcome { return s.failed(err) }
+func (s *Session) refuse(err error) Outcome { return s.Fail(err) }
 
 // closes reports whether an error ends the control connection too.
 func closes(err error) bool { return errors.Is(err, dtp.ErrStalled) || errors.Is(err, errShutdown) }
@@ -68,10 +68,18 @@ func whole(n int64, took time.Duration) wire.Reply {
 	return wire.Say(wire.CodeClosingData, "Transfer complete: %d bytes in %.3f seconds.", n, took.Seconds())
 }
 
+// sent is the outcome of a transfer that is no file's.
+func (s *Session) sent(r dtp.Result) Outcome {
+	if r.Err != nil {
+		return Outcome{Reply: s.answer(r.Err), Close: closes(r.Err)}
+	}
+	return Outcome{Reply: whole(r.Bytes, r.Took)}
+}
+
 func retrieve(s *Session, a Args) Outcome {
 	rest := s.left.rest
 	s.left.rest = 0
-	g, err := s.ask(question{op: policy.OpRead, perm: policy.PermRead, path: a.Path, text: a.Text, a: s.sizeOf(a.Path), b: rest})
+	g, err := s.Ask(Question{Op: policy.OpRead, Perm: policy.PermRead, Path: a.Path, Text: a.Text, A: s.sizeOf(a.Path), B: rest})
 	if err != nil {
 		return s.refuse(err)
 	}
@@ -99,7 +107,7 @@ func retrieve(s *Session, a Args) Outcome {
 
 // open opens a file at the restart offset.
 func (s *Session) open(p vfs.Path, rest int64) (vfs.File, error) {
-	file, err := s.conf.FS.Open(p)
+	file, err := s.fs.Open(p)
 	if err != nil {
 		if _, perr := s.partial(p); perr == nil {
 			return nil, wire.Say(wire.CodeFileBusy, "The upload of that file was interrupted; continue it first.")
@@ -148,7 +156,7 @@ func (s *Session) moved(kind policy.EventKind, op policy.Op, p vfs.Path, r dtp.R
 
 func store(s *Session, a Args) Outcome {
 	opt := vfs.StageOptions{Offset: s.left.rest, Owner: s.owner()}
-	return s.upload(question{op: policy.OpWrite, perm: policy.PermWrite, path: a.Path, text: a.Text, b: s.left.rest}, opt)
+	return s.upload(Question{Op: policy.OpWrite, Perm: policy.PermWrite, Path: a.Path, Text: a.Text, B: s.left.rest}, opt)
 }
 
 func appendTo(s *Session, a Args) Outcome {
@@ -157,7 +165,7 @@ func appendTo(s *Session, a Args) Outcome {
 		return s.refuse(wire.Say(wire.CodeFileBusy, "APPE begins at the end of the file; REST is not possible with it."))
 	}
 	opt := vfs.StageOptions{Append: true, Owner: s.owner()}
-	return s.upload(question{op: policy.OpAppend, perm: policy.PermAppend, path: a.Path, text: a.Text, b: max(s.sizeOf(a.Path), 0)}, opt)
+	return s.upload(Question{Op: policy.OpAppend, Perm: policy.PermAppend, Path: a.Path, Text: a.Text, B: max(s.sizeOf(a.Path), 0)}, opt)
 }
 
 func storeUnique(s *Session, a Args) Outcome {
@@ -165,18 +173,18 @@ func storeUnique(s *Session, a Args) Outcome {
 		s.left.rest = 0
 		return s.refuse(wire.Say(wire.CodeFileBusy, "STOU makes a new file; REST is not possible with it."))
 	}
-	if info, err := s.conf.FS.Stat(a.Path); !a.Given || err == nil && info.IsDir() {
+	if info, err := s.fs.Stat(a.Path); !a.Given || err == nil && info.IsDir() {
 		a.Path = a.Path.Join("ftpd")
 	}
-	return s.upload(question{op: policy.OpUnique, perm: policy.PermWrite, path: a.Path, text: a.Text}, vfs.StageOptions{Unique: true})
+	return s.upload(Question{Op: policy.OpUnique, Perm: policy.PermWrite, Path: a.Path, Text: a.Text}, vfs.StageOptions{Unique: true})
 }
 
 // upload stages a file, moves the bytes into it and publishes it: three steps,
 // of which only the last one is seen by anybody.
-func (s *Session) upload(q question, opt vfs.StageOptions) Outcome {
-	q.a = s.left.allo
+func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
+	q.A = s.left.allo
 	s.left.rest, s.left.allo = 0, -1
-	g, err := s.ask(q)
+	g, err := s.Ask(q)
 	if err != nil {
 		return s.refuse(err)
 	}
@@ -184,7 +192,7 @@ func (s *Session) upload(q question, opt vfs.StageOptions) Outcome {
 	if err != nil {
 		return s.refuse(err)
 	}
-	w, ok := s.conf.FS.(vfs.Writer)
+	w, ok := s.fs.(vfs.Writer)
 	if !ok {
 		return s.refuse(vfs.ErrReadOnly)
 	}
@@ -192,7 +200,7 @@ func (s *Session) upload(q question, opt vfs.StageOptions) Outcome {
 	if err != nil {
 		return s.refuse(err)
 	}
-	up := &upload{stage: stage, action: s.action(question{op: policy.OpCommit, path: stage.Path()}), lease: s.lease, op: q.op}
+	up := &upload{stage: stage, action: s.action(Question{Op: policy.OpCommit, Path: stage.Path()}), lease: s.lease, op: q.Op}
 	if most := g.Limits.MaxFileSize; most > 0 {
 		t.MaxBytes = most - stage.Size()
 		if t.MaxBytes <= 0 {
@@ -251,7 +259,7 @@ func abort(s *Session, _ Args) Outcome {
 		return Outcome{}
 	case s.port.Port != nil:
 		s.closePort()
-		return say(wire.CodeDataIdle, "The data port was closed.")
+		return Say(wire.CodeDataIdle, "The data port was closed.")
 	}
-	return say(wire.CodeDataIdle, "There is no transfer to abort.")
+	return Say(wire.CodeDataIdle, "There is no transfer to abort.")
 }

@@ -9,6 +9,10 @@ type Login struct {
 	// granted passwords; such a policy answers with a stored hash, and the
 	// server verifies it (see Identity.PasswordHash).
 	Password string
+	// Early says that the client has shown a verified certificate (Meta.Session.TLS)
+	// and named the user, but was not asked for a password yet (RFC 4217 §11). Allow
+	// without a PasswordHash lets it in; any other answer has PASS asked for.
+	Early bool
 }
 
 // Identity is one authenticator's answer to a [Login]. The zero value is no
@@ -40,6 +44,9 @@ type Identity struct {
 	Anonymous bool
 	// Limits narrow every transfer of the session.
 	Limits Limits
+	// Lenient lets the user's old clients off what TLS otherwise asks of them. Of
+	// several policies that allow, the first one decides.
+	Lenient Lenience
 	// MaxSessions is the number of sessions this user may have, 0 no limit.
 	MaxSessions int
 	// Expires ends the identity; zero never.
@@ -49,6 +56,17 @@ type Identity struct {
 	// State, at most 1,024 bytes, is handed back to this policy with every
 	// question of the session.
 	State []byte
+}
+
+// Lenience is what a user's clients need not do on protected data connections.
+// The zero value lets them off nothing.
+type Lenience struct {
+	// Resumption: a data connection need not resume the control connection's TLS
+	// session. It is then held to the client's address and an unpredictable port.
+	Resumption bool
+	// CloseNotify: an upload may end with the connection, without TLS
+	// close_notify (RFC 8446 §6.1). A cut connection then passes for a whole file.
+	CloseNotify bool
 }
 
 // PathRule overrides permissions in one directory (the model's override_perm).

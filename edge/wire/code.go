@@ -21,6 +21,7 @@ const (
 	CodePassive          Code = 227
 	CodeExtendedPassive  Code = 229 // RFC 2428 §3
 	CodeLoggedIn         Code = 230
+	CodeLoggedInSecure   Code = 232 // no password needed (RFC 2228 §5.1, RFC 4217 §11)
 	CodeSecurityOK       Code = 234 // RFC 2228 §3
 	CodeFileActionOK     Code = 250
 	CodePathname         Code = 257

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -101,7 +100,7 @@ func (o *options) set(args []string) error {
 	case key == "active":
 		l.Active.Off, l.Active.Foreign, l.Active.Privileged = args[0] == "off", args[0] == "foreign", args[0] == "privileged"
 	case key == "advertise":
-		l.Passive.Advertise, err = netip.ParseAddr(args[0])
+		l.Advertise.Address = args[0]
 	case key == "banner":
 		l.Banner = args[0]
 	case key == "attempts":
