@@ -62,6 +62,8 @@ func (m *memory) has(what Memory) bool {
 		return m.user != ""
 	case MemoryRename:
 		return m.rename != ""
+	case MemoryCopy:
+		return m.copy != ""
 	}
 	return true
 }

@@ -216,7 +216,8 @@ func (s *Session) meanwhile(ctx context.Context, h heard) {
 	spec, cmd, ok := s.conf.Table.Lookup(h.cmd)
 	// Replies keep the order of their commands (RFC 959 §4.2), but for ABOR's.
 	inTurn := len(s.held) == 0 || ok && spec.Urgent
-	if ok && spec.lane(cmd) == Beside && inTurn && !s.job.Alone {
+	hears := !s.job.Alone || ok && spec.Urgent && s.job.Progress != nil
+	if ok && spec.lane(cmd) == Beside && inTurn && hears {
 		s.dispatch(ctx, h.cmd)
 		return
 	}

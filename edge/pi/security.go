@@ -55,6 +55,14 @@ func (s *Session) secure(ctx context.Context) {
 	s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS " + s.who.TLS.Version})
 }
 
+// clear is CCC (RFC 4217 §6): a control connection that was protected stays so.
+func clearControl(s *Session, _ Args) Outcome {
+	if !s.who.TLS.Enabled() {
+		return Say(wire.CodeCannotClear, "The control connection is not protected.")
+	}
+	return Say(wire.CodePolicyDenied, "The control connection stays protected here.")
+}
+
 func bufferSize(s *Session, a Args) Outcome {
 	if !s.who.TLS.Enabled() {
 		return Say(wire.CodeBadSequence, "PBSZ needs a protected control connection.")

@@ -107,7 +107,7 @@ func restart(s *Session, a Args) Outcome {
 	if s.with.ascii && a.N > 0 {
 		return Say(wire.CodeBadArgument, "Text transfers cannot be restarted; send TYPE I first.")
 	}
-	s.left.rest = a.N
+	s.left.rest, s.left.rang = a.N, span{}
 	return Say(wire.CodePending, "The next transfer begins at byte %d.", a.N)
 }
 

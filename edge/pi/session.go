@@ -92,13 +92,16 @@ type params struct {
 	protect bool // PROT P
 	epsvAll bool // EPSV ALL was given (RFC 2428 §4)
 	facts   listing.Facts
+	digest  Digest // OPTS HASH; empty is the listener's first
 }
 
 // memory is what a command left for a later one.
 type memory struct {
 	user   string   // USER
 	rename vfs.Path // RNFR
+	copy   vfs.Path // SITE CPFR
 	rest   int64    // REST
+	rang   span     // RANG
 	allo   int64    // ALLO; -1 unknown
 }
 

@@ -3,7 +3,6 @@ package pi
 import (
 	"context"
 
-	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -37,6 +36,7 @@ const (
 	MemoryNone   Memory = iota
 	MemoryUser          // USER, for PASS
 	MemoryRename        // RNFR, for RNTO
+	MemoryCopy          // SITE CPFR, for SITE CPTO
 )
 
 // Spec is one row of the command table: everything that the interpreter knows
@@ -76,16 +76,20 @@ type Outcome struct {
 // Settle is the end of a Job: the owner calls it and does what it says.
 type Settle func(*Session) Outcome
 
+// Meter counts the bytes that a Job has dealt with so far. It is read while the
+// Job runs.
+type Meter interface{ Bytes() int64 }
+
 // Job is the part of a command that takes long.
 type Job struct {
 	// Run works until it is done or ctx has ended. It must not touch the
 	// session: what it has to say goes into the Settle that it returns.
 	Run func(ctx context.Context) Settle
-	// Progress counts a transfer's bytes; nil for other work, which ABOR leaves
-	// alone.
-	Progress *dtp.Progress
-	// Alone lets nothing be answered meanwhile: a reply would be taken for that
-	// of the running command, which has sent no mark.
+	// Progress counts bytes; nil for work that ABOR leaves alone.
+	Progress Meter
+	// Alone lets nothing be answered meanwhile but ABOR, where it can do
+	// something: a reply would be taken for that of the running command, which
+	// has sent no mark.
 	Alone bool
 	// Title describes the work in the reply to STAT.
 	Title string

@@ -152,7 +152,7 @@ func featTLS(lines ...string) Feat {
 
 // Standard returns the commands that every server of this kind has.
 func Standard() *Table {
-	return NewTable(slices.Concat(accessRows(), parameterRows(), serviceRows(), extensionRows(), securityRows(), informationRows())...)
+	return NewTable(slices.Concat(accessRows(), parameterRows(), serviceRows(), extensionRows(), digestRows(), securityRows(), informationRows())...)
 }
 
 // accessRows are RFC 959 §4.1.1's access control commands.
@@ -170,6 +170,8 @@ func accessRows() []Spec {
 			Help: ": log out and begin anew"},
 		{Verb: "QUIT", Grammar: NoArg, State: Anyone, Barrier: true, RFC: "RFC 959 §4.1.1", Handler: quit,
 			Help: ": end the session, after a running transfer"},
+		{Verb: "HOST", Grammar: Text, State: Anyone, Feat: feat("HOST"), RFC: "RFC 7151 §3", Handler: host,
+			Help: "name: which of the server's names is meant"},
 		named(cwd, "CWD"), historic(cwd, "XCWD"), named(up, "CDUP"), historic(up, "XCUP"),
 	}
 }
@@ -253,8 +255,30 @@ func extensionRows() []Spec {
 			Help: "[ON]: names are UTF-8"},
 		{Verb: "SITE CHMOD", Grammar: ModePath, Perm: policy.PermChmod, RFC: "RFC 959 §4.1.3", Handler: siteChmod,
 			Help: "mode path: set the permission bits of a file"},
+		{Verb: "RANG", Grammar: Text, Feat: feat("RANG STREAM"), RFC: "draft-bryan-ftp-range-08 §3", Handler: setRange,
+			Help: "first last: the bytes of the next transfer or HASH"},
+		{Verb: "SITE CPFR", Grammar: PathArg, Perm: policy.PermRead, Leaves: MemoryCopy, RFC: "RFC 959 §4.1.3", Handler: copyFrom,
+			Help: "path: what the next command copies"},
+		{Verb: "SITE CPTO", Grammar: PathArg, Perm: policy.PermWrite, Needs: MemoryCopy, Lane: Work, RFC: "RFC 959 §4.1.3", Handler: copyTo,
+			Help: "path: the name of the copy"},
 		{Verb: "SITE HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: siteHelp,
 			Help: "[command]: the commands of SITE"},
+	}
+}
+
+// digestRows are the draft's command for digests and those that came before it.
+func digestRows() []Spec {
+	const draft = "draft-ietf-ftpext2-hash-03"
+	old := func(verb string, d Digest) Spec {
+		return Spec{Verb: verb, Grammar: PathArg, Perm: policy.PermRead, Lane: Work, Feat: featDigest(verb, d), RFC: draft + " §1", Handler: sumOf(d),
+			Help: "path [from [to]]: the " + string(d) + " of a file's bytes"}
+	}
+	return []Spec{
+		{Verb: "HASH", Grammar: PathArg, Perm: policy.PermRead, Lane: Work, Feat: featHash, RFC: draft + " §3", Handler: hashFile,
+			Help: "path: a digest of a file, or of the range that RANG gave"},
+		{Verb: "OPTS HASH", Grammar: FreeText, RFC: draft + " §4", Handler: optsHash,
+			Help: "[algorithm]: what HASH computes"},
+		old("XCRC", CRC32), old("XMD5", MD5), old("XSHA1", SHA1), old("XSHA256", SHA256), old("XSHA512", SHA512),
 	}
 }
 
@@ -263,6 +287,8 @@ func securityRows() []Spec {
 	return []Spec{
 		{Verb: "AUTH", Grammar: Word, State: Anyone, Barrier: true, Feat: featTLS("AUTH SSL", "AUTH TLS"), RFC: "RFC 4217 §4", Handler: auth,
 			Help: "TLS: protect the control connection"},
+		{Verb: "CCC", Grammar: NoArg, State: Anyone, RFC: "RFC 4217 §6", Handler: clearControl,
+			Help: ": make the control connection clear again (always refused)"},
 		{Verb: "PBSZ", Grammar: Text, State: Anyone, Feat: featTLS("PBSZ"), RFC: "RFC 4217 §8", Handler: bufferSize,
 			Help: "0: the protection buffer's size"},
 		{Verb: "PROT", Grammar: Word, State: Anyone, Feat: featTLS("PROT"), RFC: "RFC 4217 §9", Handler: protection,
@@ -279,6 +305,10 @@ func informationRows() []Spec {
 			Help: "[path]: the session's state, or a listing on the control connection"},
 		{Verb: "HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: help,
 			Help: "[command]: the commands of this server"},
+		{Verb: "CLNT", Grammar: Text, State: Anyone, Feat: feat("CLNT"), RFC: "RFC 2389 §1", Handler: clientName,
+			Help: "name: what the client is"},
+		{Verb: "CSID", Grammar: Text, State: Anyone, Feat: feat("CSID"), RFC: "draft-peterson-streamlined-ftp-command-extensions-10 §2.1", Handler: clientID,
+			Help: "Name=...;Version=...;: what client and server are"},
 		{Verb: "NOOP", Grammar: FreeText, State: Anyone, Lane: Beside, RFC: "RFC 959 §4.1.3", Handler: noop,
 			Help: ": nothing"},
 		{Verb: "FEAT", Grammar: NoArg, State: Anyone, Feat: feat("TVFS"), RFC: "RFC 2389 §3", Handler: features,

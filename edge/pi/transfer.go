@@ -77,7 +77,8 @@ func (s *Session) sent(r dtp.Result) Outcome {
 }
 
 func retrieve(s *Session, a Args) Outcome {
-	rest := s.left.rest
+	part := s.ranged()
+	rest := max(s.left.rest, part.from)
 	s.left.rest = 0
 	g, err := s.Ask(Question{Op: policy.OpRead, Perm: policy.PermRead, Path: a.Path, Text: a.Text, A: s.sizeOf(a.Path), B: rest})
 	if err != nil {
@@ -93,6 +94,9 @@ func retrieve(s *Session, a Args) Outcome {
 		return s.refuse(err)
 	}
 	t.Send, t.Limiter = file, limiter(g.Limits.RateDown)
+	if part.to > 0 {
+		t.Send = io.LimitReader(file, part.to-part.from)
+	}
 	return s.run(t, "Sending the file.", "Sending "+g.Path, func(_ context.Context, r dtp.Result) Settle {
 		file.Close()
 		return func(s *Session) Outcome {
@@ -184,6 +188,9 @@ func storeUnique(s *Session, a Args) Outcome {
 func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	q.A = s.left.allo
 	s.left.rest, s.left.allo = 0, -1
+	if s.ranged() != (span{}) {
+		return s.refuse(wire.Say(wire.CodeBadArgument, "RANG is not possible with an upload; use REST."))
+	}
 	g, err := s.Ask(q)
 	if err != nil {
 		return s.refuse(err)

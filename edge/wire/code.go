@@ -41,6 +41,7 @@ const (
 	CodeProtNotHere      Code = 521 // data connection cannot be opened with this PROT (RFC 4217 §9)
 	CodeWrongFamily      Code = 522 // RFC 2428 §2; RFC 4217 §10.2: no security for the data connection
 	CodeNotLoggedIn      Code = 530
+	CodeCannotClear      Code = 533 // command protection level denied (RFC 2228 §5.2)
 	CodePolicyDenied     Code = 534 // RFC 2228 §3
 	CodeUnavailable      Code = 550
 	CodeExceedsAllowance Code = 552

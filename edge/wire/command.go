@@ -7,7 +7,7 @@ import (
 
 // Command is one line of the client (RFC 959 §4.1, §5.3.1).
 type Command struct {
-	Verb string // upper case, letters only and at most 16 of them; empty if malformed
+	Verb string // upper case: a letter, then letters and digits, 16 at most; empty if malformed
 	Arg  string // the bytes after one space, as they were sent; may hold anything but CR, LF, NUL
 	// Line holds the whole line when Verb is empty, for the log.
 	Line string
@@ -22,7 +22,7 @@ const maxVerb = 16
 func ParseCommand(line []byte) Command {
 	line = bytes.TrimLeft(line, " ")
 	verb, arg, _ := bytes.Cut(line, []byte(" "))
-	if len(verb) == 0 || len(verb) > maxVerb || !letters(verb) {
+	if len(verb) == 0 || len(verb) > maxVerb || !word(verb) {
 		return Command{Line: string(line), Bad: bytes.ContainsAny(line, "\x00\r")}
 	}
 	return Command{
@@ -32,9 +32,12 @@ func ParseCommand(line []byte) Command {
 	}
 }
 
-func letters(b []byte) bool {
-	for _, c := range b {
-		if c|0x20 < 'a' || c|0x20 > 'z' {
+// word reports whether b is a letter followed by letters and digits: RFC 959
+// §5.3.1 knows letters alone, but there are verbs such as XSHA256.
+func word(b []byte) bool {
+	for i, c := range b {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || c < '0' || '9' < c) {
 			return false
 		}
 	}

@@ -101,6 +101,8 @@ func (o *options) set(args []string) error {
 		l.Active.Off, l.Active.Foreign, l.Active.Privileged = args[0] == "off", args[0] == "foreign", args[0] == "privileged"
 	case key == "advertise":
 		l.Advertise.Address = args[0]
+	case key == "hosts":
+		l.Hosts = args
 	case key == "banner":
 		l.Banner = args[0]
 	case key == "attempts":
