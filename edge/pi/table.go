@@ -151,8 +151,10 @@ func featTLS(lines ...string) Feat {
 }
 
 // Standard returns the commands that every server of this kind has.
-func Standard() *Table {
-	return NewTable(slices.Concat(accessRows(), parameterRows(), serviceRows(), extensionRows(), digestRows(), securityRows(), informationRows())...)
+func Standard() *Table { return NewTable(standardRows()...) }
+
+func standardRows() []Spec {
+	return slices.Concat(accessRows(), parameterRows(), serviceRows(), extensionRows(), digestRows(), securityRows(), informationRows())
 }
 
 // accessRows are RFC 959 §4.1.1's access control commands.

@@ -12,17 +12,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
-// standardRows returns the rows as they are written, before the table replaces
-// one by another.
-func standardRows() []Spec {
-	return slices.Concat(accessRows(), parameterRows(), serviceRows(), extensionRows(), securityRows(), informationRows())
-}
-
 func TestRowsAreComplete(t *testing.T) {
-	verb := regexp.MustCompile(`^[A-Z]{3,4}( [A-Z0-9-]{2,8})?$`)
+	verb := regexp.MustCompile(`^[A-Z][A-Z0-9]{2,6}( [A-Z0-9-]{2,8})?$`)
 	source := regexp.MustCompile(`^(RFC \d{3,4}|draft-[a-z0-9-]+-\d\d) §\d+(\.\d+)*(; (RFC \d{3,4}|draft-[a-z0-9-]+-\d\d) §\d+(\.\d+)*)*$`)
 	seen := map[string]bool{}
 	leaves := map[Memory]int{}
@@ -97,7 +93,7 @@ func TestWith(t *testing.T) {
 		return Spec{Verb: verb, Help: help, RFC: "RFC 959 §4.1.3", Feat: feat(verb + " here"), Handler: noop}
 	}
 	old := Standard()
-	table := old.With(row("SITE USAGE", ": what is used"), row("NOOP", ": replaced"), row("HASH", "path: a digest"))
+	table := old.With(row("SITE USAGE", ": what is used"), row("NOOP", ": replaced"), row("THMB", "path: a digest"))
 	if n := len(table.Rows()); n != len(old.Rows())+2 {
 		t.Errorf("%d rows joined %d", n, len(old.Rows()))
 	}
@@ -108,11 +104,11 @@ func TestWith(t *testing.T) {
 	for what, reply := range map[string]string{
 		"HELP":       text(table.help("", "")),
 		"SITE HELP":  text(table.help("SITE ", "")),
-		"HELP HASH":  text(table.help("", "hash")),
+		"HELP THMB":  text(table.help("", "thmb")),
 		"HELP USAGE": text(table.help("SITE ", "usage")),
 		"FEAT":       text(features(&Session{conf: &Config{Table: table}}, Args{})),
 	} {
-		if want := strings.TrimPrefix(what, "HELP "); !strings.Contains(reply, "HASH") && !strings.Contains(reply, "USAGE") {
+		if want := strings.TrimPrefix(what, "HELP "); !strings.Contains(reply, "THMB") && !strings.Contains(reply, "USAGE") {
 			t.Errorf("%s knows nothing of %s: %s", what, want, reply)
 		}
 	}
@@ -184,5 +180,60 @@ func TestVerbsOccurInTheTableAlone(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// TestWithout: a verb that was taken away is unknown everywhere.
+func TestWithout(t *testing.T) {
+	table := Standard().Without("MDTM", "SITE CHMOD")
+	for _, c := range []wire.Command{{Verb: "MDTM", Arg: "a"}, {Verb: "SITE", Arg: "CHMOD 644 a"}} {
+		if row, _, ok := table.Lookup(c); ok {
+			t.Errorf("%v is still %s", c, row.Verb)
+		}
+	}
+	s := &Session{conf: &Config{Table: table}}
+	for _, reply := range []Outcome{table.help("", ""), table.help("SITE ", ""), features(s, Args{})} {
+		if text := string(reply.Reply.Append(nil)); strings.Contains(text, "MDTM") || strings.Contains(text, "CHMOD") {
+			t.Errorf("still told of: %s", text)
+		}
+	}
+}
+
+// TestWrap: around every handler, and with the row that it belongs to.
+func TestWrap(t *testing.T) {
+	var seen []string
+	table := Standard().Wrap(func(row Spec, next Handler) Handler {
+		return func(s *Session, a Args) Outcome {
+			seen = append(seen, row.Verb)
+			return next(s, a)
+		}
+	})
+	row, _, _ := table.Lookup(wire.Command{Verb: "NOOP"})
+	if out := row.Handler(nil, Args{}); out.Reply.Code != wire.CodeOK || len(seen) != 1 || seen[0] != "NOOP" {
+		t.Errorf("%v after %v", out.Reply, seen)
+	}
+}
+
+// TestWithPermission: the letter of an embedder's row is asked for before its
+// handler, where its argument points.
+func TestWithPermission(t *testing.T) {
+	ran := 0
+	row := Spec{Verb: "SITE TOUCH", Grammar: PathArg, Perm: policy.PermWrite, Handler: func(*Session, Args) Outcome {
+		ran++
+		return Say(wire.CodeOK, "Touched.")
+	}}
+	spec, _, _ := Standard().With(row).Lookup(wire.Command{Verb: "SITE", Arg: "TOUCH a"})
+	b := newBench(t, nil)
+	defer func() { b.own().close() }()
+	s := b.sess
+	for path, code := range map[vfs.Path]wire.Code{"/free/a": wire.CodeOK, "/locked/a": wire.CodeUnavailable} {
+		s.rank.perms = policy.PermAll
+		s.rank.id.Rules = []policy.PathRule{{Dir: "/locked", Perms: policy.PermRead, Recursive: true}}
+		if out := spec.Handler(s, Args{Path: path}); out.Reply.Code != code {
+			t.Errorf("%s: %v", path, out.Reply)
+		}
+	}
+	if ran != 1 {
+		t.Errorf("the handler ran %d times", ran)
 	}
 }
