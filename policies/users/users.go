@@ -8,6 +8,8 @@ package users
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,13 +26,20 @@ type Config struct {
 	Users []User
 }
 
-// User is one entry of the list. Name and PasswordHash are required.
+// User is one entry of the list. Name is required, and PasswordHash or a
+// certificate.
 type User struct {
 	// Name is compared byte by byte with what USER brought.
 	Name string
 	// PasswordHash is a stored hash that the server can verify: argon2id in PHC
 	// form, or bcrypt.
 	PasswordHash string
+	// Certificates are the SHA-256 digests, in hex, of client certificates that
+	// need no password (RFC 4217 §11). Each was verified against the listener's
+	// authorities before it is compared.
+	Certificates []string
+	// Lenient lets the user's old clients off what TLS otherwise asks of them.
+	Lenient policy.Lenience
 	// Perms is what the user may do. The zero value permits nothing.
 	Perms policy.Perms
 	// Rules override Perms in single directories.
@@ -73,6 +82,7 @@ func New(config Config) (*Policy, error) {
 			return nil, fmt.Errorf("user %d: %w", i+1, err)
 		}
 		u.Rules = slices.Clone(u.Rules)
+		u.Certificates = slices.Clone(u.Certificates)
 		p.users[u.Name] = u
 	}
 	return p, nil
@@ -84,12 +94,19 @@ func (u User) check() error {
 		return errors.New("the name is empty")
 	case strings.ContainsAny(u.Name, "\r\n\x00"):
 		return fmt.Errorf("%q holds a line end or NUL, which no USER command can carry", u.Name)
-	case u.PasswordHash == "":
-		return fmt.Errorf("%q has no password hash", u.Name)
+	case u.PasswordHash == "" && len(u.Certificates) == 0:
+		return fmt.Errorf("%q has no password hash and no certificate", u.Name)
+	case slices.ContainsFunc(u.Certificates, func(c string) bool { return !digest(c) }):
+		return fmt.Errorf("%q: a certificate is named by 64 hexadecimal digits, its SHA-256", u.Name)
 	case u.Home != "" && !strings.HasPrefix(u.Home, "/"):
 		return fmt.Errorf("%q: home %q does not begin with /", u.Name, u.Home)
 	}
 	return nil
+}
+
+func digest(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == sha256.Size
 }
 
 // Name implements [policy.Policy].
@@ -99,17 +116,25 @@ func (p *Policy) Name() string { return p.name }
 func (p *Policy) Hooks() policy.Hooks { return policy.Hooks{Authenticator: p} }
 
 // Authenticate implements [policy.Authenticator]. It has no opinion on a name it
-// does not know, or that has expired; on any other it allows with the stored
-// hash, which the server verifies. It never fails.
+// does not know, or that has expired, nor on one without a password that has not
+// shown its certificate. It allows a user whose certificate it knows, and any
+// other with the stored hash, which the server verifies. It never fails.
 func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Identity, error) {
 	u, known := p.users[login.Session.User]
 	if !known || !u.Expires.IsZero() && !login.Time.Before(u.Expires) {
 		return policy.Identity{}, nil
 	}
+	hash := u.PasswordHash
+	if shown := login.Session.TLS.ClientSHA256; slices.ContainsFunc(u.Certificates, func(c string) bool { return strings.EqualFold(c, shown) }) {
+		hash = ""
+	} else if hash == "" {
+		return policy.Identity{}, nil
+	}
 	perms := u.Perms
 	return policy.Identity{
 		Verdict:      policy.Allow,
-		PasswordHash: u.PasswordHash,
+		PasswordHash: hash,
+		Lenient:      u.Lenient,
 		Perms:        &perms,
 		Rules:        slices.Clone(u.Rules),
 		Home:         u.Home,

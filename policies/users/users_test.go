@@ -1,6 +1,7 @@
 package users_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,42 @@ func TestName(t *testing.T) {
 		}
 		if h := p.Hooks(); h.Authorizer != nil || h.Observer != nil {
 			t.Errorf("takes part in more than auth: %v", h)
+		}
+	}
+}
+
+// A certificate takes the place of the password, and only of its user's.
+func TestCertificates(t *testing.T) {
+	mine, other := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+	p, err := users.New(users.Config{Users: []users.User{
+		{Name: "both", PasswordHash: "$argon2id$x", Certificates: []string{strings.ToUpper(mine)}, Lenient: policy.Lenience{CloseNotify: true}},
+		{Name: "only", Certificates: []string{other, mine}},
+		{Name: "none", PasswordHash: "$argon2id$x"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		user, shown, hash string
+		verdict           policy.Verdict
+	}{
+		{"both", mine, "", policy.Allow},
+		{"both", other, "$argon2id$x", policy.Allow},
+		{"both", "", "$argon2id$x", policy.Allow},
+		{"only", mine, "", policy.Allow},
+		{"only", strings.Repeat("ef", 32), "", policy.Pass},
+		{"only", "", "", policy.Pass},
+		{"none", "", "$argon2id$x", policy.Allow},
+	} {
+		login := &policy.Login{Meta: policy.Meta{Session: &policy.Session{User: c.user, TLS: policy.TLS{ClientSHA256: c.shown}}}}
+		id, err := p.Authenticate(context.Background(), login)
+		if err != nil || id.Verdict != c.verdict || id.PasswordHash != c.hash || id.Lenient.CloseNotify != (c.user == "both") {
+			t.Errorf("%s with %.4q: %+v, %v", c.user, c.shown, id, err)
+		}
+	}
+	for _, bad := range []string{"", "abcd", strings.Repeat("xy", 32)} {
+		if _, err := users.New(users.Config{Users: []users.User{{Name: "a", PasswordHash: "x", Certificates: []string{bad}}}}); err == nil {
+			t.Errorf("%q passes for a digest", bad)
 		}
 	}
 }

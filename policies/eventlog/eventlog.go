@@ -1,0 +1,111 @@
+// Package eventlog writes every event of the server as one JSON object on one
+// line: the model's callbacks, for programs that are not part of the server.
+//
+// The fields are stable: later versions only add some. Which of them an event has
+// depends on its kind; those that say nothing are left out.
+package eventlog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// Record is one line. Times are in UTC, addresses are "ip:port", paths are
+// virtual.
+type Record struct {
+	Time       time.Time `json:"time"`
+	Event      string    `json:"event"`   // its name, such as "file_received"
+	Session    uint64    `json:"session"` // 0 for a connection that got no session
+	Request    uint64    `json:"request"` // rises within a session
+	User       string    `json:"user,omitempty"`
+	Anonymous  bool      `json:"anonymous,omitempty"`
+	Group      string    `json:"group,omitempty"`
+	Remote     string    `json:"remote"`
+	Local      string    `json:"local,omitempty"`
+	Listener   string    `json:"listener,omitempty"`
+	Host       string    `json:"host,omitempty"`   // what HOST gave
+	Client     string    `json:"client,omitempty"` // what CLNT or CSID gave
+	TLS        string    `json:"tls,omitempty"`    // version of the control connection's TLS
+	Op         string    `json:"op,omitempty"`     // operation, such as "write"
+	Path       string    `json:"path,omitempty"`
+	Path2      string    `json:"path2,omitempty"` // the new name of a rename
+	Bytes      *int64    `json:"bytes,omitempty"` // of transfers
+	Seconds    *float64  `json:"seconds,omitempty"`
+	Code       int       `json:"code,omitempty"` // of the reply
+	Text       string    `json:"text,omitempty"` // the command, or the reason
+	Policy     string    `json:"policy,omitempty"`
+	Generation uint64    `json:"generation,omitempty"`
+}
+
+// Log is the policy. It is made by New or Open.
+type Log struct {
+	mu  sync.Mutex
+	out io.Writer
+	buf []byte
+}
+
+// New returns a policy that writes to out, one Write a line. Close closes out if
+// it is an io.Closer.
+func New(out io.Writer) *Log { return &Log{out: out} }
+
+// Name implements policy.Policy.
+func (l *Log) Name() string { return "eventlog" }
+
+// Hooks implements policy.Policy: events alone.
+func (l *Log) Hooks() policy.Hooks { return policy.Hooks{Observer: l} }
+
+// Observe writes one line. The error is the writer's; the event is then lost.
+func (l *Log) Observe(_ context.Context, e *policy.Event) error {
+	line, err := json.Marshal(record(e))
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.out == nil {
+		return errors.New("the event log is closed")
+	}
+	l.buf = append(append(l.buf[:0], line...), '\n')
+	_, err = l.out.Write(l.buf)
+	return err
+}
+
+// Close closes the writer. Events after it are lost.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.out.(io.Closer)
+	l.out = nil
+	if !ok {
+		return nil
+	}
+	return c.Close()
+}
+
+func record(e *policy.Event) Record {
+	s := e.Session
+	r := Record{Time: e.Time.UTC(), Event: e.Kind.String(), Session: s.ID, Request: e.Request,
+		User: s.User, Anonymous: s.Anon, Group: s.Group, Listener: s.Listener, Host: s.Host, Client: s.Client, TLS: s.TLS.Version,
+		Path: e.Path, Path2: e.Path2, Code: e.Code, Text: e.Text, Policy: e.Policy, Generation: e.Generation}
+	if s.Peer.IsValid() {
+		r.Remote = s.Peer.String()
+	}
+	if s.Local.IsValid() {
+		r.Local = s.Local.String()
+	}
+	if e.Op != 0 {
+		r.Op = e.Op.String()
+	}
+	switch e.Kind {
+	case policy.EventFileSent, policy.EventFileReceived, policy.EventIncompleteFileSent, policy.EventIncompleteFileReceived:
+		seconds := e.Took.Seconds()
+		r.Bytes, r.Seconds = &e.Size, &seconds
+	}
+	return r
+}
