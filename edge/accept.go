@@ -150,8 +150,10 @@ func (s *Server) own(ctx context.Context, sess *pi.Session) {
 // accepting goroutine does not wait for the client.
 func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, kind policy.EventKind, r wire.Reply) {
 	lease := s.chain.Lease()
-	lease.Observe(policy.Event{Kind: kind, Meta: policy.Meta{Time: time.Now(), Request: 1,
-		Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name}}})
+	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name}}
+	lease.Observe(policy.Event{Kind: kind, Meta: meta})
+	meta.Request++
+	lease.Observe(policy.Event{Kind: policy.EventDisconnect, Meta: meta})
 	lease.Release()
 	if !conf.Implicit {
 		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))

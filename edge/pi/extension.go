@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/internal/listing"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -21,7 +22,7 @@ func (s *Session) regular(a Args) (vfs.Info, error) {
 	}
 	info, err := s.stat(vfs.Path(g.Path))
 	if err == nil && !info.Mode.IsRegular() || errors.Is(err, fs.ErrNotExist) {
-		return info, wire.Say(wire.CodeUnavailable, "%s is not a file that can be retrieved.", a.Path)
+		return info, wire.Say(wire.CodeUnavailable, "%s is not a file that can be retrieved.", string(a.Path))
 	}
 	return info, err
 }
@@ -37,35 +38,77 @@ func size(s *Session, a Args) Outcome {
 	return Say(wire.CodeFileStatus, "%d", info.Size)
 }
 
+// zone is where times are told: UTC, as RFC 3659 §2.3 asks, unless the operator
+// has local times (the model's use_gmt_times).
+func (s *Session) zone() *time.Location {
+	if s.conf.Zone != nil {
+		return s.conf.Zone
+	}
+	return time.UTC
+}
+
+// modificationTime is MDTM, and also the form that some clients set the time
+// with: a time-val before the name, unless a file of that whole name exists.
 func modificationTime(s *Session, a Args) Outcome {
+	if word, _, ok := strings.Cut(a.Text, " "); ok && isTimeVal(word) {
+		if _, err := s.stat(a.Path); err != nil {
+			set, err := TimePath.parse(wire.Command{Arg: a.Text}, s.cwd, s.rank.home)
+			if err != nil {
+				return s.Fail(err)
+			}
+			return setModificationTime(s, set)
+		}
+	}
 	info, err := s.regular(a)
 	if err != nil {
 		return s.Fail(err)
 	}
-	return Say(wire.CodeFileStatus, "%s", info.ModTime.UTC().Format(timeVal))
+	return Say(wire.CodeFileStatus, "%s", info.ModTime.In(s.zone()).Format(timeVal))
+}
+
+// isTimeVal reports whether a word looks like a time-val (RFC 3659 §2.3).
+func isTimeVal(word string) bool {
+	return len(word) == len(timeVal) && strings.Trim(word, "0123456789") == ""
 }
 
 func setModificationTime(s *Session, a Args) Outcome {
-	g, err := s.Ask(Question{Op: policy.OpSetTime, Perm: policy.PermTime, Path: a.Path, Text: a.Text, A: a.Time.Unix()})
-	if err != nil {
+	if err := s.setTime(a, a.Time, time.Time{}); err != nil {
 		return s.Fail(err)
+	}
+	return Say(wire.CodeFileStatus, "Modify=%s; %s", a.Time.In(s.zone()).Format(timeVal), string(a.Path))
+}
+
+// setTime sets the modification time of a regular file, and the time of its last
+// use if atime is not zero.
+func (s *Session) setTime(a Args, mtime, atime time.Time) error {
+	return s.changeFile(Question{Op: policy.OpSetTime, Perm: policy.PermTime, Path: a.Path, Text: a.Text, A: mtime.Unix()}, func(p vfs.Path) error {
+		c, ok := s.fs.(vfs.Chtimer)
+		if !ok {
+			return vfs.ErrReadOnly
+		}
+		return c.Chtime(p, mtime)
+	})
+}
+
+// changeFile asks a question, changes an attribute of one regular file and tells
+// the observers.
+func (s *Session) changeFile(q Question, do func(vfs.Path) error) error {
+	g, err := s.Ask(q)
+	if err != nil {
+		return err
 	}
 	info, err := s.fs.Stat(vfs.Path(g.Path))
 	if err != nil {
-		return s.Fail(err)
+		return err
 	}
 	if !info.Mode.IsRegular() {
-		return Say(wire.CodeUnavailable, "%s is not a file that can be retrieved.", a.Path)
+		return wire.Say(wire.CodeUnavailable, "%s is not a file that can be retrieved.", string(q.Path))
 	}
-	c, ok := s.fs.(vfs.Chtimer)
-	if !ok {
-		return s.Fail(vfs.ErrReadOnly)
+	if err := do(vfs.Path(g.Path)); err != nil {
+		return err
 	}
-	if err := c.Chtime(vfs.Path(g.Path), a.Time); err != nil {
-		return s.Fail(err)
-	}
-	s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: policy.OpSetTime, Path: g.Path})
-	return Say(wire.CodeFileStatus, "Modify=%s; %s", a.Time.Format(timeVal), a.Path)
+	s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: q.Op, Path: g.Path})
+	return nil
 }
 
 func featFacts(s *Session) []string { return []string{"MLST " + s.with.facts.Feat()} }

@@ -307,7 +307,9 @@ func (s *Session) end() {
 	s.held = nil
 	if tc, ok := s.link.conn.(interface{ CloseWrite() error }); ok {
 		s.link.plain.within = patience
-		_ = tc.CloseWrite()
+		if tc.CloseWrite() == nil {
+			s.event(policy.Event{Kind: policy.EventTLSShutdown})
+		}
 	}
 	if c, ok := s.link.raw.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
 		_ = s.link.raw.SetReadDeadline(time.Now().Add(patience))

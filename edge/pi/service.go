@@ -121,22 +121,3 @@ func allocate(s *Session, a Args) Outcome {
 	s.left.allo = n.N
 	return Say(wire.CodeSuperfluous, "Space is found when the file comes.")
 }
-
-func siteChmod(s *Session, a Args) Outcome {
-	if a.N&^0o777 != 0 {
-		return Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
-	}
-	g, err := s.Ask(Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N})
-	if err != nil {
-		return s.Fail(err)
-	}
-	c, ok := s.fs.(vfs.Chmodder)
-	if !ok {
-		return s.Fail(vfs.ErrReadOnly)
-	}
-	if err := c.Chmod(vfs.Path(g.Path), fileMode(a.N)); err != nil {
-		return s.Fail(err)
-	}
-	s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: policy.OpChmod, Path: g.Path})
-	return Say(wire.CodeOK, "The mode was set.")
-}

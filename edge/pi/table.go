@@ -245,6 +245,12 @@ func extensionRows() []Spec {
 			Help: "path: when a file was last modified"},
 		{Verb: "MFMT", Grammar: TimePath, Perm: policy.PermTime, Feat: feat("MFMT"), RFC: "draft-somers-ftp-mfxx-04 §3", Handler: setModificationTime,
 			Help: "YYYYMMDDhhmmss path: set the modification time"},
+		{Verb: "MFCT", Grammar: TimePath, Perm: policy.PermTime, Feat: featBirth, RFC: "draft-somers-ftp-mfxx-04 §4", Handler: setCreationTime,
+			Help: "YYYYMMDDhhmmss path: set the creation time, where the filesystem can"},
+		{Verb: "MFF", Grammar: Text, Feat: featFactsToSet, RFC: "draft-somers-ftp-mfxx-04 §5", Handler: modifyFacts,
+			Help: "fact=value;... path: set facts of a file"},
+		{Verb: "AVBL", Grammar: OptPath, Perm: policy.PermList, Feat: feat("AVBL"), RFC: "draft-peterson-streamlined-ftp-command-extensions-10 §4", Handler: available,
+			Help: "[path]: the bytes that may be stored in a directory"},
 		{Verb: "MLST", Grammar: OptPath, Perm: policy.PermList, Feat: featFacts, RFC: "RFC 3659 §7", Handler: machineListOne,
 			Help: "[path]: facts about one file"},
 		{Verb: "MLSD", Grammar: OptPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 3659 §7", Handler: machineListDirectory,
@@ -263,8 +269,19 @@ func extensionRows() []Spec {
 			Help: "path: what the next command copies"},
 		{Verb: "SITE CPTO", Grammar: PathArg, Perm: policy.PermWrite, Needs: MemoryCopy, Lane: Work, RFC: "RFC 959 §4.1.3", Handler: copyTo,
 			Help: "path: the name of the copy"},
+		{Verb: "SITE UTIME", Grammar: Text, Perm: policy.PermTime, RFC: "RFC 959 §4.1.3", Handler: siteUTime,
+			Help: "time path, or path access modification creation UTC: set the times of a file"},
 		{Verb: "SITE HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: siteHelp,
 			Help: "[command]: the commands of SITE"},
+	}
+}
+
+// Optional returns rows that Standard leaves out, because not every server should
+// have them: give those that are wanted to Table.With.
+func Optional() []Spec {
+	return []Spec{
+		{Verb: "SITE SYMLINK", Grammar: Text, RFC: "RFC 959 §4.1.3", Handler: siteSymlink,
+			Help: "target name: make a symbolic link, which never leads out of the tree"},
 	}
 }
 

@@ -68,8 +68,18 @@ func whole(n int64, took time.Duration) wire.Reply {
 	return wire.Say(wire.CodeClosingData, "Transfer complete: %d bytes in %.3f seconds.", n, took.Seconds())
 }
 
+// waited tells the observers where a data connection was waited for in vain.
+func (s *Session) waited(r dtp.Result) {
+	for _, err := range []error{dtp.ErrStalled, dtp.ErrNobody} {
+		if errors.Is(r.Err, err) {
+			s.event(policy.Event{Kind: policy.EventTimeout, Text: err.Error()})
+		}
+	}
+}
+
 // sent is the outcome of a transfer that is no file's.
 func (s *Session) sent(r dtp.Result) Outcome {
+	s.waited(r)
 	if r.Err != nil {
 		return Outcome{Reply: s.answer(r.Err), Close: closes(r.Err)}
 	}
@@ -152,6 +162,7 @@ func (s *Session) moved(kind policy.EventKind, op policy.Op, p vfs.Path, r dtp.R
 		e.Text = r.Err.Error()
 	}
 	e.Code = int(reply.Code)
+	s.waited(r)
 	s.event(e)
 	s.log().Info("transfer", "event", kind.String(), "op", op.String(), "path", string(p), "bytes", r.Bytes,
 		"seconds", r.Took.Seconds(), "complete", r.Err == nil, "reply", e.Code, "reason", e.Text)

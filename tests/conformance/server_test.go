@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/tests/userpi"
@@ -101,6 +103,13 @@ func (o *options) set(args []string) error {
 		l.Active.Off, l.Active.Foreign, l.Active.Privileged = args[0] == "off", args[0] == "foreign", args[0] == "privileged"
 	case key == "advertise":
 		l.Advertise.Address = args[0]
+	case key == "command":
+		o.conf.Commands = pi.Standard()
+		for _, row := range pi.Optional() {
+			if row.Verb == strings.Join(args, " ") {
+				o.conf.Commands = o.conf.Commands.With(row)
+			}
+		}
 	case key == "hosts":
 		l.Hosts = args
 	case key == "banner":

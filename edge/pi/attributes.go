@@ -1,0 +1,256 @@
+package pi
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/wire"
+)
+
+// fact is one fact of MFF to be set.
+type fact struct {
+	name  string // in lower case
+	value string
+}
+
+// cutFacts cuts the facts of MFF off its argument: "name=value;name=value; path"
+// (draft-somers-ftp-mfxx-04 §5.1).
+func cutFacts(text string) (facts []fact, path string, err error) {
+	list, path, ok := strings.Cut(text, "; ")
+	if !ok || path == "" {
+		return nil, "", wire.Say(wire.CodeBadArgument, "MFF needs facts, each with a semicolon behind it, a space and a path.")
+	}
+	for word := range strings.SplitSeq(list, ";") {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok || name == "" {
+			return nil, "", wire.Say(wire.CodeBadArgument, "A fact of MFF is name=value.")
+		}
+		facts = append(facts, fact{strings.ToLower(name), value})
+	}
+	return facts, path, nil
+}
+
+// modifyFacts is MFF (draft-somers-ftp-mfxx-04 §5). All facts are checked before
+// the first one is set.
+func modifyFacts(s *Session, a Args) Outcome {
+	facts, name, err := cutFacts(a.Text)
+	if err == nil {
+		a.Path, err = s.Resolve(name)
+	}
+	if err != nil {
+		return s.Fail(err)
+	}
+	var set []func() error
+	var done strings.Builder
+	for _, f := range facts {
+		do, err := s.setFact(f, a)
+		if err != nil {
+			return s.Fail(err)
+		}
+		set = append(set, do)
+		done.WriteString(f.name + "=" + f.value + ";")
+	}
+	for _, do := range set {
+		if err := do(); err != nil {
+			return s.Fail(err)
+		}
+	}
+	return Say(wire.CodeFileStatus, "%s %s", done.String(), string(a.Path))
+}
+
+// settable are the facts that MFF can set, as FEAT lists them.
+func (s *Session) settable() []string {
+	list := []string{"modify", "unix.mode"}
+	if _, ok := s.fs.(vfs.Birther); ok {
+		list = append([]string{"create"}, list...)
+	}
+	return list
+}
+
+func featFactsToSet(s *Session) []string {
+	return []string{"MFF " + strings.Join(s.settable(), ";") + ";"}
+}
+
+func featBirth(s *Session) []string {
+	if _, ok := s.fs.(vfs.Birther); !ok {
+		return nil
+	}
+	return []string{"MFCT"}
+}
+
+// setFact checks one fact and returns what sets it.
+func (s *Session) setFact(f fact, a Args) (func() error, error) {
+	switch f.name {
+	case "modify", "create":
+		t, err := time.Parse(timeVal, f.value)
+		if err != nil || !isTimeVal(f.value) {
+			return nil, wire.Say(wire.CodeBadArgument, "The time is not of the form YYYYMMDDhhmmss.")
+		}
+		if f.name == "create" {
+			return func() error { return s.setBirth(a, t) }, nil
+		}
+		return func() error { return s.setTime(a, t, time.Time{}) }, nil
+	case "unix.mode":
+		n, err := strconv.ParseUint(f.value, 8, 32)
+		if err != nil || len(f.value) < 3 || len(f.value) > 4 {
+			return nil, wire.Say(wire.CodeBadArgument, "The mode is not of three or four octal digits.")
+		}
+		a.N = int64(n)
+		return func() error { return s.setMode(a) }, nil
+	}
+	return nil, wire.Say(wire.CodeBadParameter, "That fact cannot be set; FEAT lists those that can.")
+}
+
+// setBirth sets when a file was made, where the filesystem can.
+func (s *Session) setBirth(a Args, t time.Time) error {
+	b, ok := s.fs.(vfs.Birther)
+	if !ok {
+		return wire.Say(wire.CodeBadParameter, "When a file was made cannot be changed on this filesystem.")
+	}
+	q := Question{Op: policy.OpSetTime, Perm: policy.PermTime, Path: a.Path, Text: a.Text, A: t.Unix()}
+	return s.changeFile(q, func(p vfs.Path) error { return b.SetBirth(p, t) })
+}
+
+// setCreationTime is MFCT (draft-somers-ftp-mfxx-04 §4).
+func setCreationTime(s *Session, a Args) Outcome {
+	if err := s.setBirth(a, a.Time); err != nil {
+		return s.Fail(err)
+	}
+	return Say(wire.CodeFileStatus, "Create=%s; %s", a.Time.Format(timeVal), string(a.Path))
+}
+
+// siteUTime is SITE UTIME in both forms that clients send: "time path" and "path
+// access modification creation UTC", each time of 12 or 14 digits in UTC.
+func siteUTime(s *Session, a Args) Outcome {
+	name, mtime, atime, err := cutTimes(a.Text)
+	if err == nil {
+		a.Path, err = s.Resolve(name)
+	}
+	if err == nil {
+		err = s.setTime(a, mtime, atime)
+	}
+	if err != nil {
+		return s.Fail(err)
+	}
+	return Say(wire.CodeOK, "The time was set.")
+}
+
+// cutTimes reads the argument of SITE UTIME. atime is zero in the short form.
+func cutTimes(text string) (name string, mtime, atime time.Time, err error) {
+	bad := wire.Say(wire.CodeBadArgument, "SITE UTIME takes \"time path\", or \"path access modification creation UTC\".")
+	word, rest, _ := strings.Cut(text, " ")
+	if mtime, ok := siteTime(word); ok && rest != "" {
+		return rest, mtime, atime, nil
+	}
+	words := strings.Split(text, " ")
+	n := len(words) - 4
+	if n < 1 || !strings.EqualFold(words[n+3], "UTC") {
+		return "", mtime, atime, bad
+	}
+	atime, ok1 := siteTime(words[n])
+	mtime, ok2 := siteTime(words[n+1])
+	_, ok3 := siteTime(words[n+2])
+	if !ok1 || !ok2 || !ok3 {
+		return "", mtime, atime, bad
+	}
+	return strings.Join(words[:n], " "), mtime, atime, nil
+}
+
+// siteTime reads a time of 12 digits, without seconds, or 14.
+func siteTime(word string) (time.Time, bool) {
+	if len(word) == len(timeVal)-2 {
+		word += "00"
+	}
+	t, err := time.Parse(timeVal, word)
+	return t, err == nil && isTimeVal(word)
+}
+
+// siteChmod is SITE CHMOD. Set-id and sticky bits are refused, not left out.
+func siteChmod(s *Session, a Args) Outcome {
+	if err := s.setMode(a); err != nil {
+		return s.Fail(err)
+	}
+	return Say(wire.CodeOK, "The mode was set.")
+}
+
+func (s *Session) setMode(a Args) error {
+	if a.N&^0o777 != 0 {
+		return wire.Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
+	}
+	g, err := s.Ask(Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N})
+	if err != nil {
+		return err
+	}
+	c, ok := s.fs.(vfs.Chmodder)
+	if !ok {
+		return vfs.ErrReadOnly
+	}
+	if err := c.Chmod(vfs.Path(g.Path), fileMode(a.N)); err != nil {
+		return err
+	}
+	s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: policy.OpChmod, Path: g.Path})
+	return nil
+}
+
+// available is AVBL (draft-peterson-streamlined-ftp-command-extensions-10 §4):
+// the bytes that may still be stored in a directory.
+func available(s *Session, a Args) Outcome {
+	g, err := s.Ask(Question{Op: policy.OpStat, Perm: policy.PermList, Path: a.Path, Text: a.Text})
+	if err != nil {
+		return s.Fail(err)
+	}
+	info, err := s.fs.Stat(vfs.Path(g.Path))
+	if err == nil && !info.IsDir() {
+		err = vfs.ErrNotDirectory
+	}
+	if err != nil {
+		return s.Fail(err)
+	}
+	spacer, ok := s.fs.(vfs.Spacer)
+	if !ok {
+		return Say(wire.CodeNotImplemented, "How much space there is cannot be told here.")
+	}
+	free, err := spacer.Space(vfs.Path(g.Path))
+	if err != nil {
+		return s.Fail(err)
+	}
+	return Say(wire.CodeFileStatus, "%d", free)
+}
+
+// siteSymlink is SITE SYMLINK, which no table has unless it is asked for (see
+// Optional): "target name", the name behind the last space.
+func siteSymlink(s *Session, a Args) Outcome {
+	i := strings.LastIndexByte(a.Text, ' ')
+	if i <= 0 || i == len(a.Text)-1 {
+		return Say(wire.CodeBadArgument, "SITE SYMLINK takes a target and a name.")
+	}
+	target, name := a.Text[:i], a.Text[i+1:]
+	p, err := s.Resolve(name)
+	if err != nil {
+		return s.Fail(err)
+	}
+	g, err := s.Ask(Question{Op: policy.OpSymlink, Perm: policy.PermWrite, Path: p, Path2: linkTarget(p, target), Text: a.Text})
+	if err != nil {
+		return s.Fail(err)
+	}
+	l, ok := s.fs.(vfs.Symlinker)
+	if !ok {
+		return Say(wire.CodeNotImplemented, "There are no symbolic links here.")
+	}
+	if err := l.Symlink(target, vfs.Path(g.Path)); err != nil {
+		return s.Fail(err)
+	}
+	return Say(wire.CodeOK, "The link was made.")
+}
+
+// linkTarget is where a link at p would lead, as policies see it.
+func linkTarget(p vfs.Path, target string) vfs.Path {
+	to, err := vfs.Clean(p.Dir(), target)
+	if err != nil {
+		return ""
+	}
+	return to
+}
