@@ -173,11 +173,12 @@ func hasTag(ss *tls.SessionState, tag Tag) bool {
 func (p *Protection) protect(ctx context.Context, conn net.Conn) (*sealed, error) {
 	ctx, cancel := context.WithTimeout(ctx, HandshakeTime)
 	defer cancel()
-	fin := &finConn{Conn: conn}
+	fin := &finConn{Conn: conn, prompt: true}
 	tc := tls.Server(fin, p.config())
 	if err := tc.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
+	fin.prompt = false
 	strict := p.Binding == BindRequire || p.Binding == BindAuto && p.Tickets
 	if strict && !tc.ConnectionState().DidResume {
 		_ = tc.Close()
@@ -207,10 +208,23 @@ func (s *sealed) Read(b []byte) (int, error) {
 // finConn notes that the peer closed the connection underneath TLS.
 type finConn struct {
 	net.Conn
-	ended atomic.Bool
+	ended  atomic.Bool
+	prompt bool // acknowledge at once: the handshake is under way
+	spoken bool // the server has sent its part of it
 }
 
+func (c *finConn) Write(b []byte) (int, error) {
+	c.spoken = true
+	return c.Conn.Write(b)
+}
+
+// Read is the connection's. During the handshake a client may send its last
+// records one by one, the later of them only when the earlier is acknowledged
+// (GnuTLS does); an acknowledgement that waits for company costs 40 ms a file.
 func (c *finConn) Read(b []byte) (int, error) {
+	if c.prompt && c.spoken {
+		acknowledge(c.Conn)
+	}
 	n, err := c.Conn.Read(b)
 	if err == io.EOF {
 		c.ended.Store(true)

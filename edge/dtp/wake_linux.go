@@ -12,14 +12,21 @@ const notSent = 1 << 20
 // wakeEarly makes the socket writable as soon as a little of what it holds was
 // sent (TCP_NOTSENT_LOWAT), and not only when a third of a buffer of megabytes is
 // free: a slow client that does read is then never taken for one that stalls.
-func wakeEarly(conn net.Conn) {
+func wakeEarly(conn net.Conn) { setTCP(conn, unix.TCP_NOTSENT_LOWAT, notSent) }
+
+// acknowledge sends the acknowledgement that is due now, and the next ones
+// without delay (TCP_QUICKACK) until this end has sent something again.
+func acknowledge(conn net.Conn) { setTCP(conn, unix.TCP_QUICKACK, 1) }
+
+// setTCP sets an option that the connection can do without.
+func setTCP(conn net.Conn, option, value int) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return
 	}
 	if raw, err := tcp.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) {
-			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSent)
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, option, value)
 		})
 	}
 }
