@@ -1,6 +1,6 @@
 package wire
 
-// Code is a three-digit reply code (RFC 959 §4.2, RFC 2228 §3, RFC 3659 §2.3).
+// Code is a three-digit reply code (RFC 959 §4.2, RFC 2228 §5.1, RFC 3659 §2.3).
 type Code int
 
 // The reply codes that the server uses, named for what they say.
@@ -30,6 +30,7 @@ const (
 	CodeNotAvailable     Code = 421 // closing control connection
 	CodeCantOpenData     Code = 425
 	CodeAborted          Code = 426 // connection closed; transfer aborted
+	CodeNoSecurity       Code = 431 // what AUTH would need is missing at the moment (RFC 2228 §5.1)
 	CodeFileBusy         Code = 450
 	CodeLocalError       Code = 451
 	CodeNoSpace          Code = 452
@@ -44,7 +45,9 @@ const (
 	CodeCannotClear      Code = 533 // command protection level denied (RFC 2228 §5.2)
 	CodePolicyDenied     Code = 534 // RFC 2228 §3
 	CodeUnavailable      Code = 550
+	CodeWrongType        Code = 551 // only in TYPE I and MODE S: RANG, HASH (draft-bryan-ftp-range-08 §5, draft-bryan-ftpext-hash-02 §3.5)
 	CodeExceedsAllowance Code = 552
 	CodeBadName          Code = 553
 	CodeBadRestart       Code = 554 // RFC 3659 §5.4 by way of RFC 1123
+	CodeNotHashed        Code = 556 // too large to hash, or otherwise against the rules for HASH (draft-bryan-ftpext-hash-02 §3.5)
 )

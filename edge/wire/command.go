@@ -11,7 +11,8 @@ type Command struct {
 	Arg  string // the bytes after one space, as they were sent; may hold anything but CR, LF, NUL
 	// Line holds the whole line when Verb is empty, for the log.
 	Line string
-	// Bad is set when the argument holds a NUL or a CR, which no argument may.
+	// Bad is set when the argument holds a NUL or a CR, which no argument may. A
+	// NUL is also what a Reader makes of a Telnet command in an argument.
 	Bad bool
 }
 

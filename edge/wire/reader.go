@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -14,6 +15,14 @@ const MaxLine = 8192
 // ErrLineTooLong says that a line was longer than MaxLine. The whole line was
 // thrown away and the reader stands at the next one.
 var ErrLineTooLong = errors.New("command line is too long")
+
+// ErrLineEndless says that 1 MiB of one line were read, Telnet sequences
+// included, and its end is still not there: whoever sends that does not speak FTP.
+// It is an ErrLineTooLong too. The reader goes on looking for the end, and says so
+// again after as much.
+var ErrLineEndless = fmt.Errorf("no end of the line is in sight: %w", ErrLineTooLong)
+
+const maxRaw = 1 << 20
 
 const readSize = 1024 // commands are short; what does not fit stays in the kernel
 
@@ -37,9 +46,14 @@ const (
 
 // Reader cuts the control connection's bytes into lines. It ends lines at LF
 // and drops a CR before it (RFC 959 §5.3.1; a bare LF is what many devices
-// send), and removes Telnet sequences (RFC 854), which clients send before ABOR.
+// send), and removes Telnet's commands (RFC 854), which clients send before ABOR.
 // A CR elsewhere ends nothing. An LF always ends a line, whatever Telnet sequence
 // it stands in, so that nobody can make the reader swallow what comes after it.
+//
+// In an argument, IAC IAC is one byte 0xFF, as RFC 854 has it, and so is an IAC
+// before a byte that is no Telnet command: many clients do not double the 0xFF of
+// a file name. A Telnet command there becomes a NUL, which makes the argument one
+// that no command takes (see Command.Bad): a name is refused, never changed.
 //
 // A Reader keeps a partial line across errors, so that a read may be given up by
 // a deadline and taken up again later. The zero value is ready to use and holds
@@ -50,6 +64,8 @@ type Reader struct {
 	line    []byte // the line so far
 	telnet  telnet
 	tooLong bool
+	inArg   bool // the verb and a space are behind us
+	fed     int  // bytes of the line, those taken out included
 }
 
 // ReadLine returns the next line without its end. The slice is valid until the
@@ -98,12 +114,16 @@ func (r *Reader) next() (line []byte, err error, ok bool) {
 	}
 	for i, b := range r.raw {
 		if !r.feed(b) {
-			continue
+			if r.fed++; r.fed < maxRaw {
+				continue
+			}
+			r.raw, r.line, r.tooLong, r.fed = r.raw[i+1:], r.line[:0], true, 0
+			return nil, ErrLineEndless, true
 		}
 		r.raw = r.raw[i+1:]
 		line = bytes.TrimSuffix(r.line, []byte("\r"))
 		tooLong := r.tooLong || len(line) > MaxLine
-		r.line, r.tooLong = r.line[:0], false
+		r.line, r.tooLong, r.inArg, r.fed = r.line[:0], false, false, 0
 		if tooLong {
 			return nil, ErrLineTooLong, true
 		}
@@ -146,6 +166,9 @@ func (r *Reader) text(b byte) bool {
 	case b == telnetIAC:
 		r.telnet = afterIAC
 	default:
+		if b == ' ' && len(r.line) > 0 && r.line[len(r.line)-1] != ' ' {
+			r.inArg = true
+		}
 		r.add(b)
 	}
 	return false
@@ -164,18 +187,26 @@ func (r *Reader) add(b byte) {
 }
 
 // command takes the byte after an IAC. A byte that is no Telnet command belongs
-// to the text: the one that did may have been lost as urgent data.
+// to the text; the IAC before it is text too in an argument, and elsewhere the
+// rest of a command of which one byte was lost as urgent data.
 func (r *Reader) command(b byte) bool {
 	r.telnet = inText
 	switch {
 	case b == telnetIAC:
 		r.add(b)
+		return false
+	case b < telnetSE:
+		if r.inArg {
+			r.add(telnetIAC)
+		}
+		return r.text(b)
 	case b == telnetSB:
 		r.telnet = inSub
 	case b >= telnetWILL:
 		r.telnet = afterOption
-	case b < telnetSE:
-		return r.text(b)
+	}
+	if r.inArg {
+		r.add(0)
 	}
 	return false
 }

@@ -30,8 +30,11 @@ func (s *script) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// mark stands in a list of lines for one that was too long.
-const mark = "\x00too long\x00"
+// What stands in a list of lines for one that was too long, or does not end.
+const (
+	mark    = "\x00too long\x00"
+	endless = "\x00endless\x00"
+)
 
 // lines reads everything from src and returns the lines; release lets go of the
 // memory at every deadline.
@@ -47,6 +50,8 @@ func lines(t testing.TB, r *Reader, src io.Reader, release bool) []string {
 				t.Fatalf("a line of %d bytes", len(line))
 			}
 			out = append(out, string(line))
+		case errors.Is(err, ErrLineEndless):
+			out = append(out, endless)
 		case errors.Is(err, ErrLineTooLong):
 			out = append(out, mark)
 		case errors.Is(err, io.EOF):
@@ -85,6 +90,17 @@ func TestReader(t *testing.T) {
 		{"the IAC lost", "\xff\xf4\xf2ABOR\r\n", []string{"\xf2ABOR"}},
 		{"WILL, WONT, DO, DONT", "A\xff\xfb\x01B\xff\xfc\x03C\xff\xfdxD\xff\xfe\xffE\n", []string{"ABCDE"}},
 		{"IAC IAC", "CWD \xff\xffx\r\n", []string{"CWD \xffx"}},
+		{"IAC IAC IAC IAC", "CWD \xff\xff\xff\xff\r\n", []string{"CWD \xff\xff"}},
+		{"IAC IAC in the verb", "CW\xff\xffD x\r\n", []string{"CW\xffD x"}},
+		{"an IAC that was not doubled", "CWD \xff\x80.txt\r\n", []string{"CWD \xff\x80.txt"}},
+		{"and one at the end", "CWD a\xff\r\nCWD b\xff\nPWD\n", []string{"CWD a\xff", "CWD b\xff", "PWD"}},
+		{"and one before a space", "RNFR a\xff b\r\n", []string{"RNFR a\xff b"}},
+		{"a command in an argument", "STOR a\xff\xf4b\r\n", []string{"STOR a\x00b"}},
+		{"options in an argument", "STOR a\xff\xfb\x01b\xff\xfe\xff\r\n", []string{"STOR a\x00b\x00"}},
+		{"SB in an argument", "STOR a\xff\xfaxx\xff\xf0b\r\n", []string{"STOR a\x00b"}},
+		{"SB in an argument that never ends", "STOR a\xff\xfaxx\nPWD\n", []string{"STOR a\x00", "PWD"}},
+		{"spaces before the verb are no argument", "  \xff\xf4\xff\xf2 ABOR\r\n", []string{"   ABOR"}},
+		{"the next line begins anew", "CWD \xff\xff\n\xff\xf4\xff\xf2ABOR\n", []string{"CWD \xff", "ABOR"}},
 		{"SB and SE", "NO\xff\xfa\x18\x01term\xff\xf0OP\r\n", []string{"NOOP"}},
 		{"SB with IAC IAC SE in it", "NO\xff\xfaa\xff\xff\xf0b\xff\xf0OP\r\n", []string{"NOOP"}},
 		{"SB that never ends", "NO\xff\xfabc\r\nPWD\r\n", []string{"NO", "PWD"}},
@@ -99,6 +115,12 @@ func TestReader(t *testing.T) {
 		{"sequences do not count", "\xff\xf4" + long + "\xff\xf2\r\n", []string{long}},
 		{"the tail is a command", long + long + " \rDELE x\r\nNOOP\r\n", []string{mark, "NOOP"}},
 		{"a long line without an end", long + long + long, nil},
+		{"a line without an end", strings.Repeat("x", 2*maxRaw+1), []string{endless, endless}},
+		{"SB without an end", "\xff\xfa" + strings.Repeat("x", maxRaw), []string{endless}},
+		{"IAC without an end", strings.Repeat("\xff", maxRaw), []string{endless}},
+		{"an end at last", strings.Repeat("x", maxRaw) + "DELE x\nPWD\n", []string{endless, mark, "PWD"}},
+		{"an end just in time", strings.Repeat("x", maxRaw-1) + "\nPWD\n", []string{mark, "PWD"}},
+		{"LF CR", "NOOP\n\rPWD\n\r", []string{"NOOP", "\rPWD"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for how, src := range map[string]io.Reader{
@@ -121,9 +143,9 @@ func equal(a, b []string) bool {
 // TestReaderDeadline gives a read up in the middle of a line, of a Telnet
 // sequence and of a line that is too long, and takes it up again.
 func TestReaderDeadline(t *testing.T) {
-	in := "NOOP\r\nST\xff\xf4\xff\xf2OR na\xff\xfb\x01me\r\n\xff\xfaabc\xff\xf0PWD\r\n" +
+	in := "NOOP\r\nST\xff\xf4\xff\xf2OR na\xff\xffm\xffe\r\n\xff\xfaabc\xff\xf0PWD\r\nSTOR a\xff\xfb\x01b\r\n" +
 		strings.Repeat("x", 2*MaxLine) + "\r\nQUIT\r\n"
-	want := []string{"NOOP", "STOR name", "PWD", mark, "QUIT"}
+	want := []string{"NOOP", "STOR na\xffm\xffe", "PWD", "STOR a\x00b", mark, "QUIT"}
 	for _, size := range []int{1, 2, 3, 7, 1000, readSize, 3 * readSize} {
 		src := &script{}
 		for rest := []byte(in); len(rest) > 0; {
@@ -211,7 +233,7 @@ func TestReaderBound(t *testing.T) {
 		src.pieces = append(src.pieces, bytes.Repeat([]byte("xy\xff\xff"), 4096), nil)
 	}
 	for range 100 {
-		if _, err := r.ReadLine(src); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := r.ReadLine(src); !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, ErrLineEndless) {
 			t.Fatal(err)
 		}
 		if cap(r.line) > 2*MaxLine || cap(r.buf) > readSize || r.Buffered() > MaxLine+1 {
@@ -226,12 +248,15 @@ func model(in []byte) []string {
 	var out []string
 	for {
 		raw, rest, ok := bytes.Cut(in, []byte("\n"))
+		for range len(raw) / maxRaw {
+			out = append(out, endless)
+		}
 		if !ok {
 			return out
 		}
 		in = rest
 		line := bytes.TrimSuffix(strip(raw), []byte("\r"))
-		if len(line) > MaxLine {
+		if len(line) > MaxLine || len(raw) >= maxRaw {
 			out = append(out, mark)
 		} else {
 			out = append(out, string(line))
@@ -239,22 +264,41 @@ func model(in []byte) []string {
 	}
 }
 
+// strip takes Telnet's sequences out of a line: see Reader for those in an
+// argument.
 func strip(raw []byte) (text []byte) {
 	for len(raw) > 0 {
 		i := bytes.IndexByte(raw, telnetIAC)
-		if i < 0 || i == len(raw)-1 {
-			return append(text, bytes.TrimSuffix(raw, []byte{telnetIAC})...)
+		if i < 0 {
+			return append(text, raw...)
 		}
 		text = append(text, raw[:i]...)
+		arg := bytes.Contains(bytes.TrimLeft(text, " "), []byte(" "))
+		switch {
+		case i == len(raw)-1 && arg:
+			return append(text, telnetIAC)
+		case i == len(raw)-1:
+			return text
+		}
 		b := raw[i+1]
 		raw = raw[i+2:]
 		switch {
-		case b == telnetIAC || b < telnetSE:
+		case b == telnetIAC:
 			text = append(text, b)
+			continue
+		case b < telnetSE && arg:
+			text = append(text, telnetIAC, b)
+			continue
+		case b < telnetSE:
+			text = append(text, b)
+			continue
 		case b == telnetSB:
 			raw = skipSub(raw)
 		case b >= telnetWILL:
 			raw = raw[min(1, len(raw)):]
+		}
+		if arg {
+			text = append(text, 0)
 		}
 	}
 	return text
@@ -280,6 +324,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("NOOP\r\n\xff\xf4\xff\xf2ABOR\r\n"), []byte{1, 0, 2})
 	f.Add([]byte("\xff\xfb\n\xff\xfaab\xff\xffc\n\xff\xf0\nx"), []byte{3})
 	f.Add([]byte("a\r\r\nb\x00\n\xff"), []byte{})
+	f.Add([]byte("STOR a\xff\xf4b\xff\xffc\xffd\xff\r\n CWD \xff\n"), []byte{2, 5})
 	f.Add(append(bytes.Repeat([]byte("z"), MaxLine), "\r\xff\xff\nNOOP\n"...), []byte{255, 0})
 	f.Fuzz(func(t *testing.T, in, cuts []byte) {
 		if len(in) < 64 { // now and then, something that does not fit

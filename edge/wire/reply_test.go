@@ -15,7 +15,14 @@ func TestReplyAppend(t *testing.T) {
 		want  string
 	}{
 		{Say(CodeOK, "Done."), "200 Done.\r\n"},
-		{Say(CodeOK, "100 %"), "200 100 %\r\n"},
+		{Say(CodeOK, "100 %%"), "200 100 %\r\n"},
+		{Say(CodeOK, "%d %%", 100), "200 100 %\r\n"},
+		{Say(CodeOK, "%s", "100 %s"), "200 100 %s\r\n"},
+		{Say(CodeOK, "%s", Text("100 %s")), "200 100 %s\r\n"},
+		{Say(CodeOK, "%s", errors.New("an error")), "200 an error\r\n"},
+		{Say(CodeOK, "%d%d%d%d", 1, 2, 3, 4), "200 1234\r\n"},
+		{Say(CodeOK, "a").And("%d lines", 3).And("End"), "200-a\r\n 3 lines\r\n200 End\r\n"},
+		{Reply{Code: CodeOK}.And("only"), "200 only\r\n"},
 		{Say(CodeFileStatus, "%d", 42), "213 42\r\n"},
 		{Reply{Code: CodeOK}, "200 \r\n"},
 		{Multi(CodeSystemStatus, "Features:", " UTF8", "SIZE", "End"), "211-Features:\r\n UTF8\r\n SIZE\r\n211 End\r\n"},
@@ -28,6 +35,8 @@ func TestReplyAppend(t *testing.T) {
 		{Say(CodeUnavailable, "C1 \u0085 and \u009b2J"), "550 C1 ? and ?2J\r\n"},
 		{Say(CodePathname, "Grüße \U0001f600"), "257 Grüße \U0001f600\r\n"},
 		{Say(CodePathname, "latin \xe4"), "257 latin \xe4\r\n"},
+		{Say(CodePathname, "\xffIAC\xff\xff"), "257 \xff\xffIAC\xff\xff\xff\xff\r\n"},
+		{Multi(CodeHelp, "\xff", "\xff\xf4", "b"), "214-\xff\xff\r\n \xff\xff\xf4\r\n214 b\r\n"},
 	} {
 		if got := string(c.reply.Append([]byte("x"))); got != "x"+c.want {
 			t.Errorf("%+v: %q, want %q", c.reply, got, c.want)
@@ -127,14 +136,15 @@ func TestCodes(t *testing.T) {
 			t.Errorf("%d is no intermediate reply", c)
 		}
 	}
-	for _, c := range []Code{CodeNotAvailable, CodeCantOpenData, CodeAborted, CodeFileBusy, CodeLocalError, CodeNoSpace} {
+	for _, c := range []Code{CodeNotAvailable, CodeCantOpenData, CodeAborted, CodeFileBusy, CodeLocalError, CodeNoSpace,
+		CodeNoSecurity} {
 		if c/100 != 4 {
 			t.Errorf("%d is no transient refusal", c)
 		}
 	}
 	for _, c := range []Code{CodeUnrecognized, CodeBadArgument, CodeNotImplemented, CodeBadSequence, CodeBadParameter,
 		CodeProtNotHere, CodeWrongFamily, CodeNotLoggedIn, CodePolicyDenied, CodeUnavailable, CodeExceedsAllowance,
-		CodeBadName, CodeBadRestart} {
+		CodeBadName, CodeBadRestart, CodeCannotClear, CodeWrongType, CodeNotHashed} {
 		if c/100 != 5 {
 			t.Errorf("%d is no permanent refusal", c)
 		}
