@@ -155,25 +155,41 @@ func marks(format []piece) string {
 }
 
 // Fixed reports whether a text is said in no language but the protocol's own:
-// clients read it as a whole (RFC 2389 §3.2 ends the reply to FEAT with "End"), or
-// there are no words in it.
+// clients read it as a whole (RFC 2389 §3.2 ends the reply to FEAT with "End"), it
+// is made of facts such as "Modify=%s; %s", or there are no words in it.
 func Fixed(english string) bool {
 	switch english {
-	case "End", "UNIX Type: L8", "PBSZ=0", "MLST OPTS %s", "Modify=%s; %s", "FILE: %s":
+	case "End", "UNIX Type: L8", "PBSZ=0", "MLST OPTS %s", "FILE: %s":
 		return true
 	}
 	format, err := split(english)
 	if err != nil {
 		return false
 	}
-	for _, p := range format {
-		for i := 1; i < len(p.text); i++ {
-			if letter(p.text[i-1]) && letter(p.text[i]) {
-				return false
-			}
+	return facts(english) || !slices.ContainsFunc(format, func(p piece) bool { return wordy(p.text) })
+}
+
+// facts reports whether a text is a list of name=value; and at most an argument
+// behind it.
+func facts(text string) bool {
+	words := strings.Fields(text)
+	for i, w := range words {
+		fact := strings.HasSuffix(w, ";") && strings.Count(w, ";") == 1 && strings.Contains(w, "=")
+		if !fact && (i == 0 || i < len(words)-1 || w != "%s") {
+			return false
 		}
 	}
 	return true
+}
+
+// wordy reports whether two letters stand together in a text.
+func wordy(text string) bool {
+	for i := 1; i < len(text); i++ {
+		if letter(text[i-1]) && letter(text[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80 }

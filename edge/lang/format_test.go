@@ -60,6 +60,8 @@ func TestFixed(t *testing.T) {
 	for text, want := range map[string]bool{
 		"End": true, "UNIX Type: L8": true, "PBSZ=0": true, "%d": true, "%s %s-%s": true, "": true, "213": true,
 		"Modify=%s; %s": true, "FILE: %s": true, "MLST OPTS %s": true,
+		"Create=%s; %s": true, "Name=x; CaseSensitive=1; DirSep=/;": true,
+		"Create=%s; it is": false, "A fact is name=value;": false, "Name=...;Version=...;: what it is": false,
 		"Done.": false, "%s is it.": false, "Ü": false, "nothing": false, "End of status": false, "100 %": false,
 	} {
 		if Fixed(text) != want {
