@@ -122,6 +122,11 @@ func (s *Server) tune(conn net.Conn) {
 	}
 }
 
+// said is a reply before there is a session: in the default language.
+func said(conf *pi.Config, r wire.Reply) []byte {
+	return r.In(conf.Languages.Default().Say).AppendEncoded(nil, conf.Charset.Encode)
+}
+
 // or returns r, or by default 421 with a text.
 func or(r wire.Reply, text string) wire.Reply {
 	if r.IsZero() {
@@ -157,7 +162,7 @@ func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, k
 	lease.Release()
 	if !conf.Implicit {
 		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		_, _ = conn.Write(r.Append(nil))
+		_, _ = conn.Write(said(conf, r))
 	}
 	_ = conn.Close()
 }

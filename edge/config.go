@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/lang"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -29,6 +30,7 @@ type Config struct {
 	Transfer  Transfer
 	Commands  *pi.Table      // nil: pi.Standard
 	Replies   pi.Replies     // what limits and timeouts say
+	Languages *lang.Set      // of replies (RFC 2640 §4); nil: English, and those of lang.BuiltIn
 	Zone      *time.Location // of the times in listings, MDTM and MFMT; nil: UTC, as RFC 3659 §2.3 has it
 	Log       *slog.Logger   // nil: slog.Default
 	// LogPrefix is a template that stands before the messages about a session;
@@ -134,6 +136,15 @@ func (c Config) check() (Config, error) {
 	c.Timeouts.Stall = byDefault(c.Timeouts.Stall, time.Minute)
 	c.Logins.Attempts = byDefault(c.Logins.Attempts, 3)
 	c.Logins.FailDelay = byDefault(c.Logins.FailDelay, 3*time.Second)
+	if c.Languages == nil {
+		cats, err := lang.BuiltIn()
+		if err != nil {
+			return c, fmt.Errorf("edge: %w", err)
+		}
+		if c.Languages, err = lang.NewSet("en", cats...); err != nil {
+			return c, fmt.Errorf("edge: %w", err)
+		}
+	}
 	if _, err := pi.ParsePrefix(c.LogPrefix); err != nil {
 		return c, fmt.Errorf("edge: Config.LogPrefix: %w", err)
 	}
@@ -163,6 +174,9 @@ func (l *Listener) check() error {
 	}
 	if l.Banner == "" {
 		l.Banner = "edgeftp ready."
+	}
+	if _, err := l.Encoding.charset(); err != nil {
+		return fmt.Errorf("edge: listener %s: Encoding: %w", l.Name, err)
 	}
 	if err := l.Advertise.check(); err != nil {
 		return fmt.Errorf("edge: listener %s: Advertise: %w", l.Name, err)

@@ -1,10 +1,35 @@
 package edge
 
-// Encoding is how clients write names and how names are written to them.
+import "github.com/edgeftp/edgeftp/edge/internal/charset"
+
+// Encoding is how clients write names, and how names and replies are written to
+// them. The zero value is UTF-8 (RFC 2640), in which bytes that are not UTF-8 pass
+// as they are, so that no file is out of reach.
 type Encoding struct {
-	// Name is the charset's IANA name; empty is UTF-8 (RFC 2640).
+	// Name is the charset's IANA name, such as "ISO-8859-1"; empty is UTF-8. One in
+	// which ASCII is not itself, such as UTF-16, is refused.
 	Name string
-	// OnError is "keep" (the default for UTF-8: bytes that are not UTF-8 pass as
-	// they are), "replace" (the default otherwise), "strict" (501) or "ignore".
+	// OnError says what becomes of bytes that are not of the charset: "keep" (with
+	// UTF-8 alone, and its default), "replace" (by U+FFFD, the model's default),
+	// "strict" (the command is answered 501; the default of all others, because two
+	// names must not become one), or "ignore".
 	OnError string
+}
+
+// charset makes what the name and the mode stand for.
+func (e Encoding) charset() (*charset.Charset, error) {
+	name := e.Name
+	if name == "" {
+		name = "UTF-8"
+	}
+	mode := charset.Keep
+	if e.OnError != "" {
+		var err error
+		if mode, err = charset.ParseMode(e.OnError); err != nil {
+			return nil, err
+		}
+	} else if c, err := charset.New(name, charset.Strict); err == nil && !c.UTF8() {
+		mode = charset.Strict
+	}
+	return charset.New(name, mode)
 }

@@ -223,7 +223,7 @@ func (s *Session) reject(name string, d *policy.Denial) Outcome {
 		code = wire.Code(d.Code)
 	}
 	if most := s.conf.Attempts; most > 0 && s.rank.attempts >= most {
-		return Outcome{Reply: wire.Say(code, "%s Too many attempts; closing the control connection.", text), Close: true}
+		return Outcome{Reply: wire.Say(code, "%s Too many attempts; closing the control connection.", wire.Text(text)), Close: true}
 	}
 	return Say(code, "%s", text)
 }
@@ -243,6 +243,7 @@ func (s *Session) logout() {
 func reinitialize(s *Session, _ Args) Outcome {
 	s.logout()
 	s.rank.attempts = 0
+	s.link.lang = s.conf.Languages.Default()
 	return Say(wire.CodeReady, "Ready for a new user.")
 }
 

@@ -107,7 +107,8 @@ func resolve(text string, cwd, home vfs.Path) (vfs.Path, error) {
 	}
 	p, err := vfs.Clean(cwd, text)
 	if err != nil {
-		return "", wire.Say(wire.CodeBadName, "That name cannot be used: it %s.", err)
+		r, _ := answerFile(err)
+		return "", r
 	}
 	return p, nil
 }

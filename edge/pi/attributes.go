@@ -64,7 +64,7 @@ func modifyFacts(s *Session, a Args) Outcome {
 // settable are the facts that MFF can set, as FEAT lists them.
 func (s *Session) settable() []string {
 	list := []string{"modify", "unix.mode"}
-	if _, ok := s.fs.(vfs.Birther); ok {
+	if hasBirth(s) {
 		list = append([]string{"create"}, list...)
 	}
 	return list
@@ -74,11 +74,10 @@ func featFactsToSet(s *Session) []string {
 	return []string{"MFF " + strings.Join(s.settable(), ";") + ";"}
 }
 
-func featBirth(s *Session) []string {
-	if _, ok := s.fs.(vfs.Birther); !ok {
-		return nil
-	}
-	return []string{"MFCT"}
+// hasBirth reports whether the filesystem lets the creation time be set.
+func hasBirth(s *Session) bool {
+	_, ok := s.fs.(vfs.Birther)
+	return ok
 }
 
 // setFact checks one fact and returns what sets it.

@@ -28,6 +28,7 @@ func host(s *Session, a Args) Outcome {
 		return Say(wire.CodeBadParameter, "There is no such host here.")
 	}
 	s.who.Host = name
+	s.link.lang = s.conf.Languages.Default() // RFC 7151 §3.2: as if just connected
 	return Say(wire.CodeReady, "Welcome to %s.", name)
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
+	"github.com/edgeftp/edgeftp/edge/internal/charset"
+	"github.com/edgeftp/edgeftp/edge/lang"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
@@ -38,10 +40,12 @@ type Config struct {
 	Buffers    *dtp.Buffers
 	Drain      <-chan struct{} // closed when no new command may begin
 	Log        *slog.Logger
-	LogPrefix  *Prefix        // before the messages that are about a session; nil: none
-	Zone       *time.Location // of times in listings, MDTM and MFMT; nil is UTC
-	Binary     bool           // sessions begin with TYPE I, not with RFC 959's TYPE A
-	Hashes     []Digest       // of HASH and the X commands, the first one the default; empty: all
+	LogPrefix  *Prefix          // before the messages that are about a session; nil: none
+	Zone       *time.Location   // of times in listings, MDTM and MFMT; nil is UTC
+	Charset    *charset.Charset // of what clients send and are sent; nil is UTF-8
+	Languages  *lang.Set        // of replies (RFC 2640 §4); nil is English alone
+	Binary     bool             // sessions begin with TYPE I, not with RFC 959's TYPE A
+	Hashes     []Digest         // of HASH and the X commands, the first one the default; empty: all
 	Passive    Passive
 	Active     Active
 

@@ -110,11 +110,10 @@ func (s *Session) unknown(c wire.Command) {
 		s.link.closed = true
 		return
 	}
-	verb := c.Verb
-	if verb == "" {
-		verb = "That"
+	r := wire.Say(wire.CodeUnrecognized, "That is not a command of this server.")
+	if c.Verb != "" {
+		r = wire.Say(wire.CodeUnrecognized, "%s is not a command of this server.", c.Verb)
 	}
-	r := wire.Say(wire.CodeUnrecognized, "%s is not a command of this server.", verb)
 	s.say(r)
 	s.strikeFor(r)
 }

@@ -122,7 +122,13 @@ func optsFacts(s *Session, a Args) Outcome {
 	return Say(wire.CodeOK, "MLST OPTS %s", s.with.facts)
 }
 
-func optsUTF8(_ *Session, a Args) Outcome {
+// isUTF8 reports whether names are UTF-8 (RFC 2640 §3.2).
+func isUTF8(s *Session) bool { return s.conf.Charset.UTF8() }
+
+func optsUTF8(s *Session, a Args) Outcome {
+	if !isUTF8(s) {
+		return Say(wire.CodeBadParameter, "Names are not UTF-8 here; that cannot be changed.")
+	}
 	switch strings.ToUpper(strings.TrimSpace(a.Text)) {
 	case "", "ON":
 		return Say(wire.CodeOK, "Names are UTF-8.")

@@ -31,7 +31,7 @@ func siteHelp(s *Session, a Args) Outcome { return s.conf.Table.help("SITE ", a.
 func (t *Table) help(prefix, verb string) Outcome {
 	if verb = strings.ToUpper(strings.TrimSpace(verb)); verb != "" {
 		if row := t.byVerb[prefix+verb]; row != nil {
-			return Say(wire.CodeHelp, "%s %s (%s)", row.Verb, strings.TrimPrefix(row.Help, ": "), row.RFC)
+			return Say(wire.CodeHelp, "%s %s (%s)", row.Verb, wire.Text(strings.TrimPrefix(row.Help, ": ")), row.RFC)
 		}
 		if t.groups[verb] {
 			return t.help(verb+" ", "")

@@ -98,21 +98,16 @@ func featHash(s *Session) []string {
 	return []string{"HASH " + strings.Join(names, ";")}
 }
 
-// featDigest is the line of an X command, where its algorithm is offered.
-func featDigest(verb string, d Digest) Feat {
-	return func(s *Session) []string {
-		if !slices.Contains(s.conf.digests(), d) {
-			return nil
-		}
-		return []string{verb}
-	}
+// hasDigest tells whether an algorithm is offered.
+func hasDigest(d Digest) func(*Session) bool {
+	return func(s *Session) bool { return slices.Contains(s.conf.digests(), d) }
 }
 
 // sumOf makes the handler of an X command: a name, in quotes or not, and
 // optionally where to begin and where to end (the end is not included).
 func sumOf(d Digest) Handler {
 	return func(s *Session, a Args) Outcome {
-		if !slices.Contains(s.conf.digests(), d) {
+		if !hasDigest(d)(s) {
 			return Say(wire.CodeNotImplemented, "That algorithm is not offered here.")
 		}
 		var r span

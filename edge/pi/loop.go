@@ -99,7 +99,7 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 		return s.expire()
 	}
 	if s.arrived(line, err) {
-		s.dispatch(ctx, wire.ParseCommand(line))
+		s.dispatch(ctx, s.conf.command(line))
 	}
 	return false
 }
@@ -111,6 +111,9 @@ func (s *Session) arrived(line []byte, err error) bool {
 	case err == nil:
 		s.clock.line = time.Now()
 		return true
+	case errors.Is(err, wire.ErrLineEndless):
+		s.say(wire.Say(wire.CodeUnrecognized, "That line is too long: %d bytes are the most.", wire.MaxLine))
+		s.link.closed = true
 	case errors.Is(err, wire.ErrLineTooLong):
 		s.clock.line = time.Now()
 		s.say(wire.Say(wire.CodeUnrecognized, "That line is too long: %d bytes are the most.", wire.MaxLine))
@@ -164,7 +167,7 @@ func (s *Session) attend(ctx context.Context) {
 			reading = true
 			go func() {
 				line, err := s.link.reader.ReadLine(s.link.conn)
-				lines <- heard{wire.ParseCommand(line), err}
+				lines <- heard{s.conf.command(line), err}
 			}()
 		}
 		if s.flush(); s.link.closed {
@@ -291,7 +294,14 @@ func (s *Session) flush() bool {
 
 // say queues a reply.
 func (s *Session) say(r wire.Reply) {
-	s.link.out = r.Append(s.link.out)
+	if !s.link.lang.Identity() {
+		r = r.In(s.link.lang.Say)
+	}
+	if s.conf.Charset.Identity() {
+		s.link.out = r.Append(s.link.out)
+		return
+	}
+	s.link.out = r.AppendEncoded(s.link.out, s.conf.Charset.Encode)
 }
 
 // end closes what is left. The client may have sent more than was read; a short

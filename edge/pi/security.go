@@ -49,6 +49,7 @@ func (s *Session) secure(ctx context.Context) {
 		return
 	}
 	s.logout()
+	s.link.lang = s.conf.Languages.Default()
 	s.link.reader.Reset()
 	s.link.conn = tc
 	s.who.TLS = tlsFacts(tc.ConnectionState())

@@ -12,6 +12,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/internal/listing"
+	"github.com/edgeftp/edgeftp/edge/lang"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
@@ -49,7 +50,8 @@ type link struct {
 	tag     dtp.Tag
 	tickets bool // the client can take TLS session tickets
 	greeted bool
-	closed  bool // no further command is carried out
+	closed  bool            // no further command is carried out
+	lang    *lang.Catalogue // of replies (RFC 2640 §4)
 }
 
 // prompt is a connection of which every write has to be done within some time,
@@ -134,7 +136,7 @@ func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPo
 	plain := &prompt{Conn: conn, within: writeTime}
 	s := &Session{
 		conf:  conf,
-		link:  link{raw: conn, plain: plain, conn: plain, tag: dtp.NewTag()},
+		link:  link{raw: conn, plain: plain, conn: plain, tag: dtp.NewTag(), lang: conf.Languages.Default()},
 		clock: clock{began: now, line: now},
 		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
 			Listener: conf.Name, Root: string(vfs.Root)},

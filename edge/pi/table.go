@@ -140,15 +140,17 @@ func (t *Table) foreign(c wire.Command) bool {
 
 func feat(lines ...string) Feat { return func(*Session) []string { return lines } }
 
-// featTLS are lines that hold only where there is TLS.
-func featTLS(lines ...string) Feat {
+// featWhere are lines that hold only where something is the case.
+func featWhere(is func(*Session) bool, lines ...string) Feat {
 	return func(s *Session) []string {
-		if s.conf.TLS == nil {
+		if !is(s) {
 			return nil
 		}
 		return lines
 	}
 }
+
+func hasTLS(s *Session) bool { return s.conf.TLS != nil }
 
 // Standard returns the commands that every server of this kind has.
 func Standard() *Table { return NewTable(standardRows()...) }
@@ -245,7 +247,7 @@ func extensionRows() []Spec {
 			Help: "path: when a file was last modified"},
 		{Verb: "MFMT", Grammar: TimePath, Perm: policy.PermTime, Feat: feat("MFMT"), RFC: "draft-somers-ftp-mfxx-04 §3", Handler: setModificationTime,
 			Help: "YYYYMMDDhhmmss path: set the modification time"},
-		{Verb: "MFCT", Grammar: TimePath, Perm: policy.PermTime, Feat: featBirth, RFC: "draft-somers-ftp-mfxx-04 §4", Handler: setCreationTime,
+		{Verb: "MFCT", Grammar: TimePath, Perm: policy.PermTime, Feat: featWhere(hasBirth, "MFCT"), RFC: "draft-somers-ftp-mfxx-04 §4", Handler: setCreationTime,
 			Help: "YYYYMMDDhhmmss path: set the creation time, where the filesystem can"},
 		{Verb: "MFF", Grammar: Text, Feat: featFactsToSet, RFC: "draft-somers-ftp-mfxx-04 §5", Handler: modifyFacts,
 			Help: "fact=value;... path: set facts of a file"},
@@ -257,7 +259,9 @@ func extensionRows() []Spec {
 			Help: "[path]: facts about the files in a directory"},
 		{Verb: "OPTS MLST", Grammar: FreeText, RFC: "RFC 3659 §7.9", Handler: optsFacts,
 			Help: "[fact;...]: which facts to list"},
-		{Verb: "OPTS UTF8", Grammar: FreeText, State: Anyone, Feat: feat("UTF8"), RFC: "RFC 2640 §3.2; RFC 2389 §4", Handler: optsUTF8,
+		{Verb: "LANG", Grammar: FreeText, State: Anyone, Feat: featLanguages, RFC: "RFC 2640 §4.1", Handler: language,
+			Help: "[tag]: the language of the replies"},
+		{Verb: "OPTS UTF8", Grammar: FreeText, State: Anyone, Feat: featWhere(isUTF8, "UTF8"), RFC: "RFC 2640 §3.2; RFC 2389 §4", Handler: optsUTF8,
 			Help: "[ON]: names are UTF-8"},
 		{Verb: "OPTS UTF-8", Grammar: FreeText, State: Anyone, RFC: "RFC 2640 §3.2; RFC 2389 §4", Handler: optsUTF8,
 			Help: "[ON]: names are UTF-8"},
@@ -289,7 +293,7 @@ func Optional() []Spec {
 func digestRows() []Spec {
 	const draft = "draft-ietf-ftpext2-hash-03"
 	old := func(verb string, d Digest) Spec {
-		return Spec{Verb: verb, Grammar: PathArg, Perm: policy.PermRead, Lane: Work, Feat: featDigest(verb, d), RFC: draft + " §1", Handler: sumOf(d),
+		return Spec{Verb: verb, Grammar: PathArg, Perm: policy.PermRead, Lane: Work, Feat: featWhere(hasDigest(d), verb), RFC: draft + " §1", Handler: sumOf(d),
 			Help: "path [from [to]]: the " + string(d) + " of a file's bytes"}
 	}
 	return []Spec{
@@ -304,13 +308,13 @@ func digestRows() []Spec {
 // securityRows are RFC 2228's commands as RFC 4217 has them.
 func securityRows() []Spec {
 	return []Spec{
-		{Verb: "AUTH", Grammar: Word, State: Anyone, Barrier: true, Feat: featTLS("AUTH SSL", "AUTH TLS"), RFC: "RFC 4217 §4", Handler: auth,
+		{Verb: "AUTH", Grammar: Word, State: Anyone, Barrier: true, Feat: featWhere(hasTLS, "AUTH SSL", "AUTH TLS"), RFC: "RFC 4217 §4", Handler: auth,
 			Help: "TLS: protect the control connection"},
 		{Verb: "CCC", Grammar: NoArg, State: Anyone, RFC: "RFC 4217 §6", Handler: clearControl,
 			Help: ": make the control connection clear again (always refused)"},
-		{Verb: "PBSZ", Grammar: Text, State: Anyone, Feat: featTLS("PBSZ"), RFC: "RFC 4217 §8", Handler: bufferSize,
+		{Verb: "PBSZ", Grammar: Text, State: Anyone, Feat: featWhere(hasTLS, "PBSZ"), RFC: "RFC 4217 §8", Handler: bufferSize,
 			Help: "0: the protection buffer's size"},
-		{Verb: "PROT", Grammar: Word, State: Anyone, Feat: featTLS("PROT"), RFC: "RFC 4217 §9", Handler: protection,
+		{Verb: "PROT", Grammar: Word, State: Anyone, Feat: featWhere(hasTLS, "PROT"), RFC: "RFC 4217 §9", Handler: protection,
 			Help: "C|P: data connections in the clear or protected"},
 	}
 }
