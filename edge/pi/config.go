@@ -40,8 +40,9 @@ type Config struct {
 	Log        *slog.Logger
 	LogPrefix  *Prefix        // before the messages that are about a session; nil: none
 	Zone       *time.Location // of times in listings, MDTM and MFMT; nil is UTC
-	Binary     bool           // sessions begin with TYPE I, not with RFC 959's TYPE A
-	Hashes     []Digest       // of HASH and the X commands, the first one the default; empty: all
+	Listing    Listing
+	Binary     bool     // sessions begin with TYPE I, not with RFC 959's TYPE A
+	Hashes     []Digest // of HASH and the X commands, the first one the default; empty: all
 	Passive    Passive
 	Active     Active
 

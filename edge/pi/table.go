@@ -320,7 +320,7 @@ func informationRows() []Spec {
 	return []Spec{
 		{Verb: "SYST", Grammar: NoArg, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: system,
 			Help: ": the kind of system"},
-		{Verb: "STAT", Grammar: OptPath, State: Anyone, Lane: Beside, ArgLane: Work, RFC: "RFC 959 §4.1.3", Handler: status,
+		{Verb: "STAT", Grammar: ListPath, State: Anyone, Lane: Beside, ArgLane: Work, RFC: "RFC 959 §4.1.3", Handler: status,
 			Help: "[path]: the session's state, or a listing on the control connection"},
 		{Verb: "HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: help,
 			Help: "[command]: the commands of this server"},

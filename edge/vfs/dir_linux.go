@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,7 +26,7 @@ type diskDir struct {
 	room  []string // the memory of names
 }
 
-// ReadDir implements [FS]. The Dir is a [NameDir] too.
+// ReadDir implements [FS]. The Dir is a [LookDir] too.
 func (d *Disk) ReadDir(p Path) (Dir, error) {
 	if err := d.check(p); err != nil {
 		return nil, d.fail("list", p, err)
@@ -118,6 +119,15 @@ func (r *diskDir) Next(n int) ([]Info, error) {
 		infos = append(infos, info)
 	}
 	return infos, nil
+}
+
+// Lstat implements [LookDir].
+func (r *diskDir) Lstat(name string) (Info, error) {
+	if isHidden(name) || name == "." || name == ".." || strings.Contains(name, "/") {
+		return Info{}, r.d.fail("list", r.p, fs.ErrNotExist)
+	}
+	info, err := r.lstat(name)
+	return info, r.d.fail("list", r.p, err)
 }
 
 // lstat describes one entry.

@@ -8,3 +8,13 @@ type NameDir interface {
 	// the same entries.
 	Names(n int) ([]string, error)
 }
+
+// LookDir is a [NameDir] whose entries can be described one by one, so that
+// names can be put in order before anything is looked at (LIST).
+type LookDir interface {
+	NameDir
+	// Lstat describes an entry whose name the directory has given, as
+	// [FS].Lstat does but relative to the open directory; fs.ErrNotExist for
+	// one that has vanished.
+	Lstat(name string) (Info, error)
+}

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
@@ -25,8 +26,12 @@ const (
 	factsEnd
 )
 
-// AllFacts returns the set that is told before OPTS MLST asks for another.
+// AllFacts returns the set of all facts.
 func AllFacts() Facts { return factsEnd - 1 }
+
+// UsualFacts returns the set that is told before OPTS MLST asks for another: the
+// model's.
+func UsualFacts() Facts { return FactModify | FactPerm | FactSize | FactType | FactUnique }
 
 // names returns the facts' names in their order.
 func names() [8]string {
@@ -77,24 +82,33 @@ type Entry struct {
 	vfs.Info
 	Kind string // the type fact: "file", "dir", "cdir", "pdir" or "OS.unix=slink:target"
 	Perm string // the perm fact (RFC 3659 §7.5.5)
+	// Zone is that of the times; nil is UTC, which RFC 3659 §2.3 wants.
+	Zone *time.Location
+}
+
+func (e *Entry) modified() time.Time {
+	if e.Zone == nil {
+		return e.ModTime.UTC()
+	}
+	return e.ModTime.In(e.Zone)
 }
 
 // Line appends the facts, one space and the name (RFC 3659 §7.2).
 func (f Facts) Line(dst []byte, e Entry, name string) []byte {
 	for i, fact := range names() {
-		if f&(1<<i) == 0 || !known(Facts(1<<i), e) {
+		if f&(1<<i) == 0 || !known(Facts(1<<i), &e) {
 			continue
 		}
 		dst = append(append(dst, fact...), '=')
-		dst = append(appendFact(dst, Facts(1<<i), e), ';')
+		dst = append(appendFact(dst, Facts(1<<i), &e), ';')
 	}
 	return append(append(dst, ' '), name...)
 }
 
-func known(f Facts, e Entry) bool {
+func known(f Facts, e *Entry) bool {
 	switch f {
 	case FactModify: // four digits are all that there is room for (RFC 3659 §2.3)
-		year := e.ModTime.UTC().Year()
+		year := e.modified().Year()
 		return 0 <= year && year <= 9999
 	case FactSize:
 		return e.Mode.IsRegular()
@@ -104,10 +118,10 @@ func known(f Facts, e Entry) bool {
 	return true
 }
 
-func appendFact(dst []byte, f Facts, e Entry) []byte {
+func appendFact(dst []byte, f Facts, e *Entry) []byte {
 	switch f {
 	case FactModify:
-		return e.ModTime.UTC().AppendFormat(dst, "20060102150405")
+		return e.modified().AppendFormat(dst, "20060102150405")
 	case FactPerm:
 		return append(dst, e.Perm...)
 	case FactSize:
