@@ -2,8 +2,11 @@ package listing
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -259,5 +262,44 @@ func TestSortedReader(t *testing.T) {
 	want := "B\r\na\r\nm\r\nz\r\n\u00e9\r\n\xff\r\n"
 	if err := iotest.TestReader(New(Sort(&shelf{infos: stored(), end: io.EOF}, 0, 10, false), true, Names("")), []byte(want)); err != nil {
 		t.Error(err)
+	}
+}
+
+// BenchmarkDisk lists a directory of 10,000 files in order. The first read is what
+// a client waits for.
+func BenchmarkDisk(b *testing.B) {
+	top := b.TempDir()
+	d, err := vfs.OpenDisk(vfs.DiskConfig{Root: top, State: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	const many = 10_000
+	for i := range many {
+		if err := os.WriteFile(filepath.Join(top, entry(i)), nil, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, most := range []int{many, -1} {
+		b.Run(fmt.Sprintf("sorted %v", most > 0), func(b *testing.B) {
+			buf := make([]byte, 64<<10)
+			var first time.Duration
+			for b.Loop() {
+				began := time.Now()
+				dir, err := d.ReadDir(vfs.Root)
+				if err != nil {
+					b.Fatal(err)
+				}
+				r := New(Sort(dir, 0, most, false), true, Long(Style{Now: began}))
+				for n := 0; err != io.EOF; n++ {
+					if _, err = r.Read(buf); n == 0 {
+						first += time.Since(began)
+					}
+				}
+				_ = r.Close()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/many, "ns/entry")
+			b.ReportMetric(float64(first.Microseconds())/float64(b.N), "us-first")
+		})
 	}
 }

@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// portion is how many entries are read and formatted at once.
-	portion = 512
+	// portion is how many entries are read and formatted at once; the first ones
+	// are fewer, so that a client soon has something.
+	portion      = 512
+	firstPortion = 32
 	// enough is how many bytes are gathered for one Read that asks for more, so
 	// that a listing goes out in few pieces.
 	enough = 32 << 10
@@ -26,6 +28,7 @@ type Reader struct {
 	names   vfs.NameDir // dir, if its names are enough
 	format  Format
 	dots    bool
+	step    int    // entries of the last portion
 	memory  []byte // whose end buf is
 	buf     []byte
 	err     error
@@ -51,7 +54,8 @@ func NewNames(dir vfs.Dir, dots bool, prefix string) *Reader {
 func (r *Reader) Read(p []byte) (int, error) {
 	if len(r.buf) == 0 {
 		r.memory = r.memory[:0]
-		for r.err == nil && len(r.memory) < min(len(p), enough) {
+		r.step = min(max(2*r.step, firstPortion), portion)
+		for r.err == nil && len(r.memory) < min(len(p), enough*r.step/portion) {
 			r.fill()
 		}
 		r.buf = r.memory
@@ -81,14 +85,14 @@ func (r *Reader) Close() error {
 func (r *Reader) fill() {
 	if r.names != nil {
 		var names []string
-		names, r.err = r.names.Names(portion)
+		names, r.err = r.names.Names(r.step)
 		for _, name := range names {
 			r.add(vfs.Info{Name: name})
 		}
 		return
 	}
 	var infos []vfs.Info
-	infos, r.err = r.dir.Next(portion)
+	infos, r.err = r.dir.Next(r.step)
 	for _, info := range infos {
 		r.add(info)
 	}
