@@ -121,13 +121,22 @@ func (r *diskDir) Next(n int) ([]Info, error) {
 	return infos, nil
 }
 
-// Lstat implements [LookDir].
-func (r *diskDir) Lstat(name string) (Info, error) {
-	if isHidden(name) || name == "." || name == ".." || strings.Contains(name, "/") {
-		return Info{}, r.d.fail("list", r.p, fs.ErrNotExist)
+// Look implements [LookDir].
+func (r *diskDir) Look(names []string) ([]Info, error) {
+	infos := make([]Info, 0, len(names))
+	for _, name := range names {
+		if isHidden(name) || name == "." || name == ".." || strings.Contains(name, "/") {
+			continue // the directory has given no such name
+		}
+		info, err := r.lstat(name)
+		if err == unix.ENOENT {
+			continue
+		} else if err != nil {
+			return nil, r.d.fail("list", r.p, err)
+		}
+		infos = append(infos, info)
 	}
-	info, err := r.lstat(name)
-	return info, r.d.fail("list", r.p, err)
+	return infos, nil
 }
 
 // lstat describes one entry.

@@ -9,12 +9,12 @@ type NameDir interface {
 	Names(n int) ([]string, error)
 }
 
-// LookDir is a [NameDir] whose entries can be described one by one, so that
+// LookDir is a [NameDir] whose entries can be described by their names, so that
 // names can be put in order before anything is looked at (LIST).
 type LookDir interface {
 	NameDir
-	// Lstat describes an entry whose name the directory has given, as
-	// [FS].Lstat does but relative to the open directory; fs.ErrNotExist for
-	// one that has vanished.
-	Lstat(name string) (Info, error)
+	// Look describes entries whose names the directory has given, in that order,
+	// as [FS].Lstat does but relative to the open directory. Those that have
+	// vanished are left out.
+	Look(names []string) ([]Info, error)
 }

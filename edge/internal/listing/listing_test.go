@@ -95,6 +95,9 @@ func TestFacts(t *testing.T) {
 			"type=dir;unix.mode=1000; a b"},
 		{FactModify | FactType, Entry{Info: vfs.Info{ModTime: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, Kind: "file"},
 			"type=file; a b"},
+		{FactCreate | FactModify, Entry{Made: time.Date(2001, 2, 3, 4, 5, 6, 999, time.UTC), Info: vfs.Info{ModTime: noon}, Zone: time.FixedZone("", -5*3600)},
+			"create=20010202230506;modify=20261122070000; a b"},
+		{FactCreate, Entry{Made: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)}, " a b"},
 	} {
 		if got := string(c.facts.Line(nil, c.entry, "a b")); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
@@ -106,14 +109,20 @@ func TestParseFacts(t *testing.T) {
 	for arg, want := range map[string]string{
 		"": "", "type;size;": "size;type;", "TYPE;Unix.Mode;type;": "type;unix.mode;", "charset;lang;": "",
 		"size;nonsense;modify;": "modify;size;", ";;;": "", "size": "size;",
-		"modify;perm;size;type;unique;unix.gid;unix.mode;unix.uid;": AllFacts().String(),
+		"create;modify;perm;size;type;unique;unix.gid;unix.mode;unix.uid;": AllFacts().String(),
 	} {
 		if got := ParseFacts(arg).String(); got != want {
 			t.Errorf("%q: got %q, want %q", arg, got, want)
 		}
 	}
-	if got := (FactSize | FactUID).Feat(); got != "modify;perm;size*;type;unique;unix.gid;unix.mode;unix.uid*;" {
+	if got := (FactSize | FactUID).Feat(); got != "create;modify;perm;size*;type;unique;unix.gid;unix.mode;unix.uid*;" {
 		t.Errorf("Feat: %q", got)
+	}
+}
+
+func TestUsualFacts(t *testing.T) {
+	if got := UsualFacts().String(); got != "modify;perm;size;type;unique;" {
+		t.Errorf("%q", got)
 	}
 }
 

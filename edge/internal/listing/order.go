@@ -2,8 +2,6 @@ package listing
 
 import (
 	"cmp"
-	"errors"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -109,7 +107,7 @@ func (s *sorted) Next(n int) ([]vfs.Info, error) {
 	for len(s.first) > 0 {
 		var names []string
 		names, s.first = cut(s.first, n)
-		infos, err := s.describe(names)
+		infos, err := s.look.Look(names)
 		if err != nil || len(infos) > 0 {
 			return infos, err
 		}
@@ -123,21 +121,6 @@ func (s *sorted) Next(n int) ([]vfs.Info, error) {
 		return nil, s.err
 	}
 	return s.Dir.Next(n)
-}
-
-// describe looks at entries. Those that have vanished are left out.
-func (s *sorted) describe(names []string) ([]vfs.Info, error) {
-	infos := make([]vfs.Info, 0, len(names))
-	for _, name := range names {
-		info, err := s.look.Lstat(name)
-		switch {
-		case err == nil:
-			infos = append(infos, info)
-		case !errors.Is(err, fs.ErrNotExist):
-			return infos, err
-		}
-	}
-	return infos, nil
 }
 
 // Names implements [vfs.NameDir].

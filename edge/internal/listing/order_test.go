@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,7 +21,6 @@ import (
 // order in which they are stored and describes them when asked.
 type shelf struct {
 	infos  []vfs.Info
-	gone   map[string]bool // vanished since the names were read
 	end    error
 	looked int
 	asked  int // greatest number of entries that were asked for at once
@@ -55,13 +53,14 @@ func (d *lookShelf) Names(n int) ([]string, error) {
 	return names, err
 }
 
-func (d *lookShelf) Lstat(name string) (vfs.Info, error) {
-	d.looked++
-	info, ok := d.all[name]
-	if !ok {
-		return info, fs.ErrNotExist
+func (d *lookShelf) Look(names []string) (infos []vfs.Info, _ error) {
+	for _, name := range names {
+		d.looked++
+		if info, ok := d.all[name]; ok {
+			infos = append(infos, info)
+		}
 	}
-	return info, nil
+	return infos, nil
 }
 
 // stored returns entries in an order that is none.
