@@ -185,7 +185,7 @@ func (l *lister) met(err error, code wire.Code) error {
 	case errors.Is(err, listing.ErrDirectories):
 		return wire.Say(code, "That leads through more than %d directories; ask for less at once.", most.Directories)
 	case errors.Is(err, listing.ErrDepth):
-		return wire.Say(code, "That goes deeper than %d directories, which is where it was cut off.", most.Depth)
+		return wire.Say(code, "That goes deeper than %d directories; ask for less at once.", most.Depth)
 	case errors.Is(err, listing.ErrTime):
 		return wire.Say(code, "That takes the server more than %v; ask for less at once.", most.Time)
 	}
