@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/internal/listing"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -23,7 +24,7 @@ const (
 	PathArg                 // a path, required: Args.Path
 	OptPath                 // a path or nothing: Args.Path, the working directory by default
 	RootPath                // a path or nothing: Args.Path, the root by default
-	ListPath                // ls options, then a path or nothing
+	ListPath                // a path or nothing, as for OptPath; or ls options, then a path or nothing
 	Number                  // a decimal number of at most 63 bits: Args.N
 	TimePath                // YYYYMMDDhhmmss and a path (draft-somers-ftp-mfxx-04 §3.1)
 	ModePath                // three or four octal digits and a path
@@ -34,9 +35,19 @@ type Args struct {
 	Text  string
 	Path  vfs.Path
 	Given bool      // an argument was given
-	All   bool      // ListPath: the options ask for dot files
 	N     int64     // Number; ModePath: the mode's bits
 	Time  time.Time // TimePath
+	ls    lsArgs    // ListPath
+}
+
+// lsArgs is the second reading of a ListPath, with the options of ls taken off.
+// The first one counts where something of that name exists, so that a file whose
+// name begins with a dash can be listed.
+type lsArgs struct {
+	given   bool // there are options
+	options listing.Options
+	text    string   // what is left of the argument
+	path    vfs.Path // the working directory by default
 }
 
 // parse reads the argument of a command, whose paths are relative to cwd and
@@ -67,7 +78,7 @@ func (g Grammar) fill(a *Args, cwd, home vfs.Path) (err error) {
 		a.Text = strings.ToUpper(strings.TrimSpace(a.Text))
 	case PathArg:
 		a.Path, err = resolve(a.Text, cwd, home)
-	case OptPath, RootPath:
+	case OptPath, RootPath, ListPath:
 		a.Path = cwd
 		if g == RootPath {
 			a.Path = vfs.Root
@@ -75,10 +86,8 @@ func (g Grammar) fill(a *Args, cwd, home vfs.Path) (err error) {
 		if a.Given {
 			a.Path, err = resolve(a.Text, cwd, home)
 		}
-	case ListPath:
-		a.Path = cwd
-		if a.Given {
-			a.Path, err = resolve(a.Text, cwd, home)
+		if g == ListPath {
+			err = a.listPath(cwd, home, err)
 		}
 	case Number:
 		err = a.number()
@@ -152,17 +161,17 @@ func (a *Args) modePath(cwd, home vfs.Path) error {
 // timeVal is RFC 3659 §2.3's time-val without a fraction.
 const timeVal = "20060102150405"
 
-// listOptions takes the options off the argument of a listing: leading words
-// that begin with a dash. Letters that are not known are ignored, as clients
-// expect of an ls.
-func listOptions(text string) (rest string, all bool) {
-	for strings.HasPrefix(text, "-") {
-		var word string
-		word, text, _ = strings.Cut(text, " ")
-		all = all || strings.ContainsAny(word, "aA")
-		if word == "--" {
-			break
-		}
+// listPath reads the options of ls, if there are any. With them, the whole text
+// need not be a path: first says why it is none, if so.
+func (a *Args) listPath(cwd, home vfs.Path, first error) (err error) {
+	a.ls.options, a.ls.text, a.ls.given = listing.ParseOptions(a.Text)
+	if !a.ls.given {
+		a.ls.text = ""
+		return first
 	}
-	return text, all
+	a.ls.path = cwd
+	if a.ls.text != "" {
+		a.ls.path, err = resolve(a.ls.text, cwd, home)
+	}
+	return err
 }

@@ -2,10 +2,12 @@ package pi
 
 import (
 	"errors"
+	"path"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/internal/listing"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -81,7 +83,16 @@ func TestPaths(t *testing.T) {
 		{RootPath, "", Args{Path: "/"}, 0},
 		{RootPath, "a", Args{Text: "a", Given: true, Path: "/cwd/a"}, 0},
 		{ListPath, "", Args{Path: "/cwd"}, 0},
-		{ListPath, "-la", Args{Text: "-la", Given: true, Path: "/cwd/-la"}, 0},
+		{ListPath, "-", Args{Text: "-", Given: true, Path: "/cwd/-"}, 0},
+		{ListPath, "a -l", Args{Text: "a -l", Given: true, Path: "/cwd/a -l"}, 0},
+		{ListPath, "-la", Args{Text: "-la", Given: true, Path: "/cwd/-la",
+			ls: lsArgs{given: true, options: listing.Verbose | listing.All, path: "/cwd"}}, 0},
+		{ListPath, "-a ~/b c", Args{Text: "-a ~/b c", Given: true, Path: "/cwd/-a ~/b c",
+			ls: lsArgs{given: true, options: listing.All, text: "~/b c", path: "/home/b c"}}, 0},
+		{ListPath, long, Args{}, 553},
+		{ListPath, "-a " + long, Args{}, 553},
+		{ListPath, "-a " + long[1:], Args{Text: "-a " + long[1:], Given: true,
+			ls: lsArgs{given: true, options: listing.All, text: long[1:], path: vfs.Path("/cwd/" + long[1:])}}, 0},
 	})
 }
 
@@ -105,27 +116,6 @@ func TestTwoArguments(t *testing.T) {
 		{ModePath, "888 a", Args{}, 501},
 		{ModePath, "-644 a", Args{}, 501},
 	})
-}
-
-func TestListOptions(t *testing.T) {
-	for _, c := range []struct {
-		arg, rest string
-		all       bool
-	}{
-		{"", "", false},
-		{"a", "a", false},
-		{"-l", "", false},
-		{"-la", "", true},
-		{"-l -A dir", "dir", true},
-		{"-al dir with space", "dir with space", true},
-		{"-- -x", "-x", false},
-		{"-", "", false},
-		{"--all x", "x", true},
-	} {
-		if rest, all := listOptions(c.arg); rest != c.rest || all != c.all {
-			t.Errorf("listOptions(%q) = %q, %v", c.arg, rest, all)
-		}
-	}
 }
 
 // FuzzArgs: no argument makes a grammar panic, every error is a reply for the
@@ -158,13 +148,12 @@ func FuzzArgs(f *testing.F) {
 					t.Fatalf("grammar %d makes the path %q of %q: clean is %q, %v", g, a.Path, arg, again, err)
 				}
 			}
+			if p := a.ls.path; p != "" && p != vfs.Path(path.Clean(string(p))) || g == ListPath && a.Path == "" && p == "" {
+				t.Fatalf("grammar %d makes the path %q of %q", g, p, arg)
+			}
 			if a.N < 0 {
 				t.Fatalf("grammar %d makes the number %d of %q", g, a.N, arg)
 			}
-		}
-		rest, _ := listOptions(arg)
-		if !strings.HasSuffix(arg, rest) {
-			t.Fatalf("listOptions makes %q of %q", rest, arg)
 		}
 	})
 }

@@ -40,8 +40,9 @@ type Config struct {
 	Buffers    *dtp.Buffers
 	Drain      <-chan struct{} // closed when no new command may begin
 	Log        *slog.Logger
-	LogPrefix  *Prefix          // before the messages that are about a session; nil: none
-	Zone       *time.Location   // of times in listings, MDTM and MFMT; nil is UTC
+	LogPrefix  *Prefix        // before the messages that are about a session; nil: none
+	Zone       *time.Location // of times in listings, MDTM and MFMT; nil is UTC
+	Listing    Listing
 	Charset    *charset.Charset // of what clients send and are sent; nil is UTF-8
 	Languages  *lang.Set        // of replies (RFC 2640 §4); nil is English alone
 	Binary     bool             // sessions begin with TYPE I, not with RFC 959's TYPE A

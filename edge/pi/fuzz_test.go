@@ -55,7 +55,7 @@ func states() []string {
 func FuzzSession(f *testing.F) {
 	for state := range states() {
 		for _, input := range []string{
-			"NOOP\r\n", "RETR a\r\nSTOR b\r\n", "LIST -la\r\nREDY\r\nMLSD\r\nSTAT /\r\n", "ABOR\r\nQUIT\r\n", "SITE  \r\nOPTS  \r\n",
+			"NOOP\r\n", "RETR a\r\nSTOR b\r\n", "LIST -la\r\nREDY\r\nMLSD\r\nSTAT /\r\n", "REDY\r\nLIST -ltR\r\nREDY\r\nNLST */[!x]\r\nSTAT -1R /\r\n", "ABOR\r\nQUIT\r\n", "SITE  \r\nOPTS  \r\n",
 			"PORT 192,0,2,1,4,1\r\nEPRT |1|192.0.2.1|1025|\r\nPASV\r\nEPSV\r\n", "AUTH TLS\r\nPBSZ 0\r\nPROT P\r\n",
 			"\xff\xfa\x00\r\n\xff\xf4\xff\xf2ABOR\r\n", "MKD a\"b\r\nCWD a\"b\r\nPWD\r\nRNFR .\r\nRNTO ../c\r\n", "REIN\r\nUSER\r\nPASS\r\n",
 			"GET / HTTP/1.1\r\n", "MFMT 20200101000000 a\r\nSITE CHMOD 600 a\r\nMDTM a\r\nSIZE a\r\nMLST a\r\n",

@@ -64,7 +64,7 @@ func (s *Session) statusOf(a Args) Outcome {
 	if !s.rank.in {
 		return Say(wire.CodeNotLoggedIn, "Log in with USER and PASS first.")
 	}
-	src, err := s.listing(a, longForm)
+	src, err := s.listing(s.lister(a, longForm))
 	if err != nil {
 		return s.Fail(err)
 	}
@@ -72,13 +72,13 @@ func (s *Session) statusOf(a Args) Outcome {
 	if src.dir {
 		code = wire.CodeDirStatus
 	}
-	return Outcome{Job: &Job{Title: "Listing " + string(a.Path), Run: func(ctx context.Context) Settle {
+	return Outcome{Job: &Job{Title: "Listing " + string(src.path), Run: func(ctx context.Context) Settle {
 		lines, err := src.lines(ctx, maxStatusLines)
 		return func(s *Session) Outcome {
 			if err != nil {
 				return s.Fail(err)
 			}
-			return Outcome{Reply: wire.Multi(code, append(append([]string{"Status of " + wire.Quote(string(a.Path)) + ":"}, lines...), "End of status")...)}
+			return Outcome{Reply: wire.Multi(code, append(append([]string{"Status of " + wire.Quote(string(src.path)) + ":"}, lines...), "End of status")...)}
 		}
 	}}}
 }

@@ -4,9 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
-	"strings"
-	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/listing"
@@ -26,172 +25,52 @@ const (
 
 // source is a listing that is ready to be read.
 type source struct {
-	*listing.Reader
+	io.ReadCloser
+	path   vfs.Path
 	dir    bool // of a directory, not of one file
 	limits policy.Limits
+	fail   func(error) error // makes an error of Read one for the client
 }
 
-// listing opens a listing of a path, which is a directory or one file. A name
-// that exists is taken as it is; otherwise what looks like options of ls is cut
-// off it.
-func (s *Session) listing(a Args, f form) (*source, error) {
-	if strings.HasPrefix(a.Text, "-") {
-		if _, err := s.stat(a.Path); err != nil {
-			a.Text, a.All = listOptions(a.Text)
-			a.Given = a.Text != ""
-			if a.Path, err = resolve(a.Text, s.cwd, s.rank.home); err != nil {
-				return nil, err
-			}
-		}
-	}
-	g, err := s.Ask(Question{Op: policy.OpList, Perm: policy.PermList, Path: a.Path, Text: a.Text})
+// listing opens a listing of a directory or one file. A link that leads nowhere
+// is one file.
+func (s *Session) listing(l *lister) (*source, error) {
+	g, err := s.Ask(Question{Op: policy.OpList, Perm: policy.PermList, Path: l.path, Text: l.arg})
 	if err != nil {
 		return nil, err
 	}
-	path := vfs.Path(g.Path)
-	info, err := s.stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return s.listOne(a, path, f, g.Limits)
-	}
-	dir, err := s.fs.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	prefix := ""
-	if a.Given && f == nameForm {
-		prefix = strings.TrimSuffix(a.Text, "/") + "/"
-	}
-	r := listing.New(dir, s.partials(path), true, s.format(f, path, prefix))
-	return &source{Reader: r, dir: true, limits: g.Limits}, nil
-}
-
-// listOne lists one file, under the name that the client gave.
-func (s *Session) listOne(a Args, p vfs.Path, f form, limits policy.Limits) (*source, error) {
-	info, err := s.fs.Lstat(p)
+	l.granted(g, s.requests)
+	info, err := s.stat(l.at)
 	if errors.Is(err, fs.ErrNotExist) {
-		info, err = s.partial(p)
+		info, err = l.lstat(l.at)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if f == nameForm {
-		info.Name = a.Text
+	src := &source{path: l.path, dir: info.IsDir() && !l.options.Has(listing.Itself), limits: l.limits, fail: l.broken}
+	if !src.dir {
+		src.ReadCloser = l.one(info)
+		return src, nil
 	}
-	return &source{Reader: listing.One(info, s.format(f, p.Dir(), "")), limits: limits}, nil
-}
-
-// partials are the user's own interrupted uploads in a directory.
-func (s *Session) partials(p vfs.Path) []vfs.Info {
-	parts, ok := s.fs.(vfs.Partials)
-	if !ok || s.owner() == "" {
-		return nil
-	}
-	infos, _ := parts.Partials(s.owner(), p)
-	return infos
-}
-
-func (s *Session) format(f form, dir vfs.Path, prefix string) listing.Format {
-	switch f {
-	case nameForm:
-		return listing.Names(prefix)
-	case factForm:
-		facts := s.with.facts
-		entry := s.entries(dir)
-		return func(dst []byte, info vfs.Info) []byte { return facts.Line(dst, entry(info), info.Name) }
-	}
-	return listing.Long(time.Now(), s.conf.Zone)
-}
-
-// entries returns what turns the files of one directory into MLSD's entries. It
-// runs in the transfer's goroutine and so takes with it what it needs of the
-// session.
-func (s *Session) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
-	filesystem, perms, here := s.fs, s.permsBelow(dir), s.Perms(dir)
-	return func(info vfs.Info) listing.Entry {
-		name := info.Name
-		e := listing.Entry{Info: info, Kind: "file"}
-		if info.Mode&fs.ModeSymlink != 0 {
-			// RFC 3659 §7.5.1 leaves links to the system; what a link inside the
-			// tree leads to is what a client gets, so that is what it is told.
-			target, err := filesystem.Stat(dir.Join(name))
-			if err != nil {
-				e.Kind = "OS.unix=slink:" + strings.ReplaceAll(info.Target, ";", "?")
-				return e
-			}
-			e.Info = target
-			e.Name = name
-		}
-		switch {
-		case e.IsDir():
-			e.Kind = "dir"
-		case !e.Mode.IsRegular():
-			e.Kind = "OS.unix=special"
-		}
-		e.Perm = permFact(perms(dir.Join(name)), here, e.IsDir())
-		return e
-	}
-}
-
-// permsBelow returns the permissions of paths in dir without asking the session
-// for each.
-func (s *Session) permsBelow(dir vfs.Path) func(vfs.Path) policy.Perms {
-	if len(s.rank.id.Rules) == 0 {
-		all := s.rank.perms
-		return func(vfs.Path) policy.Perms { return all }
-	}
-	frozen := &Session{rank: s.rank}
-	return frozen.Perms
-}
-
-// permFact is the perm fact of a file or directory (RFC 3659 §7.5.5) as far as
-// the session's own permissions tell; policies may know better.
-func permFact(own, parent policy.Perms, dir bool) string {
-	type right struct {
-		letter byte
-		is     bool
-	}
-	rights := []right{
-		{'a', own.Has(policy.PermAppend)},
-		{'d', parent.Has(policy.PermDelete)},
-		{'f', parent.Has(policy.PermRename)},
-		{'r', own.Has(policy.PermRead)},
-		{'w', own.Has(policy.PermWrite)},
-	}
-	if dir {
-		rights = []right{
-			{'c', own.Has(policy.PermWrite)},
-			{'d', parent.Has(policy.PermDelete)},
-			{'e', own.Has(policy.PermCwd)},
-			{'f', parent.Has(policy.PermRename)},
-			{'l', own.Has(policy.PermList)},
-			{'m', own.Has(policy.PermMkdir)},
-			{'p', own.Has(policy.PermDelete)},
-		}
-	}
-	var b []byte
-	for _, r := range rights {
-		if r.is {
-			b = append(b, r.letter)
-		}
-	}
-	return string(b)
+	src.ReadCloser, err = l.directory()
+	return src, err
 }
 
 // lines reads the whole listing, up to most lines.
 func (src *source) lines(ctx context.Context, most int) ([]string, error) {
 	defer src.Close()
 	var out []string
-	sc := bufio.NewScanner(src.Reader)
+	sc := bufio.NewScanner(src)
 	for sc.Scan() && ctx.Err() == nil {
 		if len(out) == most {
 			return append(out, "The rest is left out; use LIST."), nil
 		}
 		out = append(out, sc.Text())
 	}
-	return out, sc.Err()
+	if err := sc.Err(); err != nil {
+		return nil, src.fail(err)
+	}
+	return out, nil
 }
 
 func list(s *Session, a Args) Outcome     { return s.sendListing(a, longForm) }
@@ -201,12 +80,16 @@ func machineListDirectory(s *Session, a Args) Outcome {
 	return s.sendListing(a, factForm)
 }
 
-// sendListing sends a listing over the data connection. Its lines have their
-// ends already, so that the representation type changes nothing.
+// sendListing sends a listing over the data connection. What exists under the
+// name that was given is listed; otherwise the name may be a pattern.
 func (s *Session) sendListing(a Args, f form) Outcome {
-	src, err := s.listing(a, f)
+	l := s.lister(a, f)
+	if f != factForm && listing.IsPattern(l.text) && !l.has(l.path) && l.walk().Limits.Depth >= 0 {
+		return s.expand(l)
+	}
+	src, err := s.listing(l)
 	if f == factForm && (err == nil && !src.dir || absent(err)) {
-		if src != nil {
+		if err == nil {
 			src.Close()
 		}
 		err = wire.Say(wire.CodeBadArgument, "That is not a directory.")
@@ -214,16 +97,99 @@ func (s *Session) sendListing(a Args, f form) Outcome {
 	if err != nil {
 		return s.refuse(err)
 	}
+	return s.send(src)
+}
+
+// send sends a listing. Its lines have their ends already, so that the
+// representation type changes nothing.
+func (s *Session) send(src *source) Outcome {
 	t, err := s.transfer(src.limits)
 	if err != nil {
 		src.Close()
 		return s.refuse(err)
 	}
-	t.Send, t.ASCII, t.Limiter = src.Reader, false, limiter(src.limits.RateDown)
-	return s.run(t, "Sending the listing.", "Listing "+string(a.Path), func(_ context.Context, r dtp.Result) Settle {
+	t.Send, t.ASCII, t.Limiter = src, false, limiter(src.limits.RateDown)
+	return s.run(t, "Sending the listing.", "Listing "+string(src.path), func(_ context.Context, r dtp.Result) Settle {
 		src.Close()
+		if r.Err != nil {
+			r.Err = src.fail(r.Err)
+		}
 		return func(s *Session) Outcome { return s.sent(r) }
 	})
+}
+
+// expand finds what a pattern stands for, in a helper goroutine, and sends it.
+// Nothing is answered meanwhile, as there is no mark yet, but ABOR.
+func (s *Session) expand(l *lister) Outcome {
+	p, err := listing.ParsePattern(l.text)
+	if err == nil {
+		l.path, err = resolve(p.Prefix, s.cwd, s.rank.home)
+	}
+	if err != nil {
+		return s.refuse(l.refusal(err))
+	}
+	g, err := s.Ask(Question{Op: policy.OpList, Perm: policy.PermList, Path: l.path, Text: l.arg})
+	if err == nil {
+		_, err = s.transfer(g.Limits) // before the work
+	}
+	if err != nil {
+		return s.refuse(err)
+	}
+	l.granted(g, s.requests)
+	job := &Job{Title: "Looking for " + l.text, Alone: true, Progress: new(dtp.Progress)}
+	job.Run = func(ctx context.Context) Settle {
+		found, err := l.expand(ctx, p)
+		return func(s *Session) Outcome {
+			switch cause := context.Cause(ctx); {
+			case cause != nil && cause != context.Canceled: // the last word, also where everything was found
+				s.closePort()
+				return Outcome{Reply: s.answer(cause), Close: closes(cause)}
+			case err != nil:
+				return s.refuse(l.refusal(err))
+			case found == nil:
+				return s.refuse(fs.ErrNotExist)
+			}
+			return s.send(&source{ReadCloser: found, path: l.path, limits: l.limits, fail: l.broken})
+		}
+	}
+	return Outcome{Job: job}
+}
+
+// refusal is the error for a client whose listing has not begun.
+func (l *lister) refusal(err error) error {
+	if errors.Is(err, listing.ErrBadPattern) {
+		return fs.ErrNotExist
+	}
+	return l.met(err, wire.CodeUnavailable)
+}
+
+// broken is the error for a client whose listing has begun: whatever the reason,
+// what it has got is not the whole, and trying again may help (RFC 959 §5.4).
+func (l *lister) broken(err error) error {
+	err = l.met(err, wire.CodeLocalError)
+	if _, ok := answerData(err); ok {
+		return err
+	}
+	if _, ok := answerFile(err); ok {
+		return wire.Say(wire.CodeLocalError, "The listing is not complete: a directory could not be read to its end.")
+	}
+	return err
+}
+
+// met tells a client of the limit that it met.
+func (l *lister) met(err error, code wire.Code) error {
+	most := l.conf.Listing.Limits.limits()
+	switch {
+	case errors.Is(err, listing.ErrEntries):
+		return wire.Say(code, "That is more than %d entries; ask for less at once.", most.Entries)
+	case errors.Is(err, listing.ErrDirectories):
+		return wire.Say(code, "That leads through more than %d directories; ask for less at once.", most.Directories)
+	case errors.Is(err, listing.ErrDepth):
+		return wire.Say(code, "That goes deeper than %d directories; ask for less at once.", most.Depth)
+	case errors.Is(err, listing.ErrTime):
+		return wire.Say(code, "That takes the server more than %v; ask for less at once.", most.Time)
+	}
+	return err
 }
 
 // absent reports whether there is nothing, or nothing that may be known of.
@@ -238,16 +204,14 @@ func machineListOne(s *Session, a Args) Outcome {
 		return s.Fail(err)
 	}
 	path := vfs.Path(g.Path)
-	info, err := s.fs.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		info, err = s.stat(path)
-	}
+	l := s.lister(a, factForm)
+	info, err := l.lstat(path)
 	if err != nil {
 		return s.Fail(err)
 	}
 	if path == vfs.Root {
 		info.Name = "" // Join with it is the root itself
 	}
-	line := s.with.facts.Line([]byte{' '}, s.entries(path.Dir())(info), string(path))
+	line := l.facts.Line([]byte{' '}, l.entries(path.Dir())(info), string(path))
 	return Outcome{Reply: wire.Multi(wire.CodeFileActionOK, "Listing "+wire.Quote(string(path))+":", string(line), "End")}
 }

@@ -165,7 +165,7 @@ func (s *Session) Kill() { _ = s.link.raw.Close() }
 
 // reset brings the transfer parameters and the login back to their beginning.
 func (s *Session) reset() {
-	s.with = params{ascii: !s.conf.Binary, facts: listing.AllFacts(), protect: s.conf.Implicit && s.conf.TLS != nil}
+	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil}
 	s.left = memory{allo: -1}
 	s.giveBack()
 	s.view = view{fs: s.conf.FS, cwd: vfs.Root}

@@ -230,9 +230,9 @@ func serviceRows() []Spec {
 		{Verb: "DELE", Grammar: PathArg, Perm: policy.PermDelete, RFC: "RFC 959 §4.1.3", Handler: deleteFile,
 			Help: "path: delete a file"},
 		{Verb: "LIST", Grammar: ListPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: list,
-			Help: "[path]: list a directory in the manner of ls -l"},
+			Help: "[-options] [path or pattern]: list a directory in the manner of ls -l"},
 		{Verb: "NLST", Grammar: ListPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 959 §4.1.3; RFC 1123 §4.1.2.7", Handler: nameList,
-			Help: "[path]: list the names in a directory"},
+			Help: "[-options] [path or pattern]: list the names in a directory"},
 		named(mkd, "MKD"), historic(mkd, "XMKD"), named(rmd, "RMD"), historic(rmd, "XRMD"),
 		named(pwd, "PWD"), historic(pwd, "XPWD"),
 	}
@@ -324,8 +324,8 @@ func informationRows() []Spec {
 	return []Spec{
 		{Verb: "SYST", Grammar: NoArg, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: system,
 			Help: ": the kind of system"},
-		{Verb: "STAT", Grammar: OptPath, State: Anyone, Lane: Beside, ArgLane: Work, RFC: "RFC 959 §4.1.3", Handler: status,
-			Help: "[path]: the session's state, or a listing on the control connection"},
+		{Verb: "STAT", Grammar: ListPath, State: Anyone, Lane: Beside, ArgLane: Work, RFC: "RFC 959 §4.1.3", Handler: status,
+			Help: "[[-options] path]: the session's state, or a listing on the control connection"},
 		{Verb: "HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: help,
 			Help: "[command]: the commands of this server"},
 		{Verb: "CLNT", Grammar: Text, State: Anyone, Feat: feat("CLNT"), RFC: "RFC 2389 §1", Handler: clientName,

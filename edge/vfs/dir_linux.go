@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,7 +26,7 @@ type diskDir struct {
 	room  []string // the memory of names
 }
 
-// ReadDir implements [FS]. The Dir is a [NameDir] too.
+// ReadDir implements [FS]. The Dir is a [LookDir] too.
 func (d *Disk) ReadDir(p Path) (Dir, error) {
 	if err := d.check(p); err != nil {
 		return nil, d.fail("list", p, err)
@@ -108,6 +109,24 @@ func (r *diskDir) Next(n int) ([]Info, error) {
 			break
 		} else if err != nil {
 			return nil, err
+		}
+		info, err := r.lstat(name)
+		if err == unix.ENOENT {
+			continue
+		} else if err != nil {
+			return nil, r.d.fail("list", r.p, err)
+		}
+		infos = append(infos, info)
+	}
+	return infos, nil
+}
+
+// Look implements [LookDir].
+func (r *diskDir) Look(names []string) ([]Info, error) {
+	infos := make([]Info, 0, len(names))
+	for _, name := range names {
+		if isHidden(name) || name == "." || name == ".." || strings.Contains(name, "/") {
+			continue // the directory has given no such name
 		}
 		info, err := r.lstat(name)
 		if err == unix.ENOENT {

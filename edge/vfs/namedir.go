@@ -8,3 +8,13 @@ type NameDir interface {
 	// the same entries.
 	Names(n int) ([]string, error)
 }
+
+// LookDir is a [NameDir] whose entries can be described by their names, so that
+// names can be put in order before anything is looked at (LIST).
+type LookDir interface {
+	NameDir
+	// Look describes entries whose names the directory has given, in that order,
+	// as [FS].Lstat does but relative to the open directory. Those that have
+	// vanished are left out.
+	Look(names []string) ([]Info, error)
+}

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
@@ -14,7 +15,8 @@ type Facts uint16
 
 // The facts, in the order in which they are told.
 const (
-	FactModify Facts = 1 << iota
+	FactCreate Facts = 1 << iota
+	FactModify
 	FactPerm
 	FactSize
 	FactType
@@ -25,12 +27,16 @@ const (
 	factsEnd
 )
 
-// AllFacts returns the set that is told before OPTS MLST asks for another.
+// AllFacts returns the set of all facts.
 func AllFacts() Facts { return factsEnd - 1 }
 
+// UsualFacts returns the set that is told before OPTS MLST asks for another: the
+// model's.
+func UsualFacts() Facts { return FactModify | FactPerm | FactSize | FactType | FactUnique }
+
 // names returns the facts' names in their order.
-func names() [8]string {
-	return [...]string{"modify", "perm", "size", "type", "unique", "unix.gid", "unix.mode", "unix.uid"}
+func names() [9]string {
+	return [...]string{"create", "modify", "perm", "size", "type", "unique", "unix.gid", "unix.mode", "unix.uid"}
 }
 
 // ParseFacts reads the argument of OPTS MLST: names that each end with a
@@ -75,27 +81,49 @@ func (f Facts) Feat() string {
 // Entry is what the facts of one file are told from.
 type Entry struct {
 	vfs.Info
-	Kind string // the type fact: "file", "dir", "cdir", "pdir" or "OS.unix=slink:target"
-	Perm string // the perm fact (RFC 3659 §7.5.5)
+	Kind string    // the type fact: "file", "dir", "cdir", "pdir" or "OS.unix=slink:target"
+	Perm string    // the perm fact (RFC 3659 §7.5.5)
+	Made time.Time // the create fact; zero where unknown
+	// Zone is that of the times; nil is UTC, which RFC 3659 §2.3 wants.
+	Zone *time.Location
+}
+
+// local returns a time in the entry's zone.
+func (e *Entry) local(t time.Time) time.Time {
+	if e.Zone == nil {
+		return t.UTC()
+	}
+	return t.In(e.Zone)
+}
+
+// tellable reports whether a time has the four digits of a year that are all
+// there is room for (RFC 3659 §2.3).
+func (e *Entry) tellable(t time.Time) bool {
+	year := e.local(t).Year()
+	return 0 <= year && year <= 9999
 }
 
 // Line appends the facts, one space and the name (RFC 3659 §7.2).
 func (f Facts) Line(dst []byte, e Entry, name string) []byte {
 	for i, fact := range names() {
-		if f&(1<<i) == 0 || !known(Facts(1<<i), e) {
+		if f&(1<<i) == 0 || !known(Facts(1<<i), &e) {
 			continue
 		}
 		dst = append(append(dst, fact...), '=')
-		dst = append(appendFact(dst, Facts(1<<i), e), ';')
+		dst = append(appendFact(dst, Facts(1<<i), &e), ';')
 	}
 	return append(append(dst, ' '), name...)
 }
 
-func known(f Facts, e Entry) bool {
+// timeVal is RFC 3659 §2.3's time-val without a fraction.
+const timeVal = "20060102150405"
+
+func known(f Facts, e *Entry) bool {
 	switch f {
-	case FactModify: // four digits are all that there is room for (RFC 3659 §2.3)
-		year := e.ModTime.UTC().Year()
-		return 0 <= year && year <= 9999
+	case FactCreate:
+		return !e.Made.IsZero() && e.tellable(e.Made)
+	case FactModify:
+		return e.tellable(e.ModTime)
 	case FactSize:
 		return e.Mode.IsRegular()
 	case FactUnique:
@@ -104,10 +132,12 @@ func known(f Facts, e Entry) bool {
 	return true
 }
 
-func appendFact(dst []byte, f Facts, e Entry) []byte {
+func appendFact(dst []byte, f Facts, e *Entry) []byte {
 	switch f {
+	case FactCreate:
+		return e.local(e.Made).AppendFormat(dst, timeVal)
 	case FactModify:
-		return e.ModTime.UTC().AppendFormat(dst, "20060102150405")
+		return e.local(e.ModTime).AppendFormat(dst, timeVal)
 	case FactPerm:
 		return append(dst, e.Perm...)
 	case FactSize:

@@ -57,7 +57,7 @@ func TestLong(t *testing.T) {
 		{"40 days ahead", with(func(i *vfs.Info) { i.ModTime = noon.Add(40 * day) }),
 			"-rw-r--r--   1 1000     20                  5 Jan  1  2027 a b"},
 	} {
-		if got := string(Long(noon, nil)(nil, c.info)); got != c.want {
+		if got := string(Long(Style{Now: noon})(nil, c.info)); got != c.want {
 			t.Errorf("%s:\n got %q\nwant %q", c.what, got, c.want)
 		}
 	}
@@ -73,7 +73,7 @@ func TestLong(t *testing.T) {
 
 func TestLongZone(t *testing.T) {
 	zone := time.FixedZone("", -5*3600)
-	got := string(Long(noon, zone)(nil, vfs.Info{Name: "x", ModTime: noon}))
+	got := string(Long(Style{Now: noon, Zone: zone})(nil, vfs.Info{Name: "x", ModTime: noon}))
 	if !strings.HasSuffix(got, "Nov 22 07:00 x") {
 		t.Errorf("got %q", got)
 	}
@@ -95,6 +95,9 @@ func TestFacts(t *testing.T) {
 			"type=dir;unix.mode=1000; a b"},
 		{FactModify | FactType, Entry{Info: vfs.Info{ModTime: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, Kind: "file"},
 			"type=file; a b"},
+		{FactCreate | FactModify, Entry{Made: time.Date(2001, 2, 3, 4, 5, 6, 999, time.UTC), Info: vfs.Info{ModTime: noon}, Zone: time.FixedZone("", -5*3600)},
+			"create=20010202230506;modify=20261122070000; a b"},
+		{FactCreate, Entry{Made: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)}, " a b"},
 	} {
 		if got := string(c.facts.Line(nil, c.entry, "a b")); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
@@ -106,14 +109,20 @@ func TestParseFacts(t *testing.T) {
 	for arg, want := range map[string]string{
 		"": "", "type;size;": "size;type;", "TYPE;Unix.Mode;type;": "type;unix.mode;", "charset;lang;": "",
 		"size;nonsense;modify;": "modify;size;", ";;;": "", "size": "size;",
-		"modify;perm;size;type;unique;unix.gid;unix.mode;unix.uid;": AllFacts().String(),
+		"create;modify;perm;size;type;unique;unix.gid;unix.mode;unix.uid;": AllFacts().String(),
 	} {
 		if got := ParseFacts(arg).String(); got != want {
 			t.Errorf("%q: got %q, want %q", arg, got, want)
 		}
 	}
-	if got := (FactSize | FactUID).Feat(); got != "modify;perm;size*;type;unique;unix.gid;unix.mode;unix.uid*;" {
+	if got := (FactSize | FactUID).Feat(); got != "create;modify;perm;size*;type;unique;unix.gid;unix.mode;unix.uid*;" {
 		t.Errorf("Feat: %q", got)
+	}
+}
+
+func TestUsualFacts(t *testing.T) {
+	if got := UsualFacts().String(); got != "modify;perm;size;type;unique;" {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -145,8 +154,8 @@ func FuzzLine(f *testing.F) {
 		facts := func(dst []byte, i vfs.Info) []byte {
 			return AllFacts().Line(dst, Entry{Info: i, Kind: "file"}, i.Name)
 		}
-		for _, format := range []Format{Long(noon, nil), Names("p/"), facts} {
-			r := One(info, format)
+		for _, format := range []Format{Long(Style{Now: noon}), Names("p/"), facts} {
+			r := New(Fixed(info), true, format)
 			text, err := io.ReadAll(r)
 			if err != nil {
 				t.Fatal(err)
@@ -210,12 +219,13 @@ func TestReader(t *testing.T) {
 	}
 	want.WriteString("p/mine\r\n")
 	d := &dir{left: many, end: io.EOF, name: entry}
-	if err := iotest.TestReader(New(d, extra, true, Names("p/")), []byte(want.String())); err != nil {
+	if err := iotest.TestReader(New(With(d, extra...), true, Names("p/")), []byte(want.String())); err != nil {
 		t.Error(err)
 	}
 	n := &nameDir{dir{left: many, end: io.EOF, name: entry}}
-	r := NewNames(n, extra, true, "p/")
-	if err := iotest.TestReader(iotest.HalfReader(r), []byte(want.String())); err != nil {
+	r := NewNames(n, true, "p/")
+	whole, _ := strings.CutSuffix(want.String(), "p/mine\r\n")
+	if err := iotest.TestReader(iotest.HalfReader(r), []byte(whole)); err != nil {
 		t.Error(err)
 	}
 	if n.looked != 0 {
@@ -233,7 +243,7 @@ func TestReader(t *testing.T) {
 
 func TestReaderFails(t *testing.T) {
 	broken := errors.New("broken")
-	r := New(&dir{left: 3, end: broken, name: entry}, []vfs.Info{{Name: "mine"}}, true, Names(""))
+	r := New(With(&dir{left: 3, end: broken, name: entry}, vfs.Info{Name: "mine"}), true, Names(""))
 	text, err := io.ReadAll(r)
 	if !errors.Is(err, broken) || strings.Count(string(text), "\r\n") != 3 {
 		t.Errorf("%q, %v", text, err)
@@ -246,7 +256,7 @@ func TestReaderFails(t *testing.T) {
 func TestReaderLeavesOut(t *testing.T) {
 	names := []string{"good", "a\nb", "a\rb", "a\x00b", ".dot", "..."}
 	open := func(dots bool) *Reader {
-		return New(&dir{left: len(names), end: io.EOF, name: func(i int) string { return names[i-1] }}, nil, dots, Names(""))
+		return New(&dir{left: len(names), end: io.EOF, name: func(i int) string { return names[i-1] }}, dots, Names(""))
 	}
 	for dots, want := range map[bool][]string{true: {"...", ".dot", "good"}, false: {"good"}} {
 		r := open(dots)
@@ -263,7 +273,7 @@ func TestReaderLeavesOut(t *testing.T) {
 // A listing holds one portion, however long the directory is.
 func TestReaderIsLazy(t *testing.T) {
 	d := &dir{left: 1 << 40, end: io.EOF, name: entry}
-	r := New(d, nil, true, Long(noon, nil))
+	r := New(d, true, Long(Style{Now: noon}))
 	buf := make([]byte, 64<<10)
 	for range 100 {
 		if _, err := r.Read(buf); err != nil {
@@ -279,7 +289,7 @@ func TestReaderIsLazy(t *testing.T) {
 }
 
 func BenchmarkLong(b *testing.B) {
-	format := Long(noon, nil)
+	format := Long(Style{Now: noon})
 	info := vfs.Info{Name: "some-file-name.txt", Size: 123456, Mode: 0o644, ModTime: noon, Links: 1, UID: 1000, GID: 1000}
 	var buf []byte
 	b.ReportAllocs()

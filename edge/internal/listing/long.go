@@ -22,34 +22,102 @@ const (
 	ahead  = time.Minute
 )
 
-// Long returns the format of LIST, that of ls -l. Owner and group are numbers.
-// Dates are in zone, nil being UTC; a date more than 180 days before now, or more
-// than a minute after it, is written with its year, so that no client takes it
-// for another one.
-func Long(now time.Time, zone *time.Location) Format {
-	if zone == nil {
-		zone = time.UTC
+// Style says how LIST writes its lines. The zero value is that of ls -ln in UTC.
+type Style struct {
+	Now  time.Time      // what ages are told from
+	Zone *time.Location // of dates; nil is UTC
+	// Owners names the owner and the group of a file; nil, and an empty name,
+	// give the numbers, which tell nobody who has an account on the host. Bytes
+	// that would begin another column or line become underscores.
+	Owners func(uid, gid uint32) (owner, group string)
+}
+
+// Long returns the format of LIST, that of ls -l. A date more than 180 days
+// before now, or more than a minute after it, is written with its year, so that
+// no client takes it for another one.
+func Long(s Style) Format {
+	if s.Zone == nil {
+		s.Zone = time.UTC
 	}
 	return func(dst []byte, i vfs.Info) []byte {
 		dst = append(appendMode(dst, i.Mode), ' ')
 		dst = appendRight(dst, i.Links, 3)
 		dst = append(dst, ' ')
-		dst = appendLeft(dst, uint64(i.UID), 8)
-		dst = append(dst, ' ')
-		dst = appendLeft(dst, uint64(i.GID), 8)
-		dst = append(dst, ' ')
+		dst = append(s.appendOwners(dst, i), ' ')
 		dst = appendRight(dst, uint64(max(i.Size, 0)), 12)
 		dst = append(dst, ' ')
 		layout := "Jan _2 15:04"
-		if age := now.Sub(i.ModTime); age < -ahead || age > recent {
+		if age := s.Now.Sub(i.ModTime); age < -ahead || age > recent {
 			layout = "Jan _2  2006"
 		}
-		dst = i.ModTime.In(zone).AppendFormat(dst, layout)
+		dst = i.ModTime.In(s.Zone).AppendFormat(dst, layout)
 		dst = append(append(dst, ' '), i.Name...)
 		if i.Mode&fs.ModeSymlink != 0 {
 			dst = append(append(dst, " -> "...), i.Target...)
 		}
 		return dst
+	}
+}
+
+// appendOwners writes the two columns of owner and group.
+func (s *Style) appendOwners(dst []byte, i vfs.Info) []byte {
+	var owner, group string
+	if s.Owners != nil {
+		owner, group = s.Owners(i.UID, i.GID)
+	}
+	dst = appendOwner(dst, owner, i.UID)
+	return appendOwner(append(dst, ' '), group, i.GID)
+}
+
+func appendOwner(dst []byte, name string, id uint32) []byte {
+	before := len(dst)
+	if name == "" {
+		dst = strconv.AppendUint(dst, uint64(id), 10)
+	}
+	for _, c := range []byte(name) {
+		if c <= ' ' || c == 0x7f {
+			c = '_'
+		}
+		dst = append(dst, c)
+	}
+	for len(dst)-before < 8 {
+		dst = append(dst, ' ')
+	}
+	return dst
+}
+
+// Mark returns a format that adds to each line the character by which ls -F
+// tells the type. Links are marked where their targets are not told.
+func Mark(f Format, links bool) Format {
+	return func(dst []byte, i vfs.Info) []byte {
+		dst = f(dst, i)
+		switch m := i.Mode; {
+		case m.IsDir():
+			return append(dst, '/')
+		case m&fs.ModeSymlink != 0 && links:
+			return append(dst, '@')
+		case m&fs.ModeNamedPipe != 0:
+			return append(dst, '|')
+		case m&fs.ModeSocket != 0:
+			return append(dst, '=')
+		case m.IsRegular() && m&0o111 != 0:
+			return append(dst, '*')
+		}
+		return dst
+	}
+}
+
+// Through returns a format that tells of links what they lead to, as far as stat
+// can find it.
+func Through(f Format, stat func(name string) (vfs.Info, error)) Format {
+	return func(dst []byte, i vfs.Info) []byte {
+		if i.Mode&fs.ModeSymlink != 0 {
+			if target, err := stat(i.Name); err == nil {
+				target.Name = i.Name
+				i = target
+			}
+		}
+		return f(dst, i)
 	}
 }
 
@@ -102,13 +170,4 @@ func appendRight(dst []byte, n uint64, width int) []byte {
 		dst = append(dst, ' ')
 	}
 	return append(dst, text...)
-}
-
-func appendLeft(dst []byte, n uint64, width int) []byte {
-	before := len(dst)
-	dst = strconv.AppendUint(dst, n, 10)
-	for len(dst)-before < width {
-		dst = append(dst, ' ')
-	}
-	return dst
 }

@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// portion is how many entries are read and formatted at once.
-	portion = 512
+	// portion is how many entries are read and formatted at once; the first ones
+	// are fewer, so that a client soon has something.
+	portion      = 512
+	firstPortion = 32
 	// enough is how many bytes are gathered for one Read that asks for more, so
 	// that a listing goes out in few pieces.
 	enough = 32 << 10
@@ -22,32 +24,27 @@ type Format func(dst []byte, info vfs.Info) []byte
 // Reader is a directory as lines that end with CRLF (RFC 959 §3.1.1.1). It is
 // read by one goroutine.
 type Reader struct {
-	dir     vfs.Dir     // nil for a single entry
+	dir     vfs.Dir     // nil once closed
 	names   vfs.NameDir // dir, if its names are enough
-	extra   []vfs.Info
 	format  Format
 	dots    bool
+	step    int    // entries of the last portion
 	memory  []byte // whose end buf is
 	buf     []byte
 	err     error
 	LeftOut int // names that could not be listed because a line cannot hold them
 }
 
-// New lists dir, whose entries come in no order, and then the extra entries.
-// Close closes dir. Without dots, names that begin with a dot are not listed.
-func New(dir vfs.Dir, extra []vfs.Info, dots bool, format Format) *Reader {
-	return &Reader{dir: dir, extra: extra, dots: dots, format: format}
-}
-
-// One lists a single entry.
-func One(info vfs.Info, format Format) *Reader {
-	return &Reader{extra: []vfs.Info{info}, dots: true, format: format}
+// New lists dir, in the order in which it gives its entries. Close closes dir.
+// Without dots, names that begin with a dot are not listed.
+func New(dir vfs.Dir, dots bool, format Format) *Reader {
+	return &Reader{dir: dir, dots: dots, format: format}
 }
 
 // NewNames lists dir like New, in the format Names with that prefix. Where the
 // directory can give names alone, no file is looked at.
-func NewNames(dir vfs.Dir, extra []vfs.Info, dots bool, prefix string) *Reader {
-	r := New(dir, extra, dots, Names(prefix))
+func NewNames(dir vfs.Dir, dots bool, prefix string) *Reader {
+	r := New(dir, dots, Names(prefix))
 	r.names, _ = dir.(vfs.NameDir)
 	return r
 }
@@ -57,7 +54,8 @@ func NewNames(dir vfs.Dir, extra []vfs.Info, dots bool, prefix string) *Reader {
 func (r *Reader) Read(p []byte) (int, error) {
 	if len(r.buf) == 0 {
 		r.memory = r.memory[:0]
-		for r.err == nil && len(r.memory) < min(len(p), enough) {
+		r.step = min(max(2*r.step, firstPortion), portion)
+		for r.err == nil && len(r.memory) < min(len(p), enough*r.step/portion) {
 			r.fill()
 		}
 		r.buf = r.memory
@@ -73,7 +71,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 // Close closes the directory. Reading and closing again find it closed.
 func (r *Reader) Close() error {
 	dir := r.dir
-	r.dir, r.buf, r.memory, r.extra = nil, nil, nil, nil
+	r.dir, r.names, r.buf, r.memory = nil, nil, nil, nil
 	if r.err == nil || r.err == io.EOF {
 		r.err = fs.ErrClosed
 	}
@@ -85,27 +83,18 @@ func (r *Reader) Close() error {
 
 // fill formats the next portion.
 func (r *Reader) fill() {
-	switch {
-	case r.dir == nil:
-		r.err = io.EOF
-	case r.names != nil:
+	if r.names != nil {
 		var names []string
-		names, r.err = r.names.Names(portion)
+		names, r.err = r.names.Names(r.step)
 		for _, name := range names {
 			r.add(vfs.Info{Name: name})
 		}
-	default:
-		var infos []vfs.Info
-		infos, r.err = r.dir.Next(portion)
-		for _, info := range infos {
-			r.add(info)
-		}
+		return
 	}
-	if r.err == io.EOF {
-		for _, info := range r.extra {
-			r.add(info)
-		}
-		r.extra = nil
+	var infos []vfs.Info
+	infos, r.err = r.dir.Next(r.step)
+	for _, info := range infos {
+		r.add(info)
 	}
 }
 
@@ -114,9 +103,15 @@ func (r *Reader) add(info vfs.Info) {
 	if !r.dots && strings.HasPrefix(info.Name, ".") {
 		return
 	}
-	if strings.ContainsAny(info.Name, "\r\n\x00") || strings.ContainsAny(info.Target, "\r\n\x00") {
+	if !writable(info) {
 		r.LeftOut++
 		return
 	}
 	r.memory = append(r.format(r.memory, info), '\r', '\n')
+}
+
+// writable reports whether a line can hold what an entry says of itself.
+func writable(info vfs.Info) bool {
+	const ends = "\r\n\x00"
+	return !strings.ContainsAny(info.Name, ends) && !strings.ContainsAny(info.Target, ends)
 }
