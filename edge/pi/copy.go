@@ -71,7 +71,7 @@ func copyTo(s *Session, a Args) Outcome {
 func (s *Session) copying(source vfs.File, up *upload, most int64) Outcome {
 	const piece = 4 << 20
 	count := &counter{}
-	return Outcome{Job: &Job{Title: "Copying to " + string(up.stage.Path()), Progress: count, Alone: true, Run: func(ctx context.Context) Settle {
+	return Outcome{Job: &Job{Title: "Copying to", Subject: string(up.stage.Path()), Progress: count, Alone: true, Run: func(ctx context.Context) Settle {
 		defer source.Close()
 		began := time.Now()
 		res := dtp.Result{}

@@ -64,9 +64,11 @@ func (s *Session) Progress() (bytes int64, elapsed time.Duration, running bool) 
 
 // Stream is what Send sends.
 type Stream struct {
-	// Title describes it in the reply to STAT, and Mark in the reply that opens
-	// the transfer (150); both have defaults.
-	Title, Mark string
+	// Title and Subject describe it in the reply to STAT ("Sending", "/a"), and
+	// Mark in the reply that opens the transfer (150). Title and Mark have
+	// defaults.
+	Title         wire.Text
+	Subject, Mark string
 	// Text converts line ends where the client has asked for TYPE A (RFC 959
 	// §3.1.1.1). Lines that end in CR LF already need no conversion.
 	Text bool
@@ -98,9 +100,9 @@ func (s *Session) Send(r io.Reader, st Stream) Outcome {
 		mark = "Sending the answer."
 	}
 	if title == "" {
-		title = "Sending an answer"
+		title = wire.Text("Sending")
 	}
-	return s.run(t, mark, title, func(_ context.Context, res dtp.Result) Settle {
+	return s.run(t, mark, title, st.Subject, func(_ context.Context, res dtp.Result) Settle {
 		done()
 		return func(s *Session) Outcome {
 			if st.Done != nil {

@@ -192,7 +192,7 @@ func (s *Session) sum(a Args, d Digest, r span, reply func(span, string) wire.Re
 		return s.Fail(err)
 	}
 	count := &counter{}
-	return Outcome{Job: &Job{Title: "Hashing " + g.Path, Progress: count, Alone: true, Run: func(ctx context.Context) Settle {
+	return Outcome{Job: &Job{Title: "Hashing", Subject: g.Path, Progress: count, Alone: true, Run: func(ctx context.Context) Settle {
 		defer file.Close()
 		h := d.new()
 		_, err := io.Copy(io.MultiWriter(h, count), &upTo{ctx: ctx, r: io.LimitReader(file, r.to-r.from)})

@@ -2,7 +2,6 @@ package pi
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/wire"
@@ -18,44 +17,46 @@ func status(s *Session, a Args) Outcome {
 	if a.Given {
 		return s.statusOf(a)
 	}
-	lines := []string{"Status of edgeftp:",
-		"Connected to " + s.who.Peer.Addr().String() + s.protectionText(),
-		s.loginText()}
-	kind := "binary"
-	if s.with.ascii {
-		kind = "text"
-	}
-	lines = append(lines, "Type: "+kind+"; structure: file; mode: stream", s.dataText())
-	return Outcome{Reply: wire.Multi(wire.CodeSystemStatus, append(lines, "End of status")...)}
-}
-
-func (s *Session) protectionText() string {
-	if !s.who.TLS.Enabled() {
-		return " in the clear"
-	}
-	return fmt.Sprintf(" by TLS %s (%s)", s.who.TLS.Version, s.who.TLS.Cipher)
-}
-
-func (s *Session) loginText() string {
+	r := wire.Say(wire.CodeSystemStatus, "Status of edgeftp:").
+		And("Connected to %s (%s)", s.who.Peer.Addr(), s.protectionText())
 	switch {
 	case s.rank.in:
-		return "Logged in as " + s.who.User
+		r = r.And("Logged in as %s", s.who.User)
 	case s.left.user != "":
-		return "Waiting for the password"
+		r = r.And("Waiting for the password")
+	default:
+		r = r.And("Waiting for a user name")
 	}
-	return "Waiting for a user name"
+	kind := wire.Text("binary")
+	if s.with.ascii {
+		kind = wire.Text("text")
+	}
+	r = r.And("Type: %s; structure: file; mode: %s", kind, s.modeText())
+	return Outcome{Reply: s.dataText(r).And("End of status")}
 }
 
-func (s *Session) dataText() string {
+// protectionText is how the control connection is protected.
+func (s *Session) protectionText() wire.Text {
+	if !s.who.TLS.Enabled() {
+		return wire.Text("in the clear")
+	}
+	return wire.Text("TLS " + s.who.TLS.Version + ", " + s.who.TLS.Cipher)
+}
+
+// modeText is the transfer mode (RFC 959 §3.4).
+func (s *Session) modeText() wire.Text { return wire.Text("stream") }
+
+// dataText tells of the data connection.
+func (s *Session) dataText(r wire.Reply) wire.Reply {
 	switch {
 	case s.job != nil && s.job.Progress != nil:
-		return fmt.Sprintf("%s: %d bytes in %.1f seconds", s.job.Title, s.job.Progress.Bytes(), time.Since(s.job.began).Seconds())
+		return r.And("%s %s: %d bytes in %.1f seconds", s.job.Title, s.job.Subject, s.job.Progress.Bytes(), time.Since(s.job.began).Seconds())
 	case s.job != nil:
-		return s.job.Title
+		return r.And("%s %s", s.job.Title, s.job.Subject)
 	case s.port.Port != nil:
-		return "A data port is prepared"
+		return r.And("A data port is prepared")
 	}
-	return "No data connection"
+	return r.And("No data connection")
 }
 
 // statusOf lists a path on the control connection; a helper goroutine reads the
@@ -72,13 +73,15 @@ func (s *Session) statusOf(a Args) Outcome {
 	if src.dir {
 		code = wire.CodeDirStatus
 	}
-	return Outcome{Job: &Job{Title: "Listing " + string(src.path), Run: func(ctx context.Context) Settle {
+	return Outcome{Job: &Job{Title: "Listing", Subject: string(src.path), Run: func(ctx context.Context) Settle {
 		lines, err := src.lines(ctx, maxStatusLines)
 		return func(s *Session) Outcome {
 			if err != nil {
 				return s.Fail(err)
 			}
-			return Outcome{Reply: wire.Multi(code, append(append([]string{"Status of " + wire.Quote(string(src.path)) + ":"}, lines...), "End of status")...)}
+			r := wire.Say(code, "Status of %s:", wire.Quote(string(src.path)))
+			r.Lines = append(r.Lines, lines...)
+			return Outcome{Reply: r.And("End of status")}
 		}
 	}}}
 }

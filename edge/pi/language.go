@@ -1,11 +1,11 @@
 package pi
 
 import (
+	"bufio"
+	"io"
 	"strings"
 
-	"github.com/edgeftp/edgeftp/edge/internal/listing"
 	"github.com/edgeftp/edgeftp/edge/lang"
-	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
@@ -24,16 +24,34 @@ func (c *Config) command(line []byte) wire.Command {
 	return cmd
 }
 
-// encoded is a listing's format in the client's encoding.
-func (c *Config) encoded(f listing.Format) listing.Format {
+// encoded are a listing's lines in the client's encoding.
+func (c *Config) encoded(lines io.Reader) io.Reader {
 	if c.Charset.Identity() {
-		return f
+		return lines
 	}
-	var line []byte
-	return func(dst []byte, info vfs.Info) []byte {
-		line = f(line[:0], info)
-		return c.Charset.Encode(dst, line)
+	return &encodedLines{lines: bufio.NewReader(lines), encode: c.Charset.Encode}
+}
+
+// encodedLines encodes line by line, so that no character is cut in two.
+type encodedLines struct {
+	lines  *bufio.Reader
+	encode func(dst, src []byte) []byte
+	memory []byte
+	rest   []byte // of a line that was encoded: the end of memory
+}
+
+// Read implements io.Reader.
+func (e *encodedLines) Read(b []byte) (int, error) {
+	for len(e.rest) == 0 {
+		line, err := e.lines.ReadBytes('\n')
+		e.memory = e.encode(e.memory[:0], line)
+		if e.rest = e.memory; len(line) == 0 {
+			return 0, err
+		}
 	}
+	n := copy(b, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
 }
 
 // language is LANG (RFC 2640 §4.1).

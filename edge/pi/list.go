@@ -108,8 +108,8 @@ func (s *Session) send(src *source) Outcome {
 		src.Close()
 		return s.refuse(err)
 	}
-	t.Send, t.ASCII, t.Limiter = src, false, limiter(src.limits.RateDown)
-	return s.run(t, "Sending the listing.", "Listing "+string(src.path), func(_ context.Context, r dtp.Result) Settle {
+	t.Send, t.ASCII, t.Limiter = s.conf.encoded(src), false, limiter(src.limits.RateDown)
+	return s.run(t, "Sending the listing.", wire.Text("Listing"), string(src.path), func(_ context.Context, r dtp.Result) Settle {
 		src.Close()
 		if r.Err != nil {
 			r.Err = src.fail(r.Err)
@@ -136,7 +136,7 @@ func (s *Session) expand(l *lister) Outcome {
 		return s.refuse(err)
 	}
 	l.granted(g, s.requests)
-	job := &Job{Title: "Looking for " + l.text, Alone: true, Progress: new(dtp.Progress)}
+	job := &Job{Title: "Looking for", Subject: l.text, Alone: true, Progress: new(dtp.Progress)}
 	job.Run = func(ctx context.Context) Settle {
 		found, err := l.expand(ctx, p)
 		return func(s *Session) Outcome {
@@ -213,5 +213,7 @@ func machineListOne(s *Session, a Args) Outcome {
 		info.Name = "" // Join with it is the root itself
 	}
 	line := l.facts.Line([]byte{' '}, l.entries(path.Dir())(info), string(path))
-	return Outcome{Reply: wire.Multi(wire.CodeFileActionOK, "Listing "+wire.Quote(string(path))+":", string(line), "End")}
+	r := wire.Say(wire.CodeFileActionOK, "Listing %s:", wire.Quote(string(path)))
+	r.Lines = append(r.Lines, string(line))
+	return Outcome{Reply: r.And("End")}
 }

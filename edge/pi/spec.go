@@ -91,6 +91,8 @@ type Job struct {
 	// something: a reply would be taken for that of the running command, which
 	// has sent no mark.
 	Alone bool
-	// Title describes the work in the reply to STAT.
-	Title string
+	// Title and Subject describe the work in the reply to STAT: what is done, and
+	// with what ("Hashing", "/a").
+	Title   wire.Text
+	Subject string
 }

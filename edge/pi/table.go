@@ -294,7 +294,7 @@ func digestRows() []Spec {
 	const draft = "draft-ietf-ftpext2-hash-03"
 	old := func(verb string, d Digest) Spec {
 		return Spec{Verb: verb, Grammar: PathArg, Perm: policy.PermRead, Lane: Work, Feat: featWhere(hasDigest(d), verb), RFC: draft + " §1", Handler: sumOf(d),
-			Help: "path [from [to]]: the " + string(d) + " of a file's bytes"}
+			Help: "path [from [to]]: a digest of a file's bytes, as HASH computes it"}
 	}
 	return []Spec{
 		{Verb: "HASH", Grammar: PathArg, Perm: policy.PermRead, Lane: Work, Feat: featHash, RFC: draft + " §3", Handler: hashFile,

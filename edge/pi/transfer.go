@@ -46,10 +46,10 @@ func (s *Session) mark(text string) wire.Reply {
 
 // run makes the outcome of a data command: the mark, and a job that runs the
 // transfer and then finish, which is told how it went.
-func (s *Session) run(t *dtp.Transfer, mark, title string, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
+func (s *Session) run(t *dtp.Transfer, mark string, title wire.Text, subject string, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
 	reply := s.mark(mark)
 	t.Port = s.takePort()
-	return Outcome{Reply: reply, Job: &Job{Title: title, Progress: t.Progress, Run: func(ctx context.Context) Settle {
+	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, Run: func(ctx context.Context) Settle {
 		return finish(ctx, t.Run(ctx))
 	}}}
 }
@@ -107,7 +107,7 @@ func retrieve(s *Session, a Args) Outcome {
 	if part.to > 0 {
 		t.Send = io.LimitReader(file, part.to-part.from)
 	}
-	return s.run(t, "Sending the file.", "Sending "+g.Path, func(_ context.Context, r dtp.Result) Settle {
+	return s.run(t, "Sending the file.", wire.Text("Sending"), g.Path, func(_ context.Context, r dtp.Result) Settle {
 		file.Close()
 		return func(s *Session) Outcome {
 			kind := policy.EventFileSent
@@ -231,7 +231,7 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	if opt.Unique {
 		text = "FILE: " + stage.Path().Base() // RFC 1123 §4.1.2.9
 	}
-	return s.run(t, text, "Taking "+string(stage.Path()), up.finish)
+	return s.run(t, text, wire.Text("Taking"), string(stage.Path()), up.finish)
 }
 
 // upload is an upload on its way from the last byte to its publication.
