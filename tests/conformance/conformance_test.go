@@ -12,7 +12,10 @@ import (
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	defineFlags()
+	goleak.VerifyTestMain(m)
+}
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()

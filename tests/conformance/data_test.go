@@ -51,6 +51,9 @@ func (r *run) dataStep(c *client, args []string) error {
 	case "connect":
 		return c.connect(args)
 	case "refused":
+		if len(args) == 1 && args[0] == "former" {
+			c.passive, args = c.former, nil
+		}
 		return c.refused(args)
 	case "listen":
 		return r.listen(c)
@@ -99,6 +102,12 @@ func (r *run) dataRead(c *client, verb string, args []string) error {
 		return err
 	}
 	got, err := io.ReadAll(c.data)
+	if verb == "keep" {
+		if want, _ := content(args); err == nil && !bytes.Equal(got, want) {
+			err = fmt.Errorf("the data is %q", clip(string(got)))
+		}
+		return err
+	}
 	conn := c.data
 	c.data = nil
 	defer conn.Close()
@@ -113,6 +122,8 @@ func (r *run) dataRead(c *client, verb string, args []string) error {
 		return fmt.Errorf("after %d bytes: %w", len(got), err)
 	}
 	switch verb {
+	case "each", "has":
+		return r.someLines(verb, string(got), args)
 	case "expect":
 		want, err := content(args)
 		if err == nil && !bytes.Equal(got, want) {
@@ -220,7 +231,8 @@ func (c *client) accept() error {
 }
 
 // seal does the handshake on the data connection: as the control connection's
-// client, as a "stranger" who knows nothing of its session, or one that "fails".
+// client, as a "stranger" who knows nothing of its session, "as" another session's
+// client, who resumes that one, or one that "fails".
 func (r *run) seal(c *client, args []string) error {
 	word := strings.Join(args, "")
 	if word == "stranger" {
@@ -230,6 +242,16 @@ func (r *run) seal(c *client, args []string) error {
 		}
 		tc := tls.Client(c.data, r.stranger)
 		if err := tc.Handshake(); err == nil { // TLS 1.3's client is done before the server
+			c.data = tc
+		}
+		return nil
+	}
+	if name, ok := strings.CutPrefix(word, "as"); ok {
+		other := r.clients[name]
+		if other == nil {
+			return fmt.Errorf("there is no session %q", name)
+		}
+		if tc, err := other.Seal(c.data); err == nil {
 			c.data = tc
 		}
 		return nil

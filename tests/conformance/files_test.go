@@ -29,6 +29,8 @@ func (r *run) make(word string, args []string) error {
 		return r.many(path, args[1:])
 	case "link":
 		return r.fs.Symlink(strings.Join(args[1:], ""), path)
+	case "chmod", "touch":
+		return r.change(word, path, args[1:])
 	}
 	return r.mkdir(path)
 }
@@ -79,17 +81,8 @@ func (r *run) checkPath(word string, p vfs.Path, args []string) error {
 	switch word {
 	case "exists":
 		return r.exists(p, args)
-	case "kept":
-		info, err := r.fs.Partial(user, p)
-		if err == nil && fmt.Sprint(info.Size) != strings.Join(args, "") {
-			err = fmt.Errorf("%d bytes are kept", info.Size)
-		}
-		return err
-	case "not-kept":
-		if info, err := r.fs.Partial(user, p); err == nil {
-			return fmt.Errorf("%d bytes are kept", info.Size)
-		}
-		return nil
+	case "kept", "not-kept":
+		return r.partial(word, p, args)
 	}
 	info, err := r.fs.Lstat(p)
 	switch {
@@ -115,6 +108,24 @@ func (r *run) checkPath(word string, p vfs.Path, args []string) error {
 	return nil
 }
 
+// partial looks at what is kept privately of an interrupted upload.
+func (r *run) partial(word string, p vfs.Path, args []string) error {
+	parts, ok := r.served.(vfs.Partials)
+	if !ok {
+		return elsewhere("it looks at what the server keeps of an interrupted upload")
+	}
+	info, err := parts.Partial(user, p)
+	switch {
+	case word == "not-kept" && err == nil:
+		return fmt.Errorf("%d bytes are kept", info.Size)
+	case word == "kept" && err == nil && fmt.Sprint(info.Size) != strings.Join(args, ""):
+		return fmt.Errorf("%d bytes are kept", info.Size)
+	case word == "kept":
+		return err
+	}
+	return nil
+}
+
 // exists checks that a file is there, and what it holds if that is given.
 func (r *run) exists(p vfs.Path, args []string) error {
 	f, err := r.fs.Open(p)
@@ -136,6 +147,9 @@ func (r *run) exists(p vfs.Path, args []string) error {
 // wait waits for an event, with a path or text if that is given, or ("gone") for
 // the end of a session.
 func (r *run) wait(ctx context.Context, word string, args []string) error {
+	if r.foreign != nil {
+		return elsewhere("it looks at events")
+	}
 	if r.srv == nil {
 		return errors.New("there is no server yet")
 	}

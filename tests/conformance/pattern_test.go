@@ -22,9 +22,9 @@ func (v names) fill(s string) string {
 var hole = regexp.MustCompile(`\*|<[a-z]+>`)
 
 // match compares text with a pattern, in which * stands for any text and <name>
-// for text that is remembered. The pattern's escapes are read.
+// for text that is remembered; \* is a star. The pattern's escapes are read.
 func (v names) match(pattern, text string) error {
-	pattern, err := unescape(v.fill(pattern))
+	pattern, err := unescape(strings.ReplaceAll(v.fill(pattern), `\*`, `\x01`))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (v names) match(pattern, text string) error {
 		rest = rest[at[1]:]
 	}
 	expr.WriteString(regexp.QuoteMeta(rest))
-	re, err := regexp.Compile("^" + latin1(expr.String()) + "$")
+	re, err := regexp.Compile("^" + strings.ReplaceAll(latin1(expr.String()), "\x01", `\*`) + "$")
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,8 @@ func TestPattern(t *testing.T) {
 		{`"/a""b" *`, `"/a""b" is it.`, true},
 		{`\xffx`, "\xffx", true},
 		{`a.c`, "abc", false},
+		{`a\*;*`, "a*;b", true},
+		{`a\*;*`, "ab;b", false},
 		{`FILE: <name>`, "FILE: up.1", true},
 		{`(|||*|)`, "(|||123|)", true},
 	} {

@@ -28,11 +28,17 @@ const patience = userpi.Timeout
 type run struct {
 	suite   *suite
 	opt     *options
-	fs      *vfs.Mem
+	fs      tree     // where the dialogue makes files and looks at them
+	served  vfs.FS   // what this process's server serves
+	foreign *foreign // the server of another process that is spoken to instead, or nil
 	srv     *server
 	clients map[string]*client
 	at      string // the client that speaks
 	vars    names
+	script  transcript
+	watch   stopwatch
+	mayEnd  bool // the server may have closed the connection: what is said on it is left out then
+	over    bool // it has
 	// stranger is a TLS client that does not share the session's secrets.
 	stranger *tls.Config
 	seen     int // events that were waited for, or passed over
@@ -41,38 +47,76 @@ type run struct {
 // client is one control connection of a dialogue and its data connection.
 type client struct {
 	*userpi.Client
+	last     userpi.Reply
 	passive  string // the address in the last 227 or 229
+	former   string // the one before that
 	listener net.Listener
 	data     net.Conn
 	sent     chan error // what pipeline came to
 }
 
-// play runs one dialogue from its first step to its last one.
-func play(t *testing.T, s *suite, path string, d dialogue) {
-	r := &run{suite: s, opt: newOptions(s), fs: vfs.NewMem(), at: "first", clients: map[string]*client{}, vars: names{}}
-	defer r.close(t)
-	for _, st := range d.steps {
-		err := r.step(t.Context(), st)
-		if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
-			t.Skipf("this host lacks an address: %v", err)
-		}
-		if err != nil {
-			t.Fatalf("%s:%d: %s %s: %v", path, st.line, st.word, clip(st.rest), err)
-		}
+func newRun(s *suite) *run {
+	return &run{
+		suite: s, opt: newOptions(s), at: "first", clients: map[string]*client{},
+		vars: names{"user": user, "password": password},
 	}
 }
 
-func (r *run) close(t *testing.T) {
+// play runs one dialogue against a server of its own, over a filesystem in memory.
+func play(t *testing.T, s *suite, path string, d dialogue) {
+	r, mem := newRun(s), vfs.NewMem()
+	r.fs, r.served = mem, mem
+	settle(t, path, r, r.perform(t.Context(), d))
+}
+
+// settle ends a dialogue and says how it went.
+func settle(t *testing.T, path string, r *run, err error) {
+	t.Helper()
+	if closing := r.close(); closing != nil {
+		t.Error(closing)
+	}
+	if r.script.wanted || err != nil {
+		t.Logf("what was said:\n%s", &r.script)
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+		t.Skipf("this host lacks an address: %v", err)
+	}
+	if err != nil {
+		t.Fatalf("%s:%v", path, err)
+	}
+}
+
+// fault is a step that went otherwise than the script says.
+type fault struct {
+	step step
+	err  error
+}
+
+func (f *fault) Error() string {
+	return fmt.Sprintf("%d: %s %s: %v", f.step.line, f.step.word, clip(f.step.rest), f.err)
+}
+
+func (f *fault) Unwrap() error { return f.err }
+
+// perform carries out a dialogue from its first step to its last one.
+func (r *run) perform(ctx context.Context, d dialogue) error {
+	for _, st := range d.steps {
+		if err := r.attempt(ctx, st); err != nil {
+			return &fault{st, err}
+		}
+	}
+	return nil
+}
+
+func (r *run) close() error {
 	for _, c := range r.clients {
 		c.closeData()
 		_ = c.Close()
 	}
 	if r.srv == nil {
-		return
+		return nil
 	}
-	if err := r.srv.stop(); err != nil {
-		t.Error(err)
-	}
+	return r.srv.stop()
 }
 
 // step carries one step out.
@@ -112,17 +156,32 @@ func (r *run) step(ctx context.Context, st step) error {
 func (r *run) prepare(word string, args []string) (handled bool, err error) {
 	switch word {
 	case "server":
+		if r.foreign != nil {
+			return true, elsewhere("it needs settings of its own (server " + strings.Join(args, " ") + ")")
+		}
 		if r.srv != nil || len(args) == 0 {
 			return true, errors.New("a server's options stand before the first connection")
 		}
 		return true, r.opt.set(args)
-	case "tls12":
+	case "tls12", "tickets":
 		old := *r.suite
 		old.clientTLS = old.clientTLS.Clone()
-		old.clientTLS.MaxVersion = tls.VersionTLS12
+		if word == "tls12" {
+			old.clientTLS.MaxVersion = tls.VersionTLS12
+		} else {
+			old.clientTLS.ClientSessionCache = &singleUse{}
+		}
 		r.suite = &old
 		return true, nil
-	case "file", "dir", "link", "many":
+	case "transcript":
+		r.script.wanted = true
+		return true, nil
+	case "own":
+		if r.foreign != nil {
+			return true, elsewhere("it is about this server's own choices")
+		}
+		return true, nil
+	case "file", "dir", "link", "many", "chmod", "touch":
 		return true, r.make(word, args)
 	case "session":
 		if len(args) != 1 {
@@ -139,20 +198,34 @@ func (r *run) client(ctx context.Context) (*client, error) {
 	if c := r.clients[r.at]; c != nil {
 		return c, nil
 	}
-	if r.srv == nil {
-		srv, err := serve(context.WithoutCancel(ctx), r.opt.conf, r.fs, r.opt.rules)
-		if err != nil {
-			return nil, err
-		}
-		r.srv = srv
-	}
-	pi, err := userpi.Dial(r.srv.Addresses()[0].String())
+	addr, err := r.address(ctx)
 	if err != nil {
 		return nil, err
 	}
+	pi, err := userpi.Dial(addr)
+	if err != nil {
+		return nil, err
+	}
+	pi.Lenient = r.foreign != nil
+	pi.Trace = r.script.of(r.at)
 	c := &client{Client: pi}
 	r.clients[r.at] = c
 	return c, nil
+}
+
+// address is where the server is; one of this process is started first.
+func (r *run) address(ctx context.Context) (string, error) {
+	if r.foreign != nil {
+		return r.foreign.addr, nil
+	}
+	if r.srv == nil {
+		srv, err := serve(context.WithoutCancel(ctx), r.opt.conf, r.served, r.opt.rules)
+		if err != nil {
+			return "", err
+		}
+		r.srv = srv
+	}
+	return r.srv.Addresses()[0].String(), nil
 }
 
 // control carries out the steps on the control connection, and hands those on
@@ -175,22 +248,29 @@ func (r *run) control(ctx context.Context, word string, args []string) error {
 	case "tls":
 		return r.handshake(c, args)
 	case "data":
+		r.script.note(r.at, "data "+strings.Join(args, " "))
 		return r.dataStep(c, args)
 	case "moved":
 		return c.moved(ctx, strings.Join(args, ""))
 	case "long", "pipeline", "pipelined":
 		return c.flood(word, args)
 	case "raw":
+		r.script.note(r.at, fmt.Sprintf("raw %q", strings.Join(args, "")))
 		_, err := c.Write([]byte(strings.Join(args, "")))
 		return err
 	case "urgent":
+		r.script.note(r.at, fmt.Sprintf("urgent %q", strings.Join(args, "")))
 		return urgent(c.Raw(), strings.Join(args, ""))
+	}
+	if handled, err := r.behave(ctx, c, word, args); handled {
+		return err
 	}
 	return r.end(c, word, args)
 }
 
 // end carries out the steps in which one side ends the control connection.
 func (r *run) end(c *client, word string, args []string) error {
+	r.script.note(r.at, word+" "+strings.Join(args, " "))
 	switch word {
 	case "closed":
 		return c.Closed()
@@ -212,7 +292,7 @@ func (r *run) end(c *client, word string, args []string) error {
 func (r *run) login(c *client, args []string) error {
 	switch len(args) {
 	case 0:
-		return c.Login(user, password)
+		return c.Login(r.vars["user"], r.vars["password"])
 	case 1:
 		return c.Login(args[0], password)
 	}
@@ -236,7 +316,9 @@ func (r *run) expect(c *client, st step) error {
 	if err != nil {
 		return fmt.Errorf("no reply: %w", err)
 	}
+	c.last = got
 	if got.Code == 227 || got.Code == 229 {
+		c.former = c.passive
 		if c.passive, err = userpi.Address(got, c.Raw().RemoteAddr()); err != nil {
 			return err
 		}

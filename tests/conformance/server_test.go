@@ -27,13 +27,12 @@ const (
 // server is the server of one dialogue.
 type server struct {
 	*edge.Server
-	fs     *vfs.Mem
 	rules  *rules
 	served chan error
 }
 
 // serve starts a server.
-func serve(ctx context.Context, conf edge.Config, fs *vfs.Mem, r *rules) (*server, error) {
+func serve(ctx context.Context, conf edge.Config, fs vfs.FS, r *rules) (*server, error) {
 	conf.FS = fs
 	conf.Policies = []edge.Slot{{Name: "test", Policy: r}}
 	conf.Log = slog.New(slog.DiscardHandler)
@@ -44,7 +43,7 @@ func serve(ctx context.Context, conf edge.Config, fs *vfs.Mem, r *rules) (*serve
 	if err := srv.Listen(ctx); err != nil {
 		return nil, err
 	}
-	s := &server{Server: srv, fs: fs, rules: r, served: make(chan error, 1)}
+	s := &server{Server: srv, rules: r, served: make(chan error, 1)}
 	go func() { s.served <- srv.Serve(ctx) }()
 	return s, nil
 }

@@ -15,6 +15,12 @@ type Client struct {
 	Timeout time.Duration
 	// Protected says that data connections are opened with TLS (after PROT P).
 	Protected bool
+	// Lenient takes the form of replies as other servers send them: inner lines
+	// without a space in front, lines that end with LF alone.
+	Lenient bool
+	// Trace, if set, is told every line that is sent and every reply that is
+	// read, in their order.
+	Trace func(sent bool, text string)
 
 	raw  net.Conn
 	conn net.Conn // raw, or TLS over it
@@ -59,6 +65,7 @@ func (c *Client) Write(b []byte) (int, error) {
 
 // Send sends one command line.
 func (c *Client) Send(line string) error {
+	c.trace(true, line)
 	_, err := c.Write([]byte(line + "\r\n"))
 	return err
 }
@@ -66,14 +73,24 @@ func (c *Client) Send(line string) error {
 // Reply reads one reply.
 func (c *Client) Reply() (Reply, error) {
 	c.deadline(c.conn.SetReadDeadline)
-	return readReply(c.in)
+	r, err := readReply(c.in, c.Lenient)
+	if err == nil {
+		c.trace(false, r.String())
+	}
+	return r, err
+}
+
+func (c *Client) trace(sent bool, text string) {
+	if c.Trace != nil {
+		c.Trace(sent, text)
+	}
 }
 
 // Closed waits for the server to close the control connection and returns an
 // error when it says something instead. A reset counts as closed.
 func (c *Client) Closed() error {
 	c.deadline(c.conn.SetReadDeadline)
-	line, err := readLine(c.in)
+	line, err := readLine(c.in, c.Lenient)
 	var timeout net.Error
 	switch {
 	case err == nil:

@@ -53,9 +53,9 @@ func (u *Unexpected) Error() string {
 
 // readReply reads one reply and is strict about its form: every line ends with
 // CR LF, a code is three digits, and an inner line begins with a space so that
-// none can be taken for the last one.
-func readReply(r *bufio.Reader) (Reply, error) {
-	line, err := readLine(r)
+// none can be taken for the last one. A lenient one asks only for codes.
+func readReply(r *bufio.Reader, lenient bool) (Reply, error) {
+	line, err := readLine(r, lenient)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -65,14 +65,14 @@ func readReply(r *bufio.Reader) (Reply, error) {
 	}
 	reply := Reply{Code: code, Lines: []string{text}}
 	for sep == '-' {
-		if line, err = readLine(r); err != nil {
+		if line, err = readLine(r, lenient); err != nil {
 			return reply, fmt.Errorf("inside a reply of several lines: %w", err)
 		}
 		if last, ok := strings.CutPrefix(line, fmt.Sprintf("%03d ", code)); ok {
 			reply.Lines = append(reply.Lines, last)
 			break
 		}
-		if !strings.HasPrefix(line, " ") {
+		if !lenient && !strings.HasPrefix(line, " ") {
 			return reply, fmt.Errorf("the inner line %q of a reply does not begin with a space", line)
 		}
 		reply.Lines = append(reply.Lines, line)
@@ -96,13 +96,16 @@ func parseFirst(line string) (code int, sep byte, text string, err error) {
 	return code, line[3], line[4:], nil
 }
 
-func readLine(r *bufio.Reader) (string, error) {
+func readLine(r *bufio.Reader, lenient bool) (string, error) {
 	line, err := r.ReadString('\n')
 	if err != nil {
 		if line != "" {
 			return "", fmt.Errorf("the connection ended in the middle of the line %q: %w", line, err)
 		}
 		return "", err
+	}
+	if lenient {
+		return strings.TrimRight(line, "\r\n"), nil
 	}
 	text, ok := strings.CutSuffix(line, "\r\n")
 	if !ok {

@@ -13,7 +13,7 @@ func TestReadReply(t *testing.T) {
 		{"211-first\r\n inner\r\n 211 not the last\r\n211 last\r\n", "211-first\n inner\n 211 not the last\n211 last"},
 		{"250-a\r\n250 b\r\n", "250-a\n250 b"},
 	} {
-		r, err := readReply(bufio.NewReader(strings.NewReader(c.in)))
+		r, err := readReply(bufio.NewReader(strings.NewReader(c.in)), false)
 		if err != nil || r.String() != c.want {
 			t.Errorf("readReply(%q) = %q, %v", c.in, r, err)
 		}
@@ -22,7 +22,24 @@ func TestReadReply(t *testing.T) {
 		"220 ready\n", "22 ready\r\n", "220ready\r\n", "2x0 ready\r\n", "099 x\r\n", "220", "220-x\r\ny\r\n220 z\r\n",
 		"220-x\r\n212 z\r\n", "220-x\r\n", "220 a\rb\r\n", "220 a\x00\r\n", "\r\n",
 	} {
-		if r, err := readReply(bufio.NewReader(strings.NewReader(in))); err == nil {
+		if r, err := readReply(bufio.NewReader(strings.NewReader(in)), false); err == nil {
+			t.Errorf("readReply(%q) took it for %q", in, r)
+		}
+	}
+}
+
+func TestReadReplyLenient(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"220 ready\n", "220 ready"},
+		{"211-first\r\ninner\r\n211-another\n211 last\r\n", "211-first\ninner\n211-another\n211 last"},
+	} {
+		r, err := readReply(bufio.NewReader(strings.NewReader(c.in)), true)
+		if err != nil || r.String() != c.want {
+			t.Errorf("readReply(%q) = %q, %v", c.in, r, err)
+		}
+	}
+	for _, in := range []string{"ready\r\n", "220ready\r\n", "220-x\r\ny\r\n", ""} {
+		if r, err := readReply(bufio.NewReader(strings.NewReader(in)), true); err == nil {
 			t.Errorf("readReply(%q) took it for %q", in, r)
 		}
 	}
