@@ -193,10 +193,7 @@ func (c *client) anyCase(args []string) error {
 
 // indented checks that each inner line of a reply begins with a space.
 func indented(r userpi.Reply) error {
-	if len(r.Lines) < 3 {
-		return fmt.Errorf("the reply %q has no inner line", r)
-	}
-	for _, line := range r.Lines[1 : len(r.Lines)-1] {
+	for _, line := range r.Lines[min(1, len(r.Lines)-1) : len(r.Lines)-1] {
 		if !strings.HasPrefix(line, " ") {
 			return fmt.Errorf("the inner line %q does not begin with a space", line)
 		}
@@ -237,6 +234,7 @@ func (c *client) resume(i int) error {
 		return fmt.Errorf("data connection %d: %w", i+1, err)
 	}
 	_, readErr := io.Copy(io.Discard, tc) // brings the next ticket
+	_ = tc.Close()
 	reply, err := c.Expect("NLST", 226)
 	switch {
 	case err != nil:

@@ -144,12 +144,22 @@ func (r *run) change(word string, p vfs.Path, args []string) error {
 	return r.fs.(vfs.Chtimer).Chtime(p, t)
 }
 
-// moment reads a time in UTC, or a number of days before or after now.
+// moment reads a time in UTC, or a number of days before or after now. It may be
+// up to nine days nearer, so that the day of the month has two digits, which all
+// servers write in the same way.
 func moment(s string) (time.Time, error) {
 	days, ok := strings.CutSuffix(s, "d")
 	if !ok {
 		return time.Parse("20060102150405", s)
 	}
 	n, err := strconv.Atoi(days)
-	return time.Now().UTC().AddDate(0, 0, n), err
+	t := time.Now().UTC().AddDate(0, 0, n)
+	nearer := 1
+	if n > 0 {
+		nearer = -1
+	}
+	for t.Day() < 10 {
+		t = t.AddDate(0, 0, nearer)
+	}
+	return t, err
 }
