@@ -52,6 +52,9 @@ func (r *run) attempt(ctx context.Context, st step) error {
 	if err != nil && r.mayEnd && spoken && gone(st.word, err) {
 		r.over, err = true, nil
 	}
+	if !spoken && err == nil {
+		r.script.note(r.at, "("+st.word+" "+st.rest+")")
+	}
 	return err
 }
 
@@ -81,7 +84,11 @@ func (r *run) behave(ctx context.Context, c *client, word string, args []string)
 	case "ends":
 		return true, ends(c)
 	case "clock", "lap", "fastest":
-		return true, r.watch.step(word, args)
+		err := r.watch.step(word, args)
+		if word == "lap" {
+			r.script.note(r.at, fmt.Sprintf("(%.1f ms)", float64(r.watch.laps[len(r.watch.laps)-1].Microseconds())/1000))
+		}
+		return true, err
 	case "later": // the client is slow
 		d, err := time.ParseDuration(strings.Join(args, ""))
 		if err != nil {
@@ -193,8 +200,11 @@ func (c *client) anyCase(args []string) error {
 
 // indented checks that each inner line of a reply begins with a space.
 func indented(r userpi.Reply) error {
-	for _, line := range r.Lines[min(1, len(r.Lines)-1) : len(r.Lines)-1] {
-		if !strings.HasPrefix(line, " ") {
+	if len(r.Lines) == 0 {
+		return errors.New("no reply was read")
+	}
+	for i, line := range r.Lines {
+		if inner := i > 0 && i < len(r.Lines)-1; inner && !strings.HasPrefix(line, " ") {
 			return fmt.Errorf("the inner line %q does not begin with a space", line)
 		}
 	}

@@ -103,14 +103,14 @@ func playOnDisk(t *testing.T, s *suite, path string, d dialogue) {
 	}
 	defer disk.Close()
 	r.fs, r.served, r.vars["root"] = hostTree{root: root}, disk, root
-	settle(t, path, r, r.perform(t.Context(), d))
+	settle(t, path, d.title, r, r.perform(t.Context(), d))
 }
 
 // verdict is what became of one behaviour on one server.
 type verdict struct {
 	passed bool
 	absent string // why it could not be tried
-	seen   string // what was seen instead, of the first dialogue that failed
+	fault  *fault // what went otherwise, in the first dialogue that failed
 	said   string // the transcript of that dialogue
 }
 
@@ -121,7 +121,7 @@ func (v verdict) String() string {
 	case v.absent != "":
 		return "n/a: " + v.absent
 	}
-	return "fail: " + v.seen
+	return "fail: line " + v.fault.Error()
 }
 
 // try plays the dialogues of one behaviour with a server of another process. It
@@ -131,11 +131,14 @@ func (f *foreign) try(ctx context.Context, s *suite, sc script) verdict {
 	for _, d := range sc.dialogues {
 		said, err := f.play(ctx, s, d)
 		var not elsewhere
+		var f *fault
 		switch {
 		case errors.As(err, &not):
 			v.absent = string(not)
+		case errors.As(err, &f):
+			return verdict{fault: f, said: said}
 		case err != nil:
-			return verdict{seen: fmt.Sprintf("(%s) %v", d.title, err), said: said}
+			return verdict{fault: &fault{step: step{word: "clear"}, err: err}}
 		default:
 			v.passed = true
 		}
@@ -167,6 +170,10 @@ func tryForeign(t *testing.T) {
 	if f.root.root == "" {
 		t.Fatal("-server needs -root, the directory that the user sees as /, which is emptied for each dialogue")
 	}
+	if there, err := os.ReadDir(f.root.root); err != nil || len(there) > 0 {
+		t.Fatalf("-root would be emptied, and so must be empty: it holds %d names, %v", len(there), err)
+	}
+	t.Cleanup(func() { _ = f.root.clear() })
 	s := newForeignSuite(t)
 	score := map[string]int{}
 	for _, sc := range behaviours(t) {

@@ -214,6 +214,7 @@ func (r *run) listen(c *client) error {
 	r.vars["eprt"] = userpi.FormatEPRT(l.Addr())
 	if l.Addr().(*net.TCPAddr).AddrPort().Addr().Unmap().Is4() {
 		r.vars["port"] = userpi.FormatPort(l.Addr())
+		r.vars["portend"] = strings.Join(strings.Split(r.vars["port"], ",")[4:], ",")
 	}
 	return nil
 }

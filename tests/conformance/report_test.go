@@ -82,10 +82,10 @@ func failures(all []script, p *peer) string {
 	var b strings.Builder
 	for i, v := range p.results {
 		switch {
-		case v.absent != "" && !v.passed:
-			fmt.Fprintf(&b, "- %s: not applicable: %s\n", all[i].number(), v.absent)
+		case v.fault != nil:
+			fmt.Fprintf(&b, "- %s: %s\n", all[i].number(), v.fault.told(p.root.root))
 		case !v.passed:
-			fmt.Fprintf(&b, "- %s %s\n", all[i].number(), steady(v.seen, p.root.root))
+			fmt.Fprintf(&b, "- %s: not applicable: %s\n", all[i].number(), v.absent)
 		}
 	}
 	if b.Len() == 0 {
@@ -94,26 +94,35 @@ func failures(all []script, p *peer) string {
 	return fmt.Sprintf("\n## What %s did instead\n\n%s", p.name, &b)
 }
 
-// steady takes out of a message what differs from run to run, and shortens it.
-func steady(s, root string) string {
-	s = strings.ReplaceAll(s, root, "ROOT")
+// told is the fault for a reader who has no script at hand, without what differs
+// from run to run.
+func (f *fault) told(root string) string {
+	wanted := strings.TrimPrefix(f.step.word+" "+f.step.rest, "S: ")
+	after := ""
+	if f.command != "" {
+		after = "after `" + f.command + "`, "
+	}
+	seen := strings.ReplaceAll(f.err.Error(), root, "ROOT")
 	for _, r := range []struct{ what, by string }{
-		{`\b\d+: `, ""}, // the line of the script
-		{`no reply: read tcp \S+: i/o timeout`, fmt.Sprintf("silence for %v", patience)},
+		{`^no reply: read tcp \S+ i/o timeout`, fmt.Sprintf("silence for %v", patience)},
+		{`^no reply: (EOF|read tcp .*)`, "the connection was closed"},
 		{`\(\|\|\|\d+\|\)`, "(|||port|)"},
-		{`(read|write) tcp \S+: `, ""},
+		{`(read|write) tcp \S+ `, ""},
 		{`[A-Z][a-z][a-z] [ 0-9]\d \d\d:\d\d`, "DATE"},
-		{`\\r\\n`, " "},
-		{`\\n.*`, `..."`},
+		{`[A-Z][a-z][a-z] [ 0-9]\d  20(2[1-9]|[3-9]\d)`, "DATE"},
+		{`\d+\.\d+ `, "N "},
+		{`unique=[0-9a-fg]+`, "unique=ID"},
+		{`modify=\d+`, "modify=TIME"},
+		{`(\\r)?\\n`, " "},
 		{` +`, " "},
 	} {
-		s = regexp.MustCompile(r.what).ReplaceAllString(s, r.by)
+		seen = regexp.MustCompile(r.what).ReplaceAllString(seen, r.by)
 	}
 	const most = 240
-	if len(s) > most {
-		s = s[:most] + "..."
+	if len(seen) > most {
+		seen = seen[:most] + "..."
 	}
-	return s
+	return fmt.Sprintf("%swanted `%s`: %s", after, strings.TrimSpace(wanted), seen)
 }
 
 // TestDocument holds that the document is about the behaviours that there are.

@@ -66,6 +66,8 @@ func (r *rules) set(key string, args []string) (err error, ok bool) {
 		r.identity.Limits.MaxFileSize, err = strconv.ParseInt(args[0], 10, 64)
 	case key == "data-tls":
 		r.identity.Limits.DataTLS = args[0] == "on"
+	case key == "lenient":
+		r.identity.Lenient = policy.Lenience{Resumption: args[0] == "resumption", CloseNotify: args[0] == "close-notify"}
 	case key == "max-sessions":
 		r.identity.MaxSessions, err = strconv.Atoi(args[0])
 	case key == "welcome":

@@ -66,17 +66,17 @@ func newRun(s *suite) *run {
 func play(t *testing.T, s *suite, path string, d dialogue) {
 	r, mem := newRun(s), vfs.NewMem()
 	r.fs, r.served = mem, mem
-	settle(t, path, r, r.perform(t.Context(), d))
+	settle(t, path, d.title, r, r.perform(t.Context(), d))
 }
 
 // settle ends a dialogue and says how it went.
-func settle(t *testing.T, path string, r *run, err error) {
+func settle(t *testing.T, path, title string, r *run, err error) {
 	t.Helper()
 	if closing := r.close(); closing != nil {
 		t.Error(closing)
 	}
 	if r.script.wanted || err != nil {
-		t.Logf("what was said:\n%s", &r.script)
+		t.Logf("%s, %s\n%s", path, title, &r.script)
 	}
 	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
 		t.Skipf("this host lacks an address: %v", err)
@@ -88,8 +88,9 @@ func settle(t *testing.T, path string, r *run, err error) {
 
 // fault is a step that went otherwise than the script says.
 type fault struct {
-	step step
-	err  error
+	command string // the last one that was sent before
+	step    step
+	err     error
 }
 
 func (f *fault) Error() string {
@@ -100,9 +101,14 @@ func (f *fault) Unwrap() error { return f.err }
 
 // perform carries out a dialogue from its first step to its last one.
 func (r *run) perform(ctx context.Context, d dialogue) error {
+	command := ""
 	for _, st := range d.steps {
 		if err := r.attempt(ctx, st); err != nil {
-			return &fault{st, err}
+			return &fault{command, st, err}
+		}
+		switch st.word {
+		case "C:", "raw", "urgent", "long":
+			command = strings.TrimPrefix(st.word+" "+st.rest, "C: ")
 		}
 	}
 	return nil
@@ -300,6 +306,7 @@ func (r *run) login(c *client, args []string) error {
 }
 
 func (r *run) handshake(c *client, args []string) error {
+	r.script.note(r.at, "(handshake)")
 	err := c.StartTLS(r.suite.clientTLS)
 	if len(args) == 1 && args[0] == "fails" {
 		if err == nil {

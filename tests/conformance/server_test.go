@@ -100,6 +100,9 @@ func (o *options) set(args []string) error {
 		l.Binding = kinds[i]
 	case key == "active":
 		l.Active.Off, l.Active.Foreign, l.Active.Privileged = args[0] == "off", args[0] == "foreign", args[0] == "privileged"
+		l.Active.Unmask = args[0] == "unmask"
+	case key == "type":
+		o.conf.Transfer.Binary = args[0] == "binary"
 	case key == "advertise":
 		l.Advertise.Address = args[0]
 	case key == "command":

@@ -37,11 +37,15 @@ func (s *transcript) note(session, line string) {
 	if session != "first" {
 		line = session + " " + line
 	}
+	line = strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(line)
 	ms := float64(time.Since(s.began).Microseconds()) / 1000
 	s.lines = append(s.lines, fmt.Sprintf("%9.1f ms  %s", ms, clip(line)))
 }
 
 func (s *transcript) String() string {
+	if len(s.lines) == 0 {
+		return "(nothing)"
+	}
 	const most = 200
 	if cut := len(s.lines) - most; cut > 0 {
 		return fmt.Sprintf("(%d lines)\n%s", cut, strings.Join(s.lines[cut:], "\n"))
