@@ -28,6 +28,7 @@ type Config struct {
 	Timeouts  Timeouts
 	Logins    Logins
 	Transfer  Transfer
+	Listing   pi.Listing
 	Commands  *pi.Table      // nil: pi.Standard
 	Replies   pi.Replies     // what limits and timeouts say
 	Languages *lang.Set      // of replies (RFC 2640 §4); nil: English, and those of lang.BuiltIn

@@ -128,7 +128,7 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 func (s *Server) sharedConfig() pi.Config {
 	c := s.conf
 	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
-		Replies: c.Replies, Languages: c.Languages, Verifier: secret.NewVerifier(c.Logins.Parallel), Census: &census{byUser: map[string]int{}},
+		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: secret.NewVerifier(c.Logins.Parallel), Census: &census{byUser: map[string]int{}},
 		Buffers: new(dtp.Buffers), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
 		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
 		PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}

@@ -175,12 +175,13 @@ func store(s *Session, a Args) Outcome {
 }
 
 func appendTo(s *Session, a Args) Outcome {
-	if s.left.rest > 0 {
-		s.left.rest = 0
+	rest, size := s.left.rest, max(s.sizeOf(a.Path), 0)
+	s.left.rest = 0
+	if rest > 0 && rest != size { // whatever was meant, it is not what would happen
 		return s.refuse(wire.Say(wire.CodeFileBusy, "APPE begins at the end of the file; REST is not possible with it."))
 	}
 	opt := vfs.StageOptions{Append: true, Owner: s.owner()}
-	return s.upload(Question{Op: policy.OpAppend, Perm: policy.PermAppend, Path: a.Path, Text: a.Text, B: max(s.sizeOf(a.Path), 0)}, opt)
+	return s.upload(Question{Op: policy.OpAppend, Perm: policy.PermAppend, Path: a.Path, Text: a.Text, B: size}, opt)
 }
 
 func storeUnique(s *Session, a Args) Outcome {

@@ -112,6 +112,8 @@ func (o *options) set(args []string) error {
 				o.conf.Commands = o.conf.Commands.With(row)
 			}
 		}
+	case key == "dot-files":
+		o.conf.Listing.HideDotFiles = args[0] == "hidden"
 	case key == "hosts":
 		l.Hosts = args
 	case key == "banner":
