@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -23,7 +24,14 @@ type Active struct {
 	local  netip.Addr
 	target netip.AddrPort
 	wait   time.Duration
+
+	mu     sync.Mutex
+	used   bool
+	closed bool
+	stop   context.CancelFunc // of an Open that waits
 }
+
+var _ Port = (*Active)(nil)
 
 // NewActive checks the address that a client named. It fails with ErrForeign or
 // ErrLowPort.
@@ -46,19 +54,45 @@ func NewActive(conf ActiveConfig, target netip.AddrPort) (*Active, error) {
 
 // Open connects to the client.
 func (a *Active) Open(ctx context.Context) (net.Conn, error) {
+	dialing, stop := context.WithCancel(ctx)
+	defer stop()
+	if !a.begin(stop) {
+		return nil, net.ErrClosed
+	}
 	d := net.Dialer{Timeout: a.wait}
 	if a.local.IsValid() && a.local.Is4() == a.target.Addr().Is4() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.local, 0))
 	}
-	c, err := d.DialContext(ctx, "tcp", a.target.String())
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fmt.Errorf("%w: %w", ErrUnreached, err)
+	c, err := d.DialContext(dialing, "tcp", a.target.String())
+	switch {
+	case err == nil:
+		return c, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case dialing.Err() != nil:
+		return nil, net.ErrClosed
 	}
-	return c, nil
+	return nil, fmt.Errorf("%w: %w", ErrUnreached, err)
 }
 
-// Close does nothing: an active port holds nothing until it is opened.
-func (a *Active) Close() error { return nil }
+// begin uses the port up, unless that or Close has happened before.
+func (a *Active) begin(stop context.CancelFunc) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.used || a.closed {
+		return false
+	}
+	a.used, a.stop = true, stop
+	return true
+}
+
+// Close ends an Open that waits. There is nothing else to give up.
+func (a *Active) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	if a.stop != nil {
+		a.stop()
+	}
+	return nil
+}

@@ -8,8 +8,6 @@ import (
 	"net"
 	"os"
 	"time"
-
-	"github.com/edgeftp/edgeftp/edge/internal/nvt"
 )
 
 // mover is one transfer at work. All of it runs in one goroutine; ending ctx
@@ -18,41 +16,57 @@ type mover struct {
 	*Transfer
 	ctx    context.Context
 	conn   net.Conn  // what bytes are read from and written to
+	tcp    bool      // conn is a *net.TCPConn, which goes on after a deadline
+	bare   bareConn  // conn, if the kernel may move its bytes by itself
 	sealed *sealed   // conn, if protected
-	last   time.Time // when a direct transfer last moved a byte
+	last   time.Time // when a byte moved last, or nothing was due to
+	owed   int64     // bytes taken from the client that the throttle was not told of
 }
 
-// direct reports whether the kernel may move the bytes by itself.
-func (m *mover) direct() bool {
-	_, tcp := m.conn.(*net.TCPConn)
-	return tcp && !m.ASCII
+// bareConn is a *net.TCPConn that nothing stands before.
+type bareConn interface {
+	io.ReaderFrom
+	SetWriteDeadline(time.Time) error
 }
 
-// send moves from the file to the client.
+// send moves from the file to the client. What the kernel cannot do by itself is
+// copied, as long as no byte of it is on its way.
 func (m *mover) send() (int64, error) {
-	if _, ok := m.Send.(*os.File); ok && m.direct() {
-		return m.sendDirect(m.conn.(*net.TCPConn))
+	file, ok := m.Send.(*os.File)
+	if !ok || m.bare == nil {
+		return m.sendBuffered()
+	}
+	start, err := file.Seek(0, io.SeekCurrent)
+	if err != nil { // a pipe, for one
+		return m.sendBuffered()
+	}
+	n, err := m.sendDirect(file, start)
+	if n > 0 || !m.unable(err) {
+		return n, err
+	}
+	if _, err := file.Seek(start, io.SeekStart); err != nil {
+		return 0, err
 	}
 	return m.sendBuffered()
 }
 
+// unable reports whether a direct transfer failed for a reason that a copy may not
+// meet: one of the file or the kernel, not of the connection.
+func (m *mover) unable(err error) bool {
+	return err != nil && m.ctx.Err() == nil && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrStalled)
+}
+
 // sendDirect hands pieces of the file to the socket: the runtime finds the two
 // ends bare and uses sendfile(2).
-func (m *mover) sendDirect(conn *net.TCPConn) (total int64, err error) {
-	file := m.Send.(*os.File)
-	start, err := file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return 0, err
-	}
-	m.last = time.Now()
+func (m *mover) sendDirect(file *os.File, start int64) (total int64, err error) {
 	for {
-		piece := &io.LimitedReader{R: file, N: int64(m.Limiter.Slice())}
+		piece := &io.LimitedReader{R: file, N: int64(m.slice())}
 		want := piece.N
-		_ = conn.SetWriteDeadline(m.soon())
-		n, err := conn.ReadFrom(piece)
+		_ = m.bare.SetWriteDeadline(m.soon())
+		n, err := m.bare.ReadFrom(piece)
 		total += n
 		slow, err := m.look(n, err)
-		if err != nil || n < want && !slow {
+		if err != nil {
 			return total, err
 		}
 		if slow {
@@ -63,23 +77,29 @@ func (m *mover) sendDirect(conn *net.TCPConn) (total int64, err error) {
 			}
 		}
 		if n > 0 {
-			if err := m.rest(n); err != nil {
+			if err := m.wait(n); err != nil {
 				return total, err
 			}
+		}
+		if n < want && !slow {
+			return total, nil
 		}
 	}
 }
 
-// glance is how long the kernel moves bytes by itself before the count is
-// brought up to date: STAT is never further behind.
+// glance is how long bytes move before the count is brought up to date: STAT is
+// never further behind.
 const glance = 250 * time.Millisecond
+
+// alive notes that the client is not to blame for the time that has passed.
+func (m *mover) alive() { m.last = time.Now() }
 
 // look counts what a piece has moved. A piece that the glance has ended is slow,
 // which is no error until nothing has moved for the stall time.
 func (m *mover) look(n int64, err error) (slow bool, _ error) {
-	m.Progress.bytes.Add(n)
+	m.Progress.Add(n)
 	if n > 0 {
-		m.last = time.Now()
+		m.alive()
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false, netError(err)
@@ -90,164 +110,89 @@ func (m *mover) look(n int64, err error) (slow bool, _ error) {
 	return true, nil
 }
 
-// soon is when the next glance is due, or the stall limit if that comes first.
+// soon is when the next glance is due, or the stall limit if that comes first. A
+// connection of some other kind may not survive a deadline, and has the whole time.
 func (m *mover) soon() time.Time {
-	next := glance
-	if m.Stall > 0 {
-		next = min(next, m.Stall)
+	switch {
+	case !m.tcp && m.Stall <= 0:
+		return time.Time{}
+	case !m.tcp:
+		return time.Now().Add(m.Stall)
+	case m.Stall > 0:
+		return time.Now().Add(min(glance, m.Stall))
 	}
-	return time.Now().Add(next)
+	return time.Now().Add(glance)
 }
 
-// rest lets the throttle have its time, which is not the client's fault.
-func (m *mover) rest(n int64) error {
-	err := m.Limiter.Wait(m.ctx, int(n))
-	m.last = time.Now()
-	return err
-}
-
-// sendBuffered reads, converts and writes.
-func (m *mover) sendBuffered() (total int64, err error) {
-	buf := m.Buffers.get()
-	defer m.Buffers.put(buf)
-	var enc nvt.Encoder
-	var text []byte
-	for {
-		n, err := m.Send.Read((*buf)[:min(len(*buf), m.Limiter.Slice())])
-		out := (*buf)[:n]
-		if m.ASCII {
-			text = enc.Append(text[:0], out)
-			out = text
-		}
-		if werr := m.write(out); werr != nil {
-			return total, werr
-		}
-		total += int64(n)
-		if err == io.EOF {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-	}
-}
-
-// write sends b, allowing each record of it the stall time.
+// write sends b in pieces of the throttle's slice, so that the records of TLS are
+// as small.
 func (m *mover) write(b []byte) error {
-	const record = 16 << 10
+	const step = 64 << 10 // four records, after which the count is brought up to date
+	m.alive()             // the file may have taken its time
 	for len(b) > 0 {
-		part := b[:min(len(b), m.step(record))]
-		m.extend(m.conn.SetWriteDeadline)
-		n, err := m.conn.Write(part)
-		m.Progress.bytes.Add(int64(n))
-		slow := n > 0 && m.sealed == nil && errors.Is(err, os.ErrDeadlineExceeded) // but moving
-		if err != nil && !slow {
-			return netError(broken(err))
-		}
-		if err := m.Limiter.Wait(m.ctx, n); err != nil {
+		n, err := m.put(b[:min(len(b), step, m.slice())])
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			if err := m.wait(int64(n)); err != nil {
+				return err
+			}
 		}
 		b = b[n:]
 	}
 	return nil
 }
 
-// step is how much is written at once: as much as there is, unless the client
-// must be seen to read within the stall time.
-func (m *mover) step(record int) int {
-	if m.Stall > 0 {
-		return 4 * record
+// put writes as much of b as goes before the next glance. A protected connection
+// takes all of it and minds the stall time by itself.
+func (m *mover) put(b []byte) (int, error) {
+	if m.sealed == nil {
+		_ = m.conn.SetWriteDeadline(m.soon())
+		n, err := m.conn.Write(b)
+		_, err = m.look(int64(n), broken(err))
+		return n, err
 	}
-	return bufferSize
+	n, err := m.conn.Write(b)
+	m.Progress.Add(int64(n))
+	return n, netError(broken(err))
 }
 
 // receive moves from the client to the file.
 func (m *mover) receive() (int64, error) {
-	if to, ok := m.Receive.(io.ReaderFrom); ok && m.direct() {
-		return m.receiveDirect(m.conn.(*net.TCPConn), to)
+	if to, ok := m.Receive.(io.ReaderFrom); ok && m.bare != nil {
+		return m.receiveDirect(to)
 	}
 	return m.receiveBuffered()
 }
 
 // receiveDirect hands pieces of the socket to the file: the runtime finds the
 // two ends bare and uses splice(2).
-func (m *mover) receiveDirect(conn *net.TCPConn, to io.ReaderFrom) (total int64, err error) {
-	m.last = time.Now()
+func (m *mover) receiveDirect(to io.ReaderFrom) (total int64, err error) {
 	for {
-		piece := &io.LimitedReader{R: conn, N: int64(m.Limiter.Slice())}
+		piece := &io.LimitedReader{R: m.conn, N: int64(m.slice())}
 		if m.MaxBytes > 0 {
 			piece.N = min(piece.N, m.MaxBytes-total+1)
 		}
 		want := piece.N
-		_ = conn.SetReadDeadline(m.soon())
+		_ = m.conn.SetReadDeadline(m.soon())
 		n, err := to.ReadFrom(piece)
 		total += n
 		slow, err := m.look(n, err)
 		if m.MaxBytes > 0 && total > m.MaxBytes {
 			return total, ErrTooLarge
 		}
-		if err != nil || n < want && !slow {
+		if err != nil {
 			return total, err
 		}
 		if n > 0 {
-			if err := m.rest(n); err != nil {
+			if err := m.wait(n); err != nil {
 				return total, err
 			}
 		}
-	}
-}
-
-// receiveBuffered reads, converts and writes.
-func (m *mover) receiveBuffered() (total int64, err error) {
-	buf := m.Buffers.get()
-	defer m.Buffers.put(buf)
-	var dec nvt.Decoder
-	var text []byte
-	for {
-		n, err := m.fill((*buf)[:min(len(*buf), m.Limiter.Slice())])
-		in := (*buf)[:n]
-		if m.ASCII {
-			if text = dec.Append(text[:0], in); err == io.EOF {
-				text = dec.Flush(text)
-			}
-			in = text
-		}
-		if m.MaxBytes > 0 && total+int64(len(in)) > m.MaxBytes {
-			return total, ErrTooLarge
-		}
-		written, werr := m.Receive.Write(in)
-		if total += int64(written); werr != nil {
-			return total, werr
-		}
-		if err == io.EOF {
+		if n < want && !slow {
 			return total, nil
 		}
-		if err != nil {
-			return total, netError(broken(err))
-		}
-		if err := m.Limiter.Wait(m.ctx, n); err != nil {
-			return total, err
-		}
-	}
-}
-
-// fill reads until the buffer is full or something ends it, so that the file is
-// written in large pieces.
-func (m *mover) fill(b []byte) (n int, err error) {
-	for n < len(b) && err == nil {
-		var k int
-		m.extend(m.conn.SetReadDeadline)
-		k, err = m.conn.Read(b[n:])
-		n += k
-		m.Progress.bytes.Add(int64(k))
-	}
-	return n, err
-}
-
-// extend allows the next piece the stall time.
-func (m *mover) extend(set func(time.Time) error) {
-	if m.Stall > 0 {
-		_ = set(time.Now().Add(m.Stall))
 	}
 }
 
@@ -255,7 +200,6 @@ func (m *mover) extend(set func(time.Time) error) {
 // client's own end is not waited for after a download: it has nothing to say that
 // counts, and some send it only after the reply.
 func (m *mover) farewell() error {
-	m.extend(m.conn.SetWriteDeadline)
 	if err := m.sealed.CloseWrite(); err != nil {
 		return netError(broken(err))
 	}
@@ -264,7 +208,7 @@ func (m *mover) farewell() error {
 
 // broken marks an error that can only come from the connection.
 func broken(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ErrTruncated) {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ErrTruncated) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrBroken, err)

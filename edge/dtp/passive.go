@@ -50,8 +50,8 @@ type PassiveConfig struct {
 	// waiting, so that nobody can take or block it (RFC 2577 §3).
 	Peer netip.Addr
 	Wait time.Duration // zero is WaitDefault
-	// Backlog is how many connections may wait to be accepted; 0 is the system's
-	// default.
+	// Backlog is how many connections may wait to be accepted (listen(2)); 0 or
+	// less is the system's own default. It is known on Linux only.
 	Backlog int
 }
 
@@ -61,8 +61,11 @@ type Passive struct {
 	listener *net.TCPListener
 	peer     netip.Addr
 	until    time.Time
+	used     atomic.Bool
 	foreign  atomic.Int64
 }
+
+var _ PassivePort = (*Passive)(nil)
 
 // check refuses spans that would lead out of the range.
 func (r PortRange) check() error {
@@ -87,6 +90,12 @@ func Listen(ctx context.Context, conf PassiveConfig) (*Passive, error) {
 	l, err := listen(ctx, conf.Local, conf.Ports)
 	if err != nil {
 		return nil, err
+	}
+	if conf.Backlog > 0 {
+		if err := setBacklog(l, conf.Backlog); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("backlog of the passive port: %w", err)
+		}
 	}
 	return &Passive{listener: l, peer: conf.Peer.Unmap(), until: time.Now().Add(conf.Wait)}, nil
 }
@@ -131,6 +140,9 @@ func (p *Passive) Foreign() int64 { return p.foreign.Load() }
 
 // Open accepts the client's connection.
 func (p *Passive) Open(ctx context.Context) (net.Conn, error) {
+	if p.used.Swap(true) {
+		return nil, net.ErrClosed
+	}
 	defer p.Close()
 	if err := p.listener.SetDeadline(p.until); err != nil {
 		return nil, err
@@ -160,7 +172,12 @@ func (p *Passive) Open(ctx context.Context) (net.Conn, error) {
 }
 
 // Close stops listening.
-func (p *Passive) Close() error { return p.listener.Close() }
+func (p *Passive) Close() error {
+	if err := p.listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 func remote(c net.Conn) netip.Addr {
 	a, ok := c.RemoteAddr().(*net.TCPAddr)

@@ -12,11 +12,29 @@ import (
 // PORT and their extended forms) and opened by the next transfer, once.
 type Port interface {
 	// Open returns the data connection. It waits for it, no longer than ctx and
-	// the port's own limit allow. After Open the port is used up.
+	// the port's own limit allow: then it fails with an error that is ctx's, or
+	// ErrNobody or ErrUnreached. After Open, however it ended, the port is used up:
+	// nobody else can connect, and another Open fails with net.ErrClosed.
+	//
+	// A bare *net.TCPConn lets the kernel move the bytes of a plain binary transfer
+	// by itself; any other connection works and costs copies.
 	Open(ctx context.Context) (net.Conn, error)
-	// Close gives the port up. It may be called more than once, and while Open
-	// waits, which then fails.
+	// Close gives the port up. It may be called more than once, before Open, after
+	// it, and while it waits: Open then fails with net.ErrClosed. A connection that
+	// Open has returned is not touched.
 	Close() error
+}
+
+// PassivePort is a Port that clients connect to (PASV, EPSV). [Passive] is one;
+// an embedder may supply ports of its own. Package dtptest holds the test that
+// each Port must pass.
+type PassivePort interface {
+	Port
+	// Addr returns where the port listens. Its port number is what the client is
+	// told; the address, unless another one is to be advertised.
+	Addr() netip.AddrPort
+	// Until returns when the port gives up waiting. The zero value is never.
+	Until() time.Time
 }
 
 // Readier is a Port that can tell, without waiting, whether its connection is
@@ -35,13 +53,3 @@ var (
 // WaitDefault is how long a port waits for its connection when nothing else is
 // configured (the model's passive and active timeout).
 const WaitDefault = 30 * time.Second
-
-// PassivePort is a Port that listens, and so has an address to tell the client
-// and a time until which it waits.
-type PassivePort interface {
-	Port
-	// Addr is the address that the port listens on.
-	Addr() netip.AddrPort
-	// Until is when the port gives up waiting; zero never.
-	Until() time.Time
-}

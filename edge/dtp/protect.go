@@ -7,10 +7,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
-	"sync/atomic"
 	"time"
 )
 
@@ -63,6 +61,20 @@ func NewTag() Tag {
 	return t
 }
 
+// The protocols (RFC 7301) that control and data connections may name. A client
+// that names none is served as well.
+const (
+	// ProtocolFileZilla on a control connection is what FileZilla's client and
+	// server agree on: data connections are protected (PROT P) without being asked
+	// for, they are ProtocolData, and they resume. The server-PI must act on it,
+	// because the client sends neither PBSZ nor PROT then.
+	ProtocolFileZilla = "x-filezilla-ftp"
+	// ProtocolControl is any other client's control connection.
+	ProtocolControl = "ftp"
+	// ProtocolData is a data connection.
+	ProtocolData = "ftp-data"
+)
+
 const tagPrefix = "edgeftp/1:"
 
 func (t Tag) extra() []byte { return append([]byte(tagPrefix), t[:]...) }
@@ -71,10 +83,11 @@ func (t Tag) extra() []byte { return append([]byte(tagPrefix), t[:]...) }
 // its tickets carry the tag, and it never resumes, so that every control
 // connection authenticates afresh. base must be the one long-lived configuration
 // that holds the ticket keys. When the handshake has begun, *tickets says whether
-// the client can take tickets at all.
+// the client can take tickets at all. When it is done, the connection's negotiated
+// protocol says whether Protection.FileZilla is to be set.
 func ControlTLS(base *tls.Config, tag Tag, tickets *bool) *tls.Config {
 	c := derive(base, func(c *tls.Config) {
-		c.NextProtos = []string{"ftp"}
+		c.NextProtos = []string{ProtocolFileZilla, ProtocolControl} // FileZilla offers both
 		c.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
 			ss.Extra = append(ss.Extra, tag.extra())
 			return base.EncryptTicket(cs, ss)
@@ -82,12 +95,20 @@ func ControlTLS(base *tls.Config, tag Tag, tickets *bool) *tls.Config {
 		c.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) { return nil, nil }
 	})
 	next := c.GetConfigForClient
-	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (chosen *tls.Config, err error) {
 		*tickets = !base.SessionTicketsDisabled && takesTickets(hello, base.MaxVersion)
 		if next != nil {
-			return next(hello)
+			chosen, err = next(hello)
 		}
-		return nil, nil
+		if *tickets || err != nil || !slices.Contains(hello.SupportedProtos, ProtocolFileZilla) {
+			return chosen, err
+		}
+		if chosen == nil {
+			chosen = c.Clone()
+			chosen.GetConfigForClient = nil
+		}
+		chosen.NextProtos = []string{ProtocolControl} // it could not resume, as the other demands
+		return chosen, nil
 	}
 	return c
 }
@@ -132,6 +153,15 @@ type Protection struct {
 	Tag     Tag         // of the control connection
 	Binding Binding
 	Tickets bool // the client can take tickets, as ControlTLS found
+	// FileZilla says that the control connection negotiated ProtocolFileZilla: the
+	// data connection must then negotiate ProtocolData and resume, whatever Binding
+	// says.
+	FileZilla bool
+	// LenientClose takes an upload that ends without close_notify for a whole one,
+	// for clients that never send it. Nobody can tell such an end from a connection
+	// that was cut, so it is for the users who need it, not for all. An end in the
+	// middle of a record is still an error.
+	LenientClose bool
 }
 
 // config is made for each handshake and not kept. A data connection's ticket
@@ -142,7 +172,10 @@ func (p *Protection) config() *tls.Config {
 }
 
 func (p *Protection) bind(c *tls.Config) {
-	c.NextProtos = []string{"ftp-data", "ftp"}
+	c.NextProtos = []string{ProtocolData, ProtocolControl}
+	if p.FileZilla {
+		c.NextProtos = []string{ProtocolData}
+	}
 	c.DynamicRecordSizingDisabled = true
 	if c.ClientAuth != tls.NoClientCert {
 		// The certificate was asked for on the control connection. To ask for none
@@ -169,65 +202,32 @@ func hasTag(ss *tls.SessionState, tag Tag) bool {
 }
 
 // protect does the handshake, in which the server-FTP is the TLS server in
-// passive and active mode alike (RFC 4217 §7).
-func (p *Protection) protect(ctx context.Context, conn net.Conn) (*sealed, error) {
+// passive and active mode alike (RFC 4217 §7). With an error it returns the
+// connection, closed, if the handshake was done.
+func (p *Protection) protect(ctx context.Context, conn net.Conn, stall time.Duration) (*sealed, error) {
 	ctx, cancel := context.WithTimeout(ctx, HandshakeTime)
 	defer cancel()
 	fin := &finConn{Conn: conn, prompt: true}
-	tc := tls.Server(fin, p.config())
-	if err := tc.HandshakeContext(ctx); err != nil {
+	s := &sealed{Conn: tls.Server(fin, p.config()), fin: fin, lenient: p.LenientClose}
+	if err := s.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	fin.prompt = false
-	strict := p.Binding == BindRequire || p.Binding == BindAuto && p.Tickets
-	if strict && !tc.ConnectionState().DidResume {
-		_ = tc.Close()
-		return nil, ErrNotBound
+	fin.prompt, fin.stall = false, stall
+	err := p.check(s.ConnectionState())
+	if err != nil {
+		_ = s.Close()
 	}
-	return &sealed{Conn: tc, fin: fin}, nil
+	return s, err
 }
 
-// sealed is a protected data connection that knows whether its end was
-// announced. crypto/tls takes a plain FIN between records for an end; for an
-// upload that is the difference between a whole and a cut file.
-type sealed struct {
-	*tls.Conn
-	fin *finConn
-}
-
-// Read is tls.Conn's, with ErrTruncated for an end without close_notify (RFC
-// 8446 §6.1, RFC 5246 §7.2.1).
-func (s *sealed) Read(b []byte) (int, error) {
-	n, err := s.Conn.Read(b)
-	if err == io.EOF && s.fin.ended.Load() {
-		err = ErrTruncated
+// check refuses a data connection that does not prove to be the session's.
+func (p *Protection) check(cs tls.ConnectionState) error {
+	strict := p.FileZilla || p.Binding == BindRequire || p.Binding == BindAuto && p.Tickets
+	switch {
+	case strict && !cs.DidResume:
+		return ErrNotBound
+	case p.FileZilla && cs.NegotiatedProtocol != ProtocolData:
+		return fmt.Errorf("%w: the client did not name the protocol %q", ErrHandshake, ProtocolData)
 	}
-	return n, err
-}
-
-// finConn notes that the peer closed the connection underneath TLS.
-type finConn struct {
-	net.Conn
-	ended  atomic.Bool
-	prompt bool // acknowledge at once: the handshake is under way
-	spoken bool // the server has sent its part of it
-}
-
-func (c *finConn) Write(b []byte) (int, error) {
-	c.spoken = true
-	return c.Conn.Write(b)
-}
-
-// Read is the connection's. During the handshake a client may send its last
-// records one by one, the later of them only when the earlier is acknowledged
-// (GnuTLS does); an acknowledgement that waits for company costs 40 ms a file.
-func (c *finConn) Read(b []byte) (int, error) {
-	if c.prompt && c.spoken {
-		acknowledge(c.Conn)
-	}
-	n, err := c.Conn.Read(b)
-	if err == io.EOF {
-		c.ended.Store(true)
-	}
-	return n, err
+	return nil
 }

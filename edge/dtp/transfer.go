@@ -2,17 +2,14 @@ package dtp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/edgeftp/edgeftp/edge/internal/throttle"
 )
 
 // The ways in which a transfer ends before its time. What is not one of these
@@ -22,14 +19,9 @@ var (
 	ErrTruncated = errors.New("the data connection ended without close_notify")
 	ErrStalled   = errors.New("no byte moved within the time limit")
 	ErrTooLarge  = errors.New("the file is larger than permitted")
+	ErrDeflate   = errors.New("the compressed data is damaged or cut short")
+	ErrRatio     = errors.New("the compressed data expands more than permitted") // always with ErrTooLarge
 )
-
-// Progress counts the bytes that a running transfer has moved on the data
-// connection. It may be read at any time.
-type Progress struct{ bytes atomic.Int64 }
-
-// Bytes returns the count so far.
-func (p *Progress) Bytes() int64 { return p.bytes.Load() }
 
 // Transfer is one use of a data connection. Exactly one of Send and Receive is
 // set.
@@ -40,13 +32,22 @@ type Transfer struct {
 	Send    io.Reader // to the client; an *os.File goes by sendfile
 	Receive io.Writer // from the client; one that is an io.ReaderFrom of an *os.File by splice
 	ASCII   bool      // convert line ends (RFC 959 §3.1.1.1)
+	Deflate *Deflate  // compress (MODE Z); nil is stream mode
+	Copy    bool      // never let the kernel move the bytes by itself (sendfile, splice)
 
 	MaxBytes int64         // largest number of decoded bytes to receive; 0 is no limit
 	Stall    time.Duration // longest time without a byte; 0 is no limit
-	Limiter  *throttle.Limiter
-	Buffers  *Buffers // never nil
-	Progress *Progress
+	Limiter  Limiter       // nil is no limit
+	Buffers  *Buffers      // nil lends buffers to this transfer alone
+	Progress *Progress     // nil counts for nobody
 }
+
+// Runner carries a transfer out: it opens the port, moves the bytes and closes the
+// data connection, as [Transfer.Run] does. An embedder may put one of its own in
+// the place of Run, around it, or change the Transfer before it (the model's
+// replaceable DTPHandler). It returns soon after ctx has ended, with ctx's cause,
+// and does not close Send or Receive.
+type Runner func(ctx context.Context, t *Transfer) Result
 
 // Result says how a transfer ended.
 type Result struct {
@@ -54,6 +55,14 @@ type Result struct {
 	Took   time.Duration
 	Opened bool  // the data connection came to be
 	Err    error // nil: everything was moved and the end was proper
+
+	// TLS is what the handshake agreed on; nil in the clear, and when the handshake
+	// did not succeed (ErrHandshake). It is there when the connection was refused
+	// for not being bound to its control connection.
+	TLS *tls.ConnectionState
+	// Unannounced is set for an upload over TLS that ended without close_notify and
+	// was taken all the same, as Protection.LenientClose permits.
+	Unannounced bool
 }
 
 // Run opens the port, moves the bytes and closes the data connection. It returns
@@ -61,6 +70,12 @@ type Result struct {
 // peer.
 func (t *Transfer) Run(ctx context.Context) (res Result) {
 	defer t.Port.Close()
+	if t.Buffers == nil {
+		t.Buffers = new(Buffers)
+	}
+	if t.Progress == nil {
+		t.Progress = new(Progress)
+	}
 	conn, err := t.Port.Open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -68,59 +83,55 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 		}
 		return Result{Err: err}
 	}
-	start := time.Now()
+	t.Progress.Begin()
 	wakeEarly(conn)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	res.Opened = true
-	res.Bytes, res.Err = t.move(ctx, conn)
-	res.Took = time.Since(start)
+	res.Err = t.move(ctx, conn, &res)
 	conn.Close()
+	t.Progress.End()
+	res.Took = t.Progress.Elapsed()
 	if ctx.Err() != nil && res.Err != nil {
 		res.Err = context.Cause(ctx)
 	}
 	return res
 }
 
-func (t *Transfer) move(ctx context.Context, conn net.Conn) (int64, error) {
+// move does what Run does between the opening and the closing.
+func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err error) {
 	m := mover{Transfer: t, ctx: ctx, conn: conn}
-	if t.Protect != nil {
-		s, err := t.Protect.protect(ctx, conn)
-		if err != nil {
-			return 0, err
+	var tcp *net.TCPConn
+	tcp, m.tcp = conn.(*net.TCPConn)
+	switch {
+	case t.Protect != nil:
+		m.sealed, err = t.Protect.protect(ctx, conn, t.Stall)
+		if m.sealed != nil {
+			cs := m.sealed.ConnectionState()
+			res.TLS = &cs
 		}
-		m.conn, m.sealed = s, s
+		if err != nil {
+			return err
+		}
+		m.conn = m.sealed
+	case m.tcp && !t.ASCII && !t.Copy && t.Deflate == nil:
+		m.bare = tcp
 	}
+	m.alive()
 	if t.Receive != nil {
-		n, err := m.receive()
+		res.Bytes, err = m.receive()
 		if m.sealed != nil {
 			_ = m.farewell() // clients wait for it: Python's unwrap, for one
+			res.Unannounced = err == nil && m.sealed.fin.ended.Load()
 		}
-		return n, err
+		return err
 	}
-	n, err := m.send()
+	res.Bytes, err = m.send()
 	if err == nil && m.sealed != nil {
 		err = m.farewell()
 	}
-	return n, err
+	return err
 }
-
-// Buffers lends the buffers of transfers that the kernel cannot do by itself.
-// The zero value is ready to use.
-type Buffers struct{ pool sync.Pool }
-
-// bufferSize holds 16 TLS records.
-const bufferSize = 256 << 10
-
-func (b *Buffers) get() *[]byte {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return p
-	}
-	s := make([]byte, bufferSize)
-	return &s
-}
-
-func (b *Buffers) put(p *[]byte) { b.pool.Put(p) }
 
 // netError tells errors of the connection from those of the file.
 func netError(err error) error {

@@ -28,7 +28,7 @@ func (s *Session) transfer(limits policy.Limits) (*dtp.Transfer, error) {
 }
 
 // limiter returns the throttle for one direction, nil for none.
-func limiter(rate int64) *throttle.Limiter {
+func limiter(rate int64) dtp.Limiter {
 	if rate <= 0 {
 		return nil
 	}

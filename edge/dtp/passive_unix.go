@@ -1,3 +1,5 @@
+//go:build unix
+
 package dtp
 
 import "golang.org/x/sys/unix"

@@ -1,0 +1,48 @@
+package dtp
+
+import "context"
+
+// Limiter keeps a transfer within its rate. Nothing is put around the file or the
+// socket: a transfer moves one piece, by whatever means is fastest, and then tells
+// the limiter how many bytes went over the wire. One transfer calls it from one
+// goroutine at a time; a limiter that several transfers share must allow for that.
+type Limiter interface {
+	// Slice returns how many bytes may move before the next Wait. Less than 1
+	// counts as 1.
+	Slice() int
+	// Wait takes n bytes and returns when they are paid for, or with the cause of
+	// ctx when that ends first. The time it takes is never held for a stall of the
+	// client's. Any error ends the transfer with it.
+	Wait(ctx context.Context, n int) error
+}
+
+// freeSlice is the piece of a transfer that nothing limits.
+const freeSlice = 1 << 20
+
+// slice is how many bytes may move before the next wait.
+func (m *mover) slice() int {
+	if m.Limiter == nil {
+		return freeSlice
+	}
+	return max(1, m.Limiter.Slice())
+}
+
+// wait lets the throttle have its time for n bytes, which is not the client's
+// fault.
+func (m *mover) wait(n int64) error {
+	if m.Limiter == nil {
+		return context.Cause(m.ctx)
+	}
+	err := m.Limiter.Wait(m.ctx, int(n))
+	m.alive()
+	return err
+}
+
+// pay waits for what was taken from the client since the last time.
+func (m *mover) pay() error {
+	n := m.owed
+	if m.owed = 0; n == 0 {
+		return nil
+	}
+	return m.wait(n)
+}

@@ -1,0 +1,58 @@
+package dtp
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Progress says how far a running transfer is. It may be read at any time and
+// from any goroutine, without a lock. The zero value is a transfer whose data
+// connection is still to come. A [Transfer] keeps it up to date by itself; a
+// [Runner] that moves bytes by its own means calls Begin, Add and End. A Progress
+// must not be copied.
+type Progress struct {
+	bytes atomic.Int64
+	began atomic.Pointer[time.Time]
+	took  atomic.Int64 // nanoseconds; 0 while it runs
+}
+
+// Begin notes that the data connection is open. Only the first call counts.
+func (p *Progress) Begin() {
+	now := time.Now()
+	p.began.CompareAndSwap(nil, &now)
+}
+
+// Add counts n more bytes on the data connection.
+func (p *Progress) Add(n int64) { p.bytes.Add(n) }
+
+// End notes that the data connection is closed. Only the first call after Begin
+// counts.
+func (p *Progress) End() {
+	if began := p.began.Load(); began != nil {
+		p.took.CompareAndSwap(0, max(1, int64(time.Since(*began))))
+	}
+}
+
+// Bytes returns how many bytes have gone over the data connection: as they are on
+// the wire (after line ends were converted and the file compressed), less what
+// TLS adds.
+func (p *Progress) Bytes() int64 { return p.bytes.Load() }
+
+// Elapsed returns the time since the data connection was opened; once it is
+// closed, how long it was open. It is 0 before. (The model's get_elapsed_time.)
+func (p *Progress) Elapsed() time.Duration {
+	if took := p.took.Load(); took > 0 {
+		return time.Duration(took)
+	}
+	if began := p.began.Load(); began != nil {
+		return time.Since(*began)
+	}
+	return 0
+}
+
+// Started reports whether any byte has moved. (The model's transfer_in_progress,
+// which stays true when the transfer is over.)
+func (p *Progress) Started() bool { return p.bytes.Load() > 0 }
+
+// Active reports whether the data connection is open at this moment.
+func (p *Progress) Active() bool { return p.began.Load() != nil && p.took.Load() == 0 }
