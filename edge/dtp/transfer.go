@@ -129,6 +129,7 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 	res.Bytes, err = m.send()
 	if err == nil && m.sealed != nil {
 		err = m.farewell()
+		discard(conn)
 	}
 	return err
 }
