@@ -22,7 +22,7 @@ type Deflate struct {
 	// uploads.
 	Level int
 	// MaxRatio is how many times as large as its compressed form an upload may be,
-	// beyond the first MiB of the file; 0 is 200, less than 0 no limit. Real files
+	// not counting the first MiB of the file; 0 is 200, less than 0 no limit. Real files
 	// seldom reach 20; runs of one byte, such as a disk image has, reach 1032, the
 	// most that the format can express. What exceeds it fails with ErrRatio.
 	MaxRatio int
@@ -188,7 +188,7 @@ func (z *inflater) begin() error {
 // excessive reports whether the client makes much of little.
 func (z *inflater) excessive() bool {
 	most := z.m.Deflate.ratio()
-	return most > 0 && z.decoded > ratioFree && z.decoded/most > z.taken-int64(len(z.in))
+	return most > 0 && (z.decoded-ratioFree)/most > z.taken-int64(len(z.in))
 }
 
 // end sees to it that nothing follows the stream.

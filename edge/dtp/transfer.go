@@ -98,13 +98,21 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 	return res
 }
 
+// direct reports whether the bytes are the same in the file and on the wire, so
+// that the kernel may move them by itself.
+func (t *Transfer) direct() bool {
+	return t.Protect == nil && t.Deflate == nil && !t.ASCII && !t.Copy
+}
+
 // move does what Run does between the opening and the closing.
 func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err error) {
 	m := mover{Transfer: t, ctx: ctx, conn: conn}
 	var tcp *net.TCPConn
 	tcp, m.tcp = conn.(*net.TCPConn)
-	switch {
-	case t.Protect != nil:
+	if m.tcp && t.direct() {
+		m.bare = tcp
+	}
+	if t.Protect != nil {
 		m.sealed, err = t.Protect.protect(ctx, conn, t.Stall)
 		if m.sealed != nil {
 			cs := m.sealed.ConnectionState()
@@ -114,8 +122,6 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 			return err
 		}
 		m.conn = m.sealed
-	case m.tcp && !t.ASCII && !t.Copy && t.Deflate == nil:
-		m.bare = tcp
 	}
 	m.alive()
 	if t.Receive != nil {
