@@ -32,6 +32,9 @@ func (m *meter) Wait(ctx context.Context, n int) error {
 	if int64(n) > m.most.Load() {
 		m.most.Store(int64(n))
 	}
+	if m.delay == 0 {
+		return m.after
+	}
 	timer := time.NewTimer(m.delay)
 	defer timer.Stop()
 	select {
