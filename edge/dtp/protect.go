@@ -96,10 +96,14 @@ func ControlTLS(base *tls.Config, tag Tag, tickets *bool) *tls.Config {
 	})
 	next := c.GetConfigForClient
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (chosen *tls.Config, err error) {
-		*tickets = !base.SessionTicketsDisabled && takesTickets(hello, base.MaxVersion)
 		if next != nil {
 			chosen, err = next(hello)
 		}
+		used := chosen
+		if used == nil {
+			used = c
+		}
+		*tickets = !used.SessionTicketsDisabled && takesTickets(hello, used.MaxVersion)
 		if *tickets || err != nil || !slices.Contains(hello.SupportedProtos, ProtocolFileZilla) {
 			return chosen, err
 		}
@@ -126,6 +130,7 @@ func derive(base *tls.Config, set func(*tls.Config)) *tls.Config {
 				return nil, err
 			}
 			chosen = chosen.Clone()
+			chosen.SessionTicketsDisabled = chosen.SessionTicketsDisabled || base.SessionTicketsDisabled
 			set(chosen)
 			return chosen, nil
 		}
