@@ -42,9 +42,9 @@ func unzipped(t testing.TB, b []byte) []byte {
 func modes(t *testing.T, test func(t *testing.T, tr *Transfer)) {
 	for _, protect := range []bool{false, true} {
 		for _, ascii := range []bool{false, true} {
-			for _, limit := range []Limiter{nil, &meter{slice: 50_000}} {
+			for _, limit := range []Limiter{nil, &meter{slice: 10_000}} {
 				t.Run(fmt.Sprintf("tls=%v/ascii=%v/limited=%v", protect, ascii, limit != nil), func(t *testing.T) {
-					tr := &Transfer{Deflate: new(Deflate), ASCII: ascii, Limiter: limit, Stall: patience}
+					tr := &Transfer{Deflate: new(Deflate), ASCII: ascii, Limiter: limit, Stall: patience, Buffers: NewBuffers(16 << 10)}
 					if protect {
 						tr.Protect = new(Protection)
 					}
@@ -66,7 +66,7 @@ func content(size int) []byte {
 
 func TestDeflateSend(t *testing.T) {
 	modes(t, func(t *testing.T, tr *Transfer) {
-		for level, size := range []int{0, 1, 1000, bufferSize + 1, 3<<20 + 7} {
+		for level, size := range []int{0, 1, 1000, 17_000, 300_000} {
 			file, tr := content(size), *tr
 			tr.Send, tr.Deflate = onlyReader{bytes.NewReader(file)}, &Deflate{Level: 3*level - 1}
 			conn, done := start(t, &tr)
@@ -91,7 +91,7 @@ func TestDeflateSend(t *testing.T) {
 
 func TestDeflateReceive(t *testing.T) {
 	modes(t, func(t *testing.T, tr *Transfer) {
-		for _, size := range []int{0, 1, 1000, bufferSize + 1, 3<<20 + 7} {
+		for _, size := range []int{0, 1, 1000, 17_000, 300_000} {
 			want, tr := content(size), *tr
 			to := file(t, nil)
 			tr.Receive, tr.MaxBytes = to, int64(size) // of the file
@@ -206,7 +206,7 @@ func TestDeflateReset(t *testing.T) {
 
 // A bomb is stopped by its ratio, and early.
 func TestDeflateBomb(t *testing.T) {
-	const size = 64 << 20
+	const size = 16 << 20
 	bomb := zipped(make([]byte, size))
 	for _, ascii := range []bool{false, true} {
 		res, got := sent(t, &Transfer{ASCII: ascii}, bomb)
@@ -233,17 +233,17 @@ func TestDeflateBomb(t *testing.T) {
 
 // Memory does not depend on the size of the file, and compressors are used again.
 func TestDeflateMemory(t *testing.T) {
-	bomb, buffers := zipped(make([]byte, 64<<20)), NewBuffers(64<<10)
+	bomb, buffers := zipped(make([]byte, 8<<20)), NewBuffers(64<<10)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range 4 {
-		if res, _ := drop(t, &Transfer{Deflate: &Deflate{MaxRatio: -1}, Buffers: buffers}, bomb); res.Err != nil || res.Bytes != 64<<20 {
+		if res, _ := drop(t, &Transfer{Deflate: &Deflate{MaxRatio: -1}, Buffers: buffers}, bomb); res.Err != nil || res.Bytes != 8<<20 {
 			t.Errorf("%+v", res)
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if grown := after.TotalAlloc - before.TotalAlloc; grown > 16<<20 {
-		t.Errorf("%d bytes were allocated for 256 MiB", grown)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 6<<20 {
+		t.Errorf("%d bytes were allocated for 32 MiB", grown)
 	}
 }
 
@@ -271,7 +271,7 @@ func TestDeflateAbortAndStall(t *testing.T) {
 	cause := errors.New("ABOR")
 	ctx, cancel := context.WithCancelCause(within(t))
 	defer cancel(nil)
-	c, done := begin(t, ctx, &Transfer{Send: endless{}, Deflate: new(Deflate)})
+	c, done := begin(t, ctx, &Transfer{Send: endless{}, Deflate: new(Deflate), Buffers: NewBuffers(leastSize)})
 	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
