@@ -11,11 +11,11 @@ import (
 
 // ActiveConfig says which data ports a client may name (PORT, EPRT).
 type ActiveConfig struct {
-	Local      netip.Addr // the control connection's own address, bound to
-	Peer       netip.Addr // the client's address
-	Foreign    bool       // permit other addresses (FXP); a bounce attack's tool (RFC 2577 §3)
-	Privileged bool       // permit ports below 1024
-	Wait       time.Duration
+	Local      netip.Addr    // the control connection's own address, bound to
+	Peer       netip.Addr    // the client's address
+	Foreign    bool          // permit other addresses (FXP); a bounce attack's tool (RFC 2577 §3)
+	Privileged bool          // permit ports below 1024
+	Wait       time.Duration // zero is WaitDefault, less than zero the system's own limit
 }
 
 // Active is a data port of the client's, connected to when the transfer begins
@@ -46,10 +46,10 @@ func NewActive(conf ActiveConfig, target netip.AddrPort) (*Active, error) {
 	if !conf.Privileged && target.Port() < 1024 {
 		return nil, ErrLowPort
 	}
-	if conf.Wait <= 0 {
+	if conf.Wait == 0 {
 		conf.Wait = WaitDefault
 	}
-	return &Active{local: conf.Local.Unmap(), target: target, wait: conf.Wait}, nil
+	return &Active{local: conf.Local.Unmap(), target: target, wait: max(0, conf.Wait)}, nil
 }
 
 // Open connects to the client.

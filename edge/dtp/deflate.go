@@ -22,9 +22,9 @@ type Deflate struct {
 	// uploads.
 	Level int
 	// MaxRatio is how many times as large as its compressed form an upload may be,
-	// not counting the first MiB of the file; 0 is 200, less than 0 no limit. Real files
-	// seldom reach 20; runs of one byte, such as a disk image has, reach 1032, the
-	// most that the format can express. What exceeds it fails with ErrRatio.
+	// not counting the first MiB of the file; 0 is 200, less than 0 no limit. Real
+	// files seldom reach 20; runs of one byte, such as a disk image has, reach 1032,
+	// the most that the format can express. What exceeds it fails with ErrRatio.
 	MaxRatio int
 }
 

@@ -49,7 +49,7 @@ type PassiveConfig struct {
 	// accepts any. Connections of others are closed and the port goes on
 	// waiting, so that nobody can take or block it (RFC 2577 §3).
 	Peer netip.Addr
-	Wait time.Duration // zero is WaitDefault
+	Wait time.Duration // zero is WaitDefault, less than zero no limit
 	// Backlog is how many connections may wait to be accepted (listen(2)); 0 or
 	// less is the system's own default. It is known on Linux only.
 	Backlog int
@@ -81,9 +81,6 @@ func (r PortRange) check() error {
 // be foretold. A range without a free port is ErrNoPort: no port outside it is
 // ever used.
 func Listen(ctx context.Context, conf PassiveConfig) (*Passive, error) {
-	if conf.Wait <= 0 {
-		conf.Wait = WaitDefault
-	}
 	if err := conf.Ports.check(); err != nil {
 		return nil, err
 	}
@@ -97,7 +94,14 @@ func Listen(ctx context.Context, conf PassiveConfig) (*Passive, error) {
 			return nil, fmt.Errorf("backlog of the passive port: %w", err)
 		}
 	}
-	return &Passive{listener: l, peer: conf.Peer.Unmap(), until: time.Now().Add(conf.Wait)}, nil
+	p := &Passive{listener: l, peer: conf.Peer.Unmap()}
+	switch {
+	case conf.Wait == 0:
+		p.until = time.Now().Add(WaitDefault)
+	case conf.Wait > 0:
+		p.until = time.Now().Add(conf.Wait)
+	}
+	return p, nil
 }
 
 func listen(ctx context.Context, local netip.Addr, ports PortRange) (*net.TCPListener, error) {
@@ -132,7 +136,7 @@ func (p *Passive) Addr() netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// Until returns when the port gives up waiting.
+// Until returns when the port gives up waiting; the zero value is never.
 func (p *Passive) Until() time.Time { return p.until }
 
 // Foreign returns how many connections of other addresses were turned away.

@@ -240,6 +240,39 @@ func TestPassiveNobody(t *testing.T) {
 	}
 }
 
+// A negative wait has no end; none at all is the default.
+func TestWaits(t *testing.T) {
+	listen := func(wait time.Duration) *Passive {
+		p, err := Listen(within(t), PassiveConfig{Local: loopback, Wait: wait})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Close() })
+		return p
+	}
+	before := time.Now()
+	if until := listen(0).Until(); until.Before(before.Add(WaitDefault)) || until.After(time.Now().Add(WaitDefault)) {
+		t.Errorf("by default it waits until %v", until)
+	}
+	p := listen(-1)
+	if !p.Until().IsZero() {
+		t.Errorf("without end it waits until %v", p.Until())
+	}
+	dial(t, loopback, p.Addr())
+	if got := await(t, open(within(t), p)); got.err != nil {
+		t.Error(got.err)
+	} else {
+		got.conn.Close()
+	}
+	_, target := listener(t)
+	for wait, want := range map[time.Duration]time.Duration{0: WaitDefault, -1: 0, time.Second: time.Second} {
+		a, err := NewActive(ActiveConfig{Local: loopback, Peer: loopback, Wait: wait}, target)
+		if err != nil || a.wait != want {
+			t.Errorf("active, %v: %v, %v", wait, a, err)
+		}
+	}
+}
+
 func TestPassiveReady(t *testing.T) {
 	needElsewhere(t) // Ready is known on Linux only
 	p := newPassive(t)

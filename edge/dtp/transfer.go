@@ -57,8 +57,8 @@ type Result struct {
 	Err    error // nil: everything was moved and the end was proper
 
 	// TLS is what the handshake agreed on; nil in the clear, and when the handshake
-	// did not succeed (ErrHandshake). It is there when the connection was refused
-	// for not being bound to its control connection.
+	// failed. It is there when a connection whose handshake was well was refused:
+	// for not being bound to its control connection, or for its protocol.
 	TLS *tls.ConnectionState
 	// Unannounced is set for an upload over TLS that ended without close_notify and
 	// was taken all the same, as Protection.LenientClose permits.
