@@ -12,7 +12,7 @@ import (
 // first and compressed then. The zero value has the defaults.
 //
 // An upload must be a whole stream and nothing behind it; else it fails with
-// ErrDeflate. That holds for an empty file too, which is a stream of eight bytes:
+// ErrDeflate. That holds for an empty file too, which is a stream of a few bytes:
 // no bytes at all are what a client leaves that failed before its first one. What
 // ErrDeflate leaves in the file may hold a damaged part, unless the error is
 // io.ErrUnexpectedEOF as well (cut short).
