@@ -51,6 +51,27 @@ func TestCopyReceives(t *testing.T) {
 	}
 }
 
+// A part of a file (RANG) goes the direct way as well, and ends where it ends.
+func TestSendPart(t *testing.T) {
+	want := pattern(3 << 20)
+	for _, part := range []int64{0, 1, 1 << 20, 2<<20 + 5, 3<<20 - 7, 3 << 20, 9 << 20} {
+		f := file(t, want)
+		if _, err := f.Seek(7, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		if got, most := plainFile(io.LimitReader(f, part)); got != f || most != part {
+			t.Errorf("%d bytes of it are copied", part)
+		}
+		tr := &Transfer{Send: io.LimitReader(f, part)}
+		c, done := begin(t, within(t), tr)
+		end := min(7+part, int64(len(want)))
+		if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, want[7:end]) {
+			t.Errorf("%d bytes arrived of %d, %v", len(got), part, err)
+		}
+		well(t, await(t, done), tr, int(end-7), int(end-7))
+	}
+}
+
 // A pipe has no place to begin at.
 func TestSendPipe(t *testing.T) {
 	r, w, err := os.Pipe()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"time"
@@ -32,15 +33,15 @@ type bareConn interface {
 // send moves from the file to the client. What the kernel cannot do by itself is
 // copied, as long as no byte of it is on its way.
 func (m *mover) send() (int64, error) {
-	file, ok := m.Send.(*os.File)
-	if !ok || m.bare == nil {
+	file, most := plainFile(m.Send)
+	if file == nil || m.bare == nil {
 		return m.sendBuffered()
 	}
 	start, err := file.Seek(0, io.SeekCurrent)
 	if err != nil { // a pipe, for one
 		return m.sendBuffered()
 	}
-	n, err := m.sendDirect(file, start)
+	n, err := m.sendDirect(file, start, most)
 	if n > 0 || !m.unable(err) {
 		return n, err
 	}
@@ -48,6 +49,17 @@ func (m *mover) send() (int64, error) {
 		return 0, err
 	}
 	return m.sendBuffered()
+}
+
+// plainFile returns the file that r is, or is the beginning of, and how much of it
+// is to be read; nil if r is something else.
+func plainFile(r io.Reader) (file *os.File, most int64) {
+	most = math.MaxInt64
+	if part, ok := r.(*io.LimitedReader); ok {
+		r, most = part.R, part.N
+	}
+	file, _ = r.(*os.File)
+	return file, most
 }
 
 // unable reports whether a direct transfer failed for a reason that a copy may not
@@ -58,9 +70,9 @@ func (m *mover) unable(err error) bool {
 
 // sendDirect hands pieces of the file to the socket: the runtime finds the two
 // ends bare and uses sendfile(2).
-func (m *mover) sendDirect(file *os.File, start int64) (total int64, err error) {
-	for {
-		piece := &io.LimitedReader{R: file, N: int64(m.slice())}
+func (m *mover) sendDirect(file *os.File, start, most int64) (total int64, err error) {
+	for total < most {
+		piece := &io.LimitedReader{R: file, N: min(int64(m.slice()), most-total)}
 		want := piece.N
 		_ = m.bare.SetWriteDeadline(m.soon())
 		n, err := m.bare.ReadFrom(piece)
@@ -82,9 +94,10 @@ func (m *mover) sendDirect(file *os.File, start int64) (total int64, err error) 
 			}
 		}
 		if n < want && !slow {
-			return total, nil
+			break
 		}
 	}
+	return total, nil
 }
 
 // glance is how long bytes move before the count is brought up to date: STAT is

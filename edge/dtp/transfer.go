@@ -29,7 +29,7 @@ type Transfer struct {
 	Port    Port
 	Protect *Protection // nil leaves the connection in the clear
 
-	Send    io.Reader // to the client; an *os.File goes by sendfile
+	Send    io.Reader // to the client; an *os.File, or an *io.LimitedReader of one, goes by sendfile
 	Receive io.Writer // from the client; one that is an io.ReaderFrom of an *os.File by splice
 	ASCII   bool      // convert line ends (RFC 959 §3.1.1.1)
 	Deflate *Deflate  // compress (MODE Z); nil is stream mode

@@ -53,6 +53,9 @@ func (s *Session) secure(ctx context.Context) {
 	s.link.reader.Reset()
 	s.link.conn = tc
 	s.who.TLS = tlsFacts(tc.ConnectionState())
+	if s.filezilla() {
+		s.with.protect, s.who.DataTLS = true, true
+	}
 	s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS " + s.who.TLS.Version})
 }
 

@@ -165,7 +165,7 @@ func (s *Session) Kill() { _ = s.link.raw.Close() }
 
 // reset brings the transfer parameters and the login back to their beginning.
 func (s *Session) reset() {
-	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil}
+	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil || s.filezilla()}
 	s.left = memory{allo: -1}
 	s.giveBack()
 	s.view = view{fs: s.conf.FS, cwd: vfs.Root}
@@ -218,8 +218,12 @@ func (s *Session) protection() *dtp.Protection {
 	if !s.with.protect {
 		return nil
 	}
-	return &dtp.Protection{Base: s.conf.TLS, Tag: s.link.tag, Binding: s.conf.Binding, Tickets: s.link.tickets}
+	return &dtp.Protection{Base: s.conf.TLS, Tag: s.link.tag, Binding: s.conf.Binding, Tickets: s.link.tickets, FileZilla: s.filezilla()}
 }
+
+// filezilla reports whether the control connection is of FileZilla's kind, whose
+// data connections are protected without PROT (dtp.ProtocolFileZilla).
+func (s *Session) filezilla() bool { return s.who.TLS.ALPN == dtp.ProtocolFileZilla }
 
 // facts fills in what is known of the control connection's protection.
 func tlsFacts(cs tls.ConnectionState) policy.TLS {
