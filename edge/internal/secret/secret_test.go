@@ -158,24 +158,32 @@ func TestNobodyCostsTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := secret.NewVerifier(1)
-	best := func(f func()) time.Duration {
-		d := time.Hour
-		for range 7 {
-			start := time.Now()
-			f()
-			d = min(d, time.Since(start))
-		}
-		return d
+	spent := func(f func()) time.Duration {
+		start := time.Now()
+		f()
+		return time.Since(start)
 	}
-	known := best(func() { _, _ = v.Verify(t.Context(), hash, "wrong") })
-	nobody := best(func() { _ = v.VerifyNobody(t.Context(), "wrong") })
-	if r := float64(nobody) / float64(known); r < 0.5 || r > 2 {
+	// In turn, so that what else the machine does falls on both; the shortest
+	// times are the nearest to the truth.
+	known, nobody := time.Hour, time.Hour
+	for n := range 60 {
+		known = min(known, spent(func() { _, _ = v.Verify(t.Context(), hash, "wrong") }))
+		nobody = min(nobody, spent(func() { _ = v.VerifyNobody(t.Context(), "wrong") }))
+		if n >= 6 && max(known, nobody) <= 2*min(known, nobody) {
+			break
+		}
+	}
+	if max(known, nobody) > 2*min(known, nobody) {
 		t.Errorf("a known user costs %v, an unknown one %v", known, nobody)
 	}
 	if err := v.Like(cheap); err != nil {
 		t.Fatal(err)
 	}
-	if d := best(func() { _ = v.VerifyNobody(t.Context(), "wrong") }); d > known/2 {
+	d := time.Hour
+	for range 7 {
+		d = min(d, spent(func() { _ = v.VerifyNobody(t.Context(), "wrong") }))
+	}
+	if d > known/2 {
 		t.Errorf("Like a cheap hash costs %v, the default %v", d, known)
 	}
 	if err := v.Like("x"); !errors.Is(err, secret.ErrHash) {
