@@ -108,6 +108,20 @@ type Logins struct {
 type Transfer struct {
 	Binary bool // sessions begin with TYPE I, not with the TYPE A of RFC 959 §3.1.1
 	Nagle  bool // leave Nagle's algorithm on, on control connections (the model's tcp_no_delay off)
+	// Copy keeps the kernel from moving plain files by itself, by sendfile and
+	// splice (the model's use_sendfile off).
+	Copy bool
+	// Buffer is the size, in bytes, of the buffer of a transfer that the kernel
+	// cannot do by itself: 4 KiB to 4 MiB; 0 is 256 KiB (the model's
+	// ac_in_buffer_size and ac_out_buffer_size).
+	Buffer int
+	// NoDeflate refuses MODE Z. MaxRatio bounds what an upload in that mode unpacks
+	// to, as dtp.Deflate has it.
+	NoDeflate bool
+	MaxRatio  int
+	// Run moves the bytes in place of dtp.Transfer.Run, or around it (the model's
+	// replaceable DTPHandler); nil for that.
+	Run dtp.Runner
 	// Hashes are the digests that HASH and the X commands offer, the first one by
 	// default; empty: pi.Digests.
 	Hashes []pi.Digest
@@ -137,6 +151,9 @@ func (c Config) check() (Config, error) {
 	c.Timeouts.Stall = byDefault(c.Timeouts.Stall, time.Minute)
 	c.Logins.Attempts = byDefault(c.Logins.Attempts, 3)
 	c.Logins.FailDelay = byDefault(c.Logins.FailDelay, 3*time.Second)
+	if n := c.Transfer.Buffer; n != 0 && (n < 4<<10 || n > 4<<20) {
+		return c, fmt.Errorf("edge: Config.Transfer.Buffer is %d: 4 KiB to 4 MiB are possible", n)
+	}
 	if c.Languages == nil {
 		cats, err := lang.BuiltIn()
 		if err != nil {

@@ -129,7 +129,8 @@ func (s *Server) sharedConfig() pi.Config {
 	c := s.conf
 	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
 		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: secret.NewVerifier(c.Logins.Parallel), Census: &census{byUser: map[string]int{}},
-		Buffers: new(dtp.Buffers), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
+		Buffers: dtp.NewBuffers(c.Transfer.Buffer), Copy: c.Transfer.Copy, NoDeflate: c.Transfer.NoDeflate,
+		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
 		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
 		PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}
 	if c.LogPrefix != "" {

@@ -114,6 +114,8 @@ func answerData(err error) (wire.Reply, bool) {
 		{dtp.ErrNotBound, wire.CodeWrongFamily, "The data connection must resume the control connection's TLS session; set your client to reuse it."},
 		{dtp.ErrHandshake, wire.CodeWrongFamily, "The TLS handshake on the data connection failed."},
 		{dtp.ErrStalled, wire.CodeNotAvailable, "The data connection stalled for too long; closing the control connection."},
+		{dtp.ErrRatio, wire.CodeExceedsAllowance, "The file unpacks to far more than was sent."},
+		{dtp.ErrDeflate, wire.CodeAborted, "The compressed data is damaged or cut short."},
 		{dtp.ErrTooLarge, wire.CodeExceedsAllowance, "The file is larger than you may store."},
 		{dtp.ErrTruncated, wire.CodeAborted, "The data connection ended without TLS close_notify; the file was not taken."},
 		{dtp.ErrBroken, wire.CodeAborted, "The data connection broke; the transfer was given up."},

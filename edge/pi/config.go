@@ -38,6 +38,10 @@ type Config struct {
 	Verifier   Verifier
 	Census     Census
 	Buffers    *dtp.Buffers
+	Copy       bool            // never let the kernel move the bytes by itself (the model's use_sendfile off)
+	NoDeflate  bool            // no MODE Z
+	MaxRatio   int             // of an upload to its compressed form, as dtp.Deflate has it
+	Runner     dtp.Runner      // in place of dtp.Transfer.Run; nil for that
 	Drain      <-chan struct{} // closed when no new command may begin
 	Log        *slog.Logger
 	LogPrefix  *Prefix        // before the messages that are about a session; nil: none

@@ -44,7 +44,12 @@ func (s *Session) protectionText() wire.Text {
 }
 
 // modeText is the transfer mode (RFC 959 §3.4).
-func (s *Session) modeText() wire.Text { return wire.Text("stream") }
+func (s *Session) modeText() wire.Text {
+	if s.with.deflate {
+		return wire.Text("compressed stream")
+	}
+	return wire.Text("stream")
+}
 
 // dataText tells of the data connection.
 func (s *Session) dataText(r wire.Reply) wire.Reply {

@@ -26,15 +26,43 @@ func representationType(s *Session, a Args) Outcome {
 	return Say(wire.CodeBadParameter, "That type is not supported; A and I are.")
 }
 
-func transferMode(_ *Session, a Args) Outcome {
+// transferMode is MODE (RFC 959 §3.4): streams, or compressed ones
+// (draft-preston-ftpext-deflate-04 §2).
+func transferMode(s *Session, a Args) Outcome {
 	switch a.Text {
 	case "S":
+		s.with.deflate = false
 		return Say(wire.CodeOK, "Transfers are streams.")
+	case "Z":
+		if s.conf.NoDeflate {
+			return Say(wire.CodeBadParameter, "That mode is not supported; S is.")
+		}
+		s.with.deflate = true
+		return Say(wire.CodeOK, "Transfers are compressed.")
 	case "B", "C":
 		return Say(wire.CodeBadParameter, "That mode is not supported; S is.")
 	}
 	return Say(wire.CodeBadArgument, "That is not a mode; S is.")
 }
+
+// optsMode sets how hard the server compresses (draft-preston-ftpext-deflate-04
+// §4): "Z LEVEL n", of 1 to 9. An engine cannot be chosen.
+func optsMode(s *Session, a Args) Outcome {
+	words := strings.Fields(strings.ToUpper(a.Text))
+	switch {
+	case s.conf.NoDeflate || len(words) == 0 || words[0] != "Z":
+		return Say(wire.CodeBadParameter, "That mode has no options here.")
+	case len(words) == 1:
+		s.with.level = 0
+	case len(words) == 3 && words[1] == "LEVEL" && len(words[2]) == 1 && words[2] >= "1" && words[2] <= "9":
+		s.with.level = int(words[2][0] - '0')
+	default:
+		return Say(wire.CodeBadArgument, "OPTS MODE Z takes LEVEL and a number from 1 to 9.")
+	}
+	return Say(wire.CodeOK, "The level was set.")
+}
+
+func hasDeflate(s *Session) bool { return !s.conf.NoDeflate }
 
 func structure(_ *Session, a Args) Outcome {
 	switch a.Text {

@@ -93,6 +93,8 @@ type params struct {
 	ascii   bool
 	protect bool // PROT P
 	epsvAll bool // EPSV ALL was given (RFC 2428 §4)
+	deflate bool // MODE Z
+	level   int  // OPTS MODE Z LEVEL; 0 is the default
 	facts   listing.Facts
 	digest  Digest // OPTS HASH; empty is the listener's first
 }
@@ -218,7 +220,12 @@ func (s *Session) protection() *dtp.Protection {
 	if !s.with.protect {
 		return nil
 	}
-	return &dtp.Protection{Base: s.conf.TLS, Tag: s.link.tag, Binding: s.conf.Binding, Tickets: s.link.tickets, FileZilla: s.filezilla()}
+	p := &dtp.Protection{Base: s.conf.TLS, Tag: s.link.tag, Binding: s.conf.Binding, Tickets: s.link.tickets, FileZilla: s.filezilla(),
+		LenientClose: s.rank.id.Lenient.CloseNotify}
+	if s.rank.id.Lenient.Resumption {
+		p.Binding = dtp.BindPrefer
+	}
+	return p
 }
 
 // filezilla reports whether the control connection is of FileZilla's kind, whose

@@ -193,8 +193,10 @@ func parameterRows() []Spec {
 			Help: "[1|2|ALL]: listen on a data port"},
 		{Verb: "TYPE", Grammar: Word, RFC: "RFC 959 §4.1.2", Handler: representationType,
 			Help: "A|I|L 8: text or binary transfers"},
-		{Verb: "MODE", Grammar: Word, RFC: "RFC 959 §4.1.2", Handler: transferMode,
-			Help: "S: stream mode"},
+		{Verb: "MODE", Grammar: Word, Feat: featWhere(hasDeflate, "MODE Z"), RFC: "RFC 959 §4.1.2; draft-preston-ftpext-deflate-04 §2", Handler: transferMode,
+			Help: "S|Z: streams, or compressed ones"},
+		{Verb: "OPTS MODE", Grammar: Text, RFC: "draft-preston-ftpext-deflate-04 §4", Handler: optsMode,
+			Help: "Z [LEVEL n]: how hard the server compresses"},
 		{Verb: "STRU", Grammar: Word, RFC: "RFC 959 §4.1.2", Handler: structure,
 			Help: "F: file structure"},
 	}

@@ -3,6 +3,7 @@ package pi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -23,8 +24,12 @@ func (s *Session) transfer(limits policy.Limits) (*dtp.Transfer, error) {
 	if limits.DataTLS && !s.with.protect {
 		return nil, wire.Say(wire.CodeProtNotHere, "That needs a protected data connection: send PROT P first.")
 	}
-	return &dtp.Transfer{Protect: s.protection(), ASCII: s.with.ascii, Stall: s.conf.Stall,
-		Buffers: s.conf.Buffers, Progress: new(dtp.Progress)}, nil
+	t := &dtp.Transfer{Protect: s.protection(), ASCII: s.with.ascii, Stall: s.conf.Stall, Copy: s.conf.Copy,
+		Buffers: s.conf.Buffers, Progress: new(dtp.Progress)}
+	if s.with.deflate {
+		t.Deflate = &dtp.Deflate{Level: s.with.level, MaxRatio: s.conf.MaxRatio}
+	}
+	return t, nil
 }
 
 // limiter returns the throttle for one direction, nil for none.
@@ -49,9 +54,36 @@ func (s *Session) mark(text string) wire.Reply {
 func (s *Session) run(t *dtp.Transfer, mark string, title wire.Text, subject string, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
 	reply := s.mark(mark)
 	t.Port = s.takePort()
+	runner := s.conf.Runner
+	if runner == nil {
+		runner = func(ctx context.Context, t *dtp.Transfer) dtp.Result { return t.Run(ctx) }
+	}
 	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, Run: func(ctx context.Context) Settle {
-		return finish(ctx, t.Run(ctx))
+		r := runner(ctx, t)
+		settle := finish(ctx, r)
+		return func(s *Session) Outcome {
+			s.sealed(t.Protect, r)
+			return settle(s)
+		}
 	}}}
+}
+
+// sealed tells the observers how the TLS of a data connection went.
+func (s *Session) sealed(p *dtp.Protection, r dtp.Result) {
+	switch {
+	case p == nil:
+	case errors.Is(r.Err, dtp.ErrHandshake), errors.Is(r.Err, dtp.ErrNotBound):
+		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: " + r.Err.Error()})
+	case r.TLS != nil:
+		text := fmt.Sprintf("data connection: TLS %s", tlsFacts(*r.TLS).Version)
+		if !r.TLS.DidResume {
+			text += ", not bound to the control connection's session"
+		}
+		if r.Unannounced {
+			text += ", ended without close_notify"
+		}
+		s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: text})
+	}
 }
 
 // refuse ends a data command before its transfer. The data port stays until the
@@ -246,7 +278,8 @@ type upload struct {
 // finish runs in the helper goroutine, after the data connection has ended.
 func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
 	if r.Err != nil {
-		u.discard(!errors.Is(r.Err, dtp.ErrTooLarge))
+		damaged := errors.Is(r.Err, dtp.ErrDeflate) && !errors.Is(r.Err, io.ErrUnexpectedEOF)
+		u.discard(!damaged && !errors.Is(r.Err, dtp.ErrTooLarge))
 	} else {
 		ctx = context.WithoutCancel(ctx) // the last byte is here: ABOR came too late
 		r.Err = commitQuestion(ctx, u.lease, u.action, u.stage.Size(), r.Took.Milliseconds())

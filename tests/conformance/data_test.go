@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"compress/zlib"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -71,8 +72,11 @@ func (r *run) dataStep(c *client, args []string) error {
 	switch verb {
 	case "tls":
 		return r.seal(c, args)
-	case "send":
+	case "send", "deflated":
 		b, err := content(args)
+		if verb == "deflated" {
+			b = deflated(b)
+		}
 		if err == nil {
 			_, err = c.data.Write(b)
 		}
@@ -90,6 +94,15 @@ func (r *run) dataStep(c *client, args []string) error {
 		return c.endData(userpi.Reset)
 	}
 	return r.dataRead(c, verb, args)
+}
+
+// deflated is what MODE Z sends in the place of b.
+func deflated(b []byte) []byte {
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	_, _ = z.Write(b) // a buffer takes everything
+	_ = z.Close()
+	return packed.Bytes()
 }
 
 // dataRead carries out the steps that read.
@@ -124,6 +137,15 @@ func (r *run) dataRead(c *client, verb string, args []string) error {
 	switch verb {
 	case "each", "has":
 		return r.someLines(verb, string(got), args)
+	case "inflated":
+		z, err := zlib.NewReader(bytes.NewReader(got))
+		if err != nil {
+			return err
+		}
+		if got, err = io.ReadAll(z); err != nil {
+			return err
+		}
+		fallthrough
 	case "expect":
 		want, err := content(args)
 		if err == nil && !bytes.Equal(got, want) {
