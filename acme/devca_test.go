@@ -99,7 +99,7 @@ func TestAuthorityIsMadeAnew(t *testing.T) {
 			ca := newCA(t, dir, c)
 			cert, err := ca.issue([]string{"a.example"}, c.at)
 			must(t, err)
-			certPEM, keyPEM := pair(t, cert)
+			certPEM, keyPEM := pemPair(t, cert)
 			must(t, os.WriteFile(dir+"/ca.pem", certPEM, 0o600))
 			must(t, os.WriteFile(dir+"/ca.key", keyPEM, 0o600))
 		}, "no certificate authority"},
@@ -246,8 +246,8 @@ func TestStateDirectory(t *testing.T) {
 	}
 }
 
-// pair returns a certificate and its key as PEM.
-func pair(t *testing.T, cert *tls.Certificate) (certPEM, keyPEM []byte) {
+// pemPair returns a certificate and its key as PEM.
+func pemPair(t *testing.T, cert *tls.Certificate) (certPEM, keyPEM []byte) {
 	t.Helper()
 	key := keyDER(t, cert.PrivateKey)
 	for _, der := range cert.Certificate {

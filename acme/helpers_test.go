@@ -54,6 +54,23 @@ func shake(t *testing.T, server, client *tls.Config) (tls.ConnectionState, error
 	return shakeOver(a, b, server, client)
 }
 
+// started returns both ends of a connection after the handshake.
+func started(t *testing.T, server, client *tls.Config) (srv, cli *tls.Conn) {
+	t.Helper()
+	a, b := net.Pipe()
+	srv, cli = tls.Server(a, server), tls.Client(b, client)
+	t.Cleanup(func() { _, _ = a.Close(), b.Close() })
+	done := make(chan error, 1)
+	go func() { done <- srv.Handshake() }()
+	must(t, cli.Handshake())
+	go func() { _, _ = srv.Write([]byte("x")) }() // behind the tickets
+	if _, err := cli.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, <-done)
+	return srv, cli
+}
+
 // shakeOver does one handshake and reads one byte, so that the tickets of TLS
 // 1.3 have arrived. It closes both ends. An unbuffered pipe will do only where
 // the handshake succeeds.

@@ -256,14 +256,15 @@ func (in *instance) tls() (*tls.Config, error) {
 	}
 	var base *tls.Config
 	if len(in.conf.Certificates) > 0 {
-		c, warnings, err := acme.Files(in.conf.Certificates[0].Cert, in.conf.Certificates[0].Key)
+		files := acme.FilePair{Cert: in.conf.Certificates[0].Cert, Key: in.conf.Certificates[0].Key}
+		set, warnings, err := acme.OpenFiles([]acme.FilePair{files}, acme.FileOptions{Log: in.log})
 		for _, w := range warnings {
 			in.log.Warn(w)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w\n   = help: name a certificate and the key that belongs to it, both PEM", err)
 		}
-		base = c
+		base = set.Config()
 	} else {
 		ca, err := acme.NewDevCA(in.conf.Instance.StateDir, nil)
 		if err != nil {
