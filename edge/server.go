@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/internal/secret"
 	"github.com/edgeftp/edgeftp/edge/pi"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
@@ -237,3 +239,13 @@ func (s *Server) closeListeners() {
 // generation number. Running transfers keep the policies they began with, for at
 // most 30 seconds. After an error nothing has changed and p is the caller's.
 func (s *Server) Swap(name string, p policy.Policy) (uint64, error) { return s.chain.Swap(name, p) }
+
+// Tell tells the observers of something that has happened outside of any session,
+// such as a certificate that was renewed. The event's session is empty (number 0);
+// its time is filled in.
+func (s *Server) Tell(e policy.Event) {
+	e.Meta = policy.Meta{Session: &policy.Session{}, Time: time.Now()}
+	l := s.chain.Lease()
+	l.Observe(e)
+	l.Release()
+}
