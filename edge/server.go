@@ -14,7 +14,6 @@ import (
 	"github.com/edgeftp/edgeftp/edge/internal/secret"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
-	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
 
