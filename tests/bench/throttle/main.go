@@ -1,8 +1,8 @@
 // Command throttle measures how well a server of this process keeps a user's limit:
 // over the whole time, in the first second and in every tenth of a second, in the
 // clear and over TLS, with one transfer and with several that share the limit. Each
-// figure is taken at the client, and for uploads at the server's file too, because
-// what a client writes has gone no further than the kernel's buffers at first.
+// figure is taken at the client and where the server tells its limiter of the bytes: what
+// a client writes has at first gone no further than the kernel's buffers.
 package main
 
 import (
@@ -120,9 +120,6 @@ func (p *plan) measure() error {
 			}
 		}
 		for i, place := range []string{"client", "server"} {
-			if len(at[i]) == 0 {
-				continue
-			}
 			m, w := middle(at[i])
 			fmt.Printf("%v  %-7s %+6.2f (%+6.2f)  %+6.2f (%+6.2f)  %6.3f (%6.3f)  %5.2f\n", s, place,
 				100*m.total, 100*w.total, 100*m.first, 100*w.first, m.fullest, w.fullest, 100*m.unfair)
@@ -131,7 +128,7 @@ func (p *plan) measure() error {
 	return nil
 }
 
-// run measures once, at the client and, for an upload, at the server.
+// run measures once, at the client and at the server.
 func (s shape) run(d time.Duration, serverTLS, clientTLS *tls.Config) ([]figures, error) {
 	root, err := os.MkdirTemp("", "throttle")
 	if err != nil {
@@ -181,13 +178,11 @@ func (s shape) figures(clients []*client, srv *server, d time.Duration) []figure
 	for _, c := range clients {
 		seen = append(seen, c.record.take())
 	}
-	all := []figures{measure(seen, float64(s.rate)*1e6, d)}
-	if s.down {
-		return all
-	}
+	rate := float64(s.rate) * 1e6
+	atClient := measure(seen, rate, d)
 	seen = nil
 	for range clients {
-		seen = append(seen, (<-srv.disk.records).take())
+		seen = append(seen, (<-srv.records).take())
 	}
-	return append(all, measure(seen, float64(s.rate)*1e6, d))
+	return []figures{atClient, measure(seen, rate, d)}
 }

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
@@ -22,9 +22,10 @@ const (
 // server is an edge server of this process, whose user has limits.
 type server struct {
 	*edge.Server
-	disk   *disk
-	ended  chan error
-	cancel context.CancelFunc
+	disk    *vfs.Disk
+	records chan *record // of transfers, in the order in which they began
+	ended   chan error
+	cancel  context.CancelFunc
 }
 
 // serve starts a server of the directory root in which a file of size bytes, all
@@ -44,9 +45,10 @@ func serve(root string, size int64, limits policy.Limits, conf *tls.Config) (*se
 	if err != nil {
 		return nil, err
 	}
-	s := &server{disk: &disk{Disk: d, records: make(chan *record, 1024)}, ended: make(chan error, 1)}
+	s := &server{disk: d, records: make(chan *record, 1024), ended: make(chan error, 1)}
 	s.Server, err = edge.New(edge.Config{
-		FS:        s.disk,
+		FS:        d,
+		Transfer:  edge.Transfer{Run: s.run},
 		Listeners: []edge.Listener{{Address: "127.0.0.1:0", TLS: conf}},
 		Policies:  []edge.Slot{{Name: "limits", Policy: &limiting{limits}}},
 		Log:       slog.New(slog.DiscardHandler),
@@ -92,39 +94,22 @@ func (p *limiting) Authenticate(_ context.Context, l *policy.Login) (policy.Iden
 	return policy.Identity{Verdict: policy.Allow, Perms: &perms, Limits: p.limits}, nil
 }
 
-// disk notes what uploads write, which is the only place where a server shows from
-// outside when it takes what a client has sent.
-type disk struct {
-	*vfs.Disk
-	records chan *record
-}
-
-// Stage implements [vfs.Writer].
-func (d *disk) Stage(p vfs.Path, opt vfs.StageOptions) (vfs.Stage, error) {
-	s, err := d.Disk.Stage(p, opt)
-	if err != nil {
-		return nil, err
-	}
-	r := new(record)
-	d.records <- r
-	return &stage{s, r}, nil
-}
-
-type stage struct {
-	vfs.Stage
+// watched is a transfer's limiter, and notes what the server tells it of.
+type watched struct {
+	dtp.Limiter
 	record *record
 }
 
-// Write implements [io.Writer].
-func (s *stage) Write(b []byte) (int, error) {
-	n, err := s.Stage.Write(b)
-	s.record.add(n)
-	return n, err
+// Wait implements [dtp.Limiter].
+func (w *watched) Wait(ctx context.Context, n int) error {
+	w.record.add(n)
+	return w.Limiter.Wait(ctx, n)
 }
 
-// ReadFrom implements [io.ReaderFrom].
-func (s *stage) ReadFrom(r io.Reader) (int64, error) {
-	n, err := s.Stage.ReadFrom(r)
-	s.record.add(int(n))
-	return n, err
+// run implements [dtp.Runner].
+func (s *server) run(ctx context.Context, t *dtp.Transfer) dtp.Result {
+	r := new(record)
+	t.Limiter = &watched{t.Limiter, r}
+	s.records <- r
+	return t.Run(ctx)
 }
