@@ -11,7 +11,8 @@ type Limiter interface {
 	// counts as 1.
 	Slice() int
 	// Wait takes n bytes and returns when they are paid for, or with the cause of
-	// ctx when that ends first. The time it takes is never held for a stall of the
+	// ctx when that ends first. Before the first piece n is 0: that waits for what
+	// other transfers owe. The time it takes is never held for a stall of the
 	// client's. Any error ends the transfer with it.
 	Wait(ctx context.Context, n int) error
 }

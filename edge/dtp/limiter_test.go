@@ -151,7 +151,8 @@ func TestLimiterIsNoStall(t *testing.T) {
 	})
 }
 
-// What a limiter says ends the transfer.
+// What a limiter says ends the transfer. It is asked before the first piece: many
+// transfers that are broken off after it would else go past the limit.
 func TestLimiterFails(t *testing.T) {
 	bad := errors.New("the quota is used up")
 	ways(t, func(t *testing.T, tr *Transfer, send bool) {
@@ -161,7 +162,9 @@ func TestLimiterFails(t *testing.T) {
 		}
 		conn, done := start(t, tr)
 		if send {
-			_, _ = io.Copy(io.Discard, conn)
+			if n, _ := io.Copy(io.Discard, conn); n > 0 {
+				t.Errorf("%d bytes moved before the limiter was asked", n)
+			}
 		} else {
 			_, _ = conn.Write(zipped(pattern(1000)))
 		}

@@ -124,6 +124,9 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 		m.conn = m.sealed
 	}
 	m.alive()
+	if err := m.wait(0); err != nil {
+		return err
+	}
 	if t.Receive != nil {
 		res.Bytes, err = m.receive()
 		if m.sealed != nil {
