@@ -27,6 +27,7 @@ type Config struct {
 	Limits    Limits
 	Timeouts  Timeouts
 	Logins    Logins
+	Bandwidth Bandwidth
 	Transfer  Transfer
 	Listing   pi.Listing
 	Commands  *pi.Table      // nil: pi.Standard
@@ -119,6 +120,9 @@ type Transfer struct {
 	// to, as dtp.Deflate has it.
 	NoDeflate bool
 	MaxRatio  int
+	// Limiter adds a throttle of the embedder's own to each transfer, beside
+	// Config.Bandwidth; it, or what it returns, may be nil.
+	Limiter func(who policy.Session, down bool) dtp.Limiter
 	// Run moves the bytes in place of dtp.Transfer.Run, or around it (the model's
 	// replaceable DTPHandler); nil for that.
 	Run dtp.Runner

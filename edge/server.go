@@ -12,6 +12,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/internal/secret"
+	"github.com/edgeftp/edgeftp/edge/internal/throttle"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -21,6 +22,7 @@ import (
 // Shutdown.
 type Server struct {
 	conf   Config
+	tree   *throttle.Tree
 	shared pi.Config // of the sessions, but for what a listener says
 	chain  *chain.Chain
 	gate   gate
@@ -62,6 +64,7 @@ func New(conf Config) (*Server, error) {
 	s := &Server{conf: conf, chain: c, drain: make(chan struct{}),
 		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
 		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
+	s.tree = conf.Bandwidth.tree()
 	s.shared = s.sharedConfig()
 	return s, nil
 }
@@ -131,7 +134,8 @@ func (s *Server) sharedConfig() pi.Config {
 	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
 		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: secret.NewVerifier(c.Logins.Parallel), Census: &census{byUser: map[string]int{}},
 		Buffers: dtp.NewBuffers(c.Transfer.Buffer), Copy: c.Transfer.Copy, NoDeflate: c.Transfer.NoDeflate,
-		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
+		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Limiter: c.Transfer.Limiter,
+		Throttle: s.tree, Rates: c.Bandwidth.Transfer, Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
 		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
 		PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}
 	if c.LogPrefix != "" {

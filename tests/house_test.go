@@ -69,7 +69,7 @@ func allowed() map[string][]string {
 		"edge/dtp":               {"edge/internal/nvt", "golang.org/x/sys/unix"},
 		"edge/dtp/dtptest":       {"edge/dtp"},
 		"edge/pi":                {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/lang", "edge/internal/chain", "edge/internal/charset", "edge/internal/listing", "edge/internal/throttle"},
-		"edge":                   {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/pi", "edge/lang", "edge/internal/chain", "edge/internal/charset", "edge/internal/secret"},
+		"edge":                   {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/pi", "edge/lang", "edge/internal/chain", "edge/internal/charset", "edge/internal/secret", "edge/internal/throttle"},
 		"wasmhost/abi":           {"edge/policy"},
 		"wasmhost":               {"edge/policy", "wasmhost/abi", "github.com/tetratelabs/wazero/"},
 		"guest-sdk/go/":          {"edge/policy", "wasmhost/abi", "guest-sdk/go/"},

@@ -233,9 +233,7 @@ func (s *Session) logout() {
 	if s.rank.in {
 		s.event(policy.Event{Kind: policy.EventLogout})
 	}
-	if s.rank.counted {
-		s.conf.Census.Leave(s.who.User)
-	}
+	s.depart()
 	s.closePort()
 	s.reset()
 }

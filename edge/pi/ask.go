@@ -44,7 +44,9 @@ func (s *Session) askAs(q Question, a *policy.Action) (policy.Grant, error) {
 	if denial != nil {
 		return policy.Grant{}, &refused{action: a, denial: denial}
 	}
-	g.Limits = s.rank.id.Limits.Narrow(g.Limits)
+	own := s.rank.id.Limits
+	own.RateDown, own.RateUp = 0, 0 // all transfers of the user share these: see limiter
+	g.Limits = own.Narrow(g.Limits)
 	return g, nil
 }
 

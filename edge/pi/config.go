@@ -10,6 +10,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/internal/charset"
+	"github.com/edgeftp/edgeftp/edge/internal/throttle"
 	"github.com/edgeftp/edgeftp/edge/lang"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -38,21 +39,28 @@ type Config struct {
 	Verifier   Verifier
 	Census     Census
 	Buffers    *dtp.Buffers
-	Copy       bool            // never let the kernel move the bytes by itself (the model's use_sendfile off)
-	NoDeflate  bool            // no MODE Z
-	MaxRatio   int             // of an upload to its compressed form, as dtp.Deflate has it
-	Runner     dtp.Runner      // in place of dtp.Transfer.Run; nil for that
-	Drain      <-chan struct{} // closed when no new command may begin
-	Log        *slog.Logger
-	LogPrefix  *Prefix        // before the messages that are about a session; nil: none
-	Zone       *time.Location // of times in listings, MDTM and MFMT; nil is UTC
-	Listing    Listing
-	Charset    *charset.Charset // of what clients send and are sent; nil is UTF-8
-	Languages  *lang.Set        // of replies (RFC 2640 §4); nil is English alone
-	Binary     bool             // sessions begin with TYPE I, not with RFC 959's TYPE A
-	Hashes     []Digest         // of HASH and the X commands, the first one the default; empty: all
-	Passive    Passive
-	Active     Active
+	Copy       bool       // never let the kernel move the bytes by itself (the model's use_sendfile off)
+	NoDeflate  bool       // no MODE Z
+	MaxRatio   int        // of an upload to its compressed form, as dtp.Deflate has it
+	Runner     dtp.Runner // in place of dtp.Transfer.Run; nil for that
+	// Throttle holds the limits that transfers share; nil is none. Rates are those
+	// of a transfer for which no policy named any.
+	Throttle *throttle.Tree
+	Rates    throttle.Rates
+	// Limiter adds a throttle of the embedder's to a transfer; it, or what it
+	// returns, may be nil.
+	Limiter   func(who policy.Session, down bool) dtp.Limiter
+	Drain     <-chan struct{} // closed when no new command may begin
+	Log       *slog.Logger
+	LogPrefix *Prefix        // before the messages that are about a session; nil: none
+	Zone      *time.Location // of times in listings, MDTM and MFMT; nil is UTC
+	Listing   Listing
+	Charset   *charset.Charset // of what clients send and are sent; nil is UTF-8
+	Languages *lang.Set        // of replies (RFC 2640 §4); nil is English alone
+	Binary    bool             // sessions begin with TYPE I, not with RFC 959's TYPE A
+	Hashes    []Digest         // of HASH and the X commands, the first one the default; empty: all
+	Passive   Passive
+	Active    Active
 
 	Idle        time.Duration // between two lines of a logged-in client; 0 no limit
 	LoginWithin time.Duration // from the connection to the login; 0 no limit

@@ -148,11 +148,8 @@ func (s *Session) Panic(p any) {
 	if s.job != nil {
 		s.job.cancel(errLost)
 	}
-	if s.rank.counted {
-		s.conf.Census.Leave(s.who.User)
-	}
+	s.depart()
 	s.closePort()
-	s.giveBack()
 	s.lease.Release()
 	s.lease.Clear()
 	s.event(policy.Event{Kind: policy.EventDisconnect})

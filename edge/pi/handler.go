@@ -94,7 +94,7 @@ func (s *Session) Send(r io.Reader, st Stream) Outcome {
 		done()
 		return s.Fail(err)
 	}
-	t.Send, t.ASCII, t.Limiter = r, st.Text && s.with.ascii, limiter(st.Limits.RateDown)
+	t.Send, t.ASCII, t.Limiter = r, st.Text && s.with.ascii, s.limiter(true, st.Limits)
 	mark, title := st.Mark, st.Title
 	if mark == "" {
 		mark = "Sending the answer."

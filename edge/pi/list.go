@@ -108,7 +108,7 @@ func (s *Session) send(src *source) Outcome {
 		src.Close()
 		return s.refuse(err)
 	}
-	t.Send, t.ASCII, t.Limiter = s.conf.encoded(src), false, limiter(src.limits.RateDown)
+	t.Send, t.ASCII, t.Limiter = s.conf.encoded(src), false, s.limiter(true, src.limits)
 	return s.run(t, "Sending the listing.", wire.Text("Listing"), string(src.path), func(_ context.Context, r dtp.Result) Settle {
 		src.Close()
 		if r.Err != nil {

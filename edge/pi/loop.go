@@ -309,11 +309,8 @@ func (s *Session) say(r wire.Reply) {
 func (s *Session) end() {
 	const patience = 100 * time.Millisecond
 	s.flush()
-	if s.rank.counted {
-		s.conf.Census.Leave(s.who.User)
-	}
+	s.depart()
 	s.closePort()
-	s.giveBack()
 	s.held = nil
 	if tc, ok := s.link.conn.(interface{ CloseWrite() error }); ok {
 		s.link.plain.within = patience

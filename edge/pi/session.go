@@ -85,6 +85,7 @@ type identity struct {
 	perms    policy.Perms
 	attempts int  // failed logins on this connection
 	counted  bool // the census counts the session under its user
+	pace     *pace
 }
 
 // params are the transfer parameters (RFC 959 §4.1.2) and what else commands
@@ -169,7 +170,6 @@ func (s *Session) Kill() { _ = s.link.raw.Close() }
 func (s *Session) reset() {
 	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil || s.filezilla()}
 	s.left = memory{allo: -1}
-	s.giveBack()
 	s.view = view{fs: s.conf.FS, cwd: vfs.Root}
 	s.rank = identity{attempts: s.rank.attempts}
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = "", false, "", nil, string(vfs.Root)

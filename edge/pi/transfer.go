@@ -9,7 +9,6 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
-	"github.com/edgeftp/edgeftp/edge/internal/throttle"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
@@ -30,14 +29,6 @@ func (s *Session) transfer(limits policy.Limits) (*dtp.Transfer, error) {
 		t.Deflate = &dtp.Deflate{Level: s.with.level, MaxRatio: s.conf.MaxRatio}
 	}
 	return t, nil
-}
-
-// limiter returns the throttle for one direction, nil for none.
-func limiter(rate int64) dtp.Limiter {
-	if rate <= 0 {
-		return nil
-	}
-	return throttle.NewLimiter(throttle.NewBucket(rate))
 }
 
 // mark returns the reply that opens a transfer: 125 when the client has
@@ -135,7 +126,7 @@ func retrieve(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.refuse(err)
 	}
-	t.Send, t.Limiter = file, limiter(g.Limits.RateDown)
+	t.Send, t.Limiter = file, s.limiter(true, g.Limits)
 	if part.to > 0 {
 		t.Send = io.LimitReader(file, part.to-part.from)
 	}
@@ -259,7 +250,7 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 			return s.refuse(dtp.ErrTooLarge)
 		}
 	}
-	t.Receive, t.Limiter = stage, limiter(g.Limits.RateUp)
+	t.Receive, t.Limiter = stage, s.limiter(false, g.Limits)
 	text := "Taking the file."
 	if opt.Unique {
 		text = "FILE: " + stage.Path().Base() // RFC 1123 §4.1.2.9

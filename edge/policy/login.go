@@ -42,7 +42,9 @@ type Identity struct {
 	// Anonymous marks the session as nobody's in particular: nothing of it is
 	// kept between sessions.
 	Anonymous bool
-	// Limits narrow every transfer of the session.
+	// Limits narrow what the user's sessions do. The rates are shared by all
+	// transfers of the user, in all sessions; of several logins the latest one's
+	// hold. The size is of each file.
 	Limits Limits
 	// Lenient lets the user's old clients off what TLS otherwise asks of them. Of
 	// several policies that allow, the first one decides.

@@ -1,0 +1,87 @@
+package pi
+
+import (
+	"context"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/internal/throttle"
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// pace is the limits that a login's transfers share. It is made with the first
+// transfer: a session at rest has none.
+type pace struct {
+	user, session *throttle.Node
+	leave         func()
+}
+
+// limiter returns the throttle of one transfer: under its own limit, the
+// session's, the user's, the listener's and the server's, and under the
+// embedder's.
+func (s *Session) limiter(down bool, limits policy.Limits) dtp.Limiter {
+	var own dtp.Limiter
+	if s.conf.Limiter != nil {
+		own = s.conf.Limiter(s.who, down)
+	}
+	tree := s.conf.Throttle
+	if tree == nil {
+		return own
+	}
+	if s.rank.pace == nil {
+		id := s.rank.id.Limits
+		user, leaveUser := tree.User(s.who.User, throttle.Rates{Down: id.RateDown, Up: id.RateUp})
+		session, leaveSession := tree.Session(throttle.Rates{})
+		s.rank.pace = &pace{user: user, session: session, leave: func() { leaveUser(); leaveSession() }}
+	}
+	var transfer *throttle.Node
+	if r := s.rates(limits); r != (throttle.Rates{}) {
+		transfer = throttle.NewNode(r)
+	}
+	chain := throttle.Chain(down, transfer, s.rank.pace.session, s.rank.pace.user, tree.Listener(s.conf.Name), tree.Server())
+	if own == nil {
+		return chain
+	}
+	return both{own, chain}
+}
+
+// rates are those of one transfer: what a policy answered, or by default what the
+// configuration has for each.
+func (s *Session) rates(limits policy.Limits) throttle.Rates {
+	r := throttle.Rates{Down: limits.RateDown, Up: limits.RateUp}
+	if r.Down <= 0 {
+		r.Down = s.conf.Rates.Down
+	}
+	if r.Up <= 0 {
+		r.Up = s.conf.Rates.Up
+	}
+	return r
+}
+
+// both is a transfer under two throttles.
+type both [2]dtp.Limiter
+
+// Slice implements dtp.Limiter.
+func (b both) Slice() int { return min(b[0].Slice(), b[1].Slice()) }
+
+// Wait implements dtp.Limiter.
+func (b both) Wait(ctx context.Context, n int) error {
+	for _, l := range b {
+		if err := l.Wait(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// depart gives back what a login holds: its place among the user's sessions, its
+// part in the limits, its filesystem.
+func (s *Session) depart() {
+	if s.rank.counted {
+		s.conf.Census.Leave(s.who.User)
+	}
+	if p := s.rank.pace; p != nil {
+		p.leave()
+	}
+	s.rank.counted, s.rank.pace = false, nil
+	s.giveBack()
+}
