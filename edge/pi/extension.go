@@ -86,7 +86,7 @@ func (s *Session) setTime(a Args, mtime, atime time.Time) error {
 		if !ok {
 			return vfs.ErrReadOnly
 		}
-		return c.Chtime(p, mtime)
+		return c.Chtimes(p, atime, mtime)
 	})
 }
 

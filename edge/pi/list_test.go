@@ -133,7 +133,7 @@ func TestZone(t *testing.T) {
 	defer b.close()
 	b.files("/a")
 	when := time.Date(2001, 12, 31, 22, 30, 15, 0, time.UTC)
-	b.must(b.fs.Chtime("/a", when))
+	b.must(b.fs.Chtimes("/a", time.Time{}, when))
 	for line, want := range map[string]string{"LIST": "Jan  1  2002 a", "MLSD": "modify=20020101033015;", "LIST -l *": "Jan  1  2002 a"} {
 		if lines, _, _ := b.listed(line); len(lines) != 1 || !strings.Contains(lines[0], want) {
 			t.Errorf("%s: %q", line, lines)

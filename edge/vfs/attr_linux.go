@@ -64,21 +64,28 @@ func (d *Disk) chmod(p Path, mode fs.FileMode) error {
 	return unix.Fchmod(int(f.Fd()), bits)
 }
 
-// Chtime implements [Chtimer].
-func (d *Disk) Chtime(p Path, mtime time.Time) error { return d.fail("chtime", p, d.chtime(p, mtime)) }
+// Chtimes implements [Chtimer].
+func (d *Disk) Chtimes(p Path, atime, mtime time.Time) error {
+	return d.fail("chtimes", p, d.run(func() error { return d.chtimes(p, atime, mtime) }))
+}
 
-func (d *Disk) chtime(p Path, mtime time.Time) error {
+func (d *Disk) chtimes(p Path, atime, mtime time.Time) error {
+	times := make([]unix.Timespec, 2)
+	for i, t := range []time.Time{atime, mtime} {
+		var err error
+		if times[i] = (unix.Timespec{Nsec: unix.UTIME_OMIT}); t.IsZero() {
+			continue
+		}
+		if times[i], err = unix.TimeToTimespec(t); err != nil {
+			return fs.ErrInvalid
+		}
+	}
 	f, _, err := d.handle(p)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	defer runtime.KeepAlive(f)
-	stamp, err := unix.TimeToTimespec(mtime)
-	if err != nil {
-		return fs.ErrInvalid
-	}
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, stamp}
 	err = unix.UtimesNanoAt(int(f.Fd()), "", times, unix.AT_EMPTY_PATH)
 	if err == unix.EINVAL || err == unix.ENOENT { // a kernel before 5.8
 		err = unix.UtimesNanoAt(unix.AT_FDCWD, procName(f), times, 0)

@@ -30,13 +30,13 @@ func (d *Disk) chmod(p Path, mode fs.FileMode) error {
 	return f.Chmod(bits)
 }
 
-// Chtime implements [Chtimer].
-func (d *Disk) Chtime(p Path, mtime time.Time) error {
+// Chtimes implements [Chtimer].
+func (d *Disk) Chtimes(p Path, atime, mtime time.Time) error {
 	_, err := d.plain(p)
 	if err == nil {
-		err = d.root.Chtimes(p.Rel(), time.Time{}, mtime)
+		err = d.root.Chtimes(p.Rel(), atime, mtime)
 	}
-	return d.fail("chtime", p, err)
+	return d.fail("chtimes", p, err)
 }
 
 // plain describes what p leads to, if it is a regular file or a directory.

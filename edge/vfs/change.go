@@ -8,7 +8,9 @@ import (
 
 // Mkdir implements [Writer]. With full durability the new name is on the disk
 // when it returns, so that uploads into the directory are too.
-func (d *Disk) Mkdir(p Path) error { return d.fail("mkdir", p, d.mkdir(p)) }
+func (d *Disk) Mkdir(p Path) error {
+	return d.fail("mkdir", p, d.run(func() error { return d.mkdir(p) }))
+}
 
 func (d *Disk) mkdir(p Path) error {
 	if err := d.checkNew(p); err != nil {
@@ -46,7 +48,9 @@ func (d *Disk) syncFolder(p Path) error {
 }
 
 // Remove implements [Writer].
-func (d *Disk) Remove(p Path) error { return d.fail("remove", p, d.remove(p)) }
+func (d *Disk) Remove(p Path) error {
+	return d.fail("remove", p, d.run(func() error { return d.remove(p) }))
+}
 
 func (d *Disk) remove(p Path) error {
 	if err := d.check(p); err != nil {
@@ -70,7 +74,9 @@ func (d *Disk) remove(p Path) error {
 // Rmdir implements [Writer]. Hidden files do not keep a directory from being
 // empty: they go with it, and so do the partial uploads in it. An upload that
 // runs in it finds at its commit that the directory is gone.
-func (d *Disk) Rmdir(p Path) error { return d.fail("rmdir", p, d.rmdir(p)) }
+func (d *Disk) Rmdir(p Path) error {
+	return d.fail("rmdir", p, d.run(func() error { return d.rmdir(p) }))
+}
 
 func (d *Disk) rmdir(p Path) error {
 	if err := d.check(p); err != nil {
@@ -119,7 +125,8 @@ func (d *Disk) clear(p Path) error {
 			return ErrNotEmpty
 		}
 	}
-	for _, k := range d.partials.find(func(k *partial) bool { return Path(k.path).Dir() == p }) {
+	where := d.global(p)
+	for _, k := range d.partials.find(func(k *partial) bool { return Path(k.path).Dir() == where }) {
 		d.forget(k)
 	}
 	for _, name := range names {
@@ -154,7 +161,9 @@ func (fo *folder) names() ([]string, error) {
 // Rename implements [Writer]. With full durability the new name is on the disk
 // when it returns. An upload that runs in a directory that is renamed finds at
 // its commit that the directory is gone.
-func (d *Disk) Rename(from, to Path) error { return d.fail("rename", from, d.rename(from, to)) }
+func (d *Disk) Rename(from, to Path) error {
+	return d.fail("rename", from, d.run(func() error { return d.rename(from, to) }))
+}
 
 func (d *Disk) rename(from, to Path) error {
 	if err := d.check(from); err != nil {
@@ -198,17 +207,20 @@ func (d *Disk) move(from, to Path) error {
 	if err := d.root.Rename(from.Rel(), to.Rel()); err != nil {
 		return err
 	}
-	if d.journal == nil {
-		return nil
-	}
-	d.journal.moved(from, to)
+	before, now := d.global(from), d.global(to)
 	if info.IsDir() {
-		d.partials.moved(from, to)
+		d.views.moved(before, now)
+		d.partials.moved(before, now)
 	}
-	d.dropReplaced(to)
+	if d.journal != nil {
+		d.journal.moved(before, now)
+		d.dropReplaced(to)
+	}
 	return nil
 }
 
 // Chmod implements [Chmodder]. Set-id and sticky bits that a directory has stay;
 // a file loses them.
-func (d *Disk) Chmod(p Path, mode fs.FileMode) error { return d.fail("chmod", p, d.chmod(p, mode)) }
+func (d *Disk) Chmod(p Path, mode fs.FileMode) error {
+	return d.fail("chmod", p, d.run(func() error { return d.chmod(p, mode) }))
+}

@@ -86,7 +86,7 @@ func attempts(d vfs.FS, p vfs.Path) map[string]error {
 	errs["mkdir"] = w.Mkdir(p)
 	errs["rmdir"] = w.Rmdir(p)
 	errs["chmod"] = d.(vfs.Chmodder).Chmod(p, 0o777)
-	errs["chtime"] = d.(vfs.Chtimer).Chtime(p, time.Unix(1, 0))
+	errs["chtime"] = d.(vfs.Chtimer).Chtimes(p, time.Time{}, time.Unix(1, 0))
 	return errs
 }
 
@@ -107,7 +107,7 @@ func TestEscapes(t *testing.T) {
 		"/inside": d.host, "/dots": "../../../../../../../../../../etc/passwd",
 	}
 	for p, target := range links {
-		if err := d.Symlink(target, p); err != nil {
+		if err := d.WriteLink(target, p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -170,7 +170,7 @@ func TestSymlinkRace(t *testing.T) {
 			f.Close()
 		}
 		_ = d.Chmod("/link/secret", 0o600)
-		_ = d.Chtime("/link/secret", time.Unix(1, 0))
+		_ = d.Chtimes("/link/secret", time.Time{}, time.Unix(1, 0))
 		if s, err := d.Stage("/link/new", vfs.StageOptions{}); err == nil {
 			_ = s.Commit(context.Background())
 		}
@@ -206,7 +206,7 @@ func TestSpecialFiles(t *testing.T) {
 		special = append(special, "/device")
 	}
 	for _, p := range special {
-		if err := d.Symlink(p.Base(), p+"-link"); err != nil {
+		if err := d.WriteLink(p.Base(), p+"-link"); err != nil {
 			t.Fatal(err)
 		}
 		for _, q := range []vfs.Path{p, p + "-link"} {
@@ -221,7 +221,7 @@ func TestSpecialFiles(t *testing.T) {
 			if err := d.Chmod(q, 0o600); !errors.Is(err, vfs.ErrSpecial) {
 				t.Errorf("Chmod %s: %v", q, err)
 			}
-			if err := d.Chtime(q, time.Now()); !errors.Is(err, vfs.ErrSpecial) {
+			if err := d.Chtimes(q, time.Time{}, time.Now()); !errors.Is(err, vfs.ErrSpecial) {
 				t.Errorf("Chtime %s: %v", q, err)
 			}
 		}

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"io"
-	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -31,7 +30,11 @@ func (d *Disk) ReadDir(p Path) (Dir, error) {
 	if err := d.check(p); err != nil {
 		return nil, d.fail("list", p, err)
 	}
-	f, err := d.root.OpenFile(p.Rel(), directoryFlags, 0)
+	var f *os.File
+	err := d.run(func() (err error) {
+		f, err = d.root.OpenFile(p.Rel(), directoryFlags, 0)
+		return err
+	})
 	if err != nil {
 		return nil, d.fail("list", p, err)
 	}
@@ -58,7 +61,7 @@ func (r *diskDir) fill() error {
 		case err == unix.ENOENT: // the directory has been removed
 			return io.EOF
 		case err != nil:
-			return r.d.fail("list", r.p, err)
+			return err
 		case n <= 0:
 			return io.EOF
 		}
@@ -85,7 +88,8 @@ func (r *diskDir) name() (string, error) {
 	}
 }
 
-// Names implements [NameDir].
+// Names implements [NameDir]. The kernel asks for no rights here, since it did when
+// the directory was opened.
 func (r *diskDir) Names(n int) ([]string, error) {
 	names := make([]string, 0, min(max(n, 1), 512))
 	for len(names) < max(n, 1) {
@@ -93,7 +97,7 @@ func (r *diskDir) Names(n int) ([]string, error) {
 		if err != nil && len(names) > 0 {
 			break
 		} else if err != nil {
-			return nil, err
+			return nil, r.failed(err)
 		}
 		names = append(names, name)
 	}
@@ -101,7 +105,26 @@ func (r *diskDir) Names(n int) ([]string, error) {
 }
 
 // Next implements [Dir].
-func (r *diskDir) Next(n int) ([]Info, error) {
+func (r *diskDir) Next(n int) (infos []Info, err error) {
+	err = r.d.run(func() error {
+		infos, err = r.next(n)
+		return err
+	})
+	if err != nil {
+		return nil, r.failed(err)
+	}
+	return infos, nil
+}
+
+// failed makes an error fit to be seen; the end is not one.
+func (r *diskDir) failed(err error) error {
+	if err == io.EOF {
+		return err
+	}
+	return r.d.fail("list", r.p, err)
+}
+
+func (r *diskDir) next(n int) ([]Info, error) {
 	infos := make([]Info, 0, min(max(n, 1), 512))
 	for len(infos) < max(n, 1) {
 		name, err := r.name()
@@ -114,7 +137,7 @@ func (r *diskDir) Next(n int) ([]Info, error) {
 		if err == unix.ENOENT {
 			continue
 		} else if err != nil {
-			return nil, r.d.fail("list", r.p, err)
+			return nil, err
 		}
 		infos = append(infos, info)
 	}
@@ -122,7 +145,18 @@ func (r *diskDir) Next(n int) ([]Info, error) {
 }
 
 // Look implements [LookDir].
-func (r *diskDir) Look(names []string) ([]Info, error) {
+func (r *diskDir) Look(names []string) (infos []Info, err error) {
+	err = r.d.run(func() error {
+		infos, err = r.look(names)
+		return err
+	})
+	if err != nil {
+		return nil, r.failed(err)
+	}
+	return infos, nil
+}
+
+func (r *diskDir) look(names []string) ([]Info, error) {
 	infos := make([]Info, 0, len(names))
 	for _, name := range names {
 		if isHidden(name) || name == "." || name == ".." || strings.Contains(name, "/") {
@@ -132,7 +166,7 @@ func (r *diskDir) Look(names []string) ([]Info, error) {
 		if err == unix.ENOENT {
 			continue
 		} else if err != nil {
-			return nil, r.d.fail("list", r.p, err)
+			return nil, err
 		}
 		infos = append(infos, info)
 	}
@@ -142,23 +176,5 @@ func (r *diskDir) Look(names []string) ([]Info, error) {
 // lstat describes one entry.
 func (r *diskDir) lstat(name string) (Info, error) {
 	defer runtime.KeepAlive(r.f)
-	fd := int(r.f.Fd())
-	var st unix.Stat_t
-	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return Info{}, err
-	}
-	info := infoFromStat(&st, name)
-	if info.Mode&fs.ModeSymlink == 0 {
-		return info, nil
-	}
-	target := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(fd, name, target)
-	if err == unix.EINVAL { // another file by now
-		err = unix.ENOENT
-	}
-	if err != nil {
-		return Info{}, err
-	}
-	info.Target = string(target[:n])
-	return info, nil
+	return describeAt(int(r.f.Fd()), name)
 }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -44,7 +44,9 @@ type DiskConfig struct {
 }
 
 // Disk serves a directory of the host. It implements [FS], [Writer], [Chmodder],
-// [Chtimer] and [Partials], and is safe for concurrent use.
+// [Chtimer], [Symlinker], [Spacer], [Partials], [Subber] and [Impersonator], and
+// is safe for concurrent use. It is no [Birther]: no host lets anybody choose
+// when a file was made.
 //
 // Every access goes through one os.Root, so no symbolic link leads out, whoever
 // swaps it and whenever. Hard links and mounts inside the root are served.
@@ -52,10 +54,24 @@ type DiskConfig struct {
 //
 // The errors of a File that Open returned are those of package os.
 type Disk struct {
-	root    *os.Root
+	*shared
+	root *os.Root
+	base *place  // where root lies in the tree
+	as   *rights // whose rights every access has; nil: the process's own
+	lent bool    // root belongs to the Disk that this one was made of
+}
+
+// shared is what all views of one tree have in common: whatever view an upload
+// came through, there is one journal, one index of partial uploads, and one lock
+// on the tree. Paths in them are those below the top.
+type shared struct {
+	top     *Disk
+	host    string // the host's name of the top
+	dev     uint64 // the top's device, 0 where unknown
 	cfg     DiskConfig
 	escapes error // what os.Root says of a path that leads out
 	unnamed bool  // uploads are staged without a name where the filesystem can
+	views   views
 
 	// tree is held for reading while an upload is published, and for writing
 	// while a directory is moved or removed.
@@ -65,7 +81,6 @@ type Disk struct {
 	journal  *journal // nil without State
 	partials partialIndex
 	late     lateJournals
-	closed   atomic.Bool
 	work     sync.WaitGroup // files being synced in the background
 }
 
@@ -84,13 +99,21 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the served directory: %w", err)
 	}
-	d := &Disk{root: root, cfg: cfg, unnamed: canNameLater()}
+	d := &Disk{root: root, base: newPlace(Root), shared: &shared{cfg: cfg, unnamed: canNameLater()}}
+	d.top = d
 	// The error has no name in package os, so it is asked for once.
 	if _, err = root.Lstat(".."); err == nil {
 		_ = root.Close()
 		return nil, errors.New("open the served directory: the host does not confine paths")
 	}
 	d.escapes = errors.Unwrap(err)
+	if info, err := d.lstat(Root); err == nil {
+		d.dev = info.Dev
+	}
+	if d.host, err = hostPath(cfg.Root); err != nil {
+		_ = root.Close()
+		return nil, fmt.Errorf("open the served directory: %w", err)
+	}
 	if cfg.State != "" {
 		if err := d.openState(); err != nil {
 			_ = root.Close()
@@ -107,19 +130,15 @@ func (d *Disk) openState() error {
 	if err := os.MkdirAll(d.cfg.State, 0o700); err != nil {
 		return err
 	}
-	root, err := hostPath(d.cfg.Root)
-	if err != nil {
-		return err
-	}
 	state, err := hostPath(d.cfg.State)
 	if err != nil {
 		return err
 	}
-	if rel, err := filepath.Rel(root, state); err == nil && rel != ".." &&
+	if rel, err := filepath.Rel(d.host, state); err == nil && rel != ".." &&
 		!strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return errors.New("it lies inside the served directory")
 	}
-	if d.journal, err = openJournal(state, root); err != nil {
+	if d.journal, err = openJournal(state, d.host); err != nil {
 		return err
 	}
 	if err := d.recover(); err != nil {
@@ -138,25 +157,10 @@ func hostPath(dir string) (string, error) {
 	return filepath.EvalSymlinks(dir)
 }
 
-// Close ends the Disk; closing it again does nothing. Stages that have not ended
-// are then unable to commit; what they left in place is undone when the directory
-// is next opened.
-func (d *Disk) Close() error {
-	if d.closed.Swap(true) {
-		return nil
-	}
-	d.work.Wait()
-	err := d.root.Close()
-	if d.journal != nil {
-		err = errors.Join(err, d.journal.close())
-	}
-	return err
-}
-
 // check refuses what no client may look at.
 func (d *Disk) check(p Path) error {
-	if p == "" || p[0] != '/' {
-		return fs.ErrInvalid
+	if p == "" || p[0] != '/' || path.Clean(string(p)) != string(p) {
+		return fs.ErrInvalid // nothing that Clean made
 	}
 	if isReserved(p) {
 		return fs.ErrNotExist
@@ -176,7 +180,11 @@ func (d *Disk) checkNew(p Path) error {
 
 // Open implements [FS]. The File is the *os.File itself, at offset 0.
 func (d *Disk) Open(p Path) (File, error) {
-	f, err := d.open(p, os.O_RDONLY, false)
+	var f *os.File
+	err := d.run(func() (err error) {
+		f, err = d.open(p, os.O_RDONLY, false)
+		return err
+	})
 	if err != nil {
 		return nil, d.fail("open", p, err)
 	}
@@ -216,31 +224,42 @@ func admit(f *os.File, dirs bool) error {
 	return setBlocking(f)
 }
 
-// Stat implements [FS].
-func (d *Disk) Stat(p Path) (Info, error) {
-	if err := d.check(p); err != nil {
-		return Info{}, d.fail("stat", p, err)
-	}
-	fi, err := d.root.Stat(p.Rel())
+// Stat implements [FS]. It does not ask for the time of birth, because every
+// command looks at its file and that would take three times as long.
+func (d *Disk) Stat(p Path) (info Info, err error) {
+	err = d.run(func() (err error) {
+		if err = d.check(p); err != nil {
+			return err
+		}
+		fi, err := d.root.Stat(p.Rel())
+		if err != nil {
+			return err
+		}
+		info = infoOf(fi, p.Base())
+		return nil
+	})
 	if err != nil {
 		return Info{}, d.fail("stat", p, err)
 	}
-	return infoOf(fi, p.Base()), nil
+	return info, nil
 }
 
 // Lstat implements [FS].
-func (d *Disk) Lstat(p Path) (Info, error) {
-	if err := d.check(p); err != nil {
-		return Info{}, d.fail("lstat", p, err)
-	}
-	info, err := d.lstat(p)
+func (d *Disk) Lstat(p Path) (info Info, err error) {
+	err = d.run(func() (err error) {
+		if err = d.check(p); err == nil {
+			info, err = d.lstatBirth(p)
+		}
+		return err
+	})
 	if err != nil {
 		return Info{}, d.fail("lstat", p, err)
 	}
 	return info, nil
 }
 
-// lstat is Lstat without its checks and with the host's errors.
+// lstat is Lstat without its checks, with the host's errors, and without the time
+// of birth.
 func (d *Disk) lstat(p Path) (Info, error) {
 	fi, err := d.root.Lstat(p.Rel())
 	if err != nil {

@@ -26,7 +26,7 @@ type linkedDisk struct {
 	host string
 }
 
-func (d linkedDisk) Symlink(target string, p vfs.Path) error {
+func (d linkedDisk) WriteLink(target string, p vfs.Path) error {
 	return os.Symlink(target, d.at(p))
 }
 
@@ -72,6 +72,12 @@ func TestDisk(t *testing.T) {
 			vfstest.TestFS(t, func(t *testing.T) vfs.FS { return tidy(t, newDisk(t, adjust)) })
 		})
 	}
+	t.Run("view", func(t *testing.T) {
+		vfstest.TestFS(t, func(t *testing.T) vfs.FS {
+			_, below := home(t, nil)
+			return tidy(t, below)
+		})
+	})
 	t.Run("names", func(t *testing.T) {
 		vfstest.TestFS(t, func(t *testing.T) vfs.FS {
 			d := tidy(t, newDisk(t, nil))

@@ -6,6 +6,11 @@
 // be changed is also a [Writer]. Nothing of an upload is visible to anybody until
 // its [Stage] is committed.
 //
+// What a filesystem can do beyond that is told by the small interfaces that it
+// implements: [Chmodder], [Chtimer], [Birther], [Symlinker], [Spacer], [Partials],
+// [Subber] and [Impersonator]. A login gets a root of its own by Sub, and the
+// rights of a user of the host by [AsUser].
+//
 // [Disk] serves a directory of the host through an [os.Root]; [Mem] holds files
 // in memory. The package vfstest holds the conformance function that every
 // implementation passes.

@@ -1,11 +1,9 @@
 package vfs
 
 import (
-	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,11 +24,22 @@ func (d *Disk) openFolder(p Path) (*folder, error) {
 		return nil, err
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	err = unix.Fstat(int(f.Fd()), &st)
+	if err == nil && st.Nlink == 0 {
+		err = unix.ENOENT // removed, though it is still open as somebody's root
+	}
+	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return &folder{f: f, id: fileID{dev: uint64(st.Dev), inode: st.Ino}, p: p}, nil
+}
+
+// removed reports whether the directory has no name any more.
+func (fo *folder) removed() bool {
+	var st unix.Stat_t
+	err := fo.do(func(fd int) error { return unix.Fstat(fd, &st) })
+	return err == nil && st.Nlink == 0
 }
 
 // do calls fn with the directory's descriptor until it is not interrupted.
@@ -84,9 +93,12 @@ func (fo *folder) open(name string, flag int) (*os.File, error) {
 
 // lstat describes the entry name.
 func (fo *folder) lstat(name string) (Info, error) {
-	var st unix.Stat_t
-	err := fo.do(func(fd int) error { return unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
-	return infoFromStat(&st, name), err
+	var info Info
+	err := fo.do(func(fd int) (err error) {
+		info, err = statAt(fd, name, 0)
+		return err
+	})
+	return info, err
 }
 
 // writable says whether the entry name may be written to by this process.
@@ -166,45 +178,4 @@ func bootID() string {
 		return ""
 	}
 	return string(id[:36])
-}
-
-// infoFromStat describes a file by what the kernel says.
-func infoFromStat(st *unix.Stat_t, name string) Info {
-	return Info{
-		Name: name, Size: st.Size, Mode: modeFromStat(st.Mode),
-		ModTime: time.Unix(st.Mtim.Unix()), Links: uint64(st.Nlink),
-		UID: st.Uid, GID: st.Gid, Dev: uint64(st.Dev), Inode: st.Ino,
-	}
-}
-
-// modeFromStat turns the kernel's mode bits into those of io/fs.
-func modeFromStat(bits uint32) fs.FileMode {
-	mode := fs.FileMode(bits & 0o777)
-	switch bits & unix.S_IFMT {
-	case unix.S_IFREG:
-	case unix.S_IFDIR:
-		mode |= fs.ModeDir
-	case unix.S_IFLNK:
-		mode |= fs.ModeSymlink
-	case unix.S_IFIFO:
-		mode |= fs.ModeNamedPipe
-	case unix.S_IFSOCK:
-		mode |= fs.ModeSocket
-	case unix.S_IFCHR:
-		mode |= fs.ModeDevice | fs.ModeCharDevice
-	case unix.S_IFBLK:
-		mode |= fs.ModeDevice
-	default:
-		mode |= fs.ModeIrregular
-	}
-	if bits&unix.S_ISUID != 0 {
-		mode |= fs.ModeSetuid
-	}
-	if bits&unix.S_ISGID != 0 {
-		mode |= fs.ModeSetgid
-	}
-	if bits&unix.S_ISVTX != 0 {
-		mode |= fs.ModeSticky
-	}
-	return mode
 }

@@ -38,6 +38,9 @@ func (d *Disk) openFolder(p Path) (*folder, error) {
 // same reports whether both are the same directory of the host.
 func (fo *folder) same(other *folder) bool { return os.SameFile(fo.fi, other.fi) }
 
+// removed is not asked here, where there are no unnamed files.
+func (fo *folder) removed() bool { return false }
+
 // createUnnamed makes a file without a name, where the filesystem can.
 func (fo *folder) createUnnamed() (*os.File, error) { return nil, errors.ErrUnsupported }
 

@@ -54,12 +54,15 @@ type Info struct {
 	Size    int64       // bytes of a regular file
 	Mode    fs.FileMode // type and permission bits
 	ModTime time.Time
-	Target  string // what a symbolic link says, empty for all else
-	Links   uint64 // number of hard links, 1 where unknown
-	UID     uint32
-	GID     uint32
-	Dev     uint64 // with Inode, identifies the file; both 0 where unknown
-	Inode   uint64
+	// Birth is when the file was made; zero where unknown. A Disk tells it on
+	// Linux, in Lstat and ReadDir alone.
+	Birth  time.Time
+	Target string // what a symbolic link says, empty for all else
+	Links  uint64 // number of hard links, 1 where unknown
+	UID    uint32
+	GID    uint32
+	Dev    uint64 // with Inode, identifies the file; both 0 where unknown
+	Inode  uint64
 }
 
 // IsDir reports whether the file is a directory.
@@ -88,9 +91,56 @@ type Chmodder interface {
 	Chmod(p Path, mode fs.FileMode) error
 }
 
-// Chtimer is an FS whose modification times can be changed (MFMT).
+// Chtimer is an FS whose times can be changed (MFMT, SITE UTIME): when a file was
+// last read and last written to. A zero time leaves the one that is there.
+// Symbolic links at the end of p are followed inside the root.
 type Chtimer interface {
-	Chtime(p Path, mtime time.Time) error
+	Chtimes(p Path, atime, mtime time.Time) error
+}
+
+// Birther is an FS that lets its users say when a file was made (MFCT, MFF
+// Create; Info.Birth). Symbolic links at the end of p are followed inside the
+// root.
+type Birther interface {
+	SetBirth(p Path, t time.Time) error
+}
+
+// Symlinker is an FS in which symbolic links can be made (SITE SYMLINK).
+type Symlinker interface {
+	// Symlink makes a link at p that says target. Whatever is at p is left alone:
+	// fs.ErrExist, also for a link that leads nowhere.
+	//
+	// A relative target counts from the directory that really holds the link, and
+	// is kept as it is. An absolute one is a Path, as every absolute name of a
+	// client is; the link is made to say the same relative to its directory, so
+	// that it means the same on the host, under another root and to other
+	// programs. What target leads to need not exist. A target that leads out of
+	// the root is refused with ErrEscapes, one into the names that the filesystem
+	// keeps for itself with fs.ErrPermission, an empty one with fs.ErrInvalid; the
+	// bytes that no Path may hold with ErrBadName, too long a one with
+	// ErrNameTooLong.
+	//
+	// That is how things stand when the link is made. One that is moved, or whose
+	// target changes, may lead out later; following it is then refused.
+	Symlink(target string, p Path) error
+}
+
+// Spacer is an FS that knows how much room there is (AVBL).
+type Spacer interface {
+	// Space returns how many bytes the server may still write to the filesystem
+	// that holds the directory p; ErrNotDirectory if it is none. Quotas may allow
+	// less.
+	Space(p Path) (free int64, err error)
+}
+
+// Subber is an FS of which a part can be served by itself, as the model makes one
+// filesystem for each login with the user's home as its root.
+type Subber interface {
+	// Sub returns a view of the FS in which the directory dir is the root: ".."
+	// does not leave it, and a symbolic link that leads out of dir is refused with
+	// ErrEscapes, also one that stays inside the FS. What the FS can do, the view
+	// can. It may be an io.Closer, to be closed when nobody uses it any more.
+	Sub(dir Path) (FS, error)
 }
 
 // Partials is an FS that keeps interrupted uploads privately for their owner, so
@@ -130,8 +180,9 @@ type StageOptions struct {
 // Stage is one running upload. It is in nobody's view until Commit. It has one
 // user at a time, and exactly one of Commit and Discard ends it; both close it.
 //
-// A Stage of a Disk reads from a *net.TCPConn, also through an
-// *io.LimitedReader, without copying (splice(2)).
+// A Stage of a Disk reads from a *net.TCPConn and from the *os.File of another
+// file, also through an *io.LimitedReader, without the bytes passing through the
+// process (splice(2), copy_file_range(2)).
 type Stage interface {
 	io.Writer
 	io.ReaderFrom

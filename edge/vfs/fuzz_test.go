@@ -92,3 +92,50 @@ func FuzzHidden(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSymlink holds what makes a link worth having: one that was made does not lead
+// out, whatever other links it leads through, and says what was asked for.
+func FuzzSymlink(f *testing.F) {
+	for _, seed := range [][4]string{{"../f", "b", "..", "/a/b/l"}, {"/a/x/../../f", "../..", "b/..", "/a/l"}, {"up/../../x", "a/b", "l1", "/l"},
+		{"no/no/../../../..", "", "/etc", "/a/b/l"}, {"l1/l2/..", "../l2", "../../a", "/a/b/l"}, {"\xff/./ //x", "l2", "l1", "/l"}} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	f.Fuzz(func(t *testing.T, target, one, two, at string) {
+		p, err := vfs.Clean(vfs.Root, at)
+		if err != nil {
+			t.Skip()
+		}
+		m := vfs.NewMem()
+		for _, err := range []error{m.WriteFile("/a/b/f", nil), m.WriteFile("/f", nil), m.WriteLink(one, "/a/l1"), m.WriteLink(two, "/a/b/l2"),
+			m.WriteLink(one, "/l1")} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.Symlink(target, p); err != nil {
+			return
+		}
+		info, err := m.Lstat(p)
+		if err != nil || strings.HasPrefix(info.Target, "/") || target[0] != '/' && info.Target != target {
+			t.Fatalf("Symlink(%q, %q) made %+v, %v", target, p, info, err)
+		}
+		for _, q := range []vfs.Path{p, p.Join("x")} {
+			if _, err := m.Stat(q); errors.Is(err, vfs.ErrEscapes) {
+				t.Fatalf("Symlink(%q, %q) with links to %q and %q leads out", target, p, one, two)
+			}
+		}
+		if target[0] != '/' {
+			return
+		}
+		// What an absolute target is, is what the link leads to.
+		want, err := vfs.Clean(vfs.Root, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		direct, err := m.Stat(want)
+		through, err2 := m.Stat(p)
+		if err == nil && (err2 != nil || direct.Inode != through.Inode) {
+			t.Fatalf("Symlink(%q, %q) leads to %+v, %v instead of %+v", target, p, through, err2, direct)
+		}
+	})
+}

@@ -154,6 +154,11 @@ func (j *journal) shorten() {
 	if j.size < max(journalRewrite, 2*j.base) {
 		return
 	}
+	// Whoever's upload it is that the record is about, the journal is the server's.
+	aside(j.rewrite)
+}
+
+func (j *journal) rewrite() {
 	f, size, err := j.begin()
 	if err != nil {
 		return

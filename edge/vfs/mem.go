@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"io/fs"
 	"slices"
@@ -11,22 +10,41 @@ import (
 )
 
 // Mem is a filesystem in memory. It implements [FS], [Writer], [Chmodder],
-// [Chtimer] and [Partials] with the rules of [Disk], and is safe for concurrent
-// use. It is meant for tests and for trees that need not last; it has no limits
-// and asks no permissions of modes.
+// [Chtimer], [Birther], [Symlinker], [Spacer], [Partials] and [Subber] with the
+// rules of [Disk], and is safe for concurrent use. It is meant for tests and for
+// trees that need not last; it has no limits, asks no permissions of modes, knows
+// no users and keeps no times of access.
 type Mem struct {
+	*memTree
+	root *memNode
+}
+
+// memTree is what all views have in common.
+type memTree struct {
 	mu       sync.RWMutex
-	root     *memNode
 	last     uint64 // inode number
-	partials map[string]map[Path]*memPartial
+	space    int64
+	partials map[string]map[memPlace]*memPartial
 	writers  map[*memNode]bool // files that are being appended to
 }
+
+// memPlace is a name in a directory, whatever the directory is called now and in
+// whichever view.
+type memPlace struct {
+	dir  *memNode
+	name string
+}
+
+// memSpace is what Space says unless told otherwise.
+const memSpace = 1 << 40
 
 // memNode is a file, directory or symbolic link. The bytes of a file are never
 // changed once they can be seen, so that open files need no lock.
 type memNode struct {
 	mode    fs.FileMode
 	modTime time.Time
+	birth   time.Time
+	gone    bool // a directory that was removed
 	inode   uint64
 	data    []byte
 	target  string
@@ -35,21 +53,23 @@ type memNode struct {
 
 // NewMem returns an empty filesystem.
 func NewMem() *Mem {
-	m := &Mem{partials: make(map[string]map[Path]*memPartial), writers: make(map[*memNode]bool)}
+	m := &Mem{memTree: &memTree{space: memSpace, partials: make(map[string]map[memPlace]*memPartial),
+		writers: make(map[*memNode]bool)}}
 	m.root = m.node(fs.ModeDir | 0o755)
 	m.root.entries = make(map[string]*memNode)
 	return m
 }
 
 // node makes a node that is nowhere yet.
-func (m *Mem) node(mode fs.FileMode) *memNode {
+func (m *memTree) node(mode fs.FileMode) *memNode {
 	m.last++
-	return &memNode{mode: mode, modTime: time.Now(), inode: m.last}
+	now := time.Now()
+	return &memNode{mode: mode, modTime: now, birth: now, inode: m.last}
 }
 
 // info describes the node under a name.
 func (n *memNode) info(name string) Info {
-	info := Info{Name: name, Size: int64(len(n.data)), Mode: n.mode, ModTime: n.modTime,
+	info := Info{Name: name, Size: int64(len(n.data)), Mode: n.mode, ModTime: n.modTime, Birth: n.birth,
 		Target: n.target, Links: 1, Dev: 1, Inode: n.inode}
 	if n.mode.IsDir() {
 		info.Links = 2
@@ -105,10 +125,18 @@ func (m *Mem) parent(p Path) (*memNode, error) {
 		return nil, err
 	case !n.mode.IsDir():
 		return nil, ErrNotDirectory
+	case n.gone:
+		return nil, fs.ErrNotExist
 	case len(p.Base()) > MaxName:
 		return nil, ErrNameTooLong
 	}
 	return n, nil
+}
+
+// place returns where p, a path without links, is or would be.
+func (m *Mem) place(p Path) memPlace {
+	dir, _ := m.at(p.Dir())
+	return memPlace{dir: dir, name: p.Base()}
 }
 
 // child returns p itself and the directory that holds it.
@@ -239,64 +267,4 @@ func (d *memDir) Next(n int) ([]Info, error) {
 func (d *memDir) Close() error {
 	d.names = nil
 	return nil
-}
-
-// Symlink makes a symbolic link at p that says target. It checks nothing about
-// target.
-func (m *Mem) Symlink(target string, p Path) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	_, _, err := m.child(p)
-	if err == nil {
-		return memFail("symlink", p, fs.ErrExist)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return memFail("symlink", p, err)
-	}
-	dir, err := m.parent(p)
-	if err != nil {
-		return memFail("symlink", p, err)
-	}
-	n := m.node(fs.ModeSymlink | 0o777)
-	n.target = target
-	dir.entries[p.Base()] = n
-	return nil
-}
-
-// WriteFile makes or replaces the file p, with mode 0644, and every directory
-// above it that is missing.
-func (m *Mem) WriteFile(p Path, data []byte) error {
-	if p != Root && p.Dir() != Root {
-		if err := m.mkdirAll(p.Dir()); err != nil {
-			return err
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n, q, err := m.lookup(p)
-	switch {
-	case err == nil && n.mode.IsDir():
-		return memFail("write", p, ErrIsDirectory)
-	case err != nil && (q == "" || !errors.Is(err, fs.ErrNotExist)):
-		return memFail("write", p, err)
-	}
-	dir, err := m.parent(q)
-	if err != nil {
-		return memFail("write", p, err)
-	}
-	fresh := m.node(0o644)
-	fresh.data = bytes.Clone(data)
-	dir.entries[q.Base()] = fresh
-	return nil
-}
-
-// mkdirAll makes p and what is missing above it.
-func (m *Mem) mkdirAll(p Path) error {
-	if info, err := m.Stat(p); err == nil && info.IsDir() {
-		return nil
-	}
-	if err := m.mkdirAll(p.Dir()); err != nil {
-		return err
-	}
-	return m.Mkdir(p)
 }

@@ -43,10 +43,11 @@ func (m *Mem) Rmdir(p Path) error {
 		return memFail("rmdir", p, ErrNotEmpty)
 	}
 	delete(dir.entries, p.Base())
-	for _, paths := range m.partials {
-		for q := range paths {
-			if q.Dir() == p {
-				delete(paths, q)
+	n.gone = true
+	for _, kept := range m.partials {
+		for at := range kept {
+			if at.dir == n {
+				delete(kept, at)
 			}
 		}
 	}
@@ -110,7 +111,7 @@ func (m *Mem) rename(from, to Path) error {
 	delete(dir.entries, from.Base())
 	into.entries[to.Base()] = n
 	for owner := range m.partials {
-		m.partials[owner] = movedPartials(m.partials[owner], from, to)
+		m.forget(owner, memPlace{into, to.Base()})
 	}
 	return nil
 }
@@ -128,18 +129,6 @@ func (n *memNode) holds(other *memNode) bool {
 	return false
 }
 
-// movedPartials follows a directory that was renamed.
-func movedPartials(paths map[Path]*memPartial, from, to Path) map[Path]*memPartial {
-	moved := make(map[Path]*memPartial, len(paths))
-	for p, k := range paths {
-		if p != from && p.Within(from) {
-			p = to + p[len(from):]
-		}
-		moved[p] = k
-	}
-	return moved
-}
-
 // Chmod implements [Chmodder].
 func (m *Mem) Chmod(p Path, mode fs.FileMode) error {
 	m.mu.Lock()
@@ -152,14 +141,28 @@ func (m *Mem) Chmod(p Path, mode fs.FileMode) error {
 	return nil
 }
 
-// Chtime implements [Chtimer].
-func (m *Mem) Chtime(p Path, mtime time.Time) error {
+// Chtimes implements [Chtimer]. The time of access is not kept.
+func (m *Mem) Chtimes(p Path, _, mtime time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n, _, err := m.lookup(p)
 	if err != nil {
-		return memFail("chtime", p, err)
+		return memFail("chtimes", p, err)
 	}
-	n.modTime = mtime
+	if !mtime.IsZero() {
+		n.modTime = mtime
+	}
+	return nil
+}
+
+// SetBirth implements [Birther].
+func (m *Mem) SetBirth(p Path, t time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, _, err := m.lookup(p)
+	if err != nil {
+		return memFail("birth", p, err)
+	}
+	n.birth = t
 	return nil
 }

@@ -33,27 +33,28 @@ func (m *Mem) Partial(owner string, p Path) (Info, error) {
 // partial finds what is kept of an upload of p. A published file ends it.
 func (m *Mem) partial(owner string, p Path) (*memPartial, Path, error) {
 	_, q, err := m.lookup(p)
+	at := m.place(q)
 	if err == nil {
-		m.forget(owner, q)
+		m.forget(owner, at)
 		return nil, q, fs.ErrNotExist
 	}
-	k := m.partials[owner][q]
+	k := m.partials[owner][at]
 	switch {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, q, err
 	case k == nil || owner == "":
 		return nil, q, fs.ErrNotExist
 	case time.Since(k.at) >= memPartialFor && !k.busy:
-		m.forget(owner, q)
+		m.forget(owner, at)
 		return nil, q, fs.ErrNotExist
 	}
 	return k, q, nil
 }
 
 // forget drops what is kept, unless somebody goes on with it.
-func (m *Mem) forget(owner string, p Path) {
-	if k := m.partials[owner][p]; k != nil && !k.busy {
-		delete(m.partials[owner], p)
+func (m *memTree) forget(owner string, at memPlace) {
+	if k := m.partials[owner][at]; k != nil && !k.busy {
+		delete(m.partials[owner], at)
 	}
 }
 
@@ -66,13 +67,17 @@ func (k *memPartial) info(name string) Info {
 func (m *Mem) Partials(owner string, p Path) ([]Info, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	dir, err := m.at(p)
+	if err != nil {
+		return nil, nil
+	}
 	var infos []Info
-	for q := range m.partials[owner] {
-		if q.Dir() != p {
+	for at := range m.partials[owner] {
+		if at.dir != dir {
 			continue
 		}
-		if k, _, err := m.partial(owner, q); err == nil {
-			infos = append(infos, k.info(q.Base()))
+		if k, _, err := m.partial(owner, p.Join(at.name)); err == nil {
+			infos = append(infos, k.info(at.name))
 		}
 	}
 	return infos, nil
@@ -87,7 +92,7 @@ func (m *Mem) DropPartial(owner string, p Path) error {
 		err = ErrBusy
 	}
 	if err == nil {
-		m.forget(owner, q)
+		m.forget(owner, m.place(q))
 	}
 	return memFail("delete", p, err)
 }
@@ -284,17 +289,20 @@ func (s *memStage) publish() error {
 	}
 	s.dir.entries[s.path.Base()] = n
 	for owner := range s.m.partials {
-		s.m.forget(owner, s.path)
+		s.m.forget(owner, s.place())
 	}
 	return nil
 }
 
 // drop forgets the upload.
 func (s *memStage) drop() {
-	if s.kept != nil && s.m.partials[s.opt.Owner][s.path] == s.kept {
-		delete(s.m.partials[s.opt.Owner], s.path)
+	if s.kept != nil && s.m.partials[s.opt.Owner][s.place()] == s.kept {
+		delete(s.m.partials[s.opt.Owner], s.place())
 	}
 }
+
+// place is where the file is published.
+func (s *memStage) place() memPlace { return memPlace{s.dir, s.path.Base()} }
 
 // Discard implements [Stage].
 func (s *memStage) Discard(keep bool) error {
@@ -308,12 +316,12 @@ func (s *memStage) Discard(keep bool) error {
 		s.drop()
 		return nil
 	}
-	if k := s.m.partials[s.opt.Owner][s.path]; k != nil && k.busy {
+	if k := s.m.partials[s.opt.Owner][s.place()]; k != nil && k.busy {
 		return nil // somebody else's of the same user goes on
 	}
 	if s.m.partials[s.opt.Owner] == nil {
-		s.m.partials[s.opt.Owner] = make(map[Path]*memPartial)
+		s.m.partials[s.opt.Owner] = make(map[memPlace]*memPartial)
 	}
-	s.m.partials[s.opt.Owner][s.path] = &memPartial{data: s.data, at: time.Now()}
+	s.m.partials[s.opt.Owner][s.place()] = &memPartial{data: s.data, at: time.Now()}
 	return nil
 }

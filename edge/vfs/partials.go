@@ -3,7 +3,6 @@ package vfs
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"sync"
 	"time"
 )
@@ -33,10 +32,14 @@ func (x *partialIndex) get(owner string, p Path) *partial {
 	return x.owned[owner][p]
 }
 
-// add keeps a partial upload.
-func (x *partialIndex) add(k *partial) {
+// add keeps a partial upload. It returns the one that it takes the place of, which
+// nobody can find any more, and false if somebody goes on with that one.
+func (x *partialIndex) add(k *partial) (old *partial, added bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if old = x.owned[k.owner][Path(k.path)]; old != nil && old.busy {
+		return nil, false
+	}
 	if x.owned == nil {
 		x.owned = make(map[string]map[Path]*partial)
 	}
@@ -44,7 +47,11 @@ func (x *partialIndex) add(k *partial) {
 		x.owned[k.owner] = make(map[Path]*partial)
 	}
 	x.owned[k.owner][Path(k.path)] = k
+	return old, true
 }
+
+// holds reports whether k still is kept. The caller holds mu.
+func (x *partialIndex) holds(k *partial) bool { return x.owned[k.owner][Path(k.path)] == k }
 
 // remove takes out k if it still is there, and reports whether it was.
 func (x *partialIndex) remove(k *partial) bool {
@@ -65,7 +72,7 @@ func (x *partialIndex) remove(k *partial) bool {
 func (x *partialIndex) claim(k *partial) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if k.busy || x.owned[k.owner][Path(k.path)] != k {
+	if k.busy || !x.holds(k) {
 		return false
 	}
 	k.busy = true
@@ -167,8 +174,11 @@ func (x *partialIndex) now(k *partial) record {
 func (r record) file() Path { return Path(r.path).Dir().Join(r.hidden) }
 
 // Partial implements [Partials].
-func (d *Disk) Partial(owner string, p Path) (Info, error) {
-	_, info, err := d.partial(owner, p)
+func (d *Disk) Partial(owner string, p Path) (info Info, err error) {
+	err = d.run(func() (err error) {
+		_, info, err = d.partial(owner, p)
+		return err
+	})
 	if err != nil {
 		return Info{}, d.fail("stat", p, err)
 	}
@@ -179,13 +189,15 @@ func (d *Disk) Partial(owner string, p Path) (Info, error) {
 // partial finds what is kept of an upload of p, and describes its file. A
 // published file of that name ends it.
 func (d *Disk) partial(owner string, p Path) (*partial, Info, error) {
-	d.recoverLate(false)
 	if owner == "" || d.journal == nil {
 		return nil, Info{}, fs.ErrNotExist
 	}
+	d.recoverLate(false)
+	d.tree.RLock()
+	defer d.tree.RUnlock()
 	p, _, err := d.resolve(p)
 	if err == nil {
-		if k := d.partials.get(owner, p); k != nil {
+		if k := d.partials.get(owner, d.global(p)); k != nil {
 			d.dropIdle(k)
 		}
 		return nil, Info{}, fs.ErrNotExist
@@ -193,7 +205,7 @@ func (d *Disk) partial(owner string, p Path) (*partial, Info, error) {
 	if !errors.Is(err, fs.ErrNotExist) || p == "" {
 		return nil, Info{}, err
 	}
-	k := d.partials.get(owner, p)
+	k := d.partials.get(owner, d.global(p))
 	if k == nil {
 		return nil, Info{}, fs.ErrNotExist
 	}
@@ -202,10 +214,14 @@ func (d *Disk) partial(owner string, p Path) (*partial, Info, error) {
 }
 
 // describe returns the facts of a partial upload under the name that it will
-// have. One that is too old, or gone, is dropped.
+// have. One that is too old, or gone, is dropped. The caller holds tree.
 func (d *Disk) describe(k *partial) (Info, error) {
 	now := d.partials.now(k)
-	info, err := d.lstat(now.file())
+	p, inside := d.local(now.file())
+	if !inside {
+		return Info{}, fs.ErrNotExist // its directory was renamed
+	}
+	info, err := d.lstat(p)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && d.expired(now) {
 		if d.dropIdle(k) {
 			return Info{}, fs.ErrNotExist
@@ -226,17 +242,33 @@ func (d *Disk) expired(r record) bool {
 }
 
 // Partials implements [Partials].
-func (d *Disk) Partials(owner string, p Path) ([]Info, error) {
-	d.recoverLate(false)
+func (d *Disk) Partials(owner string, p Path) (infos []Info, err error) {
 	if err := d.check(p); err != nil {
 		return nil, d.fail("list", p, err)
 	}
 	if owner == "" || d.journal == nil {
 		return nil, nil
 	}
+	d.recoverLate(false)
+	kept := d.partials.of(owner, d.global(p))
+	if len(kept) == 0 {
+		return nil, nil
+	}
+	err = d.run(func() error {
+		infos = d.describeAll(p, kept)
+		return nil
+	})
+	return infos, d.fail("list", p, err)
+}
+
+// describeAll describes what is kept in the directory p and is not published
+// meanwhile.
+func (d *Disk) describeAll(p Path, kept []*partial) []Info {
+	d.tree.RLock()
+	defer d.tree.RUnlock()
 	var infos []Info
-	for _, k := range d.partials.of(owner, p) {
-		if _, err := d.lstat(Path(d.partials.now(k).path)); err == nil {
+	for _, k := range kept {
+		if _, err := d.lstat(p.Join(Path(d.partials.now(k).path).Base())); err == nil {
 			d.dropIdle(k)
 			continue
 		}
@@ -244,19 +276,28 @@ func (d *Disk) Partials(owner string, p Path) ([]Info, error) {
 			infos = append(infos, info)
 		}
 	}
-	return infos, nil
+	return infos
 }
 
 // DropPartial implements [Partials].
 func (d *Disk) DropPartial(owner string, p Path) error {
-	k, _, err := d.partial(owner, p)
-	if err == nil && !d.dropIdle(k) {
-		err = ErrBusy
-	}
-	return d.fail("delete", p, err)
+	return d.fail("delete", p, d.run(func() error {
+		k, _, err := d.partial(owner, p)
+		if err != nil {
+			return err
+		}
+		d.tree.RLock()
+		defer d.tree.RUnlock()
+		if !d.dropIdle(k) {
+			return ErrBusy
+		}
+		return nil
+	}))
 }
 
 // dropIdle drops k unless somebody goes on with it, and reports whether it did.
+// The caller holds tree: a directory that is renamed between the look at where the
+// file is and its removal would keep it for ever.
 func (d *Disk) dropIdle(k *partial) bool {
 	if !d.partials.claim(k) {
 		return false
@@ -268,12 +309,16 @@ func (d *Disk) dropIdle(k *partial) bool {
 // dropPartial removes the file of a partial upload that the caller has claimed,
 // and forgets it.
 func (d *Disk) dropPartial(k *partial) {
-	if err := d.root.Remove(d.partials.now(k).file().Rel()); err != nil && !os.IsNotExist(err) {
-		// It stays in the journal, to be tried again when the Disk is opened.
-		d.partials.remove(k)
-		return
+	d.dropFile(k)
+	d.partials.remove(k)
+}
+
+// dropFile removes the file of a partial upload and its record. What cannot be
+// removed stays in the journal, to be tried again when the Disk is opened.
+func (d *Disk) dropFile(k *partial) {
+	if d.removeHidden(d.partials.now(k).file()) == nil {
+		_ = d.journal.done(k.id)
 	}
-	d.forget(k)
 }
 
 // forget takes k out of the index and the journal; its file is gone or has
@@ -285,14 +330,15 @@ func (d *Disk) forget(k *partial) {
 }
 
 // dropReplaced drops what is kept of uploads of p for anybody, now that p is
-// published.
+// published. The caller holds tree.
 func (d *Disk) dropReplaced(p Path) {
-	for _, k := range d.partials.at(p) {
+	for _, k := range d.partials.at(d.global(p)) {
 		d.dropIdle(k)
 	}
 }
 
-// dropOld drops what is too old, and the oldest of an owner who has too many.
+// dropOld drops what is too old, and the oldest of an owner who has too many. The
+// caller holds tree.
 func (d *Disk) dropOld(owner string) {
 	for _, k := range d.partials.find(func(k *partial) bool { return !k.busy && d.expired(k.record) }) {
 		d.dropIdle(k)

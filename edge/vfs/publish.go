@@ -121,5 +121,7 @@ func (s *diskStage) published() {
 	} else {
 		_ = s.d.journal.done(s.record)
 	}
+	s.d.tree.RLock()
+	defer s.d.tree.RUnlock()
 	s.d.dropReplaced(s.path)
 }

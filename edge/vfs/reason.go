@@ -23,6 +23,9 @@ func (d *Disk) reason(err error) error {
 	if d.escapes != nil && errors.Is(err, d.escapes) {
 		return ErrEscapes
 	}
+	if errors.Is(err, ErrNoAsUser) {
+		return ErrNoAsUser
+	}
 	var number syscall.Errno
 	if errors.As(err, &number) {
 		return reasonOf(number)

@@ -63,9 +63,13 @@ func (d *Disk) recoverLate(atOnce bool) {
 		return
 	}
 	d.late.tried = time.Now()
-	d.late.names = slices.DeleteFunc(d.late.names, func(name string) bool {
-		alive, err := d.takeOver(name)
-		return err == nil && !alive
+	d.tree.RLock()
+	defer d.tree.RUnlock()
+	d.own(func() {
+		d.late.names = slices.DeleteFunc(d.late.names, func(name string) bool {
+			alive, err := d.top.takeOver(name)
+			return err == nil && !alive
+		})
 	})
 }
 
@@ -194,8 +198,7 @@ func (d *Disk) undo(p Path, r record) error {
 // device numbers a device for the journal: 0 for that of the root, because the
 // host may number its devices anew when it starts.
 func (d *Disk) device(dev uint64) uint64 {
-	fi, err := d.root.Lstat(".")
-	if err == nil && infoOf(fi, "/").Dev == dev {
+	if dev == d.dev {
 		return 0
 	}
 	return dev

@@ -81,7 +81,7 @@ func TestUndo(t *testing.T) {
 	if err := os.Rename(d.at("/dir"), d.at("/moved")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Symlink(filepath.Dir(d.host), "/dir"); err != nil {
+	if err := d.WriteLink(filepath.Dir(d.host), "/dir"); err != nil {
 		t.Fatal(err)
 	}
 	reopen(t, configOf(d))

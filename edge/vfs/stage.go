@@ -44,7 +44,11 @@ type diskStage struct {
 // waiting would keep its client from an answer for as long as the first one
 // takes; it is refused with ErrBusy.
 func (d *Disk) Stage(p Path, opt StageOptions) (Stage, error) {
-	s, err := d.stage(p, opt)
+	var s *diskStage
+	err := d.run(func() (err error) {
+		s, err = d.stage(p, opt)
+		return err
+	})
 	if err != nil {
 		return nil, d.fail("store", p, err)
 	}
@@ -135,7 +139,12 @@ func (s *diskStage) create(old Info) error {
 		s.at, s.size = s.opt.Offset, old.Size
 	}
 	if s.d.unnamed {
-		if s.file, err = s.folder.createUnnamed(); err == nil || denied(s.d.reason(err)) {
+		if s.file, err = s.folder.createUnnamed(); err == nil {
+			return nil
+		}
+		if reason := s.d.reason(err); errors.Is(reason, fs.ErrPermission) && s.folder.removed() {
+			return fs.ErrNotExist // the kernel says EPERM
+		} else if denied(reason) {
 			return err
 		}
 	}
@@ -160,7 +169,7 @@ func (d *Disk) announce(fo *folder, dir Path, hidden string) (uint64, error) {
 	if d.journal == nil {
 		return 0, nil
 	}
-	id, err := d.journal.put(record{kind: recordHidden, path: string(dir), hidden: hidden})
+	id, err := d.journal.put(record{kind: recordHidden, path: string(d.global(dir)), hidden: hidden})
 	if err == nil && d.cfg.Durability == DurabilityFull {
 		err = d.journal.sync()
 	}
@@ -269,7 +278,7 @@ func (s *diskStage) promise(info Info) error {
 		return nil
 	}
 	var err error
-	undo := record{kind: recordUndo, path: string(s.path),
+	undo := record{kind: recordUndo, path: string(s.d.global(s.path)),
 		dev: s.d.device(info.Dev), inode: info.Inode, size: s.base}
 	s.record, err = j.put(j.stale(undo))
 	if err == nil && s.d.cfg.Durability != DurabilityNone {

@@ -21,18 +21,18 @@ func (s *diskStage) Commit(ctx context.Context) error {
 	}
 	s.ended = true
 	defer s.close()
-	switch {
-	case err != nil:
-	case s.grows:
-		err = s.keepGrowth()
-	default:
-		err = s.publish(ctx)
+	if err == nil {
+		err = s.d.run(func() error {
+			if s.grows {
+				return s.keepGrowth()
+			}
+			return s.publish(ctx)
+		})
 	}
 	if err != nil {
-		s.drop()
-		return s.d.fail("store", s.path, err)
+		_ = s.abandon()
 	}
-	return nil
+	return s.d.fail("store", s.path, err)
 }
 
 // Discard implements [Stage].
@@ -43,11 +43,21 @@ func (s *diskStage) Discard(keep bool) error {
 	s.ended = true
 	defer s.close()
 	if keep && s.fresh && s.opt.Owner != "" && s.d.journal != nil && s.size > 0 {
-		if s.keep() == nil {
+		if s.d.run(s.keep) == nil {
 			return nil
 		}
 	}
-	return s.d.fail("store", s.path, s.drop())
+	return s.d.fail("store", s.path, s.abandon())
+}
+
+// abandon is drop with the rights of whose upload it is. Should they not be had
+// any more, the server's must do: nothing may stay behind.
+func (s *diskStage) abandon() error {
+	err := s.d.run(s.drop)
+	if errors.Is(err, ErrNoAsUser) {
+		return s.drop()
+	}
+	return err
 }
 
 // drop removes every trace of the upload.
@@ -139,14 +149,17 @@ func (s *diskStage) keep() error {
 	}
 	now := time.Now().Unix()
 	if s.kept != nil {
-		turn := d.touchPartial(s.kept, now)
-		s.settleLater(s.kept, turn)
-		return nil
+		turn, err := d.touchPartial(s.kept, now)
+		if err == nil {
+			s.settleLater(s.kept, turn)
+		}
+		return err
 	}
-	if old := d.partials.get(s.opt.Owner, s.path); old != nil && !d.dropIdle(old) {
+	where := d.global(s.path)
+	if old := d.partials.get(s.opt.Owner, where); old != nil && !d.dropIdle(old) {
 		return ErrBusy
 	}
-	k := &partial{record: record{kind: recordPartial, id: s.record, path: string(s.path),
+	k := &partial{record: record{kind: recordPartial, id: s.record, path: string(where),
 		hidden: s.hidden, owner: s.opt.Owner, at: now}}
 	if k.hidden == "" {
 		k.hidden = hiddenName()
@@ -159,7 +172,14 @@ func (s *diskStage) keep() error {
 			return errors.Join(err, d.journal.done(k.id))
 		}
 	}
-	d.partials.add(k)
+	old, added := d.partials.add(k)
+	if !added {
+		s.hidden, s.record = k.hidden, k.id // to be dropped
+		return ErrBusy
+	}
+	if old != nil { // of an upload that was interrupted at the same time
+		d.dropFile(old)
+	}
 	d.dropOld(k.owner)
 	s.settleLater(k, 0)
 	return nil
@@ -192,20 +212,25 @@ func (d *Disk) writePartial(k *partial) error {
 }
 
 // touchPartial ends a claim and notes when the partial upload was last written
-// to. It returns the turn that ends.
-func (d *Disk) touchPartial(k *partial, now int64) int {
+// to. It returns the turn that ends, or fs.ErrNotExist if the directory has been
+// removed meanwhile, and what was kept in it forgotten.
+func (d *Disk) touchPartial(k *partial, now int64) (turn int, err error) {
 	d.partials.mu.Lock()
 	defer d.partials.mu.Unlock()
-	k.at, k.busy = now, false
+	k.busy = false
+	if !d.partials.holds(k) {
+		return 0, fs.ErrNotExist
+	}
+	k.at = now
 	_, _ = d.journal.put(k.record)
-	return k.turn
+	return k.turn, nil
 }
 
 // settlePartial notes that the first size bytes of a partial upload are on the
 // disk, unless somebody has gone on with it meanwhile.
 func (d *Disk) settlePartial(k *partial, turn int, size int64) {
 	d.partials.mu.Lock()
-	current := d.partials.owned[k.owner][Path(k.path)] == k && k.turn == turn
+	current := d.partials.holds(k) && k.turn == turn
 	if current {
 		k.size = size
 		_, _ = d.journal.put(k.record)
@@ -221,7 +246,10 @@ func (d *Disk) settlePartial(k *partial, turn int, size int64) {
 func (d *Disk) shrinkPartial(k *partial, f *os.File, size int64) error {
 	d.partials.mu.Lock()
 	var err error
-	if k.size > size {
+	switch {
+	case !d.partials.holds(k):
+		err = fs.ErrNotExist
+	case k.size > size:
 		k.size = size
 		_, err = d.journal.put(k.record)
 	}

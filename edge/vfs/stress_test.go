@@ -23,6 +23,7 @@ func TestStress(t *testing.T) {
 			return tidy(t, newDisk(t, func(c *vfs.DiskConfig) { c.Durability = vfs.DurabilityNone }))
 		},
 		"names": func() vfs.FS { d := tidy(t, newDisk(t, nil)); d.StageUnderNames(); return d },
+		"view":  func() vfs.FS { _, below := home(t, nil); return below },
 		"mem":   func() vfs.FS { return vfs.NewMem() },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ func (r *run) make(word string, args []string) error {
 	case "many":
 		return r.many(path, args[1:])
 	case "link":
-		return r.fs.Symlink(strings.Join(args[1:], ""), path)
+		return r.fs.WriteLink(strings.Join(args[1:], ""), path)
 	case "chmod", "touch":
 		return r.change(word, path, args[1:])
 	}

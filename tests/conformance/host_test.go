@@ -16,7 +16,7 @@ import (
 // so is a directory that any server serves.
 type tree interface {
 	WriteFile(p vfs.Path, data []byte) error
-	Symlink(target string, p vfs.Path) error
+	WriteLink(target string, p vfs.Path) error
 	Mkdir(p vfs.Path) error
 	Lstat(p vfs.Path) (vfs.Info, error)
 	Open(p vfs.Path) (vfs.File, error)
@@ -70,7 +70,7 @@ func (h hostTree) WriteFile(p vfs.Path, data []byte) error {
 	return h.give(h.name(p), 0o644)
 }
 
-func (h hostTree) Symlink(target string, p vfs.Path) error {
+func (h hostTree) WriteLink(target string, p vfs.Path) error {
 	if err := h.above(p); err != nil {
 		return err
 	}
@@ -99,8 +99,8 @@ func (h hostTree) Open(p vfs.Path) (vfs.File, error) { return os.Open(h.name(p))
 
 func (h hostTree) Chmod(p vfs.Path, mode fs.FileMode) error { return os.Chmod(h.name(p), mode) }
 
-func (h hostTree) Chtime(p vfs.Path, mtime time.Time) error {
-	return os.Chtimes(h.name(p), mtime, mtime)
+func (h hostTree) Chtimes(p vfs.Path, atime, mtime time.Time) error {
+	return os.Chtimes(h.name(p), atime, mtime)
 }
 
 // clear removes what is below the root.
@@ -141,7 +141,7 @@ func (r *run) change(word string, p vfs.Path, args []string) error {
 		r.vars[args[1]+"year"] = t.Format("Jan _2  2006")
 		r.vars[args[1]+"clock"] = t.Format("Jan _2 15:04")
 	}
-	return r.fs.(vfs.Chtimer).Chtime(p, t)
+	return r.fs.(vfs.Chtimer).Chtimes(p, time.Time{}, t)
 }
 
 // moment reads a time in UTC, or a number of days before or after now. It may be

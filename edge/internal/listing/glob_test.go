@@ -109,7 +109,7 @@ func TestGlobDotsAndOrder(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	for i, name := range []vfs.Path{"/c", "/a", "/e", "/.b", "/.d"} {
-		if err := m.Chtime(name, noon.Add(-time.Duration(i)*time.Hour)); err != nil {
+		if err := m.Chtimes(name, time.Time{}, noon.Add(-time.Duration(i)*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,7 +30,7 @@ func tree(t testing.TB, paths ...string) *vfs.Mem {
 		var err error
 		switch {
 		case link:
-			err = m.Symlink(target, vfs.Path(name))
+			err = m.WriteLink(target, vfs.Path(name))
 		case isDir:
 			err = m.Mkdir(vfs.Path(dir))
 		default:

@@ -1,6 +1,7 @@
 package vfstest
 
 import (
+	"errors"
 	"io/fs"
 	"time"
 
@@ -15,7 +16,9 @@ func changeChecks() []check {
 		{"rename", (*bed).testRename},
 		{"rename refused", (*bed).testRenameRefused},
 		{"chmod", (*bed).testChmod},
-		{"chtime", (*bed).testChtime},
+		{"chtimes", (*bed).testChtimes},
+		{"birth", (*bed).testBirth},
+		{"space", (*bed).testSpace},
 	}
 }
 
@@ -114,7 +117,7 @@ func (b *bed) testChmod() {
 	}
 }
 
-func (b *bed) testChtime() {
+func (b *bed) testChtimes() {
 	c, ok := b.fs.(vfs.Chtimer)
 	if !ok {
 		b.Skip("the filesystem is no vfs.Chtimer")
@@ -124,13 +127,78 @@ func (b *bed) testChtime() {
 	for _, at := range []time.Time{time.Unix(0, 0), time.Date(2002, 7, 17, 12, 34, 56, 0, time.UTC),
 		time.Date(2038, 1, 20, 0, 0, 0, 0, time.UTC)} {
 		for _, p := range []vfs.Path{"/f", "/d"} {
-			b.ok(c.Chtime(p, at))
+			b.ok(c.Chtimes(p, time.Time{}, at))
+			b.ok(c.Chtimes(p, at.Add(time.Hour), time.Time{})) // leaves the other one alone
 			info, err := b.fs.Stat(p)
 			b.ok(err)
 			if !info.ModTime.Equal(at) {
 				b.Errorf("%s has %v, want %v", p, info.ModTime, at)
 			}
+			b.ok(c.Chtimes(p, at, at.Add(time.Minute)))
+			if info, err = b.fs.Stat(p); err != nil || !info.ModTime.Equal(at.Add(time.Minute)) {
+				b.Errorf("%s has %v, %v", p, info.ModTime, err)
+			}
 		}
 	}
-	b.is(c.Chtime("/no", time.Now()), fs.ErrNotExist)
+	b.is(c.Chtimes("/no", time.Now(), time.Now()), fs.ErrNotExist)
+}
+
+// When a file was made is known, does not change when it is written to, and can be
+// chosen in a Birther.
+func (b *bed) testBirth() {
+	before := time.Now().Add(-time.Minute)
+	b.put("/f", "x")
+	b.ok(b.w.Mkdir("/d"))
+	b.upload("/f", vfs.StageOptions{Append: true}, "y")
+	for _, p := range []vfs.Path{"/f", "/d", "/"} {
+		info, err := b.fs.Lstat(p)
+		b.ok(err)
+		if !info.Birth.IsZero() && (p != "/" && info.Birth.Before(before) || info.Birth.After(time.Now().Add(time.Minute))) {
+			b.Errorf("%s was made at %v", p, info.Birth)
+		}
+	}
+	c, ok := b.fs.(vfs.Birther)
+	if !ok {
+		b.Skip("the filesystem is no vfs.Birther")
+	}
+	at := time.Date(2002, 7, 17, 12, 34, 56, 0, time.UTC)
+	for _, p := range []vfs.Path{"/f", "/d"} {
+		was, err := b.fs.Lstat(p)
+		b.ok(err)
+		b.ok(c.SetBirth(p, at))
+		info, err := b.fs.Lstat(p)
+		b.ok(err)
+		if !info.Birth.Equal(at) || !info.ModTime.Equal(was.ModTime) {
+			b.Errorf("%s was made at %v and changed at %v", p, info.Birth, info.ModTime)
+		}
+	}
+	b.upload("/f", vfs.StageOptions{Append: true}, "z")
+	if info, err := b.fs.Lstat("/f"); err != nil || !info.Birth.Equal(at) {
+		b.Errorf("after an append: made at %v, %v", info.Birth, err)
+	}
+	b.is(c.SetBirth("/no", at), fs.ErrNotExist)
+}
+
+func (b *bed) testSpace() {
+	c, ok := b.fs.(vfs.Spacer)
+	if !ok {
+		b.Skip("the filesystem is no vfs.Spacer")
+	}
+	b.put("/f", "x")
+	b.ok(b.w.Mkdir("/d"))
+	for _, p := range []vfs.Path{"/", "/d"} {
+		free, err := c.Space(p)
+		if errors.Is(err, errors.ErrUnsupported) {
+			b.Skip("the host does not tell")
+		}
+		if err != nil || free <= 0 {
+			b.Errorf("Space of %s is %d, %v", p, free, err)
+		}
+	}
+	_, err := c.Space("/f")
+	b.is(err, vfs.ErrNotDirectory)
+	_, err = c.Space("/no")
+	b.is(err, fs.ErrNotExist)
+	_, err = c.Space("/f/g")
+	b.is(err, vfs.ErrNotDirectory)
 }

@@ -90,7 +90,10 @@ func (b *bed) testStat() {
 		if !listed.ModTime.Equal(info.ModTime) {
 			b.Errorf("times differ: %v and %v", listed.ModTime, info.ModTime)
 		}
-		listed.ModTime = info.ModTime
+		if !listed.Birth.IsZero() && !listed.Birth.Equal(info.Birth) {
+			b.Errorf("times of birth differ: %v and %v", listed.Birth, info.Birth)
+		}
+		listed.ModTime, listed.Birth = info.ModTime, info.Birth
 		if listed != info {
 			b.Errorf("listed as %+v, but Lstat says %+v", listed, info)
 		}

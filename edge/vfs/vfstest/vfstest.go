@@ -14,15 +14,15 @@ import (
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
 
-// Symlinker is a filesystem in which a test can make symbolic links. The target
-// is taken as it is.
-type Symlinker interface {
-	Symlink(target string, p vfs.Path) error
+// LinkWriter is a filesystem in which a test can make any symbolic link, as
+// somebody beside the server could: nothing is checked, unlike by vfs.Symlinker.
+type LinkWriter interface {
+	WriteLink(target string, p vfs.Path) error
 }
 
 // TestFS checks a filesystem. Each call of open must return a new and empty one.
 // What a filesystem can do beyond reading is found by assertion to the interfaces
-// of package vfs and to Symlinker; what it cannot do is skipped, with a word.
+// of package vfs and to LinkWriter; what it cannot do is skipped, with a word.
 // The files of a filesystem that is no Writer are not looked at.
 func TestFS(t *testing.T, open func(t *testing.T) vfs.FS) {
 	for _, group := range []struct {
@@ -31,6 +31,7 @@ func TestFS(t *testing.T, open func(t *testing.T) vfs.FS) {
 	}{
 		{"read", readChecks()}, {"change", changeChecks()}, {"stage", stageChecks()},
 		{"position", positionChecks()}, {"partial", partialChecks()}, {"link", linkChecks()},
+		{"symlink", symlinkChecks()}, {"sub", subChecks()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.tests {
@@ -75,11 +76,11 @@ func (b *bed) partials() vfs.Partials {
 // symlink makes a link, or skips the test.
 func (b *bed) symlink(target string, p vfs.Path) {
 	b.Helper()
-	s, ok := b.fs.(Symlinker)
+	s, ok := b.fs.(LinkWriter)
 	if !ok {
-		b.Skip("the filesystem is no Symlinker")
+		b.Skip("the filesystem is no LinkWriter")
 	}
-	b.ok(s.Symlink(target, p))
+	b.ok(s.WriteLink(target, p))
 }
 
 // ok stops the test at an error.

@@ -1,0 +1,33 @@
+package vfs
+
+import (
+	"math"
+	"math/bits"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// space asks the filesystem that the directory p is on. The directory is opened as
+// a mere place, which asks for no more rights than a look at it.
+func (d *Disk) space(p Path) (int64, error) {
+	f, err := d.root.OpenFile(p.Rel(), unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	defer runtime.KeepAlive(f)
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+		return 0, err
+	}
+	unit := uint64(st.Frsize)
+	if unit == 0 {
+		unit = uint64(st.Bsize)
+	}
+	over, free := bits.Mul64(st.Bavail, unit)
+	if over != 0 || free > math.MaxInt64 {
+		return math.MaxInt64, nil
+	}
+	return int64(free), nil
+}
