@@ -269,6 +269,7 @@ func (l *lister) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
 			e.Info = target
 			e.Name = name
 		}
+		e.Made = e.Birth
 		switch {
 		case e.IsDir():
 			e.Kind = "dir"
