@@ -41,8 +41,15 @@ func readFile(path string, most int64) ([]byte, error) {
 
 // expander replaces ${env:NAME}, ${file:PATH} and ${cred:NAME} in s. $${ stands
 // for the characters ${ themselves. Relative paths are beside the file in dir.
-func (o outside) expander(dir string) func(s string) (string, error) {
-	return func(s string) (string, error) {
+//
+// With keep, s is a template: ${keep} stays as it is, and so does $${, so that
+// the two can still be told apart.
+func (o outside) expander(dir string) func(s, keep string) (string, error) {
+	return func(s, keep string) (string, error) {
+		opened := "${"
+		if keep != "" {
+			opened = "$${"
+		}
 		var b strings.Builder
 		for {
 			before, rest, found := strings.Cut(s, "${")
@@ -51,7 +58,7 @@ func (o outside) expander(dir string) func(s string) (string, error) {
 				return b.String(), nil
 			}
 			if escaped, yes := strings.CutSuffix(before, "$"); yes {
-				b.WriteString(escaped + "${")
+				b.WriteString(escaped + opened)
 				s = rest
 				continue
 			}
@@ -60,12 +67,16 @@ func (o outside) expander(dir string) func(s string) (string, error) {
 			if !closed {
 				return "", fault{"a ${ is not closed", "close it with }, or write $${ for the characters themselves"}
 			}
+			s = after
+			if name == keep && keep != "" {
+				b.WriteString("${" + name + "}")
+				continue
+			}
 			v, err := o.secret(name, dir)
 			if err != nil {
 				return "", err
 			}
-			b.WriteString(v)
-			s = after
+			b.WriteString(strings.ReplaceAll(v, "${", opened))
 		}
 	}
 }

@@ -3,10 +3,13 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
+	"time"
 )
 
 // file is the configuration file as plain values. It fits the schema, with every
-// default filled in, and is what Config is made from and written back as.
+// default filled in, and is what Config is made from and written back as. The
+// parts that are large stand beside what they are about.
 type file struct {
 	Version      int              `json:"version"`
 	Instance     fileInstance     `json:"instance"`
@@ -17,6 +20,7 @@ type file struct {
 	Users        fileUsers        `json:"users"`
 	Storage      []fileStorage    `json:"storage"`
 	Policies     filePolicies     `json:"policies"`
+	Events       fileEvents       `json:"events"`
 	Admin        fileAdmin        `json:"admin"`
 	Telemetry    fileTelemetry    `json:"telemetry"`
 }
@@ -27,113 +31,14 @@ type fileInstance struct {
 	DrainTimeout string `json:"drain_timeout"`
 }
 
-type fileListener struct {
-	Name     string      `json:"name"`
-	Protocol string      `json:"protocol"`
-	Address  oneOrMore   `json:"address"`
-	TLS      fileTLS     `json:"tls"`
-	Passive  filePassive `json:"passive"`
-	Active   fileActive  `json:"active"`
-	Banner   string      `json:"banner"`
-}
-
-type fileTLS struct {
-	Control      string `json:"control"`
-	Data         string `json:"data,omitempty"`
-	Certificate  string `json:"certificate"`
-	MinVersion   string `json:"min_version"`
-	SessionReuse string `json:"session_reuse"`
-}
-
-type filePassive struct {
-	Ports     textOrNumber `json:"ports,omitempty"`
-	Advertise string       `json:"advertise,omitempty"`
-	SamePeer  bool         `json:"same_peer"`
-	Timeout   string       `json:"timeout"`
-}
-
-type fileActive struct {
-	Enabled         bool   `json:"enabled"`
-	PrivilegedPorts bool   `json:"privileged_ports"`
-	Timeout         string `json:"timeout"`
-}
-
-type fileCertificates struct {
-	Files []fileCertificate `json:"files"`
-}
-
-type fileCertificate struct {
-	Cert string `json:"cert"`
-	Key  string `json:"key"`
-}
-
-type fileLimits struct {
-	Sessions struct {
-		Total int `json:"total"`
-		PerIP int `json:"per_ip"`
-	} `json:"sessions"`
-	Timeouts struct {
-		Idle          string `json:"idle"`
-		Login         string `json:"login"`
-		TransferStall string `json:"transfer_stall"`
-	} `json:"timeouts"`
-	Logins struct {
-		Attempts          int    `json:"attempts"`
-		DelayAfterFailure string `json:"delay_after_failure"`
-	} `json:"logins"`
-}
-
-type fileTransfer struct {
-	Sendfile bool `json:"sendfile"`
-}
-
-type fileUsers struct {
-	List      []fileUser `json:"list"`
-	Anonymous struct {
-		Enabled bool   `json:"enabled"`
-		Perm    string `json:"perm"`
-	} `json:"anonymous"`
-}
-
-type fileUser struct {
-	Name         string `json:"name"`
-	PasswordHash string `json:"password_hash"`
-	Perm         string `json:"perm"`
-	Home         string `json:"home"`
-	Group        string `json:"group,omitempty"`
-	MaxSessions  int    `json:"max_sessions,omitempty"`
-	MaxFileSize  string `json:"max_file_size,omitempty"`
-	Bandwidth    struct {
-		Down string `json:"down,omitempty"`
-		Up   string `json:"up,omitempty"`
-	} `json:"bandwidth"`
-}
-
 type fileStorage struct {
 	Mount   string `json:"mount"`
 	Backend string `json:"backend"`
 	Root    string `json:"root"`
 }
 
-type filePolicies struct {
-	Modules []fileModule `json:"modules"`
-}
-
-type fileModule struct {
-	Name     string          `json:"name"`
-	Source   string          `json:"source"`
-	Settings json.RawMessage `json:"settings,omitempty"`
-}
-
 type fileAdmin struct {
 	Socket string `json:"socket,omitempty"`
-}
-
-type fileTelemetry struct {
-	Log struct {
-		Format string `json:"format"`
-		Level  string `json:"level"`
-	} `json:"log"`
 }
 
 // oneOrMore is a string, or a list of them.
@@ -157,6 +62,34 @@ func (t *textOrNumber) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, (*string)(t))
 	}
 	*t = textOrNumber(data)
+	return nil
+}
+
+func (t textOrNumber) duration() time.Duration { return duration(string(t)) }
+
+// written is a duration as the file has it.
+func written(d time.Duration) textOrNumber { return textOrNumber(formatDuration(d)) }
+
+// joined is one text or number, or a list of them, which is kept as one text with
+// commas.
+type joined string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (j *joined) UnmarshalJSON(data []byte) error {
+	if len(data) == 0 || data[0] != '[' {
+		return (*textOrNumber)(j).UnmarshalJSON(data)
+	}
+	var list []textOrNumber
+	if err := json.Unmarshal(data, &list); err != nil {
+		return err
+	}
+	var parts []string
+	for _, part := range list {
+		if part != "null" { // what the schema refused
+			parts = append(parts, string(part))
+		}
+	}
+	*j = joined(strings.Join(parts, ","))
 	return nil
 }
 

@@ -28,6 +28,7 @@ type Flags struct {
 	ReadOnly     bool
 	Policies     []string // [NAME=]PATH
 	StateDir     string   // .edgeftp
+	Events       string   // no event log
 	Log          string   // human
 }
 
@@ -97,6 +98,10 @@ func (f Flags) value(r *report, hash string) map[string]any {
 		}
 		listeners = append(listeners, listener("implicit", "ftps", implicit, []any{f.Implicit}))
 	}
+	events := map[string]any{}
+	if f.Events != "" {
+		events["file"] = f.Events
+	}
 	return map[string]any{
 		"version":      json.Number("1"),
 		"instance":     map[string]any{"state_dir": orElse(f.StateDir, ".edgeftp"), "drain_timeout": "30s"},
@@ -108,6 +113,7 @@ func (f Flags) value(r *report, hash string) map[string]any {
 			"anonymous": map[string]any{"enabled": f.Anonymous},
 		},
 		"policies":  map[string]any{"modules": f.modules(r)},
+		"events":    events,
 		"telemetry": map[string]any{"log": map[string]any{"format": orElse(f.Log, "human")}},
 	}
 }
@@ -244,7 +250,7 @@ func locateFlag(path []string, _ bool) spot {
 		{"certificates.files[0].cert", "--cert"}, {"certificates.files[0].key", "--key"},
 		{"storage", "--root"}, {"instance.state_dir", "--state-dir"}, {"telemetry.log.format", "--log"},
 		{"users.list[0].name", "--user"}, {"users.list[0].perm", "--perm"}, {"users.list[0].password_hash", "--password-file"},
-		{"policies", "--policy"},
+		{"policies", "--policy"}, {"events.file", "--events"},
 	} {
 		if strings.HasPrefix(at, f.path) {
 			name = f.flag

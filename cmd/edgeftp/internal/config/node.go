@@ -111,7 +111,7 @@ func (d *document) locate(path []string, key bool) spot {
 type reader struct {
 	*report
 	doc    *document
-	expand func(s string) (string, error)
+	expand func(s, keep string) (string, error)
 }
 
 // value converts the node at path. It is not ok, and has been reported, when
@@ -178,6 +178,12 @@ func inSettings(path []string) bool {
 	return len(path) > 3 && path[0] == "policies" && path[1] == "modules" && path[3] == "settings"
 }
 
+// isTemplate reports whether the value at path is a template in which ${user}
+// stands for something that is known only later.
+func isTemplate(path []string) bool {
+	return slices.Equal(path, []string{"users", "defaults", "root"})
+}
+
 func (r *reader) scalar(n *yaml.Node, path []string) (any, bool) {
 	switch tag := n.ShortTag(); tag {
 	case "!!null":
@@ -209,7 +215,11 @@ func (r *reader) text(n *yaml.Node, path []string) (any, bool) {
 	if inSettings(path) {
 		return n.Value, true
 	}
-	s, err := r.expand(n.Value)
+	keep := ""
+	if isTemplate(path) {
+		keep = "user"
+	}
+	s, err := r.expand(n.Value, keep)
 	var f fault
 	switch {
 	case errors.As(err, &f):

@@ -2,6 +2,7 @@ package config
 
 import (
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/message"
 )
 
@@ -51,11 +53,14 @@ func newSchema() (*schema, error) {
 	return &schema{root: root, compiled: compiled}, nil
 }
 
-// checkAny applies a format to strings; what other types may be is for the
-// schema to say.
+// checkAny applies a format to strings and to numbers as they are written; what
+// other types may be is for the schema to say.
 func checkAny(check func(string) error, v any) error {
-	if s, ok := v.(string); ok {
-		return check(s)
+	switch v := v.(type) {
+	case string:
+		return check(v)
+	case json.Number:
+		return check(v.String())
 	}
 	return nil
 }
@@ -108,8 +113,10 @@ func (s *schema) at(path []string) map[string]any {
 	for _, p := range path {
 		props, _ := here["properties"].(map[string]any)
 		next, _ := props[p].(map[string]any)
-		if next == nil {
-			next, _ = here["items"].(map[string]any)
+		for _, others := range []string{"items", "additionalProperties"} {
+			if next == nil {
+				next, _ = here[others].(map[string]any)
+			}
 		}
 		if next == nil {
 			return nil
@@ -174,6 +181,11 @@ func (s *schema) fill(at map[string]any, v any) {
 			}
 			s.fill(prop, v[name])
 		}
+		if others, _ := at["additionalProperties"].(map[string]any); others != nil {
+			for name := range v {
+				s.fill(others, v[name])
+			}
+		}
 	case []any:
 		if items, _ := at["items"].(map[string]any); items != nil {
 			for _, item := range v {
@@ -183,25 +195,27 @@ func (s *schema) fill(at map[string]any, v any) {
 	}
 }
 
-// fresh is a default of its own: the empty section or list, or a plain value.
+// fresh is a default of its own: the empty section, a list, or a plain value.
 func fresh(v any) any {
-	switch v.(type) {
+	switch v := v.(type) {
 	case map[string]any:
 		return map[string]any{}
 	case []any:
-		return []any{}
+		return append([]any{}, v...)
 	}
 	return v
 }
 
-// leaves calls f with every innermost error of a failed validation.
+// leaves calls f with every innermost error of a failed validation; what is wrong
+// with a name of a map is inside the error about the map.
 func leaves(err error, f func(*jsonschema.ValidationError)) {
 	var v *jsonschema.ValidationError
 	if !errors.As(err, &v) {
 		return
 	}
-	if len(v.Causes) == 0 {
+	if _, name := v.ErrorKind.(*kind.PropertyNames); name || len(v.Causes) == 0 {
 		f(v)
+		return
 	}
 	for _, cause := range v.Causes {
 		leaves(cause, f)

@@ -27,16 +27,30 @@ func (f fault) Error() string { return f.what }
 func formats() map[string]func(string) error {
 	return map[string]func(string) error{
 		"edgeftp-duration": func(s string) error { return second(parseDuration(s, time.Millisecond)) },
-		"edgeftp-delay":    func(s string) error { return second(parseDuration(s, 0)) },
+		"edgeftp-timeout":  func(s string) error { return second(parseTimeout(s)) },
 		"edgeftp-size":     func(s string) error { return second(parseSize(s)) },
 		"edgeftp-ports":    func(s string) error { return second(parsePorts(s)) },
 		"edgeftp-perm":     func(s string) error { return second(parsePerms(s)) },
 		"edgeftp-address":  func(s string) error { return second(parseAddress(s)) },
-		"edgeftp-ipv4":     func(s string) error { return second(parseIPv4(s)) },
 		"edgeftp-name":     checkName,
 		"edgeftp-line":     checkLine,
 		"edgeftp-hash":     checkHash,
 		"edgeftp-path":     checkPath,
+
+		"edgeftp-ip":         func(s string) error { return second(parseIP(s)) },
+		"edgeftp-network":    func(s string) error { return second(parseNetwork(s)) },
+		"edgeftp-sha256":     func(s string) error { return second(parseDigest(s)) },
+		"edgeftp-time":       func(s string) error { return second(parseTime(s)) },
+		"edgeftp-advertise":  checkAdvertise,
+		"edgeftp-advertised": checkAdvertised,
+		"edgeftp-host":       checkHost,
+		"edgeftp-text":       checkText,
+		"edgeftp-virtual":    checkVirtual,
+		"edgeftp-rule":       checkRule,
+		"edgeftp-prefix":     checkPrefix,
+		"edgeftp-cipher":     checkCipher,
+		"edgeftp-command":    checkCommand,
+		"edgeftp-optional":   checkOptional,
 	}
 }
 
@@ -73,6 +87,18 @@ func parseDuration(s string, least time.Duration) (time.Duration, error) {
 		return 0, fault{"is too short", "the least is " + least.String()}
 	}
 	return time.Duration(n)*24*time.Hour + d, nil
+}
+
+// parseTimeout reads a duration of at least a millisecond, or 0 for none.
+func parseTimeout(s string) (time.Duration, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	d, err := parseDuration(s, 0)
+	if err == nil && d > 0 && d < time.Millisecond {
+		return 0, fault{"is too short", "the least is " + time.Millisecond.String() + ", or 0 for no limit"}
+	}
+	return d, err
 }
 
 // formatDuration writes d so that parseDuration reads it.
@@ -125,8 +151,11 @@ func parseSize(s string) (int64, error) {
 	return 0, fault{"has an unknown unit", help}
 }
 
-// formatSize writes n bytes in the largest unit that is exact.
+// formatSize writes n bytes in the largest unit that is exact; zero is empty.
 func formatSize(n int64) string {
+	if n <= 0 {
+		return ""
+	}
 	for _, u := range units() {
 		if uint64(n)%u.size == 0 {
 			return strconv.FormatUint(uint64(n)/u.size, 10) + u.name
@@ -203,21 +232,6 @@ func parseAddress(s string) (string, error) {
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
-}
-
-func parseIPv4(s string) (netip.Addr, error) {
-	ip, err := netip.ParseAddr(s)
-	switch {
-	case s == "auto":
-		return ip, fault{"is not built yet", "name the IPv4 address that clients reach"}
-	case err != nil:
-		return ip, fault{"is no IP address", "name the IPv4 address that clients reach; DNS names are not built yet"}
-	case !ip.Is4():
-		return ip, fault{"is an IPv6 address, which the 227 reply cannot tell (RFC 959 §4.1.2)", "name an IPv4 address; EPSV needs none"}
-	case ip.IsUnspecified():
-		return ip, fault{"is no address that clients can connect to", "name the IPv4 address that clients reach"}
-	}
-	return ip, nil
 }
 
 // checkName holds names of listeners, policies and groups to what fits into

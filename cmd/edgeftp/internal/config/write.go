@@ -43,7 +43,7 @@ func restyle(n *yaml.Node, path []string) {
 	n.Style = 0
 	switch n.Kind {
 	case yaml.ScalarNode:
-		if n.ShortTag() == "!!str" && !inSettings(path) {
+		if n.ShortTag() == "!!str" && !inSettings(path) && !isTemplate(path) {
 			n.Value = strings.ReplaceAll(n.Value, "${", "$${")
 		}
 	case yaml.MappingNode:
@@ -74,10 +74,12 @@ func (c *Config) file() *file {
 		Version:      1,
 		Instance:     fileInstance{Name: c.Instance.Name, StateDir: c.Instance.StateDir, DrainTimeout: formatDuration(c.Instance.DrainTimeout)},
 		Certificates: fileCertificates{Files: []fileCertificate{}},
-		Transfer:     fileTransfer{Sendfile: true},
-		Users:        fileUsers{List: []fileUser{}},
+		Limits:       c.Limits.file(),
+		Transfer:     c.Transfer.file(),
+		Users:        c.usersFile(),
 		Storage:      []fileStorage{{Mount: "/", Backend: "local", Root: c.Root}},
 		Policies:     filePolicies{Modules: []fileModule{}},
+		Events:       fileEvents{File: c.Events},
 		Admin:        fileAdmin{Socket: c.Socket},
 	}
 	for i := range c.Listeners {
@@ -86,55 +88,9 @@ func (c *Config) file() *file {
 	for _, p := range c.Certificates {
 		f.Certificates.Files = append(f.Certificates.Files, fileCertificate(p))
 	}
-	l := &f.Limits
-	l.Sessions.Total, l.Sessions.PerIP = c.Limits.Sessions, c.Limits.SessionsPerIP
-	l.Timeouts.Idle, l.Timeouts.Login = formatDuration(c.Limits.Idle), formatDuration(c.Limits.Login)
-	l.Timeouts.TransferStall = formatDuration(c.Limits.Stall)
-	l.Logins.Attempts, l.Logins.DelayAfterFailure = c.Limits.LoginAttempts, formatDuration(c.Limits.LoginDelay)
-	for _, u := range c.Users {
-		f.Users.List = append(f.Users.List, u.file())
-	}
-	f.Users.Anonymous.Enabled, f.Users.Anonymous.Perm = c.Anonymous.Enabled, c.Anonymous.Perms.String()
 	for _, m := range c.Policies {
 		f.Policies.Modules = append(f.Policies.Modules, fileModule(m))
 	}
-	f.Telemetry.Log.Format, f.Telemetry.Log.Level = c.Log.Format, c.Log.Level
-	return f
-}
-
-func (l *Listener) file() fileListener {
-	f := fileListener{
-		Name: l.Name, Protocol: "ftp", Address: l.Addresses, Banner: l.Banner,
-		TLS: fileTLS{Control: l.TLS.Control, Data: l.TLS.Data, Certificate: l.TLS.Certificate,
-			MinVersion: l.TLS.MinVersion, SessionReuse: l.TLS.SessionReuse},
-		Passive: filePassive{Ports: textOrNumber(formatPorts(l.Passive.Ports)), SamePeer: l.Passive.SamePeer,
-			Timeout: formatDuration(l.Passive.Timeout)},
-		Active: fileActive{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts,
-			Timeout: formatDuration(l.Active.Timeout)},
-	}
-	if l.Implicit {
-		f.Protocol = "ftps"
-	}
-	if f.TLS.Data == "off" { // said by control alone
-		f.TLS.Data = ""
-	}
-	if l.Passive.Advertise.IsValid() {
-		f.Passive.Advertise = l.Passive.Advertise.String()
-	}
-	return f
-}
-
-func (u *User) file() fileUser {
-	f := fileUser{Name: u.Name, PasswordHash: u.PasswordHash, Perm: u.Perms.String(), Home: u.Home, Group: u.Group,
-		MaxSessions: u.MaxSessions}
-	if u.Limits.MaxFileSize > 0 {
-		f.MaxFileSize = formatSize(u.Limits.MaxFileSize)
-	}
-	if u.Limits.RateDown > 0 {
-		f.Bandwidth.Down = formatSize(u.Limits.RateDown)
-	}
-	if u.Limits.RateUp > 0 {
-		f.Bandwidth.Up = formatSize(u.Limits.RateUp)
-	}
+	f.Telemetry.Log.Format, f.Telemetry.Log.Level, f.Telemetry.Log.Prefix = c.Log.Format, c.Log.Level, c.Log.Prefix
 	return f
 }

@@ -1,0 +1,216 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge"
+)
+
+// Listener is one or more addresses with the same settings.
+type Listener struct {
+	Name      string
+	Implicit  bool     // connections begin with TLS
+	Addresses []string // host:port for net.Listen
+	Hosts     []string // the names that HOST may give; empty is any
+	TLS       TLS
+	Passive   Passive
+	Active    Active
+	Banner    string // one or more lines
+	LocalTime bool   // times are told in the machine's zone, not in UTC
+	// Unlisted are verbs that the listener does not know, Optional those that it
+	// knows beside the standard ones. Both are as the command table has them.
+	Unlisted, Optional []string
+}
+
+// Passive says how passive ports are opened.
+type Passive struct {
+	Ports     []PortSpan     // empty is the kernel's choice
+	Advertise edge.Advertise // the zero value is the connection's own address
+	SamePeer  bool
+	Timeout   time.Duration // 0 is no limit
+	Backlog   int           // 0 is the system's choice
+}
+
+// PortSpan is the ports First to Last, both included.
+type PortSpan struct{ First, Last uint16 }
+
+// Active says which data ports of clients are connected to.
+type Active struct {
+	Enabled          bool
+	PrivilegedPorts  bool
+	ForeignAddresses bool
+	ReplacePrivate   bool
+	Timeout          time.Duration // 0 is no limit
+}
+
+type fileListener struct {
+	Name       string      `json:"name"`
+	Protocol   string      `json:"protocol"`
+	Address    oneOrMore   `json:"address"`
+	Hosts      []string    `json:"hosts"`
+	TLS        fileTLS     `json:"tls"`
+	Passive    filePassive `json:"passive"`
+	Active     fileActive  `json:"active"`
+	Banner     string      `json:"banner"`
+	Timestamps string      `json:"timestamps"`
+	Unlisted   []string    `json:"unlisted_commands"`
+	Optional   []string    `json:"optional_commands"`
+}
+
+type filePassive struct {
+	Ports          joined            `json:"ports,omitempty"`
+	Advertise      string            `json:"advertise"`
+	AdvertiseLocal map[string]string `json:"advertise_local"`
+	AdvertiseFor   map[string]string `json:"advertise_for"`
+	SamePeer       bool              `json:"same_peer"`
+	Timeout        textOrNumber      `json:"timeout"`
+	Backlog        int               `json:"backlog"`
+}
+
+type fileActive struct {
+	Enabled          bool         `json:"enabled"`
+	PrivilegedPorts  bool         `json:"privileged_ports"`
+	ForeignAddresses bool         `json:"foreign_addresses"`
+	ReplacePrivate   bool         `json:"replace_private"`
+	Timeout          textOrNumber `json:"timeout"`
+}
+
+// autoAdvertise stands for the connection's own address.
+const autoAdvertise = "auto"
+
+func (c *checker) listeners(f *file) []Listener {
+	var list []Listener
+	names, addresses := map[string]bool{}, map[string]bool{}
+	for i, l := range f.Listeners {
+		path := []string{"listeners", strconv.Itoa(i)}
+		c.unique(names, sub(path, "name"), l.Name, "listener")
+		for _, a := range l.Address {
+			if addresses[a] && a != "" && !strings.HasSuffix(a, ":0") {
+				c.at(sub(path, "address"), fmt.Sprintf("%q is listened on already", a), "give each listener addresses of its own")
+			}
+			addresses[a] = true
+		}
+		list = append(list, Listener{
+			Name: l.Name, Implicit: l.Protocol == "ftps", Addresses: l.Address, Hosts: hosts(l.Hosts), TLS: c.tls(&l, path),
+			Passive: c.passive(&l.Passive, sub(path, "passive")),
+			Active: Active{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
+				ReplacePrivate: l.Active.ReplacePrivate, Timeout: l.Active.Timeout.duration()},
+			Banner: lines(l.Banner), LocalTime: l.Timestamps == "local",
+			Unlisted: c.unlisted(&l, path), Optional: verbs(l.Optional),
+		})
+	}
+	return list
+}
+
+// hosts are names as HOST compares them.
+func hosts(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if n != "" { // what the schema refused
+			out = append(out, strings.ToLower(strings.TrimSuffix(n, ".")))
+		}
+	}
+	return out
+}
+
+// lines takes away the line ends behind a text, which YAML's block form adds.
+func lines(text string) string { return strings.TrimRight(text, "\n") }
+
+func (c *checker) passive(p *filePassive, path []string) Passive {
+	made := Passive{SamePeer: p.SamePeer, Timeout: p.Timeout.duration(), Backlog: p.Backlog}
+	if p.Ports != "" {
+		made.Ports, _ = parsePorts(string(p.Ports))
+	}
+	if p.Advertise != autoAdvertise {
+		made.Advertise.Address = p.Advertise
+	}
+	for key, text := range p.AdvertiseLocal {
+		ip, err := parseIP(key)
+		if err != nil { // the schema has refused it
+			continue
+		}
+		c.again(sub(path, "advertise_local", key), made.Advertise.ByLocal[ip] != "", key)
+		if made.Advertise.ByLocal == nil {
+			made.Advertise.ByLocal = map[netip.Addr]string{}
+		}
+		made.Advertise.ByLocal[ip] = text
+	}
+	for key, text := range p.AdvertiseFor {
+		network, err := parseNetwork(key)
+		if err != nil {
+			continue
+		}
+		c.again(sub(path, "advertise_for", key), made.Advertise.ByClient[network] != "", key)
+		if made.Advertise.ByClient == nil {
+			made.Advertise.ByClient = map[netip.Prefix]string{}
+		}
+		made.Advertise.ByClient[network] = text
+	}
+	return made
+}
+
+// again reports an address that a map has twice, in two ways to write it.
+func (c *checker) again(path []string, twice bool, key string) {
+	if twice {
+		c.key(path, fmt.Sprintf("%q is there already, written in another way", key), "remove one of them")
+	}
+}
+
+// unlisted checks that what a listener does not know leaves clients a way to log
+// in.
+func (c *checker) unlisted(l *fileListener, listener []string) []string {
+	list := verbs(l.Unlisted)
+	for i, verb := range list {
+		path := sub(listener, "unlisted_commands", strconv.Itoa(i))
+		switch {
+		case verb == "USER" || verb == "PASS" || verb == "QUIT":
+			c.at(path, verb+" cannot be left out: nobody could log in or leave", "remove it from the list")
+		case l.Protocol == "ftp" && l.TLS.Control == "required" && verb == "AUTH",
+			l.TLS.dataRequired() && (verb == "PBSZ" || verb == "PROT"):
+			c.at(path, verb+" cannot be left out where TLS is required", "remove it from the list")
+		}
+	}
+	return list
+}
+
+func (l *Listener) file() fileListener {
+	f := fileListener{
+		Name: l.Name, Protocol: "ftp", Address: l.Addresses, Hosts: orEmpty(l.Hosts), Banner: l.Banner, TLS: l.TLS.file(),
+		Passive: l.Passive.file(),
+		Active: fileActive{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
+			ReplacePrivate: l.Active.ReplacePrivate, Timeout: written(l.Active.Timeout)},
+		Timestamps: "gmt", Unlisted: orEmpty(l.Unlisted), Optional: orEmpty(l.Optional),
+	}
+	if l.Implicit {
+		f.Protocol = "ftps"
+	}
+	if l.LocalTime {
+		f.Timestamps = "local"
+	}
+	return f
+}
+
+func (p *Passive) file() filePassive {
+	f := filePassive{Ports: joined(formatPorts(p.Ports)), Advertise: orElse(p.Advertise.Address, autoAdvertise), SamePeer: p.SamePeer,
+		Timeout: written(p.Timeout), Backlog: p.Backlog,
+		AdvertiseLocal: map[string]string{}, AdvertiseFor: map[string]string{}}
+	for ip, text := range p.Advertise.ByLocal {
+		f.AdvertiseLocal[ip.String()] = text
+	}
+	for network, text := range p.Advertise.ByClient {
+		f.AdvertiseFor[network.String()] = text
+	}
+	return f
+}
+
+// orEmpty is a list that is written as one even where it is empty.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,258 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// User is one user of the file.
+type User struct {
+	Name         string
+	PasswordHash string   // may be empty where Certificates is not
+	Certificates []string // SHA-256 in lower-case hex
+	Perms        policy.Perms
+	Rules        []policy.PathRule
+	Root         string // the directory that is the user's whole tree; empty is Config.Root
+	Home         string
+	Group        string
+	MaxSessions  int           // 0 is no limit
+	Limits       policy.Limits // zero fields do not limit
+	Lenient      policy.Lenience
+	Expires      time.Time // zero is never
+	MsgLogin     string    // one or more lines; empty is the server's own words
+	MsgQuit      string
+}
+
+// Defaults is what users have who say nothing else.
+type Defaults struct {
+	// Root is a template of directories as the file has it: ${user} is the user's
+	// name, $${ the characters ${. Empty is Config.Root.
+	Root  string
+	Perms policy.Perms
+}
+
+// Anonymous is the user of that name.
+type Anonymous struct {
+	Enabled     bool
+	Perms       policy.Perms
+	AllowWrite  bool
+	Root        string // empty is Config.Root
+	Home        string
+	MaxSessions int // 0 is no limit
+	Limits      policy.Limits
+	MsgLogin    string
+	MsgQuit     string
+}
+
+// RootOf returns the directory that the template makes of a user's name. It is
+// empty where there is no template. The error says that the name is none that may
+// stand in a path.
+func (d *Defaults) RootOf(user string) (string, error) {
+	if d.Root == "" {
+		return "", nil
+	}
+	if strings.Contains(strings.ReplaceAll(d.Root, "$${", ""), userVariable) {
+		if user == "" || strings.HasPrefix(user, ".") || strings.ContainsAny(user, "/\\\x00") || len(user) > 255 {
+			return "", fmt.Errorf("the name %q cannot be that of a directory", user)
+		}
+	}
+	return strings.NewReplacer("$${", "${", userVariable, user).Replace(d.Root), nil
+}
+
+// userVariable is what stands for the user's name in a template.
+const userVariable = "${user}"
+
+type fileUsers struct {
+	Defaults struct {
+		Root string `json:"root,omitempty"`
+		Perm string `json:"perm"`
+	} `json:"defaults"`
+	List      []fileUser    `json:"list"`
+	Anonymous fileAnonymous `json:"anonymous"`
+}
+
+type fileUser struct {
+	Name         string      `json:"name"`
+	PasswordHash string      `json:"password_hash,omitempty"`
+	Certificates []string    `json:"certificates"`
+	Perm         string      `json:"perm,omitempty"`
+	Rules        []fileRule  `json:"rules"`
+	Root         string      `json:"root,omitempty"`
+	Home         string      `json:"home"`
+	Group        string      `json:"group,omitempty"`
+	MaxSessions  int         `json:"max_sessions"`
+	MaxFileSize  string      `json:"max_file_size,omitempty"`
+	Bandwidth    fileShare   `json:"bandwidth"`
+	MsgLogin     string      `json:"msg_login,omitempty"`
+	MsgQuit      string      `json:"msg_quit,omitempty"`
+	Expires      string      `json:"expires,omitempty"`
+	TLS          fileLenient `json:"tls"`
+}
+
+type fileRule struct {
+	Dir       string `json:"dir"`
+	Perm      string `json:"perm"`
+	Recursive bool   `json:"recursive"`
+}
+
+type fileShare struct {
+	Down string `json:"down,omitempty"`
+	Up   string `json:"up,omitempty"`
+}
+
+type fileLenient struct {
+	SessionReuse string `json:"session_reuse"`
+	CloseNotify  string `json:"close_notify"`
+}
+
+// lenient is the value of what need not be done.
+const lenient = "lenient"
+
+type fileAnonymous struct {
+	Enabled     bool      `json:"enabled"`
+	Perm        string    `json:"perm"`
+	AllowWrite  bool      `json:"allow_write"`
+	Root        string    `json:"root,omitempty"`
+	Home        string    `json:"home"`
+	MaxSessions int       `json:"max_sessions"`
+	MaxFileSize string    `json:"max_file_size,omitempty"`
+	Bandwidth   fileShare `json:"bandwidth"`
+	MsgLogin    string    `json:"msg_login,omitempty"`
+	MsgQuit     string    `json:"msg_quit,omitempty"`
+}
+
+func (s fileShare) limits(maxFileSize string) policy.Limits {
+	return policy.Limits{RateDown: size(s.Down), RateUp: size(s.Up), MaxFileSize: size(maxFileSize)}
+}
+
+func (c *checker) users(f *file, conf *Config) {
+	if f.Users.Defaults.Root != "" {
+		conf.Defaults.Root = beside(c.dir, f.Users.Defaults.Root)
+	}
+	conf.Defaults.Perms = perms(f.Users.Defaults.Perm)
+	names := map[string]bool{}
+	for i := range f.Users.List {
+		u, path := &f.Users.List[i], []string{"users", "list", strconv.Itoa(i)}
+		c.unique(names, sub(path, "name"), u.Name, "user")
+		if u.Name == "anonymous" && f.Users.Anonymous.Enabled {
+			c.at(sub(path, "name"), "the user anonymous is there already", "rename this one, or disable users.anonymous")
+		}
+		conf.Users = append(conf.Users, c.user(u, path, conf))
+		if len(u.Certificates) > 0 && !slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.ClientCA != "" }) {
+			c.key(sub(path, "certificates"), "no listener asks clients for certificates", "set tls.client_certs and tls.client_ca at a listener, or remove them")
+		}
+	}
+	c.anonymous(&f.Users.Anonymous, conf)
+	if len(f.Users.List) == 0 && !conf.Anonymous.Enabled && len(f.Policies.Modules) == 0 {
+		c.key([]string{"users"}, "nobody can log in", "add users.list, enable users.anonymous, or add a policy module that decides on logins")
+	}
+}
+
+func (c *checker) user(u *fileUser, path []string, conf *Config) User {
+	made := User{
+		Name: u.Name, PasswordHash: u.PasswordHash, Perms: conf.Defaults.Perms, Rules: c.rules(u.Rules, sub(path, "rules")),
+		Root: c.userRoot(u, path, conf), Home: virtual(u.Home), Group: u.Group, MaxSessions: u.MaxSessions,
+		Limits:   u.Bandwidth.limits(u.MaxFileSize),
+		Lenient:  policy.Lenience{Resumption: u.TLS.SessionReuse == lenient, CloseNotify: u.TLS.CloseNotify == lenient},
+		MsgLogin: lines(u.MsgLogin), MsgQuit: lines(u.MsgQuit),
+	}
+	if u.Perm != "" {
+		made.Perms = perms(u.Perm)
+	}
+	made.Expires, _ = parseTime(u.Expires)
+	for _, digest := range u.Certificates {
+		if d, err := parseDigest(digest); err == nil {
+			made.Certificates = append(made.Certificates, d)
+		}
+	}
+	if u.PasswordHash == "" && len(u.Certificates) == 0 {
+		c.key(sub(path, "password_hash"), `"password_hash" is missing`, "give it, an argon2id hash in PHC form or bcrypt, or the certificates of the user's clients")
+	}
+	return made
+}
+
+// userRoot is the user's own directory, empty for that of storage.
+func (c *checker) userRoot(u *fileUser, path []string, conf *Config) string {
+	if u.Root != "" {
+		dir := beside(c.dir, u.Root)
+		c.root(sub(path, "root"), dir, conf)
+		return dir
+	}
+	dir, err := conf.Defaults.RootOf(u.Name)
+	switch {
+	case err != nil:
+		c.at(sub(path, "name"), err.Error()+", as users.defaults.root asks", "give the user a root")
+	case dir != "":
+		c.root(sub(path, "name"), dir, conf)
+	}
+	return dir
+}
+
+func (c *checker) rules(list []fileRule, path []string) []policy.PathRule {
+	var rules []policy.PathRule
+	dirs := map[string]bool{}
+	for i, r := range list {
+		dir := virtual(r.Dir)
+		c.unique(dirs, sub(path, strconv.Itoa(i), "dir"), dir, "rule's directory")
+		p, _ := policy.ParsePerms(r.Perm) // the schema has read it
+		rules = append(rules, policy.PathRule{Dir: dir, Perms: p, Recursive: r.Recursive})
+	}
+	return rules
+}
+
+func (c *checker) anonymous(a *fileAnonymous, conf *Config) {
+	path := []string{"users", "anonymous"}
+	conf.Anonymous = Anonymous{Enabled: a.Enabled, Perms: perms(a.Perm), AllowWrite: a.AllowWrite, Home: virtual(a.Home),
+		MaxSessions: a.MaxSessions, Limits: a.Bandwidth.limits(a.MaxFileSize), MsgLogin: lines(a.MsgLogin), MsgQuit: lines(a.MsgQuit)}
+	if changing := conf.Anonymous.Perms &^ policy.PermReadOnly; changing != 0 && !a.AllowWrite {
+		c.at(sub(path, "perm"), fmt.Sprintf("anonymous users may not have the permissions %q", changing),
+			"use of e, l and r what they need, or say allow_write: true if strangers shall be able to change files")
+	}
+	if a.Root != "" {
+		conf.Anonymous.Root = beside(c.dir, a.Root)
+		c.root(sub(path, "root"), conf.Anonymous.Root, conf)
+	}
+}
+
+// file writes what every user has: the defaults have been applied.
+func (c *Config) usersFile() (f fileUsers) {
+	f.Defaults.Root, f.Defaults.Perm = c.Defaults.Root, c.Defaults.Perms.String()
+	f.List = []fileUser{}
+	for i := range c.Users {
+		f.List = append(f.List, c.Users[i].file())
+	}
+	a := &c.Anonymous
+	f.Anonymous = fileAnonymous{Enabled: a.Enabled, Perm: a.Perms.String(), AllowWrite: a.AllowWrite, Root: a.Root, Home: a.Home,
+		MaxSessions: a.MaxSessions, MaxFileSize: formatSize(a.Limits.MaxFileSize), Bandwidth: share(a.Limits),
+		MsgLogin: a.MsgLogin, MsgQuit: a.MsgQuit}
+	return f
+}
+
+func share(l policy.Limits) fileShare {
+	return fileShare{Down: formatSize(l.RateDown), Up: formatSize(l.RateUp)}
+}
+
+func (u *User) file() fileUser {
+	f := fileUser{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: orEmpty(u.Certificates), Perm: u.Perms.String(), Rules: []fileRule{},
+		Root: u.Root, Home: u.Home, Group: u.Group, MaxSessions: u.MaxSessions, MaxFileSize: formatSize(u.Limits.MaxFileSize),
+		Bandwidth: share(u.Limits), MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit,
+		TLS: fileLenient{SessionReuse: "listener", CloseNotify: "required"}}
+	for _, r := range u.Rules {
+		f.Rules = append(f.Rules, fileRule{Dir: r.Dir, Perm: r.Perms.String(), Recursive: r.Recursive})
+	}
+	if !u.Expires.IsZero() {
+		f.Expires = u.Expires.Format(time.RFC3339Nano)
+	}
+	if u.Lenient.Resumption {
+		f.TLS.SessionReuse = lenient
+	}
+	if u.Lenient.CloseNotify {
+		f.TLS.CloseNotify = lenient
+	}
+	return f
+}
