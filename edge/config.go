@@ -79,7 +79,8 @@ type Listener struct {
 	// connection's own. Passive.Advertise, if set, takes its place.
 	Advertise Advertise
 	Active    pi.Active
-	Commands  *pi.Table // nil: Config.Commands
+	Zone      *time.Location // nil: Config.Zone
+	Commands  *pi.Table      // nil: Config.Commands
 }
 
 // Limits bound what clients may take. Zero is the default that each field names;

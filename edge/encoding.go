@@ -16,6 +16,13 @@ type Encoding struct {
 	OnError string
 }
 
+// Check reports what keeps the encoding from being used: an unknown name, a charset
+// that cannot carry FTP, a mode that does not go with it.
+func (e Encoding) Check() error {
+	_, err := e.charset()
+	return err
+}
+
 // charset makes what the name and the mode stand for.
 func (e Encoding) charset() (*charset.Charset, error) {
 	name := e.Name

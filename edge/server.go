@@ -118,6 +118,9 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 	if l.Commands != nil {
 		conf.Table = l.Commands
 	}
+	if l.Zone != nil {
+		conf.Zone = l.Zone
+	}
 	if conf.Passive.Advertise == nil && !l.Advertise.isZero() {
 		told, err := s.resolve(ctx, l.Advertise)
 		if err != nil {

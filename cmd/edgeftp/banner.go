@@ -22,6 +22,7 @@ type greeting struct {
 	password  string // empty when it came from a file
 	passFile  string
 	anonymous bool
+	anybody   string // the permissions of anonymous users
 	policies  []control.Policy
 	built     map[string]string // how modules were made, by name
 	socket    string
@@ -54,7 +55,7 @@ func (g *greeting) print(w io.Writer) {
 		fmt.Fprintf(w, "  user        %s   password  known by its hash alone\n", g.user)
 	}
 	if g.anonymous {
-		fmt.Fprintf(w, "  user        anonymous, read-only, any password\n")
+		fmt.Fprintf(w, "  user        anonymous, %s, any password\n", g.anybody)
 	}
 	for _, p := range g.policies {
 		if p.Kind == "module" {

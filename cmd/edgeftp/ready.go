@@ -53,6 +53,11 @@ func (in *instance) addresses() []control.Listener {
 func (in *instance) greeting(conf *config.Config) *greeting {
 	g := &greeting{root: relative(conf.Root), listeners: in.addresses(), leaf: in.leaf, socket: relative(conf.Socket),
 		anonymous: conf.Anonymous.Enabled, built: in.built, policies: in.modules.Status().Policies, password: conf.Password}
+	g.anybody = "read-only"
+	if changing := conf.Anonymous.Perms &^ policy.PermReadOnly; changing != 0 {
+		g.anybody = "who may change files (" + changing.String() + ")"
+		g.writable = g.writable || conf.Anonymous.Enabled
+	}
 	if in.ca != nil {
 		g.caFile, g.caName = relative(in.ca.CAFile()), in.ca.Name()
 	}

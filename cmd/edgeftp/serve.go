@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func serveCommand() *cobra.Command {
 	var printConfig bool
 	cmd := &cobra.Command{Use: "serve --root DIR | --config FILE", Short: "Serve files", Args: cobra.NoArgs}
 	fl := cmd.Flags()
-	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --log and --print-config")
+	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --events, --log and --print-config")
 	fl.StringVar(&f.Root, "root", "", "the directory to serve")
 	fl.StringArrayVar(&f.Listen, "listen", nil, "HOST:PORT of a listener, repeatable (default 127.0.0.1:2121)")
 	fl.StringVar(&f.Implicit, "implicit", "", "HOST:PORT of a listener on which connections begin with TLS")
@@ -40,6 +41,7 @@ func serveCommand() *cobra.Command {
 	fl.BoolVar(&f.ReadOnly, "read-only", false, "let nobody change anything")
 	fl.StringArrayVar(&f.Policies, "policy", nil, "[NAME=]PATH of a policy: a .wasm file or a directory of Go; repeatable, in order")
 	fl.StringVar(&f.StateDir, "state-dir", "", "where edgeftp keeps its state (default ./.edgeftp)")
+	fl.StringVar(&f.Events, "events", "", "file to which every event is appended as a JSON object (default: none)")
 	fl.StringVar(&f.Log, "log", "", "human or json (default: human on a terminal)")
 	fl.BoolVar(&printConfig, "print-config", false, "print the configuration that the flags stand for, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -79,9 +81,11 @@ func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config,
 				return nil, exitWith(exitUsage, fmt.Errorf("--%s and --config exclude each other\n   = help: put it into the file", name))
 			}
 		}
-		if conf, err = config.Load(file); err == nil && f.Log != "" {
-			conf.Log.Format = f.Log
+		if conf, err = config.Load(file); err != nil {
+			return nil, exitWith(exitConfig, err)
 		}
+		conf.Log.Format = cmp.Or(f.Log, conf.Log.Format)
+		err = conf.LogEvents(f.Events)
 	} else {
 		if f.Log == "" && !isTerminal(cmd.ErrOrStderr()) {
 			f.Log = "json"

@@ -28,6 +28,7 @@ type Config struct {
 	Events       string   // the file of the event log, or empty
 	Socket       string   // of the admin API
 	Log          Log
+	Languages    Languages
 
 	// Password is the one that FromFlags made up for the user of the command
 	// line, for the greeting. It is empty otherwise, and in no file.
@@ -58,8 +59,6 @@ func (c *Config) Roots() []string {
 	for _, u := range c.Users {
 		add(u.Root)
 	}
-	if c.Anonymous.Enabled {
-		add(c.Anonymous.Root)
-	}
+	add(c.Anonymous.Root)
 	return roots
 }

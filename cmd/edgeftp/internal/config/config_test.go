@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
@@ -25,8 +27,8 @@ type fakeInfo struct {
 
 func (f fakeInfo) IsDir() bool { return f.dir }
 
-// testMachine is a machine that has the directories /srv and /etc and the given
-// files, and nothing else.
+// testMachine is a machine that has the directories /srv, /srv/no/${x} and /etc,
+// the given files, and nothing else.
 func testMachine(files, env map[string]string) outside {
 	return outside{
 		getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
@@ -40,7 +42,7 @@ func testMachine(files, env map[string]string) outside {
 			if _, ok := files[path]; ok {
 				return fakeInfo{}, nil
 			}
-			if path == "/srv" || path == "/etc" {
+			if path == "/srv" || path == "/etc" || path == "/srv/no/${x}" {
 				return fakeInfo{dir: true}, nil
 			}
 			return nil, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
@@ -81,7 +83,7 @@ func TestBrokenFiles(t *testing.T) {
 		t.Fatal(names, err)
 	}
 	machine := testMachine(
-		map[string]string{"/etc/c.pem": "", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n"},
+		map[string]string{"/etc/c.pem": "", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}"},
 		map[string]string{"NAME": "fra-1", "BAD": "hunter2 secret"})
 	for _, name := range names {
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -109,44 +111,63 @@ func full() *Config {
 	return &Config{
 		Instance: Instance{Name: "fra-1", StateDir: "/var/lib/edgeftp", DrainTimeout: 90 * time.Minute},
 		Listeners: []Listener{{
-			Name: "public", Addresses: []string{":21", "[::]:21"}, Banner: "Welcome to ${here}",
-			TLS: TLS{Control: "required", Data: "optional", Certificate: "files", MinVersion: "1.3", SessionReuse: "prefer"},
-			Passive: Passive{Ports: []PortSpan{{50000, 50009}, {50100, 50100}}, Advertise: netip.MustParseAddr("203.0.113.9"),
-				SamePeer: false, Timeout: 10 * time.Second},
-			Active: Active{Enabled: true, PrivilegedPorts: true, Timeout: 500 * time.Millisecond},
+			Name: "public", Addresses: []string{":21", "[::]:21"}, Hosts: []string{"ftp.example.org", "[2001:db8::1]"},
+			Banner: "Welcome to ${here}\nBe kind.",
+			TLS: TLS{Control: "required", Data: "optional", Certificate: "files", MinVersion: "1.3", SessionReuse: "prefer",
+				Ciphers: []string{"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"}, ClientCerts: "optional", ClientCA: "/etc/clients.pem"},
+			Passive: Passive{Ports: []PortSpan{{50000, 50009}, {50100, 50100}}, SamePeer: false, Timeout: 10 * time.Second, Backlog: 5,
+				Advertise: edge.Advertise{Address: "203.0.113.9", ByLocal: map[netip.Addr]string{netip.MustParseAddr("10.0.0.1"): "256.256.256.256"},
+					ByClient: map[netip.Prefix]string{netip.MustParsePrefix("10.0.0.0/8"): "10.0.0.5", netip.MustParsePrefix("2001:db8::7/128"): "ftp.example.org"}}},
+			Active:   Active{Enabled: true, PrivilegedPorts: true, ForeignAddresses: true, ReplacePrivate: true, Timeout: 500 * time.Millisecond},
+			Encoding: edge.Encoding{Name: "iso-8859-1", OnError: "replace"}, LocalTime: true,
+			Unlisted: []string{"SITE CHMOD", "MFMT"}, Optional: []string{"SITE SYMLINK"},
 		}, {
 			Name: "implicit", Implicit: true, Addresses: []string{"127.0.0.1:990"}, Banner: "edgeftp ready.",
-			TLS:     TLS{Control: "required", Data: "required", Certificate: "dev", MinVersion: "1.2", SessionReuse: "auto"},
-			Passive: Passive{Ports: []PortSpan{{50000, 50000}}, SamePeer: true, Timeout: 30 * time.Second},
-			Active:  Active{Timeout: 30 * time.Second},
+			TLS:     plainTLS("required"),
+			Passive: Passive{Ports: []PortSpan{{50000, 50000}, {50010, 50019}}, SamePeer: true, Timeout: 30 * time.Second},
+			Active:  Active{Timeout: 30 * time.Second}, Encoding: edge.Encoding{Name: "utf-8"},
 		}, {
 			Name: "local", Addresses: []string{"localhost:2121"}, Banner: "edgeftp ready.",
-			TLS:     TLS{Control: "off", Data: "off", Certificate: "dev", MinVersion: "1.2", SessionReuse: "auto"},
-			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second},
-			Active:  Active{Timeout: 30 * time.Second},
+			TLS:     plainTLS("off"),
+			Passive: Passive{SamePeer: true}, Encoding: edge.Encoding{Name: "utf-8"},
 		}},
 		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}},
-		Limits: Limits{Sessions: 100, SessionsPerIP: 5, Idle: 24 * time.Hour, Login: time.Second, Stall: time.Minute,
-			LoginAttempts: 1, LoginDelay: 0},
-		Root: "/srv",
+		Limits: Limits{Sessions: 100, SessionsPerIP: 5, SessionsPerUser: 4, Idle: 24 * time.Hour, Login: time.Second, Stall: 0,
+			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2},
+		Transfer: Transfer{Binary: true, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
+		Root:     "/srv",
+		Defaults: Defaults{Root: "/srv/${user}/$${x}", Perms: policy.PermReadOnly | policy.PermWrite},
 		Users: []User{
-			{Name: "alice", PasswordHash: bcryptHash, Perms: policy.PermReadOnly, Home: "/pub", Group: "staff", MaxSessions: 3,
-				Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500}},
-			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermAll, Home: "/"},
+			{Name: "alice", PasswordHash: bcryptHash, Certificates: []string{digest}, Perms: policy.PermReadOnly, Root: "/srv", Home: "/pub", Group: "staff",
+				Rules:       []policy.PathRule{{Dir: "/in", Perms: policy.PermCwd | policy.PermWrite, Recursive: true}, {Dir: "/secret"}},
+				MaxSessions: 3, Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500},
+				Lenient: policy.Lenience{Resumption: true, CloseNotify: true}, Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
+				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye."},
+			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/"},
 		},
-		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead},
+		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead | policy.PermWrite, AllowWrite: true, Root: "/etc", Home: "/in",
+			MaxSessions: 7, Limits: policy.Limits{RateUp: 1e6, MaxFileSize: 1 << 20}, MsgLogin: "Hi.", MsgQuit: "Ho."},
 		Policies: []Module{
 			{Name: "guard", Source: "/etc/guard.wasm", Settings: json.RawMessage(`{"deny":["exe","021"],"left":"${as it is}","most":1.5,"none":null,"on":true}`)},
 			{Name: "second", Source: "/etc"},
 		},
-		Socket: "/run/edgeftp/admin.sock",
-		Log:    Log{Format: "human", Level: "debug"},
+		Events:    "/var/log/edgeftp/events.json",
+		Socket:    "/run/edgeftp/admin.sock",
+		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]"},
+		Languages: Languages{Default: "de", Catalogues: []string{"/etc/de-AT.json"}},
 	}
+}
+
+const digest = "9f3ac2e1d4b5a6978877665544332211ffeeddccbbaa00998877665544332211"
+
+// plainTLS is what a listener has that only says how much TLS it wants.
+func plainTLS(required string) TLS {
+	return TLS{Control: required, Data: required, Certificate: "dev", MinVersion: "1.2", SessionReuse: "auto", ClientCerts: "off"}
 }
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/guard.wasm": "", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 
@@ -159,7 +180,7 @@ func TestFullFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(full(), got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(full(), got, alike()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -173,18 +194,24 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		Instance: Instance{Name: "edgeftp", StateDir: "/etc/.edgeftp", DrainTimeout: 10 * time.Minute},
 		Listeners: []Listener{{
-			Name: "a", Addresses: []string{":21"}, Banner: "edgeftp ready.",
-			TLS:     TLS{Control: "required", Data: "required", Certificate: "dev", MinVersion: "1.2", SessionReuse: "auto"},
+			Name: "a", Addresses: []string{":21"}, Banner: "edgeftp ready.", TLS: plainTLS("required"), Encoding: edge.Encoding{Name: "utf-8"},
 			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second},
 		}},
+		Transfer: Transfer{NoDelay: true, Checksums: pi.Digests()},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
 			LoginAttempts: 3, LoginDelay: 3 * time.Second},
-		Root: "/srv", Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly},
-		Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"},
+		Root: "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
+		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
+		Socket:    "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, alike()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// alike compares empty lists and maps with absent ones, and addresses.
+func alike() cmp.Option {
+	return cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})}
 }
 
 // again writes a configuration and reads it back.
@@ -198,8 +225,7 @@ func again(t *testing.T, c *Config, machine outside) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, data)
 	}
-	if diff := cmp.Diff(c, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Config{}, "Password"),
-		cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(c, got, alike(), cmpopts.IgnoreFields(Config{}, "Password")); diff != "" {
 		t.Errorf("(-written +read):\n%s\n%s", diff, data)
 	}
 }

@@ -23,6 +23,7 @@ type file struct {
 	Events       fileEvents       `json:"events"`
 	Admin        fileAdmin        `json:"admin"`
 	Telemetry    fileTelemetry    `json:"telemetry"`
+	I18n         fileLanguages    `json:"i18n"`
 }
 
 type fileInstance struct {

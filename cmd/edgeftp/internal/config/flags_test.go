@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
@@ -38,18 +39,19 @@ func TestFlagDefaults(t *testing.T) {
 	want := &Config{
 		Instance: Instance{Name: "edgeftp", StateDir: "/etc/.edgeftp", DrainTimeout: 30 * time.Second},
 		Listeners: []Listener{{
-			Name: "main", Addresses: []string{"127.0.0.1:2121"}, Banner: "edgeftp ready.",
-			TLS:     TLS{Control: "required", Data: "required", Certificate: "dev", MinVersion: "1.2", SessionReuse: "auto"},
+			Name: "main", Addresses: []string{"127.0.0.1:2121"}, Banner: "edgeftp ready.", Encoding: edge.Encoding{Name: "utf-8"},
+			TLS:     plainTLS("required"),
 			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second}, Active: Active{Enabled: true, Timeout: 30 * time.Second},
 		}},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
 			LoginAttempts: 3, LoginDelay: 3 * time.Second},
-		Root: "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/"}},
-		Anonymous: Anonymous{Perms: policy.PermReadOnly},
-		Socket:    "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"},
+		Transfer: Transfer{NoDelay: true, Checksums: pi.Digests()},
+		Root:     "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/"}},
+		Defaults: Defaults{Perms: policy.PermReadOnly}, Anonymous: Anonymous{Perms: policy.PermReadOnly, Home: "/"},
+		Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Config{}, "Password"),
-		cmpopts.IgnoreFields(User{}, "PasswordHash"), cmpopts.IgnoreFields(Passive{}, "Advertise")); diff != "" {
+	if diff := cmp.Diff(want, got, alike(), cmpopts.IgnoreFields(Config{}, "Password"),
+		cmpopts.IgnoreFields(User{}, "PasswordHash")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	data, err := got.YAML()

@@ -142,7 +142,7 @@ func checkPrefix(s string) error {
 func checkCipher(s string) error {
 	var names []string
 	for _, suite := range tls.CipherSuites() {
-		if slices.Contains(suite.SupportedVersions, tls.VersionTLS12) {
+		if slices.Contains(suite.SupportedVersions, tls.VersionTLS12) && !weak(suite) {
 			names = append(names, suite.Name)
 		}
 	}
@@ -150,11 +150,14 @@ func checkCipher(s string) error {
 		return nil
 	}
 	what := "is no cipher suite of TLS 1.2 that edgeftp has"
-	if slices.ContainsFunc(tls.InsecureCipherSuites(), func(c *tls.CipherSuite) bool { return c.Name == s }) {
+	if slices.ContainsFunc(append(tls.InsecureCipherSuites(), tls.CipherSuites()...), func(c *tls.CipherSuite) bool { return c.Name == s && weak(c) }) {
 		what = "is a weak cipher suite"
 	}
 	return fault{what, suggest(s, names, "one of: "+strings.Join(names, ", "))}
 }
+
+// weak suites are those that crypto/tls calls so, and CBC with its padding.
+func weak(c *tls.CipherSuite) bool { return c.Insecure || strings.Contains(c.Name, "_CBC_") }
 
 // Suites returns the numbers of Ciphers for tls.Config, nil for the server's
 // choice.

@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +22,8 @@ type Listener struct {
 	Passive   Passive
 	Active    Active
 	Banner    string // one or more lines
-	LocalTime bool   // times are told in the machine's zone, not in UTC
+	Encoding  edge.Encoding
+	LocalTime bool // times are told in the machine's zone, not in UTC
 	// Unlisted are verbs that the listener does not know, Optional those that it
 	// knows beside the standard ones. Both are as the command table has them.
 	Unlisted, Optional []string
@@ -48,17 +51,23 @@ type Active struct {
 }
 
 type fileListener struct {
-	Name       string      `json:"name"`
-	Protocol   string      `json:"protocol"`
-	Address    oneOrMore   `json:"address"`
-	Hosts      []string    `json:"hosts"`
-	TLS        fileTLS     `json:"tls"`
-	Passive    filePassive `json:"passive"`
-	Active     fileActive  `json:"active"`
-	Banner     string      `json:"banner"`
-	Timestamps string      `json:"timestamps"`
-	Unlisted   []string    `json:"unlisted_commands"`
-	Optional   []string    `json:"optional_commands"`
+	Name       string       `json:"name"`
+	Protocol   string       `json:"protocol"`
+	Address    oneOrMore    `json:"address"`
+	Hosts      []string     `json:"hosts"`
+	TLS        fileTLS      `json:"tls"`
+	Passive    filePassive  `json:"passive"`
+	Active     fileActive   `json:"active"`
+	Banner     string       `json:"banner"`
+	Encoding   fileEncoding `json:"encoding"`
+	Timestamps string       `json:"timestamps"`
+	Unlisted   []string     `json:"unlisted_commands"`
+	Optional   []string     `json:"optional_commands"`
+}
+
+type fileEncoding struct {
+	Name    string `json:"name"`
+	OnError string `json:"on_error,omitempty"`
 }
 
 type filePassive struct {
@@ -99,11 +108,21 @@ func (c *checker) listeners(f *file) []Listener {
 			Passive: c.passive(&l.Passive, sub(path, "passive")),
 			Active: Active{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
 				ReplacePrivate: l.Active.ReplacePrivate, Timeout: l.Active.Timeout.duration()},
-			Banner: lines(l.Banner), LocalTime: l.Timestamps == "local",
+			Banner: lines(l.Banner), Encoding: c.encoding(edge.Encoding(l.Encoding), sub(path, "encoding")), LocalTime: l.Timestamps == "local",
 			Unlisted: c.unlisted(&l, path), Optional: verbs(l.Optional),
 		})
 	}
 	return list
+}
+
+// encoding asks whether the server has a charset and a mode.
+func (c *checker) encoding(e edge.Encoding, path []string) edge.Encoding {
+	if err := (edge.Encoding{Name: e.Name}).Check(); err != nil {
+		c.at(sub(path, "name"), err.Error(), "write it as IANA's list of character sets has it, such as utf-8 or iso-8859-1")
+	} else if err := e.Check(); err != nil {
+		c.at(sub(path, "on_error"), err.Error(), "use strict, replace or ignore")
+	}
+	return e
 }
 
 // hosts are names as HOST compares them.
@@ -128,7 +147,7 @@ func (c *checker) passive(p *filePassive, path []string) Passive {
 	if p.Advertise != autoAdvertise {
 		made.Advertise.Address = p.Advertise
 	}
-	for key, text := range p.AdvertiseLocal {
+	for _, key := range slices.Sorted(maps.Keys(p.AdvertiseLocal)) {
 		ip, err := parseIP(key)
 		if err != nil { // the schema has refused it
 			continue
@@ -137,9 +156,9 @@ func (c *checker) passive(p *filePassive, path []string) Passive {
 		if made.Advertise.ByLocal == nil {
 			made.Advertise.ByLocal = map[netip.Addr]string{}
 		}
-		made.Advertise.ByLocal[ip] = text
+		made.Advertise.ByLocal[ip] = p.AdvertiseLocal[key]
 	}
-	for key, text := range p.AdvertiseFor {
+	for _, key := range slices.Sorted(maps.Keys(p.AdvertiseFor)) {
 		network, err := parseNetwork(key)
 		if err != nil {
 			continue
@@ -148,7 +167,7 @@ func (c *checker) passive(p *filePassive, path []string) Passive {
 		if made.Advertise.ByClient == nil {
 			made.Advertise.ByClient = map[netip.Prefix]string{}
 		}
-		made.Advertise.ByClient[network] = text
+		made.Advertise.ByClient[network] = p.AdvertiseFor[key]
 	}
 	return made
 }
@@ -183,7 +202,7 @@ func (l *Listener) file() fileListener {
 		Passive: l.Passive.file(),
 		Active: fileActive{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
 			ReplacePrivate: l.Active.ReplacePrivate, Timeout: written(l.Active.Timeout)},
-		Timestamps: "gmt", Unlisted: orEmpty(l.Unlisted), Optional: orEmpty(l.Optional),
+		Encoding: fileEncoding(l.Encoding), Timestamps: "gmt", Unlisted: orEmpty(l.Unlisted), Optional: orEmpty(l.Optional),
 	}
 	if l.Implicit {
 		f.Protocol = "ftps"

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/message"
 )
 
@@ -42,6 +41,7 @@ func newSchema() (*schema, error) {
 	}
 	c.AssertVocabs()
 	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "x-not-built", Compile: compileNotBuilt})
+	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "x-names", Compile: compileNames})
 	root, isMap := raw.(map[string]any)
 	if err = c.AddResource(schemaURL, raw); err != nil || !isMap {
 		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
@@ -106,6 +106,46 @@ func (*notBuiltError) KeywordPath() []string { return []string{"x-not-built"} }
 
 // LocalizedString implements jsonschema.ErrorKind.
 func (*notBuiltError) LocalizedString(*message.Printer) string { return "not built yet" }
+
+// names is the schema's keyword x-names: the form of the names in a map. The
+// standard's propertyNames is not used because the library loses the places of
+// its errors.
+type names struct{ check func(string) error }
+
+func compileNames(_ *jsonschema.CompilerContext, obj map[string]any) (jsonschema.SchemaExt, error) {
+	form, _ := obj["x-names"].(string)
+	if form == "" {
+		return nil, nil
+	}
+	check := formats()[form]
+	if check == nil {
+		return nil, fmt.Errorf("there is no form %q", form)
+	}
+	return names{check}, nil
+}
+
+// Validate implements jsonschema.SchemaExt.
+func (n names) Validate(ctx *jsonschema.ValidatorContext, v any) {
+	m, _ := v.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		var f fault
+		if errors.As(n.check(name), &f) {
+			ctx.AddError(&nameError{name, f})
+		}
+	}
+}
+
+// nameError is the kind of error that names adds.
+type nameError struct {
+	name string
+	fault
+}
+
+// KeywordPath implements jsonschema.ErrorKind.
+func (*nameError) KeywordPath() []string { return []string{"x-names"} }
+
+// LocalizedString implements jsonschema.ErrorKind.
+func (*nameError) LocalizedString(*message.Printer) string { return "wrong name" }
 
 // at returns the schema of the value at path, nil if there is none.
 func (s *schema) at(path []string) map[string]any {
@@ -206,16 +246,14 @@ func fresh(v any) any {
 	return v
 }
 
-// leaves calls f with every innermost error of a failed validation; what is wrong
-// with a name of a map is inside the error about the map.
+// leaves calls f with every innermost error of a failed validation.
 func leaves(err error, f func(*jsonschema.ValidationError)) {
 	var v *jsonschema.ValidationError
 	if !errors.As(err, &v) {
 		return
 	}
-	if _, name := v.ErrorKind.(*kind.PropertyNames); name || len(v.Causes) == 0 {
+	if len(v.Causes) == 0 {
 		f(v)
-		return
 	}
 	for _, cause := range v.Causes {
 		leaves(cause, f)

@@ -60,6 +60,9 @@ func second[T any](_ T, err error) error { return err }
 // it ("14d", "1h30m").
 func parseDuration(s string, least time.Duration) (time.Duration, error) {
 	bad := fault{"is not a duration", "write it like 30s, 5m, 1h30m or 14d"}
+	if s == "" {
+		return 0, bad
+	}
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
 		days, rest = "0", s

@@ -195,10 +195,11 @@ func (c *checker) userRoot(u *fileUser, path []string, conf *Config) string {
 
 func (c *checker) rules(list []fileRule, path []string) []policy.PathRule {
 	var rules []policy.PathRule
-	dirs := map[string]bool{}
 	for i, r := range list {
 		dir := virtual(r.Dir)
-		c.unique(dirs, sub(path, strconv.Itoa(i), "dir"), dir, "rule's directory")
+		if dir != "" && slices.ContainsFunc(rules, func(r policy.PathRule) bool { return r.Dir == dir }) {
+			c.at(sub(path, strconv.Itoa(i), "dir"), fmt.Sprintf("there is a rule for %q already", dir), "give each directory one rule")
+		}
 		p, _ := policy.ParsePerms(r.Perm) // the schema has read it
 		rules = append(rules, policy.PathRule{Dir: dir, Perms: p, Recursive: r.Recursive})
 	}

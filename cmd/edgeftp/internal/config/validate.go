@@ -38,8 +38,8 @@ func (v *validator) run() {
 			for _, name := range k.Properties {
 				prune(v.value, sub(e.InstanceLocation, name))
 			}
-		case *kind.PropertyNames:
-			prune(v.value, sub(e.InstanceLocation, k.Property))
+		case *nameError:
+			prune(v.value, sub(e.InstanceLocation, k.name))
 		default:
 			prune(v.value, e.InstanceLocation)
 		}
@@ -88,8 +88,8 @@ func (v *validator) explain(e *jsonschema.ValidationError) {
 		for _, name := range k.Properties {
 			v.unknown(sub(path, name))
 		}
-	case *kind.PropertyNames:
-		v.wrongName(sub(path, k.Property), e.Causes)
+	case *nameError:
+		v.key(sub(path, k.name), strconv.Quote(k.name)+" "+k.what, k.help)
 	case *kind.Type:
 		v.wrongType(path, k)
 	case *kind.Format:
@@ -103,17 +103,6 @@ func (v *validator) explain(e *jsonschema.ValidationError) {
 		v.at(path, v.shown(path)+" is not a version that this edgeftp knows", "write version: 1")
 	default:
 		v.bound(path, e.ErrorKind)
-	}
-}
-
-// wrongName words a name of a map that has not the form that it must have.
-func (v *validator) wrongName(path []string, causes []*jsonschema.ValidationError) {
-	for _, cause := range causes {
-		k, _ := cause.ErrorKind.(*kind.Format)
-		var f fault
-		if k != nil && errors.As(k.Err, &f) {
-			v.key(path, strconv.Quote(path[len(path)-1])+" "+f.what, f.help)
-		}
 	}
 }
 

@@ -81,6 +81,7 @@ func (c *Config) file() *file {
 		Policies:     filePolicies{Modules: []fileModule{}},
 		Events:       fileEvents{File: c.Events},
 		Admin:        fileAdmin{Socket: c.Socket},
+		I18n:         c.Languages.file(),
 	}
 	for i := range c.Listeners {
 		f.Listeners = append(f.Listeners, c.Listeners[i].file())

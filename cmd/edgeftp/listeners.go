@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/pi"
+)
+
+// forever stands for no limit where edge takes zero for its default.
+const forever = 100 * 365 * 24 * time.Hour
+
+// atMost is a limit of the configuration, where zero is none.
+func atMost(d time.Duration) time.Duration {
+	if d == 0 {
+		return forever
+	}
+	return d
+}
+
+// listeners turns the configuration's listeners into edge's, one for each
+// address.
+func (in *instance) listeners() ([]edge.Listener, error) {
+	var out []edge.Listener
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
+		e := edge.Listener{Implicit: l.Implicit, Hosts: l.Hosts, Banner: l.Banner, Encoding: l.Encoding, Advertise: l.Passive.Advertise,
+			Passive: pi.Passive{AnyPeer: !l.Passive.SamePeer, Wait: atMost(l.Passive.Timeout), Backlog: l.Passive.Backlog},
+			Active: pi.Active{Off: !l.Active.Enabled, Privileged: l.Active.PrivilegedPorts, Foreign: l.Active.ForeignAddresses,
+				Unmask: l.Active.ReplacePrivate, Wait: atMost(l.Active.Timeout)},
+			Commands: in.commands(l)}
+		if l.LocalTime {
+			e.Zone = time.Local
+		}
+		for _, span := range l.Passive.Ports {
+			e.Passive.Ports = append(e.Passive.Ports, dtp.PortSpan(span))
+		}
+		if err := in.protect(&e, l); err != nil {
+			return nil, err
+		}
+		for i, address := range l.Addresses {
+			e.Address, e.Name = address, l.Name
+			if i > 0 {
+				e.Name = fmt.Sprintf("%s-%d", l.Name, i+1)
+			}
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// protect says how a listener's connections are protected.
+func (in *instance) protect(e *edge.Listener, l *config.Listener) (err error) {
+	e.Binding = map[string]dtp.Binding{"require": dtp.BindRequire, "prefer": dtp.BindPrefer, "off": dtp.BindOff}[l.TLS.SessionReuse]
+	if l.TLS.Control == "required" {
+		e.Require |= edge.TLSControl
+	}
+	if l.TLS.Data == "required" {
+		e.Require |= edge.TLSData
+	}
+	if l.TLS.Control != "off" || l.Implicit {
+		e.TLS, err = in.tls(l)
+	}
+	return err
+}
+
+// commands is the table of a listener's commands.
+func (in *instance) commands(l *config.Listener) *pi.Table {
+	table := pi.Standard()
+	if !in.conf.Languages.Negotiate {
+		table = table.Without("LANG")
+	}
+	if len(in.conf.Transfer.Checksums) == 0 {
+		table = table.Without("HASH", "OPTS HASH", "XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512")
+	}
+	for _, row := range pi.Optional() {
+		if slices.Contains(l.Optional, row.Verb) {
+			table = table.With(row)
+		}
+	}
+	var gone []string
+	for _, row := range table.Rows() {
+		group, _, _ := strings.Cut(row.Verb, " ")
+		if slices.Contains(l.Unlisted, row.Verb) || slices.Contains(l.Unlisted, group) {
+			gone = append(gone, row.Verb)
+		}
+	}
+	return table.Without(gone...)
+}
