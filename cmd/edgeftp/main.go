@@ -3,6 +3,7 @@
 //
 //	edgeftp serve --root DIR [--policy [NAME=]PATH ...]
 //	edgeftp serve --config FILE
+//	edgeftp config validate FILE | describe [KEY] | schema
 //	edgeftp policy list | swap NAME PATH | rollback NAME
 //	edgeftp status
 //	edgeftp version
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(serveCommand(), policyCommand(), statusCommand(), versionCommand())
+	root.AddCommand(serveCommand(), configCommand(), policyCommand(), statusCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

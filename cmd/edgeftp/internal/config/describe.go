@@ -1,0 +1,292 @@
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+//go:embed reference.md
+var referenceText string
+
+// key is one key of the schema as the reference shows it.
+type key struct {
+	path     string     // such as listeners[].tls.control
+	node     *yaml.Node // its schema
+	section  bool       // it has keys of its own
+	required bool
+}
+
+// reference reads the schema as YAML, which JSON is: unlike a JSON decoder, that
+// keeps the order in which its author wrote the keys.
+type reference struct{ root *yaml.Node }
+
+func newReference() (*reference, error) {
+	var doc yaml.Node
+	if err := yaml.Load([]byte(schemaJSON), &doc); err != nil {
+		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
+	}
+	return &reference{doc.Content[0]}, nil
+}
+
+// field returns the value of a name in a mapping, nil if it is not there.
+func field(n *yaml.Node, name string) *yaml.Node {
+	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// word is a scalar field, or nothing.
+func word(n *yaml.Node, name string) string {
+	if f := field(n, name); f != nil && f.Kind == yaml.ScalarNode {
+		return f.Value
+	}
+	return ""
+}
+
+// words are the scalars of a list.
+func words(n *yaml.Node) (out []string) {
+	if n != nil && n.Kind == yaml.SequenceNode {
+		for _, item := range n.Content {
+			out = append(out, item.Value)
+		}
+	}
+	return out
+}
+
+// inner is what a schema says of the keys that it has, a list's of its entries,
+// and the path of these.
+func (r *reference) inner(n *yaml.Node, path string) (*yaml.Node, string) {
+	n = r.resolve(n)
+	if items := r.resolve(field(n, "items")); field(items, "properties") != nil {
+		return items, path + "[]"
+	}
+	return n, path
+}
+
+func (r *reference) resolve(n *yaml.Node) *yaml.Node {
+	if name, isDef := strings.CutPrefix(word(n, "$ref"), "#/$defs/"); isDef {
+		return field(field(r.root, "$defs"), name)
+	}
+	return n
+}
+
+// keys returns a key and all below it: plain ones before sections.
+func (r *reference) keys(n *yaml.Node, path string, required bool) []key {
+	inside, path := r.inner(n, path)
+	props := field(inside, "properties")
+	list := []key{{path, r.resolve(n), props != nil, required}}
+	if props == nil {
+		return list
+	}
+	must := words(field(inside, "required"))
+	var sections []key
+	for i := 0; i+1 < len(props.Content); i += 2 {
+		name := props.Content[i].Value
+		below := r.keys(props.Content[i+1], strings.TrimPrefix(path+"."+name, "."), slices.Contains(must, name))
+		if below[0].section {
+			sections = append(sections, below...)
+		} else {
+			list = append(list, below...)
+		}
+	}
+	return append(list, sections...)
+}
+
+// reserved reports whether a key is refused for now.
+func (k *key) reserved() bool { return word(k.node, "x-not-built") == "true" }
+
+// values says in Markdown what a key may hold.
+func (k *key) values() string { return values(k.node) }
+
+func values(n *yaml.Node) string {
+	unit := word(n, "x-unit")
+	var can []string
+	for _, v := range words(field(n, "enum")) {
+		if !slices.Contains(words(field(n, "x-not-built")), v) {
+			can = append(can, "`"+v+"`")
+		}
+	}
+	switch kind := word(n, "type"); {
+	case can != nil:
+		return strings.Join(can, ", ")
+	case field(n, "const") != nil:
+		return "`" + word(n, "const") + "`"
+	case word(n, "format") != "":
+		text := formNames()[word(n, "format")]
+		if field(n, "items") != nil {
+			text += ", or a list"
+		}
+		if unit != "" {
+			text += " (" + unit + ")"
+		}
+		return text
+	case field(n, "items") != nil:
+		return "list: " + values(field(n, "items"))
+	case word(n, "x-names") != "":
+		return formNames()[word(n, "x-names")] + ": " + values(field(n, "additionalProperties"))
+	case kind == "boolean":
+		return "`true`, `false`"
+	case kind == "integer":
+		return fmt.Sprintf("%s to %s (%s)", word(n, "minimum"), word(n, "maximum"), unit)
+	case kind == "object":
+		return "keys of its own"
+	}
+	return "text"
+}
+
+// formNames are the forms of the schema in words.
+func formNames() map[string]string {
+	return map[string]string{
+		"edgeftp-duration": "duration", "edgeftp-timeout": "duration or 0", "edgeftp-size": "size", "edgeftp-rate": "rate or 0",
+		"edgeftp-buffers": "size or `auto`", "edgeftp-ports": "ports", "edgeftp-perm": "permissions", "edgeftp-rule": "permissions, or none",
+		"edgeftp-address": "HOST:PORT", "edgeftp-name": "name", "edgeftp-line": "text of one line", "edgeftp-text": "text",
+		"edgeftp-hash": "hash", "edgeftp-path": "path", "edgeftp-virtual": "virtual path", "edgeftp-ip": "IP address",
+		"edgeftp-network": "network", "edgeftp-sha256": "SHA-256 digest", "edgeftp-time": "date or time",
+		"edgeftp-advertise": "IPv4 address, host name or `auto`", "edgeftp-advertised": "IPv4 address or host name",
+		"edgeftp-host": "host name or address", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",
+		"edgeftp-command": "command", "edgeftp-optional": "command",
+	}
+}
+
+// byDefault is what holds for a key that is not given.
+func (k *key) byDefault() string {
+	def := field(k.node, "default")
+	switch {
+	case k.required:
+		return "*required*"
+	case def == nil:
+		return "*none*"
+	case def.Kind == yaml.SequenceNode:
+		return "`[" + strings.Join(words(def), ", ") + "]`"
+	case def.Kind == yaml.MappingNode:
+		return "`{}`"
+	}
+	return "`" + def.Value + "`"
+}
+
+// seed is pyftpdlib's name, as code.
+func (k *key) seed() string {
+	if name := word(k.node, "x-seed"); name != "" {
+		return "`" + name + "`"
+	}
+	return ""
+}
+
+// cell makes a text fit into a table.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+
+// tables are the keys as Markdown, a table for each section.
+func tables(keys []key) string {
+	var b strings.Builder
+	for i := 0; i < len(keys); {
+		k, rest := keys[i], keys[i+1:]
+		if !k.section { // a section is a single key
+			rest = keys[i:]
+		}
+		n := slices.IndexFunc(rest, func(k key) bool { return k.section })
+		if n < 0 {
+			n = len(rest)
+		}
+		if k.section {
+			head := strings.Repeat("#", min(3+strings.Count(k.path, "."), 4))
+			fmt.Fprintf(&b, "%s `%s`\n\n%s\n\n", head, k.path, word(k.node, "description"))
+			i++
+		}
+		table(&b, rest[:n])
+		i += n
+	}
+	return b.String()
+}
+
+// table writes plain keys, and behind them the names of those that are reserved.
+func table(b *strings.Builder, keys []key) {
+	var reserved []string
+	begun := false
+	for _, k := range keys {
+		if k.reserved() {
+			reserved = append(reserved, "`"+k.path+"`")
+			continue
+		}
+		if !begun {
+			b.WriteString("| key | values | default | what it is | pyftpdlib |\n|---|---|---|---|---|\n")
+			begun = true
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", k.path, cell(k.values()), cell(k.byDefault()), cell(word(k.node, "description")), k.seed())
+	}
+	if begun {
+		b.WriteByte('\n')
+	}
+	if len(reserved) > 0 {
+		fmt.Fprintf(b, "Reserved, and refused for now: %s.\n\n", strings.Join(reserved, ", "))
+	}
+}
+
+// seeds is the table from pyftpdlib's names to keys.
+func seeds(keys []key) string {
+	byName := map[string][]string{}
+	for _, k := range keys {
+		if name := word(k.node, "x-seed"); name != "" {
+			byName[name] = append(byName[name], "`"+k.path+"`")
+		}
+	}
+	var b strings.Builder
+	b.WriteString("| pyftpdlib | key |\n|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", name, strings.Join(byName[name], ", "))
+	}
+	return b.String()
+}
+
+// Reference returns docs/config.md: every key, made of the schema.
+func Reference() (string, error) {
+	r, err := newReference()
+	if err != nil {
+		return "", err
+	}
+	keys := r.keys(r.root, "", false)[1:]
+	sections := "## The keys\n\n" + tables(keys)
+	text := strings.ReplaceAll(referenceText, "<!-- keys -->\n\n", sections)
+	return strings.ReplaceAll(text, "<!-- names -->\n", seeds(keys)), nil
+}
+
+// Describe returns what the reference says of one key and those below it. The
+// error proposes a key where there is none of this name.
+func Describe(name string) (string, error) {
+	r, err := newReference()
+	if err != nil {
+		return "", err
+	}
+	plain := strings.NewReplacer("[]", "", "[0]", "")
+	name = plain.Replace(name)
+	var found []key
+	var all []string
+	for _, k := range r.keys(r.root, "", false)[1:] {
+		path := plain.Replace(k.path)
+		all = append(all, path)
+		if path == name || strings.HasPrefix(path, name+".") {
+			found = append(found, k)
+		}
+	}
+	if found == nil {
+		best := nearest(name, all)
+		for _, path := range all {
+			if best == "" && strings.HasSuffix(path, "."+name) {
+				best = path
+			}
+		}
+		help := "edgeftp config describe lists all"
+		if best != "" {
+			help = fmt.Sprintf("did you mean %q?", best)
+		}
+		return "", fmt.Errorf("there is no key %q\n   = help: %s", name, help)
+	}
+	return strings.TrimSuffix(tables(found), "\n"), nil
+}
