@@ -13,6 +13,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/wasmhost"
 )
 
@@ -83,14 +84,17 @@ func (in *instance) settings() (edge.Config, error) {
 	}
 	l, t := in.conf.Limits, in.conf.Transfer
 	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Log: in.log, LogPrefix: in.conf.Log.Prefix,
-		Limits:    edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser)},
-		Timeouts:  edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall)},
-		Logins:    edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay), Parallel: l.LoginsParallel},
-		Transfer:  edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Hashes: t.Checksums},
+		Limits:   edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser)},
+		Timeouts: edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall)},
+		Logins:   edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay), Parallel: l.LoginsParallel},
+		Transfer: edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Hashes: t.Checksums},
+		Listing: pi.Listing{HideDotFiles: in.conf.HideDotFiles, Limits: pi.ListLimits{Entries: unlimited(l.Listing.Matches),
+			Directories: unlimited(l.Listing.Directories), Depth: unlimited(l.Listing.Depth), Time: l.Listing.Time, Sorted: unlimited(l.Listing.Sort)}},
 		Languages: languages}, nil
 }
 
-// unlimited turns the configuration's zero, no limit, into edge's.
+// unlimited turns the configuration's zero into edge's, where zero is a default and
+// what lies below it is meant: no limit, or of listings nothing.
 func unlimited[T ~int | ~int64](v T) T {
 	if v == 0 {
 		return -1

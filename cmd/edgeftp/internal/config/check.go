@@ -28,7 +28,8 @@ func (c *checker) config(f *file) *Config {
 		Transfer: c.transfer(&f.Transfer),
 		Log:      Log(f.Telemetry.Log),
 
-		Languages: c.languages(&f.I18n),
+		HideDotFiles: f.Listing.HideDotFiles,
+		Languages:    c.languages(&f.I18n),
 	}
 	conf.Socket = filepath.Join(conf.Instance.StateDir, "admin.sock")
 	if f.Admin.Socket != "" {

@@ -19,6 +19,7 @@ type Config struct {
 	Listeners    []Listener // at least one
 	Certificates []CertFile // at most one
 	Limits       Limits
+	HideDotFiles bool // in listings
 	Transfer     Transfer
 	Root         string // the directory that is served at /
 	Users        []User

@@ -133,8 +133,8 @@ func full() *Config {
 		}},
 		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}},
 		Limits: Limits{Sessions: 100, SessionsPerIP: 5, SessionsPerUser: 4, Idle: 24 * time.Hour, Login: time.Second, Stall: 0,
-			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2},
-		Transfer: Transfer{Binary: true, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
+			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2, Listing: Listing{Matches: 1, Directories: 2, Depth: 0, Time: 3 * time.Second, Sort: 5}},
+		HideDotFiles: true, Transfer: Transfer{Binary: true, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
 		Root:     "/srv",
 		Defaults: Defaults{Root: "/srv/${user}/$${x}", Perms: policy.PermReadOnly | policy.PermWrite},
 		Users: []User{
@@ -159,6 +159,10 @@ func full() *Config {
 }
 
 const digest = "9f3ac2e1d4b5a6978877665544332211ffeeddccbbaa00998877665544332211"
+
+func defaultListing() Listing {
+	return Listing{Matches: 10_000, Directories: 1000, Depth: 8, Time: 10 * time.Second, Sort: 10_000}
+}
 
 // plainTLS is what a listener has that only says how much TLS it wants.
 func plainTLS(required string) TLS {
@@ -199,7 +203,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Transfer: Transfer{NoDelay: true, Checksums: pi.Digests()},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
-			LoginAttempts: 3, LoginDelay: 3 * time.Second},
+			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
 		Root: "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
 		Socket:    "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},

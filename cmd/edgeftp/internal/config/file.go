@@ -16,6 +16,7 @@ type file struct {
 	Listeners    []fileListener   `json:"listeners"`
 	Certificates fileCertificates `json:"certificates"`
 	Limits       fileLimits       `json:"limits"`
+	Listing      fileListing      `json:"listing"`
 	Transfer     fileTransfer     `json:"transfer"`
 	Users        fileUsers        `json:"users"`
 	Storage      []fileStorage    `json:"storage"`
@@ -30,6 +31,10 @@ type fileInstance struct {
 	Name         string `json:"name"`
 	StateDir     string `json:"state_dir"`
 	DrainTimeout string `json:"drain_timeout"`
+}
+
+type fileListing struct {
+	HideDotFiles bool `json:"hide_dot_files"`
 }
 
 type fileStorage struct {

@@ -44,7 +44,7 @@ func TestFlagDefaults(t *testing.T) {
 			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second}, Active: Active{Enabled: true, Timeout: 30 * time.Second},
 		}},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
-			LoginAttempts: 3, LoginDelay: 3 * time.Second},
+			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
 		Transfer: Transfer{NoDelay: true, Checksums: pi.Digests()},
 		Root:     "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/"}},
 		Defaults: Defaults{Perms: policy.PermReadOnly}, Anonymous: Anonymous{Perms: policy.PermReadOnly, Home: "/"},

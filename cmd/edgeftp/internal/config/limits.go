@@ -9,6 +9,13 @@ type Limits struct {
 	LoginAttempts                            int
 	LoginDelay                               time.Duration
 	LoginsParallel                           int // 0 is one for each processor
+	Listing                                  Listing
+}
+
+// Listing is what one listing may cost. Zero permits nothing.
+type Listing struct {
+	Matches, Directories, Depth, Sort int
+	Time                              time.Duration
 }
 
 type fileLimits struct {
@@ -27,6 +34,13 @@ type fileLimits struct {
 		DelayAfterFailure textOrNumber `json:"delay_after_failure"`
 		Parallel          int          `json:"parallel"`
 	} `json:"logins"`
+	Listing struct {
+		Matches     int    `json:"matches"`
+		Directories int    `json:"directories"`
+		Depth       int    `json:"depth"`
+		Time        string `json:"time"`
+		Sort        int    `json:"sort"`
+	} `json:"listing"`
 }
 
 // limits needs no check beyond the schema's.
@@ -35,6 +49,8 @@ func (f *fileLimits) limits() Limits {
 		Sessions: f.Sessions.Total, SessionsPerIP: f.Sessions.PerIP, SessionsPerUser: f.Sessions.PerUser,
 		Idle: f.Timeouts.Idle.duration(), Login: f.Timeouts.Login.duration(), Stall: f.Timeouts.TransferStall.duration(),
 		LoginAttempts: f.Logins.Attempts, LoginDelay: f.Logins.DelayAfterFailure.duration(), LoginsParallel: f.Logins.Parallel,
+		Listing: Listing{Matches: f.Listing.Matches, Directories: f.Listing.Directories, Depth: f.Listing.Depth, Sort: f.Listing.Sort,
+			Time: duration(f.Listing.Time)},
 	}
 }
 
@@ -44,5 +60,7 @@ func (l *Limits) file() (f fileLimits) {
 	f.Timeouts.TransferStall = written(l.Stall)
 	f.Logins.Attempts, f.Logins.Parallel = l.LoginAttempts, l.LoginsParallel
 	f.Logins.DelayAfterFailure = written(l.LoginDelay)
+	f.Listing.Matches, f.Listing.Directories, f.Listing.Depth = l.Listing.Matches, l.Listing.Directories, l.Listing.Depth
+	f.Listing.Time, f.Listing.Sort = formatDuration(l.Listing.Time), l.Listing.Sort
 	return f
 }

@@ -76,7 +76,9 @@ func parseDuration(s string, least time.Duration) (time.Duration, error) {
 	}
 	d := time.Duration(0)
 	if rest != "" {
-		if _, err := strconv.ParseFloat(rest, 64); err == nil {
+		if f, err := strconv.ParseFloat(rest, 64); err == nil && f == 0 && least > 0 {
+			return 0, fault{"is too short", "the least is " + least.String()}
+		} else if err == nil {
 			return 0, fault{"has no unit", "write " + rest + "s for seconds, or " + rest + "m for minutes"}
 		}
 		if d, err = time.ParseDuration(rest); err != nil {

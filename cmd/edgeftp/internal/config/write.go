@@ -75,6 +75,7 @@ func (c *Config) file() *file {
 		Instance:     fileInstance{Name: c.Instance.Name, StateDir: c.Instance.StateDir, DrainTimeout: formatDuration(c.Instance.DrainTimeout)},
 		Certificates: fileCertificates{Files: []fileCertificate{}},
 		Limits:       c.Limits.file(),
+		Listing:      fileListing{HideDotFiles: c.HideDotFiles},
 		Transfer:     c.Transfer.file(),
 		Users:        c.usersFile(),
 		Storage:      []fileStorage{{Mount: "/", Backend: "local", Root: c.Root}},
