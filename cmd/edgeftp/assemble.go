@@ -23,7 +23,8 @@ type instance struct {
 	log     *slog.Logger
 	homes   *homes
 	host    *wasmhost.Host
-	ca      *acme.DevCA // nil where no listener has its certificate
+	ca      *acme.DevCA   // nil where no listener has its certificate
+	files   *acme.FileSet // nil where no listener has the operator's own certificates
 	keys    *acme.TicketKeys
 	bases   map[string]*tls.Config // by the kind of certificate
 	leaf    string                 // of the first listener that has a certificate
@@ -87,7 +88,7 @@ func (in *instance) settings() (edge.Config, error) {
 		Limits:   edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser)},
 		Timeouts: edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall)},
 		Logins:   edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay), Parallel: l.LoginsParallel},
-		Transfer: edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Hashes: t.Checksums},
+		Transfer: edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Copy: !t.Sendfile, Buffer: int(t.Buffer), NoDeflate: !t.Deflate, MaxRatio: unlimited(t.MaxRatio), Hashes: t.Checksums},
 		Listing: pi.Listing{HideDotFiles: in.conf.HideDotFiles, Limits: pi.ListLimits{Entries: unlimited(l.Listing.Matches),
 			Directories: unlimited(l.Listing.Directories), Depth: unlimited(l.Listing.Depth), Time: l.Listing.Time, Sorted: unlimited(l.Listing.Sort)}},
 		Languages: languages}, nil

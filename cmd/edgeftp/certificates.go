@@ -2,14 +2,14 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
 // tls returns the configuration of a listener: that of its certificate, or a
@@ -20,7 +20,7 @@ func (in *instance) tls(l *config.Listener) (*tls.Config, error) {
 		return nil, err
 	}
 	suites := l.TLS.Suites()
-	if l.TLS.MinVersion != "1.3" && suites == nil && l.TLS.ClientCA == "" {
+	if l.TLS.MinVersion != "1.3" && suites == nil && l.TLS.ClientCA == "" && !l.TLS.StrictSNI {
 		return base, nil
 	}
 	c := base.Clone()
@@ -30,57 +30,63 @@ func (in *instance) tls(l *config.Listener) (*tls.Config, error) {
 	if suites != nil {
 		c.CipherSuites = suites
 	}
+	if l.TLS.StrictSNI {
+		acme.StrictSNI(c, func(name string) {
+			in.log.Info("a client asked for a server name that has no certificate here", "listener", l.Name, "name", name)
+		})
+	}
 	if l.TLS.ClientCA != "" {
-		if c.ClientCAs, err = authorities(l.TLS.ClientCA); err != nil {
+		if err := in.askClients(c, &l.TLS); err != nil {
 			return nil, err
-		}
-		c.ClientAuth = tls.VerifyClientCertIfGiven
-		if l.TLS.ClientCerts == "required" {
-			c.ClientAuth = tls.RequireAndVerifyClientCert
 		}
 	}
 	in.keys.Attach(c)
 	return c, nil
 }
 
-// authorities reads the certificates of those who may vouch for clients.
-func authorities(file string) (*x509.CertPool, error) {
-	data, err := os.ReadFile(file)
+// askClients makes a configuration ask clients for certificates.
+func (in *instance) askClients(c *tls.Config, t *config.TLS) error {
+	pool, warnings, err := acme.ClientCAs(t.ClientCA)
+	in.warn(warnings)
 	if err != nil {
-		return nil, err
+		return helped(err, "name a PEM file with the authorities of client certificates")
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("%s holds no certificate\n   = help: name a PEM file with the authorities of client certificates", file)
+	ask := acme.ClientCertsOptional
+	if t.ClientCerts == "required" {
+		ask = acme.ClientCertsRequired
 	}
-	return pool, nil
+	return ask.Apply(c, pool)
+}
+
+func (in *instance) warn(lines []string) {
+	for _, line := range lines {
+		in.log.Warn(line)
+	}
+}
+
+// helped adds what to do about an error of package acme, in its own words where
+// it has some.
+func helped(err error, otherwise string) error {
+	var file *acme.FileError
+	if errors.As(err, &file) && file.Help != "" {
+		otherwise = file.Help
+	}
+	return fmt.Errorf("%w\n   = help: %s", err, otherwise)
 }
 
 // certificate returns the base configuration of a kind of certificate, "files" or
 // "dev". It is made once.
-func (in *instance) certificate(kind string) (*tls.Config, error) {
+func (in *instance) certificate(kind string) (base *tls.Config, err error) {
 	if c := in.bases[kind]; c != nil {
 		return c, nil
 	}
-	var base *tls.Config
 	if kind == "files" {
-		c, warnings, err := acme.Files(in.conf.Certificates[0].Cert, in.conf.Certificates[0].Key)
-		for _, w := range warnings {
-			in.log.Warn(w)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w\n   = help: name a certificate and the key that belongs to it, both PEM", err)
-		}
-		base = c
-	} else {
-		ca, err := acme.NewDevCA(in.conf.Instance.StateDir, nil)
-		if err != nil {
-			return nil, err
-		}
-		if base, err = ca.Config(in.names()); err != nil {
-			return nil, err
-		}
-		in.ca = ca
+		base, err = in.fileCertificates()
+	} else if in.ca, err = acme.NewDevCA(in.conf.Instance.StateDir, nil); err == nil {
+		base, err = in.ca.Config(in.names())
+	}
+	if err != nil {
+		return nil, err
 	}
 	in.keys.Attach(base)
 	if leaf, err := acme.Leaf(base); err == nil && in.leaf == "" {
@@ -88,6 +94,31 @@ func (in *instance) certificate(kind string) (*tls.Config, error) {
 	}
 	in.bases[kind] = base
 	return base, nil
+}
+
+// fileCertificates reads the operator's own certificates.
+func (in *instance) fileCertificates() (*tls.Config, error) {
+	var pairs []acme.FilePair
+	for _, p := range in.conf.Certificates {
+		pairs = append(pairs, acme.FilePair{Cert: p.Cert, Key: p.Key, Once: !p.Watch})
+	}
+	set, warnings, err := acme.OpenFiles(pairs, acme.FileOptions{Log: in.log, Event: in.certificateChanged})
+	in.warn(warnings)
+	if err != nil {
+		return nil, helped(err, "name a certificate and the key that belongs to it, both PEM")
+	}
+	in.files = set
+	return set.Config(), nil
+}
+
+// certificateChanged tells observers of a certificate that was replaced, or could
+// not be. Nobody shakes hands before the server is there.
+func (in *instance) certificateChanged(e acme.CertEvent) {
+	kind := policy.EventCertRenewed
+	if e.Err != nil {
+		kind = policy.EventCertFailed
+	}
+	in.server.Tell(policy.Event{Kind: kind, Text: e.String()})
 }
 
 // names are the hosts that clients may know the server by.

@@ -12,17 +12,6 @@ import (
 	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
-// forever stands for no limit where edge takes zero for its default.
-const forever = 100 * 365 * 24 * time.Hour
-
-// atMost is a limit of the configuration, where zero is none.
-func atMost(d time.Duration) time.Duration {
-	if d == 0 {
-		return forever
-	}
-	return d
-}
-
 // listeners turns the configuration's listeners into edge's, one for each
 // address.
 func (in *instance) listeners() ([]edge.Listener, error) {
@@ -30,9 +19,9 @@ func (in *instance) listeners() ([]edge.Listener, error) {
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
 		e := edge.Listener{Implicit: l.Implicit, Hosts: l.Hosts, Banner: l.Banner, Encoding: l.Encoding, Advertise: l.Passive.Advertise,
-			Passive: pi.Passive{AnyPeer: !l.Passive.SamePeer, Wait: atMost(l.Passive.Timeout), Backlog: l.Passive.Backlog},
+			Passive: pi.Passive{AnyPeer: !l.Passive.SamePeer, Wait: unlimited(l.Passive.Timeout), Backlog: l.Passive.Backlog},
 			Active: pi.Active{Off: !l.Active.Enabled, Privileged: l.Active.PrivilegedPorts, Foreign: l.Active.ForeignAddresses,
-				Unmask: l.Active.ReplacePrivate, Wait: atMost(l.Active.Timeout)},
+				Unmask: l.Active.ReplacePrivate, Wait: unlimited(l.Active.Timeout)},
 			Commands: in.commands(l)}
 		if l.LocalTime {
 			e.Zone = time.Local

@@ -10,6 +10,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost"
 )
 
@@ -54,7 +55,7 @@ func (m *modules) Swap(ctx context.Context, name string, module []byte) (control
 	if err != nil {
 		return control.Policy{}, err
 	}
-	return m.put(ctx, name, s, module)
+	return m.put(ctx, name, s, module, policy.EventPolicySwapped)
 }
 
 // Rollback implements control.Controller. Rolling back twice brings back what
@@ -71,7 +72,7 @@ func (m *modules) Rollback(ctx context.Context, name string) (control.Policy, er
 			Message: fmt.Sprintf("policy %q has not been swapped since the server was started", name),
 			Help:    "edgeftp policy swap NAME PATH brings in another module"}
 	}
-	return m.put(ctx, name, s, s.previous)
+	return m.put(ctx, name, s, s.previous, policy.EventPolicyRolledBack)
 }
 
 func (m *modules) find(name string) (*slot, error) {
@@ -84,16 +85,18 @@ func (m *modules) find(name string) (*slot, error) {
 		Help: "edgeftp policy list shows the names; native policies cannot be swapped"}
 }
 
-// put loads a module beside the running one and then swaps them. The caller holds
-// swapping.
-func (m *modules) put(ctx context.Context, name string, s *slot, module []byte) (control.Policy, error) {
+// put loads a module beside the running one, swaps them, and tells observers by an
+// event of the kind. The caller holds swapping.
+func (m *modules) put(ctx context.Context, name string, s *slot, module []byte, kind policy.EventKind) (control.Policy, error) {
 	p, err := m.host.Load(ctx, name, module, s.settings)
 	if err != nil {
 		return control.Policy{}, refusal(name, err, m.generation(name))
 	}
-	if _, err := m.server.Swap(name, p); err != nil {
+	generation, err := m.server.Swap(name, p)
+	if err != nil {
 		return control.Policy{}, errors.Join(err, p.Close())
 	}
+	m.server.Tell(policy.Event{Kind: kind, Text: p.Digest(), Policy: name, Generation: generation})
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.retired = append(m.retired, s.policy)

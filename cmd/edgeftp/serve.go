@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
 func serveCommand() *cobra.Command {
@@ -181,6 +182,9 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	admin := make(chan error, 1)
 	go func() { admin <- in.admin.Serve(in.modules, log) }()
 	go in.keys.Run(ctx)
+	if in.files != nil {
+		go in.files.Watch(ctx)
+	}
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()
 	select {
@@ -192,6 +196,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 		}
 	case s := <-signals:
 		log.Info("draining", "signal", s.String(), "limit", drain)
+		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
 	}
 	limit, stop := context.WithTimeout(ctx, drain)
 	defer stop()

@@ -17,7 +17,7 @@ import "time"
 type Config struct {
 	Instance     Instance
 	Listeners    []Listener // at least one
-	Certificates []CertFile // at most one
+	Certificates []CertFile // the first serves clients that ask for no name
 	Limits       Limits
 	HideDotFiles bool // in listings
 	Transfer     Transfer

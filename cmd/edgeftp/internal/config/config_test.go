@@ -114,7 +114,7 @@ func full() *Config {
 			Name: "public", Addresses: []string{":21", "[::]:21"}, Hosts: []string{"ftp.example.org", "[2001:db8::1]"},
 			Banner: "Welcome to ${here}\nBe kind.",
 			TLS: TLS{Control: "required", Data: "optional", Certificate: "files", MinVersion: "1.3", SessionReuse: "prefer",
-				Ciphers: []string{"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"}, ClientCerts: "optional", ClientCA: "/etc/clients.pem"},
+				Ciphers: []string{"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"}, ClientCerts: "optional", ClientCA: "/etc/clients.pem", StrictSNI: true},
 			Passive: Passive{Ports: []PortSpan{{50000, 50009}, {50100, 50100}}, SamePeer: false, Timeout: 10 * time.Second, Backlog: 5,
 				Advertise: edge.Advertise{Address: "203.0.113.9", ByLocal: map[netip.Addr]string{netip.MustParseAddr("10.0.0.1"): "256.256.256.256"},
 					ByClient: map[netip.Prefix]string{netip.MustParsePrefix("10.0.0.0/8"): "10.0.0.5", netip.MustParsePrefix("2001:db8::7/128"): "ftp.example.org"}}},
@@ -131,10 +131,10 @@ func full() *Config {
 			TLS:     plainTLS("off"),
 			Passive: Passive{SamePeer: true}, Encoding: edge.Encoding{Name: "utf-8"},
 		}},
-		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}},
+		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}, {Cert: "/etc/clients.pem", Key: "/etc/clients.pem", Watch: true}},
 		Limits: Limits{Sessions: 100, SessionsPerIP: 5, SessionsPerUser: 4, Idle: 24 * time.Hour, Login: time.Second, Stall: 0,
 			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2, Listing: Listing{Matches: 1, Directories: 2, Depth: 0, Time: 3 * time.Second, Sort: 5}},
-		HideDotFiles: true, Transfer: Transfer{Binary: true, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
+		HideDotFiles: true, Transfer: Transfer{Buffer: 64 << 10, Binary: true, Deflate: true, MaxRatio: 0, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
 		Root:     "/srv",
 		Defaults: Defaults{Root: "/srv/${user}/$${x}", Perms: policy.PermReadOnly | policy.PermWrite},
 		Users: []User{
@@ -159,6 +159,10 @@ func full() *Config {
 }
 
 const digest = "9f3ac2e1d4b5a6978877665544332211ffeeddccbbaa00998877665544332211"
+
+func defaultTransfer() Transfer {
+	return Transfer{Sendfile: true, NoDelay: true, Deflate: true, MaxRatio: 200, Checksums: pi.Digests()}
+}
 
 func defaultListing() Listing {
 	return Listing{Matches: 10_000, Directories: 1000, Depth: 8, Time: 10 * time.Second, Sort: 10_000}
@@ -201,7 +205,7 @@ func TestDefaults(t *testing.T) {
 			Name: "a", Addresses: []string{":21"}, Banner: "edgeftp ready.", TLS: plainTLS("required"), Encoding: edge.Encoding{Name: "utf-8"},
 			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second},
 		}},
-		Transfer: Transfer{NoDelay: true, Checksums: pi.Digests()},
+		Transfer: defaultTransfer(),
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
 			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
 		Root: "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},

@@ -174,10 +174,19 @@ func (k *key) byDefault() string {
 
 // seed is pyftpdlib's name, as code.
 func (k *key) seed() string {
-	if name := word(k.node, "x-seed"); name != "" {
-		return "`" + name + "`"
+	names := seedNames(k.node)
+	for i, name := range names {
+		names[i] = "`" + name + "`"
 	}
-	return ""
+	return strings.Join(names, ", ")
+}
+
+// seedNames are pyftpdlib's names for a key.
+func seedNames(n *yaml.Node) []string {
+	if name := word(n, "x-seed"); name != "" {
+		return []string{name}
+	}
+	return words(field(n, "x-seed"))
 }
 
 // cell makes a text fit into a table.
@@ -233,7 +242,7 @@ func table(b *strings.Builder, keys []key) {
 func seeds(keys []key) string {
 	byName := map[string][]string{}
 	for _, k := range keys {
-		if name := word(k.node, "x-seed"); name != "" {
+		for _, name := range seedNames(k.node) {
 			byName[name] = append(byName[name], "`"+k.path+"`")
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/edgeftp/edgeftp/edge"
-	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
@@ -45,7 +44,7 @@ func TestFlagDefaults(t *testing.T) {
 		}},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
 			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
-		Transfer: Transfer{NoDelay: true, Checksums: pi.Digests()},
+		Transfer: defaultTransfer(),
 		Root:     "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/"}},
 		Defaults: Defaults{Perms: policy.PermReadOnly}, Anonymous: Anonymous{Perms: policy.PermReadOnly, Home: "/"},
 		Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
@@ -81,7 +80,7 @@ func TestAllFlags(t *testing.T) {
 		t.Errorf("%+v", implicit)
 	case got.Users[0].Name != "alice ${x}", got.Users[0].Perms != policy.PermReadOnly:
 		t.Errorf("%+v", got.Users)
-	case got.Certificates[0] != CertFile{"/etc/c.pem", "/etc/k.pem"}:
+	case got.Certificates[0] != CertFile{"/etc/c.pem", "/etc/k.pem", true}:
 		t.Errorf("%+v", got.Certificates)
 	case len(got.Policies) != 2, got.Policies[0].Name != "guard", got.Policies[1].Name != "two", got.Policies[1].Source != "/etc/upload-guard/go":
 		t.Errorf("%+v", got.Policies)

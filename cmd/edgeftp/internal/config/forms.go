@@ -127,6 +127,20 @@ func checkRule(s string) error {
 	return second(parsePerms(s))
 }
 
+// checkBuffers is a size that edge takes, or the word for its own choice.
+func checkBuffers(s string) error {
+	n, err := parseSize(s)
+	switch {
+	case s == autoBuffers:
+		return nil
+	case err != nil:
+		return err
+	case n < 4<<10 || n > 4<<20:
+		return fault{"is no possible size", "4KiB to 4MiB are, or auto"}
+	}
+	return nil
+}
+
 // checkPrefix refuses a template that the server does not understand.
 func checkPrefix(s string) error {
 	if err := checkLine(s); err != nil {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -15,10 +16,14 @@ type TLS struct {
 	SessionReuse  string   // "require", "auto", "prefer" or "off"
 	ClientCerts   string   // "off", "optional" or "required"
 	ClientCA      string   // the file of their authorities, empty with "off"
+	StrictSNI     bool     // refuse names that no certificate holds
 }
 
 // CertFile is a certificate and its key, PEM files. They may be the same file.
-type CertFile struct{ Cert, Key string }
+type CertFile struct {
+	Cert, Key string
+	Watch     bool // take changes over
+}
 
 type fileTLS struct {
 	Control      string   `json:"control"`
@@ -29,6 +34,7 @@ type fileTLS struct {
 	SessionReuse string   `json:"session_reuse"`
 	ClientCerts  string   `json:"client_certs"`
 	ClientCA     string   `json:"client_ca,omitempty"`
+	StrictSNI    bool     `json:"strict_sni"`
 }
 
 type fileCertificates struct {
@@ -36,8 +42,9 @@ type fileCertificates struct {
 }
 
 type fileCertificate struct {
-	Cert string `json:"cert"`
-	Key  string `json:"key,omitempty"`
+	Cert  string `json:"cert"`
+	Key   string `json:"key,omitempty"`
+	Watch bool   `json:"watch"`
 }
 
 func (t *fileTLS) dataRequired() bool {
@@ -49,7 +56,8 @@ func (c *checker) tls(l *fileListener, listener []string) TLS {
 	path := sub(listener, "tls")
 	control := sub(path, "control")
 	t := TLS{Control: l.TLS.Control, Data: l.TLS.Data, Certificate: l.TLS.Certificate, MinVersion: l.TLS.MinVersion,
-		Ciphers: l.TLS.Ciphers, SessionReuse: l.TLS.SessionReuse, ClientCerts: l.TLS.ClientCerts}
+		Ciphers: l.TLS.Ciphers, SessionReuse: l.TLS.SessionReuse, ClientCerts: l.TLS.ClientCerts,
+		StrictSNI: l.TLS.StrictSNI}
 	if t.Data == "" {
 		t.Data = t.Control
 	}
@@ -95,13 +103,14 @@ func (c *checker) certificates(f *file) []CertFile {
 	var list []CertFile
 	for i, p := range f.Certificates.Files {
 		at := sub(path, strconv.Itoa(i))
-		pair := CertFile{Cert: beside(c.dir, p.Cert), Key: beside(c.dir, orElse(p.Key, p.Cert))}
+		pair := CertFile{Cert: beside(c.dir, p.Cert), Key: beside(c.dir, orElse(p.Key, p.Cert)), Watch: p.Watch}
 		c.exists(sub(at, "cert"), pair.Cert, "certificate file")
 		if p.Key != "" {
 			c.exists(sub(at, "key"), pair.Key, "key file")
 		}
 		list = append(list, pair)
 	}
+	c.sameFiles(list, path)
 	used := false
 	for i, l := range f.Listeners {
 		if l.TLS.Certificate != "files" {
@@ -118,9 +127,18 @@ func (c *checker) certificates(f *file) []CertFile {
 	return list
 }
 
+// sameFiles reports a certificate that is named twice.
+func (c *checker) sameFiles(list []CertFile, path []string) {
+	for i, p := range list {
+		if slices.ContainsFunc(list[:i], func(q CertFile) bool { return q.Cert == p.Cert }) {
+			c.at(sub(path, strconv.Itoa(i), "cert"), fmt.Sprintf("the certificate file %s is named twice", p.Cert), "remove one of them")
+		}
+	}
+}
+
 func (t *TLS) file() fileTLS {
 	f := fileTLS{Control: t.Control, Data: t.Data, Certificate: t.Certificate, MinVersion: t.MinVersion, Ciphers: orEmpty(t.Ciphers),
-		SessionReuse: t.SessionReuse, ClientCerts: t.ClientCerts, ClientCA: t.ClientCA}
+		SessionReuse: t.SessionReuse, ClientCerts: t.ClientCerts, ClientCA: t.ClientCA, StrictSNI: t.StrictSNI}
 	if f.Data == "off" { // said by control alone
 		f.Data = ""
 	}

@@ -47,6 +47,7 @@ func formats() map[string]func(string) error {
 		"edgeftp-text":       checkText,
 		"edgeftp-virtual":    checkVirtual,
 		"edgeftp-rule":       checkRule,
+		"edgeftp-buffers":    checkBuffers,
 		"edgeftp-prefix":     checkPrefix,
 		"edgeftp-cipher":     checkCipher,
 		"edgeftp-command":    checkCommand,
