@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -283,6 +284,60 @@ func TestSettingTransfer(t *testing.T) {
 		t.Errorf("%d matches", got)
 	}
 	s.stop(t)
+}
+
+// Who moves the bytes, and MODE Z.
+func TestSettingCopies(t *testing.T) {
+	strace := need(t, "strace")
+	s := newPlace(t).serve(t, listener()+"transfer: { sendfile: false, buffers: 16KiB, tcp_nodelay: false, deflate: { enabled: false } }\n")
+	noiseFile(t, s.in("down"), mib)
+	c := s.login(t)
+	c.want(t, "MODE Z", 504, 502)
+	if r := c.want(t, "FEAT", 211); strings.Contains(r.String(), "MODE Z") {
+		t.Errorf("FEAT tells MODE Z: %s", r)
+	}
+	calls := traced(t, s, strace, func() {
+		if got := len(c.get(t, "RETR down")); got != mib {
+			t.Errorf("%d bytes came down", got)
+		}
+		c.put(t, "STOR up", noise("up", mib))
+	})
+	if len(calls) > 0 {
+		t.Errorf("the kernel was asked to move bytes: %v", calls)
+	}
+	lines := calledBy(t, s, strace, "setsockopt", func() { s.dial(t) })
+	if !strings.Contains(lines, "TCP_NODELAY, [0]") {
+		t.Errorf("no call switches TCP_NODELAY off:\n%s", lines)
+	}
+	lines = calledBy(t, s, strace, "read,write", func() { c.get(t, "RETR down") })
+	if !strings.Contains(lines, " = 16384\n") || strings.Contains(lines, " = 32768\n") {
+		t.Errorf("the buffer is not one of 16 KiB:\n%.2000s", lines)
+	}
+	s.stop(t)
+}
+
+// calledBy returns what strace prints of some system calls of the server while do
+// runs.
+func calledBy(t *testing.T, s *server, strace, names string, do func()) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "calls")
+	cmd := program{name: strace, args: []string{"-f", "-p", strconv.Itoa(s.cmd.Process.Pid), "-e", "trace=" + names, "-o", out}}.command(t.Context(), t)
+	said := newJournal()
+	stderr := must(cmd.StderrPipe())(t)
+	ok(t, cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		said.scan(stderr)
+		_ = cmd.Wait()
+	}()
+	if _, err := said.find(ended, stopWithin, func(l string) bool { return strings.Contains(l, "attached") }); err != nil {
+		cannot(t, "strace cannot attach here: "+said.String())
+	}
+	do()
+	ok(t, cmd.Process.Signal(os.Interrupt)) // it detaches
+	<-ended
+	return string(must(os.ReadFile(out))(t))
 }
 
 // A bounce is refused unless the file says otherwise, and so are privileged

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
 // authority is a CA of a test.
@@ -214,4 +216,97 @@ func TestSettingCertificateFiles(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s", conf, r.code, r.both())
 		}
 	}
+}
+
+// Certificates are chosen by the name that a client asks for, and taken over when
+// their files change, unless the file says otherwise.
+func TestSettingCertificatesWatched(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	_, _, ca := issue(t, "authority", nil)
+	write := func(name string) *authority {
+		cert, key, leaf := issue(t, name, ca)
+		ok(t, os.WriteFile(p.out(name+".tmp"), append(cert, key...), 0o600))
+		ok(t, os.Rename(p.out(name+".tmp"), p.out(name+".pem")))
+		return leaf
+	}
+	first, two, kept := write("one.example"), write("two.example"), write("kept.example")
+	s := p.serve(t, "listeners:\n"+
+		"  - { name: a, address: \"127.0.0.1:0\", tls: { certificate: files } }\n"+
+		"  - { name: b, address: \"127.0.0.1:0\", tls: { certificate: files, strict_sni: true } }\n"+
+		"certificates: { files: [{ cert: one.example.pem }, { cert: two.example.pem }, { cert: kept.example.pem, watch: false }] }\n"+
+		"events: { file: events.json }\n")
+	presented := func(n int, name string) (*x509.Certificate, error) {
+		c := s.at(t, n).dial(t)
+		defer c.Close()
+		c.want(t, "AUTH TLS", 234)
+		if err := c.StartTLS(&tls.Config{ServerName: name, InsecureSkipVerify: true}); err != nil {
+			return nil, err
+		}
+		return c.Conn().(*tls.Conn).ConnectionState().PeerCertificates[0], nil
+	}
+	for name, want := range map[string]*authority{"one.example": first, "two.example": two, "kept.example": kept, "other.example": first, "": first} {
+		if got := must(presented(0, name))(t); !got.Equal(want.cert) {
+			t.Errorf("%q is shown the certificate of %s", name, got.Subject)
+		}
+		_, err := presented(1, name)
+		if refused := err != nil; refused != (name == "other.example") {
+			t.Errorf("strict: %q is refused: %v", name, err)
+		}
+	}
+	newer := write("two.example")
+	write("kept.example")
+	until(t, "the new certificate is in use", func() bool { return must(presented(0, "two.example"))(t).Equal(newer.cert) })
+	if got := must(presented(0, "kept.example"))(t); !got.Equal(kept.cert) {
+		t.Error("a file that is not watched was taken over")
+	}
+	s.stop(t)
+	if e := one(t, events(t, p.out("events.json")), "cert_renewed"); !strings.Contains(e["text"].(string), "two.example") {
+		t.Errorf("cert_renewed: %v", e)
+	}
+}
+
+// A user's old client may be let off what TLS asks of others.
+func TestSettingLenience(t *testing.T) {
+	t.Parallel()
+	s := newPlace(t).serve(t, "listeners: [{ name: a, address: \"127.0.0.1:0\", tls: { session_reuse: require } }]\n"+`users:
+  list:
+    - { name: dev, password_hash: @HASH@, perm: elradfmwMT }
+    - { name: old, password_hash: @HASH@, perm: elradfmwMT, tls: { session_reuse: lenient, close_notify: lenient } }
+`)
+	// put uploads without close_notify, by a connection that resumes or not.
+	put := func(user, name string, resume bool) userpi.Reply {
+		c := s.loginAs(t, user, secret)
+		prepared := must(c.Prepare(userpi.EPSV))(t)
+		c.want(t, "STOR "+name, 150)
+		raw := must(prepared.Open())(t)
+		defer raw.Close()
+		if !resume {
+			sealed := tls.Client(raw, s.trust(t))
+			if sealed.Handshake() == nil {
+				_, _ = sealed.Write([]byte("content"))
+			}
+		} else {
+			sealed := must(c.Seal(raw))(t)
+			_, err := sealed.Write([]byte("content"))
+			ok(t, err)
+		}
+		raw.Close()
+		return must(c.Reply())(t)
+	}
+	if r := put("dev", "a", false); r.Code != 522 {
+		t.Errorf("without resumption: %s", r)
+	}
+	if r := put("dev", "b", true); r.Code != 426 {
+		t.Errorf("without close_notify: %s", r)
+	}
+	for _, resume := range []bool{true, false} {
+		if r := put("old", "c", resume); r.Code != 226 {
+			t.Errorf("an old client is told %s", r)
+		}
+	}
+	if data := string(must(os.ReadFile(s.in("c")))(t)); data != "content" {
+		t.Errorf("the file holds %q", data)
+	}
+	s.stop(t)
 }
