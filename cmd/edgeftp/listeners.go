@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 )
 
 // listeners turns the configuration's listeners into edge's, one for each
-// address.
+// address; those of one listener share its name, and what is limited by it.
 func (in *instance) listeners() ([]edge.Listener, error) {
 	var out []edge.Listener
 	for i := range in.conf.Listeners {
@@ -32,11 +31,8 @@ func (in *instance) listeners() ([]edge.Listener, error) {
 		if err := in.protect(&e, l); err != nil {
 			return nil, err
 		}
-		for i, address := range l.Addresses {
+		for _, address := range l.Addresses {
 			e.Address, e.Name = address, l.Name
-			if i > 0 {
-				e.Name = fmt.Sprintf("%s-%d", l.Name, i+1)
-			}
 			out = append(out, e)
 		}
 	}

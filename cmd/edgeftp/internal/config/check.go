@@ -36,6 +36,7 @@ func (c *checker) config(f *file) *Config {
 		conf.Socket = beside(c.dir, f.Admin.Socket)
 	}
 	conf.Listeners = c.listeners(f)
+	conf.Bandwidth = c.bandwidth(f)
 	conf.Certificates = c.certificates(f)
 	c.storage(f, conf)
 	c.users(f, conf)

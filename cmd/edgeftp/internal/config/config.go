@@ -19,6 +19,7 @@ type Config struct {
 	Listeners    []Listener // at least one
 	Certificates []CertFile // the first serves clients that ask for no name
 	Limits       Limits
+	Bandwidth    Bandwidth
 	HideDotFiles bool // in listings
 	Transfer     Transfer
 	Root         string // the directory that is served at /

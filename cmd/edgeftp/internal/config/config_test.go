@@ -134,6 +134,8 @@ func full() *Config {
 		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}, {Cert: "/etc/clients.pem", Key: "/etc/clients.pem", Watch: true}},
 		Limits: Limits{Sessions: 100, SessionsPerIP: 5, SessionsPerUser: 4, Idle: 24 * time.Hour, Login: time.Second, Stall: 0,
 			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2, Listing: Listing{Matches: 1, Directories: 2, Depth: 0, Time: 3 * time.Second, Sort: 5}},
+		Bandwidth: Bandwidth{Server: Rates{1e9, 0}, Listeners: map[string]Rates{"public": {Down: 800e6}, "local": {}}, User: Rates{50e6, 20e6},
+			Session: Rates{Up: 10 << 20}, Transfer: Rates{1e6, 2e6}},
 		HideDotFiles: true, Transfer: Transfer{Buffer: 64 << 10, Binary: true, Deflate: true, MaxRatio: 0, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
 		Root:     "/srv",
 		Defaults: Defaults{Root: "/srv/${user}/$${x}", Perms: policy.PermReadOnly | policy.PermWrite},

@@ -61,12 +61,15 @@ func words(n *yaml.Node) (out []string) {
 	return out
 }
 
-// inner is what a schema says of the keys that it has, a list's of its entries,
-// and the path of these.
+// inner is what a schema says of the keys that it has, a list's or map's of its
+// entries, and the path of these.
 func (r *reference) inner(n *yaml.Node, path string) (*yaml.Node, string) {
 	n = r.resolve(n)
 	if items := r.resolve(field(n, "items")); field(items, "properties") != nil {
 		return items, path + "[]"
+	}
+	if others := r.resolve(field(n, "additionalProperties")); field(others, "properties") != nil {
+		return others, path + ".NAME"
 	}
 	return n, path
 }
@@ -82,7 +85,10 @@ func (r *reference) resolve(n *yaml.Node) *yaml.Node {
 func (r *reference) keys(n *yaml.Node, path string, required bool) []key {
 	inside, path := r.inner(n, path)
 	props := field(inside, "properties")
-	list := []key{{path, r.resolve(n), props != nil, required}}
+	if own := word(n, "description"); own == "" { // a reference may say itself what it is about
+		n = r.resolve(n)
+	}
+	list := []key{{path, n, props != nil, required}}
 	if props == nil {
 		return list
 	}
@@ -145,7 +151,7 @@ func values(n *yaml.Node) string {
 // formNames are the forms of the schema in words.
 func formNames() map[string]string {
 	return map[string]string{
-		"edgeftp-duration": "duration", "edgeftp-timeout": "duration or 0", "edgeftp-size": "size", "edgeftp-rate": "rate or 0",
+		"edgeftp-duration": "duration", "edgeftp-timeout": "duration or 0", "edgeftp-size": "size", "edgeftp-rate": "rate or 0", "edgeftp-share": "rate",
 		"edgeftp-buffers": "size or `auto`", "edgeftp-ports": "ports", "edgeftp-perm": "permissions", "edgeftp-rule": "permissions, or none",
 		"edgeftp-address": "HOST:PORT", "edgeftp-name": "name", "edgeftp-line": "text of one line", "edgeftp-text": "text",
 		"edgeftp-hash": "hash", "edgeftp-path": "path", "edgeftp-virtual": "virtual path", "edgeftp-ip": "IP address",

@@ -40,7 +40,8 @@ func TestSeedNames(t *testing.T) {
 		"masquerade_address_map", "passive_ports", "use_gmt_times", "use_sendfile", "tcp_no_delay", "encoding", "unicode_errors",
 		"log_prefix", "auth_failed_timeout", "tls_control_required", "tls_data_required", "certfile", "keyfile", "ssl_protocol",
 		"ssl_options", "DTPHandler.timeout", "PassiveDTP.timeout", "PassiveDTP.backlog", "ActiveDTP.timeout", "max_cons",
-		"max_cons_per_ip", "proto_cmds", "add_user", "add_anonymous", "override_perm", "msg_login", "msg_quit",
+		"max_cons_per_ip", "proto_cmds", "ac_in_buffer_size", "ac_out_buffer_size", "auto_sized_buffers",
+		"ThrottledDTPHandler.read_limit", "ThrottledDTPHandler.write_limit", "add_user", "add_anonymous", "override_perm", "msg_login", "msg_quit",
 	} {
 		if !strings.Contains(names, "| `"+name+"` | `") {
 			t.Errorf("%s is no key's name", name)
@@ -54,6 +55,7 @@ func TestDescribe(t *testing.T) {
 		"listeners[].tls.control": "| `listeners[].tls.control` | `required`, `optional`, `off` | `required` |",
 		"listeners.tls":           "#### `listeners[].tls`\n",
 		"users.list[0].rules":     "| `users.list[].rules[].perm` | permissions, or none | *required* |",
+		"bandwidth.listener.NAME": "| `bandwidth.listener.NAME.up` | rate or 0 | `0` | From clients to the server. |",
 		"bandwith":                "",
 		"idle":                    "",
 	} {

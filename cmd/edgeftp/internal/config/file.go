@@ -17,6 +17,7 @@ type file struct {
 	Certificates fileCertificates `json:"certificates"`
 	Limits       fileLimits       `json:"limits"`
 	Listing      fileListing      `json:"listing"`
+	Bandwidth    fileBandwidth    `json:"bandwidth"`
 	Transfer     fileTransfer     `json:"transfer"`
 	Users        fileUsers        `json:"users"`
 	Storage      []fileStorage    `json:"storage"`

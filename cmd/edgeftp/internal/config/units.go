@@ -29,6 +29,8 @@ func formats() map[string]func(string) error {
 		"edgeftp-duration": func(s string) error { return second(parseDuration(s, time.Millisecond)) },
 		"edgeftp-timeout":  func(s string) error { return second(parseTimeout(s)) },
 		"edgeftp-size":     func(s string) error { return second(parseSize(s)) },
+		"edgeftp-rate":     func(s string) error { return second(parseRate(s)) },
+		"edgeftp-share":    func(s string) error { return second(parseShare(s)) },
 		"edgeftp-ports":    func(s string) error { return second(parsePorts(s)) },
 		"edgeftp-perm":     func(s string) error { return second(parsePerms(s)) },
 		"edgeftp-address":  func(s string) error { return second(parseAddress(s)) },
@@ -156,6 +158,17 @@ func parseSize(s string) (int64, error) {
 	}
 	return 0, fault{"has an unknown unit", help}
 }
+
+// parseRate reads a number of bytes in a second, or 0 for no limit.
+func parseRate(s string) (int64, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	return parseShare(s)
+}
+
+// parseShare reads a number of bytes in a second, at least one.
+func parseShare(s string) (int64, error) { return parseSize(strings.TrimSuffix(s, "/s")) }
 
 // formatSize writes n bytes in the largest unit that is exact; zero is empty.
 func formatSize(n int64) string {

@@ -86,6 +86,9 @@ func TestOtherForms(t *testing.T) {
 		{"edgeftp-advertise", []string{"auto", "203.0.113.9", "256.256.256.256", "ftp.example.org", "nat"}, []string{"", "::1", "0.0.0.0", "a b", "-x", "a..b"}},
 		{"edgeftp-advertised", []string{"203.0.113.9", "256.256.256.256", "ftp.example.org"}, []string{"", "::1", "0.0.0.0", "::ffff:10.0.0.1"}},
 		{"edgeftp-timeout", []string{"0", "0s", "1ms", "1.5s", "14d"}, []string{"", "5", "1us", "-1s", "0.5", "00", "-0s"}},
+		{"edgeftp-rate", []string{"0", "1B", "10MB", "10MiB/s"}, []string{"", "5", "0B", "MB", "1Mbit", "-1MB", "1.5MB", "10MB/m"}},
+		{"edgeftp-share", []string{"1B", "10MB", "10MiB/s"}, []string{"", "0", "5", "10MB/m"}},
+		{"edgeftp-buffers", []string{"auto", "4KiB", "4MiB"}, []string{"", "4095B", "5MiB", "large", "65536"}},
 		{"edgeftp-ip", []string{"10.0.0.1", "::1", "::ffff:10.0.0.1", "fe80::1%eth0"}, []string{"", "10.0.0", "localhost", "10.0.0.0/8"}},
 		{"edgeftp-network", []string{"10.0.0.0/8", "10.0.0.1", "2001:db8::/32", "::1", "0.0.0.0/0"}, []string{"", "10.0.0.1/8", "10.0.0.0/33", "::ffff:10.0.0.0/104", "lan", "fe80::1%eth0"}},
 		{"edgeftp-host", []string{"ftp.example.org", "FTP.example.org.", "192.0.2.1", "[2001:db8::1]"}, []string{"", "a b", "2001:db8::1", "[192.0.2.1]", "[::1", "[fe80::1%eth0]"}},
@@ -136,13 +139,25 @@ func TestSchemaIsWhole(t *testing.T) {
 		if !typed {
 			t.Errorf("%s: anything is allowed", dotted(path))
 		}
-		if at["type"] == "object" && at["properties"] != nil && at["additionalProperties"] != false {
+		if at["type"] == "object" && dotted(path) != "policies.modules[0].settings" && at["x-names"] == nil && at["additionalProperties"] != false {
 			t.Errorf("%s: unknown keys are allowed", dotted(path))
+		}
+		if len(path) > 0 && at["description"] == nil {
+			t.Errorf("%s: nothing is said about it", dotted(path))
+		}
+		if at["type"] == "integer" && at["x-unit"] == nil {
+			t.Errorf("%s: what does it count?", dotted(path))
 		}
 		props, _ := at["properties"].(map[string]any)
 		for name, p := range props {
 			child, _ := p.(map[string]any)
 			walk(s.resolve(child), sub(path, name))
+		}
+		if others, ok := at["additionalProperties"].(map[string]any); ok {
+			if name, _ := at["x-names"].(string); formats()[name] == nil {
+				t.Errorf("%s: any name is allowed", dotted(path))
+			}
+			walk(s.resolve(others), sub(path, "NAME"))
 		}
 		if items, ok := at["items"].(map[string]any); ok {
 			walk(s.resolve(items), sub(path, "0"))

@@ -127,7 +127,9 @@ type fileAnonymous struct {
 }
 
 func (s fileShare) limits(maxFileSize string) policy.Limits {
-	return policy.Limits{RateDown: size(s.Down), RateUp: size(s.Up), MaxFileSize: size(maxFileSize)}
+	down, _ := parseShare(s.Down)
+	up, _ := parseShare(s.Up)
+	return policy.Limits{RateDown: down, RateUp: up, MaxFileSize: size(maxFileSize)}
 }
 
 func (c *checker) users(f *file, conf *Config) {
