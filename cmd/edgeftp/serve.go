@@ -122,6 +122,9 @@ func isTerminal(w io.Writer) bool {
 func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 	start := time.Now()
 	log := logger(conf.Log, out)
+	if conf.Instance.Name != config.DefaultName {
+		log = log.With("instance", conf.Instance.Name)
+	}
 	// Signals are held from here on, so that none of them ends a half-made server.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)

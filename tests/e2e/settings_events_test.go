@@ -100,6 +100,17 @@ func TestSettingEvents(t *testing.T) {
 	}
 }
 
+func TestSettingName(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	file := p.file(t, listener())
+	text := strings.Replace(string(must(os.ReadFile(file))(t)), "instance: {", "instance: { name: fra-1,", 1)
+	ok(t, os.WriteFile(file, []byte(text), 0o600))
+	s := startServer(t, p, "--config", file)
+	s.expect(t, `"instance":"fra-1"`, `"msg":"ready"`)
+	s.stop(t)
+}
+
 // The flag wins over the file, and both go with a log that is moved away.
 func TestSettingEventsFlag(t *testing.T) {
 	t.Parallel()

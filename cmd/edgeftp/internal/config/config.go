@@ -40,6 +40,9 @@ type Config struct {
 	PasswordFile string
 }
 
+// DefaultName is the name of a server that was given none.
+const DefaultName = "edgeftp"
+
 // Instance is this server.
 type Instance struct {
 	Name         string

@@ -62,6 +62,9 @@ func catalogue(file string, machine outside) (lang.Catalogue, error) {
 func (c *checker) languages(f *fileLanguages) Languages {
 	path := []string{"i18n"}
 	made := Languages{Default: f.Default, Negotiate: f.Negotiate}
+	if f.Default == lang.English && len(f.Catalogues) == 0 {
+		return made
+	}
 	cats, err := lang.BuiltIn()
 	whole := err == nil // what follows is a fault of the program otherwise, and Set tells it
 	for i, name := range f.Catalogues {
