@@ -148,7 +148,7 @@ func full() *Config {
 			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/"},
 		},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead | policy.PermWrite, AllowWrite: true, Root: "/etc", Home: "/in",
-			MaxSessions: 7, Limits: policy.Limits{RateUp: 1e6, MaxFileSize: 1 << 20}, MsgLogin: "Hi.", MsgQuit: "Ho."},
+			MaxSessions: 7, Limits: policy.Limits{RateDown: 2 << 30, RateUp: 1e6, MaxFileSize: 1 << 20}, MsgLogin: "Hi.", MsgQuit: "Ho."},
 		Policies: []Module{
 			{Name: "guard", Source: "/etc/guard.wasm", Settings: json.RawMessage(`{"deny":["exe","021"],"left":"${as it is}","most":1.5,"none":null,"on":true}`)},
 			{Name: "second", Source: "/etc"},
