@@ -1,0 +1,124 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
+)
+
+// homesIn opens the homes of a configuration in a new directory, in which there
+// are others.
+func homesIn(t *testing.T, change func(dir string, c *config.Config)) (*homes, string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"root/sub", "own/inner", "users/carol", "users/.hidden"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &config.Config{Root: filepath.Join(dir, "root"), Instance: config.Instance{StateDir: filepath.Join(dir, "state")}}
+	change(dir, c)
+	h, err := openHomes(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h, dir
+}
+
+func TestSharedHome(t *testing.T) {
+	h, _ := homesIn(t, func(string, *config.Config) {})
+	if h.shared == nil || h.home() != nil {
+		t.Error("everybody sees the same, and nobody is asked")
+	}
+}
+
+// A login sees the tree of its user, of the template, or of storage. A user whom
+// only a module knows is as good as one of the file.
+func TestHomes(t *testing.T) {
+	h, dir := homesIn(t, func(dir string, c *config.Config) {
+		c.Users = []config.User{{Name: "own", Root: filepath.Join(dir, "own")}, {Name: "inner", Root: filepath.Join(dir, "own/inner")},
+			{Name: "twin", Root: filepath.Join(dir, "root", "..", "own")}}
+		c.Anonymous.Root = filepath.Join(dir, "root", "sub")
+		c.Defaults.Root = filepath.Join(dir, "users", "${user}")
+	})
+	home := h.home()
+	see := func(user string, anonymous bool) (vfs.FS, error) {
+		fs, release, err := home(t.Context(), policy.Session{User: user}, policy.Identity{Anonymous: anonymous})
+		if release != nil {
+			release()
+		}
+		return fs, err
+	}
+	for _, c := range []struct {
+		user, dir string
+		anonymous bool
+	}{{"own", "own", false}, {"inner", "own/inner", false}, {"twin", "own", false}, {"carol", "users/carol", false}, {"x", "root/sub", true}} {
+		fs, err := see(c.user, c.anonymous)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark := filepath.Join(dir, c.dir, "mark-"+c.user)
+		if err := os.WriteFile(mark, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fs.Stat(vfs.Path("/mark-" + c.user)); err != nil {
+			t.Errorf("%s does not see %s: %v", c.user, mark, err)
+		}
+	}
+	if a, b := first(see("own", false)), first(see("twin", false)); a != b {
+		t.Error("one directory is opened twice")
+	}
+	for _, user := range []string{"", "nobody", "..", ".hidden", "a/b", "carol/..", "\x00", strings.Repeat("x", 256)} {
+		if fs, err := see(user, false); err == nil {
+			t.Errorf("%q sees %v", user, fs)
+		}
+	}
+	if n := len(h.trees); n > 5 {
+		t.Errorf("%d trees are open", n)
+	}
+}
+
+func first[T any](v T, _ error) T { return v }
+
+// No tree holds the server's own files, whoever names it.
+func TestStateIsOutOfReach(t *testing.T) {
+	h, dir := homesIn(t, func(dir string, c *config.Config) { c.Defaults.Root = filepath.Join(dir, "${user}") })
+	for _, user := range []string{"state", "up"} {
+		_ = os.Symlink(".", filepath.Join(dir, "up"))
+		if _, _, err := h.home()(t.Context(), policy.Session{User: user}, policy.Identity{}); err == nil {
+			t.Errorf("%s is served", user)
+		}
+	}
+}
+
+func TestCommands(t *testing.T) {
+	in := &instance{conf: &config.Config{Languages: config.Languages{Negotiate: true}}}
+	has := func(l config.Listener) map[string]bool {
+		verbs := map[string]bool{}
+		for _, row := range in.commands(&l).Rows() {
+			verbs[row.Verb] = true
+		}
+		return verbs
+	}
+	all := has(config.Listener{})
+	if !all["LANG"] || all["HASH"] || all["XCRC"] || all["OPTS HASH"] || all["SITE SYMLINK"] || !all["SITE CHMOD"] || !all["OPTS UTF8"] {
+		t.Errorf("%v", all)
+	}
+	some := has(config.Listener{Unlisted: []string{"SITE", "MFMT"}, Optional: []string{"SITE SYMLINK"}})
+	for verb := range all {
+		gone := verb == "MFMT" || strings.HasPrefix(verb, "SITE ")
+		if some[verb] == gone {
+			t.Errorf("%s: known is %v", verb, some[verb])
+		}
+	}
+}
