@@ -85,10 +85,11 @@ func (in *instance) settings() (edge.Config, error) {
 	}
 	l, t := in.conf.Limits, in.conf.Transfer
 	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Log: in.log, LogPrefix: in.conf.Log.Prefix,
-		Limits:   edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser)},
-		Timeouts: edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall)},
-		Logins:   edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay), Parallel: l.LoginsParallel},
-		Transfer: edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Copy: !t.Sendfile, Buffer: int(t.Buffer), NoDeflate: !t.Deflate, MaxRatio: unlimited(t.MaxRatio), Hashes: t.Checksums},
+		Limits:    edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser)},
+		Timeouts:  edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall)},
+		Logins:    edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay), Parallel: l.LoginsParallel},
+		Transfer:  edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Copy: !t.Sendfile, Buffer: int(t.Buffer), NoDeflate: !t.Deflate, MaxRatio: unlimited(t.MaxRatio), Hashes: t.Checksums},
+		Bandwidth: in.conf.Bandwidth,
 		Listing: pi.Listing{HideDotFiles: in.conf.HideDotFiles, Limits: pi.ListLimits{Entries: unlimited(l.Listing.Matches),
 			Directories: unlimited(l.Listing.Directories), Depth: unlimited(l.Listing.Depth), Time: l.Listing.Time, Sorted: unlimited(l.Listing.Sort)}},
 		Languages: languages}, nil

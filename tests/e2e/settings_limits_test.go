@@ -3,7 +3,9 @@ package e2e
 import (
 	"net"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -254,4 +256,68 @@ func TestSettingRoots(t *testing.T) {
 		t.Errorf("the anonymous tree holds %q", got)
 	}
 	s.stop(t)
+}
+
+// Each limit of bandwidth slows down what is under it, and nothing else.
+func TestSettingBandwidth(t *testing.T) {
+	t.Parallel()
+	const rate = "256KiB"
+	for name, c := range map[string]struct {
+		conf, user string
+		sessions   int  // that transfer at once
+		each       bool // the limit is of each of them
+		up         bool
+	}{
+		"server":   {"bandwidth: { global: { down: " + rate + " } }", "dev", 2, false, false},
+		"listener": {"bandwidth: { listener: { main: { up: " + rate + "/s } } }", "dev", 2, false, true},
+		"user":     {"bandwidth: { user_default: { down: " + rate + " } }", "dev", 2, false, false},
+		"own":      {"bandwidth: { user_default: { up: 1KiB } }", "own", 2, false, true},
+		"session":  {"bandwidth: { session_default: { down: " + rate + " } }", "dev", 2, true, false},
+		"transfer": {"bandwidth: { transfer_default: { up: " + rate + " } }", "dev", 2, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newPlace(t).serve(t, listener()+c.conf+`
+users:
+  list:
+    - { name: dev, password_hash: @HASH@, perm: elradfmwMT }
+    - { name: own, password_hash: @HASH@, perm: elradfmwMT, bandwidth: { up: `+rate+` } }
+`)
+			n := int64(256 << 10)
+			if !c.each {
+				n /= int64(c.sessions)
+			}
+			noiseFile(t, s.in("down"), n)
+			move := func(c *session, up bool, name string) {
+				var err error
+				if up {
+					_, err = c.Put(userpi.EPSV, "STOR "+name, noise(name, n))
+				} else {
+					_, err = c.Get(userpi.EPSV, "RETR down")
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			var all []*session
+			for range c.sessions {
+				all = append(all, s.loginAs(t, c.user, secret))
+			}
+			began := time.Now()
+			move(all[0], !c.up, "other") // the other way is free
+			if took := time.Since(began); took > 700*time.Millisecond {
+				t.Errorf("the other way took %v", took)
+			}
+			began = time.Now()
+			var group sync.WaitGroup
+			for i, one := range all {
+				group.Go(func() { move(one, c.up, strconv.Itoa(i)) })
+			}
+			group.Wait()
+			if took := time.Since(began); took < 800*time.Millisecond || took > 8*time.Second {
+				t.Errorf("what should take a second took %v", took)
+			}
+			s.stop(t)
+		})
+	}
 }

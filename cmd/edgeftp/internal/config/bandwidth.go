@@ -5,22 +5,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/edge"
 )
-
-// Bandwidth is how many bytes per second may pass on the wire. The limits hold
-// together: a transfer is under its session, that under its user, its listener and
-// the server.
-type Bandwidth struct {
-	Server    Rates
-	Listeners map[string]Rates // by name
-	User      Rates            // of each user who has none of his own, over all sessions
-	Session   Rates            // of each session
-	Transfer  Rates            // of each transfer
-}
-
-// Rates are bytes per second, from the server (Down) and to it (Up). Zero is no
-// limit.
-type Rates struct{ Down, Up int64 }
 
 type fileBandwidth struct {
 	Global   fileRates            `json:"global"`
@@ -36,19 +23,19 @@ type fileRates struct {
 }
 
 // rates reads what the schema has checked; zero and what it refused are no limit.
-func (f fileRates) rates() Rates {
+func (f fileRates) rates() edge.Rates {
 	down, _ := parseRate(string(f.Down))
 	up, _ := parseRate(string(f.Up))
-	return Rates{Down: down, Up: up}
+	return edge.Rates{Down: down, Up: up}
 }
 
-func (r Rates) file() fileRates {
+func ratesFile(r edge.Rates) fileRates {
 	return fileRates{Down: textOrNumber(orElse(formatSize(r.Down), "0")), Up: textOrNumber(orElse(formatSize(r.Up), "0"))}
 }
 
-func (c *checker) bandwidth(f *file) Bandwidth {
+func (c *checker) bandwidth(f *file) edge.Bandwidth {
 	b := &f.Bandwidth
-	made := Bandwidth{Server: b.Global.rates(), User: b.User.rates(), Session: b.Session.rates(), Transfer: b.Transfer.rates()}
+	made := edge.Bandwidth{Server: b.Global.rates(), User: b.User.rates(), Session: b.Session.rates(), Transfer: b.Transfer.rates()}
 	var names []string
 	for _, l := range f.Listeners {
 		if l.Name != "" { // what the schema refused
@@ -62,17 +49,18 @@ func (c *checker) bandwidth(f *file) Bandwidth {
 			continue
 		}
 		if made.Listeners == nil {
-			made.Listeners = map[string]Rates{}
+			made.Listeners = map[string]edge.Rates{}
 		}
 		made.Listeners[name] = b.Listener[name].rates()
 	}
 	return made
 }
 
-func (b *Bandwidth) file() fileBandwidth {
-	f := fileBandwidth{Global: b.Server.file(), Listener: map[string]fileRates{}, User: b.User.file(), Session: b.Session.file(), Transfer: b.Transfer.file()}
+func bandwidthFile(b edge.Bandwidth) fileBandwidth {
+	f := fileBandwidth{Global: ratesFile(b.Server), Listener: map[string]fileRates{}, User: ratesFile(b.User), Session: ratesFile(b.Session),
+		Transfer: ratesFile(b.Transfer)}
 	for name, r := range b.Listeners {
-		f.Listener[name] = r.file()
+		f.Listener[name] = ratesFile(r)
 	}
 	return f
 }

@@ -10,7 +10,11 @@
 // such.
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge"
+)
 
 // Config is a checked configuration with every default filled in. Paths are
 // absolute.
@@ -19,7 +23,7 @@ type Config struct {
 	Listeners    []Listener // at least one
 	Certificates []CertFile // the first serves clients that ask for no name
 	Limits       Limits
-	Bandwidth    Bandwidth
+	Bandwidth    edge.Bandwidth
 	HideDotFiles bool // in listings
 	Transfer     Transfer
 	Root         string // the directory that is served at /

@@ -76,7 +76,7 @@ func (c *Config) file() *file {
 		Certificates: fileCertificates{Files: []fileCertificate{}},
 		Limits:       c.Limits.file(),
 		Listing:      fileListing{HideDotFiles: c.HideDotFiles},
-		Bandwidth:    c.Bandwidth.file(),
+		Bandwidth:    bandwidthFile(c.Bandwidth),
 		Transfer:     c.Transfer.file(),
 		Users:        c.usersFile(),
 		Storage:      []fileStorage{{Mount: "/", Backend: "local", Root: c.Root}},
