@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -16,21 +17,23 @@ import (
 )
 
 // homes are the trees that logins see: the one of storage, and those of users who
-// have a root of their own. Each is opened once and stays open, so that what
-// killed processes have left is tidied up before anybody sees it.
+// have a root of their own. A Disk is opened once and stays open, so that what
+// killed processes have left is tidied up before anybody sees it. A root below
+// another one is a view of that Disk, made for each login: were it a Disk of its
+// own, neither would know what happens in the other.
 type homes struct {
 	conf   *config.Config
 	shared vfs.FS
 	roots  map[string]string // of users who have one, by name
 
 	mu    sync.Mutex
-	trees []tree
+	disks []disk
 }
 
-// tree is a directory of the machine, without links in its path.
-type tree struct {
+// disk is a directory of the machine, without links in its path.
+type disk struct {
 	path string
-	disk *vfs.Disk
+	fs   *vfs.Disk
 }
 
 // openHomes opens every tree that the configuration names. Those above come
@@ -50,12 +53,14 @@ func openHomes(conf *config.Config) (_ *homes, err error) {
 	roots := conf.Roots()
 	slices.SortStableFunc(roots, func(a, b string) int { return cmp.Compare(len(realPath(a)), len(realPath(b))) })
 	for _, root := range roots {
-		fs, err := h.tree(root)
-		if err != nil {
+		fs, release, err := h.tree(root)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if root == conf.Root {
+		case root == conf.Root:
 			h.shared = fs
+		case release != nil: // it can be opened
+			release()
 		}
 	}
 	return h, nil
@@ -80,8 +85,7 @@ func (h *homes) home() pi.Home {
 		if err != nil || root == "" {
 			return h.shared, nil, err
 		}
-		fs, err := h.tree(root)
-		return fs, nil, err
+		return h.tree(root)
 	}
 }
 
@@ -96,37 +100,62 @@ func (h *homes) rootOf(user string, anonymous bool) (string, error) {
 	return h.conf.Defaults.RootOf(user)
 }
 
-// tree returns the filesystem of a directory of the machine.
-func (h *homes) tree(root string) (vfs.FS, error) {
+// tree returns the filesystem of a directory of the machine. release, unless nil,
+// ends its use.
+func (h *homes) tree(root string) (fs vfs.FS, release func(), err error) {
 	path, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return nil, fmt.Errorf("the root %s cannot be served: %w", root, err)
+	if err == nil {
+		fs, release, err = h.open(path)
 	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("the root %s cannot be served: %w", root, err)
+	}
+	return fs, release, nil
+}
+
+func (h *homes) open(path string) (vfs.FS, func(), error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, t := range h.trees {
-		if t.path == path {
-			return t.disk, nil
+	for _, d := range h.disks {
+		rel, err := filepath.Rel(d.path, path)
+		switch {
+		case rel == "." && err == nil:
+			return d.fs, nil, nil
+		case err == nil && filepath.IsLocal(rel):
+			return view(d.fs, rel)
 		}
 	}
 	if rel, err := filepath.Rel(path, realPath(h.conf.Instance.StateDir)); err == nil && filepath.IsLocal(rel) {
-		return nil, fmt.Errorf("the root %s cannot be served: the server's own files lie in it", root)
+		return nil, nil, errors.New("the server's own files lie in it")
 	}
-	disk, err := vfs.OpenDisk(vfs.DiskConfig{Root: path, State: filepath.Join(h.conf.Instance.StateDir, "uploads")})
+	fs, err := vfs.OpenDisk(vfs.DiskConfig{Root: path, State: filepath.Join(h.conf.Instance.StateDir, "uploads")})
 	if err != nil {
-		return nil, fmt.Errorf("the root %s cannot be served: %w", root, err)
+		return nil, nil, err
 	}
-	h.trees = append(h.trees, tree{path, disk})
-	return disk, nil
+	h.disks = append(h.disks, disk{path, fs})
+	return fs, nil, nil
+}
+
+// view is the part of a Disk below one directory.
+func view(d *vfs.Disk, rel string) (vfs.FS, func(), error) {
+	fs, err := d.Sub(vfs.Path("/" + filepath.ToSlash(rel)))
+	if err != nil {
+		return nil, nil, err
+	}
+	return fs, func() {
+		if c, ok := fs.(io.Closer); ok {
+			_ = c.Close()
+		}
+	}, nil
 }
 
 func (h *homes) close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var errs []error
-	for _, t := range h.trees {
-		errs = append(errs, t.disk.Close())
+	for _, d := range h.disks {
+		errs = append(errs, d.fs.Close())
 	}
-	h.trees = nil
+	h.disks = nil
 	return errors.Join(errs...)
 }
