@@ -147,3 +147,27 @@ func TestSettingLogPrefix(t *testing.T) {
 	}
 	s.stop(t)
 }
+
+// What the server itself does is in the log, too.
+func TestSettingServerEvents(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	s := p.serve(t, listener()+"events: { file: events.json }\npolicies: { modules: [{ name: guard, source: "+testModule(t, "moody")+" }] }\n")
+	c := s.login(t)
+	c.refused(t, "STOR a.deny", 553)
+	for _, args := range [][]string{{"policy", "swap", "guard", testModule(t, "moody")}, {"policy", "rollback", "guard"}} {
+		if r := s.admin(t, args...); r.code != 0 {
+			t.Fatalf("%v: exit code %d\n%s", args, r.code, r.both())
+		}
+	}
+	s.stop(t)
+	list := events(t, p.out("events.json"))
+	for _, name := range []string{"policy_swapped", "policy_rolled_back", "draining"} {
+		if e := one(t, list, name); e["session"] != 0.0 || e["time"] == nil || name != "draining" && (e["policy"] != "guard" || e["generation"] == nil) {
+			t.Errorf("%s: %v", name, e)
+		}
+	}
+	if e := one(t, list, "denied"); e["policy"] != "guard" || e["path"] != "/a.deny" {
+		t.Errorf("denied: %v", e)
+	}
+}
