@@ -33,7 +33,7 @@ func buildGoGuest(t *testing.T) []byte {
 // TestGoGuest runs a module of the Go SDK through everything that Go programs do.
 func TestGoGuest(t *testing.T) {
 	var out bytes.Buffer
-	h := newHost(t, Config{Start: time.Minute, FS: 2 * time.Second, Event: time.Minute, Auth: time.Minute,
+	h := newHost(t, Config{Start: time.Minute, FS: 2 * time.Second, Event: time.Minute, Auth: time.Minute, ShowPasswords: true,
 		Log: slog.New(slog.NewTextHandler(&out, nil))})
 	p, err := h.Load(t.Context(), "go", buildGoGuest(t), nil)
 	if err != nil {
@@ -69,6 +69,11 @@ func goAuth(t *testing.T, p *Policy) {
 	login.Password = "guess"
 	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Deny || id.Text != "no" {
 		t.Errorf("%+v, %v", id, err)
+	}
+	s.Host, s.TLS = "ftp.example.org", policy.TLS{Version: "1.3", ClientSubject: "CN=anna", ClientSHA256: "00ff"}
+	login.Password, login.Early = "", true
+	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Allow || id.Group != s.Host {
+		t.Errorf("early: %+v, %v", id, err)
 	}
 }
 
