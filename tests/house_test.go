@@ -56,6 +56,7 @@ func list(t *testing.T, args ...string) []pkg {
 func allowed() map[string][]string {
 	return map[string][]string{
 		"edge/policy":            {},
+		"edge/policy/policytest": {"edge/policy"},
 		"edge/wire":              {},
 		"edge/vfs":               {"golang.org/x/sys/unix"},
 		"edge/vfs/vfstest":       {"edge/vfs"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -137,6 +138,42 @@ func TestAuth(t *testing.T) {
 	want = policy.Identity{Verdict: policy.Deny, Code: 530}
 	if d := cmp.Diff(want, got); err != nil || d != "" {
 		t.Errorf("%v %s", err, d)
+	}
+}
+
+// TestEarly asks before and after there is a password, from hosts that show
+// passwords and from those that do not.
+func TestEarly(t *testing.T) {
+	for _, show := range []bool{false, true} {
+		a := load(t, newHost(t, Config{ShowPasswords: show}), "early").Hooks().Authenticator
+		s := testSession
+		s.Host, s.TLS = "ftp.example.org", policy.TLS{Version: "1.3", ClientSubject: "CN=anna", ClientSHA256: "00ff"}
+		seen := policy.Pass
+		if show {
+			seen = policy.Deny
+		}
+		for _, c := range []struct {
+			login policy.Login
+			want  policy.Verdict
+		}{
+			{policy.Login{Early: true}, policy.Allow},
+			{policy.Login{Password: "secret"}, seen},
+			{policy.Login{}, policy.Pass},
+		} {
+			c.login.Meta = policy.Meta{Session: &s, Request: 1}
+			asked := c.login
+			got, err := a.Authenticate(t.Context(), &asked)
+			if err != nil || got.Verdict != c.want {
+				t.Errorf("shown %v, %+v: got %v, %v, want %v", show, c.login, got.Verdict, err, c.want)
+			}
+			if d := cmp.Diff(c.login, asked, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
+				t.Errorf("the question was changed: %s", d)
+			}
+		}
+		_, err := a.Authenticate(t.Context(), &policy.Login{Meta: policy.Meta{Session: &s}, Early: true, Password: "secret"})
+		if fault := (*CallError)(nil); show && (!errors.As(err, &fault) || fault.Cause != CauseQuestion || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("an early question with a password: %v", err)
+		}
 	}
 }
 

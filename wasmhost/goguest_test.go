@@ -33,9 +33,10 @@ func buildGoGuest(t *testing.T) []byte {
 // TestGoGuest runs a module of the Go SDK through everything that Go programs do.
 func TestGoGuest(t *testing.T) {
 	var out bytes.Buffer
-	h := newHost(t, Config{Start: time.Minute, FS: 2 * time.Second, Event: time.Minute, Auth: time.Minute,
-		Log: slog.New(slog.NewTextHandler(&out, nil))})
-	p, err := h.Load(t.Context(), "go", buildGoGuest(t), nil)
+	h := newHost(t, Config{Start: time.Minute, FS: 2 * time.Second, Event: time.Minute, Auth: time.Minute, Compile: 5 * time.Minute, ShowPasswords: true,
+		CacheDir: t.TempDir() + "/cache", Log: slog.New(slog.NewTextHandler(&out, nil))})
+	module := buildGoGuest(t)
+	p, err := h.Load(t.Context(), "go", module, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +47,7 @@ func TestGoGuest(t *testing.T) {
 	t.Run("auth", func(t *testing.T) { goAuth(t, p) })
 	t.Run("faults", func(t *testing.T) { goFaults(t, p) })
 	t.Run("answers", func(t *testing.T) { goAnswers(t, p) })
+	t.Run("rules", func(t *testing.T) { goRules(t, h, module) })
 	s := testSession
 	err = p.Hooks().Observer.Observe(t.Context(), &policy.Event{
 		Meta: policy.Meta{Session: &s}, Kind: policy.EventBanAdded, Text: "192.0.2.1"})
@@ -69,6 +71,11 @@ func goAuth(t *testing.T, p *Policy) {
 	login.Password = "guess"
 	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Deny || id.Text != "no" {
 		t.Errorf("%+v, %v", id, err)
+	}
+	s.Host, s.TLS = "ftp.example.org", policy.TLS{Version: "1.3", ClientSubject: "CN=anna", ClientSHA256: "00ff"}
+	login.Password, login.Early = "", true
+	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Allow || id.Group != s.Host {
+		t.Errorf("early: %+v, %v", id, err)
 	}
 }
 

@@ -18,15 +18,20 @@ type (
 	observer      struct{ p *Policy }
 )
 
-// Authenticate asks the hook auth.
+// Authenticate asks the hook auth. The guest is shown no password unless the host
+// was told to.
 func (a authenticator) Authenticate(ctx context.Context, login *policy.Login) (id policy.Identity, err error) {
 	in, left, err := a.p.begin(ctx, abi.HookAuth, a.p.limits.Auth)
 	if err != nil {
 		return policy.Identity{}, err
 	}
 	defer func() { a.p.end(in, err) }()
+	asked := *login
+	if !a.p.limits.ShowPasswords {
+		asked.Password = ""
+	}
 	rec, err := in.question(abi.HookAuth, func(box []byte) ([]byte, error) {
-		return abi.AppendLogin(box, a.p.name, login)
+		return abi.AppendLogin(box, a.p.name, &asked)
 	})
 	if err != nil {
 		return policy.Identity{}, err

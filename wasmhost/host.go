@@ -27,6 +27,9 @@ type Config struct {
 	Log *slog.Logger
 	// Strict makes an unknown key in a reply an error instead of skipping it.
 	Strict bool
+	// ShowPasswords lets the hook auth see the passwords that clients send (ABI
+	// §4). Without it a policy answers with a stored hash and the server verifies.
+	ShowPasswords bool
 
 	MaxModule   int           // bytes of a module, 0 for 8 MiB
 	MemoryPages uint32        // pages of 64 KiB that an instance may have, 0 for 256 (16 MiB)

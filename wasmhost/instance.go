@@ -79,7 +79,7 @@ func (in *instance) start(ctx context.Context) error {
 			return err
 		}
 	}
-	const features = 0 // no optional feature in minor 0
+	const features = 0 // there is no optional feature yet
 	box, err := in.invoke(ctx, "start", in.mod.ExportedFunction(abi.ExportABI), limit, abi.Minor, features)
 	if err != nil {
 		return err

@@ -87,6 +87,9 @@ func TestLoadRefusesWhatIsNoModule(t *testing.T) {
 		{"code", join(pass[:8], []byte("\x01\x04\x01\x60\x00\x01")), CodeMalformed, "ends too early"},
 		{"manifest", join(pass, custom("edgeftp.manifest", `{"name":"x","interest":{}}`)), CodeManifest, "interest"},
 		{"manifest hooks", join(pass, custom("edgeftp.manifest", `{"hooks":["auth"]}`)), CodeManifest, "exports say"},
+		{"manifest of a later minor", join(pass, custom("edgeftp.manifest", `{"abi":"1.2"}`)), CodeManifest, "1.0 to 1.1"},
+		{"manifest of another major", join(pass, custom("edgeftp.manifest", `{"abi":"2.0"}`)), CodeManifest, `abi is "2.0"`},
+		{"manifest of no version", join(pass, custom("edgeftp.manifest", `{"abi":"1"}`)), CodeManifest, `abi is "1"`},
 		{"manifest capability", join(pass, custom("edgeftp.manifest", `{"capabilities":["kv"]}`)), CodeCapability, "kv"},
 	}
 	h := newHost(t, Config{})
@@ -134,6 +137,22 @@ func TestManifestAndDigest(t *testing.T) {
 	}
 	if h := p.Hooks(); h.Authorizer == nil || h.Authenticator != nil || h.Observer != nil {
 		t.Errorf("stages %+v", h)
+	}
+}
+
+// TestManifestOfEachMinor loads modules that say which minor they were made for.
+func TestManifestOfEachMinor(t *testing.T) {
+	h := newHost(t, Config{})
+	for _, version := range []string{"1.0", "1.1"} {
+		p, err := h.Load(t.Context(), "slot", append(testModule(t, "pass"), custom("edgeftp.manifest", `{"abi":"`+version+`"}`)...), nil)
+		if err != nil {
+			t.Errorf("%s: %v", version, err)
+			continue
+		}
+		if got := p.Manifest().ABI; got != version {
+			t.Errorf("%s became %q", version, got)
+		}
+		closePolicy(t, p)
 	}
 }
 

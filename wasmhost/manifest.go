@@ -16,7 +16,7 @@ import (
 type Manifest struct {
 	Name        string `json:"name"`    // for display; the policy's name is the operator's
 	Version     string `json:"version"` // for display
-	ABI         string `json:"abi"`     // "1.0" or empty
+	ABI         string `json:"abi"`     // what it needs at least, such as "1.1", or empty
 	Description string `json:"description"`
 	License     string `json:"license"`
 	Source      string `json:"source"`
@@ -49,8 +49,8 @@ func (v *vetted) checkManifest(name string) error {
 	for _, text := range []*string{&m.Name, &m.Version, &m.Description, &m.License, &m.Source} {
 		*text = abi.Clean(*text, 200)
 	}
-	if m.ABI != "" && m.ABI != fmt.Sprintf("%d.%d", abi.Version, abi.Minor) {
-		return bad(fmt.Errorf("abi is %q", m.ABI), fmt.Sprintf("this server speaks %d.%d", abi.Version, abi.Minor))
+	if m.ABI != "" && !speaks(m.ABI) {
+		return bad(fmt.Errorf("abi is %q", m.ABI), fmt.Sprintf("this server speaks %d.0 to %d.%d", abi.Version, abi.Version, abi.Minor))
 	}
 	if m.Hooks != nil && !sameSet(m.Hooks, v.hookNames()) {
 		return bad(fmt.Errorf("hooks says %q, the exports say %q", m.Hooks, v.hookNames()), "")
@@ -64,6 +64,17 @@ func (v *vetted) checkManifest(name string) error {
 	}
 	v.manifest = m
 	return nil
+}
+
+// speaks reports whether the server has all of the version of the ABI that a
+// manifest names. Minors only append, so it also has those before its own.
+func speaks(version string) bool {
+	for minor := range abi.Minor + 1 {
+		if version == fmt.Sprintf("%d.%d", abi.Version, minor) {
+			return true
+		}
+	}
+	return false
 }
 
 // hookNames lists the subscriptions in the order of the hook numbers.

@@ -21,7 +21,7 @@ type Policy struct {
 	digest   [sha256.Size]byte
 	module   *vetted
 	settings []byte
-	limits   Config // with all defaults filled in
+	limits   Config // the host's, with all defaults filled in
 	loaded   time.Time
 	engine   *engine
 	pool     *pool

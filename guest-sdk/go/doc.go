@@ -39,6 +39,14 @@
 // forgot to subscribe to. A value of [policy.Policy] is exported by its stages:
 // fs.Export(p.Hooks().Authorizer).
 //
+// # Logins
+//
+// A server shows a guest no passwords: policy.Login.Password is empty, and a policy
+// that knows users answers with the stored hash in Identity.PasswordHash, which the
+// server verifies. Where policy.Login.Early is set the client has shown a
+// certificate instead, and Allow without a hash lets it in: compare
+// Session.TLS.ClientSHA256 with the user's own first.
+//
 // # What a policy can do
 //
 // A guest has its memory, [Log], and the question. There are no files, no

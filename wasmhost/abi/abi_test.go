@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestRoundTrip(t *testing.T) {
 // TestDecodedStringsStay holds that a policy may keep what it was shown.
 func TestDecodedStringsStay(t *testing.T) {
 	d := &Decoder{Slot: sampleSlot}
-	rec, err := AppendLogin(nil, sampleSlot, &policy.Login{Meta: fullMeta()})
+	rec, err := AppendLogin(nil, sampleSlot, &policy.Login{Meta: hostMeta()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,10 +51,71 @@ func TestDecodedStringsStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, sni, state := got.Session.User, got.Session.TLS.ServerName, got.Session.State
+	user, sni, state, host := got.Session.User, got.Session.TLS.ServerName, got.Session.State, got.Session.Host
 	clear(rec)
-	if user != "ännä" || sni != "ftp.example.org" || !bytes.Equal(state[sampleSlot], []byte{0, 1, 2, 0xff}) {
-		t.Errorf("they point into the record: %q %q %v", user, sni, state)
+	if user != "ännä" || sni != "ftp.example.org" || !bytes.Equal(state[sampleSlot], []byte{0, 1, 2, 0xff}) || host != "ftp.example.net" {
+		t.Errorf("they point into the record: %q %q %v %q", user, sni, state, host)
+	}
+}
+
+// TestNothingIsLost holds that every fact of the vocabulary crosses the border: each
+// field has a value in one of the samples at least, and those are read back whole.
+func TestNothingIsLost(t *testing.T) {
+	seen := map[string]bool{}
+	var walk func(name string, v reflect.Value)
+	walk = func(name string, v reflect.Value) {
+		if v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Struct || v.NumField() == 0 || !v.Type().Field(0).IsExported() {
+			seen[name] = seen[name] || !v.IsZero()
+			return
+		}
+		for i := range v.NumField() {
+			walk(name+"."+v.Type().Field(i).Name, v.Field(i))
+		}
+	}
+	for _, q := range sampleQuestions() {
+		walk(reflect.TypeOf(q.value()).Elem().Name(), reflect.ValueOf(q.value()))
+	}
+	for _, name := range []string{"Login.Meta.Session.TLS.ClientSHA256", "Login.Early", "Event.Meta.Session.Host", "Action.B"} {
+		if !seen[name] {
+			t.Errorf("%s was not looked at", name)
+		}
+	}
+	for name, full := range seen {
+		if !full {
+			t.Errorf("no sample has %s: does the ABI have a place for it?", name)
+		}
+	}
+}
+
+// TestEarlyIsForgotten holds that one decoder's early question does not make the
+// next one early, nor give it the name that another client asked for.
+func TestEarlyIsForgotten(t *testing.T) {
+	d := &Decoder{Slot: sampleSlot}
+	for i, q := range []question{minor1()[2], sampleQuestions()[0], minor1()[1], sampleQuestions()[1]} {
+		rec, err := q.encode(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.Login(rec)
+		if err != nil || got.Early != (i%2 == 0) || (got.Session.Host != "") != (i == 0) {
+			t.Errorf("%s: early %v, host %q, %v", q.name, got.Early, got.Session.Host, err)
+		}
+	}
+}
+
+// TestFlagsOfOtherHooks holds that EARLY says nothing beside another hook, and that
+// a flag of a later minor is no error.
+func TestFlagsOfOtherHooks(t *testing.T) {
+	rec, err := AppendAction(nil, "", &policy.Action{Meta: bareMeta(), Op: policy.OpRead, Path: "/a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary.LittleEndian.PutUint32(rec[OffFlags:], FlagEarly|1<<31)
+	if got, err := (&Decoder{}).Action(rec); err != nil || got.Path != "/a" {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
@@ -85,6 +147,8 @@ func TestEncodersRefuse(t *testing.T) {
 	m := bareMeta()
 	nul := bareMeta()
 	nul.Session.Group = "a\x00b"
+	host := bareMeta()
+	host.Session.Host = "ftp.example.org\x00.example.net"
 	long := bareMeta()
 	long.Session.Client = strings.Repeat("x", 1<<16)
 	for name, q := range map[string]question{
@@ -94,6 +158,8 @@ func TestEncodersRefuse(t *testing.T) {
 		"NUL in attr":  {login: &policy.Login{Meta: nul}},
 		"long attr":    {login: &policy.Login{Meta: long}},
 		"code":         {event: &policy.Event{Meta: m, Kind: policy.EventLogin, Code: -1}},
+		"NUL in host":  {login: &policy.Login{Meta: host}},
+		"early secret": {login: &policy.Login{Meta: m, Early: true, Password: "x"}},
 	} {
 		got, err := q.encode([]byte("x"))
 		if !errors.Is(err, ErrEncode) || string(got) != "x" {
@@ -146,6 +212,7 @@ func TestAnswerEncodersRefuse(t *testing.T) {
 	ids := map[string]policy.Identity{
 		"rules":       {Verdict: policy.Allow, Rules: []policy.PathRule{{Dir: "/"}}},
 		"anonymous":   {Verdict: policy.Allow, Anonymous: true},
+		"lenient":     {Verdict: policy.Allow, Lenient: policy.Lenience{CloseNotify: true}},
 		"hide":        {Verdict: policy.Hide},
 		"hash":        {Verdict: policy.Pass, PasswordHash: "x"},
 		"state":       {Verdict: policy.Allow, State: make([]byte, 1025)},
@@ -195,7 +262,7 @@ func TestDone(t *testing.T) {
 
 // TestNoAllocation holds the hot path of both ends to nothing.
 func TestNoAllocation(t *testing.T) {
-	a := &policy.Action{Meta: fullMeta(), Op: policy.OpWrite, Path: "/in/a.txt", Arg: "a.txt"}
+	a := &policy.Action{Meta: hostMeta(), Op: policy.OpWrite, Path: "/in/a.txt", Arg: "a.txt"}
 	buf := make([]byte, 0, 4096)
 	d := &Decoder{Slot: sampleSlot}
 	reply := make([]byte, 0, 512)
@@ -221,7 +288,7 @@ func TestNoAllocation(t *testing.T) {
 }
 
 func FuzzRecord(f *testing.F) {
-	for _, q := range sampleQuestions()[:12] {
+	for _, q := range append(sampleQuestions()[:12], minor1()...) {
 		rec, err := q.encode(nil)
 		if err != nil {
 			f.Fatal(err)

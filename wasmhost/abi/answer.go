@@ -26,15 +26,15 @@ func AppendAnswer(dst []byte, a *policy.Answer) ([]byte, Verdict, error) {
 	return e.finish()
 }
 
-// AppendIdentity appends the reply of an identity, as [AppendAnswer] does. ABI
-// minor 0 has no keys for Rules and Anonymous: an identity with one of them
-// fails.
+// AppendIdentity appends the reply of an identity, as [AppendAnswer] does. This
+// version of the ABI has no keys for Rules, Anonymous and Lenient: an identity with
+// one of them fails.
 func AppendIdentity(dst []byte, id *policy.Identity) ([]byte, Verdict, error) {
 	e := entries{buf: dst, base: len(dst)}
 	e.verdict(id.Verdict, id.Final, id.Code)
 	switch {
-	case len(id.Rules) > 0 || id.Anonymous:
-		e.fail("Rules and Anonymous have no key in this version of the ABI")
+	case len(id.Rules) > 0 || id.Anonymous || id.Lenient != policy.Lenience{}:
+		e.fail("Rules, Anonymous and Lenient have no key in this version of the ABI")
 	case id.Verdict == policy.Rewrite || id.Verdict == policy.Hide:
 		e.fail("a login cannot be answered with %s", id.Verdict)
 	case id.PasswordHash != "" && id.Verdict != policy.Allow:

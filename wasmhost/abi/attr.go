@@ -17,6 +17,7 @@ type attrs struct {
 	listener   string
 	group      string
 	client     string
+	host       string
 	path2      string
 	rawArg     string
 	policy     string
@@ -107,6 +108,8 @@ func (t *attrs) textOf(key Attr) *string {
 		return &t.group
 	case AttrClient:
 		return &t.client
+	case AttrHost:
+		return &t.host
 	case AttrPath2:
 		return &t.path2
 	case AttrRawArg:

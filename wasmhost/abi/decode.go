@@ -44,7 +44,7 @@ func (d *Decoder) Login(rec []byte) (*policy.Login, error) {
 	if r.op != 0 {
 		return nil, wrong(ErrRecord, "operation %d of a login", r.op)
 	}
-	d.login = policy.Login{Meta: r.meta, Password: d.text(&r, SpanArg)}
+	d.login = policy.Login{Meta: r.meta, Password: d.text(&r, SpanArg), Early: r.flags&FlagEarly != 0}
 	return &d.login, nil
 }
 
@@ -172,7 +172,7 @@ func (d *Decoder) meta(r *record, rec []byte) error {
 	d.session = policy.Session{
 		ID: binary.LittleEndian.Uint64(rec[OffSession:]), User: d.text(r, SpanUser),
 		Anon: r.flags&FlagAnonymous != 0, Peer: peer, Local: t.local, Listener: t.listener,
-		Root: d.text(r, SpanRoot), Group: t.group, Client: t.client, TLS: t.tls,
+		Root: d.text(r, SpanRoot), Group: t.group, Client: t.client, Host: t.host, TLS: t.tls,
 		DataTLS: r.flags&FlagDataTLS != 0, ASCII: r.flags&FlagASCII != 0,
 		Active: r.flags&FlagActive != 0, State: d.stateOf(r.spans[SpanState]),
 	}

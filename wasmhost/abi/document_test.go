@@ -98,6 +98,28 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestDocumentedVersion holds the title, and the versions that a manifest may name.
+func TestDocumentedVersion(t *testing.T) {
+	b, err := os.ReadFile("../../guest-sdk/ABI.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	title, text, _ := strings.Cut(string(b), "\n")
+	if want := fmt.Sprintf("# The guest ABI, version %d.%d", Version, Minor); title != want {
+		t.Errorf("the title is %q, want %q", title, want)
+	}
+	_, manifest, _ := strings.Cut(text, "## 8.")
+	manifest, _, _ = strings.Cut(manifest, "## 9.")
+	for minor := range Minor + 1 {
+		if word := fmt.Sprintf(`"%d.%d"`, Version, minor); !strings.Contains(manifest, word) {
+			t.Errorf("section 8 does not name %s", word)
+		}
+		if word := fmt.Sprintf("Minor %d", minor); minor > 0 && !strings.Contains(text, word) {
+			t.Errorf("nothing is said of %s", word)
+		}
+	}
+}
+
 // takes lists the hooks that take a key, none for a reserved one.
 func takes(k Key) string {
 	var names []string

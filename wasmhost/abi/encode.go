@@ -17,14 +17,22 @@ const tableEnd = HeaderSize + 8*int(NumSpans)
 // l holds: the caller leaves it empty for a policy without that right. slot is
 // the policy's name, which selects its own STATE.
 //
-// It fails with [ErrEncode] if l has no session, or a text holds a NUL, which
-// would show a guest written in C another text than the server acts on.
+// It fails with [ErrEncode] if l has no session, if it is early and has a password
+// all the same, or if a text holds a NUL, which would show a guest written in C
+// another text than the server acts on.
 func AppendLogin(dst []byte, slot string, l *policy.Login) ([]byte, error) {
 	w := begin(dst, slot, HookAuth, 0, &l.Meta)
 	if w.s == nil {
 		return dst, w.err
 	}
-	w.head(0, 0, 0)
+	var flags uint32
+	if l.Early {
+		flags |= FlagEarly
+		if l.Password != "" {
+			w.fail("an early question has a password")
+		}
+	}
+	w.head(flags, 0, 0)
 	w.texts("", l.Password)
 	w.attrBegin()
 	w.sessionAttrs()
@@ -203,6 +211,7 @@ func (w *writer) sessionAttrs() {
 	w.attr(AttrListener, s.Listener)
 	w.attr(AttrGroup, s.Group)
 	w.attr(AttrClient, s.Client)
+	w.attr(AttrHost, s.Host)
 	if local := unmap(s.Local); local.IsValid() {
 		w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(AttrLocal))
 		start := len(w.buf)

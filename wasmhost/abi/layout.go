@@ -57,6 +57,7 @@ const (
 	FlagReplay                       // reserved: a recorded question
 	FlagLast                         // reserved: last chunk (hook data)
 	FlagUpload                       // reserved: upload (hook data)
+	FlagEarly                        // asked at USER, no password yet (hook auth); minor 1
 )
 
 // Attr numbers an entry of the ATTR span: u16 key, u16 length, bytes; integers
@@ -64,7 +65,7 @@ const (
 // reader does not know are skipped: minors append (ABI §5).
 type Attr uint16
 
-// The attributes of minor 0.
+// The attributes. HOST came with minor 1, all before it with minor 0.
 const (
 	AttrTLSVersion  Attr = iota + 1 // "1.2", "1.3"
 	AttrTLSCipher                   // IANA name of the suite
@@ -75,7 +76,7 @@ const (
 	AttrCertSHA256                  // its digest, hex
 	AttrListener                    // listener's name in the configuration
 	AttrGroup                       // group that the login named
-	AttrClient                      // the client program's own name (CLNT)
+	AttrClient                      // the client program's own name (CLNT, CSID)
 	AttrLocal                       // server's control address and port, text
 	AttrPath2                       // second path where ARG does not hold it
 	AttrRawArg                      // the raw argument where ARG does not hold it
@@ -83,6 +84,7 @@ const (
 	AttrOp                          // u16 operation that an event is about
 	AttrPolicy                      // policy that an event is about
 	AttrGeneration                  // u64 its generation
+	AttrHost                        // the server's name that the client asked for (HOST)
 	NumAttrs                        // one more than the greatest key
 )
 
@@ -90,7 +92,7 @@ const (
 func (a Attr) String() string {
 	names := [NumAttrs]string{"", "TLS_VERSION", "TLS_CIPHER", "SNI", "ALPN", "TLS_RESUMED",
 		"CERT_SUBJECT", "CERT_SHA256", "LISTENER", "GROUP", "CLIENT", "LOCAL", "PATH2", "RAW_ARG",
-		"CODE", "OP", "POLICY", "GENERATION"}
+		"CODE", "OP", "POLICY", "GENERATION", "HOST"}
 	if a == 0 || a >= NumAttrs {
 		return "invalid"
 	}

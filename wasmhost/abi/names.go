@@ -5,8 +5,9 @@ package abi
 const Version = 1
 
 // Minor is the minor version that this host speaks and tells to guests. Minors
-// only append spans, keys, operations, flags and imports.
-const Minor = 0
+// only append spans, keys, operations, flags and imports: minor 1 appended the
+// attribute HOST and the flag EARLY.
+const Minor = 1
 
 // Names of exports and imports (ABI §1 and §7).
 const (
@@ -37,7 +38,7 @@ const (
 type Hook uint16
 
 // The hooks in their order. Those after HookFS, except HookEvent, are reserved:
-// no host of minor 0 calls them, and a module that exports one is refused.
+// no host calls them yet, and a module that exports one is refused.
 const (
 	HookAuth Hook = iota + 1
 	HookFS

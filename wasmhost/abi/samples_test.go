@@ -14,6 +14,7 @@ const sampleSlot = "guard"
 
 type question struct {
 	name   string
+	minor  int // the first minor that has all of it
 	login  *policy.Login
 	action *policy.Action
 	event  *policy.Event
@@ -37,6 +38,13 @@ func fullMeta() policy.Meta {
 		},
 		Request: 42, Time: time.Unix(1_700_000_000, 123_456_789).UTC(),
 	}
+}
+
+// hostMeta is fullMeta with what minor 1 appended: the old bytes stay as they are.
+func hostMeta() policy.Meta {
+	m := fullMeta()
+	m.Session.Host = "ftp.example.net"
+	return m
 }
 
 func sampleQuestions() []question {
@@ -65,7 +73,21 @@ func sampleQuestions() []question {
 	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
 		list = append(list, question{name: "kind " + k.String(), event: &policy.Event{Meta: bareMeta(), Kind: k}})
 	}
-	return list
+	return append(list, minor1()...)
+}
+
+// minor1 are the questions that only minor 1 has.
+func minor1() []question {
+	host := bareMeta()
+	host.Session.Host = "[2001:db8::1]"
+	return []question{
+		{name: "login, host", minor: 1, login: &policy.Login{Meta: host}},
+		{name: "login, early", minor: 1, login: &policy.Login{Meta: bareMeta(), Early: true}},
+		{name: "login, early, all fields", minor: 1, login: &policy.Login{Meta: hostMeta(), Early: true}},
+		{name: "write, host", minor: 1, action: &policy.Action{Meta: hostMeta(), Op: policy.OpWrite, Path: "/a", Arg: "a", A: -1}},
+		{name: "rename, host", minor: 1, action: &policy.Action{Meta: hostMeta(), Op: policy.OpRename, Path: "/a", Path2: "/b", Arg: "b"}},
+		{name: "event, host", minor: 1, event: &policy.Event{Meta: hostMeta(), Kind: policy.EventLogin, Code: 232}},
+	}
 }
 
 // encode is the record of the question.

@@ -23,6 +23,7 @@ const vectorDir = "../../guest-sdk/vectors"
 type (
 	recordVector struct {
 		Name    string            `json:"name"`
+		Minor   int               `json:"minor,omitempty"`
 		Hook    string            `json:"hook"`
 		Op      uint16            `json:"op"`
 		Session string            `json:"session"` // 64-bit numbers are strings
@@ -88,7 +89,7 @@ func describe(name string, rec []byte) recordVector {
 
 func flagNames() []string {
 	return []string{"TLS", "DATA_TLS", "ANONYMOUS", "DIR", "EXISTS", "ACTIVE", "ASCII", "SHADOW",
-		"REPLAY", "LAST", "UPLOAD"}
+		"REPLAY", "LAST", "UPLOAD", "EARLY"}
 }
 
 // describeReply reads a good reply by the letter of ABI.md.
@@ -134,7 +135,9 @@ func TestRecordVectors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, describe(q.name, rec))
+		v := describe(q.name, rec)
+		v.Minor = q.minor
+		list = append(list, v)
 	}
 	golden(t, "records.json", list)
 }
