@@ -48,3 +48,6 @@ func (s *Server) FreeUser(name string) { s.tree.ClearUser(name) }
 
 // LimitDefaults changes the rates of users and sessions that bring none of their own.
 func (s *Server) LimitDefaults(user, session Rates) { s.tree.SetDefaults(user, session) }
+
+// BandwidthLimit is the limit of one listener or user in a BandwidthStatus.
+type BandwidthLimit = throttle.Limit

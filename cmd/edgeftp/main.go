@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), statusCommand(), versionCommand())
+	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), statusCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -22,6 +22,7 @@ type modules struct {
 	base   control.Status // what does not change
 
 	swapping sync.Mutex // held while a module is compiled: one swap at a time
+	limiting sync.Mutex // one change of the limits at a time
 
 	mu      sync.Mutex // guards what follows, briefly
 	slots   map[string]*slot

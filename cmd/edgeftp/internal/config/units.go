@@ -299,3 +299,22 @@ func checkPath(s string) error {
 	}
 	return nil
 }
+
+// ParseRate reads a rate as the configuration file has it, such as 10MB or 1GiB/s:
+// bytes in a second, 0 for no limit.
+func ParseRate(s string) (int64, error) {
+	n, err := parseRate(s)
+	var f fault
+	if errors.As(err, &f) {
+		return 0, fmt.Errorf("%q %s; %s", s, f.what, f.help)
+	}
+	return n, err
+}
+
+// FormatRate writes a rate so that ParseRate reads it; 0 is "-".
+func FormatRate(n int64) string {
+	if n <= 0 {
+		return "-"
+	}
+	return formatSize(n) + "/s"
+}

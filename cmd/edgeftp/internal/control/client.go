@@ -51,6 +51,23 @@ func (c Client) Rollback(ctx context.Context, name string) (Policy, error) {
 	return p, err
 }
 
+// Bandwidth asks for GET /v1/bandwidth.
+func (c Client) Bandwidth(ctx context.Context) (Bandwidth, error) {
+	var b Bandwidth
+	err := c.do(ctx, http.MethodGet, "/v1/bandwidth", nil, &b)
+	return b, err
+}
+
+// Limit changes a limit and returns those that are in force then.
+func (c Client) Limit(ctx context.Context, l Limit) (Bandwidth, error) {
+	var b Bandwidth
+	body, err := json.Marshal(l)
+	if err == nil {
+		err = c.do(ctx, http.MethodPut, "/v1/bandwidth", body, &b)
+	}
+	return b, err
+}
+
 // do makes one request over a connection of its own.
 func (c Client) do(ctx context.Context, method, path string, body []byte, into any) error {
 	if err := checkPath(c.Path); err != nil {
@@ -66,7 +83,10 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 	if err != nil {
 		return err
 	}
-	if body != nil {
+	switch {
+	case method == http.MethodPut:
+		req.Header.Set("Content-Type", "application/json")
+	case body != nil:
 		req.Header.Set("Content-Type", moduleType)
 	}
 	res, err := (&http.Client{Transport: transport}).Do(req)

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	mu      sync.Mutex
 	swapped [][]byte
+	global  Rates
 	wait    chan struct{} // Swap waits for it, if set, or for its context
 }
 
@@ -67,6 +68,22 @@ func (f *fake) Rollback(_ context.Context, name string) (Policy, error) {
 	}
 	f.swapped = f.swapped[:len(f.swapped)-1]
 	return f.policy(), nil
+}
+
+func (f *fake) Bandwidth() Bandwidth {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return Bandwidth{Global: f.global}
+}
+
+func (f *fake) Limit(l Limit) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l.Scope != "global" || l.Down == nil {
+		return &Refusal{Code: "EF2106", Message: "there is no scope " + l.Scope}
+	}
+	f.global.Down = *l.Down
+	return nil
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -40,11 +40,26 @@ func handler(c Controller) http.Handler {
 		p, err := c.Rollback(r.Context(), r.PathValue("name"))
 		conclude(w, p, err)
 	})
+	mux.HandleFunc("GET /v1/bandwidth", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, limits(c))
+	})
+	mux.HandleFunc("PUT /v1/bandwidth", func(w http.ResponseWriter, r *http.Request) {
+		if l, ok := readLimit(w, r); ok {
+			err := c.Limit(l)
+			conclude(w, limits(c), err)
+		}
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, &Refusal{Code: "EF2102",
 			Message: fmt.Sprintf("there is no %s %.100q", r.Method, r.URL.Path), Help: "the server may be of another version"})
 	})
 	return mux
+}
+
+func limits(c Controller) Bandwidth {
+	b := c.Bandwidth()
+	b.Listeners, b.Users = whole(b.Listeners), whole(b.Users)
+	return b
 }
 
 // whole is list, never nil: JSON then has [] and not null.
@@ -82,12 +97,12 @@ func readModule(w http.ResponseWriter, r *http.Request) (module []byte, ok bool)
 	return nil, false
 }
 
-// conclude answers a change: the policy, or why nothing has changed.
-func conclude(w http.ResponseWriter, p Policy, err error) {
+// conclude answers a change: what is there now, or why nothing has changed.
+func conclude(w http.ResponseWriter, now any, err error) {
 	var r *Refusal
 	switch {
 	case err == nil:
-		answer(w, http.StatusOK, p)
+		answer(w, http.StatusOK, now)
 	case errors.As(err, &r):
 		refuse(w, http.StatusConflict, r)
 	default:

@@ -15,6 +15,11 @@ type Controller interface {
 	// Rollback brings the module back that the last swap replaced (POST
 	// /v1/policies/{name}/rollback). After an error nothing has changed.
 	Rollback(ctx context.Context, name string) (Policy, error)
+	// Bandwidth tells the limits in force (GET /v1/bandwidth).
+	Bandwidth() Bandwidth
+	// Limit changes one of them (PUT /v1/bandwidth). After an error nothing has
+	// changed.
+	Limit(l Limit) error
 }
 
 // Status is the answer to GET /v1/status. The policies alone are the answer to
