@@ -28,6 +28,7 @@ listeners:
     address: %q
     tls: { control: optional, data: optional, certificate: files }
     active: { enabled: true }
+    hosts: [ftp.example.test]
 certificates:
   files:
     - { cert: %q, key: %q }
@@ -35,7 +36,7 @@ limits:
   sessions: { per_ip: 1000 }
 users:
   list:
-    - { name: %s, password_hash: %q }
+    - { name: %s, password_hash: %q, perm: elradfmwMT }
 storage:
   - { root: %q }
 `, filepath.Join(g.dir, "edgeftp.state"), p.addr, g.cert, g.key, user, bcryptHash, p.root.root))
