@@ -73,7 +73,7 @@ func readFile(t testing.TB, path string) []byte {
 // generous is for tests about what a policy says and not about how fast: a busy
 // machine and the race detector must not make them fail.
 func generous() wasmhost.Config {
-	return wasmhost.Config{Start: time.Minute, FS: time.Minute, Event: time.Minute}
+	return wasmhost.Config{Compile: 10 * time.Minute, Start: time.Minute, FS: time.Minute, Event: time.Minute}
 }
 
 func question(op policy.Op, path, path2 string) *policy.Action {
