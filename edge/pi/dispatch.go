@@ -19,7 +19,7 @@ const maxStrikes = 100
 func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 	spec, cmd, ok := s.conf.Table.Lookup(c)
 	if !ok {
-		s.unknown(c)
+		s.unknown(cmd)
 		return
 	}
 	if id := &s.rank.id; s.rank.in && !id.Expires.IsZero() && time.Now().After(id.Expires) {

@@ -31,7 +31,11 @@ func siteHelp(s *Session, a Args) Outcome { return s.conf.Table.help("SITE ", a.
 func (t *Table) help(prefix, verb string) Outcome {
 	if verb = strings.ToUpper(strings.TrimSpace(verb)); verb != "" {
 		if row := t.byVerb[prefix+verb]; row != nil {
-			return Say(wire.CodeHelp, "%s %s (%s)", row.Verb, wire.Text(strings.TrimPrefix(row.Help, ": ")), row.RFC)
+			help := wire.Text(strings.TrimPrefix(row.Help, ": "))
+			if row.RFC == "" { // a command of an embedder's
+				return Say(wire.CodeHelp, "%s %s", row.Verb, help)
+			}
+			return Say(wire.CodeHelp, "%s %s (%s)", row.Verb, help, row.RFC)
 		}
 		if t.groups[verb] {
 			return t.help(verb+" ", "")

@@ -54,21 +54,27 @@ func (s *Session) Tell(e policy.Event) { s.event(e) }
 func (s *Session) Logout() { s.logout() }
 
 // Progress tells of the running transfer: the bytes that have moved on the data
-// connection and the time since the command, and whether there is one.
+// connection, the time since it was opened (0 before), and whether there is a
+// transfer. Of other work that counts bytes (HASH) it tells the bytes that were
+// read and the time since the command.
 func (s *Session) Progress() (bytes int64, elapsed time.Duration, running bool) {
 	if s.job == nil || s.job.Progress == nil {
 		return 0, 0, false
 	}
-	return s.job.Progress.Bytes(), time.Since(s.job.began), true
+	elapsed = time.Since(s.job.began)
+	if p, ok := s.job.Progress.(*dtp.Progress); ok {
+		elapsed = p.Elapsed()
+	}
+	return s.job.Progress.Bytes(), elapsed, true
 }
 
-// Stream is what Send sends.
+// Stream says what Send and Receive move.
 type Stream struct {
-	// Title and Subject describe it in the reply to STAT ("Sending", "/a"), and
-	// Mark in the reply that opens the transfer (150). Title and Mark have
-	// defaults.
-	Title         wire.Text
-	Subject, Mark string
+	// Title and Subject describe it in the reply to STAT ("Sending", "/a"). Title
+	// has a default.
+	Title   wire.Text
+	Subject string // may be empty
+	Mark    string // the text of the reply that opens the transfer (150); it has a default
 	// Text converts line ends where the client has asked for TYPE A (RFC 959
 	// §3.1.1.1). Lines that end in CR LF already need no conversion.
 	Text bool
@@ -84,8 +90,25 @@ type Stream struct {
 // push_dtp_data). r is closed at the end if it is an io.Closer. Bytes that are
 // made on the way come from dtp.FromSeq.
 func (s *Session) Send(r io.Reader, st Stream) Outcome {
+	return s.stream(r, st, "Sending the answer.", "Sending", func(t *dtp.Transfer) {
+		t.Send, t.Limiter = r, s.limiter(true, st.Limits)
+	})
+}
+
+// Receive is the outcome of a command that takes what the client sends on the
+// data connection and writes it to w (the model's enable_receiving), which is
+// closed at the end if it is an io.Closer. What w has got is whole only if Done is
+// told so: Result.Err is nil.
+func (s *Session) Receive(w io.Writer, st Stream) Outcome {
+	return s.stream(w, st, "Taking the data.", "Taking", func(t *dtp.Transfer) {
+		t.Receive, t.Limiter, t.MaxBytes = w, s.limiter(false, st.Limits), max(0, st.Limits.MaxFileSize)
+	})
+}
+
+// stream is Send and Receive; set gives the transfer its end.
+func (s *Session) stream(end any, st Stream, mark string, title wire.Text, set func(*dtp.Transfer)) Outcome {
 	done := func() {
-		if c, ok := r.(io.Closer); ok {
+		if c, ok := end.(io.Closer); ok {
 			_ = c.Close()
 		}
 	}
@@ -94,13 +117,13 @@ func (s *Session) Send(r io.Reader, st Stream) Outcome {
 		done()
 		return s.Fail(err)
 	}
-	t.Send, t.ASCII, t.Limiter = r, st.Text && s.with.ascii, s.limiter(true, st.Limits)
-	mark, title := st.Mark, st.Title
-	if mark == "" {
-		mark = "Sending the answer."
+	set(t)
+	t.ASCII = st.Text && s.with.ascii
+	if st.Mark != "" {
+		mark = st.Mark
 	}
-	if title == "" {
-		title = wire.Text("Sending")
+	if st.Title != "" {
+		title = st.Title
 	}
 	return s.run(t, mark, title, st.Subject, func(_ context.Context, res dtp.Result) Settle {
 		done()

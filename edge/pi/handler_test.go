@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -54,6 +55,79 @@ func TestSend(t *testing.T) {
 	}
 	if src.closed != 2 {
 		t.Error("what was sent was not closed")
+	}
+}
+
+// sink is a writer that knows whether it was closed.
+type sink struct {
+	strings.Builder
+	closed int
+}
+
+func (k *sink) Close() error { k.closed++; return nil }
+
+// A command of an embedder's that takes what the client sends.
+func TestReceive(t *testing.T) {
+	var got *sink
+	var ended error
+	row := Spec{Verb: "SITE TAKE", Handler: func(s *Session, _ Args) Outcome {
+		got = &sink{}
+		return s.Receive(got, Stream{Text: true, Limits: policy.Limits{MaxFileSize: 4}, Done: func(_ *Session, r dtp.Result) Outcome {
+			if ended = r.Err; ended != nil {
+				return Outcome{}
+			}
+			return Say(wire.CodeFileActionOK, "%d bytes taken.", r.Bytes)
+		}})
+	}}
+	b := newBench(t, func(c *Config) { c.Table = c.Table.With(row) }).own()
+	defer b.close()
+	b.login()
+	b.do("SITE TAKE", 425)
+	if got.closed != 1 {
+		t.Error("what could not be written to was not closed")
+	}
+	b.do("TYPE A", 200)
+	for _, c := range []struct {
+		text, want string
+		code       int
+		err        error
+	}{{"a\r\nb\n", "a\nb\n", 250, nil}, {"a\r\nbcd", "", 552, dtp.ErrTooLarge}} {
+		conn := b.begin("SITE TAKE").connect()
+		if _, err := io.WriteString(conn, c.text); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		b.expect("SITE TAKE", c.code)
+		if !errors.Is(ended, c.err) || c.err == nil && got.String() != c.want || got.closed != 1 {
+			t.Errorf("%q: %q, %v, closed %d times", c.text, got, ended, got.closed)
+		}
+	}
+}
+
+// everywhere is a passive port that listens on all addresses.
+type everywhere struct {
+	dtp.PassivePort
+	addr string
+}
+
+func (e everywhere) Addr() netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr(e.addr), e.PassivePort.Addr().Port())
+}
+
+// A port that listens on all addresses is told as one of the control connection's.
+func TestPortOnAllAddresses(t *testing.T) {
+	for _, addr := range []string{"::", "0.0.0.0", "::ffff:0.0.0.0"} {
+		b := newBench(t, func(c *Config) {
+			c.Passive.Listen = func(ctx context.Context, conf dtp.PassiveConfig) (dtp.PassivePort, error) {
+				p, err := dtp.Listen(ctx, conf)
+				return everywhere{p, addr}, err
+			}
+		}).own()
+		b.login()
+		if r := b.do("PASV", 227); !strings.Contains(r.Text(), "(127,0,0,1,") {
+			t.Errorf("%s: %s", addr, r)
+		}
+		b.close()
 	}
 }
 

@@ -173,6 +173,9 @@ func (s *Session) advertised(at netip.AddrPort) string {
 			return fmt.Sprintf("%s,%d,%d", strings.ReplaceAll(text, ".", ","), at.Port()>>8, at.Port()&255)
 		}
 	}
+	if addr := at.Addr().Unmap(); !addr.Is4() || addr.IsUnspecified() { // a port of an embedder's, on all addresses
+		at = netip.AddrPortFrom(s.who.Local.Addr(), at.Port())
+	}
 	return wire.FormatPort(at)
 }
 
