@@ -18,7 +18,7 @@ import (
 // that applies of ByClient, ByLocal and Address is taken; the zero value tells
 // the control connection's own local address. EPSV needs none of this.
 type Advertise struct {
-	Address  string
+	Address  string                  // for everybody else
 	ByLocal  map[netip.Addr]string   // by the server's address that the client has connected to
 	ByClient map[netip.Prefix]string // by the client's network; the longest prefix wins
 }

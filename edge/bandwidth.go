@@ -4,50 +4,78 @@ import "github.com/edgeftp/edgeftp/edge/internal/throttle"
 
 // Rates are a limit in each direction, in bytes per second on the wire; zero or
 // less is none.
-type Rates = throttle.Rates
+type Rates struct {
+	Down int64 // from the server to the client
+	Up   int64 // from the client to the server
+}
 
 // Bandwidth is the limits on rates. A transfer is under its own, its session's, its
 // user's, its listener's and the server's; all sessions of a user share the user's.
 // The zero value limits nothing.
 type Bandwidth struct {
-	Server    Rates
+	Server    Rates            // of all transfers together
 	Listeners map[string]Rates // by Listener.Name
 	User      Rates            // of a user whose login brings no rates (policy.Identity.Limits)
-	Session   Rates
-	Transfer  Rates // of a transfer for which no policy names rates (the model's read_limit and write_limit)
+	Session   Rates            // of a session's transfers together
+	Transfer  Rates            // of a transfer for which no policy names rates (the model's read_limit and write_limit)
 }
 
 func (b Bandwidth) tree() *throttle.Tree {
-	t := throttle.NewTree(b.Server)
-	t.SetDefaults(b.User, b.Session)
+	t := throttle.NewTree(throttle.Rates(b.Server))
+	t.SetDefaults(throttle.Rates(b.User), throttle.Rates(b.Session))
 	for name, r := range b.Listeners {
-		t.SetListener(name, r)
+		t.SetListener(name, throttle.Rates(r))
 	}
 	return t
 }
 
-// BandwidthStatus is the limits that are in force.
-type BandwidthStatus = throttle.Snapshot
+// BandwidthStatus is the limits that are in force at one moment.
+type BandwidthStatus struct {
+	Server    Rates            // of all transfers together
+	User      Rates            // of a user who brings none
+	Session   Rates            // of a session that brings none
+	Listeners []BandwidthLimit // those with a limit, by name
+	Users     []BandwidthLimit // those with a limit, or with a word of LimitUser, by name
+}
+
+// BandwidthLimit is the limit of one listener or user.
+type BandwidthLimit struct {
+	Name     string // of the listener or user
+	Rates    Rates  // zero in a direction without a limit
+	Sessions int    // that share it; 0 of a listener
+	Set      bool   // by LimitUser
+}
 
 // Bandwidth returns the limits that are in force.
-func (s *Server) Bandwidth() BandwidthStatus { return s.tree.Snapshot() }
+func (s *Server) Bandwidth() BandwidthStatus {
+	in := s.tree.Snapshot()
+	return BandwidthStatus{Server: Rates(in.Server), User: Rates(in.User), Session: Rates(in.Session),
+		Listeners: bandwidthLimits(in.Listeners), Users: bandwidthLimits(in.Users)}
+}
+
+func bandwidthLimits(in []throttle.Limit) []BandwidthLimit {
+	out := make([]BandwidthLimit, len(in))
+	for i, l := range in {
+		out[i] = BandwidthLimit{Name: l.Name, Rates: Rates(l.Rates), Sessions: l.Sessions, Set: l.Set}
+	}
+	return out
+}
 
 // LimitServer changes the server's rates. Transfers that run follow at once, here
 // and in the functions below.
-func (s *Server) LimitServer(r Rates) { s.tree.Server().Set(r) }
+func (s *Server) LimitServer(r Rates) { s.tree.Server().Set(throttle.Rates(r)) }
 
 // LimitListener changes the rates of one listener.
-func (s *Server) LimitListener(name string, r Rates) { s.tree.SetListener(name, r) }
+func (s *Server) LimitListener(name string, r Rates) { s.tree.SetListener(name, throttle.Rates(r)) }
 
 // LimitUser sets the rates of one user, over what logins bring, until FreeUser. Zero
 // rates lift the limit.
-func (s *Server) LimitUser(name string, r Rates) { s.tree.SetUser(name, r) }
+func (s *Server) LimitUser(name string, r Rates) { s.tree.SetUser(name, throttle.Rates(r)) }
 
 // FreeUser takes LimitUser back: what the latest login brought holds again.
 func (s *Server) FreeUser(name string) { s.tree.ClearUser(name) }
 
 // LimitDefaults changes the rates of users and sessions that bring none of their own.
-func (s *Server) LimitDefaults(user, session Rates) { s.tree.SetDefaults(user, session) }
-
-// BandwidthLimit is the limit of one listener or user in a BandwidthStatus.
-type BandwidthLimit = throttle.Limit
+func (s *Server) LimitDefaults(user, session Rates) {
+	s.tree.SetDefaults(throttle.Rates(user), throttle.Rates(session))
+}

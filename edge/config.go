@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -21,15 +22,15 @@ type Config struct {
 	FS vfs.FS // what is served; required
 	// Home gives a login a filesystem of its own; nil serves FS to everybody.
 	Home      pi.Home
-	Listeners []Listener   // at least one
-	Policies  []Slot       // in the order in which they are asked
-	Perms     policy.Perms // of a login for which no policy named any; 0: policy.PermReadOnly
-	Limits    Limits
-	Timeouts  Timeouts
-	Logins    Logins
-	Bandwidth Bandwidth
-	Transfer  Transfer
-	Listing   pi.Listing
+	Listeners []Listener     // at least one
+	Policies  []Slot         // in the order in which they are asked
+	Perms     policy.Perms   // of a login for which no policy named any; 0: policy.PermReadOnly
+	Limits    Limits         // how many sessions there may be
+	Timeouts  Timeouts       // how long things may take
+	Logins    Logins         // what failed logins cost
+	Bandwidth Bandwidth      // how fast bytes may move
+	Transfer  Transfer       // how bytes are moved
+	Listing   pi.Listing     // what LIST and its kin show, and may cost
 	Commands  *pi.Table      // nil: pi.Standard
 	Replies   pi.Replies     // what limits and timeouts say
 	Languages *lang.Set      // of replies (RFC 2640 §4); nil: English, and those of lang.BuiltIn
@@ -42,8 +43,8 @@ type Config struct {
 
 // Slot is a policy under the name by which it can be swapped.
 type Slot struct {
-	Name   string
-	Policy policy.Policy
+	Name   string        // unique; it need not be the policy's own
+	Policy policy.Policy // required
 }
 
 // Require says how much TLS a listener asks for: a set of the two values below.
@@ -63,22 +64,26 @@ type Listener struct {
 	Name string // in events and logs; Address by default
 	// Address is host:port for net.Listen("tcp"); empty where only ServeConn
 	// brings connections.
-	Address  string
+	Address string
+	// TLS is the configuration of control and data connections, nil for none. It
+	// is kept for the life of the server, as it holds the keys of session tickets,
+	// and must not be changed but by its own methods. ALPN and the wrapping of
+	// tickets are the server's.
 	TLS      *tls.Config
-	Implicit bool // connections begin with TLS
-	Require  Require
+	Implicit bool    // connections begin with TLS
+	Require  Require // what is refused in the clear
 	// Binding says how data connections prove that they belong to their control
 	// connection.
 	Binding dtp.Binding
 	// Hosts are the names that HOST may give (RFC 7151); empty: any.
 	Hosts    []string
-	Banner   string // the text of the 220 reply; "edgeftp ready." by default
-	Encoding Encoding
-	Passive  pi.Passive
+	Banner   string     // the text of the 220 reply; "edgeftp ready." by default
+	Encoding Encoding   // of names and replies; UTF-8 by default
+	Passive  pi.Passive // PASV and EPSV
 	// Advertise says which address clients are told for PASV, where it is not the
 	// connection's own. Passive.Advertise, if set, takes its place.
 	Advertise Advertise
-	Active    pi.Active
+	Active    pi.Active      // PORT and EPRT
 	Zone      *time.Location // nil: Config.Zone
 	Commands  *pi.Table      // nil: Config.Commands
 }
@@ -116,11 +121,9 @@ type Transfer struct {
 	// Buffer is the size, in bytes, of the buffer of a transfer that the kernel
 	// cannot do by itself: 4 KiB to 4 MiB; 0 is 256 KiB (the model's
 	// ac_in_buffer_size and ac_out_buffer_size).
-	Buffer int
-	// NoDeflate refuses MODE Z. MaxRatio bounds what an upload in that mode unpacks
-	// to, as dtp.Deflate has it.
-	NoDeflate bool
-	MaxRatio  int
+	Buffer    int
+	NoDeflate bool // refuse MODE Z
+	MaxRatio  int  // of an upload in MODE Z to what came over the wire, as dtp.Deflate has it
 	// Limiter adds a throttle of the embedder's own to each transfer, beside
 	// Config.Bandwidth; it, or what it returns, may be nil.
 	Limiter func(who policy.Session, down bool) dtp.Limiter
@@ -171,6 +174,7 @@ func (c Config) check() (Config, error) {
 	if _, err := pi.ParsePrefix(c.LogPrefix); err != nil {
 		return c, fmt.Errorf("edge: Config.LogPrefix: %w", err)
 	}
+	c.Listeners = slices.Clone(c.Listeners) // the caller's are not filled in
 	for i := range c.Listeners {
 		if err := c.Listeners[i].check(); err != nil {
 			return c, err

@@ -19,6 +19,20 @@
 // policy that grants a login nobody gets in. Policies can be swapped while
 // transfers run ([Server.Swap]).
 //
+// # What an embedder puts in
+//
+//   - who may log in, what may be done, what is told: a [policy.Policy];
+//   - the files: a [vfs.FS], one for all or one for each login ([Config.Home]);
+//   - commands: rows of a [pi.Table] ([Config.Commands]), added, replaced or wrapped;
+//   - data ports and transfers: [pi.Passive], [pi.Active], [Transfer.Run];
+//   - words: [Config.Replies], [Config.Languages], [Listener.Banner];
+//   - certificates: a *tls.Config ([Listener.TLS]);
+//   - connections that somebody else has accepted: [Server.ServeConn].
+//
+// The examples show each of them, and docs/embedding.md shows the examples. This
+// package, policy, vfs and wire are a public promise; pi, dtp and lang are public
+// and may change before version 1.0.
+//
 // Importing edge imports no ACME client, no QUIC stack and no sandbox: the
 // program that wants them wires them.
 package edge

@@ -138,7 +138,7 @@ func (s *Server) sharedConfig() pi.Config {
 		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: secret.NewVerifier(c.Logins.Parallel), Census: &census{byUser: map[string]int{}},
 		Buffers: dtp.NewBuffers(c.Transfer.Buffer), Copy: c.Transfer.Copy, NoDeflate: c.Transfer.NoDeflate,
 		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Limiter: c.Transfer.Limiter,
-		Throttle: s.tree, Rates: c.Bandwidth.Transfer, Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
+		Throttle: s.tree, Rates: throttle.Rates(c.Bandwidth.Transfer), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
 		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
 		PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}
 	if c.LogPrefix != "" {

@@ -18,7 +18,9 @@ import (
 type PortRange []PortSpan
 
 // PortSpan is the ports First to Last, both included.
-type PortSpan struct{ First, Last uint16 }
+type PortSpan struct {
+	First, Last uint16 // from 1, First not above Last
+}
 
 // Len returns the number of ports.
 func (r PortRange) Len() int {
@@ -44,7 +46,7 @@ func (r PortRange) at(i int) uint16 {
 // PassiveConfig says where and for whom to listen.
 type PassiveConfig struct {
 	Local netip.Addr // the control connection's own address
-	Ports PortRange
+	Ports PortRange  // to choose from; empty is the kernel's choice
 	// Peer is the only address whose connection is accepted; the zero value
 	// accepts any. Connections of others are closed and the port goes on
 	// waiting, so that nobody can take or block it (RFC 2577 §3).

@@ -156,8 +156,8 @@ func takesTickets(hello *tls.ClientHelloInfo, highest uint16) bool {
 type Protection struct {
 	Base    *tls.Config // as given to ControlTLS
 	Tag     Tag         // of the control connection
-	Binding Binding
-	Tickets bool // the client can take tickets, as ControlTLS found
+	Binding Binding     // how the data connection has to prove that it belongs to it
+	Tickets bool        // the client can take tickets, as ControlTLS found
 	// FileZilla says that the control connection negotiated ProtocolFileZilla: the
 	// data connection must then negotiate ProtocolData and resume, whatever Binding
 	// says.

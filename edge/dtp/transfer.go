@@ -26,7 +26,7 @@ var (
 // Transfer is one use of a data connection. Exactly one of Send and Receive is
 // set.
 type Transfer struct {
-	Port    Port
+	Port    Port        // opened by Run, once; required
 	Protect *Protection // nil leaves the connection in the clear
 
 	Send    io.Reader // to the client; an *os.File, or an *io.LimitedReader of one, goes by sendfile
@@ -51,10 +51,10 @@ type Runner func(ctx context.Context, t *Transfer) Result
 
 // Result says how a transfer ended.
 type Result struct {
-	Bytes  int64 // decoded bytes that were moved between the file and the client
-	Took   time.Duration
-	Opened bool  // the data connection came to be
-	Err    error // nil: everything was moved and the end was proper
+	Bytes  int64         // decoded bytes that were moved between the file and the client
+	Took   time.Duration // from the opening of the data connection to its end
+	Opened bool          // the data connection came to be
+	Err    error         // nil: everything was moved and the end was proper
 
 	// TLS is what the handshake agreed on; nil in the clear, and when the handshake
 	// failed. It is there when a connection whose handshake was well was refused:

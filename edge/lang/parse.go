@@ -18,7 +18,7 @@ const maxFile = 1 << 20
 type Error struct {
 	Line, Col int    // where, from 1; columns count bytes
 	Key       string // the English text, if it is about one
-	Reason    string
+	Reason    string // in words
 }
 
 // Error returns the fault as LINE:COL: "KEY": REASON.

@@ -32,8 +32,8 @@ const (
 
 // Args is a parsed argument.
 type Args struct {
-	Text  string
-	Path  vfs.Path
+	Text  string    // as the client sent it; Word and OneOrAll: in upper case
+	Path  vfs.Path  // canonical; empty for grammars without a path
 	Given bool      // an argument was given
 	N     int64     // Number; ModePath: the mode's bits
 	Time  time.Time // TimePath

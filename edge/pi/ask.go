@@ -13,12 +13,12 @@ import (
 // Question is what a handler asks before it does anything: an operation on a
 // path, with the permission that the command's row names.
 type Question struct {
-	Op    policy.Op
+	Op    policy.Op    // what is to be done
 	Perm  policy.Perms // 0 needs none
-	Path  vfs.Path
-	Path2 vfs.Path // of a rename, or empty
-	Text  string   // the command's argument as the client sent it
-	A, B  int64    // by operation, as policy.Action has them
+	Path  vfs.Path     // what it is to be done to
+	Path2 vfs.Path     // of a rename, or empty
+	Text  string       // the command's argument as the client sent it
+	A, B  int64        // by operation, as policy.Action has them
 }
 
 // Ask puts a question to the session's own permissions and then to the policies

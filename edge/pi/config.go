@@ -18,49 +18,50 @@ import (
 )
 
 // Config is what the sessions of one listener share. It is not changed once a
-// session uses it.
+// session uses it. Package edge makes it of its own Config, which is what an
+// embedder fills in; some of its types are edge's alone.
 type Config struct {
-	Name  string // the listener's name
-	Table *Table
-	Chain *chain.Chain
-	FS    vfs.FS
+	Name  string       // the listener's name
+	Table *Table       // the commands; required
+	Chain *chain.Chain // the policies; required
+	FS    vfs.FS       // what is served; required
 	// Home chooses the filesystem of a login; nil serves FS to everybody.
 	Home Home
 
-	TLS        *tls.Config // the long-lived base configuration; nil: no TLS
-	Implicit   bool        // the connection begins with TLS (RFC 4217 Appendix A's port 990)
-	TLSControl bool        // no login in the clear
-	TLSData    bool        // no data connection in the clear
-	Binding    dtp.Binding
-	Hosts      []string // the names that HOST may give (RFC 7151); empty: any
-	Banner     string
-	Replies    Replies
+	TLS        *tls.Config  // the long-lived base configuration; nil: no TLS
+	Implicit   bool         // the connection begins with TLS (RFC 4217 Appendix A's port 990)
+	TLSControl bool         // no login in the clear
+	TLSData    bool         // no data connection in the clear
+	Binding    dtp.Binding  // of protected data connections
+	Hosts      []string     // the names that HOST may give (RFC 7151); empty: any
+	Banner     string       // the text of the 220 reply
+	Replies    Replies      // in place of the server's own
 	Perms      policy.Perms // of a login for which no policy named any
-	Verifier   Verifier
-	Census     Census
-	Buffers    *dtp.Buffers
-	Copy       bool       // never let the kernel move the bytes by itself (the model's use_sendfile off)
-	NoDeflate  bool       // no MODE Z
-	MaxRatio   int        // of an upload to its compressed form, as dtp.Deflate has it
-	Runner     dtp.Runner // in place of dtp.Transfer.Run; nil for that
+	Verifier   Verifier     // of passwords; required
+	Census     Census       // of the users' sessions; required
+	Buffers    *dtp.Buffers // of transfers; required
+	Copy       bool         // never let the kernel move the bytes by itself (the model's use_sendfile off)
+	NoDeflate  bool         // no MODE Z
+	MaxRatio   int          // of an upload to its compressed form, as dtp.Deflate has it
+	Runner     dtp.Runner   // in place of dtp.Transfer.Run; nil for that
 	// Throttle holds the limits that transfers share; nil is none. Rates are those
 	// of a transfer for which no policy named any.
 	Throttle *throttle.Tree
-	Rates    throttle.Rates
+	Rates    throttle.Rates // zero is none
 	// Limiter adds a throttle of the embedder's to a transfer; it, or what it
 	// returns, may be nil.
 	Limiter   func(who policy.Session, down bool) dtp.Limiter
-	Drain     <-chan struct{} // closed when no new command may begin
-	Log       *slog.Logger
-	LogPrefix *Prefix        // before the messages that are about a session; nil: none
-	Zone      *time.Location // of times in listings, MDTM and MFMT; nil is UTC
-	Listing   Listing
+	Drain     <-chan struct{}  // closed when no new command may begin
+	Log       *slog.Logger     // required
+	LogPrefix *Prefix          // before the messages that are about a session; nil: none
+	Zone      *time.Location   // of times in listings, MDTM and MFMT; nil is UTC
+	Listing   Listing          // what LIST and its kin show, and may cost
 	Charset   *charset.Charset // of what clients send and are sent; nil is UTF-8
 	Languages *lang.Set        // of replies (RFC 2640 §4); nil is English alone
 	Binary    bool             // sessions begin with TYPE I, not with RFC 959's TYPE A
 	Hashes    []Digest         // of HASH and the X commands, the first one the default; empty: all
-	Passive   Passive
-	Active    Active
+	Passive   Passive          // the ports that clients connect to
+	Active    Active           // the ports of clients
 
 	Idle        time.Duration // between two lines of a logged-in client; 0 no limit
 	LoginWithin time.Duration // from the connection to the login; 0 no limit
@@ -71,9 +72,10 @@ type Config struct {
 }
 
 // Home gives a login its filesystem (the model makes one for each login). It
-// runs in a helper goroutine and may block until ctx ends. release, unless nil,
-// is called once when the login has ended. An error refuses the login; its text
-// is for the log.
+// runs in a helper goroutine, after the password was verified, and may block until
+// ctx ends. fs must not be nil without an error. release, unless nil, is called
+// once when the login has ended, by the session's owner: it should be quick. An
+// error refuses the login (530); its text is for the log.
 type Home func(ctx context.Context, who policy.Session, id policy.Identity) (fs vfs.FS, release func(), err error)
 
 // Replies replace what the server says of its own accord. A zero Reply leaves
@@ -96,28 +98,33 @@ func or(r, def wire.Reply) wire.Reply {
 
 // Passive says how passive ports are opened and told to clients.
 type Passive struct {
-	Ports dtp.PortRange
+	Ports dtp.PortRange // to choose from; empty: the kernel's choice
 	// Advertise returns the text of the IPv4 address that the 227 reply tells a
 	// client; empty, as from a nil function, tells the connection's own local
 	// address. It must not block.
 	Advertise func(local, client netip.Addr) string
-	AnyPeer   bool // accept data connections of other addresses
-	Wait      time.Duration
-	Backlog   int // connections that may wait on a data port; 0: the system's default
-	// Listen opens a port in place of dtp.Listen.
+	AnyPeer   bool          // accept data connections of other addresses than the client's
+	Wait      time.Duration // for the client to connect; 0: dtp.WaitDefault, negative: no limit
+	Backlog   int           // connections that may wait on a data port; 0: the system's default
+	// Listen opens a port in place of dtp.Listen; nil for that. It runs in the
+	// session's owner and must not wait for the network. Its errors are answered
+	// with 425.
 	Listen func(context.Context, dtp.PassiveConfig) (dtp.PassivePort, error)
 }
 
 // Active says which data ports of clients are connected to.
 type Active struct {
 	Off        bool // refuse PORT and EPRT
-	Foreign    bool
-	Privileged bool
+	Foreign    bool // permit other addresses than the client's (FXP; RFC 2577 §3)
+	Privileged bool // permit ports below 1024
 	// Unmask connects to the control connection's peer where a client names a
 	// private address (RFC 1918) that is not its own: it sits behind NAT.
 	Unmask bool
-	Wait   time.Duration
-	// Prepare makes a port in place of dtp.NewActive.
+	Wait   time.Duration // for the connection; 0: dtp.WaitDefault, negative: the system's limit
+	// Prepare makes a port in place of dtp.NewActive, and with it the checks of the
+	// address; nil for that. It runs in the session's owner and must not wait for the
+	// network: the port is opened by the next transfer. dtp.ErrForeign and
+	// dtp.ErrLowPort are answered with 501.
 	Prepare func(dtp.ActiveConfig, netip.AddrPort) (dtp.Port, error)
 }
 

@@ -17,11 +17,11 @@ type Digest string
 
 // The algorithms. CRC32, MD5 and SHA-1 tell damage, not malice.
 const (
-	CRC32  Digest = "CRC32"
-	MD5    Digest = "MD5"
-	SHA1   Digest = "SHA-1"
-	SHA256 Digest = "SHA-256"
-	SHA512 Digest = "SHA-512"
+	CRC32  Digest = "CRC32"   // XCRC; the polynomial of IEEE 802.3
+	MD5    Digest = "MD5"     // XMD5 (RFC 1321)
+	SHA1   Digest = "SHA-1"   // XSHA1 (FIPS 180-4)
+	SHA256 Digest = "SHA-256" // XSHA256 (FIPS 180-4)
+	SHA512 Digest = "SHA-512" // XSHA512 (FIPS 180-4)
 )
 
 // Digests returns every algorithm, the one that HASH begins with first.

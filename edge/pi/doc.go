@@ -11,4 +11,8 @@
 //
 // Between two commands a session is plain data: no goroutine, no buffer and no
 // closure belongs to it.
+//
+// The package is public for commands of an embedder's own: [Spec], [Table],
+// [Outcome], and the methods of [Session] that a [Handler] may call. It may change
+// before version 1.0.
 package pi

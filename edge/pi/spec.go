@@ -13,9 +13,9 @@ type Lane uint8
 // The lanes. The zero value is Serial.
 const (
 	Serial Lane = iota // waits its turn (RFC 959 §4.2)
-	Beside             // answered at once, also during a transfer
-	Data               // needs the data connection
-	Work               // long work without a data connection
+	Beside             // answered at once, also during a transfer: its handler must be quick
+	Data               // waits its turn, and uses the data connection up
+	Work               // waits its turn, and returns a Job without a data connection
 )
 
 // State says who may use a command.
@@ -24,8 +24,8 @@ type State uint8
 // The states. The zero value is LoggedIn, so that a row which forgets to say
 // admits nobody.
 const (
-	LoggedIn State = iota
-	Anyone
+	LoggedIn State = iota // whoever is logged in; others hear 530
+	Anyone                // also before the login
 )
 
 // Memory is what one command leaves for a later one (RFC 959 §5.4's sequences).
@@ -33,29 +33,30 @@ type Memory uint8
 
 // The memories. The zero value is none.
 const (
-	MemoryNone   Memory = iota
-	MemoryUser          // USER, for PASS
-	MemoryRename        // RNFR, for RNTO
-	MemoryCopy          // SITE CPFR, for SITE CPTO
+	MemoryNone   Memory = iota // nothing
+	MemoryUser                 // USER, for PASS
+	MemoryRename               // RNFR, for RNTO
+	MemoryCopy                 // SITE CPFR, for SITE CPTO
 )
 
 // Spec is one row of the command table: everything that the interpreter knows
 // about a command.
 type Spec struct {
-	Verb    string       // "STOR", or "SITE CHMOD" for a word of SITE
+	Verb    string       // in upper case: "STOR", or "SITE CHMOD" for a word of SITE
 	Grammar Grammar      // what the argument is; FreeText, any or none, by default
 	State   State        // who may use it
 	Needs   Memory       // what must have been left, else 503
 	Leaves  Memory       // what it leaves for another command
-	Perm    policy.Perms // the permission that the session must hold for it, 0 none
-	Lane    Lane
-	ArgLane Lane // the lane when an argument is given, where it differs from Lane
-	Urgent  bool // Beside, and also ahead of lines that wait
-	Barrier bool // once it waits, nothing further is read
-	Feat    Feat // lines in the reply to FEAT, nil none
+	Perm    policy.Perms // the permission that the session must hold for it, 0 none; else 550
+	Lane    Lane         // how it stands to a running command
+	ArgLane Lane         // the lane when an argument is given, where it differs from Lane
+	Urgent  bool         // Beside, and also ahead of lines that wait
+	Barrier bool         // once it waits, nothing further is read
+	Feat    Feat         // lines in the reply to FEAT, nil none
+	// Help is "argument: words" or, without an argument, ": words", for HELP.
 	Help    string
-	RFC     string // where it is defined, such as "RFC 959 §4.1.3"
-	Handler Handler
+	RFC     string  // where it is defined, such as "RFC 959 §4.1.3", for HELP; may be empty
+	Handler Handler // carries it out; required
 }
 
 // Feat returns a command's lines in the reply to FEAT (RFC 2389 §3.2).
@@ -94,5 +95,5 @@ type Job struct {
 	// Title and Subject describe the work in the reply to STAT: what is done, and
 	// with what ("Hashing", "/a").
 	Title   wire.Text
-	Subject string
+	Subject string // may be empty
 }

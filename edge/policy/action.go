@@ -40,7 +40,7 @@ func (o Op) String() string {
 // Action is the question of the fs stage: may this session do this to this path?
 type Action struct {
 	Meta
-	Op    Op
+	Op    Op     // what is to be done
 	Path  string // canonical virtual path: absolute, slash separated, no "." or ".."
 	Path2 string // the second canonical path of a rename, or empty
 	Arg   string // the command's argument as the client sent it

@@ -25,6 +25,8 @@
 //   - a policy that fails (an error, a trap, a missed deadline) refuses the
 //     question; a failing observer only loses its event, and the loss is counted.
 //
+// Package policytest holds the conformance function that every policy passes.
+//
 // The package imports only what also compiles to a sandboxed guest, so the same
 // policy source can be linked into the server or built as a module.
 package policy

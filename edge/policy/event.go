@@ -6,41 +6,43 @@ import "time"
 // §4.2, and the names are the same in the Go API, the ABI and the log.
 type EventKind uint16
 
-// The events. Those up to EventMaxConsPerIP are the model's callbacks.
+// The events. Those up to EventMaxConsPerIP are the model's callbacks. Beside each
+// stands when it happens and which fields of the Event it fills in, if any; where
+// it says "told by the program", edge itself never does (see edge.Server.Tell).
 const (
-	EventConnect EventKind = iota + 1
-	EventDisconnect
-	EventLogin
-	EventLoginFailed
-	EventLogout
-	EventFileSent
-	EventFileReceived
-	EventIncompleteFileSent
-	EventIncompleteFileReceived
-	EventCommandDone
-	EventTLSEstablished
-	EventTLSFailed
-	EventTLSShutdown
-	EventTimeout
-	EventMaxCons
-	EventMaxConsPerIP
-	EventDenied
-	EventFileDeleted
-	EventFileRenamed
-	EventDirCreated
-	EventDirRemoved
-	EventAttributesChanged
-	EventBanAdded
-	EventBanExpired
-	EventPolicySwapped
-	EventPolicyRolledBack
-	EventPolicyFailed
-	EventCertObtained
-	EventCertRenewed
-	EventCertFailed
-	EventConfigReloaded
-	EventConfigRejected
-	EventDraining
+	EventConnect                EventKind = iota + 1 // before the 220 reply, on an implicit listener after the handshake
+	EventDisconnect                                  // the control connection was closed, also one that was turned away
+	EventLogin                                       // somebody has logged in; Text: the policies that allowed it
+	EventLoginFailed                                 // after the delay; Session.User, Text, Policy: who, why, and whose refusal
+	EventLogout                                      // by QUIT, REIN, USER or AUTH; not when the client just disconnects
+	EventFileSent                                    // a download is whole; Path, Size, Took, Code
+	EventFileReceived                                // an upload is whole and published; Path, Size, Took, Code
+	EventIncompleteFileSent                          // a download was not whole; as above, and Text: why
+	EventIncompleteFileReceived                      // an upload was not whole, or not published; as above
+	EventCommandDone                                 // a command was carried out; Text: the command, Path, Code
+	EventTLSEstablished                              // a handshake was done; Text: version, and "data connection" for one
+	EventTLSFailed                                   // a handshake failed, or something was amiss with AUTH; Text: why
+	EventTLSShutdown                                 // the control connection was ended by close_notify
+	EventTimeout                                     // the idle or login limit has passed; with a Text, a limit of the data connection
+	EventMaxCons                                     // a connection was turned away: too many in all
+	EventMaxConsPerIP                                // a connection was turned away: too many from its address
+	EventDenied                                      // an operation was refused; Op, Path, Path2, Text, Code, Policy, Generation
+	EventFileDeleted                                 // Path
+	EventFileRenamed                                 // Path, Path2; also of a directory
+	EventDirCreated                                  // Path
+	EventDirRemoved                                  // Path
+	EventAttributesChanged                           // times or modes; Op, Path
+	EventBanAdded                                    // told by the program
+	EventBanExpired                                  // told by the program
+	EventPolicySwapped                               // told by the program; Policy, Generation
+	EventPolicyRolledBack                            // told by the program; Policy, Generation
+	EventPolicyFailed                                // a policy failed, and so refused; as EventDenied
+	EventCertObtained                                // told by the program; Text
+	EventCertRenewed                                 // told by the program; Text
+	EventCertFailed                                  // told by the program; Text
+	EventConfigReloaded                              // told by the program; Text
+	EventConfigRejected                              // told by the program; Text
+	EventDraining                                    // told by the program
 )
 
 // String returns the event's name in snake case.
@@ -62,17 +64,17 @@ func (k EventKind) String() string {
 // change it.
 type Event struct {
 	Meta
-	Kind  EventKind
-	Path  string // canonical virtual path, or empty
-	Path2 string // the new name of a rename, or empty
+	Kind  EventKind // what has happened; it says which of the fields are filled in
+	Path  string    // canonical virtual path, or empty
+	Path2 string    // the new name of a rename, or empty
 	// Text says more in one line: the command of command_done, the reason of
 	// denied and of failures. It never holds a password.
 	Text string
 	Op   Op            // the operation that the event is about, 0 if none
 	Size int64         // bytes moved by a transfer
-	Took time.Duration // how long the transfer or command took
+	Took time.Duration // how long the transfer or copy took, 0 if there was none
 	Code int           // reply code, 0 if none was sent
 	// Policy and Generation name the policy that the event is about.
 	Policy     string
-	Generation uint64
+	Generation uint64 // of its slot, from 1; 0 with an empty Policy
 }

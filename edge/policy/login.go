@@ -19,17 +19,19 @@ type Login struct {
 // opinion. Only Allow grants, and only with a verified password or none needed:
 // see PasswordHash.
 type Identity struct {
-	Verdict Verdict
-	Final   bool   // ask no further authenticator
-	Code    int    // reply code of a refusal, 0 for 530 (RFC 959 §4.2.1)
-	Text    string // one line for the client of a refusal
+	Verdict Verdict // Pass, Allow or Deny; Hide is Deny, Rewrite a failure
+	Final   bool    // ask no further authenticator
+	Code    int     // reply code of a refusal, 0 for 530 (RFC 959 §4.2.1)
+	Text    string  // one line for the client of a refusal
 
 	// PasswordHash, when set beside Allow, is the stored hash (PHC argon2id or
 	// bcrypt) that the server verifies before the login holds. Without it, Allow
 	// says that the policy has satisfied itself.
 	PasswordHash string
 
-	// Perms narrows what the session may do; nil is neutral.
+	// Perms is what the session may do. Of several policies that allow, only what
+	// all of them permit; nil is neutral, and nil from all is the listener's default
+	// (edge.Config.Perms).
 	Perms *Perms
 	// Rules narrow or widen, below Perms of this identity, single directories.
 	Rules []PathRule
@@ -37,7 +39,7 @@ type Identity struct {
 	Home string
 	// Group, if any, that policies and events see.
 	Group string
-	// Label is a word that events of the session carry.
+	// Label is a word about the login, for a later policy's author. It has no effect.
 	Label string
 	// Anonymous marks the session as nobody's in particular: nothing of it is
 	// kept between sessions.
@@ -56,7 +58,7 @@ type Identity struct {
 	// MsgLogin and MsgQuit replace the server's words at 230 and 221.
 	MsgLogin, MsgQuit string
 	// State, at most 1,024 bytes, is handed back to this policy with every
-	// question of the session.
+	// question of the session: see Session.State.
 	State []byte
 }
 
@@ -75,8 +77,8 @@ type Lenience struct {
 // The rule with the longest matching directory wins.
 type PathRule struct {
 	Dir       string // canonical virtual directory
-	Perms     Perms
-	Recursive bool // also in every directory below
+	Perms     Perms  // in it, in place of the identity's
+	Recursive bool   // also in every directory below
 }
 
 // MaxState is the greatest length of Identity.State, in bytes.

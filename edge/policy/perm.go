@@ -27,8 +27,8 @@ const permLetters = "elradfmwMT"
 
 // PermAll permits everything, PermReadOnly what changes nothing.
 const (
-	PermAll      = PermTime<<1 - 1
-	PermReadOnly = PermCwd | PermList | PermRead
+	PermAll      = PermTime<<1 - 1               // elradfmwMT
+	PermReadOnly = PermCwd | PermList | PermRead // elr
 )
 
 // ParsePerms reads permission letters, each at most once, in any order.

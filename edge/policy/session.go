@@ -6,7 +6,7 @@ import "net/netip"
 // carries. Policies must not change it. Before the login has succeeded, the
 // fields that a login sets are empty.
 type Session struct {
-	ID       uint64         // unique within the process, never 0
+	ID       uint64         // unique within the process; 0 in events that belong to no session
 	User     string         // the name given with USER
 	Anon     bool           // the user is the anonymous user
 	Peer     netip.AddrPort // the client's control address
@@ -20,8 +20,9 @@ type Session struct {
 	DataTLS  bool           // data connections are protected (PROT P, RFC 4217 §9)
 	ASCII    bool           // the representation type is ASCII (RFC 959 §3.1.1.1)
 	Active   bool           // the last data port was given by the client (PORT, EPRT)
-	// State is what an authenticator gave back at the login, at most 1,024
-	// bytes; it belongs to that policy and is shown to no other.
+	// State is what authenticators gave back at the login, at most 1,024 bytes
+	// each, by the name of the policy's slot. A policy in a sandbox is shown its own
+	// alone.
 	State map[string][]byte
 }
 
@@ -32,11 +33,11 @@ type TLS struct {
 	Cipher     string // the suite's IANA name
 	ServerName string // SNI that the client sent
 	ALPN       string // negotiated protocol, empty if none
-	Resumed    bool
+	Resumed    bool   // by a ticket; never on control connections
 	// ClientSubject and ClientSHA256 describe a verified client certificate;
 	// both are empty without one. The digest is of the DER form, in hex.
 	ClientSubject string
-	ClientSHA256  string
+	ClientSHA256  string // 64 lower-case digits
 }
 
 // Enabled reports whether the connection is protected.

@@ -35,7 +35,7 @@ func (v Verdict) String() string {
 // Answer is one policy's answer to one [Action]. The zero value is no opinion
 // and narrows nothing.
 type Answer struct {
-	Verdict Verdict
+	Verdict Verdict // the zero value has no opinion
 	// Final ends the question in favour: later policies are not asked. It means
 	// nothing beside Pass, Deny and Hide.
 	Final bool
@@ -51,7 +51,7 @@ type Answer struct {
 	Path, Path2 string
 	// Limits narrow the transfer that the operation may start.
 	Limits Limits
-	// Label is a word that events about the operation carry. It has no effect.
+	// Label is a word about the decision, for the Grant. It has no effect.
 	Label string
 }
 

@@ -12,6 +12,6 @@
 // rights of a user of the host by [AsUser].
 //
 // [Disk] serves a directory of the host through an [os.Root]; [Mem] holds files
-// in memory. The package vfstest holds the conformance function that every
-// implementation passes.
+// in memory. The package vfstest holds the conformance functions that every
+// implementation passes: TestFS, or TestReadOnly if it cannot be written to.
 package vfs

@@ -53,16 +53,16 @@ type Info struct {
 	Name    string      // last component; "/" for the root
 	Size    int64       // bytes of a regular file
 	Mode    fs.FileMode // type and permission bits
-	ModTime time.Time
+	ModTime time.Time   // of the last change of its bytes, in any zone
 	// Birth is when the file was made; zero where unknown. A Disk tells it on
 	// Linux, in Lstat and ReadDir alone.
 	Birth  time.Time
 	Target string // what a symbolic link says, empty for all else
 	Links  uint64 // number of hard links, 1 where unknown
-	UID    uint32
-	GID    uint32
+	UID    uint32 // the owner on the host, 0 where there is none
+	GID    uint32 // the group on the host, 0 where there is none
 	Dev    uint64 // with Inode, identifies the file; both 0 where unknown
-	Inode  uint64
+	Inode  uint64 // on Dev
 }
 
 // IsDir reports whether the file is a directory.

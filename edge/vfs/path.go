@@ -16,8 +16,8 @@ const Root Path = "/"
 
 // The greatest lengths, in bytes, that a path and one of its components have.
 const (
-	MaxPath = 4096
-	MaxName = 255
+	MaxPath = 4096 // of a path
+	MaxName = 255  // of one component
 )
 
 // Clean makes the argument of a command canonical: relative to cwd unless it is

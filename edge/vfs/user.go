@@ -8,8 +8,8 @@ import (
 // Credentials are a user of the host. The zero value is root, whom AsUser refuses
 // to become. GID zero is the group root: it is not "none".
 type Credentials struct {
-	UID uint32
-	GID uint32
+	UID uint32 // never 0
+	GID uint32 // of new files
 	// Groups are the supplementary groups; nil means that there are none.
 	Groups []uint32
 }

@@ -13,7 +13,7 @@ import (
 // whoever finds out that a command cannot be carried out can say so in the
 // client's terms. The zero value is no reply.
 type Reply struct {
-	Code Code
+	Code Code // three digits; 0 is no reply
 	// Lines are the texts, the last of which stands on the closing line. One
 	// line makes a plain reply; of more, each inner line is written behind one
 	// space (RFC 959 §4.2, RFC 3659 §7.2).
