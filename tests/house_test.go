@@ -77,6 +77,7 @@ func allowed() map[string][]string {
 		"policies/":              {"edge/policy"},
 		"acme":                   {},
 		"cmd/":                   {"edge", "edge/", "acme", "wasmhost", "policies/", "cmd/", "github.com/", "golang.org/", "go.yaml.in/"},
+		"examples/embed":         {"edge", "edge/", "wasmhost", "policies/"},
 		"examples/":              {"edge/policy", "guest-sdk/go/", "guest-sdk/go"},
 		"tests/":                 {"edge", "edge/", "tests/"},
 	}
