@@ -14,8 +14,8 @@ func (basicFTP) facts() facts {
 	return facts{
 		name: "basic-ftp",
 		faults: map[string]fault{"upload of 0 bytes": {
-			"426 The data connection ended without TLS close_notify",
-			"Node.js closes a TLS connection that ends before its handshake does without close_notify, which cannot be told from a transfer that was cut",
+			[]string{"426 The data connection ended without TLS close_notify", "522 The TLS handshake on the data connection failed"},
+			"an upload of nothing may end before the handshake does; Node.js then closes the connection without close_notify or in the middle of the handshake, which cannot be told from a transfer that was cut: 426 or 522",
 		}},
 		notes: []string{
 			"The certificate is verified in full (`secureOptions.ca`).",

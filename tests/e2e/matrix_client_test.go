@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,8 +45,13 @@ type facts struct {
 
 // fault is what a client does wrong.
 type fault struct {
-	reply string // what the server answers to it
-	why   string
+	replies []string // what the server answers to it
+	why     string
+}
+
+// explains reports whether a fault is behind what a client says.
+func (f fault) explains(err error) bool {
+	return err != nil && slices.ContainsFunc(f.replies, func(r string) bool { return strings.Contains(err.Error(), r) })
 }
 
 // takesNone returns why the client takes no session tickets, or nothing. Such a
@@ -147,10 +153,7 @@ type cell struct {
 func (c *cell) must(jobs ...job) {
 	c.t.Helper()
 	err := c.client.do(c, jobs...)
-	for range 20 {
-		if err == nil || c.fault.reply == "" || !strings.Contains(err.Error(), c.fault.reply) {
-			break
-		}
+	for tries := 1; tries < 20 && c.fault.explains(err); tries++ {
 		err = c.client.do(c, jobs...)
 	}
 	if err != nil {
