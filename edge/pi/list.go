@@ -88,10 +88,8 @@ func (s *Session) sendListing(a Args, f form) Outcome {
 		return s.expand(l)
 	}
 	src, err := s.listing(l)
-	if f == factForm && (err == nil && !src.dir || absent(err)) {
-		if err == nil {
-			src.Close()
-		}
+	if f == factForm && err == nil && !src.dir {
+		src.Close()
 		err = wire.Say(wire.CodeBadArgument, "That is not a directory.")
 	}
 	if err != nil {

@@ -12,7 +12,8 @@ type curlClient struct{}
 
 func (curlClient) facts() facts {
 	return facts{
-		name: "curl",
+		name:  "curl",
+		lacks: noTrees("curl moves files one by one"),
 		notes: []string{
 			"The certificate is verified in full (`--cacert`).",
 			"Names are changed and things removed with `-Q` (raw commands).",

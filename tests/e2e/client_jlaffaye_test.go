@@ -21,6 +21,7 @@ const jlaffayePath = "github.com/jlaffaye/ftp"
 func (cl jlaffaye) facts() facts {
 	f := facts{
 		name:  jlaffayePath,
+		lacks: noTrees("the library moves files one by one"),
 		weak:  func(form) string { return "Go takes no session tickets without a `ClientSessionCache`" },
 		notes: []string{"The certificate is verified in full (`tls.Config.RootCAs`)."},
 	}
@@ -159,4 +160,33 @@ func (jlaffaye) get(conn *ftp.ServerConn, j job) error {
 		err = end
 	}
 	return err
+}
+
+// Connections that share a cache of TLS sessions present each other's tickets, as
+// docs/clients.md says of rclone: none of them is let in with another's.
+func TestSharedSessionCache(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	shared := s.trust(t)
+	shared.ClientSessionCache = tls.NewLRUClientSessionCache(8)
+	dial := func(conf *tls.Config) *ftp.ServerConn {
+		c := must(ftp.Dial(s.addr, ftp.DialWithTimeout(20*time.Second), ftp.DialWithExplicitTLS(conf)))(t)
+		t.Cleanup(func() { _ = c.Quit() })
+		ok(t, c.Login(s.user, s.password))
+		return c
+	}
+	first := dial(shared)
+	_, err := first.List("")
+	ok(t, err)
+	dial(shared) // its ticket takes the place of the first one's
+	if _, err := first.List(""); err == nil || !refusal.MatchString(err.Error()) {
+		t.Errorf("with the ticket of another session: %v, want 522", err)
+	}
+	own := s.trust(t)
+	own.ClientSessionCache = tls.NewLRUClientSessionCache(8)
+	third := dial(own)
+	dial(s.trust(t))
+	_, err = third.List("")
+	ok(t, err)
+	s.stop(t)
 }

@@ -14,6 +14,7 @@ func (lftpClient) facts() facts {
 		name: "lftp",
 		notes: []string{
 			"The certificate is verified in full (`ssl:ca-file`).",
+			"Trees go by `mirror --parallel=4`.",
 			"Data connections are protected also when listing (`ftp:ssl-protect-list` is lftp's default).",
 		},
 	}
@@ -61,6 +62,10 @@ func (cl lftpClient) job(j job) string {
 		return "get -- " + name + " -o " + local
 	case getOn:
 		return "get -c -- " + name + " -o " + local
+	case putTree:
+		return "mirror -R --parallel=4 " + local + " " + name
+	case getTree:
+		return "mirror --parallel=4 " + name + " " + local
 	case rename:
 		return "mv " + name + " " + to
 	case remove:

@@ -17,6 +17,7 @@ func (ncftpClient) facts() facts {
 		speak: onlyPlain("ncftp has no TLS"),
 		notes: []string{
 			"An upload is resumed by `ncftpput -z -s`, the rest is done in one session of `ncftp`.",
+			"A tree is fetched with `get -R -T` from the directory in which the session began; having gone to another one, ncftp loses its way.",
 			"Without `-s` ncftpput sends a large file from its beginning after `REST`, and spoils it (its `sendfile` is told no offset).",
 		},
 	}
@@ -37,7 +38,10 @@ func (cl ncftpClient) do(c *cell, jobs ...job) error {
 	} else {
 		lines := []string{"set auto-resume yes", "set confirm-close no"}
 		for _, j := range jobs {
-			lines = append(lines, "cd "+escape("/"+j.Folder), cl.job(j))
+			if j.Task != getTree {
+				lines = append(lines, "cd "+escape("/"+j.Folder))
+			}
+			lines = append(lines, cl.job(j))
 		}
 		p = program{name: needed(c.t, "ncftp"), args: append(account, c.host), stdin: strings.Join(append(lines, "quit", ""), "\n")}
 	}
@@ -63,6 +67,10 @@ func (ncftpClient) job(j job) string {
 		return "put -z " + local + " " + name
 	case get, getOn:
 		return "get -z -- " + name + " " + local
+	case putTree:
+		return "put -R " + local
+	case getTree:
+		return "get -R -T " + escape(j.path()) // without -T it asks for a tar archive that the server is to make
 	case rename:
 		return "rename " + name + " " + escape(j.To)
 	case remove:

@@ -23,7 +23,8 @@ type sClient struct{}
 
 func (sClient) facts() facts {
 	return facts{
-		name: "openssl s_client",
+		name:  "openssl s_client",
+		lacks: noTrees("s_client knows nothing of files"),
 		speak: func(f form) string {
 			if f.version == "" {
 				return "s_client speaks TLS alone"

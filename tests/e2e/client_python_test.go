@@ -13,7 +13,8 @@ type ftplibClient struct{ resuming bool }
 
 func (cl ftplibClient) facts() facts {
 	f := facts{
-		name: "ftplib",
+		name:  "ftplib",
+		lacks: noTrees("ftplib moves files one by one"),
 		speak: func(f form) string {
 			if f.implicit {
 				return "ftplib has AUTH TLS alone"

@@ -16,6 +16,7 @@ type tnftpClient struct{}
 func (tnftpClient) facts() facts {
 	return facts{
 		name:  "tnftp",
+		lacks: noTrees("tnftp's mput and mget do not go into directories"),
 		speak: onlyPlain("tnftp has no TLS for FTP"),
 		notes: []string{"An upload is resumed by hand: `size`, `restart`, `put`."},
 	}

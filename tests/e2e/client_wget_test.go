@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/url"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -13,7 +14,7 @@ func (wgetClient) facts() facts {
 	const reads = "wget only reads"
 	return facts{
 		name:  "wget",
-		lacks: map[task]string{put: reads, putOn: reads, rename: reads, remove: reads, mkdir: reads, rmdir: reads},
+		lacks: map[task]string{put: reads, putOn: reads, rename: reads, remove: reads, mkdir: reads, rmdir: reads, putTree: reads},
 		notes: []string{
 			"The certificate is verified in full (`--ca-certificate`).",
 			"The listing is the one that `--no-remove-listing` keeps.",
@@ -45,6 +46,8 @@ func (wgetClient) do(c *cell, jobs ...job) error {
 			args = append(flags[:len(flags):len(flags)], "--no-remove-listing", "-O", c.here("index.html"), folder)
 		case getOn:
 			args = append(args, "-c")
+		case getTree:
+			args = append(flags[:len(flags):len(flags)], "-r", "-nH", "--cut-dirs=1", "-P", filepath.Dir(j.Local), folder+url.PathEscape(j.Name)+"/")
 		}
 		if _, err := c.exec(program{name: needed(c.t, "wget"), args: args}); err != nil {
 			return err

@@ -39,9 +39,13 @@ type facts struct {
 	weak  func(f form) (why string) // over which forms it takes no tickets at all, and why; nil is none
 	// faults are the client's own, by the name of the row that they strike now
 	// and then over TLS.
-	faults map[string]fault
-	notes  []string // how it is used
+	faults  map[string]fault
+	remarks map[string]string // what has to be said of a row over TLS
+	notes   []string          // how it is used
 }
+
+// noTrees is facts.lacks of clients that move no trees.
+func noTrees(why string) map[task]string { return map[task]string{putTree: why, getTree: why} }
 
 // fault is what a client does wrong.
 type fault struct {
@@ -84,6 +88,9 @@ const (
 	remove task = "remove"
 	mkdir  task = "mkdir"
 	rmdir  task = "rmdir"
+
+	putTree task = "putTree" // the folder job.Local, as job.Name
+	getTree task = "getTree" // job.Name, as the folder job.Local of the same name
 )
 
 // job is a task and its objects.

@@ -44,6 +44,9 @@ func (m *matrix) rows() []row {
 		{"upload of 64 MiB", []task{put}, put, true, m.heavy(upload)},
 		{"download of 64 MiB", []task{get}, get, true, m.heavy(download)},
 	}
+	all = append(all,
+		row{"upload of a tree", []task{putTree}, put, false, m.treeUp},
+		row{"download of a tree", []task{getTree}, get, false, m.treeDown})
 	for _, n := range []struct{ kind, name, to string }{
 		{"spaces", "two  spaces in it", " and one before"},
 		{"quotes", `it's "quoted"`, `"`},

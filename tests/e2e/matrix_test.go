@@ -41,6 +41,7 @@ func TestClientMatrix(t *testing.T) {
 // matrix collects what comes out.
 type matrix struct {
 	small, middle, usual, large sample
+	tree                        string // a folder
 
 	mu    sync.Mutex
 	found map[string]*column // by the client's name
@@ -56,9 +57,10 @@ type column struct {
 
 // The outcomes. Without a function there is n/a and the reason.
 const (
-	fine    = "ok"
-	without = "n/a"
-	lenient = "522, ok under `prefer`"
+	fine     = "ok"
+	unsteady = "ok, not always"
+	lenient  = "522, ok under `prefer`"
+	without  = "n/a"
 )
 
 func newMatrix(t *testing.T) *matrix {
@@ -66,7 +68,7 @@ func newMatrix(t *testing.T) *matrix {
 	return &matrix{
 		small: newSample(t, dir, "small", 100_003), middle: newSample(t, dir, "middle", 16*mib),
 		usual: newSample(t, dir, "usual", min(bulk(), 64*mib)), large: newSample(t, dir, "large", bulk()),
-		found: map[string]*column{},
+		tree: newTree(t, dir), found: map[string]*column{},
 	}
 }
 
@@ -154,9 +156,11 @@ func (f facts) expects(form form, r row) string {
 	case form.version == "":
 		return fine
 	case fault.why != "":
-		return fine + ", not always: " + fault.why
+		return unsteady + ": " + fault.why
 	case r.data != "" && f.fresh != "":
 		return lenient
+	case f.remarks[r.name] != "":
+		return fine + ": " + f.remarks[r.name]
 	case r.data != "" && weak != "":
 		return fine + ": on the weaker proof, because " + weak
 	}

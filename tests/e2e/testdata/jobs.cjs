@@ -25,6 +25,8 @@ async function perform(client, job) {
     case "putOn": return client.appendFrom(job.local, job.name, { localStart: await client.size(job.name) })
     case "get": return client.downloadTo(job.local, job.name)
     case "getOn": return client.downloadTo(job.local, job.name, fs.statSync(job.local).size)
+    case "putTree": return client.uploadFromDir(job.local, job.name)
+    case "getTree": return client.downloadToDir(job.local, job.name)
     case "rename": return client.rename(job.name, job.to)
     case "remove": return client.remove(job.name)
     case "mkdir": return client.send("MKD " + job.name)
