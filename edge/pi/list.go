@@ -190,12 +190,6 @@ func (l *lister) met(err error, code wire.Code) error {
 	return err
 }
 
-// absent reports whether there is nothing, or nothing that may be known of.
-func absent(err error) bool {
-	var no *refused
-	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &no) && no.denial.Hidden
-}
-
 func machineListOne(s *Session, a Args) Outcome {
 	g, err := s.Ask(Question{Op: policy.OpStat, Perm: policy.PermList, Path: a.Path, Text: a.Text})
 	if err != nil {
