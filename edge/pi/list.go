@@ -88,10 +88,8 @@ func (s *Session) sendListing(a Args, f form) Outcome {
 		return s.expand(l)
 	}
 	src, err := s.listing(l)
-	if f == factForm && (err == nil && !src.dir || absent(err)) {
-		if err == nil {
-			src.Close()
-		}
+	if f == factForm && err == nil && !src.dir {
+		src.Close()
 		err = wire.Say(wire.CodeBadArgument, "That is not a directory.")
 	}
 	if err != nil {
@@ -190,12 +188,6 @@ func (l *lister) met(err error, code wire.Code) error {
 		return wire.Say(code, "That takes the server more than %v; ask for less at once.", most.Time)
 	}
 	return err
-}
-
-// absent reports whether there is nothing, or nothing that may be known of.
-func absent(err error) bool {
-	var no *refused
-	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &no) && no.denial.Hidden
 }
 
 func machineListOne(s *Session, a Args) Outcome {

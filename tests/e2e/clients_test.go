@@ -33,6 +33,8 @@ func (s *server) implicit(t *testing.T) string {
 	return ""
 }
 
+// What the matrix leaves out: the development authority, and the other ways of
+// opening data connections.
 func TestCurl(t *testing.T) {
 	t.Parallel()
 	need(t, "curl")
@@ -42,28 +44,25 @@ func TestCurl(t *testing.T) {
 		curl   []string
 	}{
 		{"explicit", nil, nil},
-		{"tls12", nil, []string{"--tls-max", "1.2"}},
-		{"tls13", nil, []string{"--tlsv1.3"}},
 		{"pasv", nil, []string{"--disable-epsv"}},
 		{"active", []string{"--tls", "off"}, []string{"--ftp-port", "127.0.0.1"}}, // with TLS this curl has no active mode of its own
 		{"implicit", []string{"--implicit", "127.0.0.1:0"}, nil},
-		{"plain", []string{"--tls", "off"}, nil},
 		{"optional", []string{"--tls", "optional"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, tt.server...)
+			s, size := start(t, tt.server...), bulk()/16
 			base := "ftp://" + s.addr
 			if tt.name == "implicit" {
 				base = "ftps://" + s.implicit(t)
 			}
 			here := t.TempDir()
-			want := noiseFile(t, filepath.Join(here, "up"), bulk())
+			want := noiseFile(t, filepath.Join(here, "up"), size)
 			s.curl(t, append(tt.curl, "-T", filepath.Join(here, "up"), base+"/new/file", "--ftp-create-dirs")...).must(t)
 			sameSum(t, "upload", s.in("new", "file"), want)
 			s.curl(t, append(tt.curl, "-o", filepath.Join(here, "down"), base+"/new/file")...).must(t)
 			sameSum(t, "download", filepath.Join(here, "down"), want)
-			if list := s.curl(t, append(tt.curl, base+"/new/")...).must(t).stdout; !strings.Contains(list, fmt.Sprint(bulk())) || !strings.Contains(list, "file") {
+			if list := s.curl(t, append(tt.curl, base+"/new/")...).must(t).stdout; !strings.Contains(list, fmt.Sprint(size)) || !strings.Contains(list, "file") {
 				t.Errorf("the list is %q", list)
 			}
 			s.holds(t, "new", filepath.Join("new", "file"))
@@ -148,5 +147,23 @@ func TestLftpMirror(t *testing.T) {
 			}
 			s.stop(t)
 		})
+	}
+}
+
+// A client with an old habit: the folder's own list in the model's form, by NLST
+// and by LIST with options.
+func TestListForms(t *testing.T) {
+	t.Parallel()
+	curl := need(t, "curl")
+	s := start(t, "--tls", "off")
+	textFile(t, s.in("plain.txt"), "x")
+	ok(t, os.Mkdir(s.in("folder"), 0o755))
+	for _, args := range [][]string{{"-l"}, {"-X", "LIST -la"}, {"-X", "MLSD"}, {"-X", "NLST"}, nil} {
+		r := program{name: curl, args: append([]string{"-q", "-sS", "-u", s.user + ":" + s.password, s.url("/")}, args...)}.must(t)
+		for _, name := range []string{"plain.txt", "folder"} {
+			if !strings.Contains(r.stdout, name) {
+				t.Errorf("curl %q does not show %s: %q", args, name, r.stdout)
+			}
+		}
 	}
 }

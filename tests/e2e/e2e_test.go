@@ -5,6 +5,7 @@
 // Transfers have 64 MiB (8 MiB with -short); EDGEFTP_FULL=1 makes that 1 GiB and
 // the trees of files the whole Go source. EDGEFTP_RACE=1 builds the program with
 // the race detector, EDGEFTP_BINARY=FILE takes one that exists.
+// EDGEFTP_UPDATE_DOCS=1 writes what the clients did into docs/clients.md.
 package e2e
 
 import (

@@ -27,7 +27,6 @@ func documented(t *testing.T) string {
 // back and what the program said.
 func manyFiles(t *testing.T, s *server, resuming string) (folder, back string, r result) {
 	t.Helper()
-	python := need(t, "python3")
 	dir := t.TempDir()
 	folder, back = filepath.Join(dir, "folder"), filepath.Join(dir, "back")
 	for _, d := range []string{folder, back} {
@@ -36,7 +35,7 @@ func manyFiles(t *testing.T, s *server, resuming string) (folder, back string, r
 	for i := range int64(200) {
 		noiseFile(t, filepath.Join(folder, fmt.Sprintf("file %03d.bin", i)), i*i*5)
 	}
-	program := program{name: python}
+	program := program{name: python(t)}
 	script := filepath.Join(dir, "manyfiles.py")
 	ok(t, os.WriteFile(script, must(os.ReadFile(filepath.Join("testdata", "manyfiles.py")))(t), 0o644))
 	if resuming != "" {

@@ -1,51 +1,102 @@
 package e2e
 
 import (
-	"bufio"
-	"fmt"
 	"io"
 	"net"
-	"regexp"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
-// relay stands between a client in the clear and the server, control and data
-// connections alike, and resets every connection when the first data connection
-// has carried so many bytes: a network that breaks.
+// relay stands between a client and the server, on a loopback address of its own
+// and there on the same ports for data, so that it needs to understand nothing
+// and TLS passes through it. When a data connection has carried so many bytes in
+// one direction, every connection is reset: a network that breaks.
 type relay struct {
-	listener net.Listener
-	server   string
-	after    int64
-	broken   chan struct{} // closed when it broke
-	once     sync.Once
+	addr   string // for control connections
+	after  int64
+	broken chan struct{} // closed when it broke
 
-	mu    sync.Mutex
-	conns []net.Conn
+	once      sync.Once
+	mu        sync.Mutex
+	listeners []net.Listener
+	conns     []net.Conn
 }
 
-func newRelay(t *testing.T, server string, after int64) *relay {
+// newRelay opens a relay on the address ip for the server's control port and
+// passive ports. The server has to tell ip in its replies to PASV.
+func newRelay(t *testing.T, ip, server string, passive []string, after int64) *relay {
 	t.Helper()
-	r := &relay{server: server, after: after, broken: make(chan struct{})}
-	r.listener = must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	r := &relay{after: after, broken: make(chan struct{})}
 	var busy sync.WaitGroup
+	t.Cleanup(func() {
+		r.end()
+		busy.Wait()
+	})
+	r.addr = r.serve(t, net.JoinHostPort(ip, "0"), server, -1, &busy)
+	host, _, err := net.SplitHostPort(server)
+	ok(t, err)
+	for _, port := range passive {
+		r.serve(t, net.JoinHostPort(ip, port), net.JoinHostPort(host, port), after, &busy)
+	}
+	return r
+}
+
+// serve relays every connection to at, and returns the address that it has.
+func (r *relay) serve(t *testing.T, at, to string, limit int64, busy *sync.WaitGroup) string {
+	t.Helper()
+	l, err := net.Listen("tcp", at)
+	if err != nil && strings.Contains(err.Error(), "assign requested address") {
+		cannot(t, "this machine has only one loopback address: "+err.Error())
+	}
+	ok(t, err)
+	r.mu.Lock()
+	r.listeners = append(r.listeners, l)
+	r.mu.Unlock()
 	busy.Go(func() {
 		for {
-			conn, err := r.listener.Accept()
+			client, err := l.Accept()
 			if err != nil {
 				return
 			}
-			busy.Go(func() { r.control(conn, &busy) })
+			busy.Go(func() { r.both(client, to, limit) })
 		}
 	})
-	t.Cleanup(func() {
-		r.listener.Close()
-		r.reset()
-		busy.Wait()
-	})
-	return r
+	return l.Addr().String()
+}
+
+// both relays one connection in both directions. Little is in flight, so that
+// most of what was carried has also arrived when the network breaks.
+func (r *relay) both(client net.Conn, to string, limit int64) {
+	defer client.Close()
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	for _, c := range []net.Conn{client, server} {
+		_ = c.(*net.TCPConn).SetWriteBuffer(64 << 10)
+		_ = c.(*net.TCPConn).SetReadBuffer(64 << 10)
+	}
+	r.keep(client, server)
+	var ways sync.WaitGroup
+	ways.Go(func() { r.pass(server, client, limit) })
+	ways.Go(func() { r.pass(client, server, limit) })
+	ways.Wait()
+}
+
+// pass relays one direction; limit is -1 for none.
+func (r *relay) pass(to, from net.Conn, limit int64) {
+	if limit < 0 {
+		_, _ = io.Copy(to, from)
+	} else if n, _ := io.CopyN(to, from, limit); n == limit {
+		r.once.Do(func() { close(r.broken) })
+		r.end()
+	}
+	_ = to.(*net.TCPConn).CloseWrite()
 }
 
 // keep remembers a connection, to be reset; a late one is reset at once.
@@ -55,77 +106,39 @@ func (r *relay) keep(conns ...net.Conn) {
 	r.mu.Unlock()
 	select {
 	case <-r.broken:
-		r.reset()
+		r.end()
 	default:
 	}
 }
 
-func (r *relay) reset() {
+// end resets what there is and takes nothing more.
+func (r *relay) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, l := range r.listeners {
+		l.Close()
+	}
 	for _, c := range r.conns {
 		_ = userpi.Reset(c)
 	}
 }
 
-var epsv = regexp.MustCompile(`^229 .*\(\|\|\|(\d+)\|\)`)
-
-// control relays a control connection, with a relay's port in the place of the
-// server's in replies to EPSV.
-func (r *relay) control(client net.Conn, busy *sync.WaitGroup) {
-	server, err := net.Dial("tcp", r.server)
-	if err != nil {
-		client.Close()
-		return
-	}
-	r.keep(client, server)
-	busy.Go(func() { pass(server, client) })
-	defer client.Close()
-	in := bufio.NewReader(server)
-	for {
-		line, err := in.ReadString('\n')
+// quietPorts returns n free ports that the kernel gives to nobody by itself.
+func quietPorts(t *testing.T, n int) []string {
+	t.Helper()
+	const lowest, highest = 20000, 32000 // Linux gives away 32768 and up
+	var ports []string
+	first := lowest + int(sum(t, strings.NewReader(t.TempDir()))[0])*40
+	for port := first; len(ports) < n; port++ {
+		if port == highest {
+			t.Fatal("no free ports")
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
-			return
+			continue
 		}
-		if m := epsv.FindStringSubmatch(line); m != nil {
-			line = r.data(m[1], busy)
-		}
-		if _, err := io.WriteString(client, line); err != nil {
-			return
-		}
+		l.Close()
+		ports = append(ports, strconv.Itoa(port))
 	}
-}
-
-// data opens a port for one data connection and returns the reply that tells it.
-func (r *relay) data(port string, busy *sync.WaitGroup) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "425 " + err.Error() + "\r\n"
-	}
-	busy.Go(func() {
-		defer l.Close()
-		client, err := l.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
-		if err != nil {
-			client.Close()
-			return
-		}
-		r.keep(client, server)
-		busy.Go(func() { pass(client, server) })
-		if n, _ := io.CopyN(server, client, r.after); n == r.after {
-			r.once.Do(func() { close(r.broken) })
-			r.reset()
-		}
-		_ = server.(*net.TCPConn).CloseWrite()
-	})
-	return fmt.Sprintf("229 Elsewhere (|||%d|)\r\n", l.Addr().(*net.TCPAddr).Port)
-}
-
-// pass relays one direction.
-func pass(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
-	_ = to.(*net.TCPConn).CloseWrite()
+	return ports
 }

@@ -33,7 +33,7 @@ func testResume(t *testing.T, mode string, cut func(*testing.T, *server, string,
 	t.Parallel()
 	need(t, "curl")
 	need(t, "lftp")
-	s := start(t, "--tls", mode, "--anonymous")
+	s := start(t, "--tls", mode, "--anonymous", "--passive-ports", strings.Join(quietPorts(t, 8), ","))
 	ok(t, os.Mkdir(s.in("in"), 0o755))
 	file := filepath.Join(t.TempDir(), "big")
 	want := noiseFile(t, file, bulk())
@@ -96,9 +96,9 @@ func cutTLS(t *testing.T, s *server, file string, after int64) int64 {
 // cutPlain makes lftp store the file over a network that breaks.
 func cutPlain(t *testing.T, s *server, file string, after int64) int64 {
 	t.Helper()
-	r := newRelay(t, s.addr, after)
+	r := newRelay(t, "127.0.0.9", s.addr, s.passive, after)
 	by := *s
-	by.addr = r.listener.Addr().String()
+	by.addr = r.addr
 	by.lftp(t, "set net:max-retries 1", "set net:reconnect-interval-base 1", "set ftp:use-allo no", "set ftp:prefer-epsv yes", "cd in", "put "+file+" -o big").run(t)
 	select {
 	case <-r.broken:

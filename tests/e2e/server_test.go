@@ -32,6 +32,8 @@ type server struct {
 	log   *journal
 	ended chan struct{} // closed when the process is gone
 	plain bool          // --tls off or optional: clients use no TLS
+
+	passive []string // --passive-ports
 }
 
 // ready is the log record that says that a server serves.
@@ -71,6 +73,9 @@ func startServer(t *testing.T, p place, args ...string) *server {
 	s := launch(t, p, args...)
 	for i, a := range args {
 		s.plain = s.plain || a == "--tls" && args[i+1] != "required"
+		if a == "--passive-ports" {
+			s.passive = strings.Split(args[i+1], ",")
+		}
 	}
 	line, err := s.log.find(s.ended, readyWithin, func(line string) bool { return message(line) == "ready" })
 	if err != nil {
