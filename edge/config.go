@@ -100,7 +100,7 @@ type Limits struct {
 // names; a negative duration is no limit.
 type Timeouts struct {
 	Idle  time.Duration // between two lines of a client; 5 minutes
-	Login time.Duration // from the connection to the login; 1 minute
+	Login time.Duration // from the connection to the login; 30 seconds
 	Stall time.Duration // without a byte on a data connection; 1 minute
 }
 
@@ -155,7 +155,7 @@ func (c Config) check() (Config, error) {
 	c.Limits.Sessions = byDefault(c.Limits.Sessions, 5000)
 	c.Limits.SessionsPerIP = byDefault(c.Limits.SessionsPerIP, 20)
 	c.Timeouts.Idle = byDefault(c.Timeouts.Idle, 5*time.Minute)
-	c.Timeouts.Login = byDefault(c.Timeouts.Login, time.Minute)
+	c.Timeouts.Login = byDefault(c.Timeouts.Login, 30*time.Second)
 	c.Timeouts.Stall = byDefault(c.Timeouts.Stall, time.Minute)
 	c.Logins.Attempts = byDefault(c.Logins.Attempts, 3)
 	c.Logins.FailDelay = byDefault(c.Logins.FailDelay, 3*time.Second)

@@ -67,12 +67,21 @@ func (a *Active) Open(ctx context.Context) (net.Conn, error) {
 	switch {
 	case err == nil:
 		return c, nil
-	case ctx.Err() != nil:
+	case ended(ctx):
 		return nil, ctx.Err()
 	case dialing.Err() != nil:
 		return nil, net.ErrClosed
 	}
 	return nil, fmt.Errorf("%w: %w", ErrUnreached, err)
+}
+
+// ended reports whether ctx has ended. The dialer has a timer of its own for ctx's
+// deadline, which may be the first to notice that it has passed.
+func ended(ctx context.Context) bool {
+	if limit, ok := ctx.Deadline(); ok && !time.Now().Before(limit) {
+		<-ctx.Done()
+	}
+	return ctx.Err() != nil
 }
 
 // begin uses the port up, unless that or Close has happened before.

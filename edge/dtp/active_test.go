@@ -122,3 +122,23 @@ func TestActiveCancelled(t *testing.T) {
 	}
 	wantErr(t, err, context.Canceled)
 }
+
+// The dialer minds the deadline of its context by a timer of its own: whichever is
+// first, it is the context that has ended.
+func TestActiveDeadline(t *testing.T) {
+	for range 20 {
+		ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(time.Millisecond))
+		a, err := NewActive(ActiveConfig{Foreign: true, Wait: -1}, netip.MustParseAddrPort("127.0.0.1:1024"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-ctx.Done()
+		if _, err := a.Open(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Open: %v", err)
+		}
+		cancel()
+		if !ended(ctx) || ended(context.Background()) {
+			t.Error("what has ended is not known")
+		}
+	}
+}
