@@ -124,7 +124,7 @@ func houseConfig(t *testing.T, p place, number int, password, cert, key string, 
 	}
 	fmt.Fprintf(&b, "certificates: { files: [ { cert: %q, key: %q } ] }\n", cert, key)
 	fmt.Fprintf(&b, "limits: { sessions: { total: 1000, per_ip: 1000 } }\n")
-	fmt.Fprintf(&b, "users: { list: [ { name: dev, password_hash: %q } ] }\n", strings.ReplaceAll(string(hash), "${", "$${"))
+	fmt.Fprintf(&b, "users: { list: [ { name: dev, perm: elradfmwMT, password_hash: %q } ] }\n", strings.ReplaceAll(string(hash), "${", "$${"))
 	fmt.Fprintf(&b, "storage: [ { mount: /, backend: local, root: %q } ]\n", p.root)
 	return b.String()
 }
