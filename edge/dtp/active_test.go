@@ -2,9 +2,11 @@ package dtp
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 func TestActiveTargets(t *testing.T) {

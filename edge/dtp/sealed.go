@@ -47,7 +47,7 @@ type finConn struct {
 // a file.
 func (c *finConn) Read(b []byte) (int, error) {
 	if c.prompt && c.spoken {
-		acknowledge(c.Conn)
+		Acknowledge(c.Conn)
 	}
 	if c.stall > 0 {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(c.stall))

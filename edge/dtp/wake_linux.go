@@ -14,9 +14,10 @@ const notSent = 1 << 20
 // free: a slow client that does read is then never taken for one that stalls.
 func wakeEarly(conn net.Conn) { setTCP(conn, unix.TCP_NOTSENT_LOWAT, notSent) }
 
-// acknowledge sends the acknowledgement that is due now, and the next ones
-// without delay (TCP_QUICKACK) until this end has sent something again.
-func acknowledge(conn net.Conn) { setTCP(conn, unix.TCP_QUICKACK, 1) }
+// Acknowledge sends the acknowledgement that is due now, and the next ones
+// without delay (TCP_QUICKACK) until this end has sent something again. It is for
+// handshakes: see finConn. Where it cannot be done it does nothing.
+func Acknowledge(conn net.Conn) { setTCP(conn, unix.TCP_QUICKACK, 1) }
 
 // setTCP sets an option that the connection can do without.
 func setTCP(conn net.Conn, option, value int) {

@@ -7,5 +7,5 @@ import "net"
 // wakeEarly does nothing here.
 func wakeEarly(net.Conn) {}
 
-// acknowledge does nothing here.
-func acknowledge(net.Conn) {}
+// Acknowledge does nothing here.
+func Acknowledge(net.Conn) {}

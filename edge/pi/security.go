@@ -42,7 +42,10 @@ func (s *Session) secure(ctx context.Context) {
 	defer cancel()
 	_ = s.link.raw.SetReadDeadline(time.Time{})
 	tc := tls.Server(s.link.plain, dtp.ControlTLS(s.conf.TLS, s.link.tag, &s.link.tickets))
-	if err := tc.HandshakeContext(ctx); err != nil {
+	s.link.plain.greets, s.link.plain.spoken = true, false
+	err := tc.HandshakeContext(ctx)
+	s.link.plain.greets = false
+	if err != nil {
 		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: err.Error()})
 		s.log().Info("TLS handshake failed on the control connection", "error", err)
 		s.link.closed = true

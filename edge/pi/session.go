@@ -61,9 +61,24 @@ type link struct {
 type prompt struct {
 	net.Conn
 	within time.Duration
+	greets bool // a TLS handshake is under way
+	spoken bool // the server has sent its part of it
+}
+
+// Read is the connection's. A client that sends the last records of its handshake
+// one by one, the later ones when the earlier are acknowledged, is not kept
+// waiting for that (dtp.Acknowledge).
+func (p *prompt) Read(b []byte) (int, error) {
+	if p.greets && p.spoken {
+		dtp.Acknowledge(p.Conn)
+	}
+	return p.Conn.Read(b)
 }
 
 func (p *prompt) Write(b []byte) (int, error) {
+	if p.greets {
+		p.spoken = true
+	}
 	_ = p.SetWriteDeadline(time.Now().Add(p.within))
 	n, err := p.Conn.Write(b)
 	_ = p.SetWriteDeadline(time.Time{})
