@@ -53,7 +53,7 @@ func TestParseCommandKeeps(t *testing.T) {
 }
 
 func FuzzParseCommand(f *testing.F) {
-	for _, s := range []string{"NOOP", "USER joe", " stor a b", "a\x00", "", "GET / HTTP/1.1"} {
+	for _, s := range []string{"NOOP", "USER joe", " stor a b", "a\x00", "", "XSHA256 a", "1A", "GET / HTTP/1.1"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
@@ -65,7 +65,7 @@ func FuzzParseCommand(f *testing.F) {
 			}
 			return
 		}
-		if len(c.Verb) > maxVerb || strings.Trim(c.Verb, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || c.Line != "" {
+		if len(c.Verb) > maxVerb || strings.Trim(c.Verb, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" || c.Verb[0] < 'A' || c.Line != "" {
 			t.Fatalf("%q: %+v", line, c)
 		}
 		if c.Bad != strings.ContainsAny(c.Arg, "\x00\r") {
