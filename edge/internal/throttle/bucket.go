@@ -95,7 +95,7 @@ func (b *Bucket) SetRate(rate int64) {
 	b.rate.Store(to)
 	switch {
 	case old == 0:
-		b.meter, b.fresh = meter{paid: b.debited}, true
+		b.meter, b.fresh, b.ahead = meter{paid: b.debited}, true, 0
 	case to != 0 && to < old:
 		b.meter.slow(b.debited, to, old)
 	}
@@ -191,7 +191,6 @@ func (b *Bucket) begin(rate, n uint64, moving time.Duration) {
 	}
 	b.meter.forget(b.debited)
 	b.meter.pay(rate, moving, b.debited+n)
-	b.ahead = 0
 }
 
 // lead debits what is ahead of the limit on the average, because pieces move before

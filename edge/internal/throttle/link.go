@@ -63,9 +63,7 @@ func (k *link) debit(n uint64) (m mark, d time.Duration) {
 		return m, 0
 	}
 	now := time.Now()
-	if k.last.IsZero() || now.Sub(k.last) > idleTime {
-		k.fresh = true
-	}
+	k.notice(now)
 	k.settle(now, n)
 	k.count(now)
 	m.changes = k.changes
@@ -90,6 +88,17 @@ func (k *link) debit(n uint64) (m mark, d time.Duration) {
 	m.at = k.next(n, rate, k.slow, k.asked, now)
 	k.asked = time.Time{}
 	return m, k.due(m)
+}
+
+// notice finds out whether a transfer begins that nobody's credit is for. The caller
+// holds the lock.
+func (k *link) notice(now time.Time) {
+	switch idle := now.Sub(k.last); {
+	case k.last.IsZero() || idle > idleTime:
+		k.fresh, k.ahead = true, 0
+	case k.epoch == 0 && k.late == 0 && idle > shortTurn:
+		k.fresh = true
+	}
 }
 
 // charge is what n bytes cost that were moved as a slice before the rate fell: as
