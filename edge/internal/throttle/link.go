@@ -13,7 +13,7 @@ type link struct {
 	asked  time.Time     // when that was; zero since the debit
 	epoch  uint64        // in which the limiter was last counted as active; 0 if never
 	before uint64        // and the one before that
-	slow   bool          // its pieces take longer than a turn to move
+	slow   int           // how many of its last pieces took longer than a turn to move
 	behind int64         // bytes that it lacks of its fair share, when the bucket's count
 	fair   uint64        // of that was this
 }
@@ -41,7 +41,7 @@ func (k *link) share() uint64 {
 		n = max(k.active, k.earlier) + 1
 	}
 	all := int64(n)
-	piece := int64(round(rate, n, k.slow)) / all
+	piece := int64(round(rate, n, k.slow > 1)) / all
 	if n > 1 && !k.stranger() {
 		behind := k.behind + int64(k.Bucket.fair-k.fair)
 		behind -= piece * (all - 1) / (2 * all) // as everybody is just before his turn
@@ -86,7 +86,7 @@ func (k *link) debit(n uint64) (m mark, d time.Duration) {
 	k.credit = min(k.credit, k.advance())
 	front := min(uint64(max(0, k.behind)), worth(rate, turnTime), k.debited) // of the queue
 	m.count = k.debited - front
-	m.at = k.next(n, rate, k.slow, k.asked, now)
+	m.at = k.next(n, rate, k.slow > 1, k.asked, now)
 	k.asked = time.Time{}
 	return m, k.due(m)
 }
@@ -124,9 +124,9 @@ func (k *link) judge(n, rate uint64, moving time.Duration) {
 	all := k.siblings()
 	switch paid := new(meter).owed(n, rate) * time.Duration(all); {
 	case moving > paid:
-		k.slow = true
+		k.slow++
 	case moving < paid/2:
-		k.slow = false
+		k.slow = 0
 	}
 	k.Bucket.fair += n / uint64(all)
 	most := int64(worth(rate, mostTurn)) // which a slow client may be behind for ever
