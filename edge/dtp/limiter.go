@@ -17,6 +17,9 @@ type Limiter interface {
 	Wait(ctx context.Context, n int) error
 }
 
+// Doner is a [Limiter] that wants to know that the transfer has ended.
+type Doner interface{ Done() }
+
 // freeSlice is the piece of a transfer that nothing limits.
 const freeSlice = 1 << 20
 

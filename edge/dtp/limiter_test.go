@@ -21,11 +21,14 @@ type meter struct {
 	slice int
 	delay time.Duration // of each wait
 	after error         // what a wait returns
+	ended atomic.Int64
 	total atomic.Int64
 	most  atomic.Int64
 }
 
 func (m *meter) Slice() int { return m.slice }
+
+func (m *meter) Done() { m.ended.Add(1) }
 
 func (m *meter) Wait(ctx context.Context, n int) error {
 	m.total.Add(int64(n))
@@ -130,6 +133,9 @@ func TestLimiterCountsAll(t *testing.T) {
 			tr.Limiter = limit
 			res, wire := carry(t, &tr, bytes.Repeat([]byte("x"), size))
 			well(t, res, &tr, size, wire)
+			if n := limit.ended.Load(); n != 1 {
+				t.Errorf("the limiter was told %d times of the end", n)
+			}
 			if limit.total.Load() != int64(wire) || limit.most.Load() > 1000 {
 				t.Errorf("%d bytes paid for in pieces of up to %d, %d on the wire", limit.total.Load(), limit.most.Load(), wire)
 			}

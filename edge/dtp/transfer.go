@@ -83,6 +83,9 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 		}
 		return Result{Err: err}
 	}
+	if l, ok := t.Limiter.(Doner); ok {
+		defer l.Done()
+	}
 	t.Progress.Begin()
 	wakeEarly(conn)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })

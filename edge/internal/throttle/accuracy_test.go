@@ -23,7 +23,8 @@ func (s setting) String() string {
 	return fmt.Sprintf("%d MB/s, %d transfers, %s, %s, down %v", s.rate/1e6, s.transfers, s.chain, s.path, s.down)
 }
 
-// settings returns every combination.
+// settings returns every combination; the directions, which do not know of each other,
+// take turns.
 func settings() (all []setting) {
 	all = []setting{{}}
 	each := func(n int, set func(s *setting, i int)) {
@@ -38,9 +39,11 @@ func settings() (all []setting) {
 	}
 	each(3, func(s *setting, i int) { s.rate = []int64{1e6, 10e6, 100e6}[i] })
 	each(2, func(s *setting, i int) { s.transfers = []int{1, 4}[i] })
-	each(2, func(s *setting, i int) { s.down = i == 0 })
 	each(3, func(s *setting, i int) { s.chain = []string{"user", "equal", "wider"}[i] })
-	each(4, func(s *setting, i int) { s.path = []string{"at once", "kernel", "tls", "busy"}[i] })
+	each(3, func(s *setting, i int) { s.path = []string{"kernel", "tls", "busy"}[i] })
+	for i := range all {
+		all[i].down = i%2 == 0
+	}
 	return all
 }
 
@@ -77,8 +80,8 @@ func (s setting) paths() []path {
 	return slices.Repeat([]path{p}, s.transfers)
 }
 
-// What the issue asks for, in every combination of rate, direction, number of
-// transfers and chain.
+// Within half a percent of the limit over ten seconds and in the first one, and no
+// tenth of a second above 1.25 times its share.
 func TestAccuracy(t *testing.T) {
 	for _, s := range settings() {
 		synctest.Test(t, func(t *testing.T) {

@@ -14,14 +14,15 @@ import (
 )
 
 const (
-	// shortTurn and longTurn are the times in which every active transfer has a turn
-	// and moves one piece: the former if there are one or two, and the latter from
-	// four on, so that there are not too many wake-ups.
-	shortTurn = 5 * time.Millisecond
-	longTurn  = 10 * time.Millisecond
+	// turnTime is the time in which every active transfer has a turn and moves one
+	// piece. (With twice as much, a tenth of a second has six pieces whenever a timer is
+	// late, and seven when the one before was too; half as much costs twice as many
+	// wake-ups.)
+	turnTime = 10 * time.Millisecond
 	// mostTurn is the turn of one whose pieces take longer to move than that, whatever
 	// their size: otherwise a slow filesystem would keep it below its limit.
 	mostTurn = 16 * time.Millisecond
+
 	// pauseTime is the credit that a bucket keeps while nobody waits for it, because
 	// pieces take their time to move; it is half a percent of ten seconds.
 	pauseTime = 50 * time.Millisecond
@@ -95,9 +96,9 @@ func (b *Bucket) SetRate(rate int64) {
 	b.rate.Store(to)
 	switch {
 	case old == 0:
-		b.meter, b.fresh = meter{paid: b.debited}, true
+		b.meter, b.fresh, b.ahead = meter{paid: b.debited}, true, 0
 	case to != 0 && to < old:
-		b.meter.slow(b.debited, to, old)
+		b.meter.lower(b.debited, to, old)
 	}
 	b.changes++
 	b.recent, b.credit = nil, 0
@@ -191,7 +192,6 @@ func (b *Bucket) begin(rate, n uint64, moving time.Duration) {
 	}
 	b.meter.forget(b.debited)
 	b.meter.pay(rate, moving, b.debited+n)
-	b.ahead = 0
 }
 
 // lead debits what is ahead of the limit on the average, because pieces move before
@@ -199,7 +199,7 @@ func (b *Bucket) begin(rate, n uint64, moving time.Duration) {
 // would have a whole turn more than its share. The caller holds the lock.
 func (b *Bucket) lead(rate uint64) {
 	n := b.siblings()
-	all := round(rate, n, 0)
+	all := round(rate, n, false)
 	if ahead := all - all/uint64(n)/2; ahead > b.ahead {
 		b.debited += ahead - b.ahead
 		b.ahead = ahead
@@ -209,21 +209,23 @@ func (b *Bucket) lead(rate uint64) {
 // siblings is how many limiters are active. The caller holds the lock.
 func (b *Bucket) siblings() int { return max(1, b.active, b.earlier) }
 
-// round is what n active limiters move in one turn, doubled slow times.
-func round(rate uint64, n, slow int) uint64 {
-	turn := min(longTurn, max(shortTurn, time.Duration(n)*shortTurn/2))
-	piece := uint64(maxSlice)
+// round is what n active limiters move in one turn, a longer one if they are slow.
+func round(rate uint64, n int, slow bool) uint64 {
+	turn, piece := turnTime, uint64(maxSlice)
+	if slow {
+		turn = mostTurn
+	}
 	if n > 1 {
 		piece = piece * 2 / 3 // which leaves room for half as much again
 	}
-	return min(uint64(n)*piece, worth(rate, min(mostTurn, turn<<slow)))
+	return min(uint64(n)*piece, worth(rate, turn))
 }
 
 // next notes that bytes moved at the time from, and returns when the next piece may
-// follow, of a limiter whose turns are doubled slow times. It reckons with a piece of
-// every limiter, because the others are before it, and with half a piece more for its
-// being behind. The caller holds the lock.
-func (b *Bucket) next(moved, rate uint64, slow int, from, now time.Time) time.Time {
+// follow, of a limiter that may be slow. It reckons with a piece of every limiter,
+// because the others are before it, and with half a piece more for its being behind.
+// The caller holds the lock.
+func (b *Bucket) next(moved, rate uint64, slow bool, from, now time.Time) time.Time {
 	if b.recent == nil {
 		b.recent = new(recent)
 	}

@@ -124,7 +124,7 @@ func TestChain(t *testing.T) {
 		t.Error("a node without a limit limits")
 	}
 	node.Set(throttle.Rates{Down: 1e6, Up: -1})
-	if n := down.Slice(); n != 5000 {
+	if n := down.Slice(); n != 10_000 {
 		t.Errorf("the slice under 1 MB/s is %d", n)
 	}
 	if n := up.Slice(); n != 1<<20 {

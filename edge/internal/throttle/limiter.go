@@ -39,10 +39,10 @@ func NewLimiter(buckets ...*Bucket) *Limiter {
 	return l
 }
 
-// Slice returns how many bytes to move before the next Wait: 5 ms of the narrowest
-// limit or, for one of several active transfers under it, its share of 5 to 10 ms;
-// at most 256 KiB and at least 512 bytes; less if a part of it has moved already.
-// Where nothing limits it is 1 MiB, and no lock is taken.
+// Slice returns how many bytes to move before the next Wait: 10 ms of the narrowest
+// limit, shared with the other active transfers under it, at most 256 KiB and at
+// least 512 bytes; less if a part of it has moved already. Where nothing limits it is
+// 1 MiB, and no lock is taken.
 func (l *Limiter) Slice() int {
 	if l == nil {
 		return freeSlice
@@ -87,6 +87,18 @@ func (l *Limiter) Wait(ctx context.Context, n int) error {
 		return ended(ctx)
 	}
 	return l.wait(ctx, dues)
+}
+
+// Done says that the transfer has ended, so that the others have its share at once and
+// not only after half a second. The Limiter may be used again.
+func (l *Limiter) Done() {
+	if l == nil {
+		return
+	}
+	for i := range l.chain {
+		l.chain[i].leave()
+	}
+	l.used.Store(-1)
 }
 
 // debit takes n bytes in every bucket, appends what is due there, and reports
@@ -170,7 +182,7 @@ func (l *Limiter) hold(dues []due) (d time.Duration, changed <-chan struct{}) {
 	}
 	for i := range dues {
 		d := &dues[i]
-		if d.in == 0 || d.in+longTurn < longest {
+		if d.in == 0 || d.in+turnTime < longest {
 			continue
 		}
 		var c <-chan struct{}

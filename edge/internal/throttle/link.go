@@ -11,8 +11,9 @@ type link struct {
 	*Bucket
 	seen   atomic.Uint64 // the rate when the limiter was last asked for a slice
 	asked  time.Time     // when that was; zero since the debit
-	epoch  uint64        // in which the limiter was last counted as active
-	slow   int           // how often its turn is doubled
+	epoch  uint64        // in which the limiter was last counted as active; 0 if never
+	before uint64        // and the one before that
+	slow   int           // how many of its last pieces took longer than a turn to move
 	behind int64         // bytes that it lacks of its fair share, when the bucket's count
 	fair   uint64        // of that was this
 }
@@ -40,7 +41,7 @@ func (k *link) share() uint64 {
 		n = max(k.active, k.earlier) + 1
 	}
 	all := int64(n)
-	piece := int64(round(rate, n, k.slow)) / all
+	piece := int64(round(rate, n, k.slow > 1)) / all
 	if n > 1 && !k.stranger() {
 		behind := k.behind + int64(k.Bucket.fair-k.fair)
 		behind -= piece * (all - 1) / (2 * all) // as everybody is just before his turn
@@ -63,9 +64,7 @@ func (k *link) debit(n uint64) (m mark, d time.Duration) {
 		return m, 0
 	}
 	now := time.Now()
-	if k.last.IsZero() || now.Sub(k.last) > idleTime {
-		k.fresh = true
-	}
+	k.notice(now)
 	k.settle(now, n)
 	k.count(now)
 	m.changes = k.changes
@@ -85,11 +84,22 @@ func (k *link) debit(n uint64) (m mark, d time.Duration) {
 	k.judge(n, rate, moving)
 	k.debited += n
 	k.credit = min(k.credit, k.advance())
-	front := min(uint64(max(0, k.behind)), worth(rate, longTurn)) // before others in the queue
+	front := min(uint64(max(0, k.behind)), worth(rate, turnTime), k.debited) // of the queue
 	m.count = k.debited - front
-	m.at = k.next(n, rate, k.slow, k.asked, now)
+	m.at = k.next(n, rate, k.slow > 1, k.asked, now)
 	k.asked = time.Time{}
 	return m, k.due(m)
+}
+
+// notice finds out whether a transfer begins that nobody's credit is for. The caller
+// holds the lock.
+func (k *link) notice(now time.Time) {
+	switch idle := now.Sub(k.last); {
+	case k.last.IsZero() || idle > idleTime:
+		k.fresh, k.ahead = true, 0
+	case k.epoch == 0 && k.late == 0 && idle > turnTime:
+		k.fresh = true
+	}
 }
 
 // charge is what n bytes cost that were moved as a slice before the rate fell: as
@@ -98,7 +108,7 @@ func (k *link) debit(n uint64) (m mark, d time.Duration) {
 func (k *link) charge(n, rate uint64) uint64 {
 	switch old := k.seen.Load(); {
 	case old == 0:
-		return min(n, max(minSlice, worth(rate, shortTurn)))
+		return min(n, max(minSlice, worth(rate, turnTime)))
 	case old != unasked && old > rate:
 		return max(1, scale(n, rate, old))
 	}
@@ -114,9 +124,9 @@ func (k *link) judge(n, rate uint64, moving time.Duration) {
 	all := k.siblings()
 	switch paid := new(meter).owed(n, rate) * time.Duration(all); {
 	case moving > paid:
-		k.slow = min(k.slow+1, 2)
-	case moving < paid/4:
-		k.slow = max(k.slow-1, 0)
+		k.slow++
+	case moving < paid/2:
+		k.slow = 0
 	}
 	k.Bucket.fair += n / uint64(all)
 	most := int64(worth(rate, mostTurn)) // which a slow client may be behind for ever
@@ -136,7 +146,23 @@ func (k *link) count(now time.Time) {
 		k.behind, k.fair = 0, k.Bucket.fair
 	}
 	if k.epoch != k.Bucket.epoch {
-		k.epoch = k.Bucket.epoch
+		k.before, k.epoch = k.epoch, k.Bucket.epoch
 		k.active++
 	}
+}
+
+// leave makes the limiter a stranger.
+func (k *link) leave() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.epoch == 0 {
+		return
+	}
+	if k.epoch == k.Bucket.epoch {
+		k.active--
+	}
+	if k.epoch+1 == k.Bucket.epoch || k.epoch == k.Bucket.epoch && k.before+1 == k.epoch && k.before > 0 {
+		k.earlier = max(0, k.earlier-1)
+	}
+	k.epoch, k.before, k.asked = 0, 0, time.Time{}
 }

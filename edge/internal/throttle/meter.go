@@ -55,9 +55,9 @@ func (m *meter) forget(debited uint64) {
 	}
 }
 
-// slow keeps the time that is owed, or was paid in advance, when the rate falls
+// lower keeps the time that is owed, or was paid in advance, when the rate falls
 // from old to rate.
-func (m *meter) slow(debited, rate, old uint64) {
+func (m *meter) lower(debited, rate, old uint64) {
 	if m.paid < debited {
 		m.paid = debited - scale(debited-m.paid, rate, old)
 	} else {

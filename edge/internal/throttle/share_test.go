@@ -130,3 +130,41 @@ func TestShortTransfers(t *testing.T) {
 		smooth(t, "files of 1,000 bytes", moved, 1e6)
 	})
 }
+
+// Transfers that have ended leave their share to the others: many short ones, one
+// after another, are not many at once.
+func TestDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		user := throttle.NewNode(throttle.Rates{Down: 1e6})
+		move := func(l *throttle.Limiter, n int) {
+			t.Helper()
+			if err := l.Wait(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 100 { // over several epochs
+			l := throttle.Chain(true, user)
+			move(l, 0)
+			if n := l.Slice(); n != 10_000 {
+				t.Fatalf("the slice is %d", n)
+			}
+			move(l, 8000)
+			l.Done()
+			l.Done()
+		}
+		one, two := throttle.Chain(true, user), throttle.Chain(true, user)
+		for range 50 {
+			move(one, one.Slice())
+			move(two, two.Slice())
+		}
+		if n := one.Slice(); n > 7500 {
+			t.Errorf("one of two has a slice of %d", n)
+		}
+		two.Done()
+		if n := one.Slice(); n != 10_000 {
+			t.Errorf("the other has a slice of %d", n)
+		}
+		var none *throttle.Limiter
+		none.Done()
+	})
+}

@@ -54,6 +54,7 @@ func TestRate(t *testing.T) {
 		{1_000_000_000, 0},
 		{1_000_000_000, 100 * time.Microsecond},
 		{333_333, 9 * time.Millisecond},
+		{2_000_000, 15 * time.Millisecond},
 	}
 	for _, c := range cases {
 		synctest.Test(t, func(t *testing.T) {
@@ -155,11 +156,11 @@ func TestRateChangeDuringWait(t *testing.T) {
 		rate int64
 		want time.Duration
 	}{
-		// Half a slice, 25 bytes, comes on top.
+		// Half a slice, 50 bytes, comes on top.
 		{"lifted", 0, time.Second},
-		{"doubled", 20_000, time.Second + 4501250*time.Microsecond},
-		{"halved", 5_000, time.Second + 9005*time.Millisecond - 2600*time.Microsecond},
-		{"same", 10_000, 10*time.Second + 2500*time.Microsecond},
+		{"doubled", 20_000, time.Second + 4502500*time.Microsecond},
+		{"halved", 5_000, time.Second + 9005*time.Millisecond},
+		{"same", 10_000, 10*time.Second + 5*time.Millisecond},
 	}
 	for _, c := range cases {
 		synctest.Test(t, func(t *testing.T) {
@@ -193,7 +194,7 @@ func TestLimitSetOnFreeBucket(t *testing.T) {
 			t.Errorf("an unlimited bucket held for %v", time.Since(start))
 		}
 		b.SetRate(1000)
-		if err := l.Wait(t.Context(), 1000); err != nil || time.Since(start) != 1003*time.Millisecond {
+		if err := l.Wait(t.Context(), 1000); err != nil || time.Since(start) != 1005*time.Millisecond {
 			t.Errorf("waited %v, %v", time.Since(start), err)
 		}
 	})
@@ -231,9 +232,9 @@ func TestSlice(t *testing.T) {
 		{&throttle.Limiter{}, 1 << 20},
 		{throttle.NewLimiter(nil, throttle.NewBucket(-5)), 1 << 20},
 		{throttle.NewLimiter(throttle.NewBucket(1)), 512},
-		{throttle.NewLimiter(throttle.NewBucket(1_000_000)), 5_000},
+		{throttle.NewLimiter(throttle.NewBucket(1_000_000)), 10_000},
 		{throttle.NewLimiter(throttle.NewBucket(math.MaxInt64)), 256 << 10},
-		{throttle.NewLimiter(throttle.NewBucket(10<<20), throttle.NewBucket(1_000_000)), 5_000},
+		{throttle.NewLimiter(throttle.NewBucket(10<<20), throttle.NewBucket(1_000_000)), 10_000},
 	}
 	for _, c := range cases {
 		if got := c.l.Slice(); got != c.want {

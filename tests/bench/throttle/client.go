@@ -64,7 +64,7 @@ func (c *client) move(down bool, name string, d time.Duration) error {
 	buf := make([]byte, 64<<10)
 	step := conn.Read
 	if !down {
-		step = conn.Write
+		buf, step = buf[:8<<10], conn.Write
 		if err := small(conn); err != nil {
 			return err
 		}

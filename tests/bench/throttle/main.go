@@ -7,6 +7,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -55,6 +56,9 @@ func main() {
 	var err error
 	if p.rates, err = numbers(*rates); err == nil {
 		p.transfers, err = numbers(*transfers)
+	}
+	if p.runs < 1 || p.time < time.Second {
+		err = errors.New("-runs must be at least 1, and -time at least 1s")
 	}
 	if err == nil {
 		err = p.measure()
@@ -158,7 +162,7 @@ func (s shape) run(d time.Duration, serverTLS, clientTLS *tls.Config) ([]figures
 			return nil, err
 		}
 	}
-	const beyond = time.Second // so that every transfer runs to the end of the time
+	beyond := min(d, time.Second) // so that every transfer runs to the end of the time
 	err = together(clients, func(i int, c *client) error {
 		name := fileName
 		if !s.down {

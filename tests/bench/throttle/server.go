@@ -106,6 +106,13 @@ func (w *watched) Wait(ctx context.Context, n int) error {
 	return w.Limiter.Wait(ctx, n)
 }
 
+// Done implements [dtp.Doner].
+func (w *watched) Done() {
+	if d, ok := w.Limiter.(dtp.Doner); ok {
+		d.Done()
+	}
+}
+
 // run implements [dtp.Runner].
 func (s *server) run(ctx context.Context, t *dtp.Transfer) dtp.Result {
 	r := new(record)
