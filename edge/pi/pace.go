@@ -73,6 +73,15 @@ func (b both) Wait(ctx context.Context, n int) error {
 	return nil
 }
 
+// Done implements dtp.Doner.
+func (b both) Done() {
+	for _, l := range b {
+		if d, ok := l.(dtp.Doner); ok {
+			d.Done()
+		}
+	}
+}
+
 // depart gives back what a login holds: its place among the user's sessions, its
 // part in the limits, its filesystem.
 func (s *Session) depart() {
