@@ -89,6 +89,7 @@ func port(s *Session, a Args) Outcome {
 	}
 	target, err := wire.ParsePort(a.Text)
 	if err != nil {
+		s.closePort()
 		return Say(wire.CodeBadArgument, "PORT needs six numbers: h1,h2,h3,h4,p1,p2.")
 	}
 	return s.active(target)
@@ -100,9 +101,11 @@ func extendedPort(s *Session, a Args) Outcome {
 	}
 	target, err := wire.ParseEPRT(a.Text)
 	if errors.Is(err, wire.ErrEndpointFamily) || err == nil && target.Addr().Is4() != s.who.Peer.Addr().Is4() {
+		s.closePort()
 		return s.wrongFamily()
 	}
 	if err != nil {
+		s.closePort()
 		return Say(wire.CodeBadArgument, "EPRT needs |protocol|address|port|.")
 	}
 	return s.active(target)
