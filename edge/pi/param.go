@@ -133,6 +133,10 @@ func (s *Session) active(target netip.AddrPort) Outcome {
 	if peer := s.who.Peer.Addr(); s.conf.Active.Unmask && target.Addr().IsPrivate() && target.Addr() != peer && target.Addr().Is4() == peer.Is4() {
 		target = netip.AddrPortFrom(peer, target.Port())
 	}
+	if s.own(target) {
+		s.closePort()
+		return Say(wire.CodeBadArgument, "Data connections do not go to the server itself.")
+	}
 	open := s.conf.Active.Prepare
 	if open == nil {
 		open = func(c dtp.ActiveConfig, target netip.AddrPort) (dtp.Port, error) { return dtp.NewActive(c, target) }
@@ -151,6 +155,13 @@ func (s *Session) active(target netip.AddrPort) Outcome {
 	s.setPort(p, time.Time{})
 	s.who.Active = true
 	return Say(wire.CodeOK, "The next data connection goes to your port %d.", target.Port())
+}
+
+// own reports whether a data port is the server's own control port, on which it
+// would obey the commands of a file, at an address that is trusted more than the
+// client's, perhaps.
+func (s *Session) own(target netip.AddrPort) bool {
+	return target == s.who.Local || s.conf.Own != nil && s.conf.Own(s.who.Local.Addr(), target)
 }
 
 func passive(s *Session, _ Args) Outcome {
