@@ -1,6 +1,7 @@
 package pi
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,11 @@ func cutFacts(text string) (facts []fact, path string, err error) {
 		if !ok || name == "" {
 			return nil, "", wire.Say(wire.CodeBadArgument, "A fact of MFF is name=value.")
 		}
-		facts = append(facts, fact{strings.ToLower(name), value})
+		name = strings.ToLower(name)
+		if slices.ContainsFunc(facts, func(f fact) bool { return f.name == name }) { // or one line would do the work of hundreds
+			return nil, "", wire.Say(wire.CodeBadArgument, "A fact is given twice.")
+		}
+		facts = append(facts, fact{name, value})
 	}
 	return facts, path, nil
 }
