@@ -102,7 +102,9 @@ func (s *Session) setFact(f fact, a Args) (func() error, error) {
 		if err != nil || len(f.value) < 3 || len(f.value) > 4 {
 			return nil, wire.Say(wire.CodeBadArgument, "The mode is not of three or four octal digits.")
 		}
-		a.N = int64(n)
+		if a.N = int64(n); a.N&^0o777 != 0 {
+			return nil, errBits()
+		}
 		return func() error { return s.setMode(a) }, nil
 	}
 	return nil, wire.Say(wire.CodeBadParameter, "That fact cannot be set; FEAT lists those that can.")
@@ -180,9 +182,13 @@ func siteChmod(s *Session, a Args) Outcome {
 	return Say(wire.CodeOK, "The mode was set.")
 }
 
+func errBits() error {
+	return wire.Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
+}
+
 func (s *Session) setMode(a Args) error {
 	if a.N&^0o777 != 0 {
-		return wire.Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
+		return errBits()
 	}
 	g, err := s.Ask(Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N})
 	if err != nil {
