@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -19,12 +20,12 @@ import (
 
 func onDisk(s *setup) { s.onDisk = true }
 
-// sparse makes a file of a size that nobody waits for.
-func (r *rig) sparse(name string) {
+// sparse makes a file of which most is nowhere.
+func (r *rig) sparse(name string, size int64) {
 	r.Helper()
 	path := filepath.Join(r.root, name)
 	r.must(os.WriteFile(path, nil, 0o644))
-	if err := os.Truncate(path, 1<<40); err != nil {
+	if err := os.Truncate(path, size); err != nil {
 		r.Skipf("there are no sparse files here: %v", err)
 	}
 }
@@ -33,7 +34,7 @@ func (r *rig) sparse(name string) {
 // control connection, whatever commands wait.
 func hashing(t *testing.T) {
 	r := serve(t, onDisk)
-	r.sparse("huge")
+	r.sparse("huge", 1<<40)
 	c := r.login()
 	for _, line := range []string{"HASH huge", "XCRC huge", "XMD5 huge 1 1099511627775", "XSHA512 \"huge\" 5", "HASH huge"} {
 		r.must(c.Send(line))
@@ -213,10 +214,10 @@ func numbers(t *testing.T) {
 	r.do(c, "SIZE file", 550)
 }
 
-// bombs sends, in MODE Z, what unpacks to a gibibyte.
+// bombs sends, in MODE Z, what unpacks to a thousand times as much.
 func bombs(t *testing.T) {
 	r := serve(t, onDisk)
-	bomb := deflated(make([]byte, 256<<20)) // some 260 KB
+	bomb := deflated(make([]byte, 64<<20)) // some 64 KiB
 	for _, line := range []string{"STOR bomb", "APPE bomb", "STOU", "STOR bomb"} {
 		c := r.login()
 		r.do(c, "MODE Z", 200)
@@ -305,6 +306,41 @@ func facts(t *testing.T) {
 		t.Errorf("what was refused has set %v, %v", info.Mode(), info.ModTime())
 	}
 	r.do(c, "MFF modify=20200101000000;UNIX.mode=600; file", 213)
+}
+
+// inTheMiddle begins to write in the middle of a large file, which is copied for that:
+// ABOR ends it, and so does the end of the control connection.
+func inTheMiddle(t *testing.T) {
+	r := serve(t, onDisk)
+	r.sparse("huge", 16<<30)
+	for i := range 4 {
+		c := r.login()
+		c.Timeout = 5 * time.Second
+		r.do(c, "REST 5", 350)
+		conn, err := c.Begin(userpi.EPSV, "STOR huge")
+		r.must(err)
+		_, err = r.keep(conn).Write([]byte("x"))
+		r.must(err)
+		r.do(c, "NOOP", 200)
+		if i%2 == 0 {
+			r.do(c, "ABOR", 426)
+			r.expect(c, "ABOR", 226)
+			continue
+		}
+		reset(c.Raw())
+	}
+	r.until("nothing is at work any more", func() bool { return r.srv.Status().Transfers <= 1 })
+	c := r.login() // nothing to write, but to copy all the same
+	r.do(c, "REST 5", 350)
+	conn, err := c.Begin(userpi.EPSV, "STOR huge")
+	r.must(err)
+	conn.Close()
+	r.must(c.Send("ABOR"))
+	r.expect(c, "STOR", 426, 226)
+	r.expect(c, "ABOR", 226, 225)
+	if info, err := os.Stat(filepath.Join(r.root, "huge")); err != nil || info.Size() != 16<<30 {
+		t.Errorf("the file is now %v, %v", info, err)
+	}
 }
 
 // deflated is a text as MODE Z has it.

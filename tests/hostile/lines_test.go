@@ -175,11 +175,11 @@ func nonsense() []string {
 // slowLine sends a byte now and then: what counts is the line, not the byte.
 func slowLine(t *testing.T) {
 	r := serve(t, func(s *setup) { s.Timeouts.Login, s.Timeouts.Idle = time.Second, 2*time.Second })
-	const n = 60
-	gone := make(chan error, 2*n)
+	const n = 40
+	gone := make(chan error, 3*n)
 	for range n {
-		for _, c := range []*userpi.Client{r.meet(), r.login()} {
-			go drip(c.Raw())
+		for _, c := range []*userpi.Client{r.meet(), r.login(), r.protected(r.client)} {
+			go drip(c.Conn())
 			go func() {
 				reply, err := c.Reply()
 				if err == nil && reply.Code != 421 {
@@ -190,10 +190,10 @@ func slowLine(t *testing.T) {
 		}
 	}
 	r.meanwhile()
-	for range 2 * n {
+	for range 3 * n {
 		r.must(<-gone)
 	}
-	if r.porter.heard(policy.EventTimeout) < 2*n {
+	if r.porter.heard(policy.EventTimeout) < 3*n {
 		t.Error("the observers were not told")
 	}
 }

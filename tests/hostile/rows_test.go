@@ -118,6 +118,7 @@ func newRows() []row {
 		{0, "digests of huge files", attacks{"ABOR, and clients that go": hashing, "algorithms that are not offered": algorithms}, tests("edge/pi", "TestAbortHash", "FuzzCutSpan"), "issue 7: a digest has no limit while its client waits"},
 		{0, "copies (68, 73, 74, 81)", attacks{"to and from the outside": copies, "between two users' roots": copiesBetweenRoots}, tests("tests/e2e", "TestOutside"), ""},
 		{0, "offsets and ranges (86, 87, 88)", attacks{"at the ends of 64 bits": numbers}, dialogue("REST", "what is not an offset", "an upload beyond the end"), ""},
+		{0, "bytes in the middle of a large file", attacks{"given up": inTheMiddle}, dialogue("REST", "an upload into a published file"), ""},
 		{0, "MODE Z (89)", attacks{"bombs": bombs, "listings": compressedListings}, slices.Concat(dialogue("MODE", "Z: what unpacks to far too much is refused", "Z: damaged, cut short, and not compressed at all"), tests("edge/dtp", "TestDeflateBomb", "TestDeflateMemory", "FuzzInflate")), ""},
 		{0, "listings (71, 83, 84, 85)", attacks{"trees and patterns without end": trees, "a hundred thousand patterns": patterns, "nobody reads": listedByMany}, tests("edge/internal/listing", "TestGlobBomb", "TestGlobLimits", "TestTreeLimits", "TestMemory"), ""},
 		{0, "what clients say of themselves", attacks{"a mebibyte of it": words}, tests("edge/pi", "FuzzHostName"), ""},

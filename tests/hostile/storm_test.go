@@ -269,25 +269,26 @@ func (r *rig) downloadSlowly(conn net.Conn) (end func() error) {
 	return func() error { return <-done }
 }
 
-// unreadDownloads reads nothing at all.
+// unreadDownloads reads nothing at all, and uploads nothing either.
 func unreadDownloads(t *testing.T) {
 	r := serve(t, func(s *setup) { s.Timeouts.Stall = time.Second })
 	r.put(r.login(), "STOR big", strings.Repeat("x", 16<<20))
-	for _, conf := range []bool{false, true} {
+	var all []*userpi.Client
+	for i := range 18 {
 		c := r.login()
-		if conf {
+		if i%2 == 0 {
 			c = r.protected(r.client)
 		}
-		conn, err := c.Begin(userpi.EPSV, "RETR big")
+		conn, err := c.Begin(userpi.EPSV, []string{"RETR big", "STOR never", "APPE never2"}[i%3])
 		r.must(err)
 		r.keep(conn)
+		all = append(all, c)
+	}
+	for _, c := range all {
 		r.expect(c, "the stall", 421)
 		r.must(c.Closed())
 	}
 	c := r.login()
-	conn, err := c.Begin(userpi.EPSV, "STOR never")
-	r.must(err)
-	r.keep(conn)
-	r.expect(c, "the stall", 421)
-	r.do(r.login(), "SIZE never", 550)
+	r.do(c, "SIZE never", 550)
+	r.do(c, "SIZE never2", 550)
 }
