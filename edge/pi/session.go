@@ -234,10 +234,14 @@ func (s *Session) filezilla() bool { return s.who.TLS.ALPN == dtp.ProtocolFileZi
 
 // facts fills in what is known of the control connection's protection.
 func tlsFacts(cs tls.ConnectionState) policy.TLS {
+	const longest = 255 // RFC 1035 §2.3.4: what is longer names no host
 	t := policy.TLS{Version: "1.2", Cipher: tls.CipherSuiteName(cs.CipherSuite),
 		ServerName: cs.ServerName, ALPN: cs.NegotiatedProtocol, Resumed: cs.DidResume}
 	if cs.Version == tls.VersionTLS13 {
 		t.Version = "1.3"
+	}
+	if len(t.ServerName) > longest {
+		t.ServerName = ""
 	}
 	if len(cs.VerifiedChains) > 0 {
 		leaf := cs.PeerCertificates[0]

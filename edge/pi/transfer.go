@@ -65,7 +65,7 @@ func (s *Session) sealed(p *dtp.Protection, r dtp.Result) {
 	switch {
 	case p == nil:
 	case errors.Is(r.Err, dtp.ErrHandshake), errors.Is(r.Err, dtp.ErrNotBound):
-		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: " + r.Err.Error()})
+		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: " + brief(r.Err)})
 	case r.TLS != nil:
 		text := fmt.Sprintf("data connection: TLS %s", tlsFacts(*r.TLS).Version)
 		if !r.TLS.DidResume {
@@ -183,7 +183,7 @@ func (s *Session) moved(kind policy.EventKind, op policy.Op, p vfs.Path, r dtp.R
 	e := policy.Event{Kind: kind, Op: op, Path: string(p), Size: r.Bytes, Took: r.Took}
 	if r.Err != nil {
 		reply = s.answer(r.Err)
-		e.Text = r.Err.Error()
+		e.Text = brief(r.Err)
 	}
 	e.Code = int(reply.Code)
 	s.waited(r)
