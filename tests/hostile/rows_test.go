@@ -125,7 +125,7 @@ func newRows() []row {
 		{0, "facts (82)", attacks{"hundreds in a line": facts}, nil, ""},
 		{0, "symbolic links (68, 81)", attacks{"out of the tree": links}, dialogue("SITE-SYMLINK", "off by default", "never out of the tree"), ""},
 		{0, "client certificates", attacks{"that prove nothing": unverified, "as large as they come": hugeCertificates}, slices.Concat(tests("edge", "TestClientCertificate"), tests("acme", "TestClientCertificates"), tests("policies/users", "TestCertificates")), ""},
-		{0, "TLS after the handshake", attacks{"renegotiation": renegotiation, "key updates, empty records, warnings": keyUpdates}, nil, ""},
+		{0, "TLS before and after the handshake", attacks{"long hellos": longHellos, "renegotiation": renegotiation, "key updates, empty records, warnings": keyUpdates}, nil, ""},
 	}
 }
 

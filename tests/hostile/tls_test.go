@@ -409,3 +409,55 @@ func clientHello(t *testing.T) []byte {
 	}
 	return buf[:n]
 }
+
+// longHellos says in its first message, before the server knows anybody, what takes
+// much room to repeat.
+func longHellos(t *testing.T) {
+	r := serve(t, implicit)
+	var names []string
+	for i := range 230 {
+		names = append(names, strings.Repeat("\x01", 250)+fmt.Sprint(i))
+	}
+	long := map[string]func(*tls.Config){
+		"protocols":      func(c *tls.Config) { c.NextProtos = names },
+		"a server name":  func(c *tls.Config) { c.ServerName, c.InsecureSkipVerify = strings.Repeat("a", 60_000), true },
+		"both, in parts": func(c *tls.Config) { c.NextProtos, c.ServerName = names[:100], strings.Repeat("b.", 10_000)+"c" },
+	}
+	for _, set := range long {
+		for _, conn := range r.pending() {
+			conf := r.client.Clone()
+			set(conf)
+			_ = conn.SetDeadline(deadline())
+			tc := tls.Client(conn, conf)
+			if tc.Handshake() == nil {
+				_, _ = tc.Write([]byte("USER " + user + "\r\nPASS " + password + "\r\nCLNT x\r\nQUIT\r\n"))
+			}
+			_ = told(tc)
+		}
+		c := r.protected(r.client)
+		addr := r.dataAddr(c)
+		r.must(c.Send("LIST"))
+		conf := r.client.Clone()
+		set(conf)
+		data := tls.Client(r.dial(addr), conf)
+		_ = data.SetDeadline(deadline())
+		_ = data.Handshake()
+		_ = told(data)
+		r.expect(c, "LIST", 125, 150)
+		r.expect(c, "LIST", 522)
+	}
+	r.porter.mu.Lock()
+	defer r.porter.mu.Unlock()
+	for _, e := range r.porter.events {
+		if n := len(e.Text) + len(e.Session.TLS.ServerName); n > 2<<10 {
+			t.Errorf("the event %s holds %d bytes of the hello", e.Kind, n)
+		}
+	}
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	for line := range strings.SplitSeq(r.log.text.String(), "\n") {
+		if len(line) > 4<<10 {
+			t.Errorf("a line of %d bytes in the log: %.150s", len(line), line)
+		}
+	}
+}
