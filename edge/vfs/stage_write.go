@@ -77,7 +77,7 @@ func (s *diskStage) ready() error {
 
 // copySeed copies the older file, piece by piece, so that it can be interrupted.
 func (s *diskStage) copySeed() (total int64, err error) {
-	const piece = 16 << 20
+	const piece = 4 << 20
 	for {
 		if s.broken.Load() {
 			return total, fs.ErrClosed
