@@ -61,13 +61,26 @@ type link struct {
 type prompt struct {
 	net.Conn
 	within time.Duration
+	hasty  atomic.Bool // see hurry
 }
 
 func (p *prompt) Write(b []byte) (int, error) {
 	_ = p.SetWriteDeadline(time.Now().Add(p.within))
+	if p.hasty.Load() {
+		p.hurry()
+	}
 	n, err := p.Conn.Write(b)
 	_ = p.SetWriteDeadline(time.Time{})
 	return n, err
+}
+
+// hurry leaves a write that is under way, and those to come, hardly any time: the
+// server must end, and a client that does not read must not keep it. It may be called
+// from any goroutine.
+func (p *prompt) hurry() {
+	const haste = 300 * time.Millisecond
+	p.hasty.Store(true)
+	_ = p.SetWriteDeadline(time.Now().Add(haste))
 }
 
 // view is what the session sees of the files.
