@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -312,4 +313,41 @@ func foreign(t *testing.T) {
 		t.Error("the other server was not connected to, where that is permitted")
 	}
 	r.expect(c, "RETR", 226, 426)
+}
+
+// besieged: strangers connect to the owner's port without end, before and while it is
+// waited for, and fill the queue in front of it.
+func besieged(t *testing.T) {
+	r := serve(t, func(s *setup) { s.Listeners[0].Passive.Backlog = 4 })
+	r.put(r.login(), "STOR file", "for the owner")
+	stranger := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: userpi.Timeout}
+	var siege sync.WaitGroup
+	defer siege.Wait()
+	for range 5 {
+		c := r.login()
+		addr := r.dataAddr(c)
+		for range 8 {
+			siege.Go(func() {
+				for range 20 {
+					conn, err := stranger.Dial("tcp", addr)
+					if err != nil {
+						return // the port is closed
+					}
+					got, _ := io.ReadAll(conn)
+					if len(got) > 0 {
+						t.Errorf("a stranger got %q", got)
+					}
+					conn.Close()
+				}
+			})
+		}
+		r.must(c.Send("RETR file"))
+		conn := r.dial(addr)
+		_ = conn.SetDeadline(deadline())
+		r.expect(c, "RETR", 125, 150)
+		if got := told(conn); got != "for the owner" {
+			t.Errorf("the owner got %q", got)
+		}
+		r.expect(c, "RETR", 226)
+	}
 }

@@ -343,6 +343,35 @@ func inTheMiddle(t *testing.T) {
 	}
 }
 
+// times sets times that are none, and those at the ends of what there is.
+func times(t *testing.T) {
+	r := serve(t, onDisk)
+	c := r.login()
+	r.put(c, "STOR file", "x")
+	for _, bad := range []string{"20261301000000", "20260230000000", "20260101240000", "20260101006000", "20260101000061", "2026010100000", "202601010000000",
+		"-0260101000000", "+2026010100000", "99999999999999", "20260101000000.5x", "2026010100000a", "\u0662026010100000", ""} {
+		for _, verb := range []string{"MFMT %s file", "MDTM %s file", "MFCT %s file", "SITE UTIME %s file", "SITE UTIME file %[1]s %[1]s %[1]s UTC", "MFF modify=%s; file"} {
+			r.do(c, fmt.Sprintf(verb, bad), 501, 504, 550, 500)
+		}
+	}
+	for _, far := range []string{"99991231235959", "00000101000000", "00010101000000", "19691231235959", "19011213204551", "20380119031408", "21060207062816", "25540722000000", "16770921001243"} {
+		for _, verb := range []string{"MFMT %s file", "MDTM %s file", "SITE UTIME %s file", "MFF modify=%s; file"} {
+			if reply := r.do(c, fmt.Sprintf(verb, far), 200, 213, 253, 501, 550); reply.Code >= 500 {
+				continue
+			}
+			for _, line := range []string{"LIST", "MLSD", "NLST -t"} {
+				if got := r.get(c, line); !strings.Contains(got, "file\r\n") {
+					t.Errorf("after %s, %s: %q", far, line, got)
+				}
+			}
+			for _, line := range []string{"MDTM file", "MLST file", "STAT file"} {
+				r.do(c, line, 211, 212, 213, 250)
+			}
+		}
+	}
+	r.do(c, "SIZE file", 213)
+}
+
 // deflated is a text as MODE Z has it.
 func deflated(text []byte) []byte {
 	var b bytes.Buffer

@@ -75,7 +75,7 @@ func dataRows() []row {
 		{37, "privileged ports, and the server's own", attacks{"its own control ports": bounceToItself}, dialogue("PORT", "addresses and ports that are refused"), ""},
 		{38, "malformed PORT, and the port of before", attacks{"every refusal": portState}, slices.Concat(dialogue("PORT", "malformed arguments", "a refused PORT leaves no port behind"), dialogue("EPRT", "malformed arguments")), ""},
 		{39, "a passive port stolen from elsewhere", nil, slices.Concat(tests("tests/e2e", "TestStolenPort"), tests("edge/dtp", "TestPassiveTurnsForeignersAway")), ""},
-		{40, "the thief connects first", nil, slices.Concat(dialogue("PASV", "a stranger does not get it and does not block it"), tests("edge/dtp", "TestPassiveForeignerFirst")), ""},
+		{40, "the thief connects first", attacks{"a siege": besieged}, slices.Concat(dialogue("PASV", "a stranger does not get it and does not block it"), tests("edge/dtp", "TestPassiveForeignerFirst")), ""},
 		{41, "passive ports foretold", attacks{"a hundred": unforetold}, tests("edge/dtp", "TestPassiveUsesTheWholeRangeAndNoMore"), ""},
 		{42, "a thief at the same address", attacks{"two who connect at once": twoPeers}, slices.Concat(dialogue("theft", "a download, TLS 1.3", "a download, TLS 1.2", "an upload"), tests("tests/e2e", "TestStolenPortSameAddress"), tests("edge/dtp", "TestStranger")), ""},
 		{43, "PASV without end, hoarded ports", attacks{"a thousand, and all": hoarded}, slices.Concat(tests("edge/dtp", "TestPassiveAllPortsBusy"), tests("edge/pi", "TestPortExpiry")), ""},
@@ -122,9 +122,10 @@ func newRows() []row {
 		{0, "MODE Z (89)", attacks{"bombs": bombs, "listings": compressedListings}, slices.Concat(dialogue("MODE", "Z: what unpacks to far too much is refused", "Z: damaged, cut short, and not compressed at all"), tests("edge/dtp", "TestDeflateBomb", "TestDeflateMemory", "FuzzInflate")), ""},
 		{0, "listings (71, 83, 84, 85)", attacks{"trees and patterns without end": trees, "a hundred thousand patterns": patterns, "nobody reads": listedByMany}, tests("edge/internal/listing", "TestGlobBomb", "TestGlobLimits", "TestTreeLimits", "TestMemory"), ""},
 		{0, "what clients say of themselves", attacks{"a mebibyte of it": words}, tests("edge/pi", "FuzzHostName"), ""},
-		{0, "facts (82)", attacks{"hundreds in a line": facts}, nil, ""},
+		{0, "facts and times (82)", attacks{"hundreds in a line": facts, "times at the ends of what there is": times}, nil, ""},
 		{0, "symbolic links (68, 81)", attacks{"out of the tree": links}, dialogue("SITE-SYMLINK", "off by default", "never out of the tree"), ""},
 		{0, "client certificates", attacks{"that prove nothing": unverified, "as large as they come": hugeCertificates}, slices.Concat(tests("edge", "TestClientCertificate"), tests("acme", "TestClientCertificates"), tests("policies/users", "TestCertificates")), ""},
+		{0, "an end in the middle of everything (126)", attacks{"shutting down": siegeAndShutdown}, tests("edge", "TestShutdownLimit"), ""},
 		{0, "TLS before and after the handshake", attacks{"long hellos": longHellos, "renegotiation": renegotiation, "key updates, empty records, warnings": keyUpdates}, nil, ""},
 	}
 }

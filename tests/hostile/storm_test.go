@@ -2,7 +2,9 @@ package hostile
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -291,4 +293,47 @@ func unreadDownloads(t *testing.T) {
 	c := r.login()
 	r.do(c, "SIZE never", 550)
 	r.do(c, "SIZE never2", 550)
+}
+
+// siegeAndShutdown ends the server in the middle of everything: it does not take longer
+// than it was given.
+func siegeAndShutdown(t *testing.T) {
+	r := serve(t, func(s *setup) {
+		s.onDisk, s.unwatched = true, true
+		implicit(s)
+	})
+	r.sparse("huge", 1<<40)
+	r.sparse("large", 16<<30)
+	for i := range 10 {
+		r.pending()                                   // handshakes that never come
+		r.dial(r.addrs[0])                            // silence
+		_, _ = r.meet().Write([]byte("USER " + user)) // half a line
+		if i < 3 {
+			_, _ = r.login().Write([]byte([]string{"SITE CPFR large\r\nSITE CPTO copy\r\n", "HASH huge\r\n" + strings.Repeat("NOOP\r\n", 100), "HASH huge\r\nQUIT\r\n"}[i]))
+		}
+		_, _ = r.login().Write([]byte("EPSV\r\nRETR huge\r\n")) // nobody connects
+		go fill(r.login().Raw(), []byte(strings.Repeat("HELP\r\n", 100_000)))
+		for _, c := range []*userpi.Client{r.login(), r.protected(r.client)} {
+			conn, err := c.Begin(userpi.EPSV, "RETR huge") // nobody reads
+			r.must(err)
+			r.keep(conn)
+		}
+	}
+	c := r.login()
+	r.do(c, "REST 5", 350)
+	conn, err := c.Begin(userpi.EPSV, "STOR large")
+	r.must(err)
+	_, _ = r.keep(conn).Write([]byte("x"))
+	const limit = time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	began := time.Now()
+	if err := r.srv.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if took := time.Since(began); took > limit+3*time.Second {
+		t.Errorf("the end took %v", took)
+	} else {
+		t.Logf("the end took %v", took)
+	}
 }
