@@ -115,6 +115,7 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 	conf.TLS, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Binding, l.Passive, l.Active
 	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
 	conf.Charset, _ = l.Encoding.charset() // check has made it
+	conf.Own = s.listensAt
 	if l.Commands != nil {
 		conf.Table = l.Commands
 	}
@@ -157,6 +158,20 @@ func (s *Server) Addresses() []net.Addr {
 		out[i] = l.Addr()
 	}
 	return out
+}
+
+// listensAt reports whether a target is one of the listeners, as far as can be told
+// without asking the host for its addresses: by the address that a listener is bound
+// to, or, where that is all of them, a loopback one or that of a control connection.
+func (s *Server) listensAt(local netip.Addr, target netip.AddrPort) bool {
+	for _, a := range s.Addresses() {
+		at := addrPort(a)
+		to := at.Addr().Unmap()
+		if at.Port() == target.Port() && (to == target.Addr() || to.IsUnspecified() && (target.Addr().IsLoopback() || target.Addr() == local)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Serve accepts control connections until Shutdown was called, and returns nil

@@ -1,6 +1,7 @@
 package pi
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,11 @@ func cutFacts(text string) (facts []fact, path string, err error) {
 		if !ok || name == "" {
 			return nil, "", wire.Say(wire.CodeBadArgument, "A fact of MFF is name=value.")
 		}
-		facts = append(facts, fact{strings.ToLower(name), value})
+		name = strings.ToLower(name)
+		if slices.ContainsFunc(facts, func(f fact) bool { return f.name == name }) { // or one line would do the work of hundreds
+			return nil, "", wire.Say(wire.CodeBadArgument, "A fact is given twice.")
+		}
+		facts = append(facts, fact{name, value})
 	}
 	return facts, path, nil
 }
@@ -97,7 +102,9 @@ func (s *Session) setFact(f fact, a Args) (func() error, error) {
 		if err != nil || len(f.value) < 3 || len(f.value) > 4 {
 			return nil, wire.Say(wire.CodeBadArgument, "The mode is not of three or four octal digits.")
 		}
-		a.N = int64(n)
+		if a.N = int64(n); a.N&^0o777 != 0 {
+			return nil, errBits()
+		}
 		return func() error { return s.setMode(a) }, nil
 	}
 	return nil, wire.Say(wire.CodeBadParameter, "That fact cannot be set; FEAT lists those that can.")
@@ -175,9 +182,13 @@ func siteChmod(s *Session, a Args) Outcome {
 	return Say(wire.CodeOK, "The mode was set.")
 }
 
+func errBits() error {
+	return wire.Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
+}
+
 func (s *Session) setMode(a Args) error {
 	if a.N&^0o777 != 0 {
-		return wire.Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
+		return errBits()
 	}
 	g, err := s.Ask(Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N})
 	if err != nil {

@@ -62,6 +62,10 @@ type Config struct {
 	Hashes    []Digest         // of HASH and the X commands, the first one the default; empty: all
 	Passive   Passive          // the ports that clients connect to
 	Active    Active           // the ports of clients
+	// Own reports whether control connections are accepted at a target, which may
+	// be an address of the host by which the client has not come. Nil knows the
+	// session's own address alone.
+	Own func(local netip.Addr, target netip.AddrPort) bool
 
 	Idle        time.Duration // between two lines of a logged-in client; 0 no limit
 	LoginWithin time.Duration // from the connection to the login; 0 no limit

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -28,6 +29,7 @@ const (
 	maxHeld    = 16               // lines that wait for a running job before TCP pushes back
 	recallTime = 5 * time.Second  // for the reader to come back from a read
 	writeTime  = 30 * time.Second // for a client to take its replies
+	lookEvery  = time.Second      // for a client that is not read from to have gone
 )
 
 // Why a job was told to end.
@@ -41,6 +43,8 @@ var (
 // when nothing has arrived for the given time or the session has ended. When
 // ctx ends, a running transfer is aborted and the session closed.
 func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
+	stop := context.AfterFunc(ctx, s.link.plain.hurry)
+	defer stop()
 	if !s.link.greeted {
 		s.greet(ctx)
 	}
@@ -161,6 +165,7 @@ func (s *Session) attend(ctx context.Context) {
 	lines := make(chan heard, 1)
 	reading := false
 	stop := ctx.Done()
+	var look <-chan time.Time
 	_ = s.link.raw.SetReadDeadline(time.Time{})
 	for {
 		if !reading && s.mayRead() {
@@ -173,7 +178,12 @@ func (s *Session) attend(ctx context.Context) {
 		if s.flush(); s.link.closed {
 			s.job.cancel(errLost) // RFC 959 §4.1.1: as if ABOR and QUIT had come
 		}
+		if !reading && !s.link.closed && s.job.Alone && look == nil {
+			look = time.After(lookEvery) // no read will tell that the client has gone, nor will a data connection
+		}
 		select {
+		case <-look:
+			look, s.link.closed = nil, s.link.closed || dtp.Gone(s.link.raw)
 		case h := <-lines:
 			reading = false
 			s.meanwhile(ctx, h)

@@ -89,6 +89,7 @@ func port(s *Session, a Args) Outcome {
 	}
 	target, err := wire.ParsePort(a.Text)
 	if err != nil {
+		s.closePort()
 		return Say(wire.CodeBadArgument, "PORT needs six numbers: h1,h2,h3,h4,p1,p2.")
 	}
 	return s.active(target)
@@ -100,9 +101,11 @@ func extendedPort(s *Session, a Args) Outcome {
 	}
 	target, err := wire.ParseEPRT(a.Text)
 	if errors.Is(err, wire.ErrEndpointFamily) || err == nil && target.Addr().Is4() != s.who.Peer.Addr().Is4() {
+		s.closePort()
 		return s.wrongFamily()
 	}
 	if err != nil {
+		s.closePort()
 		return Say(wire.CodeBadArgument, "EPRT needs |protocol|address|port|.")
 	}
 	return s.active(target)
@@ -130,6 +133,10 @@ func (s *Session) active(target netip.AddrPort) Outcome {
 	if peer := s.who.Peer.Addr(); s.conf.Active.Unmask && target.Addr().IsPrivate() && target.Addr() != peer && target.Addr().Is4() == peer.Is4() {
 		target = netip.AddrPortFrom(peer, target.Port())
 	}
+	if s.own(target) {
+		s.closePort()
+		return Say(wire.CodeBadArgument, "Data connections do not go to the server itself.")
+	}
 	open := s.conf.Active.Prepare
 	if open == nil {
 		open = func(c dtp.ActiveConfig, target netip.AddrPort) (dtp.Port, error) { return dtp.NewActive(c, target) }
@@ -148,6 +155,13 @@ func (s *Session) active(target netip.AddrPort) Outcome {
 	s.setPort(p, time.Time{})
 	s.who.Active = true
 	return Say(wire.CodeOK, "The next data connection goes to your port %d.", target.Port())
+}
+
+// own reports whether a data port is the server's own control port, on which it
+// would obey the commands of a file, at an address that is trusted more than the
+// client's, perhaps.
+func (s *Session) own(target netip.AddrPort) bool {
+	return target == s.who.Local || s.conf.Own != nil && s.conf.Own(s.who.Local.Addr(), target)
 }
 
 func passive(s *Session, _ Args) Outcome {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -68,10 +69,20 @@ func (p *Prefix) text(who *policy.Session, now time.Time) string {
 	var b strings.Builder
 	for i, name := range p.names {
 		b.WriteString(p.texts[i])
-		b.WriteString(prefixValue(name, who, now))
+		b.WriteString(harmless(prefixValue(name, who, now)))
 	}
 	b.WriteString(p.texts[len(p.texts)-1])
 	return b.String()
+}
+
+// harmless is a value, parts of which the client may have chosen, without what could
+// steer a terminal: not every log escapes its messages.
+func harmless(value string) string {
+	if utf8.ValidString(value) && !strings.ContainsFunc(value, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return value
+	}
+	quoted := strconv.Quote(value)
+	return quoted[1 : len(quoted)-1]
 }
 
 func prefixValue(name string, who *policy.Session, now time.Time) string {

@@ -57,6 +57,23 @@ func TestPrefixedLog(t *testing.T) {
 	}
 }
 
+// What a client has chosen can steer no terminal, whatever the log does with
+// messages.
+func TestPrefixIsHarmless(t *testing.T) {
+	p, err := ParsePrefix("[%(username)s %(client)s]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := policy.Session{User: "a\x1b]0;x\x07\u202e\u009b\xff", Client: "b\u2028c"}
+	if got, want := p.text(&who, time.Time{}), `[a\x1b]0;x\a\u202e\u009b\xff b\u2028c]`; got != want {
+		t.Errorf("the prefix is %q, want %q", got, want)
+	}
+	who = policy.Session{User: "J\u00fcrgen \"x\\"}
+	if got, want := p.text(&who, time.Time{}), "[J\u00fcrgen \"x\\ ]"; got != want {
+		t.Errorf("the prefix is %q, want %q", got, want)
+	}
+}
+
 func FuzzParsePrefix(f *testing.F) {
 	for _, s := range []string{"", "%", "%%", "%(username)s", "[%(asctime)s] %(remote_ip)s", "%(", "%(x)s"} {
 		f.Add(s)

@@ -46,8 +46,8 @@ func (s *Session) secure(ctx context.Context) {
 	err := tc.HandshakeContext(ctx)
 	s.link.plain.greets = false
 	if err != nil {
-		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: err.Error()})
-		s.log().Info("TLS handshake failed on the control connection", "error", err)
+		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: brief(err)})
+		s.log().Info("TLS handshake failed on the control connection", "error", brief(err))
 		s.link.closed = true
 		return
 	}
@@ -60,6 +60,18 @@ func (s *Session) secure(ctx context.Context) {
 		s.with.protect, s.who.DataTLS = true, true
 	}
 	s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS " + s.who.TLS.Version})
+}
+
+// brief is the text of an error without the most of what a client's handshake may have
+// put into it: package tls repeats all protocols that were offered, 64 KiB of them, and
+// quotes them. Events and logs of somebody who is not known yet stay small.
+func brief(err error) string {
+	const most = 300
+	text := err.Error()
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
 }
 
 // clear is CCC (RFC 4217 §6): a control connection that was protected stays so.

@@ -61,8 +61,9 @@ type link struct {
 type prompt struct {
 	net.Conn
 	within time.Duration
-	greets bool // a TLS handshake is under way
-	spoken bool // the server has sent its part of it
+	greets bool        // a TLS handshake is under way
+	spoken bool        // the server has sent its part of it
+	hasty  atomic.Bool // see hurry
 }
 
 // Read is the connection's. A client that sends the last records of its handshake
@@ -80,9 +81,21 @@ func (p *prompt) Write(b []byte) (int, error) {
 		p.spoken = true
 	}
 	_ = p.SetWriteDeadline(time.Now().Add(p.within))
+	if p.hasty.Load() {
+		p.hurry()
+	}
 	n, err := p.Conn.Write(b)
 	_ = p.SetWriteDeadline(time.Time{})
 	return n, err
+}
+
+// hurry leaves a write that is under way, and those to come, hardly any time: the
+// server must end, and a client that does not read must not keep it. It may be called
+// from any goroutine.
+func (p *prompt) hurry() {
+	const haste = 300 * time.Millisecond
+	p.hasty.Store(true)
+	_ = p.SetWriteDeadline(time.Now().Add(haste))
 }
 
 // view is what the session sees of the files.
@@ -249,10 +262,14 @@ func (s *Session) filezilla() bool { return s.who.TLS.ALPN == dtp.ProtocolFileZi
 
 // facts fills in what is known of the control connection's protection.
 func tlsFacts(cs tls.ConnectionState) policy.TLS {
+	const longest = 255 // RFC 1035 §2.3.4: what is longer names no host
 	t := policy.TLS{Version: "1.2", Cipher: tls.CipherSuiteName(cs.CipherSuite),
 		ServerName: cs.ServerName, ALPN: cs.NegotiatedProtocol, Resumed: cs.DidResume}
 	if cs.Version == tls.VersionTLS13 {
 		t.Version = "1.3"
+	}
+	if len(t.ServerName) > longest {
+		t.ServerName = ""
 	}
 	if len(cs.VerifiedChains) > 0 {
 		leaf := cs.PeerCertificates[0]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -64,7 +65,7 @@ func (s *Session) sealed(p *dtp.Protection, r dtp.Result) {
 	switch {
 	case p == nil:
 	case errors.Is(r.Err, dtp.ErrHandshake), errors.Is(r.Err, dtp.ErrNotBound):
-		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: " + r.Err.Error()})
+		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: " + brief(r.Err)})
 	case r.TLS != nil:
 		text := fmt.Sprintf("data connection: TLS %s", tlsFacts(*r.TLS).Version)
 		if !r.TLS.DidResume {
@@ -182,7 +183,7 @@ func (s *Session) moved(kind policy.EventKind, op policy.Op, p vfs.Path, r dtp.R
 	e := policy.Event{Kind: kind, Op: op, Path: string(p), Size: r.Bytes, Took: r.Took}
 	if r.Err != nil {
 		reply = s.answer(r.Err)
-		e.Text = r.Err.Error()
+		e.Text = brief(r.Err)
 	}
 	e.Code = int(reply.Code)
 	s.waited(r)
@@ -255,7 +256,23 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	if opt.Unique {
 		text = "FILE: " + stage.Path().Base() // RFC 1123 §4.1.2.9
 	}
-	return s.run(t, text, wire.Text("Taking"), string(stage.Path()), up.finish)
+	return interruptible(s.run(t, text, wire.Text("Taking"), string(stage.Path()), up.finish), stage)
+}
+
+// interruptible makes the end of a job's context known to a stage that is busy with
+// something else than the data connection.
+func interruptible(out Outcome, stage vfs.Stage) Outcome {
+	i, ok := stage.(vfs.Interrupter)
+	if !ok || out.Job == nil {
+		return out
+	}
+	run := out.Job.Run
+	out.Job.Run = func(ctx context.Context) Settle {
+		stop := context.AfterFunc(ctx, i.Interrupt)
+		defer stop()
+		return run(ctx)
+	}
+	return out
 }
 
 // upload is an upload on its way from the last byte to its publication.
@@ -272,12 +289,16 @@ func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
 		damaged := errors.Is(r.Err, dtp.ErrDeflate) && !errors.Is(r.Err, io.ErrUnexpectedEOF)
 		u.discard(!damaged && !errors.Is(r.Err, dtp.ErrTooLarge))
 	} else {
+		given := ctx
 		ctx = context.WithoutCancel(ctx) // the last byte is here: ABOR came too late
 		r.Err = commitQuestion(ctx, u.lease, u.action, u.stage.Size(), r.Took.Milliseconds())
 		if r.Err != nil {
 			u.discard(false)
 		} else {
 			r.Err = u.stage.Commit(ctx)
+		}
+		if given.Err() != nil && errors.Is(r.Err, fs.ErrClosed) { // but in time for what Commit does first
+			r.Err = context.Cause(given)
 		}
 	}
 	return func(s *Session) Outcome {

@@ -177,6 +177,13 @@ type StageOptions struct {
 	Owner string
 }
 
+// Interrupter is a Stage that can be told, by any goroutine, to give up what it does
+// without its user, such as to copy a large file of which a part is to be replaced.
+// A Write or ReadFrom then fails soon, and nothing can be committed.
+type Interrupter interface {
+	Interrupt()
+}
+
 // Stage is one running upload. It is in nobody's view until Commit. It has one
 // user at a time, and exactly one of Commit and Discard ends it; both close it.
 //

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 )
 
 // diskStage is an upload to a Disk. It is one of three kinds:
@@ -23,6 +24,7 @@ type diskStage struct {
 	at     int64    // offset of the next byte
 	size   int64
 	ended  bool
+	broken atomic.Bool // Interrupt was called
 
 	record uint64 // in the journal, of hidden or grows; 0 if none
 	hidden string // the file's name while it is not published

@@ -61,7 +61,7 @@ func (s *diskStage) ready() error {
 	if s.seed == nil {
 		return nil
 	}
-	n, err := s.file.ReadFrom(s.seed)
+	n, err := s.copySeed()
 	if err != nil {
 		return err
 	}
@@ -74,3 +74,20 @@ func (s *diskStage) ready() error {
 	s.seed = nil
 	return err
 }
+
+// copySeed copies the older file, piece by piece, so that it can be interrupted.
+func (s *diskStage) copySeed() (total int64, err error) {
+	const piece = 4 << 20
+	for {
+		if s.broken.Load() {
+			return total, fs.ErrClosed
+		}
+		n, err := s.file.ReadFrom(&io.LimitedReader{R: s.seed, N: piece})
+		if total += n; err != nil || n < piece {
+			return total, err
+		}
+	}
+}
+
+// Interrupt implements [Interrupter].
+func (s *diskStage) Interrupt() { s.broken.Store(true) }

@@ -9,9 +9,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -71,9 +75,29 @@ func (l *Log) Observe(_ context.Context, e *policy.Event) error {
 	if l.out == nil {
 		return errors.New("the event log is closed")
 	}
-	l.buf = append(append(l.buf[:0], line...), '\n')
+	l.buf = append(harmless(l.buf[:0], line), '\n')
 	_, err = l.out.Write(l.buf)
 	return err
+}
+
+// harmless appends a line of JSON in which nothing can steer a terminal: beside the
+// control characters below a space, those above ASCII and all that turns or hides
+// text are written as escapes. None of them occurs outside of a string.
+func harmless(dst, line []byte) []byte {
+	for len(line) > 0 {
+		r, n := utf8.DecodeRune(line)
+		switch {
+		case unicode.IsPrint(r):
+			dst = append(dst, line[:n]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			dst = fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
+		default:
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		}
+		line = line[n:]
+	}
+	return dst
 }
 
 // Close closes the writer. Events after it are lost.

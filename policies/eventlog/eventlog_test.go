@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -49,6 +50,24 @@ func TestLine(t *testing.T) {
 		if got := out.String(); got != c.want+"\n" {
 			t.Errorf("got  %swant %s", got, c.want)
 		}
+	}
+}
+
+// TestHarmless: a line can be shown on a terminal, and means what it meant.
+func TestHarmless(t *testing.T) {
+	e := event(policy.EventCommandDone)
+	e.Text = "CWD \x1b]0;x\x07\u009b31m\u202e\u2028\x7f\U000e0001 J\u00fcrgen \U0001f600 \"\\"
+	var out bytes.Buffer
+	if err := New(&out).Observe(context.Background(), e); err != nil {
+		t.Fatal(err)
+	}
+	line := strings.TrimSuffix(out.String(), "\n")
+	if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || !strings.Contains(line, "J\u00fcrgen \U0001f600") {
+		t.Errorf("the line is %q", line)
+	}
+	var back Record
+	if err := json.Unmarshal([]byte(line), &back); err != nil || back.Text != e.Text {
+		t.Errorf("the text comes back as %q, %v", back.Text, err)
 	}
 }
 

@@ -1,0 +1,353 @@
+package hostile
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/tests/userpi"
+)
+
+// trap is a listener of somebody who must not be connected to.
+type trap struct {
+	net.Listener
+	port uint16
+}
+
+// set opens a listener on an address of this machine.
+func (r *rig) trap(addr string) trap {
+	r.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		r.Skipf("%s cannot be used here: %v", addr, err)
+	}
+	r.Cleanup(func() { l.Close() })
+	return trap{l, netip.MustParseAddrPort(l.Addr().String()).Port()}
+}
+
+// accepts reports whether somebody connects within a short time.
+func (l trap) accepts(wait time.Duration) bool {
+	_ = l.Listener.(*net.TCPListener).SetDeadline(time.Now().Add(wait))
+	c, err := l.Accept()
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+// bounce names addresses that are not the client's. Where private ones are led to
+// the client itself, nothing else is.
+func bounce(t *testing.T) {
+	r := serve(t, func(s *setup) { s.Listeners[0].Active.Unmask = true })
+	mine, other := r.trap("127.0.0.1:0"), r.trap("127.0.0.2:0")
+	c := r.login()
+	r.put(c, "STOR file", "x")
+	p := int(mine.port)
+	at := func(ip string, port int) string {
+		return fmt.Sprintf("PORT %s,%d,%d", strings.ReplaceAll(ip, ".", ","), port>>8, port&255)
+	}
+	eprt := func(family int, ip string) string { return fmt.Sprintf("EPRT |%d|%s|%d|", family, ip, p) }
+	for _, line := range []string{at("10.0.0.1", p), at("172.16.0.1", p), at("192.168.255.255", p), at("127.0.0.1", p),
+		eprt(1, "10.0.0.1"), eprt(1, "127.0.0.1"), eprt(2, "::ffff:10.0.0.1"), eprt(2, "::ffff:127.0.0.1"), eprt(2, "::ffff:7f00:1")} {
+		r.do(c, line, 200)
+		r.do(c, "RETR file", 150)
+		if !mine.accepts(userpi.Timeout) {
+			t.Errorf("%s does not lead to the client", line)
+		}
+		r.expect(c, line, 226, 426)
+	}
+	for _, line := range []string{
+		at("127.0.0.2", int(other.port)), at("0.0.0.0", p), at("224.0.0.1", p), at("239.255.255.255", p), at("255.255.255.255", p),
+		at("169.254.169.254", 8080), at("192.0.2.1", p), at("127.0.0.0", p), at("172.15.255.255", p), at("10.0.0.1", 22), at("192.168.0.1", 1023),
+		at("10.0.0.1", 0), fmt.Sprintf("EPRT |1|127.0.0.2|%d|", other.port), fmt.Sprintf("EPRT |2|::ffff:127.0.0.2|%d|", other.port),
+		eprt(1, "0.0.0.0"), eprt(1, "224.0.0.1"), eprt(2, "::ffff:0.0.0.0"), eprt(2, "::ffff:224.0.0.1"), eprt(2, "::1"), eprt(2, "::"),
+		eprt(2, "ff02::1"), eprt(2, "fd00::1"), eprt(2, "fe80::1"), eprt(2, "fe80::1%lo"), eprt(2, "::127.0.0.1"), eprt(2, "64:ff9b::7f00:1"),
+		eprt(2, "::ffff:0:127.0.0.1"), eprt(1, "127.1"), eprt(1, "0177.0.0.1"), eprt(1, "2130706433"), eprt(1, "127.0.0.1%lo"), eprt(3, "127.0.0.1"),
+		eprt(2, "127.0.0.1"), eprt(1, "::ffff:127.0.0.1"), eprt(1, "localhost"),
+	} {
+		reply, err := c.Do(line)
+		r.must(err)
+		if reply.Code < 500 {
+			t.Errorf("%s: %q", line, reply)
+		}
+		r.do(c, "RETR file", 425)
+	}
+	if other.accepts(50*time.Millisecond) || mine.accepts(50*time.Millisecond) {
+		t.Error("somebody was connected to")
+	}
+}
+
+// bounceSix is bounce over IPv6.
+func bounceSix(t *testing.T) {
+	r := serve(t, func(s *setup) {
+		s.Listeners[0].Active.Unmask, s.Listeners[0].Address, s.unwatched = true, "[::1]:0", true
+	})
+	mine := r.trap("[::1]:0")
+	c := r.login()
+	r.put(c, "STOR file", "x")
+	p := int(mine.port)
+	r.do(c, fmt.Sprintf("EPRT |2|fd00::1|%d|", p), 200)
+	r.do(c, "RETR file", 150)
+	if !mine.accepts(userpi.Timeout) {
+		t.Error("a private address does not lead to the client")
+	}
+	r.expect(c, "RETR", 226, 426)
+	for _, line := range []string{"EPRT |1|10.0.0.1|%d|", "EPRT |2|::ffff:10.0.0.1|%d|", "EPRT |2|::ffff:127.0.0.1|%d|", "EPRT |2|fe80::1|%d|",
+		"EPRT |2|2001:db8::1|%d|", "EPRT |2|ff02::1|%d|", "EPRT |2|::|%d|", "EPRT |2|::1%%lo|%d|"} {
+		r.do(c, fmt.Sprintf(line, p), 501, 522)
+	}
+	r.do(c, fmt.Sprintf("PORT 10,0,0,1,%d,%d", p>>8, p&255), 501)
+	r.do(c, fmt.Sprintf("PORT 127,0,0,1,%d,%d", p>>8, p&255), 501)
+	if mine.accepts(50 * time.Millisecond) {
+		t.Error("somebody was connected to")
+	}
+}
+
+// bounceToItself sends the server a file of commands on its own control ports.
+func bounceToItself(t *testing.T) {
+	for name, set := range map[string]func(*setup){
+		"as it comes": func(*setup) {},
+		"foreign addresses permitted": func(s *setup) {
+			s.Listeners[0].Active.Foreign, s.Listeners[0].Active.Privileged, s.Listeners[0].Address = true, true, "0.0.0.0:0"
+		},
+		"private addresses led to the client": func(s *setup) { s.Listeners[0].Active.Unmask = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := serve(t, func(s *setup) {
+				s.Listeners = append(s.Listeners, s.Listeners[0])
+				s.Listeners[1].Name = "other"
+				set(s)
+			})
+			c := r.login()
+			r.put(c, "STOR evil", "USER "+user+"\r\nPASS "+password+"\r\nMKD /made\r\nQUIT\r\n")
+			for _, addr := range r.addrs {
+				port := int(netip.MustParseAddrPort(addr).Port())
+				for _, line := range []string{"PORT 10,0,0,1,%[1]d,%[2]d", "PORT 127,0,0,1,%[1]d,%[2]d", "EPRT |1|127.0.0.1|%[3]d|", "EPRT |2|::ffff:127.0.0.1|%[3]d|"} {
+					line = fmt.Sprintf(line, port>>8, port&255, port)
+					reply, err := c.Do(line)
+					r.must(err)
+					if reply.Code == 200 && !strings.HasPrefix(line, "PORT 10,") {
+						t.Errorf("%s to the server's own port: %q", line, reply)
+					}
+				}
+			}
+			r.do(c, "RETR evil", 425, 550)
+			r.do(c, "CWD /made", 550)
+		})
+	}
+}
+
+// portState: a PORT or EPRT that is refused, for whatever reason, takes the port of
+// before away.
+func portState(t *testing.T) {
+	r := serve(t, plain)
+	c := r.login()
+	r.put(c, "STOR file", "x")
+	for _, bad := range []string{"PORT 1,2,3", "PORT x", "PORT 127,0,0,1,0,21", "PORT 10,0,0,1,200,0", "EPRT x", "EPRT |1|127.0.0.1|21|", "EPRT |3|x|1|", "EPRT |2|::1|50000|"} {
+		for _, good := range []string{"EPSV", "PASV"} {
+			r.do(c, good, 227, 229)
+			r.do(c, bad, 501, 522)
+			r.do(c, "RETR file", 425)
+		}
+	}
+}
+
+// unforetold: nobody can tell the next passive port from those before.
+func unforetold(t *testing.T) {
+	first := freePorts(t, 400)
+	for name, ports := range map[string]dtp.PortRange{"the kernel's choice": nil, "a range": {{First: first, Last: first + 399}}} {
+		t.Run(name, func(t *testing.T) {
+			r := serve(t, func(s *setup) { s.Listeners[0].Passive.Ports = ports })
+			c := r.login()
+			steps, seen := map[int]int{}, map[uint16]bool{}
+			var last uint16
+			const n = 100
+			for range n {
+				port := netip.MustParseAddrPort(r.dataAddr(c)).Port()
+				seen[port] = true
+				steps[int(port)-int(last)]++
+				last = port
+			}
+			if len(seen) < n/2 {
+				t.Errorf("%d ports of %d are different", len(seen), n)
+			}
+			for step, k := range steps {
+				if k > n/10 {
+					t.Errorf("%d times of %d the next port was %+d", k, n, step)
+				}
+			}
+		})
+	}
+}
+
+// freePorts finds n ports in a row that nobody uses just now.
+func freePorts(t *testing.T, n uint16) (first uint16) {
+	t.Helper()
+	for first = 20000; first < 32000; first += n {
+		if free(first, n) {
+			return first
+		}
+	}
+	t.Fatal("there are not enough free ports")
+	return 0
+}
+
+func free(first, n uint16) bool {
+	for p := range n {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+p))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
+}
+
+// hoarded: one session holds one passive port, however often it asks. When all are
+// held, there is a reply, and afterwards a port again.
+func hoarded(t *testing.T) {
+	const n = 4
+	first := freePorts(t, n)
+	r := serve(t, func(s *setup) {
+		s.Listeners[0].Passive.Ports = dtp.PortRange{{First: first, Last: first + n - 1}}
+		s.unwatched = true
+	})
+	greedy, other := r.login(), r.login()
+	fds := descriptors()
+	for i := range 1000 {
+		r.do(greedy, []string{"PASV", "EPSV", "EPSV 1"}[i%3], 227, 229)
+		if i%100 == 0 {
+			r.do(other, "EPSV", 229)
+			r.do(other, "ABOR", 225)
+		}
+	}
+	r.bounded("descriptors that a thousand PASV hold", int64(descriptors()-fds), 1)
+	hoarders := []*userpi.Client{greedy}
+	for range n - 1 {
+		c := r.login()
+		r.do(c, "PASV", 227)
+		hoarders = append(hoarders, c)
+	}
+	r.do(other, "PASV", 425)
+	r.do(other, "EPSV", 425)
+	r.do(other, "NOOP", 200)
+	r.do(hoarders[1], "PASV", 227) // its own port is given back first
+	reset(hoarders[2].Raw())
+	r.until("a port is free again", func() bool { return r.do(other, "EPSV", 229, 425).Code == 229 })
+	for _, c := range hoarders[3:] {
+		r.must(c.Quit())
+	}
+	r.put(other, "STOR file", "x")
+}
+
+// neverOpened asks for transfers, does not open their data connections, and goes.
+func neverOpened(t *testing.T) {
+	r := serve(t, plain)
+	r.put(r.login(), "STOR file", "x")
+	silent := r.trap("127.0.0.1:0")
+	base, sessions := descriptors(), r.srv.Status().Sessions
+	began := time.Now()
+	for i := range 40 {
+		c := r.login()
+		if i%2 == 0 {
+			r.do(c, "EPSV", 229)
+			r.do(c, []string{"RETR file", "STOR x", "LIST", "MLSD"}[i/2%4], 150)
+			r.do(c, "NOOP", 200)
+		} else { // an active connection that is accepted by the kernel alone
+			r.do(c, fmt.Sprintf("EPRT |1|127.0.0.1|%d|", silent.port), 200)
+			r.do(c, "STOR x", 150)
+		}
+		if i%4 < 2 {
+			reset(c.Raw())
+		} else {
+			_ = c.Close()
+		}
+	}
+	r.until("all sessions have ended", func() bool { return r.srv.Status().Sessions <= sessions+1 })
+	r.until("their descriptors are closed", func() bool { return descriptors() <= base+4 })
+	if took := time.Since(began); took > dtp.WaitDefault/2 {
+		t.Errorf("that took %v", took)
+	}
+}
+
+// foreign: transfers between two servers are not to be had by default, and not to
+// every address where they are.
+func foreign(t *testing.T) {
+	r := serve(t, func(s *setup) {
+		s.Listeners = append(s.Listeners, s.Listeners[0])
+		s.Listeners[1].Name, s.Listeners[1].Active.Foreign = "fxp", true
+	})
+	other := r.trap("127.0.0.2:0")
+	line := fmt.Sprintf("EPRT |1|127.0.0.2|%d|", other.port)
+	c := r.login()
+	r.put(c, "STOR file", "x")
+	r.do(c, line, 501)
+	addr := r.dataAddr(c)
+	r.must(c.Send("RETR file"))
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: userpi.Timeout}
+	server, err := d.Dial("tcp", addr)
+	r.must(err)
+	_ = r.keep(server).SetDeadline(time.Now().Add(userpi.Timeout))
+	if got, _ := io.ReadAll(server); len(got) > 0 {
+		t.Errorf("the other server got %q", got)
+	}
+	r.expect(c, "RETR", 125, 150)
+	r.do(c, "ABOR", 426)
+	r.expect(c, "ABOR", 226)
+
+	c = userpi.New(r.dial(r.addrs[1]))
+	c.Timeout = userpi.Timeout
+	r.must(c.Login(user, password))
+	for _, bad := range []string{"EPRT |1|0.0.0.0|50000|", "EPRT |1|224.0.0.1|50000|", "EPRT |1|127.0.0.2|22|", "EPRT |1|192.0.2.1|1023|"} {
+		r.do(c, bad, 501)
+	}
+	r.do(c, line, 200)
+	r.do(c, "RETR file", 150)
+	if !other.accepts(userpi.Timeout) {
+		t.Error("the other server was not connected to, where that is permitted")
+	}
+	r.expect(c, "RETR", 226, 426)
+}
+
+// besieged: strangers connect to the owner's port without end, before and while it is
+// waited for, and fill the queue in front of it.
+func besieged(t *testing.T) {
+	r := serve(t, func(s *setup) { s.Listeners[0].Passive.Backlog = 4 })
+	r.put(r.login(), "STOR file", "for the owner")
+	stranger := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: userpi.Timeout}
+	var siege sync.WaitGroup
+	defer siege.Wait()
+	for range 5 {
+		c := r.login()
+		addr := r.dataAddr(c)
+		for range 8 {
+			siege.Go(func() {
+				for range 20 {
+					conn, err := stranger.Dial("tcp", addr)
+					if err != nil {
+						return // the port is closed
+					}
+					got, _ := io.ReadAll(conn)
+					if len(got) > 0 {
+						t.Errorf("a stranger got %q", got)
+					}
+					conn.Close()
+				}
+			})
+		}
+		r.must(c.Send("RETR file"))
+		conn := r.dial(addr)
+		_ = conn.SetDeadline(deadline())
+		r.expect(c, "RETR", 125, 150)
+		if got := told(conn); got != "for the owner" {
+			t.Errorf("the owner got %q", got)
+		}
+		r.expect(c, "RETR", 226)
+	}
+}
