@@ -193,9 +193,7 @@ func slowLine(t *testing.T) {
 	for range 3 * n {
 		r.must(<-gone)
 	}
-	if r.porter.heard(policy.EventTimeout) < 3*n {
-		t.Error("the observers were not told")
-	}
+	r.until("the observers are told of each", func() bool { return r.porter.heard(policy.EventTimeout) == 3*n })
 }
 
 // drip sends single bytes, until it cannot.

@@ -42,6 +42,7 @@ func words(t *testing.T) {
 		r.do(c, "FEAT", 211)
 		r.must(c.Quit())
 	}
+	r.until("the observers are told of all", func() bool { return r.porter.heard(policy.EventLogout) >= 9 })
 	r.porter.mu.Lock()
 	defer r.porter.mu.Unlock()
 	for _, e := range r.porter.events {
