@@ -64,12 +64,16 @@ func trees(t *testing.T) {
 		r.must(os.Symlink("..", filepath.Join(top, fmt.Sprintf("up%d", i))))
 		r.must(os.WriteFile(filepath.Join(top, fmt.Sprintf("file%d", i)), nil, 0o644))
 	}
+	r.must(os.Mkdir(filepath.Join(r.root, "few"), 0o755)) // many directories with little in each
+	for i := range 6 {
+		r.must(os.Symlink(".", filepath.Join(r.root, "few", fmt.Sprintf("self%d", i))))
+	}
 	r.must(os.Symlink("/", filepath.Join(top, "away")))
 	r.must(os.Symlink("around", filepath.Join(top, "around")))
 	r.deep()
 	c := r.login()
 	for _, line := range []string{"LIST -R", "LIST -RL", "LIST -aRL top", "NLST -R", "LIST -R deep", "LIST -LR top/self0/self1/up2/top", "STAT -R /", "STAT top",
-		"LIST */*/*/*", "LIST */*/*/*/*/*/*/*", "LIST -R */*/*", "LIST -RL top/*/*", "NLST top/*/*/*", "LIST */", "LIST */*/", "STAT */*/*/*", "LIST top/away/*", "LIST [a-z]*/*",
+		"LIST */*/*/*", "LIST */*/*/*/*/*/*/*", "LIST -R */*/*", "LIST -RL top/*/*", "NLST top/*/*/*", "LIST */", "LIST */*/", "STAT */*/*/*", "LIST top/away/*", "LIST few/*/*/*/*/*", "NLST -R few/*/*/*/*", "LIST [a-z]*/*",
 		"NLST " + strings.Repeat("*", 4000), "NLST " + strings.Repeat("*a", 120) + "b", "NLST " + strings.Repeat("?", 255), "NLST " + strings.Repeat("[!z]", 63),
 		"NLST " + strings.Repeat("*/", 4000), "NLST " + strings.Repeat("top/self0/", 400) + "*", "NLST " + strings.Repeat("[", 8000), "NLST " + strings.Repeat("{a,b}", 1000), "NLST " + strings.Repeat("\\", 8000)} {
 		before := fs.dirs.Load()
