@@ -31,9 +31,13 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		s.link.closed = true
 		return
 	}
-	args, err := spec.Grammar.parse(cmd, s.cwd, s.rank.home)
+	err := spec.Grammar.arity(cmd)
 	if err == nil {
 		err = s.may(spec)
+	}
+	var args Args
+	if err == nil {
+		args, err = spec.Grammar.parse(cmd, s.cwd, s.rank.home)
 	}
 	if err != nil {
 		r := s.answer(err)

@@ -38,7 +38,7 @@ func loginBehaviours() []behaviour {
 			[]string{"REIN: the session is as new", "REIN: a running transfer ends first"}, testReinTLS},
 		{"QUIT during a transfer is 221 at once, and 226 when it is done", different, "226 and then 221: clients close on 221", []string{"QUIT: during a transfer: 226, then 221", "during: QUIT lets it end"}, nil},
 		{"before the login all is 530 but AUTH, FEAT, HELP, NOOP, PASS, PBSZ, PROT, QUIT, SITE HELP, STAT, SYST and USER", same, "", []string{"login: commands before the login", "login: the rest of them", "login: a client that has not logged in may ask a while, but not for ever"}, testBeforeLogin},
-		{"a missing argument, and one too many, is 501, also before the login", same, "", []string{"login: the argument is looked at first"}, nil},
+		{"a missing argument, and one too many, is 501, also before the login", same, "", []string{"login: first it is seen whether there is an argument, and what it is like after the login"}, nil},
 		{"an unknown command is 500 and named, a word of SITE with it; capitals do not matter", same, "", []string{"lines: what is no command", "behaviours/01-case: a few", "behaviours/01-case: at random"}, testUnknown},
 		{"the Telnet signals before ABOR, STAT and QUIT are tolerated, also as urgent data", same, "",
 			[]string{"ABOR: with the Telnet synch before it", "ABOR: with the Telnet synch as urgent data", "ABOR: with a part of the Telnet synch, byte by byte", "lines: Telnet sequences are taken out"}, testSignals},
