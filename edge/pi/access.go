@@ -38,9 +38,6 @@ func message(code wire.Code, text string) wire.Reply {
 
 // user answers alike for names that exist and those that do not.
 func user(s *Session, a Args) Outcome {
-	if s.conf.TLSControl && !s.who.TLS.Enabled() {
-		return Say(wire.CodeUnavailable, "Logging in needs TLS here: send AUTH TLS first.")
-	}
 	text := wire.Say(wire.CodeNeedPassword, "Send the password.")
 	if s.rank.in {
 		s.logout()

@@ -50,25 +50,34 @@ type lsArgs struct {
 	path    vfs.Path // the working directory by default
 }
 
-// parse reads the argument of a command, whose paths are relative to cwd and
-// whose "~" is home. The error is a wire.Reply.
-func (g Grammar) parse(c wire.Command, cwd, home vfs.Path) (Args, error) {
+// arity checks whether there is an argument where there must be one or none. This
+// comes before the login is looked at, and what the argument is like after it. The
+// error is a wire.Reply.
+func (g Grammar) arity(c wire.Command) error {
 	if c.Bad {
-		return Args{}, wire.Say(wire.CodeBadArgument, "The argument holds a character that no argument may hold.")
+		return wire.Say(wire.CodeBadArgument, "The argument holds a character that no argument may hold.")
 	}
-	a := Args{Text: c.Arg, Given: c.Arg != ""}
 	switch g {
 	case NoArg:
 		if strings.TrimSpace(c.Arg) != "" {
-			return a, wire.Say(wire.CodeBadArgument, "This command takes no argument.")
+			return wire.Say(wire.CodeBadArgument, "This command takes no argument.")
 		}
-		return Args{}, nil
-	case FreeText:
-		return a, nil
+	case FreeText, OneOrAll, OptPath, RootPath, ListPath:
+	default:
+		if c.Arg == "" {
+			return wire.Say(wire.CodeBadArgument, "This command needs an argument.")
+		}
 	}
-	if !a.Given && g != OneOrAll && g != OptPath && g != RootPath && g != ListPath {
-		return a, wire.Say(wire.CodeBadArgument, "This command needs an argument.")
+	return nil
+}
+
+// parse reads the argument of a command, whose paths are relative to cwd and
+// whose "~" is home. The error is a wire.Reply.
+func (g Grammar) parse(c wire.Command, cwd, home vfs.Path) (Args, error) {
+	if err := g.arity(c); err != nil || g == NoArg {
+		return Args{}, err
 	}
+	a := Args{Text: c.Arg, Given: c.Arg != ""}
 	return a, g.fill(&a, cwd, home)
 }
 

@@ -10,9 +10,13 @@ import (
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
-// maxStrikes is how many commands that make no sense a client may send before
-// its connection is closed; of a client that has not logged in, a tenth.
-const maxStrikes = 100
+// Commands that make no sense end the connection when there are maxStrikes of
+// them. Before the login each counts for loudStrike, but a command that only came
+// too early, so that whoever asks for them one by one gets an answer to each.
+const (
+	maxStrikes = 100
+	loudStrike = 10
+)
 
 // dispatch carries one command out: look-up, argument, state, sequence and
 // permission are checked here, for every command alike, in the model's order.
@@ -27,9 +31,13 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		s.link.closed = true
 		return
 	}
-	args, err := spec.Grammar.parse(cmd, s.cwd, s.rank.home)
+	err := spec.Grammar.arity(cmd)
 	if err == nil {
 		err = s.may(spec)
+	}
+	var args Args
+	if err == nil {
+		args, err = spec.Grammar.parse(cmd, s.cwd, s.rank.home)
 	}
 	if err != nil {
 		r := s.answer(err)
@@ -49,6 +57,9 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 func (s *Session) may(spec *Spec) error {
 	if spec.State == LoggedIn && !s.rank.in {
 		return wire.Say(wire.CodeNotLoggedIn, "Log in with USER and PASS first.")
+	}
+	if spec.Login && s.conf.TLSControl && !s.who.TLS.Enabled() {
+		return wire.Say(wire.CodeUnavailable, "Logging in needs TLS here: send AUTH TLS first.")
 	}
 	if spec.Needs != MemoryNone && !s.left.has(spec.Needs) {
 		return wire.Say(wire.CodeBadSequence, "%s must come first.", s.conf.Table.leaver(spec.Needs))
@@ -121,23 +132,22 @@ func (s *Session) unknown(c wire.Command) {
 // strikeFor counts a reply that says the client does not know what it does.
 func (s *Session) strikeFor(r wire.Reply) {
 	switch r.Code {
-	case wire.CodeUnrecognized, wire.CodeBadArgument, wire.CodeBadSequence, wire.CodeNotLoggedIn:
+	case wire.CodeUnrecognized, wire.CodeBadArgument, wire.CodeBadSequence:
+		if !s.rank.in {
+			s.strike(loudStrike)
+			return
+		}
+		s.strike(1)
+	case wire.CodeNotLoggedIn:
 		s.strike(1)
 	}
 }
 
 func (s *Session) strike(n int) {
-	if s.strikes += n; s.strikes >= s.mostStrikes() {
+	if s.strikes += n; s.strikes >= maxStrikes {
 		s.say(wire.Say(wire.CodeNotAvailable, "Too many commands that make no sense here; closing the control connection."))
 		s.link.closed = true
 	}
-}
-
-func (s *Session) mostStrikes() int {
-	if s.rank.in {
-		return maxStrikes
-	}
-	return maxStrikes / 10
 }
 
 // Panic is to be called with what recover returned in the goroutine that owns

@@ -111,12 +111,17 @@ func (s *Session) changeFile(q Question, do func(vfs.Path) error) error {
 	return nil
 }
 
+// optsUnknown answers OPTS for what has no options (RFC 2389 §4).
+func optsUnknown(*Session, Args) Outcome {
+	return Say(wire.CodeBadArgument, "That is not a command with options.")
+}
+
 func featFacts(s *Session) []string { return []string{"MLST " + s.with.facts.Feat()} }
 
 func optsFacts(s *Session, a Args) Outcome {
 	text := strings.TrimSpace(a.Text)
-	if text != "" && !strings.HasSuffix(text, ";") {
-		return Say(wire.CodeBadArgument, "Each fact ends with a semicolon.")
+	if text != "" && !strings.HasSuffix(text, ";") || strings.Contains(text, " ") {
+		return Say(wire.CodeBadArgument, "Each fact ends with a semicolon, and nothing stands between them.")
 	}
 	s.with.facts = listing.ParseFacts(text)
 	return Say(wire.CodeOK, "MLST OPTS %s", s.with.facts)

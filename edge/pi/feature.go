@@ -46,7 +46,7 @@ func (t *Table) help(prefix, verb string) Outcome {
 	var line string
 	for _, row := range t.rows {
 		word, ok := strings.CutPrefix(row.Verb, prefix)
-		if !ok || prefix == "" && strings.Contains(word, " ") {
+		if !ok || prefix == "" && (strings.Contains(word, " ") || t.groups[word]) {
 			continue
 		}
 		if line += fmt.Sprintf(" %-8s", word); len(line) >= 8*9 {

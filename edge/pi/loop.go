@@ -121,7 +121,7 @@ func (s *Session) arrived(line []byte, err error) bool {
 	case errors.Is(err, wire.ErrLineTooLong):
 		s.clock.line = time.Now()
 		s.say(wire.Say(wire.CodeUnrecognized, "That line is too long: %d bytes are the most.", wire.MaxLine))
-		s.strike(s.mostStrikes()/3 + 1) // the third one closes
+		s.strike(maxStrikes/3 + 1) // the third one closes
 	default:
 		s.link.closed = true
 	}

@@ -100,7 +100,8 @@ func extendedPort(s *Session, a Args) Outcome {
 		return Say(wire.CodeBadArgument, "After EPSV ALL only EPSV is possible.")
 	}
 	target, err := wire.ParseEPRT(a.Text)
-	if errors.Is(err, wire.ErrEndpointFamily) || err == nil && target.Addr().Is4() != s.who.Peer.Addr().Is4() {
+	v4 := s.who.Peer.Addr().Is4()
+	if errors.Is(err, wire.ErrEndpointFamily) || err == nil && target.Addr().Is4() != v4 || err != nil && wire.OtherFamily(a.Text, v4) {
 		s.closePort()
 		return s.wrongFamily()
 	}

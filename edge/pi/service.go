@@ -111,13 +111,13 @@ func restart(s *Session, a Args) Outcome {
 	return Say(wire.CodePending, "The next transfer begins at byte %d.", a.N)
 }
 
-// allocate remembers the size for policies; space itself is not set aside.
+// allocate remembers the size for policies, if it is one; space itself is not set
+// aside, so that whatever is asked for is superfluous.
 func allocate(s *Session, a Args) Outcome {
 	word, _, _ := strings.Cut(strings.TrimSpace(a.Text), " ")
-	n, err := Number.parse(wire.Command{Arg: word}, s.cwd, s.rank.home)
-	if err != nil {
-		return s.Fail(err)
+	s.left.allo = -1
+	if n, err := Number.parse(wire.Command{Arg: word}, s.cwd, s.rank.home); err == nil {
+		s.left.allo = n.N
 	}
-	s.left.allo = n.N
 	return Say(wire.CodeSuperfluous, "Space is found when the file comes.")
 }

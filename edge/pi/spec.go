@@ -45,6 +45,7 @@ type Spec struct {
 	Verb    string       // in upper case: "STOR", or "SITE CHMOD" for a word of SITE
 	Grammar Grammar      // what the argument is; FreeText, any or none, by default
 	State   State        // who may use it
+	Login   bool         // 550 in the clear where logging in needs TLS
 	Needs   Memory       // what must have been left, else 503
 	Leaves  Memory       // what it leaves for another command
 	Perm    policy.Perms // the permission that the session must hold for it, 0 none; else 550

@@ -19,7 +19,7 @@ type Table struct {
 
 // NewTable makes a table of rows, a later row replacing an earlier one of the
 // same verb. A verb of two words, such as "SITE CHMOD", makes its first word a
-// group.
+// group. A row with the group's own verb is for words that have none.
 func NewTable(rows ...Spec) *Table {
 	t := &Table{byVerb: map[string]*Spec{}, groups: map[string]bool{}}
 	for i := range rows {
@@ -101,7 +101,10 @@ func (t *Table) Lookup(c wire.Command) (*Spec, wire.Command, bool) {
 		if word == "" {
 			return t.lonely(c)
 		}
-		c.Verb, c.Arg = c.Verb+" "+strings.ToUpper(word), rest
+		word = c.Verb + " " + strings.ToUpper(word)
+		if t.byVerb[word] != nil || t.byVerb[c.Verb] == nil {
+			c.Verb, c.Arg = word, rest
+		}
 	}
 	row, ok := t.byVerb[c.Verb]
 	return row, c, ok
@@ -166,9 +169,9 @@ func accessRows() []Spec {
 	up := Spec{Grammar: NoArg, Perm: policy.PermCwd, RFC: "RFC 959 §4.1.1", Handler: changeUp,
 		Help: ": change to the parent directory"}
 	return []Spec{
-		{Verb: "USER", Grammar: Text, State: Anyone, Leaves: MemoryUser, RFC: "RFC 959 §4.1.1", Handler: user,
+		{Verb: "USER", Grammar: Text, State: Anyone, Login: true, Leaves: MemoryUser, RFC: "RFC 959 §4.1.1", Handler: user,
 			Help: "name: who wants to log in"},
-		{Verb: "PASS", Grammar: FreeText, State: Anyone, Needs: MemoryUser, Lane: Work, RFC: "RFC 959 §4.1.1", Handler: pass,
+		{Verb: "PASS", Grammar: FreeText, State: Anyone, Login: true, Needs: MemoryUser, Lane: Work, RFC: "RFC 959 §4.1.1", Handler: pass,
 			Help: "[password]: log in"},
 		{Verb: "REIN", Grammar: NoArg, Barrier: true, RFC: "RFC 959 §4.1.1", Handler: reinitialize,
 			Help: ": log out and begin anew"},
@@ -263,6 +266,8 @@ func extensionRows() []Spec {
 			Help: "[fact;...]: which facts to list"},
 		{Verb: "LANG", Grammar: FreeText, State: Anyone, Feat: featLanguages, RFC: "RFC 2640 §4.1", Handler: language,
 			Help: "[tag]: the language of the replies"},
+		{Verb: "OPTS", Grammar: Text, RFC: "RFC 2389 §4", Handler: optsUnknown,
+			Help: "HASH|MLST|MODE|UTF8 [options]: how that is to work"},
 		{Verb: "OPTS UTF8", Grammar: FreeText, State: Anyone, Feat: featWhere(isUTF8, "UTF8"), RFC: "RFC 2640 §3.2; RFC 2389 §4", Handler: optsUTF8,
 			Help: "[ON]: names are UTF-8"},
 		{Verb: "OPTS UTF-8", Grammar: FreeText, State: Anyone, RFC: "RFC 2640 §3.2; RFC 2389 §4", Handler: optsUTF8,
@@ -334,7 +339,7 @@ func informationRows() []Spec {
 			Help: "name: what the client is"},
 		{Verb: "CSID", Grammar: Text, State: Anyone, Feat: feat("CSID"), RFC: "draft-peterson-streamlined-ftp-command-extensions-10 §2.1", Handler: clientID,
 			Help: "Name=...;Version=...;: what client and server are"},
-		{Verb: "NOOP", Grammar: FreeText, State: Anyone, Lane: Beside, RFC: "RFC 959 §4.1.3", Handler: noop,
+		{Verb: "NOOP", Grammar: NoArg, State: Anyone, Lane: Beside, RFC: "RFC 959 §4.1.3", Handler: noop,
 			Help: ": nothing"},
 		{Verb: "FEAT", Grammar: NoArg, State: Anyone, Feat: feat("TVFS"), RFC: "RFC 2389 §3", Handler: features,
 			Help: ": the extensions of this server"},

@@ -1,6 +1,7 @@
 package pi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,13 +119,14 @@ func retrieve(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.refuse(err)
 	}
-	t, err := s.transfer(g.Limits)
-	if err != nil {
-		return s.refuse(err)
-	}
 	path := vfs.Path(g.Path)
 	file, err := s.open(path, rest)
 	if err != nil {
+		return s.refuse(err)
+	}
+	t, err := s.transfer(g.Limits)
+	if err != nil {
+		file.Close()
 		return s.refuse(err)
 	}
 	t.Send, t.Limiter = file, s.limiter(true, g.Limits)
@@ -233,7 +235,7 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	}
 	t, err := s.transfer(g.Limits)
 	if err != nil {
-		return s.refuse(err)
+		return s.refuse(cmp.Or(s.unfit(vfs.Path(g.Path), opt), err))
 	}
 	w, ok := s.fs.(vfs.Writer)
 	if !ok {
@@ -273,6 +275,25 @@ func interruptible(out Outcome, stage vfs.Stage) Outcome {
 		return run(ctx)
 	}
 	return out
+}
+
+// unfit says what would be wrong with a file for an upload that has no data port.
+// A client is told of that first, as the model does, but nothing is staged: that
+// may cut what is kept of an upload back to where it is to go on.
+func (s *Session) unfit(p vfs.Path, opt vfs.StageOptions) error {
+	info, err := s.stat(p)
+	switch {
+	case opt.Unique:
+		return nil
+	case err == nil && info.IsDir():
+		return vfs.ErrIsDirectory
+	case err == nil && opt.Offset > info.Size:
+		return vfs.ErrOffset
+	case !errors.Is(err, fs.ErrNotExist) || opt.Offset > 0:
+		return err
+	}
+	_, err = s.stat(p.Dir())
+	return err
 }
 
 // upload is an upload on its way from the last byte to its publication.

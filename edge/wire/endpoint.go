@@ -73,6 +73,19 @@ func ParseEPRT(arg string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(port)), nil
 }
 
+// OtherFamily reports whether an argument of EPRT that cannot be read begins with
+// the protocol, of IPv4 and IPv6, that is not the session's: then what follows may
+// be of a form that is not known here.
+func OtherFamily(arg string, v4 bool) bool {
+	arg = strings.TrimSpace(arg)
+	if arg == "" {
+		return false
+	}
+	word, _, closed := strings.Cut(arg[1:], arg[:1])
+	family, err := ParseFamily(word)
+	return closed && err == nil && (family == 1) != v4
+}
+
 // ParseFamily reads a network protocol number as EPRT and EPSV have it (RFC 2428
 // §2): 1 is IPv4, 2 is IPv6. Another number is ErrEndpointFamily, anything else
 // ErrEndpointSyntax.

@@ -47,7 +47,9 @@ const (
 // Reader cuts the control connection's bytes into lines. It ends lines at LF
 // and drops a CR before it (RFC 959 §5.3.1; a bare LF is what many devices
 // send), and removes Telnet's commands (RFC 854), which clients send before ABOR.
-// A CR elsewhere ends nothing. An LF always ends a line, whatever Telnet sequence
+// A CR elsewhere ends nothing. At the beginning of a line a Telnet command needs
+// no IAC: urgent data, as which clients send it, may lose one byte.
+// An LF always ends a line, whatever Telnet sequence
 // it stands in, so that nobody can make the reader swallow what comes after it.
 //
 // In an argument, IAC IAC is one byte 0xFF, as RFC 854 has it, and so is an IAC
@@ -165,6 +167,7 @@ func (r *Reader) text(b byte) bool {
 		return true
 	case b == telnetIAC:
 		r.telnet = afterIAC
+	case b >= telnetSE && len(r.line) == 0: // a command whose IAC was lost
 	default:
 		if b == ' ' && len(r.line) > 0 && r.line[len(r.line)-1] != ' ' {
 			r.inArg = true

@@ -90,7 +90,9 @@ func TestReader(t *testing.T) {
 		{"nothing", "", nil},
 		{"IP and DM before ABOR", "\xff\xf4\xff\xf2ABOR\r\n", []string{"ABOR"}},
 		{"IP and DM with the DM lost", "\xff\xf4\xffABOR\r\n", []string{"ABOR"}},
-		{"the IAC lost", "\xff\xf4\xf2ABOR\r\n", []string{"\xf2ABOR"}},
+		{"the IAC lost", "\xff\xf4\xf2ABOR\r\n", []string{"ABOR"}},
+		{"IP and IAC, each urgent by itself", "\xf4\xffabor\r\n", []string{"abor"}},
+		{"bytes like these inside of a line", "A\xf4B\r\n", []string{"A\xf4B"}},
 		{"WILL, WONT, DO, DONT", "A\xff\xfb\x01B\xff\xfc\x03C\xff\xfdxD\xff\xfe\xffE\n", []string{"ABCDE"}},
 		{"SB and SE", "NO\xff\xfa\x18\x01term\xff\xf0OP\r\n", []string{"NOOP"}},
 		{"SB with IAC IAC SE in it", "NO\xff\xfaa\xff\xff\xf0b\xff\xf0OP\r\n", []string{"NOOP"}},
@@ -282,6 +284,9 @@ func model(in []byte) []string {
 // argument.
 func strip(raw []byte) (text []byte) {
 	for len(raw) > 0 {
+		for len(text) == 0 && len(raw) > 0 && raw[0] >= telnetSE && raw[0] != telnetIAC {
+			raw = raw[1:]
+		}
 		i := bytes.IndexByte(raw, telnetIAC)
 		if i < 0 {
 			return append(text, raw...)

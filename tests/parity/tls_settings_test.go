@@ -102,7 +102,7 @@ func testTLSClass(t *testing.T) {
 func testControlRequired(t *testing.T) {
 	withTLS(t, edge.TLSControl, "control: required, data: optional", func(s *site) {
 		c := s.greeted()
-		c.says("USER dev", "550", "PASS x", "503", "FEAT", "211")
+		c.says("USER dev", "550", "PASS x", "550", "FEAT", "211")
 		s.write("a", "content")
 		c.must(c.Protect(s.client))
 		c.enter()

@@ -2,6 +2,7 @@ package listing
 
 import (
 	"io/fs"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -65,18 +66,22 @@ func (f Facts) String() string {
 }
 
 // Feat returns the facts as the reply to FEAT has them: all that there are, with
-// an asterisk behind those of the set (RFC 3659 §7.8).
+// an asterisk behind those of the set (RFC 3659 §7.8). Their order is the model's,
+// by which some tell it; what it does not have comes last.
 func (f Facts) Feat() string {
 	var b strings.Builder
-	for i, name := range names() {
-		b.WriteString(name)
-		if f&(1<<i) != 0 {
+	for _, fact := range [...]Facts{FactType, FactPerm, FactSize, FactModify, FactUnique, FactMode, FactUID, FactGID, FactCreate} {
+		b.WriteString(fact.name())
+		if f&fact != 0 {
 			b.WriteByte('*')
 		}
 		b.WriteByte(';')
 	}
 	return b.String()
 }
+
+// name is the name of a single fact.
+func (f Facts) name() string { return names()[bits.TrailingZeros16(uint16(f))] }
 
 // Entry is what the facts of one file are told from.
 type Entry struct {
@@ -125,7 +130,7 @@ func known(f Facts, e *Entry) bool {
 	case FactModify:
 		return e.tellable(e.ModTime)
 	case FactSize:
-		return e.Mode.IsRegular()
+		return e.Mode.IsRegular() || e.Mode.IsDir() // of a directory it is what the filesystem says
 	case FactUnique:
 		return e.Inode != 0
 	}

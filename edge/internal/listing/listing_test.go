@@ -92,11 +92,12 @@ func TestFacts(t *testing.T) {
 		{0, e, " a b"},
 		{FactType | FactSize, e, "size=1099511627776;type=file; a b"},
 		{FactType | FactSize | FactUnique | FactMode, Entry{Info: vfs.Info{Mode: fs.ModeDir | fs.ModeSticky}, Kind: "dir"},
-			"type=dir;unix.mode=1000; a b"},
+			"size=0;type=dir;unix.mode=1000; a b"},
 		{FactModify | FactType, Entry{Info: vfs.Info{ModTime: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, Kind: "file"},
 			"type=file; a b"},
 		{FactCreate | FactModify, Entry{Made: time.Date(2001, 2, 3, 4, 5, 6, 999, time.UTC), Info: vfs.Info{ModTime: noon}, Zone: time.FixedZone("", -5*3600)},
 			"create=20010202230506;modify=20261122070000; a b"},
+		{FactSize | FactType, Entry{Info: vfs.Info{Mode: fs.ModeSymlink, Size: 7}, Kind: "OS.unix=slink:nowhere"}, "type=OS.unix=slink:nowhere; a b"},
 		{FactCreate, Entry{Made: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)}, " a b"},
 	} {
 		if got := string(c.facts.Line(nil, c.entry, "a b")); got != c.want {
@@ -115,7 +116,7 @@ func TestParseFacts(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", arg, got, want)
 		}
 	}
-	if got := (FactSize | FactUID).Feat(); got != "create;modify;perm;size*;type;unique;unix.gid;unix.mode;unix.uid*;" {
+	if got := (FactSize | FactUID).Feat(); got != "type;perm;size*;modify;unique;unix.mode;unix.uid*;unix.gid;create;" {
 		t.Errorf("Feat: %q", got)
 	}
 }
