@@ -3,11 +3,13 @@ package edge
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -100,41 +102,47 @@ func (n *nameCache) lookup(ctx context.Context) error {
 	return nil
 }
 
+// names are the addresses of every advertised name. The zero value has none.
+type names struct {
+	mu  sync.Mutex
+	all []*nameCache
+}
+
 // resolve looks the names of an Advertise up for the first time and returns what
 // answers from memory from then on.
-func (s *Server) resolve(ctx context.Context, a Advertise) (func(local, client netip.Addr) string, error) {
-	names := map[string]*nameCache{}
+func (n *names) resolve(ctx context.Context, a Advertise) (func(local, client netip.Addr) string, error) {
+	known := map[string]*nameCache{}
 	for _, t := range a.texts() {
-		if numeric(t) || names[t] != nil {
+		if numeric(t) || known[t] != nil {
 			continue
 		}
-		names[t] = s.name(t)
-		if names[t].addr.Load() != nil {
+		known[t] = n.of(t)
+		if known[t].addr.Load() != nil {
 			continue
 		}
-		if err := names[t].lookup(ctx); err != nil {
+		if err := known[t].lookup(ctx); err != nil {
 			return nil, fmt.Errorf("the advertised name %s has no address: %w", t, err)
 		}
 	}
 	return func(local, client netip.Addr) string {
 		text := a.pick(local, client)
-		if n := names[text]; n != nil {
-			return *n.addr.Load()
+		if c := known[text]; c != nil {
+			return *c.addr.Load()
 		}
 		return text
 	}, nil
 }
 
-// name returns the server's one cache of a name.
-func (s *Server) name(name string) *nameCache {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.names, func(n *nameCache) bool { return strings.EqualFold(n.name, name) })
+// of returns the one cache of a name.
+func (n *names) of(name string) *nameCache {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i := slices.IndexFunc(n.all, func(c *nameCache) bool { return strings.EqualFold(c.name, name) })
 	if i < 0 {
-		s.names = append(s.names, &nameCache{name: name})
-		i = len(s.names) - 1
+		n.all = append(n.all, &nameCache{name: name})
+		i = len(n.all) - 1
 	}
-	return s.names[i]
+	return n.all[i]
 }
 
 // pick chooses the text for one client.
@@ -156,11 +164,11 @@ func (a Advertise) pick(local, client netip.Addr) string {
 
 // refresh keeps the advertised names' addresses up to date until ctx ends. A
 // name that cannot be looked up keeps its last address.
-func (s *Server) refresh(ctx context.Context) {
-	s.mu.Lock()
-	names := slices.Clone(s.names)
-	s.mu.Unlock()
-	if len(names) == 0 {
+func (n *names) refresh(ctx context.Context, log *slog.Logger) {
+	n.mu.Lock()
+	all := slices.Clone(n.all)
+	n.mu.Unlock()
+	if len(all) == 0 {
 		return
 	}
 	tick := time.NewTicker(lookupEvery)
@@ -171,9 +179,9 @@ func (s *Server) refresh(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for _, n := range names {
-			if err := n.lookup(ctx); err != nil && ctx.Err() == nil {
-				s.conf.Log.Warn("an advertised name cannot be looked up; its last address is kept", "name", n.name, "address", *n.addr.Load(), "error", err)
+		for _, c := range all {
+			if err := c.lookup(ctx); err != nil && ctx.Err() == nil {
+				log.Warn("an advertised name cannot be looked up; its last address is kept", "name", c.name, "address", *c.addr.Load(), "error", err)
 			}
 		}
 	}

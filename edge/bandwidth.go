@@ -46,36 +46,10 @@ type BandwidthLimit struct {
 	Set      bool   // by LimitUser
 }
 
-// Bandwidth returns the limits that are in force.
-func (s *Server) Bandwidth() BandwidthStatus {
-	in := s.tree.Snapshot()
-	return BandwidthStatus{Server: Rates(in.Server), User: Rates(in.User), Session: Rates(in.Session),
-		Listeners: bandwidthLimits(in.Listeners), Users: bandwidthLimits(in.Users)}
-}
-
 func bandwidthLimits(in []throttle.Limit) []BandwidthLimit {
 	out := make([]BandwidthLimit, len(in))
 	for i, l := range in {
 		out[i] = BandwidthLimit{Name: l.Name, Rates: Rates(l.Rates), Sessions: l.Sessions, Set: l.Set}
 	}
 	return out
-}
-
-// LimitServer changes the server's rates. Transfers that run follow at once, here
-// and in the functions below.
-func (s *Server) LimitServer(r Rates) { s.tree.Server().Set(throttle.Rates(r)) }
-
-// LimitListener changes the rates of one listener.
-func (s *Server) LimitListener(name string, r Rates) { s.tree.SetListener(name, throttle.Rates(r)) }
-
-// LimitUser sets the rates of one user, over what logins bring, until FreeUser. Zero
-// rates lift the limit.
-func (s *Server) LimitUser(name string, r Rates) { s.tree.SetUser(name, throttle.Rates(r)) }
-
-// FreeUser takes LimitUser back: what the latest login brought holds again.
-func (s *Server) FreeUser(name string) { s.tree.ClearUser(name) }
-
-// LimitDefaults changes the rates of users and sessions that bring none of their own.
-func (s *Server) LimitDefaults(user, session Rates) {
-	s.tree.SetDefaults(throttle.Rates(user), throttle.Rates(session))
 }

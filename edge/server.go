@@ -23,6 +23,7 @@ import (
 type Server struct {
 	conf   Config
 	tree   *throttle.Tree
+	names  names     // to be told in 227 replies
 	shared pi.Config // of the sessions, but for what a listener says
 	chain  *chain.Chain
 	gate   gate
@@ -34,7 +35,6 @@ type Server struct {
 	sessions  map[uint64]*pi.Session
 	last      uint64
 	running   sync.WaitGroup                // sessions
-	names     []*nameCache                  // names to be told in 227 replies
 	aborts    map[uint64]context.CancelFunc // see abortable
 }
 
@@ -123,7 +123,7 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 		conf.Zone = l.Zone
 	}
 	if conf.Passive.Advertise == nil && !l.Advertise.isZero() {
-		told, err := s.resolve(ctx, l.Advertise)
+		told, err := s.names.resolve(ctx, l.Advertise)
 		if err != nil {
 			return nil, fmt.Errorf("edge: listener %s: %w", l.Name, err)
 		}
@@ -186,7 +186,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	listeners := s.listeners
 	s.mu.Unlock()
 	s.abortable(0, cancel)
-	go s.refresh(ctx)
+	go s.names.refresh(ctx, s.conf.Log)
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
 		accepting.Go(func() { s.accept(ctx, l) })
@@ -269,4 +269,30 @@ func (s *Server) Tell(e policy.Event) {
 	l := s.chain.Lease()
 	l.Observe(e)
 	l.Release()
+}
+
+// Bandwidth returns the limits that are in force.
+func (s *Server) Bandwidth() BandwidthStatus {
+	in := s.tree.Snapshot()
+	return BandwidthStatus{Server: Rates(in.Server), User: Rates(in.User), Session: Rates(in.Session),
+		Listeners: bandwidthLimits(in.Listeners), Users: bandwidthLimits(in.Users)}
+}
+
+// LimitServer changes the server's rates. Transfers that run follow at once, here
+// and in the functions below.
+func (s *Server) LimitServer(r Rates) { s.tree.Server().Set(throttle.Rates(r)) }
+
+// LimitListener changes the rates of one listener.
+func (s *Server) LimitListener(name string, r Rates) { s.tree.SetListener(name, throttle.Rates(r)) }
+
+// LimitUser sets the rates of one user, over what logins bring, until FreeUser. Zero
+// rates lift the limit.
+func (s *Server) LimitUser(name string, r Rates) { s.tree.SetUser(name, throttle.Rates(r)) }
+
+// FreeUser takes LimitUser back: what the latest login brought holds again.
+func (s *Server) FreeUser(name string) { s.tree.ClearUser(name) }
+
+// LimitDefaults changes the rates of users and sessions that bring none of their own.
+func (s *Server) LimitDefaults(user, session Rates) {
+	s.tree.SetDefaults(throttle.Rates(user), throttle.Rates(session))
 }
