@@ -217,7 +217,7 @@ func numbers(t *testing.T) {
 // bombs sends, in MODE Z, what unpacks to a thousand times as much.
 func bombs(t *testing.T) {
 	r := serve(t, onDisk)
-	bomb := deflated(make([]byte, 64<<20)) // some 64 KiB
+	bomb := deflated(make([]byte, 24<<20)) // some 24 KiB
 	for _, line := range []string{"STOR bomb", "APPE bomb", "STOU", "STOR bomb"} {
 		c := r.login()
 		r.do(c, "MODE Z", 200)

@@ -299,13 +299,10 @@ func siegeAndShutdown(t *testing.T) {
 	})
 	r.sparse("huge", 1<<40)
 	r.sparse("large", 16<<30)
-	for i := range 10 {
-		r.pending()                                   // handshakes that never come
-		r.dial(r.addrs[0])                            // silence
-		_, _ = r.meet().Write([]byte("USER " + user)) // half a line
-		if i < 3 {
-			_, _ = r.login().Write([]byte([]string{"SITE CPFR large\r\nSITE CPTO copy\r\n", "HASH huge\r\n" + strings.Repeat("NOOP\r\n", 100), "HASH huge\r\nQUIT\r\n"}[i]))
-		}
+	for range 10 {
+		r.pending()                                             // handshakes that never come
+		r.dial(r.addrs[0])                                      // silence
+		_, _ = r.meet().Write([]byte("USER " + user))           // half a line
 		_, _ = r.login().Write([]byte("EPSV\r\nRETR huge\r\n")) // nobody connects
 		go fill(r.login().Raw(), []byte(strings.Repeat("HELP\r\n", 100_000)))
 		for _, c := range []*userpi.Client{r.login(), r.protected(r.client)} {
@@ -314,11 +311,16 @@ func siegeAndShutdown(t *testing.T) {
 			r.keep(conn)
 		}
 	}
-	c := r.login()
+	c, copying := r.login(), r.login()
+	hashing := []*userpi.Client{r.login(), r.login()}
 	r.do(c, "REST 5", 350)
 	conn, err := c.Begin(userpi.EPSV, "STOR large")
 	r.must(err)
 	_, _ = r.keep(conn).Write([]byte("x"))
+	for i, line := range []string{"HASH huge\r\n" + strings.Repeat("NOOP\r\n", 100), "HASH huge\r\nQUIT\r\n"} {
+		_, _ = hashing[i].Write([]byte(line))
+	}
+	_, _ = copying.Write([]byte("SITE CPFR large\r\nSITE CPTO copy\r\n"))
 	const limit = time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
