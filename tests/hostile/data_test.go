@@ -20,12 +20,12 @@ type trap struct {
 	port uint16
 }
 
-// set opens a listener on an address of this machine.
+// trap opens a listener on an address of this machine.
 func (r *rig) trap(addr string) trap {
 	r.Helper()
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		r.Skipf("%s cannot be used here: %v", addr, err)
+		r.cannot(addr + " cannot be used here: " + err.Error())
 	}
 	r.Cleanup(func() { l.Close() })
 	return trap{l, netip.MustParseAddrPort(l.Addr().String()).Port()}

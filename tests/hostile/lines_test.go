@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"testing"
@@ -263,6 +262,3 @@ func (b *byHost) Authenticate(ctx context.Context, l *policy.Login) (policy.Iden
 	}
 	return b.porter.Authenticate(ctx, l)
 }
-
-// discard reads until the end.
-func discard(c io.Reader) { _, _ = io.Copy(io.Discard, c) }

@@ -189,6 +189,16 @@ func (r *rig) must(err error) {
 	}
 }
 
+// cannot ends a test that needs what this machine does not have; in the gate that is
+// a failure.
+func (r *rig) cannot(why string) {
+	r.Helper()
+	if os.Getenv("CI") == "true" {
+		r.Fatal(why)
+	}
+	r.Skip(why)
+}
+
 // until gives others their turn until something holds.
 func (r *rig) until(what string, holds func() bool) {
 	r.Helper()
