@@ -173,7 +173,7 @@ func nonsense() []string {
 
 // slowLine sends a byte now and then: what counts is the line, not the byte.
 func slowLine(t *testing.T) {
-	r := serve(t, func(s *setup) { s.Timeouts.Login, s.Timeouts.Idle = time.Second, 2*time.Second })
+	r := serve(t, func(s *setup) { s.Timeouts.Login, s.Timeouts.Idle = 3*time.Second, 3*time.Second })
 	const n = 40
 	gone := make(chan error, 3*n)
 	for range n {

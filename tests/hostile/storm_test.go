@@ -193,7 +193,7 @@ func lost(t *testing.T) {
 
 // trickle uploads and downloads a byte now and then: no stall, and little memory.
 func trickle(t *testing.T) {
-	r := serve(t, func(s *setup) { s.Timeouts.Stall = 2 * time.Second })
+	r := serve(t, func(s *setup) { s.Timeouts.Stall = 3 * time.Second })
 	r.put(r.login(), "STOR big", strings.Repeat("x", 8<<20))
 	before := live()
 	const n = 15
