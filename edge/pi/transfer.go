@@ -215,7 +215,7 @@ func storeUnique(s *Session, a Args) Outcome {
 		s.left.rest = 0
 		return s.refuse(wire.Say(wire.CodeFileBusy, "STOU makes a new file; REST is not possible with it."))
 	}
-	if info, err := s.fs.Stat(a.Path); !a.Given || err == nil && info.IsDir() {
+	if !a.Given || a.Path == vfs.Root {
 		a.Path = a.Path.Join("ftpd")
 	}
 	return s.upload(Question{Op: policy.OpUnique, Perm: policy.PermWrite, Path: a.Path, Text: a.Text}, vfs.StageOptions{Unique: true})

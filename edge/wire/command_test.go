@@ -194,6 +194,19 @@ func TestParseEPRT(t *testing.T) {
 	}
 }
 
+func TestOtherFamily(t *testing.T) {
+	for arg, v4 := range map[string]bool{"|2|1.2.3.256|2048|": true, "!2!": true, " |2|x": true, "|1|::1|1|": false, "|1|": false} {
+		if !OtherFamily(arg, v4) || OtherFamily(arg, !v4) {
+			t.Errorf("%q: IPv4 %v, IPv6 %v", arg, OtherFamily(arg, true), OtherFamily(arg, false))
+		}
+	}
+	for _, arg := range []string{"", " ", "|", "||", "||||", "|2", "2", "|3|1.2.3.4|1|", "|x|", "|-1|", "1112.2.2.2111"} {
+		if OtherFamily(arg, true) {
+			t.Errorf("%q is of IPv6", arg)
+		}
+	}
+}
+
 func TestParseFamily(t *testing.T) {
 	for arg, want := range map[string]error{
 		"1": nil, "2": nil, "3": ErrEndpointFamily, "0": ErrEndpointFamily,
@@ -215,6 +228,9 @@ func FuzzParseEPRT(f *testing.F) {
 		if err != nil {
 			if err != ErrEndpointSyntax && err != ErrEndpointFamily || a.IsValid() {
 				t.Fatalf("%q: %v with %v", arg, a, err)
+			}
+			if OtherFamily(arg, true) && OtherFamily(arg, false) || err == ErrEndpointFamily && OtherFamily(arg, true) {
+				t.Fatalf("%q is of more than one protocol", arg)
 			}
 			return
 		}
