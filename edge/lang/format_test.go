@@ -103,6 +103,7 @@ func FuzzCompare(f *testing.F) {
 		f.Add("%s is %d bytes.", s)
 		f.Add(s, s)
 	}
+	f.Add("A", "%%!")
 	f.Fuzz(func(t *testing.T, english, other string) {
 		if compare(english, other) != nil {
 			return
@@ -115,7 +116,8 @@ func FuzzCompare(f *testing.F) {
 		if in := fmt.Sprintf(english, args...); strings.Contains(in, "%!") {
 			return // an English text that fmt does not like: nobody writes one, vet sees to it
 		}
-		if out := fmt.Sprintf(other, args...); strings.Contains(out, "%!") {
+		plain := strings.ReplaceAll(other, "%%", "") // a percent sign before "!" is no mistake
+		if out := fmt.Sprintf(plain, args...); strings.Contains(out, "%!") {
 			t.Fatalf("%q fits %q, and is formatted %q", other, english, out)
 		}
 	})
