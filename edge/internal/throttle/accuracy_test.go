@@ -98,3 +98,29 @@ func TestAccuracy(t *testing.T) {
 		})
 	}
 }
+
+// A disk that makes one piece wait now and then neither costs anything nor makes a
+// window too full, as seen where the pieces arrive.
+func TestDelayedPieces(t *testing.T) {
+	for _, delay := range []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 45 * time.Millisecond} {
+		for _, rate := range []int64{1e6, 10e6, 100e6} {
+			synctest.Test(t, func(t *testing.T) {
+				l, arrived := throttle.Chain(false, throttle.NewNode(throttle.Rates{Up: rate})), begin()
+				for next := time.Duration(0); time.Since(arrived.start) < 10*time.Second; {
+					n := l.Slice()
+					if time.Since(arrived.start) >= next {
+						<-time.After(delay)
+						next += 840 * time.Millisecond
+					}
+					arrived.add(n)
+					if err := l.Wait(t.Context(), n); err != nil {
+						t.Fatal(err)
+					}
+				}
+				what := fmt.Sprintf("%v, %d MB/s", delay, rate/1e6)
+				within(t, what, arrived.sum(0, 10*time.Second), 10*float64(rate), 0.005)
+				smooth(t, what, arrived, float64(rate))
+			})
+		}
+	}
+}

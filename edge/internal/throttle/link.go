@@ -86,10 +86,11 @@ func (k *link) debit(n uint64) (m mark, d time.Duration) {
 	k.credit = min(k.credit, k.advance())
 	front := min(uint64(max(0, k.behind)), worth(rate, turnTime), k.debited) // of the queue
 	m.count = k.debited - front
-	if moving <= turnTime {
-		k.asked = now // when it arrived, for a piece that took no time
+	from := now // when it arrived, even if it was delayed
+	if k.slow > 1 {
+		from = k.asked // it came little by little
 	}
-	m.at = k.next(n, rate, k.slow > 1, k.asked, now)
+	m.at = k.next(n, rate, k.slow > 1, from, now)
 	k.asked = time.Time{}
 	return m, k.due(m)
 }
