@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,7 +79,7 @@ func settle(t *testing.T, path, title string, r *run, err error) {
 	if r.script.wanted || err != nil {
 		t.Logf("%s, %s\n%s", path, title, &r.script)
 	}
-	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+	if os.Getenv("CI") != "true" && (errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)) {
 		t.Skipf("this host lacks an address: %v", err)
 	}
 	if err != nil {
