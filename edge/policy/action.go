@@ -47,4 +47,5 @@ type Action struct {
 	A, B  int64  // by operation, see the constants
 	// Dir and Exists say what Path is now, before the operation.
 	Dir, Exists bool
+	Size        int64 // bytes that the file at Path has now, 0 if there is none
 }

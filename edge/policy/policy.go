@@ -23,7 +23,21 @@ type Policy interface {
 type Hooks struct {
 	Authenticator Authenticator // stage "auth"
 	Authorizer    Authorizer    // stage "fs"
+	Lister        Lister        // stage "list"
+	Commander     Commander     // stage "cmd"
+	Site          SiteCommander // stage "site"
+	Throttler     Throttler     // stage "throttle"
+	Filter        Filter        // stage "data"
 	Observer      Observer      // stage "event"
+	Certifier     Certifier     // stage "cert"
+
+	// Tap makes Filter a listener: it is given copies of the bytes, off the
+	// transfer's path, and its answers have no effect. Copies that it is too slow
+	// for are dropped and counted.
+	Tap bool
+	// Interest narrows what the policy is called for. It is evaluated before any
+	// call.
+	Interest Interest
 }
 
 // Authenticator decides who may log in (stage "auth").
@@ -46,4 +60,12 @@ type Observer interface {
 	// order in which the session's events happened. An error is counted as a
 	// lost event.
 	Observe(ctx context.Context, event *Event) error
+}
+
+// Batcher is an Observer that takes several events at once, because a call costs
+// it more than an event does.
+type Batcher interface {
+	// ObserveAll takes 1 to 64 events, in order. It returns how many of them it
+	// took before an error; the rest is counted as lost.
+	ObserveAll(ctx context.Context, events []*Event) (taken int, err error)
 }

@@ -53,6 +53,10 @@ type Answer struct {
 	Limits Limits
 	// Label is a word about the decision, for the Grant. It has no effect.
 	Label string
+	// TTL allows the same answer to the same question for that long, from whichever
+	// session: whoever calls the policy may keep it and need not. Zero forbids it,
+	// and so does a session with State.
+	TTL time.Duration
 }
 
 // Limits narrow what a grant allows. Zero in any field is no limit; of two
@@ -128,4 +132,7 @@ type Meta struct {
 	Session *Session  // who asks; never nil
 	Request uint64    // number of the question within its session, from 1
 	Time    time.Time // when it was asked
+	// Shadow marks a trial: the answer is compared with that of the policy in
+	// force and has no effect.
+	Shadow bool
 }
