@@ -1,0 +1,2 @@
+// Package meter rewrites modules.
+package meter
