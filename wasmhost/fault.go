@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/tetratelabs/wazero/sys"
 
@@ -19,19 +18,29 @@ type Cause uint8
 const (
 	CauseTrap       Cause = iota + 1 // the guest trapped, or left by itself
 	CauseTimeout                     // the deadline passed while it ran
+	CauseFuel                        // it worked more than a question is worth
+	CauseDepth                       // its calls were nested too deeply
 	CauseBadOutput                   // what it returned breaks the ABI
 	CauseFailed                      // it said that it could not decide
 	CauseNoInstance                  // no instance was free or could be made
 	CauseQuestion                    // the question does not fit the ABI or the mailbox
+	CauseClosed                      // the policy was closed while it ran
+	NumCauses                        // one more than the greatest cause
 )
 
 // String returns the cause in words.
 func (c Cause) String() string {
-	names := [...]string{"", "trap", "timeout", "bad output", "failed", "no instance", "question"}
-	if c == 0 || int(c) >= len(names) {
+	names := [NumCauses]string{"", "trap", "timeout", "out of fuel", "too deep", "bad output", "failed", "no instance",
+		"question", "closed"}
+	if c == 0 || c >= NumCauses {
 		return "invalid"
 	}
 	return names[c]
+}
+
+// costsInstance reports whether the instance may have been left torn.
+func (c Cause) costsInstance() bool {
+	return c != CauseFailed && c != CauseQuestion && c != CauseNoInstance
 }
 
 // CallError is the error of one call of a guest. The decision that was asked has
@@ -59,17 +68,13 @@ func (e *CallError) Error() string {
 // Unwrap returns the cause as the engine reported it.
 func (e *CallError) Unwrap() error { return e.Err }
 
-// causeOf sorts an error of the engine.
-func causeOf(err error, limit time.Duration) (Cause, error) {
+// exitOf tells a guest that left by itself from one that trapped.
+func exitOf(err error) error {
 	var exit *sys.ExitError
-	if !errors.As(err, &exit) {
-		return CauseTrap, err
+	if errors.As(err, &exit) {
+		return fmt.Errorf("the guest left with exit code %d", exit.ExitCode())
 	}
-	switch exit.ExitCode() {
-	case sys.ExitCodeDeadlineExceeded, sys.ExitCodeContextCanceled:
-		return CauseTimeout, fmt.Errorf("stopped after %v", limit)
-	}
-	return CauseTrap, fmt.Errorf("the guest left with exit code %d", exit.ExitCode())
+	return err
 }
 
 // maxStderr bounds what is kept of a guest's output during one call. The first

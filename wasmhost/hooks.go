@@ -10,6 +10,21 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
+// Hooks returns the stages whose hooks the module exports.
+func (p *Policy) Hooks() policy.Hooks {
+	var h policy.Hooks
+	if p.module.hooks[abi.HookAuth] {
+		h.Authenticator = authenticator{p}
+	}
+	if p.module.hooks[abi.HookFS] {
+		h.Authorizer = authorizer{p}
+	}
+	if p.module.hooks[abi.HookEvent] {
+		h.Observer = observer{p}
+	}
+	return h
+}
+
 // One small type for each stage, so that a Policy does not look as if it took
 // part in a stage that its module has no hook for.
 type (
@@ -20,105 +35,77 @@ type (
 
 // Authenticate asks the hook auth. The guest is shown no password unless the host
 // was told to.
-func (a authenticator) Authenticate(ctx context.Context, login *policy.Login) (id policy.Identity, err error) {
-	in, left, err := a.p.begin(ctx, abi.HookAuth, a.p.limits.Auth)
-	if err != nil {
-		return policy.Identity{}, err
-	}
-	defer func() { a.p.end(in, err) }()
+func (a authenticator) Authenticate(ctx context.Context, login *policy.Login) (policy.Identity, error) {
 	asked := *login
 	if !a.p.limits.ShowPasswords {
 		asked.Password = ""
 	}
-	rec, err := in.question(abi.HookAuth, func(box []byte) ([]byte, error) {
-		return abi.AppendLogin(box, a.p.name, &asked)
-	})
-	if err != nil {
-		return policy.Identity{}, err
-	}
-	v, reply, err := in.exchange(abi.HookAuth, rec, login.Time, left)
-	if err != nil {
-		return policy.Identity{}, err
-	}
-	id, err = abi.DecodeIdentity(v, reply, a.p.limits.Strict)
-	return id, in.judge(abi.HookAuth, err)
+	return ask(ctx, a.p, abi.HookAuth, login.Time, &asked, abi.AppendLogin, abi.DecodeIdentity)
 }
 
-// Authorize asks the hook fs.
-func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (ans policy.Answer, err error) {
-	in, left, err := a.p.begin(ctx, abi.HookFS, a.p.limits.FS)
-	if err != nil {
-		return policy.Answer{}, err
+// Authorize asks the hook fs, or gives the answer that it allowed to be used again.
+func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (policy.Answer, error) {
+	if kept, ok := a.p.cache.find(a.p.name, action); ok {
+		return kept, nil
 	}
-	defer func() { a.p.end(in, err) }()
-	rec, err := in.question(abi.HookFS, func(box []byte) ([]byte, error) {
-		return abi.AppendAction(box, a.p.name, action)
-	})
-	if err != nil {
-		return policy.Answer{}, err
+	answer, err := ask(ctx, a.p, abi.HookFS, action.Time, action, abi.AppendAction, abi.DecodeAnswer)
+	if err == nil && answer.TTL > 0 {
+		a.p.cache.keep(a.p.name, action, answer)
 	}
-	v, reply, err := in.exchange(abi.HookFS, rec, action.Time, left)
-	if err != nil {
-		return policy.Answer{}, err
-	}
-	ans, err = abi.DecodeAnswer(v, reply, a.p.limits.Strict)
-	return ans, in.judge(abi.HookFS, err)
+	return answer, err
 }
 
 // Observe tells the hook event.
-func (o observer) Observe(ctx context.Context, event *policy.Event) (err error) {
-	in, left, err := o.p.begin(ctx, abi.HookEvent, o.p.limits.Event)
-	if err != nil {
-		return err
-	}
-	defer func() { o.p.end(in, err) }()
-	rec, err := in.question(abi.HookEvent, func(box []byte) ([]byte, error) {
-		return abi.AppendEvent(box, o.p.name, event)
-	})
-	if err != nil {
-		return err
-	}
-	v, reply, err := in.exchange(abi.HookEvent, rec, event.Time, left)
-	if err != nil {
-		return err
-	}
-	return in.judge(abi.HookEvent, abi.DecodeDone(v, reply, o.p.limits.Strict))
+func (o observer) Observe(ctx context.Context, event *policy.Event) error {
+	_, err := ask(ctx, o.p, abi.HookEvent, event.Time, event, abi.AppendEvent, decodeDone)
+	return err
 }
 
-// question encodes straight into the mailbox and returns the record's length.
-func (in *instance) question(h abi.Hook, encode func(box []byte) ([]byte, error)) (int, error) {
+func decodeDone(v abi.Verdict, reply []byte, strict bool) (struct{}, error) {
+	return struct{}{}, abi.DecodeDone(v, reply, strict)
+}
+
+// ask is one call of a guest from the question to the answer: an instance, the
+// record in its mailbox, its hook, the verdict and the reply, which lies in the
+// guest's memory and is read before the instance is given back.
+func ask[Q, A any](ctx context.Context, p *Policy, h abi.Hook, at time.Time, q Q,
+	encode func([]byte, string, Q) ([]byte, error), decode func(abi.Verdict, []byte, bool) (A, error)) (answer A, err error) {
+	in, waited, err := p.begin(ctx, h)
+	if err != nil {
+		return answer, err
+	}
+	answer, err = exchange(ctx, in, h, at, waited, q, encode, decode)
+	p.end(in, err)
+	return answer, err
+}
+
+func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.Time, waited time.Duration, q Q,
+	encode func([]byte, string, Q) ([]byte, error), decode func(abi.Verdict, []byte, bool) (A, error)) (answer A, err error) {
 	box, ok := in.mailbox()
 	if !ok {
-		return 0, in.fault(CauseBadOutput, h.String(), errors.New("the mailbox is outside the memory"))
+		return answer, in.fault(CauseBadOutput, h.String(), errors.New("the mailbox is outside the memory"))
 	}
-	rec, err := encode(box[:0:len(box)])
+	rec, err := encode(box[:0:len(box)], in.policy.name, q)
+	if err == nil && len(rec) > len(box) {
+		err = fmt.Errorf("the question has %d bytes, the mailbox %d", len(rec), len(box))
+	}
 	if err != nil {
-		return 0, in.fault(CauseQuestion, h.String(), err)
+		return answer, in.fault(CauseQuestion, h.String(), err)
 	}
-	if len(rec) > len(box) {
-		return 0, in.fault(CauseQuestion, h.String(), fmt.Errorf("the question has %d bytes, the mailbox %d", len(rec), len(box)))
-	}
-	return len(rec), nil
-}
-
-// exchange calls a hook and reads its verdict. The reply is still in the guest's
-// memory: decode it before the instance is given back.
-func (in *instance) exchange(h abi.Hook, n int, at time.Time, limit time.Duration) (abi.Verdict, []byte, error) {
-	raw, err := in.ask(h, n, at, limit)
+	in.call = callState{ctx: ctx, hook: h}
+	raw, err := in.ask(h, len(rec), at, waited)
 	if err != nil {
-		return abi.Verdict{}, nil, err
+		return answer, err
 	}
 	v, reply, err := in.answer(raw)
-	return v, reply, in.judge(h, err)
-}
-
-// judge makes the error of an answer that was no answer.
-func (in *instance) judge(h abi.Hook, err error) error {
+	if err == nil {
+		answer, err = decode(v, reply, in.policy.limits.Strict)
+	}
 	switch {
 	case err == nil:
-		return nil
+		return answer, nil
 	case errors.Is(err, abi.ErrFailed):
-		return in.fault(CauseFailed, h.String(), err)
+		return answer, in.fault(CauseFailed, h.String(), err)
 	}
-	return in.fault(CauseBadOutput, h.String(), err)
+	return answer, in.fault(CauseBadOutput, h.String(), err)
 }

@@ -31,44 +31,45 @@ type Config struct {
 	// §4). Without it a policy answers with a stored hash and the server verifies.
 	ShowPasswords bool
 
-	MaxModule   int           // bytes of a module, 0 for 8 MiB
-	MemoryPages uint32        // pages of 64 KiB that an instance may have, 0 for 256 (16 MiB)
-	Instances   int           // instances of a policy at one time, 0 for 2 per processor and 2 more
-	IdleEvery   uint64        // calls of an instance between two of edgeftp_idle, 0 for 4,096
-	Compile     time.Duration // the compiling of a module, 0 for 60 s: a cold Go guest takes 1 to 4 s
-	Start       time.Duration // the start of an instance, 0 for 5 s
-	Auth        time.Duration // one call of the hook auth, 0 for 250 ms
-	FS          time.Duration // one call of the hook fs, 0 for 50 ms
-	Event       time.Duration // one call of the hooks event and idle, 0 for 1 s
+	MaxModule int           // bytes of a module, 0 for 8 MiB
+	Compile   time.Duration // the compiling of a module, 0 for 60 s: a cold Go guest takes 1 to 4 s
+	IdleEvery uint64        // calls of an instance between two of edgeftp_idle, 0 for 4,096
+	// Budgets bound the calls of each hook. Zero fields have the hook's default.
+	Budgets Budgets
+	// Limits are what a policy may use at most: zero fields are 256 pages (16 MiB), 2
+	// instances per processor and 2 more, and package meter's depth. Time and Fuel
+	// narrow the budgets.
+	Limits Limits
+	// HighWater is the number of pages above which an instance is closed after a
+	// call, so that one great question does not hold memory for ever; 0 is three
+	// quarters of Limits.MemoryPages.
+	HighWater uint32
 }
 
 // withDefaults returns c with every zero field filled in.
 func (c Config) withDefaults() Config {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d <= 0 {
-			*d = v
-		}
+	if c.Compile <= 0 {
+		c.Compile = 60 * time.Second
 	}
-	def(&c.Compile, 60*time.Second)
-	def(&c.Start, 5*time.Second)
-	def(&c.Auth, 250*time.Millisecond)
-	def(&c.FS, 50*time.Millisecond)
-	def(&c.Event, time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.MaxModule <= 0 {
 		c.MaxModule = 8 << 20
 	}
-	if c.MemoryPages == 0 || c.MemoryPages > 65536 {
-		c.MemoryPages = 256
+	if c.Limits.MemoryPages == 0 || c.Limits.MemoryPages > 65536 {
+		c.Limits.MemoryPages = 256
 	}
-	if c.Instances <= 0 {
-		c.Instances = 2*runtime.GOMAXPROCS(0) + 2
+	if c.Limits.Instances <= 0 {
+		c.Limits.Instances = 2*runtime.GOMAXPROCS(0) + 2
+	}
+	if c.Limits.Depth <= 0 {
+		c.Limits.Depth = meter.DefaultDepth
 	}
 	if c.IdleEvery == 0 {
 		c.IdleEvery = 4096
 	}
+	c.Budgets = c.Budgets.withDefaults()
 	return c
 }
 

@@ -28,31 +28,40 @@ type instance struct {
 	ptr, len uint32 // the mailbox
 	calls    uint64 // since the last idle call
 
+	fuel  api.MutableGlobal // what is left of the slice
+	meter meterage          // of the running call
+	call  callState         // of the running call
+	stack [2]uint64         // its arguments and result
+	image *image            // what the instance is put back to after a call; nil without
+
 	clock  guestClock
 	random *rand.ChaCha8
 	stderr []byte // output of the running call, at most maxStderr+1 bytes
 }
 
 // newInstance makes an instance and runs it up to where it can take questions:
-// _initialize, edgeftp_abi_v1, edgeftp_config. All of it shares one deadline,
+// _initialize, edgeftp_abi_v1, edgeftp_config. All of it shares one budget,
 // because the code that runs is the guest's.
 func (p *Policy) newInstance() (*instance, error) {
 	number := p.stats.made.Add(1)
 	in := &instance{policy: p, random: rand.NewChaCha8(seed(p.digest, number))}
 	in.base = context.WithValue(context.Background(), instanceKey{}, in)
 	in.clock.set(p.loaded.UnixNano())
-	ctx, cancel := context.WithTimeout(in.base, p.limits.Start)
-	defer cancel()
 	// No name, so that there may be many; no start functions, so that the ones
 	// that there are run under the same rules as every other call.
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	mod, err := p.engine.runtime.InstantiateModule(ctx, p.engine.compiled, config)
+	mod, err := p.engine.runtime.InstantiateModule(in.base, p.engine.compiled, config)
 	if err != nil {
 		p.stats.closed.Add(1)
 		return nil, &CallError{Cause: CauseTrap, Hook: "start", Err: err}
 	}
 	in.mod, in.mem = mod, mod.Memory()
-	if err := in.start(ctx); err != nil {
+	var ok bool
+	if in.fuel, ok = mod.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal); !ok {
+		in.close()
+		return nil, &CallError{Cause: CauseTrap, Hook: "start", Err: errors.New("the module is not metered")}
+	}
+	if err := in.start(); err != nil {
 		in.close()
 		return nil, err
 	}
@@ -72,43 +81,52 @@ func seed(digest [sha256.Size]byte, number uint64) [32]byte {
 	return sha256.Sum256(b[:])
 }
 
-func (in *instance) start(ctx context.Context) error {
-	limit := in.policy.limits.Start
+func (in *instance) start() error {
+	in.arm(in.policy.budgets[0])
 	if in.policy.module.init {
-		if _, err := in.invoke(ctx, "start", in.mod.ExportedFunction(abi.ExportInitialize), limit); err != nil {
+		if _, err := in.invoke("start", in.mod.ExportedFunction(abi.ExportInitialize)); err != nil {
 			return err
 		}
 	}
 	const features = 0 // there is no optional feature yet
-	box, err := in.invoke(ctx, "start", in.mod.ExportedFunction(abi.ExportABI), limit, abi.Minor, features)
+	in.stack = [2]uint64{abi.Minor, features}
+	box, err := in.invoke("start", in.mod.ExportedFunction(abi.ExportABI))
 	if err != nil {
 		return err
 	}
 	in.ptr, in.len = uint32(box), uint32(box>>32)
+	least := uint32(abi.MinMailbox)
+	if in.policy.module.hooks[abi.HookData] {
+		least = abi.MinDataMailbox
+	}
 	switch {
 	case box == 0:
 		return in.fault(CauseFailed, "start", fmt.Errorf("%s refused this server (it returned 0)", abi.ExportABI))
-	case in.len < abi.MinMailbox || in.len > abi.MaxMailbox:
-		return in.fault(CauseBadOutput, "start", fmt.Errorf("a mailbox of %d bytes, want %d to %d", in.len, abi.MinMailbox, abi.MaxMailbox))
+	case in.len < least || in.len > abi.MaxMailbox:
+		return in.fault(CauseBadOutput, "start", fmt.Errorf("a mailbox of %d bytes, want %d to %d", in.len, least, abi.MaxMailbox))
 	}
 	if _, ok := in.mailbox(); !ok {
 		return in.fault(CauseBadOutput, "start", errors.New("the mailbox is outside the memory"))
 	}
 	if in.policy.module.config {
-		return in.configure(ctx)
+		if err := in.configure(); err != nil {
+			return err
+		}
 	}
+	in.keep()
 	return nil
 }
 
 // configure hands the settings to the guest.
-func (in *instance) configure(ctx context.Context) error {
+func (in *instance) configure() error {
 	settings := in.policy.settings
 	box, ok := in.mailbox()
 	if !ok || len(settings) > len(box) {
 		return in.fault(CauseQuestion, "config", fmt.Errorf("settings of %d bytes do not fit a mailbox of %d", len(settings), len(box)))
 	}
 	copy(box, settings)
-	raw, err := in.invoke(ctx, "config", in.mod.ExportedFunction(abi.ExportConfig), in.policy.limits.Start, uint64(len(settings)))
+	in.stack[0] = uint64(len(settings))
+	raw, err := in.invoke("config", in.mod.ExportedFunction(abi.ExportConfig))
 	if err != nil {
 		return err
 	}
@@ -145,26 +163,31 @@ func (in *instance) answer(raw uint64) (abi.Verdict, []byte, error) {
 	return v, box[:v.Len], nil
 }
 
-// ask calls one hook with the n bytes that lie in the mailbox, under a deadline.
-func (in *instance) ask(h abi.Hook, n int, at time.Time, limit time.Duration) (uint64, error) {
+// ask calls one hook with the n bytes that lie in the mailbox. The time in which
+// it has to answer began waited ago.
+func (in *instance) ask(h abi.Hook, n int, at time.Time, waited time.Duration) (uint64, error) {
 	if !at.IsZero() {
 		in.clock.set(at.UnixNano())
 	}
-	ctx, cancel := context.WithTimeout(in.base, limit)
-	defer cancel()
-	if h == abi.HookIdle {
-		return in.invoke(ctx, h.String(), in.fns[h], limit)
-	}
-	return in.invoke(ctx, h.String(), in.fns[h], limit, uint64(n))
+	budget := in.policy.budgets[h]
+	budget.Time = max(budget.Time-waited, time.Millisecond)
+	in.arm(budget)
+	in.stack[0] = uint64(n)
+	raw, err := in.invoke(h.String(), in.fns[h])
+	in.call = callState{}
+	in.policy.stats.fuel.Add(uint64(in.used()))
+	return raw, err
 }
 
-// invoke is the one place where guest code runs. It returns the call's result,
-// 0 if it has none.
+// used returns the fuel that the running or last call has used.
+func (in *instance) used() int64 { return in.meter.granted - int64(in.fuel.Get()) }
+
+// invoke is the one place where guest code runs. The arguments are in the stack;
+// it returns the call's result, or what lies there if it has none.
 //
-// Here the deadline applies: the engine looks at ctx at loop headers and when the
-// guest calls the host. The context is never the caller's own: a client that goes
-// away must not cost an instance.
-func (in *instance) invoke(ctx context.Context, hook string, fn api.Function, limit time.Duration, args ...uint64) (result uint64, err error) {
+// The guest is never run under the caller's context: a client that goes away must
+// not cost an instance. What stops it is its meter, see refuel.
+func (in *instance) invoke(hook string, fn api.Function) (result uint64, err error) {
 	in.stderr = in.stderr[:0]
 	// The engine recovers what happens in the guest. This is for a fault of the
 	// engine itself: it must not take the server down.
@@ -173,16 +196,16 @@ func (in *instance) invoke(ctx context.Context, hook string, fn api.Function, li
 			err = in.fault(CauseTrap, hook, fmt.Errorf("fault of the engine: %v\n%s", r, debug.Stack()))
 		}
 	}()
-	var stack [2]uint64
-	copy(stack[:], args)
-	if err := fn.CallWithStack(ctx, stack[:]); err != nil {
-		cause, err := causeOf(err, limit)
-		return 0, in.fault(cause, hook, err)
+	if err := fn.CallWithStack(in.base, in.stack[:]); err != nil {
+		if in.meter.stopped != 0 {
+			return 0, in.fault(in.meter.stopped, hook, in.meter.why)
+		}
+		return 0, in.fault(CauseTrap, hook, exitOf(err))
 	}
 	if len(in.stderr) > 0 {
 		in.policy.logOutput(in.stderr)
 	}
-	return stack[0], nil
+	return in.stack[0], nil
 }
 
 // fault makes the error of a call, with what the guest wrote.

@@ -17,40 +17,45 @@ import (
 // Policy is a loaded module. It is a [policy.Policy], safe for concurrent use,
 // and an io.Closer. It is made by [Host.Load].
 type Policy struct {
-	name     string
-	digest   [sha256.Size]byte
-	module   *vetted
-	settings []byte
-	limits   Config // the host's, with all defaults filled in
-	loaded   time.Time
-	engine   *engine
-	pool     *pool
-	lines    *limiter
-	stats    counters
-	closing  sync.Once
-	closeErr error
-	idlers   sync.WaitGroup
+	name      string
+	digest    [sha256.Size]byte
+	module    *vetted
+	settings  []byte
+	limits    Config // the host's, with all defaults filled in
+	budgets   Budgets
+	isolation Isolation
+	loaded    time.Time
+	engine    *engine
+	pool      *pool
+	cache     cache
+	lines     *limiter
+	stats     counters
+	retired   atomic.Bool // running calls end at their next slice
+	closing   sync.Once
+	closeErr  error
+	idlers    sync.WaitGroup
 }
 
 // counters are the numbers behind [Stats].
 type counters struct {
-	calls, traps, timeouts, badOutput, failed, noInstance atomic.Uint64
-	made, closed                                          atomic.Uint64
+	calls, fuel  atomic.Uint64
+	faults       [NumCauses]atomic.Uint64
+	made, closed atomic.Uint64
 }
 
 // Stats are numbers of one policy since it was loaded.
 type Stats struct {
-	Calls      uint64 // questions and events that came, answered or not
-	Traps      uint64 // calls in which the guest trapped or left
-	Timeouts   uint64 // calls that were stopped at their deadline
-	BadOutput  uint64 // calls whose answer broke the ABI
-	Failed     uint64 // calls that the guest said it could not decide
-	NoInstance uint64 // calls for which no instance was there in time
-	Instances  int    // instances that exist now, in use or free
-	Idle       int    // instances that are free now
-	Made       uint64 // instances that were started, with those that failed to
-	Closed     uint64 // instances that were closed
-	LogDropped uint64 // lines of the guest that were over the rate
+	Calls      uint64            // questions and events that came, answered or not
+	Faults     [NumCauses]uint64 // of them those that failed, by cause
+	Fuel       uint64            // units of work, see package meter
+	Instances  int               // instances that exist now, in use or free
+	Idle       int               // instances that are free now
+	Made       uint64            // instances that were started, with those that failed to
+	Closed     uint64            // instances that were closed
+	Waits      uint64            // calls that had to wait for an instance
+	Memory     uint64            // bytes of the free instances' memories
+	CacheHits  uint64            // questions that a kept answer answered
+	LogDropped uint64            // lines of the guest that were over the rate
 }
 
 var _ policy.Policy = (*Policy)(nil)
@@ -58,21 +63,6 @@ var _ policy.Policy = (*Policy)(nil)
 // Name returns the name under which the policy was loaded: the operator's, not
 // the manifest's.
 func (p *Policy) Name() string { return p.name }
-
-// Hooks returns the stages whose hooks the module exports.
-func (p *Policy) Hooks() policy.Hooks {
-	var h policy.Hooks
-	if p.module.hooks[abi.HookAuth] {
-		h.Authenticator = authenticator{p}
-	}
-	if p.module.hooks[abi.HookFS] {
-		h.Authorizer = authorizer{p}
-	}
-	if p.module.hooks[abi.HookEvent] {
-		h.Observer = observer{p}
-	}
-	return h
-}
 
 // Digest returns the SHA-256 of the module's bytes as "sha256:" and hex digits.
 func (p *Policy) Digest() string { return "sha256:" + hex.EncodeToString(p.digest[:]) }
@@ -91,19 +81,21 @@ func (p *Policy) Stats() Stats {
 	c := &p.stats
 	closed := c.closed.Load() // before made: the difference is never negative
 	made := c.made.Load()
-	return Stats{
-		Calls: c.calls.Load(), Traps: c.traps.Load(), Timeouts: c.timeouts.Load(),
-		BadOutput: c.badOutput.Load(), Failed: c.failed.Load(), NoInstance: c.noInstance.Load(),
-		Instances: int(made - closed), Idle: p.pool.idle(), Made: made, Closed: closed,
-		LogDropped: p.lines.dropped.Load(),
+	idle, _, waits := p.pool.counts()
+	s := Stats{Calls: c.calls.Load(), Fuel: c.fuel.Load(), Instances: int(made - closed), Idle: idle, Made: made, Closed: closed,
+		Waits: waits, Memory: p.pool.memory(), CacheHits: p.cache.hits.Load(), LogDropped: p.lines.dropped.Load()}
+	for i := range s.Faults {
+		s.Faults[i] = c.faults[i].Load()
 	}
+	return s
 }
 
-// Close waits for the calls that run and then gives back everything that the
-// module holds. Later calls fail. Closing again does nothing and returns the same
-// error.
+// Close ends the calls that run at their next slice, waits for them, and gives
+// back everything that the module holds. Later calls fail. Closing again does
+// nothing and returns the same error.
 func (p *Policy) Close() error {
 	p.closing.Do(func() {
+		p.retired.Store(true)
 		for _, in := range p.pool.drain() {
 			in.close()
 		}
@@ -113,41 +105,50 @@ func (p *Policy) Close() error {
 	return p.closeErr
 }
 
-// begin takes an instance for a call of at most limit, which counts the waiting
-// and not the making of an instance. It returns what is left of limit.
-func (p *Policy) begin(ctx context.Context, h abi.Hook, limit time.Duration) (*instance, time.Duration, error) {
+// begin takes an instance for a call of the hook, and says how much of the time for
+// the call has gone by. The making of an instance does not count.
+func (p *Policy) begin(ctx context.Context, h abi.Hook) (in *instance, waited time.Duration, err error) {
 	p.stats.calls.Add(1)
 	if err := ctx.Err(); err != nil {
-		p.stats.noInstance.Add(1)
-		return nil, 0, &CallError{Cause: CauseNoInstance, Hook: h.String(), Err: err}
+		return nil, 0, p.none(h, err)
 	}
-	start := time.Now()
-	if err := p.pool.reserve(ctx, limit); err != nil {
-		p.stats.noInstance.Add(1)
-		return nil, 0, &CallError{Cause: CauseNoInstance, Hook: h.String(), Err: err}
+	in, ok := p.pool.quick()
+	if !ok {
+		start := time.Now()
+		if in, err = p.pool.take(ctx, p.budgets[h].Time); err != nil {
+			return nil, 0, p.none(h, err)
+		}
+		waited = time.Since(start)
 	}
-	left := max(limit-time.Since(start), time.Millisecond)
-	if in := p.pool.take(); in != nil {
-		return in, left, nil
+	if in == nil {
+		if in, err = p.newInstance(); err != nil {
+			p.pool.give(nil)
+			p.count(err)
+			return nil, 0, err
+		}
 	}
-	in, err := p.newInstance()
-	if err != nil {
-		p.pool.release()
-		p.count(err)
-		return nil, 0, err
-	}
-	return in, left, nil
+	return in, waited, nil
+}
+
+// none is the error of a call that got no instance.
+func (p *Policy) none(h abi.Hook, err error) error {
+	fault := &CallError{Cause: CauseNoInstance, Hook: h.String(), Err: err}
+	p.count(fault)
+	return fault
 }
 
 // end gives the instance back after a call, or closes it after a call that may
-// have left it torn.
+// have left it torn or fat.
 func (p *Policy) end(in *instance, err error) {
-	p.count(err)
-	var fault *CallError
-	keep := err == nil || errors.As(err, &fault) && (fault.Cause == CauseFailed || fault.Cause == CauseQuestion)
-	if !keep || !in.usable() {
-		in.close()
-		p.pool.release()
+	if err != nil {
+		p.count(err)
+		if fault := (*CallError)(nil); !errors.As(err, &fault) || fault.Cause.costsInstance() {
+			p.discard(in)
+			return
+		}
+	}
+	if in.mod.IsClosed() || in.mem.Size() > p.limits.HighWater*pageSize || p.isolation == Fresh || in.image != nil && !in.reset() {
+		p.discard(in)
 		return
 	}
 	in.calls++
@@ -156,40 +157,31 @@ func (p *Policy) end(in *instance, err error) {
 		p.idlers.Go(func() { p.idle(in) })
 		return
 	}
-	p.pool.put(in)
-	p.pool.release()
+	p.pool.give(in)
+}
+
+// discard closes an instance that is in use and gives its place back.
+func (p *Policy) discard(in *instance) {
+	in.close()
+	p.pool.give(nil)
 }
 
 // idle lets a guest do its housekeeping, off the path of any question. It still
 // holds the instance's place in the pool.
 func (p *Policy) idle(in *instance) {
-	_, err := in.ask(abi.HookIdle, 0, time.Time{}, p.limits.Event)
+	_, err := in.ask(abi.HookIdle, 0, time.Time{}, 0)
 	p.count(err)
-	if err != nil || !in.usable() {
-		in.close()
-	} else {
-		p.pool.put(in)
+	if err != nil || in.mod.IsClosed() {
+		p.discard(in)
+		return
 	}
-	p.pool.release()
+	p.pool.give(in)
 }
 
 // count adds a failed call to the numbers.
 func (p *Policy) count(err error) {
-	var fault *CallError
-	if !errors.As(err, &fault) {
-		return
-	}
-	switch fault.Cause {
-	case CauseTrap:
-		p.stats.traps.Add(1)
-	case CauseTimeout:
-		p.stats.timeouts.Add(1)
-	case CauseBadOutput:
-		p.stats.badOutput.Add(1)
-	case CauseFailed, CauseQuestion:
-		p.stats.failed.Add(1)
-	case CauseNoInstance:
-		p.stats.noInstance.Add(1)
+	if fault := (*CallError)(nil); errors.As(err, &fault) {
+		p.stats.faults[fault.Cause].Add(1)
 	}
 }
 
