@@ -141,11 +141,15 @@ func TestAuth(t *testing.T) {
 	}
 }
 
-// TestEarly asks before and after there is a password, from hosts that show
-// passwords and from those that do not.
+// TestEarly asks before and after there is a password, with and without the
+// capability to see it.
 func TestEarly(t *testing.T) {
 	for _, show := range []bool{false, true} {
-		a := load(t, newHost(t, Config{ShowPasswords: show}), "early").Hooks().Authenticator
+		module, o := testModule(t, "early"), LoadOptions{Grant: Grant{Password: true}} // granted is not declared
+		if show {
+			module = declaring(module, `{"capabilities":["password"]}`)
+		}
+		a := loadModule(t, newHost(t, Config{}), module, o).Hooks().Authenticator
 		s := testSession
 		s.Host, s.TLS = "ftp.example.org", policy.TLS{Version: "1.3", ClientSubject: "CN=anna", ClientSHA256: "00ff"}
 		seen := policy.Pass
@@ -314,7 +318,7 @@ func TestSwap(t *testing.T) {
 
 func mustLoad(t *testing.T, h *Host, name string) *Policy {
 	t.Helper()
-	p, err := h.Load(t.Context(), name, testModule(t, name), nil)
+	p, err := h.Load(t.Context(), name, testModule(t, name), LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

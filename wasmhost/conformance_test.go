@@ -69,7 +69,7 @@ func goRules(t *testing.T, h *Host, module []byte) {
 // be left then.
 func conforming(t *testing.T, h *Host, module []byte) policy.Policy {
 	t.Helper()
-	p, err := h.Load(t.Context(), "guest", module, nil)
+	p, err := h.Load(t.Context(), "guest", module, LoadOptions{Grant: Grant{Password: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

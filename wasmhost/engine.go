@@ -69,9 +69,9 @@ func (h *Host) build(name string, v *vetted) (e *engine, err error) {
 	}()
 	config := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).
-		WithMemoryLimitPages(h.config.MemoryPages). // a greater maximum is clamped
-		WithDebugInfoEnabled(false).                // no parser of debug information on untrusted bytes
-		WithCloseOnContextDone(true)                // deadlines, see instance.invoke
+		WithMemoryLimitPages(narrower(h.config.MemoryPages, v.limits.MemoryPages)). // a greater maximum is clamped
+		WithDebugInfoEnabled(false).                                                // no parser of debug information on untrusted bytes
+		WithCloseOnContextDone(true)                                                // deadlines, see instance.invoke
 	if h.config.CacheDir != "" {
 		e.cache, err = wazero.NewCompilationCacheWithDir(h.config.CacheDir)
 		if err != nil {

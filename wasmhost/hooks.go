@@ -26,8 +26,9 @@ func (a authenticator) Authenticate(ctx context.Context, login *policy.Login) (i
 		return policy.Identity{}, err
 	}
 	defer func() { a.p.end(in, err) }()
+	in.enter(ctx, abi.HookAuth, login.Early)
 	asked := *login
-	if !a.p.limits.ShowPasswords {
+	if !a.p.caps.password {
 		asked.Password = ""
 	}
 	rec, err := in.question(abi.HookAuth, func(box []byte) ([]byte, error) {
@@ -51,6 +52,7 @@ func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (ans p
 		return policy.Answer{}, err
 	}
 	defer func() { a.p.end(in, err) }()
+	in.enter(ctx, abi.HookFS, false)
 	rec, err := in.question(abi.HookFS, func(box []byte) ([]byte, error) {
 		return abi.AppendAction(box, a.p.name, action)
 	})
@@ -72,6 +74,7 @@ func (o observer) Observe(ctx context.Context, event *policy.Event) (err error) 
 		return err
 	}
 	defer func() { o.p.end(in, err) }()
+	in.enter(ctx, abi.HookEvent, false)
 	rec, err := in.question(abi.HookEvent, func(box []byte) ([]byte, error) {
 		return abi.AppendEvent(box, o.p.name, event)
 	})

@@ -27,9 +27,6 @@ type Config struct {
 	Log *slog.Logger
 	// Strict makes an unknown key in a reply an error instead of skipping it.
 	Strict bool
-	// ShowPasswords lets the hook auth see the passwords that clients send (ABI
-	// §4). Without it a policy answers with a stored hash and the server verifies.
-	ShowPasswords bool
 
 	MaxModule   int           // bytes of a module, 0 for 8 MiB
 	MemoryPages uint32        // pages of 64 KiB that an instance may have, 0 for 256 (16 MiB)
@@ -111,34 +108,40 @@ func (h *Host) Close() error {
 }
 
 // Load turns the bytes of a module into a policy under the operator's name, with
-// the settings that its edgeftp_config is given (opaque here; edgeftp passes the
-// JSON of the configuration). The bytes are not kept.
+// what o gives it. The bytes are not kept.
 //
 // It fails with a [*LoadError] if the module is refused and with ctx's error if
 // ctx ends first. After an error nothing is left behind. The caller closes the
 // policy.
-func (h *Host) Load(ctx context.Context, name string, module, settings []byte) (*Policy, error) {
+func (h *Host) Load(ctx context.Context, name string, module []byte, o LoadOptions) (*Policy, error) {
 	if name == "" || !abi.OneLine(name, 100) {
 		return nil, fmt.Errorf("policy name %q is not one line of 1 to 100 bytes", name)
 	}
-	v, err := vet(name, module, h.config.MaxModule, h.config.MemoryPages)
+	v, err := vet(name, module, h.config.MaxModule, narrower(h.config.MemoryPages, o.Limits.MemoryPages))
 	if err != nil {
 		return nil, err
 	}
-	if len(settings) > 0 && !v.config {
+	if len(o.Settings) > 0 && !v.config {
 		return nil, &LoadError{Code: CodeSettings,
 			Summary: fmt.Sprintf("policy %q takes no settings", name),
-			Found:   fmt.Sprintf("%d bytes of settings", len(settings)),
+			Found:   fmt.Sprintf("%d bytes of settings", len(o.Settings)),
 			Needs:   "export " + abi.ExportConfig, Help: "remove the settings from the configuration"}
+	}
+	v.limits = o.Limits.Narrow(v.manifest.Limits)
+	caps, err := v.granted(name, o.Grant)
+	if err != nil {
+		return nil, err
 	}
 	e, err := h.compile(ctx, name, v)
 	if err != nil {
+		caps.close()
 		return nil, err
 	}
 	v.code, v.module.manifest = nil, nil // both are parts of the module's bytes
+	limits := h.config.narrow(v.limits)
 	p := &Policy{
-		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), settings...),
-		limits: h.config, loaded: time.Now(), engine: e, pool: newPool(h.config.Instances), lines: newLimiter(),
+		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), o.Settings...),
+		limits: limits, loaded: time.Now(), engine: e, pool: newPool(limits.Instances), lines: newLimiter(), caps: caps,
 	}
 	if err := p.warm(ctx); err != nil {
 		_ = p.Close() // the first error is the one to tell

@@ -27,6 +27,7 @@ type instance struct {
 	fns      [abi.NumHooks]api.Function
 	ptr, len uint32 // the mailbox
 	calls    uint64 // since the last idle call
+	call     callState
 
 	clock  guestClock
 	random *rand.ChaCha8

@@ -45,9 +45,25 @@ func testModule(t testing.TB, name string) []byte {
 // and nothing may be left of it then.
 func load(t testing.TB, h *Host, name string) *Policy {
 	t.Helper()
-	p, err := h.Load(t.Context(), name, testModule(t, name), nil)
+	p, err := h.Load(t.Context(), name, testModule(t, name), LoadOptions{})
 	if err != nil {
 		t.Fatalf("load %s: %v", name, err)
+	}
+	t.Cleanup(func() { closePolicy(t, p) })
+	return p
+}
+
+// declaring gives a module a manifest.
+func declaring(module []byte, manifest string) []byte {
+	return append(bytes.Clone(module), custom("edgeftp.manifest", manifest)...)
+}
+
+// loadModule is load for the bytes of a module and what the operator says.
+func loadModule(t testing.TB, h *Host, module []byte, o LoadOptions) *Policy {
+	t.Helper()
+	p, err := h.Load(t.Context(), "guest", module, o)
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { closePolicy(t, p) })
 	return p

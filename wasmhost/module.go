@@ -162,6 +162,9 @@ func (m *module) custom(r *reader) {
 		}
 	}
 	if name == abi.ManifestSection {
+		if m.manifest != nil {
+			r.fail(fmt.Errorf("%s is there twice", name))
+		}
 		m.manifest = rest
 	}
 }

@@ -26,6 +26,7 @@ type Policy struct {
 	engine   *engine
 	pool     *pool
 	lines    *limiter
+	caps     *capabilities
 	stats    counters
 	closing  sync.Once
 	closeErr error
@@ -71,6 +72,7 @@ func (p *Policy) Hooks() policy.Hooks {
 	if p.module.hooks[abi.HookEvent] {
 		h.Observer = observer{p}
 	}
+	h.Interest = p.module.manifest.Interest
 	return h
 }
 
@@ -108,6 +110,7 @@ func (p *Policy) Close() error {
 			in.close()
 		}
 		p.idlers.Wait()
+		p.caps.close()
 		p.closeErr = p.engine.close()
 	})
 	return p.closeErr
@@ -142,6 +145,7 @@ func (p *Policy) begin(ctx context.Context, h abi.Hook, limit time.Duration) (*i
 // end gives the instance back after a call, or closes it after a call that may
 // have left it torn.
 func (p *Policy) end(in *instance, err error) {
+	in.leave()
 	p.count(err)
 	var fault *CallError
 	keep := err == nil || errors.As(err, &fault) && (fault.Cause == CauseFailed || fault.Cause == CauseQuestion)

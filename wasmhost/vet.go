@@ -18,6 +18,7 @@ const pageSize = 64 << 10
 type vetted struct {
 	*module
 	manifest Manifest
+	limits   Limits // the operator's and the manifest's, set by Load
 	hooks    [abi.NumHooks]bool
 	config   bool // exports edgeftp_config
 	init     bool // exports _initialize
@@ -42,15 +43,15 @@ func vet(name string, code []byte, maxBytes int, maxPages uint32) (*vetted, erro
 	}
 	v := &vetted{module: m}
 	for _, check := range []func(string) error{v.checkVersion, v.checkForm, v.checkExports,
-		v.checkImports, v.checkHooks} {
+		v.checkImports, v.checkHooks, v.checkManifest, v.checkNeeds} {
 		if err := check(name); err != nil {
 			return nil, err
 		}
 	}
-	if err := v.checkMemory(name, maxPages); err != nil {
+	if err := v.checkMemory(name, narrower(maxPages, v.manifest.Limits.MemoryPages)); err != nil {
 		return nil, err
 	}
-	return v, v.checkManifest(name)
+	return v, nil
 }
 
 func malformed(name string, err error) error {

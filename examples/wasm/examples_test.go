@@ -43,7 +43,7 @@ func load(t testing.TB, c wasmhost.Config, module, settings []byte) *wasmhost.Po
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := h.Load(t.Context(), "example", module, settings)
+	p, err := h.Load(t.Context(), "example", module, wasmhost.LoadOptions{Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestUploadGuardSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := h.Load(t.Context(), "guard", buildGo(t, "upload-guard/go"), []byte(`{"deny": []}`))
+	p, err := h.Load(t.Context(), "guard", buildGo(t, "upload-guard/go"), wasmhost.LoadOptions{Settings: []byte(`{"deny": []}`)})
 	if p != nil || err == nil || !strings.Contains(err.Error(), `EF2114`) || !strings.Contains(err.Error(), `unknown setting "deny"`) {
 		t.Errorf("got %v, %v", p, err)
 	}

@@ -166,6 +166,20 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	return read(ctx, res, r.MaxBody)
 }
 
+// Allows reports whether requests to an origin are allowed. host is a name in lower
+// case, or an address without brackets.
+func (c *Client) Allows(scheme, host string, port uint16) bool {
+	return slices.ContainsFunc(c.rules, func(r rule) bool { return r.scheme == scheme && r.matches(host, port) })
+}
+
+// plain gives an address its one form, and leaves a name alone.
+func plain(host string) string {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().String()
+	}
+	return host
+}
+
 // prepare checks everything that can be known before a connection is made.
 func (c *Client) prepare(r *Request) (*http.Request, error) {
 	if !methodAllowed(r.Method) {
@@ -178,8 +192,7 @@ func (c *Client) prepare(r *Request) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	allowed := func(x rule) bool { return x.scheme == u.Scheme && x.matches(host, port) }
-	if !slices.ContainsFunc(c.rules, allowed) {
+	if !c.Allows(u.Scheme, host, port) || r.Permit != nil && !r.Permit(u.Scheme, plain(host), port) {
 		return nil, fmt.Errorf("%w: %s://%s", ErrDenied, u.Scheme, net.JoinHostPort(host, strconv.Itoa(int(port))))
 	}
 	h, err := fields(r.Headers)
@@ -195,17 +208,29 @@ func (c *Client) prepare(r *Request) (*http.Request, error) {
 }
 
 // sort gives an error of the transport one of this package's meanings.
+//
+// The text of an error of the protocol may hold bytes of the response, so it is not
+// passed on; errors of the connection do not.
 func sort(ctx context.Context, err error) error {
 	var timeout net.Error
+	var cert *tls.CertificateVerificationError
+	var dial *net.OpError
+	var dns *net.DNSError
 	switch {
 	case errors.Is(err, ErrDenied):
 		return err
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("%w: %w", ErrTimeout, err)
+		return ErrTimeout
 	case strings.Contains(err.Error(), "server response headers exceeded"):
-		return fmt.Errorf("%w: %w", ErrLarge, err)
+		return fmt.Errorf("%w: more than %d bytes of fields", ErrLarge, MaxFieldBytes)
+	case errors.As(err, &cert):
+		return fmt.Errorf("%w: %w", ErrFailed, cert)
+	case errors.As(err, &dns):
+		return fmt.Errorf("%w: %w", ErrFailed, dns)
+	case errors.As(err, &dial):
+		return fmt.Errorf("%w: %w", ErrFailed, dial)
 	}
-	return fmt.Errorf("%w: %w", ErrFailed, err)
+	return fmt.Errorf("%w: the server's answer is no valid response", ErrFailed)
 }
 
 // read takes the response, at most limit bytes of its body.

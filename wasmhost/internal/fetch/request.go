@@ -13,13 +13,13 @@ import (
 
 // Bounds of a request and of its response.
 const (
-	MaxURL         = 2048     // bytes
-	MaxHeaders     = 32       // fields of a request
-	MaxHeaderBytes = 8 << 10  // names and values of a request's fields together
-	MaxBody        = 64 << 10 // bytes of a request's body
-	MaxFields      = 100      // fields of a response
-	MaxFieldBytes  = 32 << 10 // bytes of a response's fields
-	MaxResponse    = 1 << 20  // bytes of a response's body
+	MaxURL        = 2048     // bytes
+	MaxHeaders    = 32       // fields of a request
+	MaxHeader     = 4 << 10  // bytes of one of them, name and value
+	MaxBody       = 64 << 10 // bytes of a request's body
+	MaxFields     = 100      // fields of a response
+	MaxFieldBytes = 32 << 10 // bytes of a response's fields
+	MaxResponse   = 1 << 20  // bytes of a response's body
 )
 
 // Request is one request.
@@ -33,6 +33,9 @@ type Request struct {
 	MaxBody int
 	// Timeout is less than the client's own, or 0.
 	Timeout time.Duration
+	// Permit, if there is one, has a say beside the client's list. host is in lower
+	// case, an address without brackets.
+	Permit func(scheme, host string, port uint16) bool
 }
 
 // Header is one field (RFC 9110 §5).
@@ -100,12 +103,12 @@ func fields(headers []Header) (http.Header, error) {
 	if len(headers) > MaxHeaders {
 		return nil, fmt.Errorf("%w: %d fields, at most %d are sent", ErrRequest, len(headers), MaxHeaders)
 	}
-	h, size := http.Header{}, 0
+	h := http.Header{}
 	for _, f := range headers {
-		if size += len(f.Name) + len(f.Value); size > MaxHeaderBytes {
-			return nil, fmt.Errorf("%w: more than %d bytes of fields", ErrRequest, MaxHeaderBytes)
+		if len(f.Name)+len(f.Value) > MaxHeader {
+			return nil, fmt.Errorf("%w: a field of more than %d bytes", ErrRequest, MaxHeader)
 		}
-		if !isToken(f.Name) {
+		if !IsToken(f.Name) {
 			return nil, fmt.Errorf("%w: the name of a field is none", ErrRequest)
 		}
 		if strings.ContainsFunc(f.Value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
@@ -129,8 +132,8 @@ func ours(name string) bool {
 		"transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive", "http2-settings"}, name)
 }
 
-// isToken reports whether s is a token (RFC 9110 §5.6.2).
-func isToken(s string) bool {
+// IsToken reports whether s is a token (RFC 9110 §5.6.2).
+func IsToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 	})
