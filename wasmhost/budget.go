@@ -1,6 +1,7 @@
 package wasmhost
 
 import (
+	"math"
 	"time"
 
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
@@ -64,35 +65,11 @@ func (b Budgets) withDefaults() Budgets {
 	return b
 }
 
-// Limits narrow what one policy may use, below the host's own limits. Zero in any
-// field narrows nothing.
-type Limits struct {
-	MemoryPages uint32        // pages of 64 KiB of an instance's memory
-	Instances   int           // at one time
-	Depth       int           // of calls within the guest, see package meter
-	Time        time.Duration // of a call of any hook
-	Fuel        int64         // of a call of any hook
-}
-
-// narrow returns the limits that satisfy both.
-func (l Limits) narrow(m Limits) Limits {
-	return Limits{MemoryPages: lower(l.MemoryPages, m.MemoryPages), Instances: lower(l.Instances, m.Instances),
-		Depth: lower(l.Depth, m.Depth), Time: lower(l.Time, m.Time), Fuel: lower(l.Fuel, m.Fuel)}
-}
-
-// within returns the budgets under the limits. The start of an instance is the
-// host's business and keeps its own.
+// within returns the budgets under a policy's limits. The start of an instance is
+// the host's business and keeps its own.
 func (l Limits) within(b Budgets) Budgets {
 	for h := 1; h < len(b); h++ {
-		b[h].Time, b[h].Fuel = lower(b[h].Time, l.Time), lower(b[h].Fuel, l.Fuel)
+		b[h].Time, b[h].Fuel = narrower(b[h].Time, l.Deadline), narrower(b[h].Fuel, int64(min(l.Fuel, math.MaxInt64)))
 	}
 	return b
-}
-
-// lower returns the lower of two limits of which zero is none.
-func lower[T uint32 | int | int64 | time.Duration](a, b T) T {
-	if a <= 0 || b > 0 && b < a {
-		return b
-	}
-	return a
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 func TestAnswers(t *testing.T) {
@@ -51,8 +52,8 @@ func TestFaults(t *testing.T) {
 		kept  bool // the instance goes on
 	}{
 		{"trap", CauseTrap, "unreachable", false},
-		{"loop", CauseTimeout, "stopped after", false},
-		{"deep", CauseTrap, "stack overflow", false},
+		{"loop", CauseFuel, "stopped after", false},
+		{"deep", CauseDepth, "nested more deeply than", false},
 		{"junk", CauseBadOutput, "bad reply", false},
 		{"code", CauseBadOutput, "code 100", false},
 		{"long", CauseBadOutput, "16385 bytes", false},
@@ -86,8 +87,13 @@ func TestFaults(t *testing.T) {
 		})
 	}
 	s := p.Stats()
-	want := Stats{Calls: 28, Traps: 3, Timeouts: 1, BadOutput: 9, Failed: 1,
-		Instances: s.Instances, Idle: s.Instances, Made: s.Made, Closed: s.Made - uint64(s.Instances)}
+	want := Stats{Calls: 28, Instances: s.Instances, Idle: s.Instances, Made: s.Made, Closed: s.Made - uint64(s.Instances),
+		Fuel: s.Fuel, Memory: s.Memory}
+	want.Faults[CauseTrap], want.Faults[CauseFuel], want.Faults[CauseDepth] = 2, 1, 1
+	want.Faults[CauseBadOutput], want.Faults[CauseFailed] = 9, 1
+	if s.Fuel < 1_000_000 || s.Memory < pageSize {
+		t.Errorf("%d units of fuel, %d bytes of memory", s.Fuel, s.Memory)
+	}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Errorf("numbers: %s", d)
 	}
@@ -141,11 +147,15 @@ func TestAuth(t *testing.T) {
 	}
 }
 
-// TestEarly asks before and after there is a password, from hosts that show
-// passwords and from those that do not.
+// TestEarly asks before and after there is a password, with and without the
+// capability to see it.
 func TestEarly(t *testing.T) {
 	for _, show := range []bool{false, true} {
-		a := load(t, newHost(t, Config{ShowPasswords: show}), "early").Hooks().Authenticator
+		module, o := testModule(t, "early"), LoadOptions{Grant: Grant{Password: true}} // granted is not declared
+		if show {
+			module = declaring(module, `{"capabilities":["password"]}`)
+		}
+		a := loadModule(t, newHost(t, Config{}), module, o).Hooks().Authenticator
 		s := testSession
 		s.Host, s.TLS = "ftp.example.org", policy.TLS{Version: "1.3", ClientSubject: "CN=anna", ClientSHA256: "00ff"}
 		seen := policy.Pass
@@ -218,7 +228,7 @@ func TestStderrLeads(t *testing.T) {
 }
 
 func TestIdle(t *testing.T) {
-	p := load(t, newHost(t, Config{IdleEvery: 1, Instances: 1}), "idle")
+	p := load(t, newHost(t, Config{IdleEvery: 1, Limits: Limits{Instances: 1}}), "idle")
 	fs := p.Hooks().Authorizer
 	// The only instance is busy with its housekeeping until it is back, so the
 	// calls see its steps in order: before, after the first, fresh again.
@@ -231,7 +241,7 @@ func TestIdle(t *testing.T) {
 }
 
 func TestNoInstanceInTime(t *testing.T) {
-	p := load(t, newHost(t, Config{Instances: 1, FS: 200 * time.Millisecond}), "moody")
+	p := load(t, newHost(t, Config{Limits: Limits{Instances: 1}, Budgets: Budgets{abi.HookFS: {Time: 200 * time.Millisecond, Fuel: 1 << 60}}}), "moody")
 	var wg sync.WaitGroup
 	errs := make(chan error, 4)
 	for range cap(errs) {
@@ -261,7 +271,7 @@ func TestNoInstanceInTime(t *testing.T) {
 
 // TestConcurrent mixes good and bad questions from many sessions.
 func TestConcurrent(t *testing.T) {
-	p := load(t, newHost(t, Config{FS: 5 * time.Second}), "moody")
+	p := load(t, newHost(t, Config{Budgets: patient()}), "moody")
 	fs := p.Hooks().Authorizer
 	words := []string{"fine", "deny", "trap", "hide", "junk", "fail", "move"}
 	var wg sync.WaitGroup
@@ -278,7 +288,7 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s := p.Stats(); s.Calls != 3200 || s.Instances > p.limits.Instances || s.Instances != s.Idle {
+	if s := p.Stats(); s.Calls != 3200 || s.Instances > p.module.limits.Instances || s.Instances != s.Idle {
 		t.Errorf("numbers %+v", s)
 	}
 }
@@ -287,7 +297,7 @@ func TestConcurrent(t *testing.T) {
 // first while the second is used.
 func TestSwap(t *testing.T) {
 	dir := t.TempDir()
-	h := newHost(t, Config{CacheDir: dir + "/cache", FS: 5 * time.Second})
+	h := newHost(t, Config{CacheDir: dir + "/cache", Budgets: patient()})
 	for range 10 {
 		first, second := mustLoad(t, h, "pass"), mustLoad(t, h, "deny")
 		var wg sync.WaitGroup
@@ -314,7 +324,7 @@ func TestSwap(t *testing.T) {
 
 func mustLoad(t *testing.T, h *Host, name string) *Policy {
 	t.Helper()
-	p, err := h.Load(t.Context(), name, testModule(t, name), nil)
+	p, err := h.Load(t.Context(), name, testModule(t, name), LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

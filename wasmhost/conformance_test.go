@@ -3,7 +3,6 @@ package wasmhost
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/policy/policytest"
@@ -45,7 +44,7 @@ func TestConformance(t *testing.T) {
 		},
 	} {
 		t.Run(module, func(t *testing.T) {
-			h := newHost(t, Config{FS: 250 * time.Millisecond})
+			h := newHost(t, Config{})
 			policytest.TestPolicy(t, func(t *testing.T) policy.Policy { return conforming(t, h, testModule(t, module)) }, cases...)
 		})
 	}
@@ -69,7 +68,7 @@ func goRules(t *testing.T, h *Host, module []byte) {
 // be left then.
 func conforming(t *testing.T, h *Host, module []byte) policy.Policy {
 	t.Helper()
-	p, err := h.Load(t.Context(), "guest", module, nil)
+	p, err := h.Load(t.Context(), "guest", module, LoadOptions{Grant: Grant{Password: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

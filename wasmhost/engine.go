@@ -69,9 +69,8 @@ func (h *Host) build(name string, v *vetted) (e *engine, err error) {
 	}()
 	config := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).
-		WithMemoryLimitPages(h.config.MemoryPages). // a greater maximum is clamped
-		WithDebugInfoEnabled(false).                // no parser of debug information on untrusted bytes
-		WithCloseOnContextDone(true)                // deadlines, see instance.invoke
+		WithMemoryLimitPages(v.limits.MemoryPages). // a greater maximum is clamped
+		WithDebugInfoEnabled(false)                 // no parser of debug information on untrusted bytes
 	if h.config.CacheDir != "" {
 		e.cache, err = wazero.NewCompilationCacheWithDir(h.config.CacheDir)
 		if err != nil {
@@ -80,10 +79,14 @@ func (h *Host) build(name string, v *vetted) (e *engine, err error) {
 		config = config.WithCompilationCache(e.cache)
 	}
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	if err := linkHost(ctx, e.runtime, v.imports); err != nil {
+	if err := linkHost(ctx, e.runtime, v.Imports); err != nil {
 		return e, err
 	}
-	if e.compiled, err = e.runtime.CompileModule(ctx, v.code); err != nil {
+	metered, err := v.metered()
+	if err != nil {
+		return e, malformed(name, err)
+	}
+	if e.compiled, err = e.runtime.CompileModule(ctx, metered); err != nil {
 		return e, malformed(name, err)
 	}
 	return e, nil

@@ -33,10 +33,10 @@ func buildGoGuest(t *testing.T) []byte {
 // TestGoGuest runs a module of the Go SDK through everything that Go programs do.
 func TestGoGuest(t *testing.T) {
 	var out bytes.Buffer
-	h := newHost(t, Config{Start: time.Minute, FS: 2 * time.Second, Event: time.Minute, Auth: time.Minute, Compile: 5 * time.Minute, ShowPasswords: true,
+	h := newHost(t, Config{Budgets: patient(), Compile: 5 * time.Minute,
 		CacheDir: t.TempDir() + "/cache", Log: slog.New(slog.NewTextHandler(&out, nil))})
-	module := buildGoGuest(t)
-	p, err := h.Load(t.Context(), "go", module, nil)
+	module := declaring(buildGoGuest(t), `{"capabilities":["password"]}`)
+	p, err := h.Load(t.Context(), "go", module, LoadOptions{Grant: Grant{Password: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func goFaults(t *testing.T, p *Policy) {
 		"/panic":    {CauseTrap, "panic: assignment to entry in nil map"},
 		"/error":    {CauseFailed, "I cannot say"},
 		"/exit":     {CauseTrap, "exit code 4"},
-		"/spin":     {CauseTimeout, "stopped after"},
+		"/spin":     {CauseFuel, "stopped after"},
 		"/deadlock": {CauseTrap, "deadlock"},
 		"/text":     {CauseFailed, "not one line"},
 	} {

@@ -22,6 +22,7 @@ func (p *Policy) Hooks() policy.Hooks {
 	if p.module.hooks[abi.HookEvent] {
 		h.Observer = observer{p}
 	}
+	h.Interest, h.Tap = p.module.manifest.Interest, p.module.manifest.Tap
 	return h
 }
 
@@ -37,7 +38,7 @@ type (
 // was told to.
 func (a authenticator) Authenticate(ctx context.Context, login *policy.Login) (policy.Identity, error) {
 	asked := *login
-	if !a.p.limits.ShowPasswords {
+	if !a.p.caps.password {
 		asked.Password = ""
 	}
 	return ask(ctx, a.p, abi.HookAuth, login.Time, &asked, abi.AppendLogin, abi.DecodeIdentity)
@@ -92,7 +93,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 	if err != nil {
 		return answer, in.fault(CauseQuestion, h.String(), err)
 	}
-	in.call = callState{ctx: ctx, hook: h}
+	in.enter(ctx, h, early(q))
 	raw, err := in.ask(h, len(rec), at, waited)
 	if err != nil {
 		return answer, err
@@ -108,4 +109,10 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 		return answer, in.fault(CauseFailed, h.String(), err)
 	}
 	return answer, in.fault(CauseBadOutput, h.String(), err)
+}
+
+// early reports whether a question is a login without a password yet.
+func early(q any) bool {
+	login, ok := q.(*policy.Login)
+	return ok && login.Early
 }

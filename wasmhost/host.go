@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
+	"github.com/edgeftp/edgeftp/wasmhost/internal/meter"
 )
 
 // Config sets where the host keeps compiled modules and what a module may use.
@@ -27,9 +28,6 @@ type Config struct {
 	Log *slog.Logger
 	// Strict makes an unknown key in a reply an error instead of skipping it.
 	Strict bool
-	// ShowPasswords lets the hook auth see the passwords that clients send (ABI
-	// §4). Without it a policy answers with a stored hash and the server verifies.
-	ShowPasswords bool
 
 	MaxModule int           // bytes of a module, 0 for 8 MiB
 	Compile   time.Duration // the compiling of a module, 0 for 60 s: a cold Go guest takes 1 to 4 s
@@ -112,34 +110,43 @@ func (h *Host) Close() error {
 }
 
 // Load turns the bytes of a module into a policy under the operator's name, with
-// the settings that its edgeftp_config is given (opaque here; edgeftp passes the
-// JSON of the configuration). The bytes are not kept.
+// what o gives it. The bytes are not kept.
 //
 // It fails with a [*LoadError] if the module is refused and with ctx's error if
 // ctx ends first. After an error nothing is left behind. The caller closes the
 // policy.
-func (h *Host) Load(ctx context.Context, name string, module, settings []byte) (*Policy, error) {
+func (h *Host) Load(ctx context.Context, name string, module []byte, o LoadOptions) (*Policy, error) {
 	if name == "" || !abi.OneLine(name, 100) {
 		return nil, fmt.Errorf("policy name %q is not one line of 1 to 100 bytes", name)
 	}
-	v, err := vet(name, module, h.config.MaxModule, h.config.MemoryPages)
+	v, err := vet(name, module, h.config.MaxModule, narrower(h.config.Limits.MemoryPages, o.Limits.MemoryPages))
 	if err != nil {
 		return nil, err
 	}
-	if len(settings) > 0 && !v.config {
+	if len(o.Settings) > 0 && !v.config {
 		return nil, &LoadError{Code: CodeSettings,
 			Summary: fmt.Sprintf("policy %q takes no settings", name),
-			Found:   fmt.Sprintf("%d bytes of settings", len(settings)),
+			Found:   fmt.Sprintf("%d bytes of settings", len(o.Settings)),
 			Needs:   "export " + abi.ExportConfig, Help: "remove the settings from the configuration"}
+	}
+	v.limits = h.config.Limits.Narrow(o.Limits).Narrow(v.manifest.Limits)
+	caps, err := v.granted(name, o.Grant)
+	if err != nil {
+		return nil, err
 	}
 	e, err := h.compile(ctx, name, v)
 	if err != nil {
+		caps.close()
 		return nil, err
 	}
-	v.code, v.module.manifest = nil, nil // both are parts of the module's bytes
+	v.Module, v.manifestBytes = nil, nil // both hold the module's bytes
 	p := &Policy{
-		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), settings...),
-		limits: h.config, loaded: time.Now(), engine: e, pool: newPool(h.config.Instances), lines: newLimiter(),
+		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), o.Settings...),
+		limits: h.config, budgets: v.budgets(h.config.Budgets), loaded: time.Now(), engine: e,
+		pool: newPool(v.limits.Instances), lines: newLimiter(), caps: caps,
+	}
+	if p.limits.HighWater == 0 {
+		p.limits.HighWater = max(1, v.limits.MemoryPages*3/4)
 	}
 	if err := p.warm(ctx); err != nil {
 		_ = p.Close() // the first error is the one to tell
@@ -151,7 +158,7 @@ func (h *Host) Load(ctx context.Context, name string, module, settings []byte) (
 // warm starts the instances that a busy server will want, so that a module that
 // cannot start is refused here and no question waits for a start.
 func (p *Policy) warm(ctx context.Context) error {
-	for range min(runtime.GOMAXPROCS(0), p.limits.Instances) {
+	for range min(runtime.GOMAXPROCS(0), p.module.limits.Instances) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -159,7 +166,7 @@ func (p *Policy) warm(ctx context.Context) error {
 		if err != nil {
 			return startError(p.name, err)
 		}
-		p.pool.put(in)
+		p.pool.add(in)
 	}
 	return nil
 }

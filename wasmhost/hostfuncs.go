@@ -10,19 +10,30 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
+	"github.com/edgeftp/edgeftp/wasmhost/internal/meter"
+	"github.com/edgeftp/edgeftp/wasmhost/internal/module"
 )
 
 // hostFunction is one function that a module may import.
 type hostFunction struct {
 	module, name string
 	typ          string // as module.types writes it
+	capability   string // that a module must have declared, "" for none
 	call         func(in *instance, mod api.Module, stack []uint64)
 }
 
 // hostFunctions lists all of them. An import that is not here is refused at load.
 func hostFunctions() []hostFunction {
-	return append(wasiFunctions(),
-		hostFunction{abi.ImportModule, abi.ImportLog, "(i32, i32, i32)", hostLog})
+	calls := map[string]func(*instance, api.Module, []uint64){
+		abi.ImportLog: hostLog, abi.ImportKVGet: hostKVGet, abi.ImportKVSet: hostKVSet, abi.ImportKVIncr: hostKVIncr,
+		abi.ImportKVCAS: hostKVCAS, abi.ImportMetric: hostMetric, abi.ImportRandom: hostRandom,
+		abi.ImportVerify: hostVerify, abi.ImportStat: hostStat, abi.ImportDigest: hostDigest, abi.ImportFetch: hostFetch,
+	}
+	all := wasiFunctions()
+	for _, i := range abi.Imports() {
+		all = append(all, hostFunction{abi.ImportModule, i.Name, i.Type, i.Capability, calls[i.Name]})
+	}
+	return all
 }
 
 // instanceKey is the context key under which a call carries its instance. The
@@ -30,19 +41,21 @@ func hostFunctions() []hostFunction {
 // is the way to the instance's own clock and buffers.
 type instanceKey struct{}
 
-// linkHost makes the host modules that the module imports from.
-func linkHost(ctx context.Context, rt wazero.Runtime, imports []imported) error {
+// linkHost makes the host modules that the module imports from, with nothing in them
+// but what it imports.
+func linkHost(ctx context.Context, rt wazero.Runtime, imports []module.Import) error {
 	wanted := map[string]bool{}
 	for _, i := range imports {
-		wanted[i.module] = true
+		wanted[i.Module], wanted[i.Module+"::"+i.Name] = true, true
 	}
-	for _, module := range []string{abi.WASIModule, abi.ImportModule} {
-		if !wanted[module] {
+	wanted[meter.ImportModule], wanted[meter.ImportModule+"::"+meter.ImportSlice] = true, true
+	for _, name := range []string{abi.WASIModule, abi.ImportModule} {
+		if !wanted[name] {
 			continue
 		}
-		b := rt.NewHostModuleBuilder(module)
-		for _, f := range hostFunctions() {
-			if f.module != module {
+		b := rt.NewHostModuleBuilder(name)
+		for _, f := range append(hostFunctions(), sliceFunction()) {
+			if f.module != name || !wanted[name+"::"+f.name] {
 				continue
 			}
 			params, results := valueTypesOf(f.typ)
@@ -96,6 +109,7 @@ func guestBytes(mod api.Module, what string, ptr, n uint64) []byte {
 
 // hostLog is edgeftp.log (ABI §7): one line of the guest for the server's log.
 func hostLog(in *instance, mod api.Module, stack []uint64) {
+	in.charge(costKV + int64(size(stack, 2))/costBytes)
 	level := map[int32]slog.Level{abi.LogDebug: slog.LevelDebug, abi.LogWarn: slog.LevelWarn,
 		abi.LogError: slog.LevelError}[int32(uint32(stack[0]))] // the zero value is info
 	in.policy.logLine(level, guestBytes(mod, "log", stack[1], stack[2]))

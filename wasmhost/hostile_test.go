@@ -49,7 +49,7 @@ func TestHostile(t *testing.T) {
 	}
 	for name, causes := range hostile() {
 		t.Run(name, func(t *testing.T) {
-			p, err := h.Load(t.Context(), name, hostileModule(t, name), nil)
+			p, err := h.Load(t.Context(), name, hostileModule(t, name), LoadOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

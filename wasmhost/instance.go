@@ -13,7 +13,9 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
+	"github.com/edgeftp/edgeftp/wasmhost/internal/meter"
 )
 
 // instance is one copy of a module with its own memory. One call uses it at a
@@ -81,6 +83,9 @@ func seed(digest [sha256.Size]byte, number uint64) [32]byte {
 	return sha256.Sum256(b[:])
 }
 
+// minDataMailbox holds a chunk and what comes with it.
+const minDataMailbox = policy.MaxChunk + 8192
+
 func (in *instance) start() error {
 	in.arm(in.policy.budgets[0])
 	if in.policy.module.init {
@@ -97,7 +102,7 @@ func (in *instance) start() error {
 	in.ptr, in.len = uint32(box), uint32(box>>32)
 	least := uint32(abi.MinMailbox)
 	if in.policy.module.hooks[abi.HookData] {
-		least = abi.MinDataMailbox
+		least = minDataMailbox
 	}
 	switch {
 	case box == 0:
@@ -174,7 +179,7 @@ func (in *instance) ask(h abi.Hook, n int, at time.Time, waited time.Duration) (
 	in.arm(budget)
 	in.stack[0] = uint64(n)
 	raw, err := in.invoke(h.String(), in.fns[h])
-	in.call = callState{}
+	in.leave()
 	in.policy.stats.fuel.Add(uint64(in.used()))
 	return raw, err
 }

@@ -1,42 +1,8 @@
 package wasmhost
 
 import (
-	"fmt"
-
 	"github.com/tetratelabs/wazero/api"
 )
-
-// Isolation says what one call of a policy leaves to the next.
-type Isolation uint8
-
-// The modes. Pooled is the quickest and the zero value.
-const (
-	Pooled Isolation = iota // memory lasts from call to call of one instance
-	Reset                   // memory and globals are put back after every call
-	Fresh                   // every call has an instance of its own
-)
-
-// String returns the mode's name as manifests write it.
-func (i Isolation) String() string {
-	names := [...]string{"pooled", "reset", "fresh"}
-	if int(i) >= len(names) {
-		return "invalid"
-	}
-	return names[i]
-}
-
-// ParseIsolation reads a mode's name; empty is Pooled.
-func ParseIsolation(s string) (Isolation, error) {
-	switch s {
-	case "", "pooled":
-		return Pooled, nil
-	case "reset":
-		return Reset, nil
-	case "fresh":
-		return Fresh, nil
-	}
-	return 0, fmt.Errorf("isolation %q is none of pooled, reset and fresh", s)
-}
 
 // image is what an instance looked like when it was ready for its first question.
 type image struct {
@@ -46,7 +12,7 @@ type image struct {
 
 // keep takes the image of an instance that is to be put back after every call.
 func (in *instance) keep() {
-	if in.policy.isolation != Reset {
+	if in.policy.module.manifest.Isolation != IsolationReset {
 		return
 	}
 	all, _ := in.mem.Read(0, in.mem.Size())

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/wasmhost/internal/module"
 )
 
 func TestLoadRefusals(t *testing.T) {
-	h := newHost(t, Config{Start: 100 * time.Millisecond})
+	h := newHost(t, Config{Budgets: Budgets{0: {Time: 100 * time.Millisecond}}})
 	tests := []struct {
 		module string
 		code   Code
@@ -29,7 +31,7 @@ func TestLoadRefusals(t *testing.T) {
 		{"hook-unknown", CodeHook, "edgeftp_filesystem"},
 		{"no-hook", CodeNoHook, "takes part in nothing"},
 		{"import-sock", CodeImport, "wasi_snapshot_preview1::sock_open, which policies never get"},
-		{"import-kv", CodeImport, "edgeftp::kv_get, which this server does not have"},
+		{"import-kv", CodeCapability, `edgeftp::kv_get and does not declare the capability "kv"`},
 		{"import-shape", CodeImport, "edgeftp::log(i32, i32, i32)"},
 		{"import-memory", CodeImport, "env::memory"},
 		{"refuses", CodeRefused, "returned 0"},
@@ -41,7 +43,7 @@ func TestLoadRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.module, func(t *testing.T) {
-			p, err := h.Load(t.Context(), "guard", testModule(t, tt.module), nil)
+			p, err := h.Load(t.Context(), "guard", testModule(t, tt.module), LoadOptions{})
 			wantRefusal(t, p, err, tt.code, tt.says)
 		})
 	}
@@ -81,11 +83,11 @@ func TestLoadRefusesWhatIsNoModule(t *testing.T) {
 		{"cut", pass[:len(pass)-3], CodeMalformed, "ends too early"},
 		{"header", pass[:6], CodeMalformed, "ends too early"},
 		{"only a header", pass[:8], CodeNoPolicy, "0 exports"},
-		{"twice", join(pass, []byte{5, 3, 1, 0, 1}), CodeMalformed, "there twice"},
+		{"twice", join(pass, []byte{5, 3, 1, 0, 1}), CodeMalformed, "section 5 is out of order"},
 		{"empty custom", join(pass, []byte{0, 2, 1, 'x'}), CodeEmptyCustom, `"x"`},
 		{"large", make([]byte, 9<<20), CodeTooLarge, "9437184 bytes"},
 		{"code", join(pass[:8], []byte("\x01\x04\x01\x60\x00\x01")), CodeMalformed, "ends too early"},
-		{"manifest", join(pass, custom("edgeftp.manifest", `{"name":"x","interest":{}}`)), CodeManifest, "interest"},
+		{"manifest", join(pass, custom("edgeftp.manifest", `{"name":"x","interests":{}}`)), CodeManifest, `line 1, column 25: the key "interests"`},
 		{"manifest hooks", join(pass, custom("edgeftp.manifest", `{"hooks":["auth"]}`)), CodeManifest, "exports say"},
 		{"manifest of a later minor", join(pass, custom("edgeftp.manifest", `{"abi":"1.2"}`)), CodeManifest, "1.0 to 1.1"},
 		{"manifest of another major", join(pass, custom("edgeftp.manifest", `{"abi":"2.0"}`)), CodeManifest, `abi is "2.0"`},
@@ -95,7 +97,7 @@ func TestLoadRefusesWhatIsNoModule(t *testing.T) {
 	h := newHost(t, Config{})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := h.Load(t.Context(), "guard", tt.module, nil)
+			p, err := h.Load(t.Context(), "guard", tt.module, LoadOptions{})
 			wantRefusal(t, p, err, tt.code, tt.says)
 		})
 	}
@@ -103,12 +105,12 @@ func TestLoadRefusesWhatIsNoModule(t *testing.T) {
 
 // custom is a custom section.
 func custom(name, payload string) []byte {
-	body := append(appendU32(nil, uint32(len(name))), name+payload...)
-	return append(appendU32([]byte{0}, uint32(len(body))), body...)
+	body := append(module.AppendU32(nil, uint32(len(name))), name+payload...)
+	return append(module.AppendU32([]byte{0}, uint32(len(body))), body...)
 }
 
 func TestLoadErrorForm(t *testing.T) {
-	_, err := newHost(t, Config{}).Load(t.Context(), "guard", testModule(t, "abi-v2"), nil)
+	_, err := newHost(t, Config{}).Load(t.Context(), "guard", testModule(t, "abi-v2"), LoadOptions{})
 	want := `EF2103: policy "guard" speaks ABI v2, this server speaks v1
    = found:  export edgeftp_abi_v2
    = needs:  export edgeftp_abi_v1
@@ -121,7 +123,7 @@ func TestLoadErrorForm(t *testing.T) {
 func TestManifestAndDigest(t *testing.T) {
 	module := append(testModule(t, "pass"), custom("edgeftp.manifest",
 		`{"name":"guard","version":"1.2.0","abi":"1.0","hooks":["fs"],"capabilities":["log"]}`)...)
-	p, err := newHost(t, Config{}).Load(t.Context(), "slot", module, nil)
+	p, err := newHost(t, Config{}).Load(t.Context(), "slot", module, LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +146,7 @@ func TestManifestAndDigest(t *testing.T) {
 func TestManifestOfEachMinor(t *testing.T) {
 	h := newHost(t, Config{})
 	for _, version := range []string{"1.0", "1.1"} {
-		p, err := h.Load(t.Context(), "slot", append(testModule(t, "pass"), custom("edgeftp.manifest", `{"abi":"`+version+`"}`)...), nil)
+		p, err := h.Load(t.Context(), "slot", append(testModule(t, "pass"), custom("edgeftp.manifest", `{"abi":"`+version+`"}`)...), LoadOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", version, err)
 			continue
@@ -158,24 +160,24 @@ func TestManifestOfEachMinor(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	h := newHost(t, Config{})
-	p, err := h.Load(t.Context(), "guard", testModule(t, "config"), []byte("ok"))
+	p, err := h.Load(t.Context(), "guard", testModule(t, "config"), LoadOptions{Settings: []byte("ok")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	closePolicy(t, p)
-	p, err = h.Load(t.Context(), "guard", testModule(t, "config"), []byte(strings.Repeat("x", 20000)))
+	p, err = h.Load(t.Context(), "guard", testModule(t, "config"), LoadOptions{Settings: []byte(strings.Repeat("x", 20000))})
 	wantRefusal(t, p, err, CodeSettings, "do not fit")
-	p, err = h.Load(t.Context(), "guard", testModule(t, "pass"), []byte("ok"))
+	p, err = h.Load(t.Context(), "guard", testModule(t, "pass"), LoadOptions{Settings: []byte("ok")})
 	wantRefusal(t, p, err, CodeSettings, "takes no settings")
 }
 
 func TestCompileIsBounded(t *testing.T) {
 	h := newHost(t, Config{Compile: time.Nanosecond})
-	p, err := h.Load(t.Context(), "guard", testModule(t, "pass"), nil)
+	p, err := h.Load(t.Context(), "guard", testModule(t, "pass"), LoadOptions{})
 	wantRefusal(t, p, err, CodeCompileTime, "too long")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := newHost(t, Config{}).Load(ctx, "guard", testModule(t, "pass"), nil); !errors.Is(err, context.Canceled) {
+	if _, err := newHost(t, Config{}).Load(ctx, "guard", testModule(t, "pass"), LoadOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
 }

@@ -31,6 +31,14 @@ func newHost(t testing.TB, c Config) *Host {
 	return h
 }
 
+// patient are budgets for a machine that is busy with other tests.
+func patient() (b Budgets) {
+	for h := range b {
+		b[h].Time = time.Minute
+	}
+	return b
+}
+
 // testModule reads a module of testdata.
 func testModule(t testing.TB, name string) []byte {
 	t.Helper()
@@ -45,9 +53,25 @@ func testModule(t testing.TB, name string) []byte {
 // and nothing may be left of it then.
 func load(t testing.TB, h *Host, name string) *Policy {
 	t.Helper()
-	p, err := h.Load(t.Context(), name, testModule(t, name), nil)
+	p, err := h.Load(t.Context(), name, testModule(t, name), LoadOptions{})
 	if err != nil {
 		t.Fatalf("load %s: %v", name, err)
+	}
+	t.Cleanup(func() { closePolicy(t, p) })
+	return p
+}
+
+// declaring gives a module a manifest.
+func declaring(module []byte, manifest string) []byte {
+	return append(bytes.Clone(module), custom("edgeftp.manifest", manifest)...)
+}
+
+// loadModule is load for the bytes of a module and what the operator says.
+func loadModule(t testing.TB, h *Host, module []byte, o LoadOptions) *Policy {
+	t.Helper()
+	p, err := h.Load(t.Context(), "guest", module, o)
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { closePolicy(t, p) })
 	return p

@@ -1,69 +1,159 @@
 package wasmhost
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
+	"strings"
+	"time"
 
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 // Manifest is what a module says about itself in its custom section
-// edgeftp.manifest, as JSON with these keys (ABI §8). It is the module's own word
-// and grants nothing. The zero value is that of a module without one.
+// edgeftp.manifest, as JSON (ABI §8). It is the module's own word and grants
+// nothing: see [Grant]. The zero value is that of a module without one, which gets
+// no capability.
 type Manifest struct {
-	Name        string `json:"name"`    // for display; the policy's name is the operator's
-	Version     string `json:"version"` // for display
-	ABI         string `json:"abi"`     // what it needs at least, such as "1.1", or empty
-	Description string `json:"description"`
-	License     string `json:"license"`
-	Source      string `json:"source"`
-	// Hooks, if given, must be the hooks that the module exports.
-	Hooks []string `json:"hooks"`
-	// Capabilities that the module needs. None beyond "log" can be granted yet.
-	Capabilities []string `json:"capabilities"`
+	Name        string // for display; the policy's name is the operator's
+	Version     string // a semantic version, or empty
+	ABI         string // what it needs at least, such as "1.1", or empty
+	Description string
+	License     string
+	Source      string
+	// Hooks, if given, are the hooks that the module exports.
+	Hooks []string
+	// Capabilities that the module needs, as it wrote them: "kv", "fetch:HOST".
+	Capabilities []string
+	// Interest narrows what the module is called for.
+	Interest policy.Interest
+	// Limits are those that the module sets itself.
+	Limits Limits
+	// Isolation says what of an instance's memory one question finds of another.
+	Isolation Isolation
+	// Tap says that the hook data listens and does not filter.
+	Tap bool
+	// Space names the key-value space, empty for the policy's own; SpaceBytes is how
+	// much of it the module wants, 0 for what the server gives.
+	Space      string
+	SpaceBytes int64
+	// Site are the SITE commands that the hook site carries out.
+	Site []policy.SiteCommand
+	// Settings is a JSON schema of the settings, for the operator's tools. Nil
+	// without one.
+	Settings json.RawMessage
+
+	fetch []origin // what capabilities says about fetch
+}
+
+// Isolation says what an instance keeps between two calls.
+type Isolation uint8
+
+// The ways of isolation. The zero value keeps the memory.
+const (
+	IsolationPooled Isolation = iota // one instance serves one question after another
+	IsolationReset                   // the memory is put back after each call
+	IsolationFresh                   // each call has an instance of its own
+)
+
+// String returns the word of the manifest.
+func (i Isolation) String() string {
+	names := [...]string{"pooled", "reset", "fresh"}
+	if int(i) >= len(names) {
+		return "invalid"
+	}
+	return names[i]
+}
+
+// Limits bound what one policy may use. Zero in any field is no limit of its own:
+// the server's holds.
+type Limits struct {
+	MemoryPages uint32        // pages of 64 KiB that an instance may have
+	Fuel        uint64        // units of work of a call
+	Deadline    time.Duration // wall time of a call of any hook
+	Depth       uint32        // calls within calls
+	Instances   int           // at one time
+}
+
+// Narrow returns the limits that satisfy both l and m.
+func (l Limits) Narrow(m Limits) Limits {
+	return Limits{
+		MemoryPages: narrower(l.MemoryPages, m.MemoryPages),
+		Fuel:        narrower(l.Fuel, m.Fuel),
+		Deadline:    narrower(l.Deadline, m.Deadline),
+		Depth:       narrower(l.Depth, m.Depth),
+		Instances:   narrower(l.Instances, m.Instances),
+	}
+}
+
+// narrower returns the lower of two limits, of which 0 is none.
+func narrower[T ~uint32 | ~uint64 | ~int | ~int64](a, b T) T {
+	switch {
+	case a <= 0:
+		return b
+	case b <= 0:
+		return a
+	}
+	return min(a, b)
 }
 
 // checkManifest reads the manifest, if there is one. A key that this server
 // cannot honour is an error: nothing is accepted and ignored.
 func (v *vetted) checkManifest(name string) error {
-	if v.module.manifest == nil {
+	if v.manifestBytes == nil {
 		return nil
 	}
-	bad := func(err error, help string) error {
-		return &LoadError{Code: CodeManifest, Err: err,
-			Summary: fmt.Sprintf("policy %q has a manifest that this server cannot honour", name),
-			Found:   abi.Clean(err.Error(), 300), Help: help}
+	m, fault := parseManifest(v.manifestBytes)
+	if fault == nil {
+		fault = v.agrees(m)
 	}
-	d := json.NewDecoder(bytes.NewReader(v.module.manifest))
-	d.DisallowUnknownFields()
-	var m Manifest
-	if err := d.Decode(&m); err != nil {
-		return bad(err, "keys: name, version, abi, description, license, source, hooks, capabilities")
+	if fault != nil {
+		return fault.refusal(name)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return bad(fmt.Errorf("bytes after the manifest"), "")
-	}
-	for _, text := range []*string{&m.Name, &m.Version, &m.Description, &m.License, &m.Source} {
-		*text = abi.Clean(*text, 200)
-	}
-	if m.ABI != "" && !speaks(m.ABI) {
-		return bad(fmt.Errorf("abi is %q", m.ABI), fmt.Sprintf("this server speaks %d.0 to %d.%d", abi.Version, abi.Version, abi.Minor))
-	}
-	if m.Hooks != nil && !sameSet(m.Hooks, v.hookNames()) {
-		return bad(fmt.Errorf("hooks says %q, the exports say %q", m.Hooks, v.hookNames()), "")
-	}
-	for _, c := range m.Capabilities {
-		if c != "log" {
-			return &LoadError{Code: CodeCapability,
-				Summary: fmt.Sprintf("policy %q wants the capability %q, which cannot be granted", name, abi.Clean(c, 100)),
-				Needs:   "no capability but log", Help: "upgrade the server, or leave it out"}
-		}
-	}
-	v.manifest = m
+	v.manifest = *m
 	return nil
+}
+
+// agrees compares the manifest with what the module exports.
+func (v *vetted) agrees(m *Manifest) *manifestFault {
+	exports := strings.Join(v.hookNames(), ", ")
+	switch {
+	case m.Hooks != nil && !sameSet(m.Hooks, v.hookNames()):
+		return &manifestFault{key: "hooks", found: fmt.Sprintf("hooks says %s, the exports say %s", strings.Join(m.Hooks, ", "), exports),
+			needs: "exactly the hooks that are exported"}
+	case m.Site != nil && !v.hooks[abi.HookSite]:
+		return &manifestFault{key: "site", found: "site lists commands, and no export carries them out", needs: "export " + abi.HookSite.Export()}
+	case m.Site == nil && v.hooks[abi.HookSite]:
+		return &manifestFault{key: "site", found: "export " + abi.HookSite.Export() + ", and no command that leads to it",
+			needs: `"site": [{"verb": "NAME", "help": "what it does"}]`}
+	case m.Tap && !v.hooks[abi.HookData]:
+		return &manifestFault{key: "data", found: "data is tap, and there is no hook data", needs: "export " + abi.HookData.Export()}
+	}
+	return nil
+}
+
+// manifestFault says what is wrong with a manifest.
+type manifestFault struct {
+	line, column int    // from 1; 0 if it is about no place
+	key          string // such as "limits.fuel", or empty
+	found, needs string
+	help         string
+	unknown      bool // a capability that this server does not know
+}
+
+// refusal makes the error of the load.
+func (f *manifestFault) refusal(name string) *LoadError {
+	e := &LoadError{Code: CodeManifest, Found: f.found, Needs: f.needs, Help: f.help,
+		Summary: fmt.Sprintf("policy %q has a manifest that this server cannot honour", name)}
+	if f.unknown {
+		e.Code = CodeCapability
+		e.Summary = fmt.Sprintf("policy %q wants a capability that this server does not have", name)
+	}
+	if f.line > 0 {
+		e.Found = fmt.Sprintf("line %d, column %d: %s", f.line, f.column, f.found)
+	}
+	return e
 }
 
 // speaks reports whether the server has all of the version of the ABI that a

@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/edgeftp/edgeftp/wasmhost/internal/meter"
 )
 
 // slice is how much fuel a guest gets at a time: some tenths of a millisecond of
@@ -35,6 +39,9 @@ func (in *instance) arm(b Budget) {
 // then, or an error to stop it.
 func (in *instance) refuel(left int64) (int64, error) {
 	m := &in.meter
+	if left == meter.TooDeep {
+		return 0, m.stop(CauseDepth, fmt.Errorf("calls nested more deeply than %d units", in.policy.module.limits.Depth))
+	}
 	if in.policy.retired.Load() {
 		return 0, m.stop(CauseClosed, errClosed)
 	}
@@ -75,4 +82,18 @@ func (in *instance) pause(f func()) {
 	if !in.meter.until.IsZero() {
 		in.meter.until = in.meter.until.Add(took)
 	}
+}
+
+// sliceFunction is the import that the metering adds. No module may have it itself.
+func sliceFunction() hostFunction {
+	return hostFunction{meter.ImportModule, meter.ImportSlice, "(i64) -> i64", "", hostSlice}
+}
+
+// hostSlice is what the metering calls when a slice is used up.
+func hostSlice(in *instance, _ api.Module, stack []uint64) {
+	more, err := in.refuel(int64(stack[0]))
+	if err != nil {
+		panic(err) // see bind
+	}
+	stack[0] = uint64(more)
 }

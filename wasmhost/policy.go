@@ -17,23 +17,23 @@ import (
 // Policy is a loaded module. It is a [policy.Policy], safe for concurrent use,
 // and an io.Closer. It is made by [Host.Load].
 type Policy struct {
-	name      string
-	digest    [sha256.Size]byte
-	module    *vetted
-	settings  []byte
-	limits    Config // the host's, with all defaults filled in
-	budgets   Budgets
-	isolation Isolation
-	loaded    time.Time
-	engine    *engine
-	pool      *pool
-	cache     cache
-	lines     *limiter
-	stats     counters
-	retired   atomic.Bool // running calls end at their next slice
-	closing   sync.Once
-	closeErr  error
-	idlers    sync.WaitGroup
+	name     string
+	digest   [sha256.Size]byte
+	module   *vetted
+	settings []byte
+	limits   Config // the host's, with all defaults filled in
+	budgets  Budgets
+	loaded   time.Time
+	engine   *engine
+	pool     *pool
+	cache    cache
+	lines    *limiter
+	caps     *capabilities
+	stats    counters
+	retired  atomic.Bool // running calls end at their next slice
+	closing  sync.Once
+	closeErr error
+	idlers   sync.WaitGroup
 }
 
 // counters are the numbers behind [Stats].
@@ -100,6 +100,7 @@ func (p *Policy) Close() error {
 			in.close()
 		}
 		p.idlers.Wait()
+		p.caps.close()
 		p.closeErr = p.engine.close()
 	})
 	return p.closeErr
@@ -147,7 +148,7 @@ func (p *Policy) end(in *instance, err error) {
 			return
 		}
 	}
-	if in.mod.IsClosed() || in.mem.Size() > p.limits.HighWater*pageSize || p.isolation == Fresh || in.image != nil && !in.reset() {
+	if in.mod.IsClosed() || in.mem.Size() > p.limits.HighWater*pageSize || p.module.manifest.Isolation == IsolationFresh || in.image != nil && !in.reset() {
 		p.discard(in)
 		return
 	}

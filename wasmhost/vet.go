@@ -9,18 +9,51 @@ import (
 	"strings"
 
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
+	"github.com/edgeftp/edgeftp/wasmhost/internal/meter"
+	"github.com/edgeftp/edgeftp/wasmhost/internal/module"
 )
 
 // pageSize is the size of a page of linear memory in bytes.
 const pageSize = 64 << 10
 
+// Bounds of a module beside those of the format.
+const (
+	maxTables       = 4
+	maxTableEntries = 1 << 18 // 2 MiB of pointers
+)
+
 // vetted is a module that may be compiled.
 type vetted struct {
-	*module
-	manifest Manifest
-	hooks    [abi.NumHooks]bool
-	config   bool // exports edgeftp_config
-	init     bool // exports _initialize
+	*module.Module        // nil once it was compiled
+	manifestBytes  []byte // nil without a manifest
+	manifest       Manifest
+	limits         Limits // the host's, the operator's and the manifest's, set by Load
+	hooks          [abi.NumHooks]bool
+	config         bool     // exports edgeftp_config
+	init           bool     // exports _initialize
+	globals        []string // exports by which its variables are put back, see Isolation
+}
+
+// metered returns the bytes to compile: the module with its metering.
+func (v *vetted) metered() ([]byte, error) {
+	if v.manifest.Isolation == IsolationReset {
+		v.globals = v.Module.ExportGlobals("edgeftp.__global")
+	}
+	r, err := meter.Rewrite(v.Module, meter.Options{Depth: v.limits.Depth, MemoryPages: v.limits.MemoryPages})
+	if err != nil {
+		return nil, err
+	}
+	return r.Code, nil
+}
+
+// budgets are those of the calls of the policy's hooks.
+func (v *vetted) budgets(b Budgets) Budgets {
+	if len(v.manifest.fetch) > 0 {
+		for _, h := range []abi.Hook{abi.HookAuth, abi.HookCert} {
+			b[h].Time = max(b[h].Time, fetchTime)
+		}
+	}
+	return v.limits.within(b)
 }
 
 // vet checks everything about a module that can be known without running it.
@@ -36,21 +69,33 @@ func vet(name string, code []byte, maxBytes int, maxPages uint32) (*vetted, erro
 	if err := checkHeader(name, code); err != nil {
 		return nil, err
 	}
-	m, err := parse(code)
+	m, err := module.Decode(code)
+	if err == nil {
+		err = m.LimitTables(maxTables, maxTableEntries)
+	}
 	if err != nil {
 		return nil, malformed(name, err)
 	}
-	v := &vetted{module: m}
+	v := &vetted{Module: m}
+	for _, c := range m.Customs {
+		if c.Name != abi.ManifestSection {
+			continue
+		}
+		if v.manifestBytes != nil {
+			return nil, malformed(name, fmt.Errorf("%s is there twice", c.Name))
+		}
+		v.manifestBytes = c.Data
+	}
 	for _, check := range []func(string) error{v.checkVersion, v.checkForm, v.checkExports,
-		v.checkImports, v.checkHooks} {
+		v.checkImports, v.checkHooks, v.checkManifest, v.checkNeeds} {
 		if err := check(name); err != nil {
 			return nil, err
 		}
 	}
-	if err := v.checkMemory(name, maxPages); err != nil {
+	if err := v.checkMemory(name, narrower(maxPages, v.manifest.Limits.MemoryPages)); err != nil {
 		return nil, err
 	}
-	return v, v.checkManifest(name)
+	return v, nil
 }
 
 func malformed(name string, err error) error {
@@ -83,7 +128,7 @@ func checkHeader(name string, code []byte) error {
 		return e
 	}
 	if len(code) < 8 {
-		return malformed(name, errTruncated)
+		return malformed(name, errors.New("ends too early"))
 	}
 	switch {
 	case bytes.Equal(code[4:8], []byte{1, 0, 0, 0}):
@@ -98,9 +143,9 @@ func checkHeader(name string, code []byte) error {
 
 // checkVersion looks for the export that names the ABI's version.
 func (v *vetted) checkVersion(name string) error {
-	_, command := v.exports["_start"]
-	_, reactor := v.exports[abi.ExportInitialize]
-	if _, ok := v.exports[abi.ExportABI]; ok {
+	_, command := v.Export("_start")
+	_, reactor := v.Export(abi.ExportInitialize)
+	if _, ok := v.Export(abi.ExportABI); ok {
 		if !command || reactor {
 			return nil
 		}
@@ -114,7 +159,7 @@ func (v *vetted) checkVersion(name string) error {
 	}
 	e := &LoadError{Code: CodeNoPolicy,
 		Summary: fmt.Sprintf("%q is not an edgeftp policy: no edgeftp_abi_v* export", name),
-		Found:   fmt.Sprintf("%d exports, none of them %s", len(v.exports), abi.ExportABI),
+		Found:   fmt.Sprintf("%d exports, none of them %s", len(v.Exports), abi.ExportABI),
 		Needs:   "export " + abi.ExportABI}
 	if command {
 		e.Summary = fmt.Sprintf("%q is a command, not an edgeftp policy: it exports _start", name)
@@ -126,9 +171,9 @@ func (v *vetted) checkVersion(name string) error {
 
 func (v *vetted) exportsWith(prefix string) []string {
 	var names []string
-	for n := range v.exports {
-		if strings.HasPrefix(n, prefix) {
-			names = append(names, n)
+	for _, e := range v.Exports {
+		if strings.HasPrefix(e.Name, prefix) {
+			names = append(names, e.Name)
 		}
 	}
 	slices.Sort(names)
@@ -136,16 +181,16 @@ func (v *vetted) exportsWith(prefix string) []string {
 }
 
 func (v *vetted) checkForm(name string) error {
-	if v.start {
+	if v.HasStart {
 		return &LoadError{Code: CodeStart,
 			Summary: fmt.Sprintf("policy %q has a start section", name),
 			Needs:   "no code that runs before the host is ready",
 			Help:    "export _initialize instead; the host calls it once for every instance"}
 	}
-	if v.emptyCustom != "" {
+	if v.EmptyCustom != "" {
 		return &LoadError{Code: CodeEmptyCustom,
 			Summary: fmt.Sprintf("policy %q ends with an empty custom section", name),
-			Found:   fmt.Sprintf("section %q without bytes at the end", v.emptyCustom),
+			Found:   fmt.Sprintf("section %q without bytes at the end", v.EmptyCustom),
 			Help:    "remove the section, or put at least one byte into it; the compiler cannot read it"}
 	}
 	return nil
@@ -163,13 +208,14 @@ func (v *vetted) checkExports(name string) error {
 	}
 	want[abi.ExportIdle] = "()"
 	for _, export := range slices.Sorted(maps.Keys(want)) {
-		e, ok := v.exports[export]
+		e, ok := v.Export(export)
 		if !ok {
 			continue
 		}
 		found := "not a function"
-		if e.kind == kindFunc {
-			found = v.typeOf(e.index)
+		if e.Kind == module.KindFunc {
+			t, _ := v.TypeOf(e.Index)
+			found = t.String()
 		}
 		if found != want[export] {
 			return &LoadError{Code: CodeShape,
@@ -178,8 +224,8 @@ func (v *vetted) checkExports(name string) error {
 				Help: "the policy was built with another SDK: rebuild it with the guest SDK of this server's version"}
 		}
 	}
-	_, v.config = v.exports[abi.ExportConfig]
-	_, v.init = v.exports[abi.ExportInitialize]
+	_, v.config = v.Export(abi.ExportConfig)
+	_, v.init = v.Export(abi.ExportInitialize)
 	return nil
 }
 
@@ -189,38 +235,36 @@ func (v *vetted) checkImports(name string) error {
 	for _, f := range hostFunctions() {
 		known[f.module+"::"+f.name] = f.typ
 	}
-	for _, i := range v.imports {
-		full := i.module + "::" + i.name
+	for _, i := range v.Imports {
+		full := i.Module + "::" + i.Name
 		typ, ok := known[full]
 		switch {
-		case i.kind != kindFunc:
+		case i.Kind != module.KindFunc:
 			return &LoadError{Code: CodeImport,
 				Summary: fmt.Sprintf("policy %q imports a memory, table or global: %s", name, full),
 				Help:    "define it in the module; policies import functions only"}
 		case !ok:
 			return unknownImport(name, i, full)
-		case int64(i.typ) >= int64(len(v.types)):
-			return malformed(name, errors.New("import of a type that is not there"))
-		case v.types[i.typ] != typ:
+		case v.Types[i.Type].String() != typ:
 			return &LoadError{Code: CodeImport,
 				Summary: fmt.Sprintf("policy %q imports %s with another type", name, full),
-				Found:   full + v.types[i.typ], Needs: full + typ}
+				Found:   full + v.Types[i.Type].String(), Needs: full + typ}
 		}
 	}
 	return nil
 }
 
-func unknownImport(name string, i imported, full string) error {
+func unknownImport(name string, i module.Import, full string) error {
 	e := &LoadError{Code: CodeImport,
 		Summary: fmt.Sprintf("policy %q imports %s, which policies never get", name, full),
 		Needs:   "nothing but what guest-sdk/ABI.md lists"}
 	switch {
-	case i.module == abi.WASIModule:
+	case i.Module == abi.WASIModule:
 		e.Help = "policies have no files, sockets, arguments or environment: leave out the code that wants them"
-	case i.module == abi.ImportModule:
+	case i.Module == abi.ImportModule:
 		e.Summary = fmt.Sprintf("policy %q imports %s, which this server does not have", name, full)
 		e.Help = "build with the guest SDK of this server's version, or upgrade the server"
-	case strings.HasPrefix(i.module, "wasi:"):
+	case strings.HasPrefix(i.Module, "wasi:"):
 		e.Help = "build for wasip1 or wasm32-unknown-unknown, not for wasip2"
 	}
 	return e
@@ -258,13 +302,13 @@ func (v *vetted) checkHooks(name string) error {
 }
 
 func (v *vetted) checkMemory(name string, maxPages uint32) error {
-	e, ok := v.exports[abi.ExportMemory]
-	if !ok || e.kind != kindMemory || len(v.memories) != 1 {
+	e, ok := v.Export(abi.ExportMemory)
+	if !ok || e.Kind != module.KindMemory || len(v.Memories) != 1 {
 		return &LoadError{Code: CodeMemory,
 			Summary: fmt.Sprintf("policy %q exports no memory", name),
 			Needs:   `one memory, exported as "memory"`}
 	}
-	if first := v.memories[0].min; first > maxPages {
+	if first := v.Memories[0].Min; first > maxPages {
 		return &LoadError{Code: CodeMemory,
 			Summary: fmt.Sprintf("policy %q wants more memory than a policy may have", name),
 			Found:   fmt.Sprintf("%d KiB to start with", uint64(first)*pageSize>>10),

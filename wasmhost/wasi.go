@@ -26,21 +26,21 @@ const (
 func wasiFunctions() []hostFunction {
 	const w = abi.WASIModule
 	return []hostFunction{
-		{w, "args_get", "(i32, i32) -> i32", wasiNothing},
-		{w, "args_sizes_get", "(i32, i32) -> i32", wasiNone},
-		{w, "environ_get", "(i32, i32) -> i32", wasiNothing},
-		{w, "environ_sizes_get", "(i32, i32) -> i32", wasiNone},
-		{w, "clock_time_get", "(i32, i64, i32) -> i32", wasiClock},
-		{w, "fd_close", "(i32) -> i32", wasiNoFile},
-		{w, "fd_fdstat_get", "(i32, i32) -> i32", wasiNoFile},
-		{w, "fd_fdstat_set_flags", "(i32, i32) -> i32", wasiNoFile},
-		{w, "fd_prestat_dir_name", "(i32, i32, i32) -> i32", wasiNoFile},
-		{w, "fd_prestat_get", "(i32, i32) -> i32", wasiNoFile},
-		{w, "fd_write", "(i32, i32, i32, i32) -> i32", wasiWrite},
-		{w, "poll_oneoff", "(i32, i32, i32, i32) -> i32", wasiPoll},
-		{w, "proc_exit", "(i32)", wasiExit},
-		{w, "random_get", "(i32, i32) -> i32", wasiRandom},
-		{w, "sched_yield", "() -> i32", wasiNothing},
+		{w, "args_get", "(i32, i32) -> i32", "", wasiNothing},
+		{w, "args_sizes_get", "(i32, i32) -> i32", "", wasiNone},
+		{w, "environ_get", "(i32, i32) -> i32", "", wasiNothing},
+		{w, "environ_sizes_get", "(i32, i32) -> i32", "", wasiNone},
+		{w, "clock_time_get", "(i32, i64, i32) -> i32", "", wasiClock},
+		{w, "fd_close", "(i32) -> i32", "", wasiNoFile},
+		{w, "fd_fdstat_get", "(i32, i32) -> i32", "", wasiNoFile},
+		{w, "fd_fdstat_set_flags", "(i32, i32) -> i32", "", wasiNoFile},
+		{w, "fd_prestat_dir_name", "(i32, i32, i32) -> i32", "", wasiNoFile},
+		{w, "fd_prestat_get", "(i32, i32) -> i32", "", wasiNoFile},
+		{w, "fd_write", "(i32, i32, i32, i32) -> i32", "", wasiWrite},
+		{w, "poll_oneoff", "(i32, i32, i32, i32) -> i32", "", wasiPoll},
+		{w, "proc_exit", "(i32)", "", wasiExit},
+		{w, "random_get", "(i32, i32) -> i32", "", wasiRandom},
+		{w, "sched_yield", "() -> i32", "", wasiNothing},
 	}
 }
 

@@ -40,7 +40,7 @@ type slot struct {
 // load makes the policy of a slot that the configuration names. The slot must be
 // new.
 func (m *modules) load(ctx context.Context, name string, module, settings []byte) (*wasmhost.Policy, error) {
-	p, err := m.host.Load(ctx, name, module, settings)
+	p, err := m.host.Load(ctx, name, module, wasmhost.LoadOptions{Settings: settings})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (m *modules) find(name string) (*slot, error) {
 // put loads a module beside the running one, swaps them, and tells observers by an
 // event of the kind. The caller holds swapping.
 func (m *modules) put(ctx context.Context, name string, s *slot, module []byte, kind policy.EventKind) (control.Policy, error) {
-	p, err := m.host.Load(ctx, name, module, s.settings)
+	p, err := m.host.Load(ctx, name, module, wasmhost.LoadOptions{Settings: s.settings})
 	if err != nil {
 		return control.Policy{}, refusal(name, err, m.generation(name))
 	}

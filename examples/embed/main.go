@@ -21,7 +21,7 @@ func main() {
 	defer stop()
 	disk := must(vfs.OpenDisk(vfs.DiskConfig{Root: os.Args[1]}))
 	host := must(wasmhost.New(ctx, wasmhost.Config{}))
-	guard := must(host.Load(ctx, "guard", must(os.ReadFile(os.Args[2])), nil))
+	guard := must(host.Load(ctx, "guard", must(os.ReadFile(os.Args[2])), wasmhost.LoadOptions{}))
 	srv := must(edge.New(edge.Config{
 		FS:        disk,
 		Listeners: []edge.Listener{{Address: os.Args[3]}},

@@ -43,7 +43,7 @@ func load(t testing.TB, c wasmhost.Config, module, settings []byte) *wasmhost.Po
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := h.Load(t.Context(), "example", module, settings)
+	p, err := h.Load(t.Context(), "example", module, wasmhost.LoadOptions{Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,11 @@ func readFile(t testing.TB, path string) []byte {
 // generous is for tests about what a policy says and not about how fast: a busy
 // machine and the race detector must not make them fail.
 func generous() wasmhost.Config {
-	return wasmhost.Config{Compile: 10 * time.Minute, Start: time.Minute, FS: time.Minute, Event: time.Minute}
+	c := wasmhost.Config{Compile: 10 * time.Minute}
+	for hook := range c.Budgets {
+		c.Budgets[hook].Time = time.Minute
+	}
+	return c
 }
 
 func question(op policy.Op, path, path2 string) *policy.Action {
@@ -187,7 +191,7 @@ func TestUploadGuardSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := h.Load(t.Context(), "guard", buildGo(t, "upload-guard/go"), []byte(`{"deny": []}`))
+	p, err := h.Load(t.Context(), "guard", buildGo(t, "upload-guard/go"), wasmhost.LoadOptions{Settings: []byte(`{"deny": []}`)})
 	if p != nil || err == nil || !strings.Contains(err.Error(), `EF2114`) || !strings.Contains(err.Error(), `unknown setting "deny"`) {
 		t.Errorf("got %v, %v", p, err)
 	}

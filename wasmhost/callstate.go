@@ -1,0 +1,96 @@
+package wasmhost
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// callState is what the host's functions may know of the question that the guest
+// is answering. The zero value is no question: the guest is starting.
+type callState struct {
+	ctx      context.Context // the caller's
+	services policy.Services // nil for a question without a session
+	hook     abi.Hook        // 0 while the guest starts
+	early    bool            // auth is asked at USER: there is no password
+}
+
+// enter notes the question for the host's functions until leave.
+func (in *instance) enter(ctx context.Context, h abi.Hook, early bool) {
+	in.call = callState{ctx: ctx, services: policy.ServicesOf(ctx), hook: h, early: early}
+}
+
+func (in *instance) leave() { in.call = callState{} }
+
+// Units of fuel that the host's functions cost. One stands for about an
+// instruction; work that the server does elsewhere costs what makes a loop of it
+// pointless.
+const (
+	costCall  = 100     // each call
+	costBytes = 8       // bytes for one unit
+	costKV    = 300     // a map and a lock
+	costStat  = 5_000   // a look at the disk
+	costHeavy = 100_000 // a verification, a digest, a fetch
+)
+
+// Times that a host function may take by itself.
+const (
+	statTime   = 2 * time.Second
+	verifyTime = 10 * time.Second // it takes its turn among all verifications
+	digestTime = 60 * time.Second // it reads the whole file
+)
+
+// ask runs one request to the server's services outside the guest's time, and
+// within its own.
+func (in *instance) request(limit time.Duration, f func(ctx context.Context) error) error {
+	var err error
+	in.pause(func() {
+		ctx, cancel := context.WithTimeout(in.call.ctx, limit)
+		defer cancel()
+		err = f(ctx)
+	})
+	return err
+}
+
+// errno gives an error of the server's the number that the guest is told. other is
+// for what has no number of its own.
+func errno(err error, other abi.Errno) abi.Errno {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return abi.ErrnoTimeout
+	case errors.Is(err, fs.ErrNotExist):
+		return abi.ErrnoNotFound
+	case errors.Is(err, fs.ErrPermission):
+		return abi.ErrnoDenied
+	case errors.Is(err, fs.ErrInvalid), errors.Is(err, errors.ErrUnsupported):
+		return abi.ErrnoInvalid
+	case errors.Is(err, policy.ErrKVFull):
+		return abi.ErrnoFull
+	case errors.Is(err, policy.ErrKVSize):
+		return abi.ErrnoSize
+	case errors.Is(err, policy.ErrKVType):
+		return abi.ErrnoType
+	}
+	return other
+}
+
+// result32 and result64 put a number or an error where the guest finds it.
+func result32(stack []uint64, n int32)     { stack[0] = uint64(uint32(n)) }
+func result64(stack []uint64, n int64)     { stack[0] = uint64(n) }
+func fail32(stack []uint64, e abi.Errno)   { result32(stack, int32(e)) }
+func fail64(stack []uint64, e abi.Errno)   { result64(stack, int64(e)) }
+func size(stack []uint64, i int) uint32    { return uint32(stack[i]) }
+func guestText(b []byte, limit int) string { return abi.Clean(string(b[:min(len(b), limit)]), limit) }
+
+// store writes b to the guest's memory, or ends the call if it is not there.
+func store(mod api.Module, what string, ptr uint64, b []byte) {
+	copy(guestBytes(mod, what, ptr, uint64(len(b))), b)
+}
