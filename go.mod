@@ -3,6 +3,7 @@ module github.com/edgeftp/edgeftp
 go 1.26.5
 
 require (
+	aead.dev/minisign v0.3.0
 	github.com/google/go-cmp v0.7.0
 	github.com/jlaffaye/ftp v0.2.4
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
