@@ -314,3 +314,36 @@ func TestFailure(t *testing.T) {
 		}
 	}
 }
+
+// The sync of a module's name fails, and the module is accepted once more.
+func TestAcceptAgain(t *testing.T) {
+	m := newModel()
+	full := errors.New("input/output error")
+	c := &crasher{t: t, seen: map[[32]byte]bool{}, texts: map[trust.Digest][]byte{trust.Sum([]byte("1")): []byte("1")}}
+	l, err := openAt(t, t.TempDir(), func(s step) error { m.apply(s); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.disk.before = func(s step) error {
+		if s.op == "syncdir" {
+			return full
+		}
+		m.apply(s)
+		return nil
+	}
+	if err := l.Accept("a", []byte("1"), trust.Accepted{Version: "1"}); !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	check := func(where string) {
+		m.crashes(func(files map[string][]byte) { c.check(files, where, "", "a: 1\n") })
+	}
+	l.disk.before = func(s step) error {
+		check("before " + s.op)
+		m.apply(s)
+		return nil
+	}
+	if err := l.Accept("a", []byte("1"), trust.Accepted{Version: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	check("at the end")
+}
