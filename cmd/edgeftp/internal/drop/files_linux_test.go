@@ -1,6 +1,7 @@
 package drop
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -70,6 +71,16 @@ func TestReplacedWhileRead(t *testing.T) {
 		},
 		"escape": func(p string) error { return os.Symlink("/etc/hostname", p) },
 		"none":   func(string) error { return nil },
+		"pipe with a writer": func(p string) error {
+			if err := syscall.Mkfifo(p, 0o600); err != nil {
+				return err
+			}
+			f, err := os.OpenFile(p, os.O_RDWR, 0)
+			if err == nil {
+				t.Cleanup(func() { _ = f.Close() })
+			}
+			return err
+		},
 		"hidden link": func(p string) error { // the same file by another way
 			return errors.Join(os.Rename(p+".old", p+"2"), os.Symlink("edge.wasm2", p))
 		},
@@ -99,6 +110,66 @@ func TestReplacedWhileRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A file that changes while it is read is not taken, be it in its bytes, its length
+// or its name.
+func TestChangedWhileRead(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"bytes":  func(p string) error { return os.WriteFile(p, module('b'), 0o600) },
+		"longer": func(p string) error { return os.WriteFile(p, append(module('a'), 0), 0o600) },
+		"cut":    func(p string) error { return os.Truncate(p, 9) },
+		"name":   func(p string) error { return os.Rename(p, p+".old") },
+		"file":   func(p string) error { return errors.Join(os.Rename(p, p+".old"), os.WriteFile(p, module('a'), 0o600)) },
+		"":       func(string) error { return nil },
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "edge.wasm")
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		long := time.Now().Add(-time.Minute) // as it is after two looks
+		if err := errors.Join(os.WriteFile(path, module('a'), 0o600), os.Chtimes(path, long, long)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := root.Open("edge.wasm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := change(path); err != nil {
+			t.Fatal(err)
+		}
+		data, err := readOpen(root, f, "edge.wasm", before)
+		if name == "" && !bytes.Equal(data, module('a')) || name != "" && (data != nil || !errors.Is(err, errMoved)) {
+			t.Errorf("%q: %d bytes, %v", name, len(data), err)
+		}
+		if err := errors.Join(f.Close(), root.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A mode that is set right is a change.
+func TestModeSetRight(t *testing.T) {
+	in(t, Options{}, func(y *yard) {
+		y.write("edge.wasm", module('a'))
+		path := filepath.Join(y.dir, "edge.wasm")
+		if err := os.Chmod(path, 0o646); err != nil {
+			t.Fatal(err)
+		}
+		y.pass(time.Minute)
+		y.took()
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		y.pass(time.Minute)
+		y.took(module('a'))
+	})
 }
 
 // A file that may not be read is taken as soon as it may, also if nothing else

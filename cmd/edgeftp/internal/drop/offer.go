@@ -118,6 +118,12 @@ func readFile(root *os.Root, name string, want fs.FileInfo, limit int64) ([]byte
 	if now, err := f.Stat(); err != nil || !sameFile(now, want) {
 		return nil, errMoved
 	}
+	return readOpen(root, f, name, want)
+}
+
+// readOpen reads an open file to its end, which is to be where it was seen, and
+// checks that it has been left alone until then, and still has its name.
+func readOpen(root *os.Root, f *os.File, name string, want fs.FileInfo) ([]byte, error) {
 	data := make([]byte, want.Size())
 	if _, err := io.ReadFull(f, data); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, errMoved
