@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,9 +29,25 @@ type yard struct {
 	dir  string
 	bell bell
 	hung int // how often the bell was hung up again
+
+	mu   sync.Mutex // guards what the watcher writes
 	got  []Candidate
 	fail error
 	log  bytes.Buffer
+}
+
+// Write takes a line of the log.
+func (y *yard) Write(p []byte) (int, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.log.Write(p)
+}
+
+// refuse makes the taker fail from now on, or not, if err is nil.
+func (y *yard) refuse(err error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.fail = err
 }
 
 // in runs a test with a watch on a directory of its own.
@@ -41,10 +58,12 @@ func in(t *testing.T, o Options, test func(*yard)) {
 		y := &yard{t: t, dir: dir, bell: silent()}
 		y.bell.rung = make(chan struct{}, 1)
 		y.bell.again = func() error { y.hung++; return nil }
-		o.Log = slog.New(slog.NewTextHandler(&y.log, nil))
+		o.Log = slog.New(slog.NewTextHandler(y, nil))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		w := newWatcher(dir, o.withDefaults(), func(_ context.Context, c Candidate) error {
+			y.mu.Lock()
+			defer y.mu.Unlock()
 			y.got = append(y.got, c)
 			return y.fail
 		})
@@ -85,9 +104,11 @@ func (y *yard) rename(from, to string) {
 	y.ring()
 }
 
-// took checks what was offered since the last time.
-func (y *yard) took(want ...[]byte) {
+// took checks what was offered since the last time, and returns the last of it.
+func (y *yard) took(want ...[]byte) (last Candidate) {
 	y.t.Helper()
+	y.mu.Lock()
+	defer y.mu.Unlock()
 	if len(y.got) != len(want) {
 		y.t.Errorf("%d modules were offered, want %d\n%s", len(y.got), len(want), y.log.String())
 	}
@@ -95,13 +116,17 @@ func (y *yard) took(want ...[]byte) {
 		if !bytes.Equal(c.Module, want[i]) {
 			y.t.Errorf("module %d has %d bytes, want %d", i, len(c.Module), len(want[i]))
 		}
+		last = c
 	}
 	y.got = nil
+	return last
 }
 
 // said checks how many lines were logged, and that each holds one of the words.
 func (y *yard) said(lines int, words ...string) {
 	y.t.Helper()
+	y.mu.Lock()
+	defer y.mu.Unlock()
 	text := strings.TrimSpace(y.log.String())
 	if n := strings.Count(text+"\n", "\n"); text == "" && lines > 0 || text != "" && n != lines {
 		y.t.Errorf("want %d lines:\n%s", lines, text)
@@ -123,10 +148,9 @@ func TestOffer(t *testing.T) {
 		y.pass(1900 * time.Millisecond)
 		y.took()
 		y.pass(200 * time.Millisecond)
-		if len(y.got) == 1 && (y.got[0].Slot != "edge" || y.got[0].Path != filepath.Join(y.dir, "edge.wasm") || y.got[0].Signature != nil) {
-			t.Errorf("%+v", y.got[0])
+		if c := y.took(module('a')); c.Slot != "edge" || c.Path != filepath.Join(y.dir, "edge.wasm") || c.Signature != nil {
+			t.Errorf("%+v", c)
 		}
-		y.took(module('a'))
 		y.pass(time.Hour)
 		y.took()
 		// Another file takes its place, then its bytes change, and then it goes.
@@ -214,7 +238,7 @@ func TestGrowing(t *testing.T) {
 
 func TestRefusedOnce(t *testing.T) {
 	in(t, Options{}, func(y *yard) {
-		y.fail = errors.New("EF2107: not WebAssembly")
+		y.refuse(errors.New("EF2107: not WebAssembly"))
 		y.write("edge.wasm", module('a'))
 		y.pass(time.Hour)
 		y.took(module('a'))
@@ -222,7 +246,7 @@ func TestRefusedOnce(t *testing.T) {
 		y.write("edge.wasm.minisig", []byte("signature")) // one of its files changes
 		y.pass(time.Hour)
 		y.took(module('a'))
-		y.fail = nil
+		y.refuse(nil)
 		y.write("edge.wasm", module('b'))
 		y.pass(time.Hour)
 		y.took(module('b'))
@@ -241,10 +265,9 @@ func TestSigned(t *testing.T) {
 		y.took()
 		y.write("edge.wasm.minisig", []byte("signature"))
 		y.pass(time.Minute)
-		if len(y.got) == 1 && string(y.got[0].Signature) != "signature" {
-			t.Errorf("signature %q", y.got[0].Signature)
+		if c := y.took(module('a')); string(c.Signature) != "signature" {
+			t.Errorf("signature %q", c.Signature)
 		}
-		y.took(module('a'))
 	})
 }
 
