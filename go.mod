@@ -3,6 +3,8 @@ module github.com/edgeftp/edgeftp
 go 1.26.5
 
 require (
+	aead.dev/minisign v0.3.0
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/google/go-cmp v0.7.0
 	github.com/jlaffaye/ftp v0.2.4
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3

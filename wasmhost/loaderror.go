@@ -1,13 +1,10 @@
 package wasmhost
 
-import (
-	"fmt"
-	"strings"
-)
+import "github.com/edgeftp/edgeftp/wasmhost/refusal"
 
 // Code names one reason for which a module is refused at load. Codes keep their
 // meaning for ever; docs and searches rely on it.
-type Code string
+type Code = refusal.Code
 
 // The codes. EF2106 is about capabilities that the operator has not granted.
 const (
@@ -33,29 +30,4 @@ const (
 
 // LoadError says why a module was refused, in words for the person who built or
 // configured it. After it nothing has changed.
-type LoadError struct {
-	Code    Code
-	Summary string // one line
-	Found   string // what the module has; may be empty
-	Needs   string // what the server wants; may be empty
-	Help    string // what to do about it; may be empty
-	Err     error  // the cause, if it was another error
-}
-
-// Error returns the code and summary, and below them a line each for what was
-// found, what is needed and what helps, where there is something to say.
-func (e *LoadError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", e.Code, e.Summary)
-	for _, l := range [...]struct{ word, text string }{
-		{"found:", e.Found}, {"needs:", e.Needs}, {"help:", e.Help},
-	} {
-		if l.text != "" {
-			fmt.Fprintf(&b, "\n   = %-7s %s", l.word, l.text)
-		}
-	}
-	return b.String()
-}
-
-// Unwrap returns the cause, nil if there is none.
-func (e *LoadError) Unwrap() error { return e.Err }
+type LoadError = refusal.Error
