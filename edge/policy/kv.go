@@ -32,8 +32,8 @@ type KV interface {
 
 // Bounds of a KV, in bytes.
 const (
-	MaxKVKey   = 256
-	MaxKVValue = 4096
+	MaxKVKey   = 256  // of a key, which has one byte at least
+	MaxKVValue = 4096 // of a value, which may be empty
 )
 
 // Errors of a KV.
