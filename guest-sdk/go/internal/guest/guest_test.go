@@ -299,7 +299,7 @@ func TestRegisteringTwicePanics(t *testing.T) {
 		"auth": func() { g.SetAuth(e) }, "fs": func() { g.SetFS(e) }, "event": func() { g.SetEvent(e) },
 		"list": func() { g.SetList(e) }, "cmd": func() { g.SetCmd(e) }, "site": func() { g.SetSite(e) },
 		"throttle": func() { g.SetThrottle(e) }, "data": func() { g.SetData(e) }, "cert": func() { g.SetCert(e) },
-		"export": func() { g.Export(e) },
+		"export":    func() { g.Export(e) },
 		"configure": func() { g.SetConfigure(func([]byte) error { return nil }) },
 		"nil":       func() { (&Guest{}).SetFS(nil) },
 	} {
