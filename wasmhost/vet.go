@@ -280,7 +280,7 @@ func (v *vetted) checkHooks(name string) error {
 	for _, export := range v.exportsWith(abi.ExportPrefix) {
 		h, ok := hooks[export]
 		switch {
-		case ok && h.Supported():
+		case ok && called(h):
 			v.hooks[h] = true
 			any = any || h != abi.HookIdle
 		case strings.HasPrefix(export, abi.ExportABIPrefix) || export == abi.ExportConfig:
@@ -299,6 +299,11 @@ func (v *vetted) checkHooks(name string) error {
 			Help:    "export a hook; with the Go SDK call auth.Export, fs.Export or event.Export"}
 	}
 	return nil
+}
+
+// called reports whether this host calls the hook.
+func called(h abi.Hook) bool {
+	return h == abi.HookAuth || h == abi.HookFS || h == abi.HookEvent || h == abi.HookIdle
 }
 
 func (v *vetted) checkMemory(name string, maxPages uint32) error {

@@ -32,6 +32,23 @@ func Log(level Level, msg string) { guest.Log(int32(level), msg) }
 // Configure is called from init, at most once.
 func Configure(f func(settings []byte) error) { guest.The.SetConfigure(f) }
 
+// Export makes p the policy of all stages that its Hooks name: source that is also
+// linked natively becomes a module with
+//
+//	import (
+//		_ "github.com/edgeftp/edgeftp/guest-sdk/go/event"
+//		_ "github.com/edgeftp/edgeftp/guest-sdk/go/fs"
+//	)
+//
+//	func init() { edgeftp.Export(mine.New()) }
+//
+// The packages that are imported are the module's subscriptions; if they are not
+// those of p, Export panics and says so, and the module is refused at load. It is
+// called once, from init, or from the function that Configure was given where the
+// policy is made of its settings. Interest and Tap of the Hooks are the manifest's to
+// say (ABI §8).
+func Export(p policy.Policy) { guest.The.Export(p) }
+
 // State returns what this policy's own auth hook left with the session in
 // Identity.State, nil if there is nothing. It must not be changed.
 func State(s *policy.Session) []byte { return s.State[guest.The.Slot()] }

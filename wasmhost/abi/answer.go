@@ -1,10 +1,6 @@
 package abi
 
 import (
-	"encoding/binary"
-	"math"
-	"time"
-
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
@@ -14,7 +10,7 @@ import (
 // the host would refuse, so that a policy hears of it on its own side.
 func AppendAnswer(dst []byte, a *policy.Answer) ([]byte, Verdict, error) {
 	e := entries{buf: dst, base: len(dst)}
-	e.verdict(a.Verdict, a.Final, a.Code)
+	e.verdict(HookFS, a.Verdict, a.Final, a.Code)
 	if (a.Path != "" || a.Path2 != "") != (a.Verdict == policy.Rewrite) {
 		e.fail("a rewrite needs a path, and nothing else has one")
 	}
@@ -23,21 +19,16 @@ func AppendAnswer(dst []byte, a *policy.Answer) ([]byte, Verdict, error) {
 	e.string(KeyPath2, a.Path2)
 	e.limits(&a.Limits)
 	e.string(KeyLabel, a.Label)
+	e.ttl(a.TTL)
+	e.v.Cache = a.TTL > 0
 	return e.finish()
 }
 
-// AppendIdentity appends the reply of an identity, as [AppendAnswer] does. This
-// version of the ABI has no keys for Rules, Anonymous and Lenient: an identity with
-// one of them fails.
+// AppendIdentity appends the reply of an identity, as [AppendAnswer] does.
 func AppendIdentity(dst []byte, id *policy.Identity) ([]byte, Verdict, error) {
 	e := entries{buf: dst, base: len(dst)}
-	e.verdict(id.Verdict, id.Final, id.Code)
-	switch {
-	case len(id.Rules) > 0 || id.Anonymous || id.Lenient != policy.Lenience{}:
-		e.fail("Rules, Anonymous and Lenient have no key in this version of the ABI")
-	case id.Verdict == policy.Rewrite || id.Verdict == policy.Hide:
-		e.fail("a login cannot be answered with %s", id.Verdict)
-	case id.PasswordHash != "" && id.Verdict != policy.Allow:
+	e.verdict(HookAuth, id.Verdict, id.Final, id.Code)
+	if id.PasswordHash != "" && id.Verdict != policy.Allow {
 		e.fail("a password hash goes with allow alone")
 	}
 	e.string(KeyText, id.Text)
@@ -56,8 +47,13 @@ func AppendIdentity(dst []byte, id *policy.Identity) ([]byte, Verdict, error) {
 	if len(id.State) > policy.MaxState {
 		e.fail("state of %d bytes, at most %d", len(id.State), policy.MaxState)
 	} else if len(id.State) > 0 {
-		e.bytes(KeyState, string(id.State))
+		e.raw(KeyState, id.State)
 	}
+	e.rules(id.Rules)
+	if id.Anonymous {
+		e.uint(KeyAnonymous, 1, 1)
+	}
+	e.lenient(id.Lenient)
 	return e.finish()
 }
 
@@ -65,7 +61,7 @@ func AppendIdentity(dst []byte, id *policy.Identity) ([]byte, Verdict, error) {
 // error's text made fit for one line.
 func AppendFailure(dst []byte, text string) ([]byte, Verdict) {
 	e := entries{buf: dst, base: len(dst)}
-	e.verdict(Fail, false, 0)
+	e.verdict(HookEvent, Fail, false, 0) // every hook may fail
 	e.string(KeyText, Clean(text, MaxText))
 	buf, v, _ := e.finish() // a cleaned text cannot fail
 	return buf, v
@@ -90,90 +86,86 @@ func Clean(s string, limit int) string {
 	return string(out)
 }
 
-// entries builds one reply at the end of buf.
-type entries struct {
-	buf  []byte
-	base int
-	v    Verdict
-	err  error
+// AppendView appends the reply of a view (hook list), as [AppendAnswer] does.
+func AppendView(dst []byte, v *policy.View) ([]byte, Verdict, error) {
+	e := entries{buf: dst, base: len(dst)}
+	e.verdict(HookList, v.Verdict, false, v.Code)
+	e.string(KeyText, v.Text)
+	if v.Verdict == policy.Pass || v.Verdict == policy.Allow {
+		e.bits(KeyHideBits, &v.Hidden)
+	}
+	return e.finish()
 }
 
-func (e *entries) verdict(a policy.Verdict, final bool, code int) {
-	e.v = Verdict{Action: a, Final: final, Code: code}
-	if err := e.v.Check(); err != nil {
-		e.fail("%s", err)
-	}
+// AppendCommandAnswer appends the reply of an answer of the hook cmd, as
+// [AppendAnswer] does. Only Verdict, Code and Text of it count; Hide is Deny.
+func AppendCommandAnswer(dst []byte, a *policy.Answer) ([]byte, Verdict, error) {
+	e := entries{buf: dst, base: len(dst)}
+	e.verdict(HookCmd, denied(a.Verdict), false, a.Code)
+	e.string(KeyText, a.Text)
+	return e.finish()
 }
 
-func (e *entries) fail(format string, args ...any) {
-	if e.err == nil {
-		e.err = wrong(ErrEncode, format, args...)
-	}
+// AppendCertAnswer appends the reply of an answer of the hook cert, as
+// [AppendCommandAnswer] does, without the code.
+func AppendCertAnswer(dst []byte, a *policy.Answer) ([]byte, Verdict, error) {
+	e := entries{buf: dst, base: len(dst)}
+	e.verdict(HookCert, denied(a.Verdict), false, 0)
+	e.string(KeyText, a.Text)
+	return e.finish()
 }
 
-// keep takes an error that is of this package already.
-func (e *entries) keep(err error) {
-	if e.err == nil {
-		e.err = err
+// AppendSiteReply appends the reply of the hook site, as [AppendAnswer] does. Hide
+// is Deny.
+func AppendSiteReply(dst []byte, r *policy.SiteReply) ([]byte, Verdict, error) {
+	e := entries{buf: dst, base: len(dst)}
+	e.verdict(HookSite, denied(r.Verdict), false, r.Code)
+	if len(r.Lines) > policy.MaxLines {
+		e.fail("%d lines, at most %d", len(r.Lines), policy.MaxLines)
 	}
+	for _, line := range r.Lines {
+		if err := checkString(ErrEncode, KeyLine, line); err != nil {
+			e.keep(err)
+		}
+		e.bytes(KeyLine, line)
+	}
+	return e.finish()
 }
 
-func (e *entries) string(k Key, s string) {
-	if s == "" {
-		return
-	}
-	if err := checkString(ErrEncode, k, s); err != nil {
-		e.keep(err)
-		return
-	}
-	e.bytes(k, s)
+// AppendRate appends the reply of a rate (hook throttle), as [AppendAnswer] does.
+func AppendRate(dst []byte, r *policy.Rate) ([]byte, Verdict, error) {
+	e := entries{buf: dst, base: len(dst)}
+	e.verdict(HookThrottle, policy.Pass, false, 0)
+	e.uint(KeyRate, r.Limit, 8)
+	e.ttl(r.TTL)
+	return e.finish()
 }
 
-func (e *entries) bytes(k Key, s string) {
-	e.buf = binary.LittleEndian.AppendUint32(e.buf, uint32(k)|uint32(len(s))<<16)
-	e.buf = append(e.buf, s...)
+// AppendPiece appends the reply of a piece (hook data), as [AppendAnswer] does. Data
+// may be a part of dst's own array, as it is where a policy returns bytes of the
+// chunk; Carry must not.
+func AppendPiece(dst []byte, p *policy.Piece) ([]byte, Verdict, error) {
+	e := entries{buf: dst, base: len(dst)}
+	e.verdict(HookData, p.Verdict, false, p.Code)
+	switch {
+	case p.Verdict == policy.Rewrite && len(p.Data) > MaxMailbox:
+		e.fail("a rewrite of %d bytes", len(p.Data))
+	case p.Verdict == policy.Rewrite:
+		e.number(p.Data)
+	}
+	e.string(KeyText, p.Text)
+	if len(p.Carry) > policy.MaxCarry {
+		e.fail("%d bytes carried, at most %d", len(p.Carry), policy.MaxCarry)
+	} else if len(p.Carry) > 0 {
+		e.raw(KeyCarry, p.Carry)
+	}
+	return e.finish()
 }
 
-func (e *entries) uint(k Key, n int64, size int) {
-	if n < 0 || size == 4 && n > math.MaxInt32 {
-		e.fail("%s is out of range", k)
+// denied is the verdict where Hide is Deny.
+func denied(v policy.Verdict) policy.Verdict {
+	if v == policy.Hide {
+		return policy.Deny
 	}
-	if n == 0 {
-		return
-	}
-	e.buf = binary.LittleEndian.AppendUint32(e.buf, uint32(k)|uint32(size)<<16)
-	for i := range size {
-		e.buf = append(e.buf, byte(n>>(8*i)))
-	}
-}
-
-func (e *entries) limits(l *policy.Limits) {
-	e.uint(KeyRateDown, l.RateDown, 8)
-	e.uint(KeyRateUp, l.RateUp, 8)
-	e.uint(KeyMaxFileSize, l.MaxFileSize, 8)
-	if l.DataTLS {
-		e.uint(KeyDataTLS, 1, 1)
-	}
-}
-
-func (e *entries) expires(t time.Time) {
-	if t.IsZero() {
-		return
-	}
-	if t.Year() < 1971 || t.Year() > 2200 {
-		e.fail("EXPIRES in the year %d", t.Year())
-		return
-	}
-	e.uint(KeyExpires, t.UnixNano(), 8)
-}
-
-func (e *entries) finish() ([]byte, Verdict, error) {
-	e.v.Len = len(e.buf) - e.base
-	if e.err == nil && e.v.Len > MaxMailbox {
-		e.fail("a reply of %d bytes", e.v.Len)
-	}
-	if e.err != nil {
-		return e.buf[:e.base], Verdict{}, e.err
-	}
-	return e.buf, e.v, nil
+	return v
 }

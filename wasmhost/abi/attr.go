@@ -1,7 +1,7 @@
 package abi
 
 import (
-	"encoding/binary"
+	"math"
 	"net/netip"
 	"unicode/utf8"
 
@@ -22,6 +22,7 @@ type attrs struct {
 	rawArg     string
 	policy     string
 	generation uint64
+	size, took uint64
 	code, op   uint16
 }
 
@@ -71,7 +72,7 @@ func (t *attrs) set(key Attr, v string) error {
 			return wrong(ErrRecord, "ATTR %s has a value", key)
 		}
 		return nil
-	case AttrCode, AttrOp, AttrGeneration:
+	case AttrCode, AttrOp, AttrGeneration, AttrSize, AttrTook:
 		return t.setUint(key, v)
 	case AttrLocal:
 		ap, err := netip.ParseAddrPort(v)
@@ -121,20 +122,31 @@ func (t *attrs) textOf(key Attr) *string {
 }
 
 func (t *attrs) setUint(key Attr, v string) error {
-	want := 2
-	if key == AttrGeneration {
-		want = 8
+	want := 8
+	if key == AttrCode || key == AttrOp {
+		want = 2
 	}
 	if len(v) != want {
 		return wrong(ErrRecord, "ATTR %s has %d bytes, want %d", key, len(v), want)
 	}
+	var n uint64
+	for i := range len(v) {
+		n |= uint64(v[i]) << (8 * i)
+	}
 	switch key {
 	case AttrCode:
-		t.code = binary.LittleEndian.Uint16([]byte(v))
+		t.code = uint16(n)
 	case AttrOp:
-		t.op = binary.LittleEndian.Uint16([]byte(v))
+		t.op = uint16(n)
 	case AttrGeneration:
-		t.generation = binary.LittleEndian.Uint64([]byte(v))
+		t.generation = n
+	case AttrSize:
+		t.size = n
+	case AttrTook:
+		t.took = n
+	}
+	if n > math.MaxInt64 && (key == AttrSize || key == AttrTook) {
+		return wrong(ErrRecord, "ATTR %s is out of range", key)
 	}
 	return nil
 }

@@ -17,8 +17,9 @@ const maxSpans = 64
 // Questions of one session follow each other, so the decoder keeps the strings
 // of the last record and uses them again where the bytes are equal; a session
 // that asks twice about one path costs no allocation. The strings and the state
-// may be kept by a policy. The returned Login, Action or Event and its Session
-// are valid until the next call.
+// may be kept by a policy. The returned question, its Session, the Entries of a
+// listing and the Carry of a chunk are valid until the next call; the Data of a
+// chunk is a part of the record.
 //
 // The zero value is ready for use.
 type Decoder struct {
@@ -29,6 +30,7 @@ type Decoder struct {
 	action  policy.Action
 	event   policy.Event
 	session policy.Session
+	more    questions
 	spans   [NumSpans]string // the last strings of the text spans
 	attrs   attrs
 	state   map[string][]byte
@@ -61,7 +63,7 @@ func (d *Decoder) Action(rec []byte) (*policy.Action, error) {
 	d.action = policy.Action{
 		Meta: r.meta, Op: policy.Op(r.op), Path: d.text(&r, SpanPath),
 		Arg: d.text(&r, SpanArg), Path2: d.attrs.path2, A: r.a, B: r.b,
-		Dir: r.flags&FlagDir != 0, Exists: r.flags&FlagExists != 0,
+		Dir: r.flags&FlagDir != 0, Exists: r.flags&FlagExists != 0, Size: int64(d.attrs.size),
 	}
 	if ArgIsPath(d.action.Op) {
 		d.action.Path2, d.action.Arg = d.action.Arg, d.attrs.rawArg
@@ -123,23 +125,24 @@ func (d *Decoder) record(r *record, rec []byte, want Hook) error {
 		a:     int64(binary.LittleEndian.Uint64(rec[OffA:])),
 		b:     int64(binary.LittleEndian.Uint64(rec[OffB:])),
 	}
-	if err := r.slice(rec); err != nil {
+	r.meta.Shadow = r.flags&FlagShadow != 0
+	if err := r.slice(rec, want.Spans()); err != nil {
 		return err
 	}
 	return d.meta(r, rec)
 }
 
-// slice reads the span table.
-func (r *record) slice(rec []byte) error {
+// slice reads the span table, of which the first least must be there.
+func (r *record) slice(rec []byte, least int) error {
 	n := binary.LittleEndian.Uint32(rec[OffSpans:])
-	if n < uint32(NumSpans) || n > maxSpans {
-		return wrong(ErrRecord, "%d spans, want %d to %d", n, NumSpans, maxSpans)
+	if n < uint32(least) || n > maxSpans {
+		return wrong(ErrRecord, "%d spans, want %d to %d", n, least, maxSpans)
 	}
 	end := HeaderSize + 8*int(n)
 	if end > len(rec) {
 		return wrong(ErrRecord, "the span table ends at %d of %d", end, len(rec))
 	}
-	for s := range NumSpans {
+	for s := range min(Span(n), NumSpans) {
 		entry := rec[HeaderSize+8*int(s):]
 		off := uint64(binary.LittleEndian.Uint32(entry))
 		length := uint64(binary.LittleEndian.Uint32(entry[4:]))

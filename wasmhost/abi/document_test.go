@@ -144,13 +144,62 @@ func TestDocumentedLayout(t *testing.T) {
 			t.Errorf("field %q is at %s, the code says %d", row[2], row[0], offsets[i])
 		}
 	}
-	for i, row := range doc["action name auth fs event, config"] {
+	hooks := []Hook{HookAuth, HookFS, HookList, HookCmd, HookSite, HookThrottle, HookData, HookEvent, HookCert}
+	for i, row := range doc[actionTable] {
 		if row[0] != fmt.Sprint(i) || row[1] != actionName(policy.Verdict(i)) {
 			t.Errorf("action %q", row[:2])
 		}
+		for c, h := range hooks {
+			if has := row[2+c] != "-"; has != h.Returns(policy.Verdict(i)) {
+				t.Errorf("action %s of the hook %s: ABI.md says %v", row[1], h, has)
+			}
+		}
 	}
-	if len(doc["action name auth fs event, config"]) != int(Fail)+1 {
+	if len(doc[actionTable]) != int(Fail)+1 {
 		t.Error("actions are missing")
+	}
+	entry := []string{"0", "4", "8", "12", "16", "24"}
+	for i, row := range doc["offset in entry type fact"] {
+		if i >= len(entry) || row[0] != entry[i] {
+			t.Errorf("fact %q is at %s", row[2], row[0])
+		}
+	}
+	if len(doc["offset in entry type fact"]) != len(entry) || EntrySize != 32 {
+		t.Error("facts of an entry are missing")
+	}
+}
+
+const actionTable = "action name auth fs list cmd site throttle data event, config cert"
+
+// TestDocumentedImports holds the tables of section 7.
+func TestDocumentedImports(t *testing.T) {
+	doc := tables(t)
+	rows := doc["import type capability parameters"]
+	all := Imports()
+	if len(rows) != len(all) {
+		t.Fatalf("%d imports, the code has %d", len(rows), len(all))
+	}
+	for i, row := range rows {
+		if row[0] != all[i].Name || row[1] != all[i].Type || row[2] != all[i].Capability {
+			t.Errorf("import %q, the code says %q", row, all[i])
+		}
+		params, _, _ := strings.Cut(row[1], " -> ")
+		if strings.Count(params, "i") != len(strings.Split(row[3], ", ")) {
+			t.Errorf("%s has not %q", row[0], row[3])
+		}
+	}
+	errs := []string{"NOT_FOUND", "FULL", "SIZE", "TYPE", "DENIED", "IO", "TIMEOUT", "BUSY", "INVALID"}
+	codes := []Errno{ErrnoNotFound, ErrnoFull, ErrnoSize, ErrnoType, ErrnoDenied, ErrnoIO, ErrnoTimeout, ErrnoBusy, ErrnoInvalid}
+	for i, row := range doc["error name meaning"] {
+		if i >= len(errs) || row[0] != fmt.Sprint(int32(codes[i])) || row[1] != errs[i] {
+			t.Errorf("error %q", row)
+		}
+	}
+	if len(doc["error name meaning"]) != len(errs) {
+		t.Error("errors are missing")
+	}
+	if got := Errno(-99).Error(); got != "unknown error of the host" || ErrnoInvalid.Error() != "invalid argument" {
+		t.Errorf("words of errors: %q, %q", got, ErrnoInvalid)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
-// tableEnd is where the bytes of the spans begin.
-const tableEnd = HeaderSize + 8*int(NumSpans)
+// maxTable is where the bytes of the spans begin if there are all of them.
+const maxTable = HeaderSize + 8*int(NumSpans)
 
 // AppendLogin appends the record of a login (ABI §3, §4) to dst and returns the
 // extended slice. It allocates only if dst lacks room. ARG is the password that
@@ -64,6 +64,7 @@ func AppendAction(dst []byte, slot string, a *policy.Action) ([]byte, error) {
 	w.attrBegin()
 	w.sessionAttrs()
 	w.attr(key, other)
+	w.attrInt(AttrSize, a.Size)
 	w.attrEnd()
 	return w.finish()
 }
@@ -101,6 +102,7 @@ type writer struct {
 	base  int
 	s     *policy.Session
 	slot  string
+	flags uint32
 	attr0 int // where the value of ATTR begins
 	err   error
 }
@@ -111,15 +113,18 @@ func begin(dst []byte, slot string, kind Hook, op uint16, m *policy.Meta) writer
 		w.err = wrong(ErrEncode, "the question has no session")
 		return w
 	}
-	var zero [tableEnd]byte
-	w.buf = append(w.buf, zero[:]...)
+	if m.Shadow {
+		w.flags = FlagShadow
+	}
+	var zero [maxTable]byte
+	w.buf = append(w.buf, zero[:HeaderSize+8*kind.Spans()]...)
 	h := w.buf[w.base:]
 	binary.LittleEndian.PutUint16(h[OffKind:], uint16(kind))
 	binary.LittleEndian.PutUint16(h[OffOp:], op)
 	binary.LittleEndian.PutUint64(h[OffSession:], m.Session.ID)
 	binary.LittleEndian.PutUint64(h[OffRequest:], m.Request)
 	binary.LittleEndian.PutUint64(h[OffTime:], uint64(unixNano(m.Time)))
-	binary.LittleEndian.PutUint32(h[OffSpans:], uint32(NumSpans))
+	binary.LittleEndian.PutUint32(h[OffSpans:], uint32(kind.Spans()))
 	return w
 }
 
@@ -134,6 +139,7 @@ func unixNano(t time.Time) int64 {
 // head writes what is left of the header.
 func (w *writer) head(flags uint32, a, b int64) {
 	s := w.s
+	flags |= w.flags
 	for _, f := range [...]struct {
 		on  bool
 		bit uint32
@@ -154,6 +160,11 @@ func (w *writer) texts(path, arg string) {
 	w.text(SpanUser, w.s.User)
 	w.text(SpanPath, path)
 	w.text(SpanArg, arg)
+	w.places()
+}
+
+// places writes the spans that say where the session is.
+func (w *writer) places() {
 	peer := unmap(w.s.Peer)
 	start := len(w.buf)
 	if peer.IsValid() {
@@ -167,6 +178,13 @@ func (w *writer) texts(path, arg string) {
 	}
 	w.close(SpanPeer16, start)
 	w.text(SpanRoot, w.s.Root)
+}
+
+// raw writes a span that may hold NULs.
+func (w *writer) raw(s Span, v []byte) {
+	start := len(w.buf)
+	w.buf = append(w.buf, v...)
+	w.close(s, start)
 }
 
 func (w *writer) text(s Span, v string) {
@@ -249,13 +267,19 @@ func (w *writer) attrUint(key Attr, v uint64, size int) {
 	w.buf = binary.LittleEndian.AppendUint64(w.buf, v)
 }
 
+// attrInt appends a number of 8 bytes that is never negative; zero is left out.
+func (w *writer) attrInt(key Attr, v int64) {
+	if v < 0 {
+		w.fail("%s is negative", key)
+	}
+	w.attrUint(key, uint64(v), 8)
+}
+
 func (w *writer) finish() ([]byte, error) {
 	if w.err != nil {
 		return w.buf[:w.base], w.err
 	}
-	start := len(w.buf)
-	w.buf = append(w.buf, w.s.State[w.slot]...)
-	w.close(SpanState, start)
+	w.raw(SpanState, w.s.State[w.slot])
 	binary.LittleEndian.PutUint32(w.buf[w.base+OffSize:], uint32(len(w.buf)-w.base))
 	return w.buf, nil
 }

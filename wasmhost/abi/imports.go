@@ -1,5 +1,11 @@
 package abi
 
+import (
+	"io/fs"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
 // Import is a function that the host offers to guests (ABI §7).
 type Import struct {
 	Name string // in the module [ImportModule]
@@ -97,6 +103,26 @@ const (
 	ErrnoInvalid  Errno = -9  // the arguments mean nothing
 	minErrno            = -10 // one less than the last
 )
+
+// Is makes an Errno the error of edge/policy or io/fs that it stands for, to
+// errors.Is.
+func (e Errno) Is(target error) bool {
+	switch target {
+	case policy.ErrKVFull:
+		return e == ErrnoFull
+	case policy.ErrKVSize:
+		return e == ErrnoSize
+	case policy.ErrKVType:
+		return e == ErrnoType
+	case fs.ErrNotExist:
+		return e == ErrnoNotFound
+	case fs.ErrPermission:
+		return e == ErrnoDenied
+	case fs.ErrInvalid:
+		return e == ErrnoInvalid
+	}
+	return false
+}
 
 // Error returns the error in a few words.
 func (e Errno) Error() string {

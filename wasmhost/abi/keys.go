@@ -4,7 +4,8 @@ package abi
 // little-endian and unaligned (ABI §6).
 type Key uint16
 
-// The keys of minor 0.
+// The keys. Those behind KeyPath2 came with minor 2, and so did the honouring of
+// KeyHideBits, KeyLine and KeyTTL.
 const (
 	KeyText         Key = iota + 1 // one line for the client of a refusal
 	KeyPath                        // new path of a rewrite
@@ -12,24 +13,35 @@ const (
 	KeyPerms                       // permission letters, a narrowing
 	KeyRateDown                    // u64 bytes per second
 	KeyRateUp                      // u64 bytes per second
-	KeyQuotaBytes                  // not supported yet
-	KeyQuotaFiles                  // not supported yet
-	KeyMount                       // not supported yet
+	KeyQuotaBytes                  // not supported: a quota is kept in values and taken at commit
+	KeyQuotaFiles                  // not supported, likewise
+	KeyMount                       // not supported
 	KeyExpires                     // i64 nanoseconds since 1970 UTC
 	KeyState                       // bytes handed back with every question
 	KeyMaxSessions                 // u32
 	KeyMsgLogin                    // one line at 230
 	KeyMsgQuit                     // one line at 221
-	KeyTTL                         // u32 milliseconds, beside the flag CACHE
+	KeyTTL                         // u32 milliseconds; for fs beside the flag CACHE
 	KeyLabel                       // one line that events carry
 	KeyGroup                       // one line
-	KeyHideBits                    // not supported yet (hook list)
+	KeyHideBits                    // one bit for each entry of a listing
 	KeyMaxFileSize                 // u64 bytes
 	KeyPasswordHash                // stored hash that the server verifies
 	KeyDataTLS                     // u8, 1 requires protected data connections
-	KeyLine                        // not supported yet (hook site)
+	KeyLine                        // one line of a SITE reply; may repeat
 	KeyPath2                       // new second path of a rewrite
+	KeyRule                        // permissions of one directory; may repeat
+	KeyAnonymous                   // u8, 1 makes the session anonymous
+	KeyLenient                     // u8, bits of what TLS need not do
+	KeyCarry                       // bytes handed back with the next chunk
+	KeyRate                        // u64 bytes per second of one transfer
 	NumKeys                        // one more than the greatest key
+)
+
+// Bits of KeyLenient.
+const (
+	LenientResumption  = 1 << iota // policy.Lenience.Resumption
+	LenientCloseNotify             // policy.Lenience.CloseNotify
 )
 
 // String returns the key's name as ABI.md writes it, "invalid" for a number
@@ -43,6 +55,9 @@ func (k Key) Takes(h Hook) bool { return k.info().hooks&(1<<h) != 0 }
 // key that it does not honour is an error: nothing is accepted and ignored.
 func (k Key) Supported() bool { return k.info().kind != kindUnsupported }
 
+// Repeats reports whether the key may stand in one reply more than once.
+func (k Key) Repeats() bool { return k == KeyLine || k == KeyRule }
+
 // kind says what the bytes of an entry are.
 type kind uint8
 
@@ -55,7 +70,12 @@ const (
 	kindU64
 	kindU32
 	kindBool
+	kindLenient
 	kindBytes
+	kindBits
+	kindLine
+	kindRule
+	kindCarry
 )
 
 // info is one row of the table of keys.
@@ -68,8 +88,11 @@ type info struct {
 const (
 	forAuth  = 1 << HookAuth
 	forFS    = 1 << HookFS
-	forDone  = 1 << HookEvent // also the answer of edgeftp_config
 	forMoves = forAuth | forFS
+	// TEXT is for all: the action fail has one everywhere. That of event is also
+	// the answer of edgeftp_config.
+	forAll = forAuth | forFS | 1<<HookList | 1<<HookCmd | 1<<HookSite | 1<<HookThrottle | 1<<HookData |
+		1<<HookEvent | 1<<HookCert
 )
 
 // info is the table of ABI §6. It is a switch and not a variable, so that
@@ -77,7 +100,7 @@ const (
 func (k Key) info() info {
 	switch k {
 	case KeyText:
-		return info{"TEXT", kindText, forAuth | forFS | forDone}
+		return info{"TEXT", kindText, forAll}
 	case KeyPath:
 		return info{"PATH", kindPath, forFS}
 	case KeyHome:
@@ -100,24 +123,24 @@ func (k Key) info() info {
 		return info{"STATE", kindBytes, forAuth}
 	case KeyMaxSessions:
 		return info{"MAX_SESSIONS", kindU32, forAuth}
+	case KeyMsgLogin:
+		return info{"MSG_LOGIN", kindText, forAuth}
+	case KeyMsgQuit:
+		return info{"MSG_QUIT", kindText, forAuth}
 	}
 	return k.infoMore()
 }
 
 func (k Key) infoMore() info {
 	switch k {
-	case KeyMsgLogin:
-		return info{"MSG_LOGIN", kindText, forAuth}
-	case KeyMsgQuit:
-		return info{"MSG_QUIT", kindText, forAuth}
 	case KeyTTL:
-		return info{"TTL_MS", kindU32, forFS}
+		return info{"TTL_MS", kindU32, forFS | 1<<HookThrottle}
 	case KeyLabel:
 		return info{"LABEL", kindText, forMoves}
 	case KeyGroup:
 		return info{"GROUP", kindText, forAuth}
 	case KeyHideBits:
-		return info{"HIDE_BITS", kindUnsupported, 1 << HookList}
+		return info{"HIDE_BITS", kindBits, 1 << HookList}
 	case KeyMaxFileSize:
 		return info{"MAX_FILE_SIZE", kindU64, forMoves}
 	case KeyPasswordHash:
@@ -125,11 +148,29 @@ func (k Key) infoMore() info {
 	case KeyDataTLS:
 		return info{"DATA_TLS_REQUIRED", kindBool, forMoves}
 	case KeyLine:
-		return info{"LINE", kindUnsupported, 1 << HookSite}
+		return info{"LINE", kindLine, 1 << HookSite}
 	case KeyPath2:
 		return info{"PATH2", kindPath, forFS}
+	case KeyRule:
+		return info{"RULE", kindRule, forAuth}
+	case KeyAnonymous:
+		return info{"ANONYMOUS", kindBool, forAuth}
+	case KeyLenient:
+		return info{"LENIENT", kindLenient, forAuth}
+	case KeyCarry:
+		return info{"CARRY", kindCarry, 1 << HookData}
+	case KeyRate:
+		return info{"RATE", kindU64, 1 << HookThrottle}
 	}
 	return info{name: "invalid"}
+}
+
+// most is the greatest value of a number of one byte.
+func (k kind) most() uint64 {
+	if k == kindLenient {
+		return LenientResumption | LenientCloseNotify
+	}
+	return 1
 }
 
 // size is the length of a number's bytes.

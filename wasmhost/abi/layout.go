@@ -8,7 +8,7 @@ const HeaderSize = 56
 const (
 	OffSize    = 0  // u32 length of the whole record
 	OffKind    = 4  // u16 Hook
-	OffOp      = 6  // u16 operation (fs) or event number (event), 0 for auth
+	OffOp      = 6  // u16 operation (fs, throttle, data) or event number (event), else 0
 	OffSession = 8  // u64
 	OffRequest = 16 // u64
 	OffTime    = 24 // i64 nanoseconds since 1970 UTC, 0 unknown
@@ -22,26 +22,36 @@ const (
 // record, u32 length. A NUL that the length does not count follows the bytes.
 type Span int
 
-// The spans of minor 0 (ABI §3).
+// The spans (ABI §3). SpanExtra came with minor 2 and is there in the records of
+// cmd, site and data alone.
 const (
 	SpanUser   Span = iota // the name given with USER
 	SpanPath               // canonical virtual path
-	SpanArg                // password (auth); second path or raw argument (fs); text (event)
+	SpanArg                // what the hook says of it, see ABI §4
 	SpanPeer               // the client's address and port as text
 	SpanPeer16             // the client's address, 16 bytes, IPv4 mapped; empty if unknown
 	SpanRoot               // virtual path in which the session started
 	SpanAttr               // further facts, TLV, see Attr
 	SpanState              // what this policy's auth hook left with the session
+	SpanExtra              // the command (cmd, site); what the last answer left (data)
 	NumSpans               // how many there are
 )
 
 // String returns the span's name as ABI.md writes it.
 func (s Span) String() string {
-	names := [NumSpans]string{"USER", "PATH", "ARG", "PEER", "PEER16", "ROOT", "ATTR", "STATE"}
+	names := [NumSpans]string{"USER", "PATH", "ARG", "PEER", "PEER16", "ROOT", "ATTR", "STATE", "EXTRA"}
 	if s < 0 || s >= NumSpans {
 		return "invalid"
 	}
 	return names[s]
+}
+
+// Spans returns how many spans a record of the hook has, as this minor writes it.
+func (h Hook) Spans() int {
+	if h == HookCmd || h == HookSite || h == HookData {
+		return int(NumSpans)
+	}
+	return int(SpanExtra)
 }
 
 // Flags of a record (ABI §3).
@@ -53,10 +63,10 @@ const (
 	FlagExists                       // PATH exists
 	FlagActive                       // the client gives the data port
 	FlagASCII                        // the representation type is ASCII
-	FlagShadow                       // reserved: a trial call without effect
+	FlagShadow                       // a trial call without effect; minor 2
 	FlagReplay                       // reserved: a recorded question
-	FlagLast                         // reserved: last chunk (hook data)
-	FlagUpload                       // reserved: upload (hook data)
+	FlagLast                         // last chunk (hook data); minor 2
+	FlagUpload                       // from the client to the server (hooks throttle, data); minor 2
 	FlagEarly                        // asked at USER, no password yet (hook auth); minor 1
 )
 
@@ -65,7 +75,8 @@ const (
 // reader does not know are skipped: minors append (ABI §5).
 type Attr uint16
 
-// The attributes. HOST came with minor 1, all before it with minor 0.
+// The attributes. HOST came with minor 1, those behind it with minor 2, all before
+// it with minor 0.
 const (
 	AttrTLSVersion  Attr = iota + 1 // "1.2", "1.3"
 	AttrTLSCipher                   // IANA name of the suite
@@ -85,6 +96,8 @@ const (
 	AttrPolicy                      // policy that an event is about
 	AttrGeneration                  // u64 its generation
 	AttrHost                        // the server's name that the client asked for (HOST)
+	AttrSize                        // u64 bytes that the file at PATH has
+	AttrTook                        // u64 nanoseconds since the transfer began
 	NumAttrs                        // one more than the greatest key
 )
 
@@ -92,7 +105,7 @@ const (
 func (a Attr) String() string {
 	names := [NumAttrs]string{"", "TLS_VERSION", "TLS_CIPHER", "SNI", "ALPN", "TLS_RESUMED",
 		"CERT_SUBJECT", "CERT_SHA256", "LISTENER", "GROUP", "CLIENT", "LOCAL", "PATH2", "RAW_ARG",
-		"CODE", "OP", "POLICY", "GENERATION", "HOST"}
+		"CODE", "OP", "POLICY", "GENERATION", "HOST", "SIZE", "TOOK"}
 	if a == 0 || a >= NumAttrs {
 		return "invalid"
 	}

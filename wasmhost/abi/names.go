@@ -6,8 +6,9 @@ const Version = 1
 
 // Minor is the minor version that this host speaks and tells to guests. Minors
 // only append spans, keys, operations, flags and imports: minor 1 appended the
-// attribute HOST and the flag EARLY.
-const Minor = 1
+// attribute HOST and the flag EARLY, minor 2 the hooks list, cmd, site, throttle,
+// data and cert, and all imports but log.
+const Minor = 2
 
 // Names of exports and imports (ABI §1 and §7).
 const (
@@ -20,25 +21,29 @@ const (
 	ExportPrefix     = "edgeftp_"               // reserved for the ABI
 	ImportModule     = "edgeftp"                // module name of the host's functions
 	ImportLog        = "log"                    // (level i32, ptr i32, len i32)
-	ManifestSection  = "edgeftp.manifest"       // custom section, JSON
+	ManifestSection  = "edgeftp.manifest"       // custom section, JSON (ABI §8)
+	TestsSection     = "edgeftp.tests"          // custom section, JSON (ABI §8)
 	WASIModule       = "wasi_snapshot_preview1" // stubbed, see ABI §7
 )
 
 // Sizes in bytes (ABI §2).
 const (
 	MinMailbox     = 4096    // the least length of a mailbox
+	MinDataMailbox = 81920   // the least length where the hook data is exported
 	AdvisedMailbox = 32768   // holds any question with paths of 4,096 bytes
 	MaxMailbox     = 1 << 20 // a longer one is refused at load
 	MaxText        = 512     // TEXT, LABEL and the other one-line texts of a reply
 	MaxPath        = 4096    // PATH, PATH2 and HOME of a reply
 	MaxLog         = 1024    // one line of edgeftp.log; what is longer is cut
+	MaxRules       = 256     // RULE entries of a reply
+	MaxManifest    = 1 << 16 // the section edgeftp.manifest
+	MaxTests       = 1 << 18 // the section edgeftp.tests
 )
 
 // Hook numbers a stage. It is the kind of a record (ABI §3).
 type Hook uint16
 
-// The hooks in their order. Those after HookFS, except HookEvent, are reserved:
-// no host calls them yet, and a module that exports one is refused.
+// The hooks in their order.
 const (
 	HookAuth Hook = iota + 1
 	HookFS
@@ -69,10 +74,9 @@ func (h Hook) String() string {
 // (ABI §1).
 func (h Hook) Export() string { return ExportPrefix + h.String() }
 
-// Supported reports whether this version of the host calls the hook.
-func (h Hook) Supported() bool {
-	return h == HookAuth || h == HookFS || h == HookEvent || h == HookIdle
-}
+// Supported reports whether this version of the ABI has the hook: true for all that
+// have a name.
+func (h Hook) Supported() bool { return h > 0 && int(h) < NumHooks }
 
 // Log levels of the import edgeftp.log (ABI §7).
 const (

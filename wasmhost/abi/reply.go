@@ -4,104 +4,27 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
-// reply holds the decoded entries of one reply, each at most once.
+// reply holds the decoded entries of one reply.
 type reply struct {
-	seen uint32 // bits by key
-	text [NumKeys]string
-	num  [NumKeys]uint64
-	perm policy.Perms
-	raw  []byte
+	seen  uint64 // bits by key
+	text  [NumKeys]string
+	num   [NumKeys]uint64
+	perm  policy.Perms
+	raw   []byte
+	bits  policy.Bits
+	lines []string
+	rules []policy.PathRule
 }
 
 func (r *reply) has(k Key) bool { return r.seen&(1<<k) != 0 }
 
-// DecodeAnswer turns what the hook fs returned into an answer. b is the reply, of
-// v.Len bytes; nothing of the result points into it. It fails with [ErrReply] for
-// bytes that break ABI §6, with [ErrUnsupported] for a key that this server
-// cannot honour, and with [ErrFailed] for the action fail. In strict mode a key
-// that no minor known to this host has is an error too; else it is skipped.
-func DecodeAnswer(v Verdict, b []byte, strict bool) (policy.Answer, error) {
-	var a policy.Answer
-	if v.Len == 0 && len(b) == 0 && v.Action != policy.Rewrite && v.Action != Fail {
-		a.Verdict, a.Final, a.Code = v.Action, v.Final, v.Code
-		return a, v.Check()
-	}
-	var r reply
-	if err := r.decode(HookFS, v, b, strict); err != nil {
-		return a, err
-	}
-	rewritten := r.has(KeyPath) || r.has(KeyPath2)
-	if rewritten != (v.Action == policy.Rewrite) {
-		return a, wrong(ErrReply, "a rewrite needs PATH or PATH2, and nothing else has them")
-	}
-	a = policy.Answer{
-		Verdict: v.Action, Final: v.Final, Code: v.Code, Text: r.text[KeyText],
-		Path: r.text[KeyPath], Path2: r.text[KeyPath2], Label: r.text[KeyLabel],
-		Limits: r.limits(),
-	}
-	return a, nil
-}
-
-// DecodeIdentity turns what the hook auth returned into an identity, as
-// [DecodeAnswer] does. Its actions are pass, allow, deny and fail.
-func DecodeIdentity(v Verdict, b []byte, strict bool) (policy.Identity, error) {
-	var id policy.Identity
-	if v.Action == policy.Rewrite || v.Action == policy.Hide {
-		return id, wrong(ErrReply, "a login cannot be answered with %s", v.Action)
-	}
-	var r reply
-	if err := r.decode(HookAuth, v, b, strict); err != nil {
-		return id, err
-	}
-	if r.has(KeyPasswordHash) && v.Action != policy.Allow {
-		return id, wrong(ErrReply, "PWHASH beside %s, only allow has one", v.Action)
-	}
-	id = policy.Identity{
-		Verdict: v.Action, Final: v.Final, Code: v.Code, Text: r.text[KeyText],
-		PasswordHash: r.text[KeyPasswordHash], Home: r.text[KeyHome], Group: r.text[KeyGroup],
-		Label: r.text[KeyLabel], Limits: r.limits(), MaxSessions: int(r.num[KeyMaxSessions]),
-		MsgLogin: r.text[KeyMsgLogin], MsgQuit: r.text[KeyMsgQuit], State: r.raw,
-	}
-	if r.has(KeyPerms) {
-		id.Perms = &r.perm
-	}
-	if ns := int64(r.num[KeyExpires]); ns != 0 {
-		id.Expires = time.Unix(0, ns).UTC()
-	}
-	return id, nil
-}
-
-// DecodeDone reads what the hook event or edgeftp_config returned: nil for pass
-// and allow; [ErrFailed] with TEXT for deny and fail, which mean the same here.
-func DecodeDone(v Verdict, b []byte, strict bool) error {
-	if v.Action == policy.Rewrite || v.Action == policy.Hide {
-		return wrong(ErrReply, "nothing can be answered with %s here", v.Action)
-	}
-	var r reply
-	if err := r.decode(HookEvent, v, b, strict); err != nil {
-		return err
-	}
-	if v.Action == policy.Deny {
-		return failed(r.text[KeyText])
-	}
-	return nil
-}
-
-func failed(text string) error {
-	if text == "" {
-		return ErrFailed
-	}
-	return wrong(ErrFailed, "%s", text)
-}
-
 // decode checks a whole reply of a hook.
 func (r *reply) decode(h Hook, v Verdict, b []byte, strict bool) error {
-	if err := v.Check(); err != nil {
+	if err := v.CheckFor(h); err != nil {
 		return err
 	}
 	if v.Len != len(b) {
@@ -120,8 +43,11 @@ func (r *reply) decode(h Hook, v Verdict, b []byte, strict bool) error {
 		}
 		b = b[4+n:]
 	}
-	if v.Action == Fail {
+	switch {
+	case v.Action == Fail:
 		return failed(r.text[KeyText])
+	case r.has(KeyText) && (h == HookSite || h == HookThrottle):
+		return wrong(ErrReply, "the hook %s takes TEXT beside fail alone", h)
 	}
 	return nil
 }
@@ -139,7 +65,7 @@ func (r *reply) entry(h Hook, k Key, b []byte, strict bool) error {
 		return wrong(ErrUnsupported, "%s", k)
 	case !k.Takes(h):
 		return wrong(ErrReply, "the hook %s takes no %s", h, k)
-	case r.has(k):
+	case r.has(k) && !k.Repeats():
 		return wrong(ErrReply, "%s is given twice", k)
 	}
 	r.seen |= 1 << k
@@ -164,10 +90,52 @@ func (r *reply) value(k Key, b []byte) error {
 			return wrong(ErrReply, "%s has %d bytes, at most %d", k, len(b), policy.MaxState)
 		}
 		r.raw = append([]byte(nil), b...)
+	case kindBits:
+		if len(b) > len(policy.Bits{})*8 {
+			return wrong(ErrReply, "%s has %d bytes, at most %d", k, len(b), len(policy.Bits{})*8)
+		}
+		for i, c := range b {
+			r.bits[i/8] |= uint64(c) << (i % 8 * 8)
+		}
+	case kindCarry:
+		if len(b) > policy.MaxCarry {
+			return wrong(ErrReply, "%s has %d bytes, at most %d", k, len(b), policy.MaxCarry)
+		}
+		r.raw = b // of a chunk: it may point into the guest's memory
+	case kindLine:
+		return r.line(string(b))
+	case kindRule:
+		return r.rule(string(b))
 	default:
 		return r.number(k, b)
 	}
 	return nil
+}
+
+func (r *reply) line(s string) error {
+	if len(r.lines) == policy.MaxLines {
+		return wrong(ErrReply, "more than %d lines", policy.MaxLines)
+	}
+	r.lines = append(r.lines, s)
+	return checkString(ErrReply, KeyLine, s)
+}
+
+// rule reads the directory, the letters and the flag, with a NUL between two.
+func (r *reply) rule(s string) error {
+	dir, rest, _ := strings.Cut(s, "\x00")
+	letters, flag, ok := strings.Cut(rest, "\x00")
+	if !ok || flag != "\x00" && flag != "\x01" {
+		return wrong(ErrReply, "RULE is not a directory, letters and a truth")
+	}
+	if len(r.rules) == MaxRules {
+		return wrong(ErrReply, "more than %d rules", MaxRules)
+	}
+	perms, err := policy.ParsePerms(letters)
+	if err != nil {
+		return wrong(ErrReply, "RULE: %s", err)
+	}
+	r.rules = append(r.rules, policy.PathRule{Dir: dir, Perms: perms, Recursive: flag == "\x01"})
+	return checkString(ErrReply, KeyRule, dir)
 }
 
 func (r *reply) number(k Key, b []byte) error {
@@ -179,7 +147,7 @@ func (r *reply) number(k Key, b []byte) error {
 	for i, c := range b {
 		n |= uint64(c) << (8 * i)
 	}
-	if n > math.MaxInt64 || size == 4 && n > math.MaxInt32 || size == 1 && n > 1 {
+	if n > math.MaxInt64 || size == 4 && n > math.MaxInt32 || size == 1 && n > k.info().kind.most() {
 		return wrong(ErrReply, "%s is out of range", k)
 	}
 	r.num[k] = n
@@ -195,7 +163,7 @@ func (r *reply) limits() policy.Limits {
 
 // checkString is the rule for texts and paths, the same at both ends.
 func checkString(kind error, k Key, s string) error {
-	if k.info().kind == kindText {
+	if is := k.info().kind; is == kindText || is == kindLine {
 		if !OneLine(s, MaxText) {
 			return wrong(kind, "%s is not one line of UTF-8 of at most %d bytes", k, MaxText)
 		}

@@ -2,6 +2,7 @@ package abi
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -18,6 +19,7 @@ type question struct {
 	login  *policy.Login
 	action *policy.Action
 	event  *policy.Event
+	more   any // a question of a hook that minor 2 appended
 }
 
 func bareMeta() policy.Meta {
@@ -73,7 +75,7 @@ func sampleQuestions() []question {
 	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
 		list = append(list, question{name: "kind " + k.String(), event: &policy.Event{Meta: bareMeta(), Kind: k}})
 	}
-	return append(list, minor1()...)
+	return slices.Concat(list, minor1(), minor2())
 }
 
 // minor1 are the questions that only minor 1 has.
@@ -92,6 +94,20 @@ func minor1() []question {
 
 // encode is the record of the question.
 func (q question) encode(dst []byte) ([]byte, error) {
+	switch m := q.more.(type) {
+	case *policy.Listing:
+		return AppendListing(dst, sampleSlot, m)
+	case *policy.Command:
+		return AppendCommand(dst, sampleSlot, m)
+	case *policy.SiteCall:
+		return AppendSiteCall(dst, sampleSlot, m)
+	case *policy.Transfer:
+		return AppendTransfer(dst, sampleSlot, m)
+	case *policy.Chunk:
+		return AppendChunk(dst, sampleSlot, m)
+	case *policy.CertRequest:
+		return AppendCertRequest(dst, sampleSlot, m)
+	}
 	switch {
 	case q.login != nil:
 		return AppendLogin(dst, sampleSlot, q.login)
@@ -104,6 +120,8 @@ func (q question) encode(dst []byte) ([]byte, error) {
 // value is the question itself, decode what a decoder makes of its record.
 func (q question) value() any {
 	switch {
+	case q.more != nil:
+		return q.more
 	case q.login != nil:
 		return q.login
 	case q.action != nil:
@@ -118,51 +136,18 @@ func decodeAny(d *Decoder, rec []byte) (any, error) {
 		return d.Login(rec)
 	case HookEvent:
 		return d.Event(rec)
+	case HookList:
+		return d.Listing(rec)
+	case HookCmd:
+		return d.Command(rec)
+	case HookSite:
+		return d.SiteCall(rec)
+	case HookThrottle:
+		return d.Transfer(rec)
+	case HookData:
+		return d.Chunk(rec)
+	case HookCert:
+		return d.CertRequest(rec)
 	}
 	return d.Action(rec)
-}
-
-type answer struct {
-	name     string
-	answer   *policy.Answer
-	identity *policy.Identity
-}
-
-func sampleAnswers() []answer {
-	perms, none := policy.PermReadOnly, policy.Perms(0)
-	limits := policy.Limits{RateDown: 1 << 20, RateUp: 2 << 20, MaxFileSize: 3 << 30, DataTLS: true}
-	return []answer{
-		{name: "pass", answer: &policy.Answer{}},
-		{name: "allow", answer: &policy.Answer{Verdict: policy.Allow}},
-		{name: "allow, final", answer: &policy.Answer{Verdict: policy.Allow, Final: true}},
-		{name: "deny", answer: &policy.Answer{Verdict: policy.Deny}},
-		{name: "deny with a code and a text", answer: &policy.Answer{Verdict: policy.Deny, Code: 553, Text: "nö"}},
-		{name: "hide", answer: &policy.Answer{Verdict: policy.Hide}},
-		{name: "rewrite", answer: &policy.Answer{Verdict: policy.Rewrite, Path: "/x/y"}},
-		{name: "rewrite, both paths", answer: &policy.Answer{Verdict: policy.Rewrite, Path: "/x", Path2: "/y"}},
-		{name: "pass that narrows", answer: &policy.Answer{Limits: limits, Label: "slow"}},
-		{name: "login, pass", identity: &policy.Identity{}},
-		{name: "login, allow", identity: &policy.Identity{Verdict: policy.Allow}},
-		{name: "login, deny", identity: &policy.Identity{Verdict: policy.Deny, Code: 530, Text: "not today"}},
-		{name: "login, no permissions", identity: &policy.Identity{Verdict: policy.Allow, Perms: &none}},
-		{name: "login, all fields", identity: &policy.Identity{Verdict: policy.Allow, Final: true,
-			PasswordHash: "$2a$10$abc", Perms: &perms, Home: "/in", Group: "staff", Label: "l",
-			Limits: limits, MaxSessions: 3, Expires: time.Unix(1_800_000_000, 5).UTC(),
-			MsgLogin: "welcome", MsgQuit: "bye", State: []byte{0, 1, 0xff}}},
-	}
-}
-
-// encode is the wire form of the answer.
-func (a answer) encode(dst []byte) ([]byte, Verdict, error) {
-	if a.identity != nil {
-		return AppendIdentity(dst, a.identity)
-	}
-	return AppendAnswer(dst, a.answer)
-}
-
-func (a answer) hook() Hook {
-	if a.identity != nil {
-		return HookAuth
-	}
-	return HookFS
 }

@@ -50,7 +50,9 @@ type (
 		Lenient string       `json:"lenient,omitempty"`
 		Action  string       `json:"action,omitempty"`
 		Final   bool         `json:"final,omitempty"`
+		Cache   bool         `json:"cache,omitempty"`
 		Code    int          `json:"code,omitempty"`
+		Data    *string      `json:"data,omitempty"` // the new bytes of a chunk, hex
 		Entries []replyEntry `json:"entries,omitempty"`
 	}
 	replyEntry struct {
@@ -74,7 +76,7 @@ func describe(name string, rec []byte) recordVector {
 			v.Flags = append(v.Flags, flag)
 		}
 	}
-	for s := range NumSpans {
+	for s := range Span(le.Uint32(rec[52:])) {
 		off, n := le.Uint32(rec[56+8*s:]), le.Uint32(rec[60+8*s:])
 		b := rec[off : off+n]
 		v.Spans[s.String()] = hex.EncodeToString(b)
@@ -92,11 +94,21 @@ func flagNames() []string {
 		"REPLAY", "LAST", "UPLOAD", "EARLY"}
 }
 
+// oldAnswers is how many of the sample answers there were before minor 2: the files
+// keep their order.
+const oldAnswers = 14
+
 // describeReply reads a good reply by the letter of ABI.md.
 func describeReply(name string, h Hook, raw uint64, b []byte) replyVector {
 	v := replyVector{Name: name, Hook: h.String(), Verdict: fmt.Sprintf("%016x", raw),
 		Reply: hex.EncodeToString(b), Result: "ok", Code: int(raw & 0xffff), Final: raw>>24&1 != 0,
 		Action: [...]string{"pass", "allow", "deny", "rewrite", "hide"}[raw>>16&0xff]}
+	if h == HookData && v.Action == "rewrite" {
+		n := binary.LittleEndian.Uint32(b)
+		data := hex.EncodeToString(b[4 : 4+n])
+		v.Data, b = &data, b[4+n:]
+	}
+	v.Cache = raw>>24&2 != 0
 	for len(b) > 0 {
 		k, n := Key(binary.LittleEndian.Uint16(b)), binary.LittleEndian.Uint16(b[2:])
 		v.Entries = append(v.Entries, replyEntry{k.String(), hex.EncodeToString(b[4 : 4+n])})
@@ -197,14 +209,22 @@ func TestBadRecordVectors(t *testing.T) {
 
 func TestReplyVectors(t *testing.T) {
 	var list []replyVector
-	for _, a := range sampleAnswers() {
+	for _, a := range sampleAnswers()[:oldAnswers] {
 		b, v, err := a.encode(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		list = append(list, describeReply(a.name, a.hook(), v.Pack(), b))
 	}
-	list = append(list, badReplies(t)...)
+	list = append(list, badReplies(t, append(badAnswers(), badOthers()...))...)
+	for _, a := range allAnswers()[oldAnswers:] {
+		b, v, err := a.encode(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, describeReply(a.name, a.hook(), v.Pack(), b))
+	}
+	list = append(list, badReplies(t, badNew())...)
 	golden(t, "replies.json", list)
 }
 
@@ -212,14 +232,7 @@ func TestReplyVectors(t *testing.T) {
 func result(h Hook, raw uint64, b []byte, strict bool) string {
 	v, err := UnpackVerdict(raw)
 	if err == nil {
-		switch h {
-		case HookAuth:
-			_, err = DecodeIdentity(v, b, strict)
-		case HookFS:
-			_, err = DecodeAnswer(v, b, strict)
-		default:
-			err = DecodeDone(v, b, strict)
-		}
+		_, err = decodeReply(h, v, b, strict)
 	}
 	switch {
 	case err == nil:

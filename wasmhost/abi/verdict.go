@@ -25,7 +25,7 @@ type Verdict struct {
 	Action policy.Verdict // pass 0, allow 1, deny 2, rewrite 3, hide 4, fail 5
 	Final  bool
 	Cache  bool
-	Code   int // reply code 400 to 599 beside deny, 0 for the stage's own
+	Code   int // reply code 400 to 599 beside deny, 200 to 299 beside allow of site, 0 for the stage's own
 	Len    int // bytes of the reply at the start of the mailbox
 }
 
@@ -59,13 +59,15 @@ func UnpackVerdict(raw uint64) (Verdict, error) {
 	return v, v.Check()
 }
 
-// Check fails with [ErrReply] if the action is unknown or the code is not one of
-// a refusal.
+// Check fails with [ErrReply] if the action is unknown or the code is one that no
+// hook has beside it.
 func (v Verdict) Check() error {
 	switch {
 	case v.Action > Fail:
 		return wrong(ErrReply, "action %d", int(v.Action))
 	case v.Code == 0:
+		return nil
+	case v.Action == policy.Allow && v.Code >= 200 && v.Code <= 299:
 		return nil
 	case v.Code < 400 || v.Code > 599:
 		return wrong(ErrReply, "code %d is not between 400 and 599", v.Code)
@@ -73,6 +75,38 @@ func (v Verdict) Check() error {
 		return wrong(ErrReply, "code %d beside %s, only deny has one", v.Code, actionName(v.Action))
 	}
 	return nil
+}
+
+// CheckFor fails as [Verdict.Check] does, and if the action, the code or a flag is
+// none that the hook may return (ABI §6).
+func (v Verdict) CheckFor(h Hook) error {
+	if err := v.Check(); err != nil {
+		return err
+	}
+	switch {
+	case !h.Returns(v.Action):
+		return wrong(ErrReply, "the hook %s cannot be answered with %s", h, actionName(v.Action))
+	case v.Code != 0 && (h == HookCert || v.Action == policy.Allow && h != HookSite):
+		return wrong(ErrReply, "the hook %s has no code beside %s", h, actionName(v.Action))
+	case (v.Final || v.Cache) && h != HookAuth && h != HookFS && h != HookEvent:
+		return wrong(ErrReply, "the hook %s has no flags", h)
+	}
+	return nil
+}
+
+// Returns reports whether the hook may return the action (ABI §6).
+func (h Hook) Returns(a policy.Verdict) bool {
+	switch a {
+	case policy.Pass, policy.Allow, Fail:
+		return true
+	case policy.Deny:
+		return h != HookThrottle
+	case policy.Rewrite:
+		return h == HookFS || h == HookData
+	case policy.Hide:
+		return h == HookFS || h == HookList || h == HookData
+	}
+	return false
 }
 
 // actionName is Verdict.String for all actions of the ABI.

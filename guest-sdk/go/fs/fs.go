@@ -5,7 +5,10 @@ package fs
 import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/guest-sdk/go/internal/guest"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
+
+func init() { guest.The.Link(abi.HookFS) }
 
 // Export makes p the policy of this stage. It is called from init, once; the
 // module is refused at load if it is called twice or with nil, and every question

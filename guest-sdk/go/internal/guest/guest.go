@@ -19,11 +19,14 @@ var The Guest
 // Guest holds the registered stages of one module and its mailbox. The zero value
 // is ready for use; a stage that nobody registered fails every question.
 type Guest struct {
-	mailbox   [abi.AdvisedMailbox]byte
+	mailbox   []byte // made at the first use, as long as the stages need it
 	decoder   abi.Decoder
 	auth      policy.Authenticator
 	fs        policy.Authorizer
 	event     policy.Observer
+	more      stages
+	linked    [abi.NumHooks]bool
+	ctx       context.Context // of every question, nil for the background
 	configure func(settings []byte) error
 }
 
@@ -81,8 +84,41 @@ func (g *Guest) name(stage any) {
 // Slot is the key under which the session's state is found.
 func (g *Guest) Slot() string { return g.decoder.Slot }
 
-// Mailbox is where the host writes questions and reads replies.
-func (g *Guest) Mailbox() []byte { return g.mailbox[:] }
+// Sizes of the mailbox: that of a list holds 256 names of 255 bytes, that of a data
+// stage a chunk that has grown to three times its length.
+const (
+	listMailbox = 128 << 10
+	dataMailbox = 256 << 10
+)
+
+// Mailbox is where the host writes questions and reads replies. Its place never
+// changes: Go moves nothing that it has allocated.
+func (g *Guest) Mailbox() []byte {
+	if g.mailbox == nil {
+		n := abi.AdvisedMailbox
+		if g.linked[abi.HookList] {
+			n = listMailbox
+		}
+		if g.linked[abi.HookData] {
+			n = dataMailbox
+		}
+		g.mailbox = make([]byte, n)
+	}
+	return g.mailbox
+}
+
+// SetServices registers what the context of every question shall carry.
+func (g *Guest) SetServices(s policy.Services) {
+	g.ctx = policy.WithServices(context.Background(), s)
+}
+
+// context is that of a question.
+func (g *Guest) context() context.Context {
+	if g.ctx == nil {
+		return context.Background()
+	}
+	return g.ctx
+}
 
 // Config serves edgeftp_config: n bytes of settings are in the mailbox.
 func (g *Guest) Config(n int32) int64 {
@@ -115,7 +151,7 @@ func (g *Guest) Auth(n int32) int64 {
 	if err != nil {
 		return g.fail(err)
 	}
-	id, err := g.auth.Authenticate(context.Background(), login)
+	id, err := g.auth.Authenticate(g.context(), login)
 	if err != nil {
 		return g.fail(err)
 	}
@@ -135,7 +171,7 @@ func (g *Guest) FS(n int32) int64 {
 	if err != nil {
 		return g.fail(err)
 	}
-	answer, err := g.fs.Authorize(context.Background(), action)
+	answer, err := g.fs.Authorize(g.context(), action)
 	if err != nil {
 		return g.fail(err)
 	}
@@ -155,7 +191,7 @@ func (g *Guest) Event(n int32) int64 {
 	if err != nil {
 		return g.fail(err)
 	}
-	if err := g.event.Observe(context.Background(), event); err != nil {
+	if err := g.event.Observe(g.context(), event); err != nil {
 		return g.fail(err)
 	}
 	return 0
@@ -163,10 +199,11 @@ func (g *Guest) Event(n int32) int64 {
 
 // in returns the n bytes that the host wrote.
 func (g *Guest) in(n int32) ([]byte, error) {
-	if n < 0 || int(n) > len(g.mailbox) {
+	box := g.Mailbox()
+	if n < 0 || int(n) > len(box) {
 		return nil, abi.ErrRecord
 	}
-	return g.mailbox[:n], nil
+	return box[:n], nil
 }
 
 // out returns the verdict of a reply that was encoded into the mailbox.
@@ -182,6 +219,6 @@ func (g *Guest) out(reply []byte, v abi.Verdict, err error) int64 {
 
 // fail answers that the policy could not decide.
 func (g *Guest) fail(err error) int64 {
-	_, v := abi.AppendFailure(g.mailbox[:0], err.Error())
+	_, v := abi.AppendFailure(g.Mailbox()[:0], err.Error())
 	return int64(v.Pack())
 }

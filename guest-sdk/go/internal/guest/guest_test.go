@@ -38,6 +38,10 @@ type echo struct {
 	rec    []byte
 	answer policy.Answer
 	id     policy.Identity
+	view   policy.View
+	reply  policy.SiteReply
+	rate   policy.Rate
+	piece  policy.Piece
 	err    error
 }
 
@@ -65,11 +69,49 @@ func (e *echo) Observe(_ context.Context, ev *policy.Event) error {
 	return e.err
 }
 
+func (e *echo) List(_ context.Context, l *policy.Listing) (policy.View, error) {
+	e.keep(abi.AppendListing(nil, slot, l))
+	return e.view, e.err
+}
+
+func (e *echo) Command(_ context.Context, c *policy.Command) (policy.Answer, error) {
+	e.keep(abi.AppendCommand(nil, slot, c))
+	return e.answer, e.err
+}
+
+func (e *echo) SiteCommands() []policy.SiteCommand { return nil }
+
+func (e *echo) CallSite(_ context.Context, c *policy.SiteCall) (policy.SiteReply, error) {
+	e.keep(abi.AppendSiteCall(nil, slot, c))
+	return e.reply, e.err
+}
+
+func (e *echo) Throttle(_ context.Context, tr *policy.Transfer) (policy.Rate, error) {
+	e.keep(abi.AppendTransfer(nil, slot, tr))
+	return e.rate, e.err
+}
+
+func (e *echo) Filter(_ context.Context, c *policy.Chunk) (policy.Piece, error) {
+	e.keep(abi.AppendChunk(nil, slot, c))
+	return e.piece, e.err
+}
+
+func (e *echo) Certify(_ context.Context, r *policy.CertRequest) (policy.Answer, error) {
+	e.keep(abi.AppendCertRequest(nil, slot, r))
+	return e.answer, e.err
+}
+
+func (e *echo) Hooks() policy.Hooks {
+	return policy.Hooks{Authenticator: e, Authorizer: e, Lister: e, Commander: e, Site: e, Throttler: e,
+		Filter: e, Observer: e, Certifier: e}
+}
+
 func newEcho(t *testing.T) (*Guest, *echo) {
 	g, e := &Guest{}, &echo{t: t}
-	g.SetAuth(e)
-	g.SetFS(e)
-	g.SetEvent(e)
+	for h := abi.HookAuth; h < abi.HookIdle; h++ {
+		g.Link(h)
+	}
+	g.Export(e)
 	return g, e
 }
 
@@ -85,8 +127,22 @@ func call(g *Guest, hook string, rec []byte) (abi.Verdict, []byte) {
 		raw = g.FS(n)
 	case "event":
 		raw = g.Event(n)
+	case "list":
+		raw = g.List(n)
+	case "cmd":
+		raw = g.Cmd(n)
+	case "site":
+		raw = g.Site(n)
+	case "throttle":
+		raw = g.Throttle(n)
+	case "data":
+		raw = g.Data(n)
+	case "cert":
+		raw = g.Cert(n)
 	case "config":
 		raw = g.Config(n)
+	default:
+		return abi.Verdict{Action: 98}, nil
 	}
 	v, err := abi.UnpackVerdict(uint64(raw))
 	if err != nil {
@@ -149,9 +205,22 @@ func TestReplyVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := unhex(t, v.Reply)
-		if v.Hook == "auth" {
+		switch v.Hook {
+		case "auth":
 			e.id, err = abi.DecodeIdentity(verdict, want, true)
-		} else {
+		case "list":
+			e.view, err = abi.DecodeView(verdict, want, policy.MaxEntries, true)
+		case "cmd":
+			e.answer, err = abi.DecodeCommandAnswer(verdict, want, true)
+		case "site":
+			e.reply, err = abi.DecodeSiteReply(verdict, want, true)
+		case "throttle":
+			e.rate, err = abi.DecodeRate(verdict, want, true)
+		case "data":
+			e.piece, err = abi.DecodePiece(verdict, want, true)
+		case "cert":
+			e.answer, err = abi.DecodeCertAnswer(verdict, want, true)
+		default:
 			e.answer, err = abi.DecodeAnswer(verdict, want, true)
 		}
 		if err != nil {
@@ -192,11 +261,10 @@ func TestFailures(t *testing.T) {
 			t.Errorf("length %d: %x", n, raw)
 		}
 	}
-	if v, _ := call(&Guest{}, "auth", rec); v.Action != abi.Fail {
-		t.Errorf("a stage that nobody registered: %+v", v)
-	}
-	if v, _ := call(&Guest{}, "event", rec); v.Action != abi.Fail {
-		t.Errorf("a stage that nobody registered: %+v", v)
+	for h := abi.HookAuth; h < abi.HookIdle; h++ {
+		if v, reply := call(&Guest{}, h.String(), rec); v.Action != abi.Fail || !strings.Contains(string(reply), "nothing was given") {
+			t.Errorf("%s, a stage that nobody registered: %+v %q", h, v, reply)
+		}
 	}
 }
 
@@ -229,6 +297,9 @@ func TestRegisteringTwicePanics(t *testing.T) {
 	g.SetConfigure(func([]byte) error { return nil })
 	for name, f := range map[string]func(){
 		"auth": func() { g.SetAuth(e) }, "fs": func() { g.SetFS(e) }, "event": func() { g.SetEvent(e) },
+		"list": func() { g.SetList(e) }, "cmd": func() { g.SetCmd(e) }, "site": func() { g.SetSite(e) },
+		"throttle": func() { g.SetThrottle(e) }, "data": func() { g.SetData(e) }, "cert": func() { g.SetCert(e) },
+		"export":    func() { g.Export(e) },
 		"configure": func() { g.SetConfigure(func([]byte) error { return nil }) },
 		"nil":       func() { (&Guest{}).SetFS(nil) },
 	} {

@@ -1,0 +1,18 @@
+// Package cert exports the hook edgeftp_cert: the policy decides for which names
+// certificates may be ordered. Importing it is the module's subscription to the
+// stage.
+package cert
+
+import (
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/guest-sdk/go/internal/guest"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+func init() { guest.The.Link(abi.HookCert) }
+
+// Export makes p the policy of this stage. It is called from init, once; the
+// module is refused at load if it is called twice or with nil, and every question
+// fails if it is never called. If p has a method Name() string, that name is the
+// key of its state in a session. Natively it does nothing else.
+func Export(p policy.Certifier) { guest.The.SetCert(p) }

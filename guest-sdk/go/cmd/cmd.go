@@ -1,0 +1,17 @@
+// Package cmd exports the hook edgeftp_cmd: the policy decides whether a command is
+// carried out at all. Importing it is the module's subscription to the stage.
+package cmd
+
+import (
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/guest-sdk/go/internal/guest"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+func init() { guest.The.Link(abi.HookCmd) }
+
+// Export makes p the policy of this stage. It is called from init, once; the
+// module is refused at load if it is called twice or with nil, and every question
+// fails if it is never called. If p has a method Name() string, that name is the
+// key of its state in a session. Natively it does nothing else.
+func Export(p policy.Commander) { guest.The.SetCmd(p) }
