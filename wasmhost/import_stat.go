@@ -18,7 +18,7 @@ func hostStat(in *instance, mod api.Module, stack []uint64) {
 	case in.call.services == nil:
 		fail64(stack, abi.ErrnoDenied)
 		return
-	case len(name) == 0 || len(name) > abi.MaxPath || len(out) < entrySize:
+	case len(name) == 0 || len(name) > abi.MaxPath || len(out) < abi.EntrySize:
 		fail64(stack, abi.ErrnoSize)
 		return
 	}
@@ -36,5 +36,5 @@ func hostStat(in *instance, mod api.Module, stack []uint64) {
 		fail64(stack, errno(err, abi.ErrnoIO))
 		return
 	}
-	result64(stack, int64(copy(out, appendStat(nil, &entry))))
+	result64(stack, int64(copy(out, abi.AppendStat(nil, &entry))))
 }

@@ -235,9 +235,10 @@ func sort(ctx context.Context, err error) error {
 
 // read takes the response, at most limit bytes of its body.
 func read(ctx context.Context, res *http.Response, limit int) (*Response, error) {
-	if limit < 0 || limit > MaxResponse {
+	if limit == 0 || limit > MaxResponse {
 		limit = MaxResponse
 	}
+	limit = max(limit, 0)
 	out := &Response{Status: res.StatusCode}
 	for name, values := range res.Header {
 		for _, v := range values {

@@ -28,8 +28,8 @@ type Request struct {
 	URL     string // absolute, http or https, in ASCII
 	Headers []Header
 	Body    []byte
-	// MaxBody bounds the body of the response, in bytes. Above MaxResponse, or
-	// below zero, it is MaxResponse.
+	// MaxBody bounds the body of the response, in bytes. Zero, and what is above it,
+	// stand for MaxResponse; below zero there may be no body.
 	MaxBody int
 	// Timeout is less than the client's own, or 0.
 	Timeout time.Duration
@@ -108,7 +108,7 @@ func fields(headers []Header) (http.Header, error) {
 		if len(f.Name)+len(f.Value) > MaxHeader {
 			return nil, fmt.Errorf("%w: a field of more than %d bytes", ErrRequest, MaxHeader)
 		}
-		if !IsToken(f.Name) {
+		if !isToken(f.Name) {
 			return nil, fmt.Errorf("%w: the name of a field is none", ErrRequest)
 		}
 		if strings.ContainsFunc(f.Value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
@@ -132,8 +132,8 @@ func ours(name string) bool {
 		"transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive", "http2-settings"}, name)
 }
 
-// IsToken reports whether s is a token (RFC 9110 §5.6.2).
-func IsToken(s string) bool {
+// isToken reports whether s is a token (RFC 9110 §5.6.2).
+func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 	})
