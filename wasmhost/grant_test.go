@@ -194,7 +194,8 @@ func TestOutsideACall(t *testing.T) {
 }
 
 func TestLimitsOnlyNarrow(t *testing.T) {
-	h := newHost(t, Config{MemoryPages: 100, Instances: 5, Auth: time.Second, FS: 20 * time.Millisecond, Event: time.Second})
+	h := newHost(t, Config{Limits: Limits{MemoryPages: 100, Instances: 5},
+		Budgets: Budgets{abi.HookAuth: {Time: time.Second}, abi.HookFS: {Time: 20 * time.Millisecond}}})
 	for _, tt := range []struct {
 		manifest string
 		operator Limits
@@ -210,8 +211,9 @@ func TestLimitsOnlyNarrow(t *testing.T) {
 			Limits{MemoryPages: 40, Instances: 4, Deadline: 10 * time.Millisecond}, 40, 3, 10 * time.Millisecond, 10 * time.Millisecond},
 	} {
 		p := loadModule(t, h, declaring(testModule(t, "pass"), tt.manifest), LoadOptions{Limits: tt.operator})
-		if l := p.limits; l.MemoryPages != tt.pages || l.Instances != tt.inst || l.Auth != tt.auth || l.FS != tt.fs {
-			t.Errorf("%s, %+v: got %+v", tt.manifest, tt.operator, l)
+		l, b := p.module.limits, p.budgets
+		if l.MemoryPages != tt.pages || l.Instances != tt.inst || b[abi.HookAuth].Time != tt.auth || b[abi.HookFS].Time != tt.fs {
+			t.Errorf("%s, %+v: got %+v, %+v", tt.manifest, tt.operator, l, b)
 		}
 	}
 	// The guest may not grow beyond its own word, nor start above it.
@@ -219,11 +221,11 @@ func TestLimitsOnlyNarrow(t *testing.T) {
 	if got, err := grow.Hooks().Authorizer.Authorize(t.Context(), action("/")); err != nil || got.Verdict != policy.Pass {
 		t.Errorf("got %v, %v: it grew", got.Verdict, err)
 	}
-	in := grow.pool.take()
+	in, _ := grow.pool.quick()
 	if size := in.mem.Size(); size > 2*pageSize {
 		t.Errorf("it has %d bytes", size)
 	}
-	grow.pool.put(in)
+	grow.pool.give(in)
 	p, err := h.Load(t.Context(), "guard", declaring(testModule(t, "imports"), `{"capabilities":["kv","metric","random","pw","fs.stat","digest","fetch:a.example"],"limits":{"memory_pages":3}}`), LoadOptions{})
 	wantRefusal(t, p, err, CodeMemory, "256 KiB to start with")
 }

@@ -1,6 +1,8 @@
 package wasmhost
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,17 +14,35 @@ import (
 
 // Hooks returns the stages whose hooks the module exports.
 func (p *Policy) Hooks() policy.Hooks {
-	var h policy.Hooks
-	if p.module.hooks[abi.HookAuth] {
+	on := &p.module.hooks
+	h := policy.Hooks{Tap: p.module.manifest.Tap, Interest: p.module.manifest.Interest}
+	if on[abi.HookAuth] {
 		h.Authenticator = authenticator{p}
 	}
-	if p.module.hooks[abi.HookFS] {
+	if on[abi.HookFS] {
 		h.Authorizer = authorizer{p}
 	}
-	if p.module.hooks[abi.HookEvent] {
+	if on[abi.HookList] {
+		h.Lister = lister{p}
+	}
+	if on[abi.HookCmd] {
+		h.Commander = commander{p}
+	}
+	if on[abi.HookSite] {
+		h.Site = site{p}
+	}
+	if on[abi.HookThrottle] {
+		h.Throttler = throttler{p}
+	}
+	if on[abi.HookData] {
+		h.Filter = filter{p}
+	}
+	if on[abi.HookEvent] {
 		h.Observer = observer{p}
 	}
-	h.Interest, h.Tap = p.module.manifest.Interest, p.module.manifest.Tap
+	if on[abi.HookCert] {
+		h.Certifier = certifier{p}
+	}
 	return h
 }
 
@@ -31,7 +51,13 @@ func (p *Policy) Hooks() policy.Hooks {
 type (
 	authenticator struct{ p *Policy }
 	authorizer    struct{ p *Policy }
+	lister        struct{ p *Policy }
+	commander     struct{ p *Policy }
+	site          struct{ p *Policy }
+	throttler     struct{ p *Policy }
+	filter        struct{ p *Policy }
 	observer      struct{ p *Policy }
+	certifier     struct{ p *Policy }
 )
 
 // Authenticate asks the hook auth. The guest is shown no password unless the host
@@ -56,15 +82,116 @@ func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (polic
 	return answer, err
 }
 
+// List asks the hook list. What does not fit the mailbox is asked in two halves.
+func (l lister) List(ctx context.Context, q *policy.Listing) (policy.View, error) {
+	n := len(q.Entries)
+	decode := func(v abi.Verdict, reply []byte, strict bool) (policy.View, error) {
+		return abi.DecodeView(v, reply, n, strict)
+	}
+	view, err := ask(ctx, l.p, abi.HookList, q.Time, q, abi.AppendListing, decode)
+	if fault := (*CallError)(nil); n < 2 || !errors.As(err, &fault) || !errors.Is(err, errNoRoom) {
+		return view, err
+	}
+	first, second := *q, *q
+	first.Entries, second.Entries = q.Entries[:n/2], q.Entries[n/2:]
+	if view, err = l.List(ctx, &first); err != nil || view.Verdict == policy.Deny || view.Verdict == policy.Hide {
+		return view, err
+	}
+	rest, err := l.List(ctx, &second)
+	if err != nil || rest.Verdict == policy.Deny || rest.Verdict == policy.Hide {
+		return rest, err
+	}
+	for i := range second.Entries {
+		if rest.Hidden.Has(i) {
+			view.Hidden.Set(n/2 + i)
+		}
+	}
+	return view, nil
+}
+
+// Command asks the hook cmd.
+func (c commander) Command(ctx context.Context, q *policy.Command) (policy.Answer, error) {
+	return ask(ctx, c.p, abi.HookCmd, q.Time, q, abi.AppendCommand, abi.DecodeCommandAnswer)
+}
+
+// SiteCommands returns what the manifest declares.
+func (s site) SiteCommands() []policy.SiteCommand { return s.p.module.manifest.Site }
+
+// CallSite asks the hook site.
+func (s site) CallSite(ctx context.Context, q *policy.SiteCall) (policy.SiteReply, error) {
+	return ask(ctx, s.p, abi.HookSite, q.Time, q, abi.AppendSiteCall, abi.DecodeSiteReply)
+}
+
+// Throttle asks the hook throttle.
+func (t throttler) Throttle(ctx context.Context, q *policy.Transfer) (policy.Rate, error) {
+	return ask(ctx, t.p, abi.HookThrottle, q.Time, q, abi.AppendTransfer, abi.DecodeRate)
+}
+
+// Filter asks the hook data. The instance serves others between two chunks, so
+// what the answer points to is copied out of it.
+func (f filter) Filter(ctx context.Context, q *policy.Chunk) (policy.Piece, error) {
+	return ask(ctx, f.p, abi.HookData, q.Time, q, abi.AppendChunk, decodePiece)
+}
+
+func decodePiece(v abi.Verdict, reply []byte, strict bool) (policy.Piece, error) {
+	piece, err := abi.DecodePiece(v, reply, strict)
+	piece.Data, piece.Carry = bytes.Clone(piece.Data), bytes.Clone(piece.Carry)
+	return piece, err
+}
+
+// Certify asks the hook cert.
+func (c certifier) Certify(ctx context.Context, q *policy.CertRequest) (policy.Answer, error) {
+	return ask(ctx, c.p, abi.HookCert, q.Time, q, abi.AppendCertRequest, abi.DecodeCertAnswer)
+}
+
 // Observe tells the hook event.
 func (o observer) Observe(ctx context.Context, event *policy.Event) error {
 	_, err := ask(ctx, o.p, abi.HookEvent, event.Time, event, abi.AppendEvent, decodeDone)
 	return err
 }
 
+// ObserveAll tells the hook event of several events with one instance. An event
+// that fails costs the others nothing; the first error is the one to tell.
+func (o observer) ObserveAll(ctx context.Context, events []*policy.Event) (taken int, first error) {
+	for len(events) > 0 {
+		in, waited, err := o.p.begin(ctx, abi.HookEvent)
+		if err != nil {
+			return taken, cmp.Or(first, err)
+		}
+		batch := events
+		if o.p.module.manifest.Isolation != IsolationPooled {
+			batch = events[:1]
+		}
+		n, err := o.several(ctx, in, waited, batch)
+		o.p.end(in, err)
+		taken += n
+		if err != nil {
+			first, n = cmp.Or(first, err), n+1
+		}
+		events = events[n:]
+	}
+	return taken, first
+}
+
+// several tells events until one fails, and returns how many were taken.
+func (o observer) several(ctx context.Context, in *instance, waited time.Duration, events []*policy.Event) (int, error) {
+	for i, e := range events {
+		if i > 0 {
+			o.p.stats.calls.Add(1)
+		}
+		if _, err := exchange(ctx, in, abi.HookEvent, e.Time, waited, e, abi.AppendEvent, decodeDone); err != nil {
+			return i, err
+		}
+	}
+	return len(events), nil
+}
+
 func decodeDone(v abi.Verdict, reply []byte, strict bool) (struct{}, error) {
 	return struct{}{}, abi.DecodeDone(v, reply, strict)
 }
+
+// errNoRoom is the error of a question that is longer than the mailbox.
+var errNoRoom = errors.New("no room")
 
 // ask is one call of a guest from the question to the answer: an instance, the
 // record in its mailbox, its hook, the verdict and the reply, which lies in the
@@ -88,7 +215,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 	}
 	rec, err := encode(box[:0:len(box)], in.policy.name, q)
 	if err == nil && len(rec) > len(box) {
-		err = fmt.Errorf("the question has %d bytes, the mailbox %d", len(rec), len(box))
+		err = fmt.Errorf("%w: the question has %d bytes, the mailbox %d", errNoRoom, len(rec), len(box))
 	}
 	if err != nil {
 		return answer, in.fault(CauseQuestion, h.String(), err)

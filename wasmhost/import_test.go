@@ -59,22 +59,21 @@ type caller struct {
 
 func newCaller(t testing.TB, c Config, manifest string, g Grant) *caller {
 	t.Helper()
-	c.Instances = 1
+	c.Limits.Instances = 1
 	return &caller{t, loadModule(t, newHost(t, c), declaring(testModule(t, "imports"), manifest), LoadOptions{Grant: g})}
 }
 
 // guest returns the one free instance.
 func (c *caller) guest() *instance {
 	c.t.Helper()
-	if c.p.pool.idle() == 0 {
-		in, err := c.p.newInstance()
-		if err != nil {
+	in, _ := c.p.pool.quick()
+	if in == nil {
+		var err error
+		if in, err = c.p.newInstance(); err != nil {
 			c.t.Fatal(err)
 		}
-		c.p.pool.put(in)
 	}
-	in := c.p.pool.take()
-	c.p.pool.put(in)
+	c.p.pool.give(in)
 	return in
 }
 

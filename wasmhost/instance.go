@@ -13,7 +13,6 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
-	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 	"github.com/edgeftp/edgeftp/wasmhost/internal/meter"
 )
@@ -83,9 +82,6 @@ func seed(digest [sha256.Size]byte, number uint64) [32]byte {
 	return sha256.Sum256(b[:])
 }
 
-// minDataMailbox holds a chunk and what comes with it.
-const minDataMailbox = policy.MaxChunk + 8192
-
 func (in *instance) start() error {
 	in.arm(in.policy.budgets[0])
 	if in.policy.module.init {
@@ -102,7 +98,7 @@ func (in *instance) start() error {
 	in.ptr, in.len = uint32(box), uint32(box>>32)
 	least := uint32(abi.MinMailbox)
 	if in.policy.module.hooks[abi.HookData] {
-		least = minDataMailbox
+		least = abi.MinDataMailbox
 	}
 	switch {
 	case box == 0:

@@ -27,7 +27,6 @@ func TestLoadRefusals(t *testing.T) {
 		{"start-section", CodeStart, "_initialize"},
 		{"hook-shape", CodeShape, "edgeftp_fs(i32, i32) -> i32"},
 		{"hook-global", CodeShape, "not a function"},
-		{"hook-list", CodeHook, "edgeftp_list"},
 		{"hook-unknown", CodeHook, "edgeftp_filesystem"},
 		{"no-hook", CodeNoHook, "takes part in nothing"},
 		{"import-sock", CodeImport, "wasi_snapshot_preview1::sock_open, which policies never get"},

@@ -127,6 +127,9 @@ func (v *vetted) agrees(m *Manifest) *manifestFault {
 	case m.Site == nil && v.hooks[abi.HookSite]:
 		return &manifestFault{key: "site", found: "export " + abi.HookSite.Export() + ", and no command that leads to it",
 			needs: `"site": [{"verb": "NAME", "help": "what it does"}]`}
+	case m.Isolation == IsolationReset && !v.Resets():
+		return &manifestFault{key: "isolation", found: "isolation is reset, and the module changes tables or drops segments, which cannot be put back",
+			needs: `"fresh" or "pooled"`}
 	case m.Tap && !v.hooks[abi.HookData]:
 		return &manifestFault{key: "data", found: "data is tap, and there is no hook data", needs: "export " + abi.HookData.Export()}
 	}

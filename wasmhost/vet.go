@@ -280,14 +280,14 @@ func (v *vetted) checkHooks(name string) error {
 	for _, export := range v.exportsWith(abi.ExportPrefix) {
 		h, ok := hooks[export]
 		switch {
-		case ok && called(h):
+		case ok:
 			v.hooks[h] = true
 			any = any || h != abi.HookIdle
 		case strings.HasPrefix(export, abi.ExportABIPrefix) || export == abi.ExportConfig:
 		default:
 			return &LoadError{Code: CodeHook,
 				Summary: fmt.Sprintf("policy %q has the hook %s, which this server never calls", name, export),
-				Needs:   "edgeftp_auth, edgeftp_fs, edgeftp_event, edgeftp_idle",
+				Needs:   "the names of hooks in guest-sdk/ABI.md, such as edgeftp_auth, edgeftp_fs, edgeftp_event",
 				Help:    "leave the export out, or upgrade the server"}
 		}
 	}
@@ -295,16 +295,12 @@ func (v *vetted) checkHooks(name string) error {
 		return &LoadError{Code: CodeNoHook,
 			Summary: fmt.Sprintf("policy %q takes part in nothing", name),
 			Found:   "no hook among its exports",
-			Needs:   "at least one of edgeftp_auth, edgeftp_fs, edgeftp_event",
-			Help:    "export a hook; with the Go SDK call auth.Export, fs.Export or event.Export"}
+			Needs:   "at least one hook beside edgeftp_idle, such as edgeftp_auth, edgeftp_fs, edgeftp_event",
+			Help:    "export a hook; with the Go SDK call auth.Export, fs.Export, event.Export and so on"}
 	}
 	return nil
 }
 
-// called reports whether this host calls the hook.
-func called(h abi.Hook) bool {
-	return h == abi.HookAuth || h == abi.HookFS || h == abi.HookEvent || h == abi.HookIdle
-}
 
 func (v *vetted) checkMemory(name string, maxPages uint32) error {
 	e, ok := v.Export(abi.ExportMemory)
