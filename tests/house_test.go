@@ -60,6 +60,8 @@ func allowed() map[string][]string {
 		"edge/wire":                {},
 		"edge/vfs":                 {"golang.org/x/sys/unix"},
 		"edge/vfs/vfstest":         {"edge/vfs"},
+		"edge/kv":                  {"edge/policy", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors"},
+		"edge/kv/kvtest":           {"edge/policy"},
 		"edge/lang":                {},
 		"edge/internal/nvt":        {},
 		"edge/internal/charset":    {"golang.org/x/text/encoding", "golang.org/x/text/encoding/ianaindex", "golang.org/x/text/encoding/unicode", "golang.org/x/text/transform"},
