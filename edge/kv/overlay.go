@@ -48,15 +48,23 @@ func (s *space) total() int64 {
 	return used
 }
 
-// room is what may yet be written. What an overlay removed takes memory, too.
-func (s *space) room() int64 {
-	if s.base == nil {
-		return s.max.Load() - s.used.Load()
-	}
+// bound is what may be written in all; that of an overlay is its base's, which may
+// change.
+func (s *space) bound() int64 {
 	if b, ok := s.base.(*space); ok {
-		s.max.Store(b.max.Load())
+		return b.bound()
 	}
-	return s.max.Load() - max(s.total(), s.used.Load()+s.graves.Load())
+	return s.max.Load()
+}
+
+// room is what may yet be written. What an overlay removed takes memory, too, but
+// not more than the base had.
+func (s *space) room() int64 {
+	most := s.bound()
+	if s.base == nil {
+		return most - s.used.Load()
+	}
+	return min(most-s.total(), 2*most-s.used.Load()-s.graves.Load())
 }
 
 // copyUp makes the entry of a key of the base. It counts here what it counted there.

@@ -137,6 +137,9 @@ func (s *space) reclaim() (n int) {
 			}
 		}
 	}
+	if b, ok := s.base.(*space); ok {
+		n += b.reclaim()
+	}
 	if s.base != nil {
 		n += s.purge()
 	}

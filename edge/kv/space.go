@@ -115,7 +115,7 @@ func (s *space) change(c change) (bool, error) {
 		sh.mu.Lock()
 		done, err := s.apply(sh, &c)
 		sh.mu.Unlock()
-		if s.graves.Load() > 2*s.max.Load() {
+		if s.graves.Load() > 2*s.bound() {
 			s.purge()
 		}
 		if err != policy.ErrKVFull || s.reclaim() == 0 {
@@ -194,7 +194,10 @@ func (s *space) add(sh *shard, key string, delta int64, ttl time.Duration) (int6
 
 // reserve takes delta bytes, if there is room for them.
 func (s *space) reserve(delta int64) bool {
-	if delta <= 0 {
+	if delta == 0 {
+		return true
+	}
+	if delta < 0 {
 		s.used.Add(delta)
 		return true
 	}
