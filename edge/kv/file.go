@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -94,13 +95,16 @@ func damaged(why any) error {
 	return fmt.Errorf("%w and was left as it is (%v); restore it from a backup, or move it away, then policies begin with nothing remembered", ErrDamaged, why)
 }
 
-// open opens the file with bbolt. The free pages are found by reading the tree,
-// not from a list in the file: one thing less that can be wrong in it.
+// open opens the file with bbolt. The list of free pages stays in the file, which
+// is bbolt's default: without it the whole tree is read after each write that
+// failed, in a goroutine of which a panic ends the process. That the list is right
+// was seen by examine.
 func (f *file) open(wait time.Duration, readOnly bool) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			if f.raw != nil {
+				_ = unlock(f.raw)
 				_ = f.raw.Close()
 			}
 			err = damaged(r)
@@ -108,25 +112,26 @@ func (f *file) open(wait time.Duration, readOnly bool) (err error) {
 	}()
 	f.db, err = bbolt.Open(f.path, 0o600, &bbolt.Options{
 		Timeout: wait, ReadOnly: readOnly, NoStatistics: true,
-		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		FreelistType: bbolt.FreelistMapType,
 		OpenFile: func(name string, flag int, mode fs.FileMode) (*os.File, error) {
 			raw, err := os.OpenFile(name, flag, mode)
 			f.raw = raw
 			return raw, err
 		},
 	})
+	var number syscall.Errno
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return ErrInUse
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return damaged(err)
+	case err == nil, errors.As(err, &number):
+		return err
 	}
-	return err
+	return damaged(err) // no error of the system: bbolt does not like what it sees
 }
 
 func (f *file) close() error {
-	if f.broken != nil {
-		return f.raw.Close()
+	if f.broken != nil { // then it stays mapped, which keeps the lock as well
+		return errors.Join(unlock(f.raw), f.raw.Close())
 	}
 	return f.db.Close()
 }

@@ -3,7 +3,6 @@ package kv_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -30,7 +29,6 @@ func (c *clock) pass(d time.Duration) { c.ns.Add(int64(d)) }
 func (c *clock) options() kv.Options  { return kv.Options{Now: c.Now, FlushEvery: time.Millisecond} }
 func value(n, length int) []byte      { return bytes.Repeat([]byte{byte(n)}, length) }
 func keyOf(n byte) string             { return fmt.Sprint("key", n%24) }
-func counterOf(n int64) []byte        { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
 func ttlOf(n byte) time.Duration      { return time.Duration(n%4) * time.Second }
 func oneStep(ops *[]byte) (a, b, c byte) {
 	a, b, c = (*ops)[0], (*ops)[1], (*ops)[2]
@@ -209,7 +207,7 @@ func FuzzDamaged(f *testing.F) {
 				t.Fatalf("refused (%v), and changed", err)
 			}
 			if !errors.Is(err, kv.ErrDamaged) {
-				t.Logf("%v", err)
+				t.Fatal(err)
 			}
 			return
 		}

@@ -137,7 +137,7 @@ func (s *Store) Space(name string, maxBytes int64) (policy.KV, error) {
 		return nil, ErrClosed
 	}
 	sp := s.space(name)
-	sp.max.Store(maxBytes)
+	sp.max.Store(min(maxBytes, 1<<60)) // of which twice is still a number
 	return sp, nil
 }
 
