@@ -103,6 +103,7 @@ type change struct {
 	key        string
 	value, old []byte
 	ttl        time.Duration
+	expires    int64
 	compare    bool
 }
 
@@ -111,6 +112,7 @@ func (s *space) change(c change) (bool, error) {
 		return false, policy.ErrKVSize
 	}
 	sh := s.shard(c.key)
+	c.expires = s.deadline(c.ttl)
 	for {
 		sh.mu.Lock()
 		done, err := s.apply(sh, &c)
@@ -147,7 +149,7 @@ func (s *space) apply(sh *shard, c *change) (bool, error) {
 		}
 		return true, nil
 	}
-	if !s.assign(sh, e, c.key, c.value, s.deadline(c.ttl)) {
+	if !s.assign(sh, e, c.key, c.value, c.expires) {
 		s.undo(sh, e, copied)
 		return false, policy.ErrKVFull
 	}

@@ -7,25 +7,25 @@ import (
 
 // Stats is what a [Store] did since it was opened, and what it holds.
 type Stats struct {
-	Spaces    []SpaceStats // by name
-	Unwritten int64        // changed keys that are not on the disk yet
-	Lag       time.Duration
-	Writes    int64 // transactions
-	Failures  int64 // transactions that failed
-	LastError error // of the last write that failed, nil if none did
-	LastTime  time.Time
-	Failing   bool // the last write failed
+	Spaces    []SpaceStats  // by name
+	Unwritten int64         // changed keys that are not on the disk yet
+	Lag       time.Duration // for how long the oldest of them has been waiting
+	Writes    int64         // transactions, also those that failed
+	Failures  int64         // transactions that failed
+	LastError error         // of the last one that failed, nil if none did
+	LastTime  time.Time     // when it failed
+	Failing   bool          // the last transaction failed
 }
 
 // SpaceStats is about one namespace. Keys and Bytes include what has expired and
 // was not removed yet, which takes about a second.
 type SpaceStats struct {
-	Name     string
-	Keys     int64
-	Bytes    int64 // as they count, see the package
-	MaxBytes int64 // 0 if nobody has asked for it since the store was opened
-	Expired  int64 // keys
-	Refused  int64 // writes, by policy.ErrKVFull
+	Name     string // as it was given to [Store.Space]
+	Keys     int64  // that are there
+	Bytes    int64  // as they count, see the package
+	MaxBytes int64  // 0 if nobody has asked for it since the store was opened
+	Expired  int64  // keys that vanished by their time, since the store was opened
+	Refused  int64  // writes that failed with policy.ErrKVFull, since then
 }
 
 // Stats returns the present numbers.
