@@ -66,6 +66,7 @@ func allowed() map[string][]string {
 		"edge/internal/nvt":        {},
 		"edge/internal/charset":    {"golang.org/x/text/encoding", "golang.org/x/text/encoding/ianaindex", "golang.org/x/text/encoding/unicode", "golang.org/x/text/transform"},
 		"edge/internal/throttle":   {},
+		"edge/internal/spool":      {},
 		"edge/internal/secret":     {"golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},
 		"edge/internal/chain":      {"edge/policy"},
 		"edge/internal/listing":    {"edge/vfs"},
