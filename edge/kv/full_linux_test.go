@@ -17,14 +17,14 @@ import (
 	"github.com/edgeftp/edgeftp/edge/kv"
 )
 
-const alone = "EDGEFTP_KV_ALONE"
+const aloneEnv = "EDGEFTP_KV_ALONE"
 
 // again runs a test in a process of its own, where a write that is over the limit
 // fails instead of ending the process, and reports whether this is that one.
 func again(t *testing.T) bool {
-	if os.Getenv(alone) == "" {
+	if os.Getenv(aloneEnv) == "" {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=1m")
-		cmd.Env = append(os.Environ(), alone+"=1")
+		cmd.Env = append(os.Environ(), aloneEnv+"=1")
 		if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
 			t.Errorf("%v\n%s", err, out)
 		}
