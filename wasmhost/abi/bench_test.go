@@ -1,6 +1,7 @@
 package abi
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -10,6 +11,7 @@ func benchAction() *policy.Action {
 	m := hostMeta()
 	m.Session.TLS = policy.TLS{}
 	m.Session.Host = ""
+	m.Session.Local = netip.MustParseAddrPort("198.51.100.1:21")
 	m.Session.State = nil
 	return &policy.Action{Meta: m, Op: policy.OpWrite, Path: "/in/a.txt", Arg: "a.txt"}
 }

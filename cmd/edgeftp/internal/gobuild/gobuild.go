@@ -11,12 +11,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/edgeftp/edgeftp/guest-sdk/go/manifest"
 )
 
 // Error says why a directory could not be built, in words for its author.
@@ -48,9 +51,12 @@ func (e *Error) Unwrap() error { return e.Err }
 // reactor) and returns it with a word on how it came about: "built with go1.26.8
 // in 1.2s" or "unchanged, from the cache".
 //
+// Beside the source may lie manifest.json and tests.json, which become the module's
+// sections edgeftp.manifest and edgeftp.tests (guest ABI §8).
+//
 // What was built is kept in cacheDir, made with mode 0700, under a digest of the
-// Go version, the build's settings and every source file of the package and of
-// all packages that it imports outside the standard library. An empty cacheDir
+// Go version, the build's settings, those two files and every source file of the
+// package and of all packages that it imports outside the standard library. An empty cacheDir
 // builds every time. ctx ends a build early.
 //
 // It fails with an [*Error] if the source is at fault or the Go tool is missing.
@@ -178,7 +184,14 @@ func (b *builder) digest(ctx context.Context) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "edgeftp gobuild 1\n%q\n", b.setting)
+	fmt.Fprintf(h, "edgeftp gobuild 2\n%q\n", b.setting)
+	for _, name := range []string{manifest.File, manifest.TestsFile} {
+		text, err := b.beside(name)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s %t %x\n", name, text != nil, sha256.Sum256(text))
+	}
 	name := ""
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listed
@@ -227,7 +240,43 @@ func (b *builder) compile(ctx context.Context) ([]byte, error) {
 	if _, err := b.run(ctx, "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, "."); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(out)
+	wasm, err := os.ReadFile(out)
+	if err != nil {
+		return nil, err
+	}
+	return b.describe(wasm)
+}
+
+// describe adds the sections that lie beside the source.
+func (b *builder) describe(wasm []byte) ([]byte, error) {
+	for _, s := range []struct {
+		file string
+		add  func(module, text []byte) ([]byte, error)
+	}{{manifest.File, manifest.Append}, {manifest.TestsFile, manifest.AppendTests}} {
+		text, err := b.beside(s.file)
+		if err != nil {
+			return nil, err
+		}
+		if text == nil {
+			continue
+		}
+		if wasm, err = s.add(wasm, text); err != nil {
+			return nil, b.fail(s.file+" cannot be put into the module", err.Error(), "", err)
+		}
+	}
+	return wasm, nil
+}
+
+// beside reads a file of the directory, nil if there is none.
+func (b *builder) beside(name string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(b.dir, name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, b.fail(name+" cannot be read", "", "", err)
+	}
+	return text, nil
 }
 
 // writeFile puts the file there as a whole or not at all.

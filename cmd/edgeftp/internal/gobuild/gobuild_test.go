@@ -103,6 +103,38 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestManifest puts the files beside the source into the module, and builds anew when
+// one of them has changed.
+func TestManifest(t *testing.T) {
+	dir := write(t, map[string]string{"go.mod": goMod, "main.go": goMain, "words/words.go": goLib,
+		"manifest.json": "{ \"name\": \"a\" }\n", "tests.json": "{}"})
+	cache := filepath.Join(t.TempDir(), "cache")
+	for _, name := range []string{"a", "b"} {
+		if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{ \"name\": \""+name+"\" }\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		wasm := mustBuild(t, dir, cache, "built with")
+		for _, section := range []string{`edgeftp.manifest{"name":"` + name + `"}`, "edgeftp.tests{}"} {
+			if !bytes.Contains(wasm, []byte(section)) {
+				t.Errorf("no section %s", section)
+			}
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "tests.json")); err != nil {
+		t.Fatal(err)
+	}
+	if wasm := mustBuild(t, dir, cache, "built with"); bytes.Contains(wasm, []byte("edgeftp.tests")) {
+		t.Error("tests that are not there any more")
+	}
+	mustBuild(t, dir, cache, "from the cache")
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("[]"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Build(t.Context(), dir, cache); err == nil || !strings.Contains(err.Error(), "manifest.json cannot be put") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNoDirectory(t *testing.T) {
 	file := filepath.Join(write(t, map[string]string{"x": "x"}), "x")
 	for dir, says := range map[string]string{file: "it is a file", file + "y": "no such directory"} {

@@ -1,0 +1,211 @@
+package cases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// got is an answer of any hook in the words of a Want.
+type got struct {
+	action policy.Verdict
+	code   int
+	values map[string]any // by key of a Want: string, []string or int64
+}
+
+// run asks one question.
+func (c *Case) run(ctx context.Context, slot string, h policy.Hooks) error {
+	g, err := c.ask(ctx, c.meta(slot), h)
+	want := c.Want.Action
+	if c.Hook == abi.HookThrottle.String() && want == word(policy.Allow) {
+		want = word(policy.Pass) // a rate has no verdict
+	}
+	switch {
+	case errors.Is(err, errNoHook):
+		return err
+	case err != nil && want == word(abi.Fail):
+		return nil
+	case err != nil:
+		return fmt.Errorf("got fail, want %s: %w", c.Want.Action, err)
+	case word(g.action) != want:
+		return fmt.Errorf("got %s%s, want %s", word(g.action), g.reason(), c.Want.Action)
+	case g.code != c.Want.Code:
+		return fmt.Errorf("got the code %d, want %d", g.code, c.Want.Code)
+	}
+	return c.Want.compare(g.values)
+}
+
+// reason is the text of an answer that was not expected.
+func (g *got) reason() string {
+	if text, _ := g.values["text"].(string); text != "" {
+		return fmt.Sprintf(" (%q)", text)
+	}
+	return ""
+}
+
+// compare checks what the want names of the values.
+func (w *Want) compare(values map[string]any) error {
+	for key, want := range map[string]*string{"text": w.Text, "path": w.Path, "path2": w.Path2, "perms": w.Perms,
+		"home": w.Home, "pwhash": w.PWHash, "data": w.Data, "carry": w.Carry} {
+		if value, _ := values[key].(string); want != nil && value != *want {
+			return fmt.Errorf("got the %s %q, want %q", key, value, *want)
+		}
+	}
+	for key, want := range map[string]*[]string{"hidden": w.Hidden, "lines": w.Lines} {
+		if value, _ := values[key].([]string); want != nil && !slices.Equal(value, *want) {
+			return fmt.Errorf("got the %s %q, want %q", key, value, *want)
+		}
+	}
+	if rate, _ := values["rate"].(int64); w.Rate != nil && rate != *w.Rate {
+		return fmt.Errorf("got the rate %d, want %d", rate, *w.Rate)
+	}
+	return nil
+}
+
+// meta is the session that asks. Its time is always the same, so that a policy that
+// looks at the clock can be tested.
+func (c *Case) meta(slot string) policy.Meta {
+	s := &policy.Session{ID: 1, User: c.User, Group: c.Group, Root: "/",
+		Peer: netip.MustParseAddrPort("192.0.2.1:40000"), Local: netip.MustParseAddrPort("192.0.2.2:21")}
+	if c.Peer != "" {
+		s.Peer, _ = netip.ParseAddrPort(c.Peer) // check has seen it
+	}
+	if c.TLS || c.CertSHA != "" {
+		s.TLS = policy.TLS{Version: "1.3", ClientSHA256: c.CertSHA}
+	}
+	if c.State != "" {
+		s.State = map[string][]byte{slot: []byte(c.State)}
+	}
+	if c.Hook == abi.HookCert.String() {
+		s.ID, s.User = 0, ""
+	}
+	return policy.Meta{Session: s, Request: 1, Time: time.Unix(1_700_000_000, 0).UTC()}
+}
+
+// ask asks the hook of the case.
+func (c *Case) ask(ctx context.Context, m policy.Meta, h policy.Hooks) (got, error) {
+	switch hookOf(c.Hook) {
+	case abi.HookAuth:
+		return c.auth(ctx, m, h.Authenticator)
+	case abi.HookFS:
+		return c.fs(ctx, m, h.Authorizer)
+	case abi.HookList:
+		return c.list(ctx, m, h.Lister)
+	case abi.HookCmd:
+		return c.cmd(ctx, m, h.Commander)
+	case abi.HookSite:
+		return c.site(ctx, m, h.Site)
+	case abi.HookThrottle:
+		return c.throttle(ctx, m, h.Throttler)
+	case abi.HookData:
+		return c.data(ctx, m, h.Filter)
+	case abi.HookEvent:
+		return c.event(ctx, m, h.Observer)
+	}
+	return c.cert(ctx, m, h.Certifier)
+}
+
+var errNoHook = errors.New("the policy has no such hook")
+
+// missing is the answer of a policy that has no such hook.
+func (c *Case) missing() (got, error) {
+	return got{}, fmt.Errorf("%w: %s", errNoHook, c.Hook)
+}
+
+func (c *Case) auth(ctx context.Context, m policy.Meta, p policy.Authenticator) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	id, err := p.Authenticate(ctx, &policy.Login{Meta: m, Password: c.Password, Early: c.Early})
+	values := map[string]any{"text": id.Text, "home": id.Home, "pwhash": id.PasswordHash}
+	if id.Perms != nil {
+		values["perms"] = id.Perms.String()
+	}
+	return got{id.Verdict, id.Code, values}, err
+}
+
+func (c *Case) fs(ctx context.Context, m policy.Meta, p policy.Authorizer) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	a, err := p.Authorize(ctx, &policy.Action{Meta: m, Op: c.op(), Path: c.Path, Path2: c.Path2, Arg: c.Arg,
+		A: c.A, B: c.B, Size: c.Size, Dir: c.Dir, Exists: c.Exists})
+	return got{a.Verdict, a.Code, map[string]any{"text": a.Text, "path": a.Path, "path2": a.Path2}}, err
+}
+
+func (c *Case) list(ctx context.Context, m policy.Meta, p policy.Lister) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	entries := make([]policy.Entry, len(c.Entries))
+	for i, e := range c.Entries {
+		entries[i] = policy.Entry{Name: e.Name, Mode: abi.FileMode(e.Mode), Size: e.Size}
+	}
+	v, err := p.List(ctx, &policy.Listing{Meta: m, Path: c.Path, Entries: entries})
+	var hidden []string
+	for i := range entries {
+		if v.Hidden.Has(i) {
+			hidden = append(hidden, entries[i].Name)
+		}
+	}
+	return got{v.Verdict, v.Code, map[string]any{"text": v.Text, "hidden": hidden}}, err
+}
+
+func (c *Case) cmd(ctx context.Context, m policy.Meta, p policy.Commander) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	a, err := p.Command(ctx, &policy.Command{Meta: m, Verb: c.Verb, Arg: c.Arg, Dir: c.Path})
+	return got{a.Verdict, a.Code, map[string]any{"text": a.Text}}, err
+}
+
+func (c *Case) site(ctx context.Context, m policy.Meta, p policy.SiteCommander) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	r, err := p.CallSite(ctx, &policy.SiteCall{Meta: m, Verb: c.Verb, Arg: c.Arg, Dir: c.Path})
+	return got{r.Verdict, r.Code, map[string]any{"lines": r.Lines}}, err
+}
+
+func (c *Case) throttle(ctx context.Context, m policy.Meta, p policy.Throttler) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	r, err := p.Throttle(ctx, &policy.Transfer{Meta: m, Op: c.op(), Path: c.Path, Upload: c.Upload, Size: c.A, Moved: c.B})
+	return got{values: map[string]any{"rate": r.Limit}}, err
+}
+
+func (c *Case) data(ctx context.Context, m policy.Meta, p policy.Filter) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	chunk := &policy.Chunk{Meta: m, Op: c.op(), Path: c.Path, Upload: c.Upload, Offset: c.A, Data: []byte(c.Data), Last: c.Last}
+	if c.Carry != "" {
+		chunk.Carry = []byte(c.Carry)
+	}
+	piece, err := p.Filter(ctx, chunk)
+	return got{piece.Verdict, piece.Code, map[string]any{"text": piece.Text, "data": string(piece.Data),
+		"carry": string(piece.Carry)}}, err
+}
+
+func (c *Case) event(ctx context.Context, m policy.Meta, p policy.Observer) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	return got{}, p.Observe(ctx, &policy.Event{Meta: m, Kind: c.kind(), Path: c.Path, Path2: c.Path2, Text: c.Arg,
+		Size: c.A, Took: time.Duration(c.B)})
+}
+
+func (c *Case) cert(ctx context.Context, m policy.Meta, p policy.Certifier) (got, error) {
+	if p == nil {
+		return c.missing()
+	}
+	a, err := p.Certify(ctx, &policy.CertRequest{Meta: m, Name: c.Arg})
+	return got{action: a.Verdict, values: map[string]any{"text": a.Text}}, err
+}

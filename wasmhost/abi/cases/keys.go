@@ -1,0 +1,155 @@
+package cases
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// hookOf returns the hook of a name, 0 if there is none that answers.
+func hookOf(name string) abi.Hook {
+	for h := abi.HookAuth; h < abi.HookIdle; h++ {
+		if h.String() == name {
+			return h
+		}
+	}
+	return 0
+}
+
+// common are the keys that all cases may have.
+const common = "name hook want user group peer tls cert_sha256 state "
+
+// keysOf lists the keys of a case beside those that all hooks have.
+func keysOf(h abi.Hook) string {
+	return [abi.NumHooks]string{
+		abi.HookAuth:     "password early",
+		abi.HookFS:       "op path path2 arg a b size dir exists",
+		abi.HookList:     "path entries",
+		abi.HookCmd:      "verb arg path",
+		abi.HookSite:     "verb arg path",
+		abi.HookThrottle: "op path upload a b",
+		abi.HookData:     "op path upload a data last carry",
+		abi.HookEvent:    "op path path2 arg a b",
+		abi.HookCert:     "arg",
+	}[h]
+}
+
+// wantsOf lists the keys of want beside action.
+func wantsOf(h abi.Hook) string {
+	return [abi.NumHooks]string{
+		abi.HookAuth:     "code text perms home pwhash",
+		abi.HookFS:       "code text path path2",
+		abi.HookList:     "code text hidden",
+		abi.HookCmd:      "code text",
+		abi.HookSite:     "code lines",
+		abi.HookThrottle: "rate",
+		abi.HookData:     "code text data carry",
+		abi.HookCert:     "text",
+	}[h]
+}
+
+// UnmarshalJSON reads a case and refuses keys that its hook has no use for: such a
+// test would say less than its author believes.
+func (c *Case) UnmarshalJSON(b []byte) error {
+	type plain Case // without this method
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields() // it does not come down from the outer decoder
+	if err := d.Decode((*plain)(c)); err != nil {
+		return err
+	}
+	h := hookOf(c.Hook)
+	if h == 0 {
+		return fmt.Errorf("%q is no hook that answers", abi.Clean(c.Hook, 50))
+	}
+	var given struct {
+		keys map[string]json.RawMessage
+		want map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(b, &given.keys); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(given.keys["want"], &given.want); err != nil {
+		return errors.New("no want")
+	}
+	if err := only(given.keys, common+keysOf(h)); err != nil {
+		return fmt.Errorf("the hook %s %w", h, err)
+	}
+	if err := only(given.want, "action "+wantsOf(h)); err != nil {
+		return fmt.Errorf("the answer of the hook %s %w", h, err)
+	}
+	return nil
+}
+
+func only(given map[string]json.RawMessage, keys string) error {
+	for key := range given {
+		if !slices.Contains(strings.Fields(keys), strings.ToLower(key)) {
+			return fmt.Errorf("has no use for %q", abi.Clean(key, 50))
+		}
+	}
+	return nil
+}
+
+// check says what is wrong with a case that is otherwise well formed.
+func (c *Case) check() error {
+	h := hookOf(c.Hook)
+	if h == abi.HookEvent && c.Want.Action != word(policy.Pass) && c.Want.Action != word(abi.Fail) {
+		return errors.New("the hook event is answered with pass or fail")
+	}
+	if !slices.ContainsFunc([]policy.Verdict{policy.Pass, policy.Allow, policy.Deny, policy.Rewrite, policy.Hide, abi.Fail},
+		func(v policy.Verdict) bool { return word(v) == c.Want.Action && h.Returns(v) }) {
+		return fmt.Errorf("the hook %s never answers %q", h, abi.Clean(c.Want.Action, 50))
+	}
+	if c.Peer != "" {
+		if _, err := netip.ParseAddrPort(c.Peer); err != nil {
+			return fmt.Errorf("peer: %w", err)
+		}
+	}
+	if n := len(c.Entries); h == abi.HookList && (n == 0 || n > policy.MaxEntries) {
+		return fmt.Errorf("%d entries, want 1 to %d", n, policy.MaxEntries)
+	}
+	if len(c.Data) > policy.MaxChunk || len(c.Carry) > policy.MaxCarry || len(c.State) > policy.MaxState {
+		return errors.New("data, carry or state is too long")
+	}
+	switch {
+	case h == abi.HookEvent && c.kind() == 0:
+		return fmt.Errorf("%q is no kind of event", abi.Clean(c.Op, 50))
+	case (h == abi.HookFS || h == abi.HookThrottle || h == abi.HookData) && c.op() == 0:
+		return fmt.Errorf("%q is no operation", abi.Clean(c.Op, 50))
+	case (h == abi.HookCmd || h == abi.HookSite) && c.Verb == "", h == abi.HookCert && c.Arg == "":
+		return errors.New("verb, or the name in arg, is missing")
+	}
+	return nil
+}
+
+func (c *Case) op() policy.Op {
+	for op := policy.OpStat; op <= policy.OpSymlink; op++ {
+		if op.String() == c.Op {
+			return op
+		}
+	}
+	return 0
+}
+
+func (c *Case) kind() policy.EventKind {
+	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+		if k.String() == c.Op {
+			return k
+		}
+	}
+	return 0
+}
+
+// word is the name of an action.
+func word(v policy.Verdict) string {
+	if v == abi.Fail {
+		return "fail"
+	}
+	return v.String()
+}
