@@ -139,7 +139,8 @@ func (h *Host) Load(ctx context.Context, name string, module []byte, o LoadOptio
 		caps.close()
 		return nil, err
 	}
-	v.Module, v.manifestBytes = nil, nil // both hold the module's bytes
+	tests := v.tests
+	v.Module, v.manifestBytes, v.tests = nil, nil, nil // all hold the module's bytes
 	p := &Policy{
 		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), o.Settings...),
 		limits: h.config, budgets: v.budgets(h.config.Budgets), loaded: time.Now(), engine: e,
@@ -148,7 +149,11 @@ func (h *Host) Load(ctx context.Context, name string, module []byte, o LoadOptio
 	if p.limits.HighWater == 0 {
 		p.limits.HighWater = max(1, v.limits.MemoryPages*3/4)
 	}
-	if err := p.warm(ctx); err != nil {
+	err = p.warm(ctx)
+	if err == nil {
+		err = p.trial(ctx, tests)
+	}
+	if err != nil {
 		_ = p.Close() // the first error is the one to tell
 		return nil, err
 	}

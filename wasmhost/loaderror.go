@@ -26,6 +26,7 @@ const (
 	CodeNoHook      Code = "EF2115" // takes part in no hook
 	CodeCompileTime Code = "EF2116" // compiling took too long
 	CodeManifest    Code = "EF2117" // a manifest that cannot be read or kept
+	CodeTests       Code = "EF2122" // fails the tests that it brings (EF2118 to EF2121: package trust)
 )
 
 // LoadError says why a module was refused, in words for the person who built or

@@ -72,9 +72,16 @@ func (in *instance) charge(units int64) {
 	in.fuel.Set(uint64(int64(in.fuel.Get()) - units))
 }
 
+// maxPaused bounds the time that one call spends in functions of the host that
+// wait for others, the last one excepted.
+const maxPaused = 15 * time.Second
+
 // pause runs f, which has a deadline of its own, without counting its time as the
 // guest's.
 func (in *instance) pause(f func()) {
+	if in.meter.paused > maxPaused {
+		panic(in.meter.stop(CauseTimeout, fmt.Errorf("stopped after %v in functions of the host", maxPaused))) // see bind
+	}
 	start := time.Now()
 	f()
 	took := time.Since(start)

@@ -26,6 +26,7 @@ const (
 type vetted struct {
 	*module.Module        // nil once it was compiled
 	manifestBytes  []byte // nil without a manifest
+	tests          []byte // nil without tests
 	manifest       Manifest
 	limits         Limits // the host's, the operator's and the manifest's, set by Load
 	hooks          [abi.NumHooks]bool
@@ -78,13 +79,14 @@ func vet(name string, code []byte, maxBytes int, maxPages uint32) (*vetted, erro
 	}
 	v := &vetted{Module: m}
 	for _, c := range m.Customs {
-		if c.Name != abi.ManifestSection {
-			continue
-		}
-		if v.manifestBytes != nil {
+		at := map[string]*[]byte{abi.ManifestSection: &v.manifestBytes, abi.TestsSection: &v.tests}[c.Name]
+		switch {
+		case at == nil:
+		case *at != nil:
 			return nil, malformed(name, fmt.Errorf("%s is there twice", c.Name))
+		default:
+			*at = c.Data
 		}
-		v.manifestBytes = c.Data
 	}
 	for _, check := range []func(string) error{v.checkVersion, v.checkForm, v.checkExports,
 		v.checkImports, v.checkHooks, v.checkManifest, v.checkNeeds} {
