@@ -18,6 +18,7 @@ type PolicyStatus struct {
 	Failed     uint64        // calls that ended in an error
 	Queued     int           // events that wait for its observer
 	Dropped    uint64        // events lost because its observer fell behind
+	TapDropped uint64        // chunks of bytes lost because its listening filter (Hooks.Tap) fell behind
 }
 
 // Status describes a running server.

@@ -66,10 +66,19 @@ func New(conf Config, slots ...Slot) (*Chain, error) {
 	}
 	modules := make([]*module, 0, len(slots))
 	for _, s := range slots {
-		modules = append(modules, newModule(s.Name, 1, s.Policy))
+		m, err := newModule(s.Name, 1, s.Policy)
+		if err != nil {
+			for _, m := range modules {
+				m.stop()
+			}
+			return nil, err
+		}
+		modules = append(modules, m)
 	}
 	c.living.Add(1)
-	c.current.Store(newGeneration(modules))
+	g := newGeneration(modules)
+	g.tellClashes(conf.Log)
+	c.current.Store(g)
 	return c, nil
 }
 
@@ -88,11 +97,17 @@ func (c *Chain) Swap(name string, p policy.Policy) (uint64, error) {
 	if i < 0 {
 		return 0, fmt.Errorf("%w: %q", ErrNoSlot, name)
 	}
+	m, err := newModule(name, c.numbers[name]+1, p)
+	if err != nil {
+		return 0, err
+	}
 	c.numbers[name]++
 	modules := slices.Clone(old.modules)
-	modules[i] = newModule(name, c.numbers[name], p)
+	modules[i] = m
 	c.living.Add(1)
-	c.current.Store(newGeneration(modules))
+	g := newGeneration(modules)
+	g.tellClashes(c.conf.Log)
+	c.current.Store(g)
 	c.retire(old)
 	return c.numbers[name], nil
 }
@@ -167,6 +182,9 @@ func (c *Chain) Status() []ModuleStatus {
 		if m.queue != nil {
 			st.Queued, st.Dropped = len(m.queue.events), m.queue.dropped.Load()
 		}
+		if m.tap != nil {
+			st.TapDropped = m.tap.dropped.Load()
+		}
 		out = append(out, st)
 	}
 	return out
@@ -190,4 +208,5 @@ type ModuleStatus struct {
 	Failed     uint64 // calls that ended in an error
 	Queued     int    // events waiting
 	Dropped    uint64 // events lost because the policy fell behind
+	TapDropped uint64 // chunks of bytes lost because a policy that listens fell behind
 }

@@ -13,6 +13,7 @@ type generation struct {
 	auth    []authStage
 	fs      []fsStage
 	event   []*module
+	stages
 
 	refs refs
 }
@@ -42,6 +43,7 @@ func newGeneration(modules []*module) *generation {
 		if m.hooks.Observer != nil {
 			g.event = append(g.event, m)
 		}
+		g.join(m)
 	}
 	return g
 }

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,8 @@ type module struct {
 	hooks  policy.Hooks
 	since  time.Time
 	queue  *queue // nil without an observer
+	tap    *tap   // nil without a filter that only listens
+	site   []policy.SiteCommand
 
 	holders atomic.Int64
 	calls   atomic.Uint64
@@ -27,22 +30,39 @@ type module struct {
 	failed  atomic.Uint64
 }
 
-func newModule(name string, number uint64, p policy.Policy) *module {
+// newModule fails where a policy declares what no chain can hold; nothing of it has
+// begun then.
+func newModule(name string, number uint64, p policy.Policy) (*module, error) {
 	m := &module{name: name, number: number, policy: p, hooks: p.Hooks(), since: time.Now()}
+	var err error
+	if m.site, err = siteCommands(m.hooks.Site); err != nil {
+		return nil, fmt.Errorf("policy %q: %w", name, err)
+	}
 	if m.hooks.Observer != nil {
 		m.queue = newQueue(m)
 	}
-	return m
+	if m.hooks.Filter != nil && m.hooks.Tap {
+		m.tap = newTap(m)
+	}
+	return m, nil
 }
 
 // close waits for the events that are queued, for a bounded time, and closes the
 // policy.
 func (m *module) close() {
+	m.stop()
+	if c, ok := m.policy.(io.Closer); ok {
+		_ = c.Close()
+	}
+}
+
+// stop ends what runs beside the sessions for the policy, which goes on.
+func (m *module) stop() {
 	if m.queue != nil {
 		m.queue.close()
 	}
-	if c, ok := m.policy.(io.Closer); ok {
-		_ = c.Close()
+	if m.tap != nil {
+		m.tap.close()
 	}
 }
 

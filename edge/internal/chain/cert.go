@@ -1,0 +1,50 @@
+package chain
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+type certStage struct {
+	*module
+	hook policy.Certifier
+}
+
+// Certify asks every certifier whether a name may get a certificate on demand. A
+// nil Denial grants it.
+func (l Lease) Certify(ctx context.Context, q *policy.CertRequest) *policy.Denial {
+	g, done := l.enter()
+	if g == nil {
+		return refusal()
+	}
+	defer done()
+	return g.certify(ctx, q)
+}
+
+// certify folds the answers of the cert stage. As with a login only Allow grants:
+// when nobody allows, the name is refused.
+func (g *generation) certify(ctx context.Context, q *policy.CertRequest) *policy.Denial {
+	granted := false
+	for _, st := range g.cert {
+		st.calls.Add(1)
+		a, err := st.hook.Certify(ctx, q)
+		if err != nil {
+			return st.fault(err)
+		}
+		switch a.Verdict {
+		case policy.Pass:
+		case policy.Allow:
+			granted = true
+		case policy.Deny, policy.Hide:
+			return st.denies(false, 0, a.Text)
+		default:
+			return st.fault(fmt.Errorf("verdict %v has no meaning for a certificate", a.Verdict))
+		}
+	}
+	if !granted {
+		return &policy.Denial{}
+	}
+	return nil
+}
