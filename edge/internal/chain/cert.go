@@ -2,7 +2,6 @@ package chain
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -28,23 +27,27 @@ func (l Lease) Certify(ctx context.Context, q *policy.CertRequest) *policy.Denia
 func (g *generation) certify(ctx context.Context, q *policy.CertRequest) *policy.Denial {
 	granted := false
 	for _, st := range g.cert {
-		st.calls.Add(1)
-		a, err := st.hook.Certify(ctx, q)
+		a, err := st.ask(ctx, q)
 		if err != nil {
 			return st.fault(err)
 		}
-		switch a.Verdict {
-		case policy.Pass:
-		case policy.Allow:
-			granted = true
-		case policy.Deny, policy.Hide:
+		if a.Verdict == policy.Deny || a.Verdict == policy.Hide {
 			return st.denies(false, 0, a.Text)
-		default:
-			return st.fault(fmt.Errorf("verdict %v has no meaning for a certificate", a.Verdict))
 		}
+		granted = granted || a.Verdict == policy.Allow
 	}
 	if !granted {
 		return &policy.Denial{}
 	}
 	return nil
+}
+
+// ask puts the question to one policy.
+func (st certStage) ask(ctx context.Context, q *policy.CertRequest) (policy.Answer, error) {
+	st.calls.Add(1)
+	a, err := st.hook.Certify(ctx, q)
+	if err == nil {
+		err = meant(a.Verdict, policy.StageCert)
+	}
+	return a, err
 }

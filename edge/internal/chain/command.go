@@ -2,7 +2,6 @@ package chain
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -25,18 +24,23 @@ func (l Lease) Command(ctx context.Context, q *policy.Command) *policy.Denial {
 // permit folds the answers of the cmd stage: the first refusal ends the question.
 func (g *generation) permit(ctx context.Context, q *policy.Command) *policy.Denial {
 	for _, st := range g.command {
-		st.calls.Add(1)
-		a, err := st.hook.Command(ctx, q)
+		a, err := st.ask(ctx, q)
 		if err != nil {
 			return st.fault(err)
 		}
-		switch a.Verdict {
-		case policy.Pass, policy.Allow:
-		case policy.Deny, policy.Hide:
+		if a.Verdict == policy.Deny || a.Verdict == policy.Hide {
 			return st.denies(false, a.Code, a.Text)
-		default:
-			return st.fault(fmt.Errorf("verdict %v has no meaning for a command", a.Verdict))
 		}
 	}
 	return nil
+}
+
+// ask puts the question to one policy.
+func (st commandStage) ask(ctx context.Context, q *policy.Command) (policy.Answer, error) {
+	st.calls.Add(1)
+	a, err := st.hook.Command(ctx, q)
+	if err == nil {
+		err = meant(a.Verdict, policy.StageCmd)
+	}
+	return a, err
 }

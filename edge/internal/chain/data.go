@@ -133,20 +133,12 @@ func (f *Filter) ask(at int64, data []byte, last bool) policy.Chunk {
 // show asks one policy about one chunk.
 func (p *pass) show(ctx context.Context) (policy.Piece, *policy.Denial) {
 	p.asked.Carry = p.carry
-	p.calls.Add(1)
-	made, err := p.hook.Filter(ctx, &p.asked)
+	made, err := p.ask(ctx, &p.asked)
 	if err != nil {
 		return made, p.fault(err)
 	}
-	if len(made.Carry) > policy.MaxCarry {
-		return made, p.fault(fmt.Errorf("%d bytes to carry, at most %d fit", len(made.Carry), policy.MaxCarry))
-	}
-	switch made.Verdict {
-	case policy.Pass, policy.Allow, policy.Rewrite:
-	case policy.Deny, policy.Hide:
+	if made.Verdict == policy.Deny || made.Verdict == policy.Hide {
 		return made, p.denies(false, made.Code, made.Text)
-	default:
-		return made, p.fault(fmt.Errorf("verdict %d does not exist", made.Verdict))
 	}
 	if made.Carry == nil {
 		p.carry = nil
@@ -154,6 +146,20 @@ func (p *pass) show(ctx context.Context) (policy.Piece, *policy.Denial) {
 		p.carry = append(p.carry[:0], made.Carry...) // a copy: it is the policy's until its next call
 	}
 	return made, nil
+}
+
+// ask puts the question to one policy.
+func (st dataStage) ask(ctx context.Context, q *policy.Chunk) (policy.Piece, error) {
+	st.calls.Add(1)
+	made, err := st.hook.Filter(ctx, q)
+	switch {
+	case err != nil:
+	case len(made.Carry) > policy.MaxCarry:
+		err = fmt.Errorf("%d bytes to carry, at most %d fit", len(made.Carry), policy.MaxCarry)
+	case made.Verdict != policy.Rewrite:
+		err = meant(made.Verdict, policy.StageData)
+	}
+	return made, err
 }
 
 // Close ends the way, of a transfer that broke off too: who only listens is told

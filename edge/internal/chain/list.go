@@ -2,7 +2,6 @@ package chain
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -27,19 +26,24 @@ func (l Lease) List(ctx context.Context, q *policy.Listing) (policy.Bits, *polic
 // listing.
 func (g *generation) hide(ctx context.Context, q *policy.Listing) (hidden policy.Bits, _ *policy.Denial) {
 	for _, st := range g.list {
-		st.calls.Add(1)
-		v, err := st.hook.List(ctx, q)
+		v, err := st.ask(ctx, q)
 		if err != nil {
 			return hidden, st.fault(err)
 		}
-		switch v.Verdict {
-		case policy.Pass, policy.Allow:
-			hidden.Union(&v.Hidden)
-		case policy.Deny, policy.Hide:
+		if v.Verdict == policy.Deny || v.Verdict == policy.Hide {
 			return hidden, st.denies(v.Verdict == policy.Hide, v.Code, v.Text)
-		default:
-			return hidden, st.fault(fmt.Errorf("verdict %v has no meaning for a listing", v.Verdict))
 		}
+		hidden.Union(&v.Hidden)
 	}
 	return hidden, nil
+}
+
+// ask puts the question to one policy.
+func (st listStage) ask(ctx context.Context, q *policy.Listing) (policy.View, error) {
+	st.calls.Add(1)
+	v, err := st.hook.List(ctx, q)
+	if err == nil {
+		err = meant(v.Verdict, policy.StageList)
+	}
+	return v, err
 }

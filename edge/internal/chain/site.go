@@ -130,24 +130,31 @@ func (l Lease) CallSite(ctx context.Context, q *policy.SiteCall) (policy.SiteRep
 	if st == nil { // the generation that knew it was ended
 		return policy.SiteReply{}, nil
 	}
-	st.calls.Add(1)
-	r, err := st.hook.CallSite(ctx, q)
+	r, err := st.ask(ctx, q)
 	if err != nil {
 		return policy.SiteReply{}, st.fault(err)
 	}
-	if len(r.Lines) > policy.MaxLines {
-		return policy.SiteReply{}, st.fault(fmt.Errorf("a reply of %d lines, at most %d fit", len(r.Lines), policy.MaxLines))
-	}
 	switch r.Verdict {
-	case policy.Pass:
+	case policy.Deny, policy.Hide:
+		return r, st.denies(false, r.Code, strings.Join(r.Lines, " "))
 	case policy.Allow:
 		if r.Code < 200 || r.Code > 299 {
 			r.Code = 0
 		}
-	case policy.Deny, policy.Hide:
-		return r, st.denies(false, r.Code, strings.Join(r.Lines, " "))
-	default:
-		return policy.SiteReply{}, st.fault(fmt.Errorf("verdict %v has no meaning for a SITE command", r.Verdict))
 	}
 	return r, nil
+}
+
+// ask has the policy carry the command out.
+func (st *siteStage) ask(ctx context.Context, q *policy.SiteCall) (policy.SiteReply, error) {
+	st.calls.Add(1)
+	r, err := st.hook.CallSite(ctx, q)
+	switch {
+	case err != nil:
+	case len(r.Lines) > policy.MaxLines:
+		err = fmt.Errorf("a reply of %d lines, at most %d fit", len(r.Lines), policy.MaxLines)
+	default:
+		err = meant(r.Verdict, policy.StageSite)
+	}
+	return r, err
 }

@@ -1,6 +1,10 @@
 package chain
 
-import "github.com/edgeftp/edgeftp/edge/policy"
+import (
+	"fmt"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
 
 // stages are the policies of a generation in their order, once for each stage but
 // the three that every policy may have had from the beginning.
@@ -63,4 +67,14 @@ func (l Lease) Asks(stage policy.Stage) bool {
 		return len(g.cert) > 0
 	}
 	return false
+}
+
+// meant refuses the verdicts that a stage has no use for: Rewrite, and those that do
+// not exist.
+func meant(v policy.Verdict, stage policy.Stage) error {
+	switch v {
+	case policy.Pass, policy.Allow, policy.Deny, policy.Hide:
+		return nil
+	}
+	return fmt.Errorf("verdict %v has no meaning at the stage %v", v, stage)
 }

@@ -75,18 +75,19 @@ func (t *Throttle) ask(ctx context.Context, g *generation, q *policy.Transfer) {
 			r = before[j]
 		}
 		if j < 0 || !r.until.IsZero() && !q.Time.Before(r.until) {
-			r.renew(ctx, st.hook, q)
+			r.renew(ctx, st, q)
 		}
 		t.rates[i] = r
 	}
 }
 
 // renew asks one policy.
-func (r *rate) renew(ctx context.Context, hook policy.Throttler, q *policy.Transfer) {
-	r.calls.Add(1)
-	a, err := hook.Throttle(ctx, q)
+func (r *rate) renew(ctx context.Context, st throttleStage, q *policy.Transfer) {
+	a, err := st.ask(ctx, q)
 	if err != nil {
-		_ = r.fault(err)
+		if ctx.Err() == nil {
+			_ = st.fault(err)
+		}
 		r.until = time.Now().Add(max(r.ttl, retryTTL))
 		return
 	}
@@ -95,4 +96,10 @@ func (r *rate) renew(ctx context.Context, hook policy.Throttler, q *policy.Trans
 		r.ttl = max(a.TTL, leastTTL)
 		r.until = time.Now().Add(r.ttl)
 	}
+}
+
+// ask puts the question to one policy.
+func (st throttleStage) ask(ctx context.Context, q *policy.Transfer) (policy.Rate, error) {
+	st.calls.Add(1)
+	return st.hook.Throttle(ctx, q)
 }
