@@ -47,7 +47,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		return
 	}
 	if s.job == nil && !s.lease.Held() { // Beside a running job the lease is the job's
-		s.lease = s.conf.Chain.Lease()
+		s.lease = s.conf.Chain.Lease(s.who.ID)
 	}
 	var out Outcome
 	if err := s.permitted(spec, c, cmd); err != nil {

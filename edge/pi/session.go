@@ -229,7 +229,7 @@ func (s *Session) observe(e policy.Event) {
 		s.lease.Observe(e)
 		return
 	}
-	l := s.conf.Chain.Lease()
+	l := s.conf.Chain.Lease(s.who.ID)
 	l.Observe(e)
 	l.Release()
 }

@@ -14,11 +14,11 @@ type certStage struct {
 // Certify asks every certifier whether a name may get a certificate on demand. A
 // nil Denial grants it.
 func (l Lease) Certify(ctx context.Context, q *policy.CertRequest) *policy.Denial {
-	g, done := l.enter()
+	g := l.enter()
 	if g == nil {
 		return refusal()
 	}
-	defer done()
+	defer l.leave(g)
 	return g.certify(ctx, q)
 }
 
@@ -29,7 +29,7 @@ func (g *generation) certify(ctx context.Context, q *policy.CertRequest) *policy
 	for _, st := range g.cert {
 		a, err := st.ask(ctx, q)
 		if err != nil {
-			return st.fault(err)
+			return st.fault(policy.StageCert, err)
 		}
 		if a.Verdict == policy.Deny || a.Verdict == policy.Hide {
 			return st.denies(false, 0, a.Text)
@@ -44,10 +44,14 @@ func (g *generation) certify(ctx context.Context, q *policy.CertRequest) *policy
 
 // ask puts the question to one policy.
 func (st certStage) ask(ctx context.Context, q *policy.CertRequest) (policy.Answer, error) {
-	st.calls.Add(1)
+	c, err := st.begin(policy.StageCert)
+	if err != nil {
+		return policy.Answer{}, err
+	}
 	a, err := st.hook.Certify(ctx, q)
 	if err == nil {
 		err = meant(a.Verdict, policy.StageCert)
 	}
+	st.end(ctx, policy.StageCert, c, q.Session.ID, a.Verdict, err)
 	return a, err
 }

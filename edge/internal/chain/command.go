@@ -13,20 +13,26 @@ type commandStage struct {
 
 // Command asks every commander whether a command may be carried out.
 func (l Lease) Command(ctx context.Context, q *policy.Command) *policy.Denial {
-	g, done := l.enter()
+	g := l.enter()
 	if g == nil {
 		return refusal()
 	}
-	defer done()
+	defer l.leave(g)
 	return g.permit(ctx, q)
 }
 
 // permit folds the answers of the cmd stage: the first refusal ends the question.
 func (g *generation) permit(ctx context.Context, q *policy.Command) *policy.Denial {
 	for _, st := range g.command {
+		if !st.interest.verb(q.Verb) || !st.interest.group(q.Session) {
+			continue
+		}
 		a, err := st.ask(ctx, q)
 		if err != nil {
-			return st.fault(err)
+			if d := st.fault(policy.StageCmd, err); d != nil {
+				return d
+			}
+			continue
 		}
 		if a.Verdict == policy.Deny || a.Verdict == policy.Hide {
 			return st.denies(false, a.Code, a.Text)
@@ -37,10 +43,17 @@ func (g *generation) permit(ctx context.Context, q *policy.Command) *policy.Deni
 
 // ask puts the question to one policy.
 func (st commandStage) ask(ctx context.Context, q *policy.Command) (policy.Answer, error) {
-	st.calls.Add(1)
+	c, err := st.begin(policy.StageCmd)
+	if err != nil {
+		return policy.Answer{}, err
+	}
 	a, err := st.hook.Command(ctx, q)
 	if err == nil {
 		err = meant(a.Verdict, policy.StageCmd)
+	}
+	st.end(ctx, policy.StageCmd, c, q.Session.ID, a.Verdict, err)
+	if sh := st.shadow.Load(); sh != nil {
+		sh.command(q, a, err)
 	}
 	return a, err
 }

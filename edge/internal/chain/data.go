@@ -44,11 +44,17 @@ func (l Lease) Filter(q policy.Chunk) *Filter {
 	}
 	f := &Filter{lease: l, chunk: q, begun: q.Offset}
 	for _, st := range l.gen.data {
+		if !st.interest.place(q.Path, "") || !st.interest.group(q.Session) {
+			continue
+		}
 		p := &pass{dataStage: st}
 		if st.tap != nil {
 			p.tap = &tapped{}
 		}
 		f.way = append(f.way, p)
+	}
+	if len(f.way) == 0 {
+		return nil
 	}
 	return f
 }
@@ -60,11 +66,11 @@ func (f *Filter) Put(ctx context.Context, data []byte, last bool, out func([]byt
 	if f.ended {
 		return errors.New("bytes behind the last chunk of a transfer")
 	}
-	g, done := f.lease.enter()
+	g := f.lease.enter()
 	if g == nil {
 		return refusal()
 	}
-	defer done()
+	defer f.lease.leave(g)
 	if g != f.lease.gen {
 		return &policy.Denial{Failed: true, Cause: errors.New("the policies of this transfer were replaced while it ran")}
 	}
@@ -135,7 +141,7 @@ func (p *pass) show(ctx context.Context) (policy.Piece, *policy.Denial) {
 	p.asked.Carry = p.carry
 	made, err := p.ask(ctx, &p.asked)
 	if err != nil {
-		return made, p.fault(err)
+		return policy.Piece{}, p.fault(policy.StageData, err)
 	}
 	if made.Verdict == policy.Deny || made.Verdict == policy.Hide {
 		return made, p.denies(false, made.Code, made.Text)
@@ -150,7 +156,10 @@ func (p *pass) show(ctx context.Context) (policy.Piece, *policy.Denial) {
 
 // ask puts the question to one policy.
 func (st dataStage) ask(ctx context.Context, q *policy.Chunk) (policy.Piece, error) {
-	st.calls.Add(1)
+	c, err := st.begin(policy.StageData)
+	if err != nil {
+		return policy.Piece{}, err
+	}
 	made, err := st.hook.Filter(ctx, q)
 	switch {
 	case err != nil:
@@ -159,6 +168,7 @@ func (st dataStage) ask(ctx context.Context, q *policy.Chunk) (policy.Piece, err
 	case made.Verdict != policy.Rewrite:
 		err = meant(made.Verdict, policy.StageData)
 	}
+	st.end(ctx, policy.StageData, c, q.Session.ID, made.Verdict, err)
 	return made, err
 }
 

@@ -14,11 +14,11 @@ type listStage struct {
 // List asks every lister about some entries of one directory and folds the answers:
 // what any of them hides is hidden.
 func (l Lease) List(ctx context.Context, q *policy.Listing) (policy.Bits, *policy.Denial) {
-	g, done := l.enter()
+	g := l.enter()
 	if g == nil {
 		return policy.Bits{}, refusal()
 	}
-	defer done()
+	defer l.leave(g)
 	return g.hide(ctx, q)
 }
 
@@ -26,9 +26,15 @@ func (l Lease) List(ctx context.Context, q *policy.Listing) (policy.Bits, *polic
 // listing.
 func (g *generation) hide(ctx context.Context, q *policy.Listing) (hidden policy.Bits, _ *policy.Denial) {
 	for _, st := range g.list {
+		if !st.interest.place(q.Path, "") || !st.interest.group(q.Session) {
+			continue
+		}
 		v, err := st.ask(ctx, q)
 		if err != nil {
-			return hidden, st.fault(err)
+			if d := st.fault(policy.StageList, err); d != nil {
+				return hidden, d
+			}
+			continue
 		}
 		if v.Verdict == policy.Deny || v.Verdict == policy.Hide {
 			return hidden, st.denies(v.Verdict == policy.Hide, v.Code, v.Text)
@@ -40,10 +46,17 @@ func (g *generation) hide(ctx context.Context, q *policy.Listing) (hidden policy
 
 // ask puts the question to one policy.
 func (st listStage) ask(ctx context.Context, q *policy.Listing) (policy.View, error) {
-	st.calls.Add(1)
+	c, err := st.begin(policy.StageList)
+	if err != nil {
+		return policy.View{}, err
+	}
 	v, err := st.hook.List(ctx, q)
 	if err == nil {
 		err = meant(v.Verdict, policy.StageList)
+	}
+	st.end(ctx, policy.StageList, c, q.Session.ID, v.Verdict, err)
+	if sh := st.shadow.Load(); sh != nil {
+		sh.list(q, v, err)
 	}
 	return v, err
 }

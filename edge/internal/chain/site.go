@@ -121,18 +121,18 @@ func (l Lease) SiteCommands() []policy.SiteCommand {
 // a command that is not implemented. Of a refusal the Denial has what a client may
 // be told, in the form of one line: all lines are in the reply.
 func (l Lease) CallSite(ctx context.Context, q *policy.SiteCall) (policy.SiteReply, *policy.Denial) {
-	g, done := l.enter()
+	g := l.enter()
 	if g == nil {
 		return policy.SiteReply{}, refusal()
 	}
-	defer done()
+	defer l.leave(g)
 	st := g.siteOf(q.Verb)
-	if st == nil { // the generation that knew it was ended
+	if st == nil || !st.interest.group(q.Session) { // the generation that knew it was ended
 		return policy.SiteReply{}, nil
 	}
 	r, err := st.ask(ctx, q)
 	if err != nil {
-		return policy.SiteReply{}, st.fault(err)
+		return policy.SiteReply{}, st.fault(policy.StageSite, err)
 	}
 	switch r.Verdict {
 	case policy.Deny, policy.Hide:
@@ -147,7 +147,10 @@ func (l Lease) CallSite(ctx context.Context, q *policy.SiteCall) (policy.SiteRep
 
 // ask has the policy carry the command out.
 func (st *siteStage) ask(ctx context.Context, q *policy.SiteCall) (policy.SiteReply, error) {
-	st.calls.Add(1)
+	c, err := st.begin(policy.StageSite)
+	if err != nil {
+		return policy.SiteReply{}, err
+	}
 	r, err := st.hook.CallSite(ctx, q)
 	switch {
 	case err != nil:
@@ -156,5 +159,6 @@ func (st *siteStage) ask(ctx context.Context, q *policy.SiteCall) (policy.SiteRe
 	default:
 		err = meant(r.Verdict, policy.StageSite)
 	}
+	st.end(ctx, policy.StageSite, c, q.Session.ID, r.Verdict, err)
 	return r, err
 }

@@ -50,7 +50,7 @@ func (l Lease) Asks(stage policy.Stage) bool {
 	case policy.StageAuth:
 		return len(g.auth) > 0
 	case policy.StageFS:
-		return len(g.fs) > 0
+		return g.authorizes
 	case policy.StageList:
 		return len(g.list) > 0
 	case policy.StageCmd:
@@ -62,7 +62,7 @@ func (l Lease) Asks(stage policy.Stage) bool {
 	case policy.StageData:
 		return len(g.data) > 0
 	case policy.StageEvent:
-		return len(g.event) > 0
+		return g.observes
 	case policy.StageCert:
 		return len(g.cert) > 0
 	}

@@ -84,11 +84,11 @@ func (t *tap) hand(ctx context.Context, m *module, it tapItem) {
 		return
 	}
 	it.chunk.Carry = it.of.carry
-	m.calls.Add(1)
 	made, err := m.hooks.Filter.Filter(ctx, it.chunk)
+	failed := err != nil || len(made.Carry) > policy.MaxCarry
+	m.meters[policy.StageData].count(policy.Pass, failed)
 	switch {
-	case err != nil, len(made.Carry) > policy.MaxCarry:
-		m.failed.Add(1)
+	case failed:
 	case made.Carry == nil:
 		it.of.carry = nil
 	default:

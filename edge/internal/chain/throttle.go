@@ -49,9 +49,9 @@ func (t *Throttle) Ask(ctx context.Context, q *policy.Transfer) (limit int64, ag
 	if t == nil {
 		return 0, time.Time{}
 	}
-	if g, done := t.lease.enter(); g != nil {
+	if g := t.lease.enter(); g != nil {
 		t.ask(ctx, g, q)
-		done()
+		t.lease.leave(g)
 	}
 	for i := range t.rates {
 		r := &t.rates[i]
@@ -85,9 +85,6 @@ func (t *Throttle) ask(ctx context.Context, g *generation, q *policy.Transfer) {
 func (r *rate) renew(ctx context.Context, st throttleStage, q *policy.Transfer) {
 	a, err := st.ask(ctx, q)
 	if err != nil {
-		if ctx.Err() == nil {
-			_ = st.fault(err)
-		}
 		r.until = time.Now().Add(max(r.ttl, retryTTL))
 		return
 	}
@@ -100,6 +97,17 @@ func (r *rate) renew(ctx context.Context, st throttleStage, q *policy.Transfer) 
 
 // ask puts the question to one policy.
 func (st throttleStage) ask(ctx context.Context, q *policy.Transfer) (policy.Rate, error) {
-	st.calls.Add(1)
-	return st.hook.Throttle(ctx, q)
+	if !st.interest.place(q.Path, "") || !st.interest.group(q.Session) {
+		return policy.Rate{}, nil
+	}
+	c, err := st.begin(policy.StageThrottle)
+	if err != nil {
+		return policy.Rate{}, err
+	}
+	r, err := st.hook.Throttle(ctx, q)
+	st.end(ctx, policy.StageThrottle, c, q.Session.ID, policy.Pass, err)
+	if sh := st.shadow.Load(); sh != nil {
+		sh.throttle(q, r, err)
+	}
+	return r, err
 }
