@@ -29,11 +29,11 @@ type PolicyStatus struct {
 
 // StageStatus counts what one policy has done at one stage.
 type StageStatus struct {
-	Stage    policy.Stage
-	Calls    uint64    // that have ended
-	Verdicts [5]uint64 // of these, by policy.Verdict; a call that failed has none
-	Failed   uint64    // calls that ended in an error
-	Skipped  uint64    // questions that were not put, as the breaker was open
+	Stage    policy.Stage // at which
+	Calls    uint64       // that have ended
+	Verdicts [5]uint64    // of these, by policy.Verdict; a call that failed has none
+	Failed   uint64       // calls that ended in an error
+	Skipped  uint64       // questions that were not put, as the breaker was open
 	// Latency counts the calls whose time was taken, one in 64, or one in 8 during a
 	// trial: entry i those that took less than 64 ns << i and no less than half of
 	// that; the last one holds all that is longer.
@@ -53,27 +53,27 @@ type EventStatus struct {
 
 // BreakerStatus tells how a breaker stands.
 type BreakerStatus struct {
-	Open     bool
+	Open     bool      // the policy is not called, but for probes
 	Failures int       // in a row
 	Probe    time.Time // when the policy may next be tried; zero unless Open
 }
 
 // TrialStatus describes a candidate that judges.
 type TrialStatus struct {
-	Candidate PolicyStatus
-	Percent   int       // of the sessions that it judges
-	Until     time.Time // when it is promoted; zero for never by itself
+	Candidate PolicyStatus // as if it were in force
+	Percent   int          // of the sessions that it judges
+	Until     time.Time    // when it is promoted; zero for never by itself
 }
 
 // ShadowStatus describes a candidate that is asked for comparison alone.
 type ShadowStatus struct {
-	Policy   policy.Policy
-	Since    time.Time
-	Compared uint64 // questions that it answered, or failed to
-	Differed uint64 // of those
-	Failed   uint64 // of those
-	Dropped  uint64 // questions that it was too slow for
-	Queued   int    // questions that wait
+	Policy   policy.Policy // the candidate
+	Since    time.Time     // when it began
+	Compared uint64        // questions that it answered, or failed to
+	Differed uint64        // of those
+	Failed   uint64        // of those
+	Dropped  uint64        // questions that it was too slow for
+	Queued   int           // questions that wait
 	// Differences are the last ones, at most 256, the oldest first.
 	Differences []Difference
 }
@@ -81,23 +81,23 @@ type ShadowStatus struct {
 // Difference is a question that a candidate answered otherwise than the policy in
 // force.
 type Difference struct {
-	Time             time.Time // when it was asked
-	Stage            policy.Stage
-	Op               policy.Op // 0 at stages without
-	Path             string    // what it was about: a path, or a command
-	User             string
-	Session, Request uint64 // which question it was
-	Main, Candidate  Outcome
+	Time             time.Time    // when it was asked
+	Stage            policy.Stage // at which
+	Op               policy.Op    // 0 at stages without
+	Path             string       // what it was about: a path, or a command
+	User             string       // who asked
+	Session, Request uint64       // which question it was
+	Main, Candidate  Outcome      // of the policy in force, and of the candidate
 }
 
 // Outcome is what one policy made of one question.
 type Outcome struct {
 	Verdict policy.Verdict // Pass beside Failed
-	Failed  bool
-	Code    int    // of a refusal
-	Text    string // of a refusal; of a failure, what failed
-	Path    string // that a path was rewritten to; of a login, its home; of a listing, what is hidden
-	Path2   string // likewise
+	Failed  bool           // it gave none
+	Code    int            // of a refusal
+	Text    string         // of a refusal; of a failure, what failed
+	Path    string         // that a path was rewritten to; of a login, its home; of a listing, what is hidden
+	Path2   string         // likewise
 }
 
 // Status describes a running server.

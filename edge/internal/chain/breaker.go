@@ -139,7 +139,7 @@ func (b *breaker) giveUp(probe bool) {
 
 // BreakerStatus tells how a breaker stands.
 type BreakerStatus struct {
-	Open     bool
+	Open     bool      // the policy is not called, but for probes
 	Failures int       // in a row
 	Probe    time.Time // when the policy may next be tried; zero unless Open
 }

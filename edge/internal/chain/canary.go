@@ -18,24 +18,23 @@ type Trial struct {
 }
 
 // Limits of a trial. Zero in any field is the default that it names, a negative
-// number turns the rule off. A limit is judged four times a second.
+// number turns the rule off. They are judged four times a second.
 type Limits struct {
-	// Failures rolls back when at least so many calls failed (5), and they are more
-	// than FailureRate of the candidate's calls, in percent (1).
-	Failures    int
-	FailureRate float64
-	// Drift rolls back when the share of refusals among the answers differs from
-	// that of the policy in force by more than so many percentage points (10), once
-	// each of the two has given MinAnswers (100).
-	Drift      float64
-	MinAnswers int
-	// Slower rolls back when 99 of 100 calls were answered within a time that is at
-	// least so many times (5) that of the policy in force, and longer than Latency
-	// (1 ms), once MinSamples calls of each were measured (100). Times are known to
-	// the power of two.
-	Slower     float64
-	Latency    time.Duration
-	MinSamples int
+	// It is rolled back when at least so many calls failed, and they are more than
+	// FailureRate of its calls.
+	Failures    int     // 5
+	FailureRate float64 // percent; 1
+	// It is rolled back when the share of refusals among the answers differs from
+	// that of the policy in force by more than Drift, once each of the two has given
+	// MinAnswers.
+	Drift      float64 // percentage points; 10
+	MinAnswers int     // 100
+	// It is rolled back when 99 of 100 calls are answered within a time that is
+	// Slower times that of the policy in force or more, and longer than Latency, once
+	// MinSamples calls of each were measured. Times are known to the power of two.
+	Slower     float64       // 5
+	Latency    time.Duration // 1 ms
+	MinSamples int           // 100
 }
 
 func (l Limits) complete() Limits {

@@ -44,8 +44,8 @@ func (t *meter) count(v policy.Verdict, failed bool) {
 // StageStatus counts what one policy has done at one stage. Numbers are exact
 // when nothing runs.
 type StageStatus struct {
-	Stage    policy.Stage
-	Calls    uint64 // that have ended
+	Stage    policy.Stage // at which
+	Calls    uint64       // that have ended
 	Verdicts [policy.Hide + 1]uint64
 	Failed   uint64 // calls that ended in an error
 	Skipped  uint64 // questions that were not put, as the breaker was open

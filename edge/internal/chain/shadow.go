@@ -18,11 +18,11 @@ const (
 // Outcome is what one policy made of one question.
 type Outcome struct {
 	Verdict policy.Verdict // Pass beside Failed
-	Failed  bool
-	Code    int    // of a refusal
-	Text    string // of a refusal; of a failure, what failed
-	Path    string // that a path was rewritten to; of a login, its home; of a listing, what is hidden
-	Path2   string // likewise
+	Failed  bool           // it gave none
+	Code    int            // of a refusal
+	Text    string         // of a refusal; of a failure, what failed
+	Path    string         // that a path was rewritten to; of a login, its home; of a listing, what is hidden
+	Path2   string         // likewise
 }
 
 // answer makes the outcome of an answer.
@@ -45,24 +45,24 @@ func (o Outcome) differs(p Outcome) bool {
 // Difference is a question that a candidate answered otherwise than the policy in
 // force.
 type Difference struct {
-	Time             time.Time // when it was asked
-	Stage            policy.Stage
-	Op               policy.Op // 0 at stages without
-	Path             string    // what it was about: a path, or a command
-	User             string
-	Session, Request uint64 // which question it was
-	Main, Candidate  Outcome
+	Time             time.Time    // when it was asked
+	Stage            policy.Stage // at which
+	Op               policy.Op    // 0 at stages without
+	Path             string       // what it was about: a path, or a command
+	User             string       // who asked
+	Session, Request uint64       // which question it was
+	Main, Candidate  Outcome      // of the policy in force, and of the candidate
 }
 
 // ShadowStatus describes a candidate that is asked for comparison alone.
 type ShadowStatus struct {
-	Policy   policy.Policy
-	Since    time.Time
-	Compared uint64 // questions that it answered, or failed to
-	Differed uint64 // of those
-	Failed   uint64 // of those
-	Dropped  uint64 // questions that it was too slow for
-	Queued   int    // questions that wait
+	Policy   policy.Policy // the candidate
+	Since    time.Time     // when it began
+	Compared uint64        // questions that it answered, or failed to
+	Differed uint64        // of those
+	Failed   uint64        // of those
+	Dropped  uint64        // questions that it was too slow for
+	Queued   int           // questions that wait
 	// Differences are the last ones, at most 256, the oldest first.
 	Differences []Difference
 }

@@ -27,9 +27,9 @@ type ModuleStatus struct {
 
 // TrialStatus describes a candidate that judges.
 type TrialStatus struct {
-	Candidate ModuleStatus
-	Percent   int       // of the sessions that it judges
-	Until     time.Time // when it is promoted; zero for never by itself
+	Candidate ModuleStatus // as if it were in force
+	Percent   int          // of the sessions that it judges
+	Until     time.Time    // when it is promoted; zero for never by itself
 }
 
 // Status describes the policies of the current generation in order.
