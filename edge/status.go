@@ -33,6 +33,7 @@ type StageStatus struct {
 	Calls    uint64       // that have ended
 	Verdicts [5]uint64    // of these, by policy.Verdict; a call that failed has none
 	Failed   uint64       // calls that ended in an error
+	Aborted  uint64       // calls that did as well, but because the client had gone
 	Skipped  uint64       // questions that were not put, as the breaker was open
 	// Latency counts the calls whose time was taken, one in 64, or one in 8 during a
 	// trial: entry i those that took less than 64 ns << i and no less than half of

@@ -14,6 +14,7 @@ type meter struct {
 	calls    atomic.Uint64
 	verdicts [policy.Hide + 1]atomic.Uint64 // but for Pass, which is what is left
 	failed   atomic.Uint64
+	aborted  atomic.Uint64 // whose caller went away meanwhile
 	skipped  atomic.Uint64 // not called, as the breaker was open
 	latency  [Buckets]atomic.Uint64
 }
@@ -31,8 +32,10 @@ func bucket(d time.Duration) int {
 func bound(i int) time.Duration { return 64 << i }
 
 // count ends a call that failed, or whose answer was v.
-func (t *meter) count(v policy.Verdict, failed bool) {
+func (t *meter) count(v policy.Verdict, failed, aborted bool) {
 	switch {
+	case aborted:
+		t.aborted.Add(1)
 	case failed:
 		t.failed.Add(1)
 	case v != policy.Pass && int(v) < len(t.verdicts):
@@ -48,6 +51,7 @@ type StageStatus struct {
 	Calls    uint64       // that have ended
 	Verdicts [policy.Hide + 1]uint64
 	Failed   uint64 // calls that ended in an error
+	Aborted  uint64 // calls that did as well, but because the client had gone
 	Skipped  uint64 // questions that were not put, as the breaker was open
 	// Latency counts the calls whose time was taken, one in 64: entry i those that
 	// took less than 64 ns << i and no less than half of that; the last one holds
@@ -57,8 +61,8 @@ type StageStatus struct {
 
 // status reads the meter. Pass is what is left of the calls.
 func (t *meter) status(stage policy.Stage) StageStatus {
-	st := StageStatus{Stage: stage, Calls: t.calls.Load(), Failed: t.failed.Load(), Skipped: t.skipped.Load()}
-	rest := st.Failed
+	st := StageStatus{Stage: stage, Calls: t.calls.Load(), Failed: t.failed.Load(), Aborted: t.aborted.Load(), Skipped: t.skipped.Load()}
+	rest := st.Failed + st.Aborted
 	for v := policy.Allow; v <= policy.Hide; v++ {
 		st.Verdicts[v] = t.verdicts[v].Load()
 		rest += st.Verdicts[v]
@@ -75,7 +79,7 @@ func (t *meter) status(stage policy.Stage) StageStatus {
 // tally sums up what a trial is judged by.
 type tally struct {
 	calls, failed uint64 // at all stages
-	asked, denied uint64 // questions, without events
+	asked, denied uint64 // questions that have been decided
 	latency       [Buckets]uint64
 	samples       uint64
 }
@@ -88,10 +92,10 @@ func (m *module) tally() tally {
 		st := m.meters[s].status(stage)
 		t.calls += st.Calls
 		t.failed += st.Failed
-		if stage == policy.StageEvent {
-			continue
+		if stage == policy.StageEvent || stage == policy.StageData || stage == policy.StageThrottle {
+			continue // so many that they would hide the rest
 		}
-		t.asked += st.Calls - min(st.Failed, st.Calls)
+		t.asked += st.Calls - min(st.Failed+st.Aborted, st.Calls)
 		t.denied += st.Verdicts[policy.Deny] + st.Verdicts[policy.Hide]
 		for i, n := range st.Latency {
 			t.latency[i] += n

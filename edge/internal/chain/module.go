@@ -129,12 +129,13 @@ func (m *module) end(ctx context.Context, stage policy.Stage, c call, session ui
 	if !c.began.IsZero() {
 		t.latency[bucket(time.Since(c.began))].Add(1)
 	}
-	t.count(v, err != nil)
+	aborted := err != nil && stage != policy.StageEvent && ctx.Err() != nil
+	t.count(v, err != nil, aborted)
 	b := m.breaker(stage)
 	switch {
 	case err == nil:
 		b.success(c.probe)
-	case ctx.Err() != nil:
+	case aborted:
 		b.giveUp(c.probe)
 	default:
 		b.failure(c.probe, session, err)

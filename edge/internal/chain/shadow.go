@@ -110,7 +110,7 @@ func (c *Chain) Shadow(name string, p policy.Policy) error {
 	}
 	modules := c.front.Load().main.modules
 	for _, m := range modules {
-		if owned(m.policy, p) {
+		if owned(m.policy, p) || c.trial != nil && owned(c.trial.candidate.policy, p) {
 			return fmt.Errorf("policy %q is in force already, and would be closed twice", m.name)
 		}
 	}

@@ -42,6 +42,11 @@ func (c *Chain) draft(s Slot) (draft, error) {
 	if s.Policy == nil {
 		return draft{}, fmt.Errorf("policy %q is missing", s.Name)
 	}
+	for name, o := range c.shadows {
+		if owned(o.policy, s.Policy) {
+			return draft{}, fmt.Errorf("policy %q: its value is the shadow of %q, and would be closed with it", s.Name, name)
+		}
+	}
 	hooks := s.Policy.Hooks()
 	in, err := newInterest(hooks.Interest, c.conf.Clean)
 	if err == nil {

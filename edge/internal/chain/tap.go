@@ -86,7 +86,7 @@ func (t *tap) hand(ctx context.Context, m *module, it tapItem) {
 	it.chunk.Carry = it.of.carry
 	made, err := m.hooks.Filter.Filter(ctx, it.chunk)
 	failed := err != nil || len(made.Carry) > policy.MaxCarry
-	m.meters[policy.StageData].count(policy.Pass, failed)
+	m.meters[policy.StageData].count(policy.Pass, failed, false)
 	switch {
 	case failed:
 	case made.Carry == nil:
