@@ -80,11 +80,8 @@ func (b *breaker) allow() (probe bool, err error) {
 	return true, nil
 }
 
-// success ends a call that was answered.
+// success ends a call that was answered, while the breaker is not whole.
 func (b *breaker) success(probe bool) {
-	if b.state.Load() == whole {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state.Load() == opened {

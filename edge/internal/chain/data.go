@@ -44,7 +44,7 @@ func (l Lease) Filter(q policy.Chunk) *Filter {
 	}
 	f := &Filter{lease: l, chunk: q, begun: q.Offset}
 	for _, st := range l.gen.data {
-		if !st.interest.place(q.Path, "") || !st.interest.group(q.Session) {
+		if !st.interest.wants(q.Session, q.Path, "") {
 			continue
 		}
 		p := &pass{dataStage: st}

@@ -18,12 +18,13 @@ func (g *generation) authorize(ctx context.Context, q *policy.Action, clean func
 		return grant, nil
 	}
 	rewrites := maxRewrites
-	for _, st := range g.fs[q.Op] {
-		if !st.interest.place(q.Path, q.Path2) || !st.interest.group(q.Session) {
+	for i := range g.fs[q.Op] {
+		st := &g.fs[q.Op][i]
+		if !st.interest.wants(q.Session, q.Path, q.Path2) {
 			continue
 		}
-		a, err := st.ask(ctx, q, rewrites, clean)
-		if err != nil {
+		var a policy.Answer
+		if err := st.ask(ctx, q, &a, rewrites, clean); err != nil {
 			if d := st.fault(policy.StageFS, err); d != nil {
 				return policy.Grant{}, d
 			}
@@ -38,7 +39,9 @@ func (g *generation) authorize(ctx context.Context, q *policy.Action, clean func
 			next.Path, next.Path2 = first(a.Path, q.Path), first(a.Path2, q.Path2)
 			grant.Path, grant.Path2, q = next.Path, next.Path2, &next
 		}
-		grant.Limits = grant.Limits.Narrow(a.Limits)
+		if a.Limits != (policy.Limits{}) {
+			grant.Limits = grant.Limits.Narrow(a.Limits)
+		}
 		if a.Label != "" {
 			grant.Labels = append(grant.Labels, a.Label)
 		}
@@ -49,21 +52,22 @@ func (g *generation) authorize(ctx context.Context, q *policy.Action, clean func
 	return grant, nil
 }
 
-// ask puts the question to one policy. Rewritten paths come back canonical.
-func (st fsStage) ask(ctx context.Context, q *policy.Action, rewrites int, clean func(string) (string, error)) (policy.Answer, error) {
+// ask puts the question to one policy and fills in its answer, which is too large to
+// be handed around. Rewritten paths come back canonical.
+func (st *fsStage) ask(ctx context.Context, q *policy.Action, a *policy.Answer, rewrites int, clean func(string) (string, error)) error {
 	c, err := st.begin(policy.StageFS)
 	if err != nil {
-		return policy.Answer{}, err
+		return err
 	}
-	a, err := st.hook.Authorize(ctx, q)
+	*a, err = st.hook.Authorize(ctx, q)
 	if err == nil && a.Verdict >= policy.Rewrite {
-		err = settle(&a, rewrites, clean)
+		err = settle(a, rewrites, clean)
 	}
 	st.end(ctx, policy.StageFS, c, q.Session.ID, a.Verdict, err)
 	if sh := st.shadow.Load(); sh != nil {
-		sh.authorize(q, a, err)
+		sh.authorize(q, *a, err)
 	}
-	return a, err
+	return err
 }
 
 // settle checks an answer that is more than yes or no.

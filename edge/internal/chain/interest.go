@@ -20,11 +20,12 @@ type interest struct {
 	events [numEvents]bool
 	// verbs, dirs and groups are nil for everything.
 	verbs, dirs, groups []string
+	narrow              bool // dirs or groups are not nil
 }
 
 // newInterest checks and prepares what a policy declares. Clean is the chain's.
 func newInterest(in policy.Interest, clean func(string) (string, error)) (*interest, error) {
-	i := &interest{verbs: in.Verbs, dirs: in.Paths, groups: in.Groups}
+	i := &interest{verbs: in.Verbs, dirs: in.Paths, groups: in.Groups, narrow: in.Paths != nil || in.Groups != nil}
 	for op := range i.ops {
 		i.ops[op] = in.Ops == nil
 	}
@@ -68,6 +69,12 @@ func (i *interest) event(k policy.EventKind) bool { return int(k) < numEvents &&
 
 // verb reports whether a command is of interest.
 func (i *interest) verb(v string) bool { return i.verbs == nil || slices.Contains(i.verbs, v) }
+
+// wants reports whether a question about one or two paths is of interest, and the
+// session as well.
+func (i *interest) wants(s *policy.Session, path, path2 string) bool {
+	return !i.narrow || i.place(path, path2) && i.group(s)
+}
 
 // place reports whether a question about one or two paths is of interest; an
 // absent one is empty.

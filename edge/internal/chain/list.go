@@ -26,7 +26,7 @@ func (l Lease) List(ctx context.Context, q *policy.Listing) (policy.Bits, *polic
 // listing.
 func (g *generation) hide(ctx context.Context, q *policy.Listing) (hidden policy.Bits, _ *policy.Denial) {
 	for _, st := range g.list {
-		if !st.interest.place(q.Path, "") || !st.interest.group(q.Session) {
+		if !st.interest.wants(q.Session, q.Path, "") {
 			continue
 		}
 		v, err := st.ask(ctx, q)

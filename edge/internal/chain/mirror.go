@@ -35,11 +35,6 @@ func (s *shadow) offer(q *mirrored, meta *policy.Meta) {
 	}
 }
 
-// cares reports whether the candidate wants a question about a path.
-func (s *shadow) cares(path, path2 string, who *policy.Session) bool {
-	return s.seen.place(path, path2) && s.seen.group(who)
-}
-
 // authorize offers a question of the fs stage.
 func (s *shadow) authorize(q *policy.Action, a policy.Answer, err error) {
 	if s.full() {
@@ -48,7 +43,7 @@ func (s *shadow) authorize(q *policy.Action, a policy.Answer, err error) {
 	own := *q
 	s.offer(&mirrored{Difference: Difference{Stage: policy.StageFS, Op: q.Op, Path: q.Path, Main: answer(a, err)},
 		ask: func(ctx context.Context) Outcome {
-			if s.hooks.Authorizer == nil || !s.seen.ops[own.Op] || !s.cares(own.Path, own.Path2, own.Session) {
+			if s.hooks.Authorizer == nil || !s.seen.ops[own.Op] || !s.seen.wants(own.Session, own.Path, own.Path2) {
 				return Outcome{}
 			}
 			a, err := s.hooks.Authorizer.Authorize(ctx, &own)
@@ -89,7 +84,7 @@ func (s *shadow) list(q *policy.Listing, v policy.View, err error) {
 	own.Entries = slices.Clone(q.Entries)
 	s.offer(&mirrored{Difference: Difference{Stage: policy.StageList, Path: q.Path, Main: view(v, err)},
 		ask: func(ctx context.Context) Outcome {
-			if s.hooks.Lister == nil || !s.cares(own.Path, "", own.Session) {
+			if s.hooks.Lister == nil || !s.seen.wants(own.Session, own.Path, "") {
 				return view(policy.View{}, nil)
 			}
 			v, err := s.hooks.Lister.List(ctx, &own)
@@ -136,7 +131,7 @@ func (s *shadow) throttle(q *policy.Transfer, r policy.Rate, err error) {
 	own := *q
 	s.offer(&mirrored{Difference: Difference{Stage: policy.StageThrottle, Op: q.Op, Path: q.Path, Main: limit(r, err)},
 		ask: func(ctx context.Context) Outcome {
-			if s.hooks.Throttler == nil || !s.cares(own.Path, "", own.Session) {
+			if s.hooks.Throttler == nil || !s.seen.wants(own.Session, own.Path, "") {
 				return limit(policy.Rate{}, nil)
 			}
 			r, err := s.hooks.Throttler.Throttle(ctx, &own)

@@ -108,9 +108,16 @@ type call struct {
 
 // begin is called before a hook of the stage; the hook is called, and then end,
 // only when it returns no error.
-func (m *module) begin(stage policy.Stage) (c call, err error) {
-	b := m.breaker(stage)
-	if b.state.Load() == opened {
+func (m *module) begin(stage policy.Stage) (call, error) {
+	if m.breaker(stage).state.Load() != opened && m.meters[stage].calls.Load()&m.often.Load() != 0 {
+		return call{}, nil
+	}
+	return m.look(stage)
+}
+
+// look is begin where the breaker is open or the call's time is to be taken.
+func (m *module) look(stage policy.Stage) (c call, err error) {
+	if b := m.breaker(stage); b.state.Load() == opened {
 		if c.probe, err = b.allow(); err != nil {
 			m.meters[stage].skipped.Add(1)
 			return c, err
@@ -134,7 +141,9 @@ func (m *module) end(ctx context.Context, stage policy.Stage, c call, session ui
 	b := m.breaker(stage)
 	switch {
 	case err == nil:
-		b.success(c.probe)
+		if b.state.Load() != whole {
+			b.success(c.probe)
+		}
 	case aborted:
 		b.giveUp(c.probe)
 	default:

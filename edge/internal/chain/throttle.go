@@ -97,7 +97,7 @@ func (r *rate) renew(ctx context.Context, st throttleStage, q *policy.Transfer) 
 
 // ask puts the question to one policy.
 func (st throttleStage) ask(ctx context.Context, q *policy.Transfer) (policy.Rate, error) {
-	if !st.interest.place(q.Path, "") || !st.interest.group(q.Session) {
+	if !st.interest.wants(q.Session, q.Path, "") {
 		return policy.Rate{}, nil
 	}
 	c, err := st.begin(policy.StageThrottle)
