@@ -154,7 +154,7 @@ func (s *Server) own(ctx context.Context, sess *pi.Session) {
 // turnAway answers 421. The few bytes fit into the socket's buffer, so that the
 // accepting goroutine does not wait for the client.
 func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, kind policy.EventKind, r wire.Reply) {
-	lease := s.chain.Lease()
+	lease := s.chain.Lease(0)
 	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name}}
 	lease.Observe(policy.Event{Kind: kind, Meta: meta})
 	meta.Request++

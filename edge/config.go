@@ -39,12 +39,16 @@ type Config struct {
 	// LogPrefix is a template that stands before the messages about a session;
 	// pi.ParsePrefix says what it may hold. Empty: none.
 	LogPrefix string
+	// PolicyChanged is told of each trial that has ended (Server.Canary), after the
+	// observers were; nil tells nobody. It may use the server, but not shut it down.
+	PolicyChanged func(PolicyChange)
 }
 
 // Slot is a policy under the name by which it can be swapped.
 type Slot struct {
-	Name   string        // unique; it need not be the policy's own
-	Policy policy.Policy // required
+	Name    string        // unique; it need not be the policy's own
+	Policy  policy.Policy // required
+	Options Options       // how the server treats it
 }
 
 // Require says how much TLS a listener asks for: a set of the two values below.

@@ -47,23 +47,20 @@ type bound struct {
 // New makes a server. It takes the policies over: Shutdown closes those that can
 // be closed, and so does New when it fails.
 func New(conf Config) (*Server, error) {
-	slots := make([]chain.Slot, len(conf.Policies))
-	for i, p := range conf.Policies {
-		slots[i] = chain.Slot(p)
-	}
+	slots := chained(conf.Policies)
 	conf, err := conf.check()
 	if err != nil {
 		closePolicies(slots)
 		return nil, err
 	}
-	c, err := chain.New(chain.Config{Clean: clean, Log: conf.Log}, slots...)
+	s := &Server{conf: conf, drain: make(chan struct{}),
+		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
+		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
+	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed}, slots...)
 	if err != nil {
 		closePolicies(slots)
 		return nil, fmt.Errorf("edge: %w", err)
 	}
-	s := &Server{conf: conf, chain: c, drain: make(chan struct{}),
-		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
-		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
 	s.tree = conf.Bandwidth.tree()
 	s.shared = s.sharedConfig()
 	return s, nil
@@ -256,17 +253,12 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// Swap puts p in the place of the policy called name, and returns the slot's new
-// generation number. Running transfers keep the policies they began with, for at
-// most 30 seconds. After an error nothing has changed and p is the caller's.
-func (s *Server) Swap(name string, p policy.Policy) (uint64, error) { return s.chain.Swap(name, p) }
-
 // Tell tells the observers of something that has happened outside of any session,
 // such as a certificate that was renewed. The event's session is empty (number 0);
 // its time is filled in.
 func (s *Server) Tell(e policy.Event) {
 	e.Meta = policy.Meta{Session: &policy.Session{}, Time: time.Now()}
-	l := s.chain.Lease()
+	l := s.chain.Lease(0)
 	l.Observe(e)
 	l.Release()
 }

@@ -153,7 +153,7 @@ func (m *modules) policies() []control.Policy {
 	var out []control.Policy
 	for _, p := range m.server.Status().Policies {
 		st := control.Policy{Name: p.Name, Generation: p.Generation, Kind: "native", Since: p.Since.UTC().Truncate(time.Second),
-			Calls: p.Calls, Denied: p.Denied, Failed: p.Failed, Dropped: p.Dropped}
+			Calls: p.Calls, Denied: p.Denied, Failed: p.Failed, Dropped: p.Events.Dropped}
 		hooks := p.Policy.Hooks()
 		if hooks.Authenticator != nil {
 			st.Hooks = append(st.Hooks, "auth")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -37,33 +38,61 @@ func (s *Session) answer(err error) wire.Reply {
 }
 
 // answerRefused reports a refusal to the observers and to the client, both with
-// the reference that leads from one to the other.
+// the reference that leads from one to the other: the session's number and that of
+// the question, which the event bears too.
 func (s *Session) answerRefused(no *refused) wire.Reply {
 	d, a := no.denial, no.action
-	ref := fmt.Sprintf("ref %d-%d", s.who.ID, a.Request)
-	reply := wire.Say(wire.CodeUnavailable, "That is not permitted (%s).", ref)
-	switch {
-	case d.Hidden:
-		reply = wire.Say(wire.CodeUnavailable, "No such file or directory.")
-	case d.Failed:
-		reply = wire.Say(wire.CodeLocalError, "That could not be decided and is refused (%s).", ref)
-	default:
-		if d.Code != 0 {
-			reply.Code = wire.Code(d.Code)
-		}
-		if d.Text != "" {
-			reply.Lines[0] = fmt.Sprintf("%s (%s)", d.Text, ref)
-		}
-	}
+	ref := fmt.Sprintf("%d-%d", s.who.ID, a.Request)
+	reply := no.reply(fmt.Sprintf("ref %s", ref))
 	e := policy.Event{Kind: policy.EventDenied, Op: a.Op, Path: a.Path, Path2: a.Path2, Text: d.Error(),
 		Code: int(reply.Code), Policy: d.Policy, Generation: d.Generation}
 	if d.Failed {
 		e.Kind = policy.EventPolicyFailed
 	}
-	s.log().Warn("refused", "event", e.Kind.String(), "op", a.Op.String(), "path", a.Path, "path2", a.Path2,
-		"reason", d.Error(), "policy", d.Policy, "policy_gen", d.Generation, "reply", int(reply.Code), "ref", ref[4:])
-	s.event(e)
+	attrs := []any{"event", e.Kind.String()}
+	if no.stage != 0 {
+		attrs = append(attrs, "stage", no.stage.String())
+	}
+	if no.command != "" {
+		attrs = append(attrs, "command", no.command)
+	}
+	if a.Op != 0 {
+		attrs = append(attrs, "op", a.Op.String())
+	}
+	attrs = append(attrs, "path", a.Path, "path2", a.Path2, "reason", d.Error(), "policy", d.Policy,
+		"policy_gen", d.Generation, "reply", int(reply.Code), "ref", ref)
+	s.log().Warn("refused", attrs...)
+	s.follow(a.Request, e)
 	return reply
+}
+
+// reply is what the client is told of a refusal.
+func (no *refused) reply(ref string) wire.Reply {
+	d := no.denial
+	code := no.code
+	if code == 0 {
+		code = wire.CodeUnavailable
+	}
+	switch {
+	case d.Hidden:
+		return wire.Say(wire.CodeUnavailable, "No such file or directory.")
+	case d.Failed:
+		return wire.Say(wire.CodeLocalError, "That could not be decided and is refused (%s).", ref)
+	case d.Code != 0:
+		code = wire.Code(d.Code)
+	}
+	if len(no.lines) > 0 {
+		reply := wire.Multi(code, slices.Clone(no.lines)...)
+		reply.Lines[len(no.lines)-1] += " (" + ref + ")"
+		return reply
+	}
+	switch {
+	case d.Text != "" && d.Policy == "":
+		return wire.Say(code, "%s (%s)", wire.Text(d.Text), ref)
+	case d.Text != "":
+		return wire.Multi(code, fmt.Sprintf("%s (%s)", d.Text, ref))
+	}
+	return wire.Say(code, "That is not permitted (%s).", ref)
 }
 
 // answerFile answers the errors of a filesystem.

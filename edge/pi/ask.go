@@ -3,11 +3,14 @@ package pi
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
 // Question is what a handler asks before it does anything: an operation on a
@@ -30,17 +33,28 @@ func (s *Session) Ask(q Question) (policy.Grant, error) { return s.askAs(q, s.ac
 // action makes the policies' form of a question.
 func (s *Session) action(q Question) *policy.Action {
 	a := &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B}
-	if info, err := s.fs.Stat(q.Path); err == nil {
-		a.Exists, a.Dir = true, info.IsDir()
-	}
+	describe(s.fs, a)
 	return a
+}
+
+// describe says what an action's path is now.
+func describe(fsys vfs.FS, a *policy.Action) {
+	a.Exists, a.Dir, a.Size = false, false, 0
+	info, err := fsys.Stat(vfs.Path(a.Path))
+	if err != nil {
+		return
+	}
+	a.Exists, a.Dir = true, info.IsDir()
+	if info.Mode.IsRegular() {
+		a.Size = info.Size
+	}
 }
 
 func (s *Session) askAs(q Question, a *policy.Action) (policy.Grant, error) {
 	if !s.Perms(q.Path).Has(q.Perm) || q.Path2 != "" && !s.Perms(q.Path2).Has(q.Perm) {
 		return policy.Grant{}, s.forbidden(a)
 	}
-	g, denial := s.lease.Authorize(context.Background(), a)
+	g, denial := s.lease.Authorize(s.asks(a), a)
 	if denial != nil {
 		return policy.Grant{}, &refused{action: a, denial: denial}
 	}
@@ -90,9 +104,14 @@ func (s *Session) partial(p vfs.Path) (vfs.Info, error) {
 // stat describes a path as this user sees it: an interrupted upload of the
 // user's own counts where no file is.
 func (s *Session) stat(p vfs.Path) (vfs.Info, error) {
-	info, err := s.fs.Stat(p)
-	if errors.Is(err, fs.ErrNotExist) {
-		if part, perr := s.partial(p); perr == nil {
+	return statAs(s.fs, s.owner(), p)
+}
+
+// statAs is stat for whoever owns interrupted uploads under that name.
+func statAs(fsys vfs.FS, owner string, p vfs.Path) (vfs.Info, error) {
+	info, err := fsys.Stat(p)
+	if parts, ok := fsys.(vfs.Partials); ok && owner != "" && errors.Is(err, fs.ErrNotExist) {
+		if part, perr := parts.Partial(owner, p); perr == nil {
 			return part, nil
 		}
 	}
@@ -102,18 +121,43 @@ func (s *Session) stat(p vfs.Path) (vfs.Info, error) {
 // refused is a denial together with what was asked, so that it can be answered
 // and reported.
 type refused struct {
-	action *policy.Action
+	action *policy.Action // its Op is 0 for a question that is not about an operation
 	denial *policy.Denial
+	stage  policy.Stage // 0 is StageFS
+	// command is what was to be carried out, at the stages of commands.
+	command string
+	code    wire.Code // of a refusal that names none, 0 for 550
+	lines   []string  // for the client, where the denial's text alone does not do
 }
 
+// Error does not lead to what made a policy fail: an error of a file, of which it
+// might consist, is not the file's that the client has asked for.
 func (r *refused) Error() string { return r.denial.Error() }
-func (r *refused) Unwrap() error { return r.denial }
 
-// commitQuestion asks, from a helper goroutine, whether an upload may become
-// visible. The action was made by the owner.
-func commitQuestion(ctx context.Context, lease chain.Lease, a *policy.Action, size, ms int64) error {
-	a.A, a.B = size, ms
-	if _, denial := lease.Authorize(ctx, a); denial != nil {
+// commit is the question whether an upload may become visible.
+type commit struct {
+	action *policy.Action // with the number of the upload's own question
+	lease  chain.Lease
+	view   *services
+}
+
+// commit prepares the question. Of number, the upload's first question had it too.
+func (s *Session) commit(p vfs.Path, number uint64) commit {
+	who := s.who
+	a := &policy.Action{Meta: policy.Meta{Session: &who, Request: number}, Op: policy.OpCommit, Path: string(p)}
+	return commit{action: a, lease: s.lease, view: s.services(a)}
+}
+
+// ask puts it, from a helper goroutine.
+func (c *commit) ask(ctx context.Context, stage vfs.Stage, ms int64) error {
+	a := c.action
+	a.Time, a.A, a.B = time.Now(), stage.Size(), ms
+	if c.view.fs != nil {
+		describe(c.view.fs, a)
+	}
+	c.view.staged, _ = stage.(io.ReaderAt)
+	c.view.size = a.A
+	if _, denial := c.lease.Authorize(policy.WithServices(ctx, c.view), a); denial != nil {
 		return &refused{action: a, denial: denial}
 	}
 	return nil

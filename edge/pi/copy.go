@@ -31,7 +31,8 @@ func copyFrom(s *Session, a Args) Outcome {
 }
 
 // copyTo is SITE CPTO. The policies are asked about both ends, as if the client
-// had read the one file and written the other, and before the copy can be seen.
+// had read the one file and written the other, and before the copy can be seen. The
+// bytes stay on the server and are shown to no filter of transfers.
 func copyTo(s *Session, a Args) Outcome {
 	from := s.left.copy
 	s.left.copy = ""
@@ -44,6 +45,7 @@ func copyTo(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
+	number := s.requests
 	if read.Path == write.Path {
 		return Say(wire.CodeBadName, "A file cannot be copied onto itself.")
 	}
@@ -63,7 +65,7 @@ func copyTo(s *Session, a Args) Outcome {
 		source.Close()
 		return s.Fail(err)
 	}
-	up := &upload{stage: stage, action: s.action(Question{Op: policy.OpCommit, Path: stage.Path()}), lease: s.lease, op: policy.OpWrite}
+	up := &upload{stage: stage, commit: s.commit(stage.Path(), number), op: policy.OpWrite}
 	return s.copying(source, up, write.Limits.MaxFileSize)
 }
 

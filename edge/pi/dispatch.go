@@ -21,11 +21,12 @@ const (
 // dispatch carries one command out: look-up, argument, state, sequence and
 // permission are checked here, for every command alike, in the model's order.
 func (s *Session) dispatch(ctx context.Context, c wire.Command) {
-	spec, cmd, ok := s.conf.Table.Lookup(c)
+	spec, cmd, ok := s.find(c)
 	if !ok {
 		s.unknown(cmd)
 		return
 	}
+	defer s.atRest()
 	if id := &s.rank.id; s.rank.in && !id.Expires.IsZero() && time.Now().After(id.Expires) {
 		s.say(wire.Say(wire.CodeNotAvailable, "This login has expired."))
 		s.link.closed = true
@@ -45,10 +46,15 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		s.strikeFor(r)
 		return
 	}
-	if s.job == nil { // Beside a running job the lease is the job's
-		s.lease = s.conf.Chain.Lease()
+	if s.job == nil && !s.lease.Held() { // Beside a running job the lease is the job's
+		s.lease = s.conf.Chain.Lease(s.who.ID)
 	}
-	out := spec.Handler(s, args)
+	var out Outcome
+	if err := s.permitted(spec, c, cmd); err != nil {
+		out = s.Fail(err)
+	} else {
+		out = spec.Handler(s, args)
+	}
 	s.strikeFor(out.Reply)
 	s.apply(ctx, out, report(spec, args))
 }
@@ -98,17 +104,20 @@ func (s *Session) apply(ctx context.Context, out Outcome, report policy.Event) {
 	if out.Close {
 		s.link.closed = true
 	}
+	s.atRest()
+}
+
+// atRest gives the lease back where no job goes on with it.
+func (s *Session) atRest() {
 	if s.job == nil {
-		s.lease.Release()
-		s.lease.Clear()
+		s.letGo()
 	}
 }
 
-// report begins what observers are told of a command. What PASS brought is not
-// told.
+// report begins what observers are told of a command. A password is not told.
 func report(spec *Spec, a Args) policy.Event {
 	text := spec.Verb
-	if a.Given && spec.Needs != MemoryUser {
+	if a.Given && !spec.Secret {
 		text += " " + a.Text
 	}
 	return policy.Event{Kind: policy.EventCommandDone, Text: text, Path: string(a.Path)}
@@ -160,8 +169,7 @@ func (s *Session) Panic(p any) {
 	}
 	s.depart()
 	s.closePort()
-	s.lease.Release()
-	s.lease.Clear()
+	s.letGo()
 	s.event(policy.Event{Kind: policy.EventDisconnect})
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
@@ -23,12 +24,11 @@ func features(s *Session, _ Args) Outcome {
 }
 
 // help lists the commands, or explains one (RFC 959 §4.1.3).
-func help(s *Session, a Args) Outcome { return s.conf.Table.help("", a.Text) }
+func help(s *Session, a Args) Outcome { return s.conf.Table.help("", a.Text, s.siteWords()) }
 
-func siteHelp(s *Session, a Args) Outcome { return s.conf.Table.help("SITE ", a.Text) }
-
-// help answers for the commands that begin with a prefix.
-func (t *Table) help(prefix, verb string) Outcome {
+// help answers for the commands that begin with a prefix. more are the SITE commands
+// that are not in the table.
+func (t *Table) help(prefix, verb string, more []policy.SiteCommand) Outcome {
 	if verb = strings.ToUpper(strings.TrimSpace(verb)); verb != "" {
 		if row := t.byVerb[prefix+verb]; row != nil {
 			help := wire.Text(strings.TrimPrefix(row.Help, ": "))
@@ -38,7 +38,11 @@ func (t *Table) help(prefix, verb string) Outcome {
 			return Say(wire.CodeHelp, "%s %s (%s)", row.Verb, help, row.RFC)
 		}
 		if t.groups[verb] {
-			return t.help(verb+" ", "")
+			return t.help(verb+" ", "", more)
+		}
+		word, is := strings.CutPrefix(prefix+verb, site)
+		if i := slices.IndexFunc(more, func(c policy.SiteCommand) bool { return is && c.Verb == word }); i >= 0 {
+			return Outcome{Reply: wire.Multi(wire.CodeHelp, site+siteLine(more[i]))}
 		}
 		return Say(wire.CodeBadArgument, "That is not a command of this server.")
 	}
@@ -60,6 +64,11 @@ func (t *Table) help(prefix, verb string) Outcome {
 	}
 	if line != "" {
 		lines = append(lines, strings.TrimRight(line, " "))
+	}
+	if prefix == site {
+		for _, c := range more {
+			lines = append(lines, " "+siteLine(c))
+		}
 	}
 	return Outcome{Reply: wire.Multi(wire.CodeHelp, append(lines, "HELP with a command explains it.")...)}
 }

@@ -91,7 +91,7 @@ type Stream struct {
 // made on the way come from dtp.FromSeq.
 func (s *Session) Send(r io.Reader, st Stream) Outcome {
 	return s.stream(r, st, "Sending the answer.", "Sending", func(t *dtp.Transfer) {
-		t.Send, t.Limiter = r, s.limiter(true, st.Limits)
+		t.Send, t.Limiter = r, s.limiter(true, st.Limits, nil)
 	})
 }
 
@@ -101,7 +101,7 @@ func (s *Session) Send(r io.Reader, st Stream) Outcome {
 // told so: Result.Err is nil.
 func (s *Session) Receive(w io.Writer, st Stream) Outcome {
 	return s.stream(w, st, "Taking the data.", "Taking", func(t *dtp.Transfer) {
-		t.Receive, t.Limiter, t.MaxBytes = w, s.limiter(false, st.Limits), max(0, st.Limits.MaxFileSize)
+		t.Receive, t.Limiter, t.MaxBytes = w, s.limiter(false, st.Limits, nil), max(0, st.Limits.MaxFileSize)
 	})
 }
 
@@ -125,7 +125,7 @@ func (s *Session) stream(end any, st Stream, mark string, title wire.Text, set f
 	if st.Title != "" {
 		title = st.Title
 	}
-	return s.run(t, mark, title, st.Subject, func(_ context.Context, res dtp.Result) Settle {
+	return s.run(t, nil, mark, title, st.Subject, func(_ context.Context, res dtp.Result) Settle {
 		done()
 		return func(s *Session) Outcome {
 			if st.Done != nil {

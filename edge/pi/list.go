@@ -27,7 +27,8 @@ const (
 type source struct {
 	io.ReadCloser
 	path   vfs.Path
-	dir    bool // of a directory, not of one file
+	number uint64 // of its question
+	dir    bool   // of a directory, not of one file
 	limits policy.Limits
 	fail   func(error) error // makes an error of Read one for the client
 }
@@ -47,7 +48,7 @@ func (s *Session) listing(l *lister) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	src := &source{path: l.path, dir: info.IsDir() && !l.options.Has(listing.Itself), limits: l.limits, fail: l.broken}
+	src := &source{path: l.path, number: l.number, dir: info.IsDir() && !l.options.Has(listing.Itself), limits: l.limits, fail: l.broken}
 	if !src.dir {
 		src.ReadCloser = l.one(info)
 		return src, nil
@@ -106,8 +107,9 @@ func (s *Session) send(src *source) Outcome {
 		src.Close()
 		return s.refuse(err)
 	}
-	t.Send, t.ASCII, t.Limiter = s.conf.encoded(src), false, s.limiter(true, src.limits)
-	return s.run(t, "Sending the listing.", wire.Text("Listing"), string(src.path), func(_ context.Context, r dtp.Result) Settle {
+	e := s.escort(policy.Action{Op: policy.OpList, Path: string(src.path)}, src.number, -1, 0)
+	t.Send, t.ASCII, t.Limiter = s.conf.encoded(src), false, s.limiter(true, src.limits, e.limit())
+	return s.run(t, e, "Sending the listing.", wire.Text("Listing"), string(src.path), func(_ context.Context, r dtp.Result) Settle {
 		src.Close()
 		if r.Err != nil {
 			r.Err = src.fail(r.Err)
@@ -147,7 +149,7 @@ func (s *Session) expand(l *lister) Outcome {
 			case found == nil:
 				return s.refuse(fs.ErrNotExist)
 			}
-			return s.send(&source{ReadCloser: found, path: l.path, limits: l.limits, fail: l.broken})
+			return s.send(&source{ReadCloser: found, path: l.path, number: l.number, limits: l.limits, fail: l.broken})
 		}
 	}
 	return Outcome{Job: job}
@@ -165,6 +167,10 @@ func (l *lister) refusal(err error) error {
 // what it has got is not the whole, and trying again may help (RFC 959 §5.4).
 func (l *lister) broken(err error) error {
 	err = l.met(err, wire.CodeLocalError)
+	var no *refused
+	if errors.As(err, &no) {
+		return err
+	}
 	if _, ok := answerData(err); ok {
 		return err
 	}

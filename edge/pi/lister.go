@@ -34,6 +34,8 @@ type lister struct {
 	who    policy.Session
 	number uint64 // of the command's question, which all others of the walk share
 	lease  chain.Lease
+	view   *services
+	screen bool          // a policy may hide entries
 	sealed bool          // the data connection will be protected
 	limits policy.Limits // the narrowest that were answered
 }
@@ -42,7 +44,7 @@ type lister struct {
 func (s *Session) lister(a Args, f form) *lister {
 	l := &lister{form: f, arg: a.Text, text: a.Text, given: a.Given, path: a.Path,
 		fs: s.fs, conf: s.conf, facts: s.with.facts, owner: s.owner(), perms: s.frozen(),
-		who: s.who, lease: s.lease, sealed: s.with.protect}
+		who: s.who, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
 	if a.ls.given && (a.Path == "" || !l.has(a.Path)) {
 		l.options, l.text, l.path, l.given = a.ls.options, a.ls.text, a.ls.path, a.ls.text != ""
 	}
@@ -90,7 +92,7 @@ func (l *lister) ask(p vfs.Path, dir bool) (at vfs.Path, err error) {
 	}
 	a := &policy.Action{Meta: policy.Meta{Session: &l.who, Request: l.number, Time: time.Now()},
 		Op: policy.OpList, Path: string(p), Arg: l.arg, Exists: dir, Dir: dir}
-	g, denial := l.lease.Authorize(context.Background(), a)
+	g, denial := l.lease.Authorize(policy.WithServices(context.Background(), l.view), a)
 	switch {
 	case denial != nil && denial.Failed:
 		return p, &refused{action: a, denial: denial}
@@ -111,12 +113,15 @@ func (l *lister) open(p vfs.Path) (vfs.Dir, vfs.Path, error) {
 	if err != nil {
 		return nil, at, err
 	}
-	parts, ok := l.fs.(vfs.Partials)
-	if !ok || l.owner == "" {
+	if parts, ok := l.fs.(vfs.Partials); ok && l.owner != "" {
+		mine, _ := parts.Partials(l.owner, at)
+		dir = listing.With(dir, mine...)
+	}
+	if !l.screen {
 		return dir, at, nil
 	}
-	mine, _ := parts.Partials(l.owner, at)
-	return listing.With(dir, mine...), at, nil
+	dir, err = l.screened(dir, p, at)
+	return dir, at, err
 }
 
 // look describes a path of which it is not known whether it is there.
@@ -126,6 +131,9 @@ func (l *lister) look(p vfs.Path) (vfs.Info, error) {
 		return vfs.Info{}, err
 	}
 	info, err := l.lstat(at)
+	if err == nil && l.screen {
+		err = l.visible(p, info)
+	}
 	return l.followed(info, at), err
 }
 
@@ -145,7 +153,7 @@ func (l *lister) dots() bool {
 }
 
 func (l *lister) walk() *listing.Walk {
-	return &listing.Walk{Open: l.open, Look: l.look, Limits: l.conf.Listing.Limits.limits(), Options: l.options, Dots: l.dots()}
+	return &listing.Walk{Open: l.open, Look: l.look, Limits: l.conf.Listing.Limits.limits(), Options: l.options, Dots: l.dots(), Hidden: l.screen}
 }
 
 // prefix is what stands before the names in the directory that was asked for.

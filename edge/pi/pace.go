@@ -15,17 +15,17 @@ type pace struct {
 	leave         func()
 }
 
-// limiter returns the throttle of one transfer: under its own limit, the
-// session's, the user's, the listener's and the server's, and under the
-// embedder's.
-func (s *Session) limiter(down bool, limits policy.Limits) dtp.Limiter {
+// limiter returns the throttle of one transfer: under what policies say while it
+// runs (asked, which may be nil), its own limit, the session's, the user's, the
+// listener's and the server's, and under the embedder's.
+func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node) dtp.Limiter {
 	var own dtp.Limiter
 	if s.conf.Limiter != nil {
 		own = s.conf.Limiter(s.who, down)
 	}
 	tree := s.conf.Throttle
 	if tree == nil {
-		return own
+		return under(own, throttle.Chain(down, asked))
 	}
 	if s.rank.pace == nil {
 		id := s.rank.id.Limits
@@ -37,8 +37,16 @@ func (s *Session) limiter(down bool, limits policy.Limits) dtp.Limiter {
 	if r := s.rates(limits); r != (throttle.Rates{}) {
 		transfer = throttle.NewNode(r)
 	}
-	chain := throttle.Chain(down, transfer, s.rank.pace.session, s.rank.pace.user, tree.Listener(s.conf.Name), tree.Server())
-	if own == nil {
+	chain := throttle.Chain(down, asked, transfer, s.rank.pace.session, s.rank.pace.user, tree.Listener(s.conf.Name), tree.Server())
+	return under(own, chain)
+}
+
+// under puts a transfer under two throttles, of which either may be nil.
+func under(own dtp.Limiter, chain *throttle.Limiter) dtp.Limiter {
+	switch {
+	case chain == nil:
+		return own
+	case own == nil:
 		return chain
 	}
 	return both{own, chain}

@@ -34,6 +34,7 @@ type Session struct {
 
 	lease    chain.Lease // of the command that is carried out
 	requests uint64      // questions and events so far
+	asking   *asking     // nil until a policy is asked
 	clock    clock
 	// transferring mirrors for other goroutines what job says to the owner.
 	transferring atomic.Bool
@@ -198,7 +199,7 @@ func (s *Session) Kill() { _ = s.link.raw.Close() }
 func (s *Session) reset() {
 	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil || s.filezilla()}
 	s.left = memory{allo: -1}
-	s.view = view{fs: s.conf.FS, cwd: vfs.Root}
+	s.view, s.asking = view{fs: s.conf.FS, cwd: vfs.Root}, nil
 	s.rank = identity{attempts: s.rank.attempts}
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = "", false, "", nil, string(vfs.Root)
 	s.who.ASCII, s.who.DataTLS, s.who.Active = s.with.ascii, s.with.protect, false
@@ -214,11 +215,21 @@ func (s *Session) meta() policy.Meta {
 // event queues an event for the observers.
 func (s *Session) event(e policy.Event) {
 	e.Meta = s.meta()
+	s.observe(e)
+}
+
+// follow queues an event that belongs to a question, whose number it bears.
+func (s *Session) follow(number uint64, e policy.Event) {
+	e.Meta = policy.Meta{Session: &s.who, Request: number, Time: time.Now()}
+	s.observe(e)
+}
+
+func (s *Session) observe(e policy.Event) {
 	if s.lease.Held() {
 		s.lease.Observe(e)
 		return
 	}
-	l := s.conf.Chain.Lease()
+	l := s.conf.Chain.Lease(s.who.ID)
 	l.Observe(e)
 	l.Release()
 }

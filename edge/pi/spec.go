@@ -53,6 +53,8 @@ type Spec struct {
 	ArgLane Lane         // the lane when an argument is given, where it differs from Lane
 	Urgent  bool         // Beside, and also ahead of lines that wait
 	Barrier bool         // once it waits, nothing further is read
+	Unasked bool         // no policy is asked about it at the stage of commands
+	Secret  bool         // its argument is shown to no policy but an authenticator, and in no event
 	Feat    Feat         // lines in the reply to FEAT, nil none
 	// Help is "argument: words" or, without an argument, ": words", for HELP.
 	Help    string

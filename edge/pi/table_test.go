@@ -102,10 +102,10 @@ func TestWith(t *testing.T) {
 	}
 	text := func(o Outcome) string { return string(o.Reply.Append(nil)) }
 	for what, reply := range map[string]string{
-		"HELP":       text(table.help("", "")),
-		"SITE HELP":  text(table.help("SITE ", "")),
-		"HELP THMB":  text(table.help("", "thmb")),
-		"HELP USAGE": text(table.help("SITE ", "usage")),
+		"HELP":       text(table.help("", "", nil)),
+		"SITE HELP":  text(table.help("SITE ", "", nil)),
+		"HELP THMB":  text(table.help("", "thmb", nil)),
+		"HELP USAGE": text(table.help("SITE ", "usage", nil)),
 		"FEAT":       text(features(&Session{conf: &Config{Table: table}}, Args{})),
 	} {
 		if want := strings.TrimPrefix(what, "HELP "); !strings.Contains(reply, "THMB") && !strings.Contains(reply, "USAGE") {
@@ -119,8 +119,8 @@ func TestWith(t *testing.T) {
 func TestHelpAndFeatAreDerived(t *testing.T) {
 	table := Standard()
 	s := &Session{conf: &Config{Table: table}}
-	all := table.help("", "").Reply
-	site := table.help("SITE ", "").Reply
+	all := table.help("", "", nil).Reply
+	site := table.help("SITE ", "", nil).Reply
 	var feats []string
 	for _, row := range table.Rows() {
 		words := strings.Fields(strings.Join(append(slices.Clone(all.Lines), site.Lines...), " "))
@@ -129,7 +129,7 @@ func TestHelpAndFeatAreDerived(t *testing.T) {
 				t.Errorf("HELP does not name %s", row.Verb)
 			}
 		}
-		if one := table.help("", row.Verb).Reply; one.Code != wire.CodeHelp || !strings.Contains(one.Lines[0], row.RFC) {
+		if one := table.help("", row.Verb, nil).Reply; one.Code != wire.CodeHelp || !strings.Contains(one.Lines[0], row.RFC) {
 			t.Errorf("HELP %s is %v", row.Verb, one)
 		}
 		if row.Feat != nil {
@@ -192,7 +192,7 @@ func TestWithout(t *testing.T) {
 		}
 	}
 	s := &Session{conf: &Config{Table: table}}
-	for _, reply := range []Outcome{table.help("", ""), table.help("SITE ", ""), features(s, Args{})} {
+	for _, reply := range []Outcome{table.help("", "", nil), table.help("SITE ", "", nil), features(s, Args{})} {
 		if text := string(reply.Reply.Append(nil)); strings.Contains(text, "MDTM") || strings.Contains(text, "CHMOD") {
 			t.Errorf("still told of: %s", text)
 		}

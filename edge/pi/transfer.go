@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
-	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
@@ -43,8 +42,8 @@ func (s *Session) mark(text string) wire.Reply {
 }
 
 // run makes the outcome of a data command: the mark, and a job that runs the
-// transfer and then finish, which is told how it went.
-func (s *Session) run(t *dtp.Transfer, mark string, title wire.Text, subject string, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
+// transfer under its escort and then finish, which is told how it went.
+func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, subject string, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
 	reply := s.mark(mark)
 	t.Port = s.takePort()
 	runner := s.conf.Runner
@@ -52,7 +51,10 @@ func (s *Session) run(t *dtp.Transfer, mark string, title wire.Text, subject str
 		runner = func(ctx context.Context, t *dtp.Transfer) dtp.Result { return t.Run(ctx) }
 	}
 	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, Run: func(ctx context.Context) Settle {
+		defer e.close()
+		end := e.begin(ctx, t.Progress)
 		r := runner(ctx, t)
+		end()
 		settle := finish(ctx, r)
 		return func(s *Session) Outcome {
 			s.sealed(t.Protect, r)
@@ -115,11 +117,12 @@ func retrieve(s *Session, a Args) Outcome {
 	part := s.ranged()
 	rest := max(s.left.rest, part.from)
 	s.left.rest = 0
-	g, err := s.Ask(Question{Op: policy.OpRead, Perm: policy.PermRead, Path: a.Path, Text: a.Text, A: s.sizeOf(a.Path), B: rest})
+	size := s.sizeOf(a.Path)
+	g, err := s.Ask(Question{Op: policy.OpRead, Perm: policy.PermRead, Path: a.Path, Text: a.Text, A: size, B: rest})
 	if err != nil {
 		return s.refuse(err)
 	}
-	path := vfs.Path(g.Path)
+	number, path := s.requests, vfs.Path(g.Path)
 	file, err := s.open(path, rest)
 	if err != nil {
 		return s.refuse(err)
@@ -129,18 +132,26 @@ func retrieve(s *Session, a Args) Outcome {
 		file.Close()
 		return s.refuse(err)
 	}
-	t.Send, t.Limiter = file, s.limiter(true, g.Limits)
+	if path != a.Path {
+		size = s.sizeOf(path)
+	}
+	size = max(size-rest, 0)
+	t.Send = file
 	if part.to > 0 {
+		size = min(size, part.to-part.from)
 		t.Send = io.LimitReader(file, part.to-part.from)
 	}
-	return s.run(t, "Sending the file.", wire.Text("Sending"), g.Path, func(_ context.Context, r dtp.Result) Settle {
+	e := s.escort(policy.Action{Op: policy.OpRead, Path: g.Path}, number, size, rest)
+	t.Limiter = s.limiter(true, g.Limits, e.limit())
+	e.send(t)
+	return s.run(t, e, "Sending the file.", wire.Text("Sending"), g.Path, func(_ context.Context, r dtp.Result) Settle {
 		file.Close()
 		return func(s *Session) Outcome {
 			kind := policy.EventFileSent
 			if r.Err != nil {
 				kind = policy.EventIncompleteFileSent
 			}
-			return s.moved(kind, policy.OpRead, path, r)
+			return s.moved(number, policy.Event{Kind: kind, Op: policy.OpRead, Path: g.Path}, r)
 		}
 	})
 }
@@ -179,18 +190,19 @@ func (s *Session) sizeOf(p vfs.Path) int64 {
 	return info.Size
 }
 
-// moved reports a transfer to the observers and to the client.
-func (s *Session) moved(kind policy.EventKind, op policy.Op, p vfs.Path, r dtp.Result) Outcome {
+// moved reports a transfer to the observers and to the client. The event bears the
+// number of the transfer's question.
+func (s *Session) moved(number uint64, e policy.Event, r dtp.Result) Outcome {
 	reply := whole(r.Bytes, r.Took)
-	e := policy.Event{Kind: kind, Op: op, Path: string(p), Size: r.Bytes, Took: r.Took}
+	e.Size, e.Took = r.Bytes, r.Took
 	if r.Err != nil {
 		reply = s.answer(r.Err)
 		e.Text = brief(r.Err)
 	}
 	e.Code = int(reply.Code)
 	s.waited(r)
-	s.event(e)
-	s.log().Info("transfer", "event", kind.String(), "op", op.String(), "path", string(p), "bytes", r.Bytes,
+	s.follow(number, e)
+	s.log().Info("transfer", "event", e.Kind.String(), "op", e.Op.String(), "path", e.Path, "bytes", r.Bytes,
 		"seconds", r.Took.Seconds(), "complete", r.Err == nil, "reply", e.Code, "reason", e.Text)
 	return Outcome{Reply: reply, Close: closes(r.Err)}
 }
@@ -233,6 +245,7 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	if err != nil {
 		return s.refuse(err)
 	}
+	number := s.requests
 	t, err := s.transfer(g.Limits)
 	if err != nil {
 		return s.refuse(cmp.Or(s.unfit(vfs.Path(g.Path), opt), err))
@@ -245,7 +258,7 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	if err != nil {
 		return s.refuse(err)
 	}
-	up := &upload{stage: stage, action: s.action(Question{Op: policy.OpCommit, Path: stage.Path()}), lease: s.lease, op: q.Op}
+	up := &upload{stage: stage, commit: s.commit(stage.Path(), number), op: q.Op}
 	if most := g.Limits.MaxFileSize; most > 0 {
 		t.MaxBytes = most - stage.Size()
 		if t.MaxBytes <= 0 {
@@ -253,12 +266,19 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 			return s.refuse(dtp.ErrTooLarge)
 		}
 	}
-	t.Receive, t.Limiter = stage, s.limiter(false, g.Limits)
+	from := opt.Offset
+	if opt.Append {
+		from = stage.Size()
+	}
+	e := s.escort(policy.Action{Op: q.Op, Path: string(stage.Path())}, number, q.A, from)
+	t.Receive, t.Limiter = stage, s.limiter(false, g.Limits, e.limit())
+	e.receive(t)
+	up.escort, up.sink = e, t.Receive
 	text := "Taking the file."
 	if opt.Unique {
 		text = "FILE: " + stage.Path().Base() // RFC 1123 §4.1.2.9
 	}
-	return interruptible(s.run(t, text, wire.Text("Taking"), string(stage.Path()), up.finish), stage)
+	return interruptible(s.run(t, e, text, wire.Text("Taking"), string(stage.Path()), up.finish), stage)
 }
 
 // interruptible makes the end of a job's context known to a stage that is busy with
@@ -298,21 +318,25 @@ func (s *Session) unfit(p vfs.Path, opt vfs.StageOptions) error {
 
 // upload is an upload on its way from the last byte to its publication.
 type upload struct {
-	stage  vfs.Stage
-	action *policy.Action // the question whether it may become visible
-	lease  chain.Lease
+	stage vfs.Stage
+	commit
 	op     policy.Op
+	escort *escort   // nil of one that no policy looks into
+	sink   io.Writer // the stage, or the filters before it
 }
 
 // finish runs in the helper goroutine, after the data connection has ended.
 func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
 	if r.Err != nil {
 		damaged := errors.Is(r.Err, dtp.ErrDeflate) && !errors.Is(r.Err, io.ErrUnexpectedEOF)
-		u.discard(!damaged && !errors.Is(r.Err, dtp.ErrTooLarge))
+		var no *refused
+		u.discard(!damaged && !errors.Is(r.Err, dtp.ErrTooLarge) && !errors.As(r.Err, &no) && u.escort.keeps())
 	} else {
 		given := ctx
 		ctx = context.WithoutCancel(ctx) // the last byte is here: ABOR came too late
-		r.Err = commitQuestion(ctx, u.lease, u.action, u.stage.Size(), r.Took.Milliseconds())
+		if r.Err = u.escort.last(ctx, u.sink); r.Err == nil {
+			r.Err = u.ask(ctx, u.stage, r.Took.Milliseconds())
+		}
 		if r.Err != nil {
 			u.discard(false)
 		} else {
@@ -327,7 +351,7 @@ func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
 		if r.Err != nil {
 			kind = policy.EventIncompleteFileReceived
 		}
-		return s.moved(kind, u.op, u.stage.Path(), r)
+		return s.moved(u.action.Request, policy.Event{Kind: kind, Op: u.op, Path: string(u.stage.Path())}, r)
 	}
 }
 

@@ -77,4 +77,7 @@ type Event struct {
 	// Policy and Generation name the policy that the event is about.
 	Policy     string
 	Generation uint64 // of its slot, from 1; 0 with an empty Policy
+	// Late marks an event of a command whose own policies had ended before it did:
+	// it was told to those that took their place.
+	Late bool
 }

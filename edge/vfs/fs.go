@@ -187,6 +187,10 @@ type Interrupter interface {
 // Stage is one running upload. It is in nobody's view until Commit. It has one
 // user at a time, and exactly one of Commit and Discard ends it; both close it.
 //
+// A Stage may be an io.ReaderAt of the bytes that Commit would publish, also those
+// that Append or Offset kept; those of a Disk and a Mem are. They are read before
+// Commit, when nothing is written any more.
+//
 // A Stage of a Disk reads from a *net.TCPConn and from the *os.File of another
 // file, also through an *io.LimitedReader, without the bytes passing through the
 // process (splice(2), copy_file_range(2)).

@@ -219,6 +219,14 @@ func (s *memStage) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{s}, r)
 }
 
+// ReadAt implements io.ReaderAt.
+func (s *memStage) ReadAt(b []byte, off int64) (int, error) {
+	if s.ended {
+		return 0, memFail("read", s.path, fs.ErrClosed)
+	}
+	return bytes.NewReader(s.data).ReadAt(b, off)
+}
+
 // end ends the stage once, and reports false if it had ended. The caller holds
 // the lock.
 func (s *memStage) end() bool {

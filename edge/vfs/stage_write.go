@@ -91,3 +91,15 @@ func (s *diskStage) copySeed() (total int64, err error) {
 
 // Interrupt implements [Interrupter].
 func (s *diskStage) Interrupt() { s.broken.Store(true) }
+
+// ReadAt implements io.ReaderAt.
+func (s *diskStage) ReadAt(b []byte, off int64) (int, error) {
+	if err := s.ready(); err != nil {
+		return 0, s.d.fail("read", s.path, err)
+	}
+	n, err := s.file.ReadAt(b, off)
+	if err == io.EOF {
+		return n, err
+	}
+	return n, s.failed(err)
+}

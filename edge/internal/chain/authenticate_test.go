@@ -33,7 +33,7 @@ func TestAuthenticateRefused(t *testing.T) {
 	}{
 		{"no policy", nil, policy.Denial{}},
 		{"nobody takes part", []policy.Policy{says(policy.Answer{Verdict: policy.Allow})}, policy.Denial{}},
-		{"all pass", []policy.Policy{pass, pass}, policy.Denial{}},
+		{"all pass", []policy.Policy{pass, knows(policy.Identity{})}, policy.Denial{}},
 		{"deny after allow", []policy.Policy{allowed(policy.Identity{}), knows(policy.Identity{Verdict: policy.Deny, Code: 530, Text: "No."})},
 			policy.Denial{Policy: "b", Generation: 1, Code: 530, Text: "No."}},
 		{"a refusal that would welcome", []policy.Policy{knows(policy.Identity{Verdict: policy.Deny, Code: 230})},
@@ -48,7 +48,7 @@ func TestAuthenticateRefused(t *testing.T) {
 			policy.Denial{Policy: "b", Generation: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := start(t, c.chain...).Lease()
+			l := start(t, c.chain...).Lease(1)
 			defer l.Release()
 			got, d := l.Authenticate(t.Context(), login("joe"))
 			if d == nil || !reflect.DeepEqual(*d, c.denial) {
@@ -67,7 +67,7 @@ func TestAuthenticateFaults(t *testing.T) {
 		"unknown verdict": {Verdict: 77},
 		"too much state":  {Verdict: policy.Allow, State: make([]byte, policy.MaxState+1)},
 	} {
-		l := start(t, allowed(policy.Identity{}), knows(id)).Lease()
+		l := start(t, allowed(policy.Identity{}), knows(id)).Lease(1)
 		if _, d := l.Authenticate(t.Context(), login("joe")); d == nil || !d.Failed || d.Cause == nil || d.Policy != "b" {
 			t.Errorf("%s: %+v", name, d)
 		}
@@ -85,7 +85,7 @@ func TestAuthenticateGrant(t *testing.T) {
 			Rules: []policy.PathRule{{Dir: "/in"}}, Limits: policy.Limits{RateDown: 500, RateUp: 7}, MsgLogin: "Hello.", Anonymous: true}),
 		allowed(policy.Identity{PasswordHash: "h2", MaxSessions: 9, MsgLogin: "No.", MsgQuit: "Bye.", State: make([]byte, policy.MaxState)}),
 	)
-	l := c.Lease()
+	l := c.Lease(1)
 	defer l.Release()
 	got, d := l.Authenticate(t.Context(), login("joe"))
 	if d != nil {
@@ -125,7 +125,7 @@ func TestAuthenticateNeutral(t *testing.T) {
 		{[]policy.Policy{allowed(policy.Identity{Perms: perms("el")}), allowed(policy.Identity{Perms: perms("w")})}, ""},
 		{[]policy.Policy{allowed(policy.Identity{Perms: perms("el"), Final: true}), allowed(policy.Identity{Perms: perms("w")})}, "el"},
 	} {
-		l := start(t, c.chain...).Lease()
+		l := start(t, c.chain...).Lease(1)
 		got, d := l.Authenticate(t.Context(), login("joe"))
 		l.Release()
 		if d != nil || (got.Perms == nil) != (c.want == "-") || got.Perms != nil && got.Perms.String() != c.want {
@@ -140,7 +140,7 @@ func TestAuthenticateLeavesAnswers(t *testing.T) {
 	mine := perms("elrw")
 	rules := make([]policy.PathRule, 1, 8)
 	a := allowed(policy.Identity{Perms: mine, Rules: rules})
-	l := start(t, a, allowed(policy.Identity{Perms: perms("e"), Rules: []policy.PathRule{{Dir: "/b"}}})).Lease()
+	l := start(t, a, allowed(policy.Identity{Perms: perms("e"), Rules: []policy.PathRule{{Dir: "/b"}}})).Lease(1)
 	defer l.Release()
 	for range 2 {
 		if got, d := l.Authenticate(t.Context(), login("joe")); d != nil || got.Perms.String() != "e" || len(got.Rules) != 2 {

@@ -54,7 +54,7 @@ func TestAuthorize(t *testing.T) {
 			grant: policy.Grant{Path: "/p", Path2: "/q", Labels: []string{"1", "2"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := start(t, c.chain...).Lease()
+			l := start(t, c.chain...).Lease(1)
 			defer l.Release()
 			q := action(policy.OpRename, "/p")
 			q.Path2 = "/q"
@@ -70,7 +70,7 @@ func TestAuthorize(t *testing.T) {
 }
 
 func TestAuthorizeUnknownVerdict(t *testing.T) {
-	l := start(t, says(policy.Answer{Verdict: policy.Hide + 1})).Lease()
+	l := start(t, says(policy.Answer{Verdict: policy.Hide + 1})).Lease(1)
 	defer l.Release()
 	if _, d := l.Authorize(t.Context(), action(policy.OpRead, "/p")); d == nil || !d.Failed || d.Cause == nil {
 		t.Errorf("%+v", d)
@@ -83,7 +83,7 @@ func TestAuthorizeLimits(t *testing.T) {
 		says(policy.Answer{Limits: policy.Limits{RateDown: 200, RateUp: 7}}),
 		says(policy.Answer{Verdict: policy.Rewrite, Limits: policy.Limits{RateDown: 50, RateUp: -1, MaxFileSize: 9, DataTLS: true}}),
 		says(policy.Answer{}),
-	).Lease()
+	).Lease(1)
 	defer l.Release()
 	g, d := l.Authorize(t.Context(), action(policy.OpRead, "/p"))
 	want := policy.Limits{RateDown: 50, RateUp: 7, MaxFileSize: 5, DataTLS: true}
@@ -115,7 +115,7 @@ func TestAuthorizeRewrite(t *testing.T) {
 				shown = q.Path + " " + q.Path2
 				return policy.Answer{}, nil
 			}}
-			l := start(t, append(c.chain, last)...).Lease()
+			l := start(t, append(c.chain, last)...).Lease(1)
 			defer l.Release()
 			q := action(policy.OpRename, "/p")
 			q.Path2 = "/q"
@@ -136,7 +136,7 @@ func TestAuthorizeCounts(t *testing.T) {
 	answers := []policy.Answer{{}, {Verdict: policy.Allow}, {Verdict: policy.Deny}, {Verdict: policy.Hide}, {Verdict: 99}}
 	n := 0
 	c := start(t, &fake{fs: func(*policy.Action) (policy.Answer, error) { n++; return answers[n-1], nil }}, says(policy.Answer{}))
-	l := c.Lease()
+	l := c.Lease(1)
 	defer l.Release()
 	for range answers {
 		_, _ = l.Authorize(t.Context(), action(policy.OpRead, "/p"))

@@ -2,9 +2,7 @@ package chain
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,91 +18,160 @@ type Config struct {
 	// running transfers; zero is 30 seconds. Beyond it their remaining questions
 	// and events go to the current generation.
 	DrainLimit time.Duration
+	// DataPins is how many replaced generations with a policy at stage data may be
+	// held by transfers, for as long as these run: what inspects or replaces bytes
+	// cannot change in the middle. Zero is 8. A swap that needs more is refused.
+	DataPins int
+	// Notify is told of each trial that has ended; nil tells nobody. It may use
+	// the chain, but not close it.
+	Notify func(Change)
 	// Log takes what concerns no single question; nil is slog.Default.
 	Log *slog.Logger
 }
 
 // Slot is a policy under the name that the configuration gives it.
 type Slot struct {
-	Name   string
-	Policy policy.Policy
+	Name    string
+	Policy  policy.Policy
+	Options Options
 }
 
-// ErrNoSlot says that no policy of that name is configured.
-var ErrNoSlot = errors.New("no policy of that name is configured")
-
-// ErrClosed says that the chain was closed.
-var ErrClosed = errors.New("the policy chain is closed")
+// Errors of what changes a chain.
+var (
+	// ErrNoSlot says that no policy of that name is configured.
+	ErrNoSlot = errors.New("no policy of that name is configured")
+	// ErrClosed says that the chain was closed.
+	ErrClosed = errors.New("the policy chain is closed")
+	// ErrPinned says that transfers hold too many replaced generations.
+	ErrPinned = errors.New("transfers still pass through too many replaced policies of stage data; try again when some have ended")
+	// ErrTrial says that a candidate is on trial, and the chain cannot change.
+	ErrTrial = errors.New("a candidate is on trial: promote it or roll it back first")
+	// ErrNoTrial says that no candidate is on trial.
+	ErrNoTrial = errors.New("no candidate of that name is on trial")
+	// ErrShadow says that a slot has a shadow, or has none.
+	ErrShadow = errors.New("no such comparison: one candidate can be compared with a policy at a time")
+)
 
 // Chain holds the current generation. It is safe for concurrent use.
 type Chain struct {
-	conf    Config
-	current atomic.Pointer[generation]
+	conf  Config
+	front atomic.Pointer[front]
 
-	mu      sync.Mutex // one swap at a time
-	closed  bool
-	numbers map[string]uint64
-	timers  map[*generation]*time.Timer
-	living  sync.WaitGroup // generations that have not ended
+	mu       sync.Mutex // one change at a time
+	closed   bool
+	trial    *trial
+	shadows  map[string]*shadow
+	couriers map[string]*courier
+	numbers  map[string]uint64
+	timers   map[*generation]*time.Timer
+	living   sync.WaitGroup // generations that have not ended, trials and shadows
 }
 
+// front is what new leases are of: the current generation and, during a trial,
+// the candidate's for a part of the sessions.
+type front struct {
+	main, canary *generation
+	percent      uint64
+}
+
+// pick returns the generation that judges a session. What belongs to no session
+// (number 0) is the candidate's only when everything is.
+func (f *front) pick(session uint64) *generation {
+	if f.canary != nil && (f.percent == 100 || session != 0 && hash(session)*100>>32 < f.percent) {
+		return f.canary
+	}
+	return f.main
+}
+
+// hash spreads session numbers, which count up, evenly over 32 bits.
+func hash(session uint64) uint64 { return session * 0x9E3779B97F4A7C15 >> 32 }
+
 // New makes a chain of the policies in their order. The chain owns them from
-// then on: it closes those that can be closed. Names must be unique.
+// then on: it closes those that can be closed. Names must be unique. After an
+// error the policies are still the caller's.
 func New(conf Config, slots ...Slot) (*Chain, error) {
 	if conf.DrainLimit == 0 {
 		conf.DrainLimit = 30 * time.Second
 	}
+	if conf.DataPins == 0 {
+		conf.DataPins = 8
+	}
 	if conf.Log == nil {
 		conf.Log = slog.Default()
 	}
-	c := &Chain{conf: conf, numbers: map[string]uint64{}, timers: map[*generation]*time.Timer{}}
-	for _, s := range slots {
-		if c.numbers[s.Name] != 0 {
-			return nil, fmt.Errorf("two policies are named %q", s.Name)
-		}
-		c.numbers[s.Name] = 1
-	}
-	modules := make([]*module, 0, len(slots))
-	for _, s := range slots {
-		modules = append(modules, newModule(s.Name, 1, s.Policy))
+	c := &Chain{conf: conf, numbers: map[string]uint64{}, timers: map[*generation]*time.Timer{}, shadows: map[string]*shadow{},
+		couriers: map[string]*courier{}}
+	drafts, err := c.drafts(slots)
+	if err != nil {
+		return nil, err
 	}
 	c.living.Add(1)
-	c.current.Store(newGeneration(modules))
+	modules := c.build(drafts)
+	c.follow(modules)
+	c.front.Store(&front{main: c.generation(modules)})
 	return c, nil
 }
 
-// Swap puts p in the place of the policy called name and returns the slot's new
-// generation number. Commands that begin after Swap has returned are judged by
-// p; what runs keeps what it leased. After an error nothing has changed and p
-// is still the caller's.
-func (c *Chain) Swap(name string, p policy.Policy) (uint64, error) {
+// Close ends the chain: no lease can be had any more. It takes leases that are
+// still out away, hands over the events that wait, closes every policy and
+// returns when all of that is done.
+func (c *Chain) Close() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.closed {
-		return 0, ErrClosed
+		c.mu.Unlock()
+		c.living.Wait()
+		return
 	}
-	old := c.current.Load()
-	i := slices.IndexFunc(old.modules, func(m *module) bool { return m.name == name })
-	if i < 0 {
-		return 0, fmt.Errorf("%w: %q", ErrNoSlot, name)
+	c.closed = true
+	f := c.front.Load()
+	ending := []*generation{f.main}
+	if c.trial != nil {
+		c.trial.cancel()
+		c.trial, ending = nil, append(ending, f.canary)
 	}
-	c.numbers[name]++
-	modules := slices.Clone(old.modules)
-	modules[i] = newModule(name, c.numbers[name], p)
-	c.living.Add(1)
-	c.current.Store(newGeneration(modules))
-	c.retire(old)
-	return c.numbers[name], nil
+	for g := range c.timers {
+		ending = append(ending, g)
+	}
+	for _, s := range c.shadows {
+		s.stop()
+	}
+	for _, k := range c.couriers {
+		c.dismiss(k)
+	}
+	c.mu.Unlock()
+	for _, g := range ending {
+		c.forget(g)
+	}
+	c.living.Wait()
 }
 
-// retire gives up the pin of the current generation and sees to it that old
-// ends after the drain limit at the latest. The caller holds mu.
-func (c *Chain) retire(old *generation) {
+// retire gives up the pin of a generation that no new lease is of, and sees to
+// it that it ends after the limit at the latest. The caller holds mu.
+func (c *Chain) retire(old *generation, limit time.Duration) {
 	if old.refs.drop(onePin) {
 		c.end(old)
 		return
 	}
-	c.timers[old] = time.AfterFunc(c.conf.DrainLimit, func() { c.forget(old) })
+	c.timers[old] = time.AfterFunc(limit, func() {
+		if !old.bytes {
+			c.forget(old)
+		}
+	})
+}
+
+// pinned says whether one more generation may be held by transfers. The caller
+// holds mu.
+func (c *Chain) pinned(next *generation) error {
+	n := 0
+	for g := range c.timers {
+		if g.bytes {
+			n++
+		}
+	}
+	if next.bytes && n >= c.conf.DataPins {
+		return ErrPinned
+	}
+	return nil
 }
 
 // forget takes the remaining leases' pins away from a generation that drains
@@ -134,60 +201,9 @@ func (c *Chain) end(g *generation) {
 	}()
 }
 
-// Close ends the chain: no lease can be had any more. It takes leases that are
-// still out away, hands over the events that wait, closes every policy and
-// returns when all of that is done.
-func (c *Chain) Close() {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		c.living.Wait()
-		return
-	}
-	c.closed = true
-	last := c.current.Load()
-	draining := make([]*generation, 0, len(c.timers))
-	for g := range c.timers {
-		draining = append(draining, g)
-	}
-	c.mu.Unlock()
-	for _, g := range append(draining, last) {
-		c.forget(g)
-	}
-	c.living.Wait()
-}
-
-// Status describes the policies of the current generation in order.
-func (c *Chain) Status() []ModuleStatus {
-	g := c.current.Load()
-	out := make([]ModuleStatus, 0, len(g.modules))
-	for _, m := range g.modules {
-		st := ModuleStatus{Name: m.name, Generation: m.number, Policy: m.policy, Since: m.since,
-			Calls: m.calls.Load(), Denied: m.denied.Load(), Failed: m.failed.Load()}
-		if m.queue != nil {
-			st.Queued, st.Dropped = len(m.queue.events), m.queue.dropped.Load()
-		}
-		out = append(out, st)
-	}
-	return out
-}
-
 // Draining returns the number of replaced generations that leases still hold.
 func (c *Chain) Draining() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.timers)
-}
-
-// ModuleStatus describes one policy of the current generation.
-type ModuleStatus struct {
-	Name       string
-	Generation uint64 // of the slot, from 1
-	Policy     policy.Policy
-	Since      time.Time
-	Calls      uint64 // hook calls since then, events included
-	Denied     uint64 // refusals
-	Failed     uint64 // calls that ended in an error
-	Queued     int    // events waiting
-	Dropped    uint64 // events lost because the policy fell behind
 }

@@ -13,31 +13,35 @@ const maxRewrites = 4
 // authorize folds the answers of the fs stage: the first Deny or Hide ends the
 // question, paths are handed on as they are rewritten, limits narrow.
 func (g *generation) authorize(ctx context.Context, q *policy.Action, clean func(string) (string, error)) (policy.Grant, *policy.Denial) {
-	asked := *q
 	grant := policy.Grant{Path: q.Path, Path2: q.Path2}
-	rewrites := 0
-	for _, st := range g.fs {
-		st.calls.Add(1)
-		asked.Path, asked.Path2 = grant.Path, grant.Path2
-		a, err := st.hook.Authorize(ctx, &asked)
-		if err != nil {
-			return policy.Grant{}, st.fault(err)
+	if int(q.Op) >= numOps {
+		return grant, nil
+	}
+	rewrites := maxRewrites
+	for i := range g.fs[q.Op] {
+		st := &g.fs[q.Op][i]
+		if !st.interest.wants(q.Session, q.Path, q.Path2) {
+			continue
+		}
+		var a policy.Answer
+		if err := st.ask(ctx, q, &a, rewrites, clean); err != nil {
+			if d := st.fault(policy.StageFS, err); d != nil {
+				return policy.Grant{}, d
+			}
+			continue
 		}
 		switch a.Verdict {
-		case policy.Pass, policy.Allow:
 		case policy.Deny, policy.Hide:
 			return policy.Grant{}, st.denies(a.Verdict == policy.Hide, a.Code, a.Text)
 		case policy.Rewrite:
-			if rewrites++; rewrites > maxRewrites {
-				return policy.Grant{}, st.fault(fmt.Errorf("the path was rewritten more than %d times", maxRewrites))
-			}
-			if err := rewrite(&grant, a, clean); err != nil {
-				return policy.Grant{}, st.fault(err)
-			}
-		default:
-			return policy.Grant{}, st.fault(fmt.Errorf("verdict %d does not exist", a.Verdict))
+			rewrites--
+			next := *q // the caller's own stays as it is
+			next.Path, next.Path2 = first(a.Path, q.Path), first(a.Path2, q.Path2)
+			grant.Path, grant.Path2, q = next.Path, next.Path2, &next
 		}
-		grant.Limits = grant.Limits.Narrow(a.Limits)
+		if a.Limits != (policy.Limits{}) {
+			grant.Limits = grant.Limits.Narrow(a.Limits)
+		}
 		if a.Label != "" {
 			grant.Labels = append(grant.Labels, a.Label)
 		}
@@ -48,19 +52,43 @@ func (g *generation) authorize(ctx context.Context, q *policy.Action, clean func
 	return grant, nil
 }
 
-func rewrite(g *policy.Grant, a policy.Answer, clean func(string) (string, error)) error {
-	for _, p := range []struct {
-		to   *string
-		from string
-	}{{&g.Path, a.Path}, {&g.Path2, a.Path2}} {
-		if p.from == "" {
+// ask puts the question to one policy and fills in its answer, which is too large to
+// be handed around. Rewritten paths come back canonical.
+func (st *fsStage) ask(ctx context.Context, q *policy.Action, a *policy.Answer, rewrites int, clean func(string) (string, error)) error {
+	c, err := st.begin(policy.StageFS)
+	if err != nil {
+		return err
+	}
+	*a, err = st.hook.Authorize(ctx, q)
+	if err == nil && a.Verdict >= policy.Rewrite {
+		err = settle(a, rewrites, clean)
+	}
+	st.end(ctx, policy.StageFS, c, q.Session.ID, a.Verdict, err)
+	if sh := st.shadow.Load(); sh != nil {
+		sh.authorize(q, *a, err)
+	}
+	return err
+}
+
+// settle checks an answer that is more than yes or no.
+func settle(a *policy.Answer, rewrites int, clean func(string) (string, error)) error {
+	switch {
+	case a.Verdict == policy.Hide:
+		return nil
+	case a.Verdict != policy.Rewrite:
+		return fmt.Errorf("verdict %d does not exist", a.Verdict)
+	case rewrites == 0:
+		return fmt.Errorf("the path was rewritten more than %d times", maxRewrites)
+	}
+	for _, p := range []*string{&a.Path, &a.Path2} {
+		if *p == "" {
 			continue
 		}
-		c, err := clean(p.from)
+		c, err := clean(*p)
 		if err != nil {
-			return fmt.Errorf("rewritten path %q: %w", p.from, err)
+			return fmt.Errorf("rewritten path %q: %w", *p, err)
 		}
-		*p.to = c
+		*p = c
 	}
 	return nil
 }
@@ -83,22 +111,15 @@ type Credential struct {
 func (g *generation) authenticate(ctx context.Context, q *policy.Login) (Credential, *policy.Denial) {
 	var c Credential
 	for _, st := range g.auth {
-		st.calls.Add(1)
-		id, err := st.hook.Authenticate(ctx, q)
+		id, err := st.ask(ctx, q)
 		if err != nil {
-			return Credential{}, st.fault(err)
+			return Credential{}, st.fault(policy.StageAuth, err)
 		}
 		switch id.Verdict {
 		case policy.Pass:
 			continue
 		case policy.Deny, policy.Hide:
 			return Credential{}, st.denies(false, id.Code, id.Text)
-		case policy.Allow:
-		default:
-			return Credential{}, st.fault(fmt.Errorf("verdict %v has no meaning for a login", id.Verdict))
-		}
-		if len(id.State) > policy.MaxState {
-			return Credential{}, st.fault(fmt.Errorf("state of %d bytes, at most %d fit", len(id.State), policy.MaxState))
 		}
 		c.merge(st.name, id)
 		if id.Final {
@@ -109,6 +130,27 @@ func (g *generation) authenticate(ctx context.Context, q *policy.Login) (Credent
 		return Credential{}, &policy.Denial{}
 	}
 	return c, nil
+}
+
+// ask puts the question to one policy.
+func (st authStage) ask(ctx context.Context, q *policy.Login) (policy.Identity, error) {
+	c, err := st.begin(policy.StageAuth)
+	if err != nil {
+		return policy.Identity{}, err
+	}
+	id, err := st.hook.Authenticate(ctx, q)
+	switch {
+	case err != nil:
+	case id.Verdict >= policy.Rewrite && id.Verdict != policy.Hide:
+		err = fmt.Errorf("verdict %v has no meaning for a login", id.Verdict)
+	case id.Verdict == policy.Allow && len(id.State) > policy.MaxState:
+		err = fmt.Errorf("state of %d bytes, at most %d fit", len(id.State), policy.MaxState)
+	}
+	st.end(ctx, policy.StageAuth, c, q.Session.ID, id.Verdict, err)
+	if sh := st.shadow.Load(); sh != nil {
+		sh.authenticate(q, id, err)
+	}
+	return id, err
 }
 
 // merge narrows what was granted so far by one more policy's grant.
@@ -159,19 +201,4 @@ func first(a, b string) string {
 		return a
 	}
 	return b
-}
-
-// denies makes a policy's refusal. A code that refuses nothing is left out, so
-// that no refusal can look like a success.
-func (m *module) denies(hidden bool, code int, text string) *policy.Denial {
-	m.denied.Add(1)
-	if code < 400 || code > 599 {
-		code = 0
-	}
-	return &policy.Denial{Policy: m.name, Generation: m.number, Hidden: hidden, Code: code, Text: text}
-}
-
-func (m *module) fault(err error) *policy.Denial {
-	m.failed.Add(1)
-	return &policy.Denial{Policy: m.name, Generation: m.number, Failed: true, Cause: err}
 }

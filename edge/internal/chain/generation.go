@@ -1,18 +1,18 @@
 package chain
 
-import (
-	"sync/atomic"
-
-	"github.com/edgeftp/edgeftp/edge/policy"
-)
+import "github.com/edgeftp/edgeftp/edge/policy"
 
 // generation is an immutable list of policies, flattened once into one slice
 // for each stage.
 type generation struct {
 	modules []*module
 	auth    []authStage
-	fs      []fsStage
-	event   []*module
+	fs      [numOps][]fsStage // by operation: those that it is of interest to
+	event   [numEvents][]*module
+	stages
+	bytes      bool // some policy inspects or replaces the bytes of transfers
+	authorizes bool // some policy has a part in stage fs
+	observes   bool // some policy has a part in stage event
 
 	refs refs
 }
@@ -37,66 +37,23 @@ func newGeneration(modules []*module) *generation {
 			g.auth = append(g.auth, authStage{m, h})
 		}
 		if h := m.hooks.Authorizer; h != nil {
-			g.fs = append(g.fs, fsStage{m, h})
+			g.authorizes = true
+			for op := range g.fs {
+				if m.interest.ops[op] {
+					g.fs[op] = append(g.fs[op], fsStage{m, h})
+				}
+			}
 		}
 		if m.hooks.Observer != nil {
-			g.event = append(g.event, m)
+			g.observes = true
+			for k := range g.event {
+				if m.interest.events[k] {
+					g.event[k] = append(g.event[k], m)
+				}
+			}
 		}
+		g.join(m)
+		g.bytes = g.bytes || m.hooks.Filter != nil && !m.hooks.Tap
 	}
 	return g
-}
-
-// refs counts what keeps a generation alive, in one word so that no second look
-// is ever needed: pins (leases, and one for being the current generation) in the
-// low half, running calls in the high half, and one bit that says that the pins
-// were taken away because draining took too long. At zero the generation is
-// dead and cannot be revived.
-type refs struct{ word atomic.Uint64 }
-
-const (
-	onePin  uint64 = 1
-	pinMask uint64 = 1<<32 - 1
-	oneCall uint64 = 1 << 32
-	forced  uint64 = 1 << 63
-)
-
-// add takes a reference unless the generation is dead or was forced to end.
-func (r *refs) add(one uint64) bool {
-	for {
-		w := r.word.Load()
-		if w == 0 || w&forced != 0 {
-			return false
-		}
-		if r.word.CompareAndSwap(w, w+one) {
-			return true
-		}
-	}
-}
-
-// drop gives a reference back and reports whether it was the last one. A pin
-// that was taken away has nothing to give back.
-func (r *refs) drop(one uint64) (last bool) {
-	for {
-		w := r.word.Load()
-		if w&forced != 0 && one == onePin {
-			return false
-		}
-		if r.word.CompareAndSwap(w, w-one) {
-			return (w-one)&^forced == 0
-		}
-	}
-}
-
-// force takes all pins away: no call can begin any more. It reports whether
-// nothing was running, so that the caller is the one to close.
-func (r *refs) force() (last bool) {
-	for {
-		w := r.word.Load()
-		if w == 0 || w&forced != 0 {
-			return false
-		}
-		if r.word.CompareAndSwap(w, w&^pinMask|forced) {
-			return w&^pinMask == 0
-		}
-	}
 }

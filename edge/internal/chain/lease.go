@@ -11,19 +11,29 @@ import (
 // value holds nothing and refuses everything. A Lease is a value, but only one
 // of its copies may be released.
 type Lease struct {
-	chain *Chain
-	gen   *generation
+	chain   *Chain
+	gen     *generation
+	session uint64
 }
 
-// Lease returns a hold on the current generation. After Close it holds nothing.
-func (c *Chain) Lease() Lease {
+// Lease returns a hold on the generation that judges the session with this ID now:
+// the current one, or the one that is on trial. After Close it holds nothing.
+func (c *Chain) Lease(session uint64) Lease {
+	if g := c.acquire(session, onePin); g != nil {
+		return Lease{c, g, session}
+	}
+	return Lease{}
+}
+
+// acquire takes a reference on the session's present generation, nil after Close.
+func (c *Chain) acquire(session, one uint64) *generation {
 	for {
-		g := c.current.Load()
-		if g.refs.add(onePin) {
-			return Lease{c, g}
+		f := c.front.Load()
+		if g := f.pick(session); g.refs.add(one) {
+			return g
 		}
-		if c.current.Load() == g { // closed, not replaced
-			return Lease{}
+		if c.front.Load() == f { // closed, not replaced
+			return nil
 		}
 	}
 }
@@ -42,26 +52,23 @@ func (l *Lease) Clear() { *l = Lease{} }
 func (l Lease) Held() bool { return l.gen != nil }
 
 // enter returns the generation that answers the lease's next question: its own,
-// or the current one where its own was ended because it drained for too long.
-// done must be called after the question.
-func (l Lease) enter() (g *generation, done func()) {
-	for l.gen != nil {
-		g = l.gen
-		if !g.refs.add(oneCall) {
-			if g = l.chain.current.Load(); !g.refs.add(oneCall) {
-				if g == l.chain.current.Load() {
-					break
-				}
-				continue
-			}
-		}
-		return g, func() {
-			if g.refs.drop(oneCall) {
-				l.chain.end(g)
-			}
-		}
+// or the session's present one where its own was ended, as when it drained for too
+// long; nil after Close. leave must be called after the question.
+func (l Lease) enter() *generation {
+	switch {
+	case l.gen == nil:
+		return nil
+	case l.gen.refs.add(oneCall):
+		return l.gen
 	}
-	return nil, nil
+	return l.chain.acquire(l.session, oneCall)
+}
+
+// leave ends a question to g.
+func (l Lease) leave(g *generation) {
+	if g.refs.drop(oneCall) {
+		l.chain.end(g)
+	}
 }
 
 func refusal() *policy.Denial {
@@ -71,39 +78,45 @@ func refusal() *policy.Denial {
 // Authenticate asks every authenticator and folds the answers. On a nil Denial
 // the Credential's hashes have still to be verified.
 func (l Lease) Authenticate(ctx context.Context, q *policy.Login) (Credential, *policy.Denial) {
-	g, done := l.enter()
+	g := l.enter()
 	if g == nil {
 		return Credential{}, refusal()
 	}
-	defer done()
+	defer l.leave(g)
 	return g.authenticate(ctx, q)
 }
 
 // Authorize asks every authorizer about one operation and folds the answers. The
 // limits in the Grant are those of the answers alone.
 func (l Lease) Authorize(ctx context.Context, q *policy.Action) (policy.Grant, *policy.Denial) {
-	g, done := l.enter()
+	g := l.enter()
 	if g == nil {
 		return policy.Grant{}, refusal()
 	}
-	defer done()
+	defer l.leave(g)
 	return g.authorize(ctx, q, l.chain.conf.Clean)
 }
 
 // Observe queues an event for every observer. It never waits for one. The
 // session in the event is copied: the caller may go on changing its own.
 func (l Lease) Observe(e policy.Event) {
-	g, done := l.enter()
+	g := l.enter()
 	if g == nil {
 		return
 	}
-	defer done()
-	if len(g.event) == 0 {
+	defer l.leave(g)
+	if int(e.Kind) >= numEvents || len(g.event[e.Kind]) == 0 {
 		return
 	}
-	session := *e.Session
-	e.Session = &session
-	for _, m := range g.event {
-		m.queue.add(&e)
+	r := &record{event: e, session: *e.Session}
+	r.event.Session, r.event.Late = &r.session, g != l.gen
+	for _, m := range g.event[e.Kind] {
+		m.queue.add(&r.event)
 	}
+}
+
+// record is an event with its own copy of the session: one piece of memory.
+type record struct {
+	event   policy.Event
+	session policy.Session
 }

@@ -65,11 +65,11 @@ func TestSwapUnderLeases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := map[string]*fake{"A1": labelled("A1"), "A2": labelled("A2"), "B1": labelled("B1"), "B2": labelled("B2")}
 		c := start(t, all["A1"], all["B1"])
-		first := c.Lease()
+		first := c.Lease(1)
 		swap(t, c, "a", all["A2"])
-		second := c.Lease()
+		second := c.Lease(1)
 		swap(t, c, "b", all["B2"])
-		third := c.Lease()
+		third := c.Lease(1)
 		synctest.Wait()
 		if a, b, d := who(t, first), who(t, second), who(t, third); a != "A1B1" || b != "A2B1" || d != "A2B2" {
 			t.Errorf("%s, %s, %s", a, b, d)
@@ -135,13 +135,13 @@ func TestSwapHoldsAtOnce(t *testing.T) {
 		c := start(t, slow)
 		answer := make(chan string)
 		go func() {
-			l := c.Lease()
+			l := c.Lease(1)
 			defer l.Release()
 			answer <- who(t, l)
 		}()
 		<-inside
 		swap(t, c, "a", labelled("new"))
-		l := c.Lease()
+		l := c.Lease(1)
 		if got := who(t, l); got != "new" {
 			t.Errorf("after the swap, %s answered", got)
 		}
@@ -171,7 +171,7 @@ func TestDrainLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		l := c.Lease()
+		l := c.Lease(1)
 		swap(t, c, "a", all["2"])
 		<-time.After(10*time.Second - 1)
 		synctest.Wait()
@@ -208,7 +208,7 @@ func TestDrainLimitDuringQuestion(t *testing.T) {
 			return policy.Answer{Label: "old"}, nil
 		}}
 		c := start(t, slow)
-		l := c.Lease()
+		l := c.Lease(1)
 		answer := make(chan string)
 		go func() { answer <- who(t, l) }()
 		<-inside
@@ -247,9 +247,9 @@ func TestClose(t *testing.T) {
 		}}
 		old := labelled("old")
 		c := start(t, old)
-		held := c.Lease()
+		held := c.Lease(1)
 		swap(t, c, "a", slow)
-		l := c.Lease()
+		l := c.Lease(1)
 		asked := make(chan *policy.Denial)
 		go func() {
 			_, d := l.Authorize(context.Background(), action(policy.OpRead, "/p"))
@@ -273,11 +273,11 @@ func TestClose(t *testing.T) {
 		if slow.closed.Load() != 1 || old.closed.Load() != 1 {
 			t.Error("a policy was not closed once")
 		}
-		for name, l := range map[string]chain.Lease{"held": held, "late": c.Lease(), "none": {}} {
+		for name, l := range map[string]chain.Lease{"held": held, "late": c.Lease(1), "none": {}} {
 			refuses(t, name, l)
 			l.Release()
 		}
-		if c.Lease().Held() {
+		if c.Lease(1).Held() {
 			t.Error("a lease was had of a closed chain")
 		}
 	})
@@ -297,7 +297,7 @@ func refuses(t *testing.T, name string, l chain.Lease) {
 
 func TestLeaseClear(t *testing.T) {
 	c := start(t, labelled("x"))
-	l := c.Lease()
+	l := c.Lease(1)
 	if !l.Held() {
 		t.Error("nothing is held")
 	}
@@ -306,7 +306,7 @@ func TestLeaseClear(t *testing.T) {
 		t.Error("something is held after Clear")
 	}
 	l.Release() // does nothing
-	if who(t, c.Lease()) != "x" {
+	if who(t, c.Lease(1)) != "x" {
 		t.Error("the current generation has ended")
 	}
 }

@@ -2,108 +2,190 @@ package chain
 
 import (
 	"context"
+	"fmt"
 	"io"
-	"sync"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
+// Options say how the chain treats one policy. The zero value works.
+type Options struct {
+	// FailOpen lists stages at which a failure of the policy counts as no opinion
+	// instead of a refusal. StageAuth and StageCert cannot be among them.
+	FailOpen []policy.Stage
+	// Breaker says when a policy that only fails is no longer called.
+	Breaker Breaker
+	// Spool keeps the policy's events until it took them; nil keeps them in memory
+	// and drops the oldest when there are too many. The chain closes it if it can
+	// be closed. It stays with the slot: what a swap or Replace gives is ignored
+	// for a slot that has one.
+	Spool Spool
+}
+
+// check refuses what cannot be.
+func (o Options) check() error {
+	for _, s := range o.FailOpen {
+		switch {
+		case s == policy.StageAuth || s == policy.StageCert:
+			return fmt.Errorf("stage %v cannot fail open: only it grants", s)
+		case s == 0 || s >= policy.StageIdle:
+			return fmt.Errorf("stage %d cannot fail open: it is not asked", s)
+		}
+	}
+	return nil
+}
+
 // module is one version of one policy. Consecutive generations share the
 // modules that did not change; a module is closed when the last generation that
 // holds it has ended.
 type module struct {
-	name   string // the slot's name in the configuration
-	number uint64 // the slot's generation number, from 1
-	policy policy.Policy
-	hooks  policy.Hooks
-	since  time.Time
-	queue  *queue // nil without an observer
+	name     string // the slot's name in the configuration
+	number   uint64 // the slot's generation number, from 1
+	policy   policy.Policy
+	hooks    policy.Hooks
+	interest *interest
+	options  Options
+	open     [policy.NumStages]bool // Options.FailOpen
+	since    time.Time
+	queue    sink // nil without an observer
+	tap      *tap // nil without a filter that only listens
+	site     []policy.SiteCommand
 
 	holders atomic.Int64
-	calls   atomic.Uint64
-	denied  atomic.Uint64
-	failed  atomic.Uint64
+	shadow  atomic.Pointer[shadow] // the candidate that is compared with it, if any
+	often   atomic.Uint64          // one call in often+1 has its time taken; a power of two less one
+
+	meters    [policy.NumStages]meter
+	questions breaker // of all stages but event
+	events    breaker // a log that cannot be written must not refuse logins
 }
 
-func newModule(name string, number uint64, p policy.Policy) *module {
-	m := &module{name: name, number: number, policy: p, hooks: p.Hooks(), since: time.Now()}
-	if m.hooks.Observer != nil {
+// sink takes a module's events off the sessions' path.
+type sink interface {
+	add(e *policy.Event)
+	status() EventStatus
+	leave(m *module) // returns when m is handed nothing any more
+}
+
+const (
+	rarely = 63 // of module.often
+	often  = 7  // while a trial is judged
+)
+
+// newModule makes a module; k is of a slot that keeps its events.
+func newModule(d draft, number uint64, k *courier, log *slog.Logger) *module {
+	m := &module{name: d.Name, number: number, policy: d.Policy, hooks: d.hooks, interest: d.interest,
+		options: d.Options, site: d.site, since: time.Now()}
+	for _, s := range d.Options.FailOpen {
+		m.open[s] = true
+	}
+	m.often.Store(rarely)
+	for _, b := range []*breaker{&m.questions, &m.events} {
+		b.conf, b.log, b.name = d.Options.Breaker.complete(), log, d.Name
+	}
+	switch {
+	case m.hooks.Observer == nil:
+	case k != nil:
+		k.join()
+		m.queue = k
+	default:
 		m.queue = newQueue(m)
 	}
+	if m.hooks.Filter != nil && m.hooks.Tap {
+		m.tap = newTap(m)
+	}
 	return m
+}
+
+// call is one call of a hook that has begun.
+type call struct {
+	began time.Time // zero when its time is not taken
+	probe bool      // of an open breaker
+}
+
+// begin is called before a hook of the stage; the hook is called, and then end,
+// only when it returns no error.
+func (m *module) begin(stage policy.Stage) (call, error) {
+	if m.breaker(stage).state.Load() != opened && m.meters[stage].calls.Load()&m.often.Load() != 0 {
+		return call{}, nil
+	}
+	return m.look(stage)
+}
+
+// look is begin where the breaker is open or the call's time is to be taken.
+func (m *module) look(stage policy.Stage) (c call, err error) {
+	if b := m.breaker(stage); b.state.Load() == opened {
+		if c.probe, err = b.allow(); err != nil {
+			m.meters[stage].skipped.Add(1)
+			return c, err
+		}
+	}
+	if m.meters[stage].calls.Load()&m.often.Load() == 0 {
+		c.began = time.Now()
+	}
+	return c, nil
+}
+
+// end counts what became of a call. An error that came of the caller's having gone
+// away says nothing about the policy's health.
+func (m *module) end(ctx context.Context, stage policy.Stage, c call, session uint64, v policy.Verdict, err error) {
+	t := &m.meters[stage]
+	if !c.began.IsZero() {
+		t.latency[bucket(time.Since(c.began))].Add(1)
+	}
+	aborted := err != nil && stage != policy.StageEvent && ctx.Err() != nil
+	t.count(v, err != nil, aborted)
+	b := m.breaker(stage)
+	switch {
+	case err == nil:
+		if b.state.Load() != whole {
+			b.success(c.probe)
+		}
+	case aborted:
+		b.giveUp(c.probe)
+	default:
+		b.failure(c.probe, session, err)
+	}
+}
+
+func (m *module) breaker(stage policy.Stage) *breaker {
+	if stage == policy.StageEvent {
+		return &m.events
+	}
+	return &m.questions
+}
+
+// fault makes the refusal of a question that a policy failed to answer, nil where
+// the stage fails open.
+func (m *module) fault(stage policy.Stage, err error) *policy.Denial {
+	if m.open[stage] {
+		return nil
+	}
+	return &policy.Denial{Policy: m.name, Generation: m.number, Failed: true, Cause: err}
+}
+
+// denies makes a policy's refusal. A code that refuses nothing is left out, so
+// that no refusal can look like a success.
+func (m *module) denies(hidden bool, code int, text string) *policy.Denial {
+	if code < 400 || code > 599 {
+		code = 0
+	}
+	return &policy.Denial{Policy: m.name, Generation: m.number, Hidden: hidden, Code: code, Text: text}
 }
 
 // close waits for the events that are queued, for a bounded time, and closes the
 // policy.
 func (m *module) close() {
 	if m.queue != nil {
-		m.queue.close()
+		m.queue.leave(m)
+	}
+	if m.tap != nil {
+		m.tap.close()
 	}
 	if c, ok := m.policy.(io.Closer); ok {
 		_ = c.Close()
 	}
-}
-
-const (
-	queueLength = 8192            // events waiting for one policy
-	queueDrain  = 5 * time.Second // how long a closing policy may take for them
-)
-
-// queue hands events to one observer, in order, off the sessions' path. When
-// the observer falls behind, the oldest events are dropped and counted.
-type queue struct {
-	events  chan *policy.Event
-	stop    context.CancelFunc
-	done    chan struct{}
-	dropped atomic.Uint64
-	lost    atomic.Uint64
-
-	mu sync.Mutex // makes dropping the oldest and adding the newest one step
-}
-
-func newQueue(m *module) *queue {
-	ctx, cancel := context.WithCancel(context.Background())
-	q := &queue{events: make(chan *policy.Event, queueLength), stop: cancel, done: make(chan struct{})}
-	go func() {
-		defer close(q.done)
-		for e := range q.events {
-			m.calls.Add(1)
-			if ctx.Err() != nil {
-				q.dropped.Add(1)
-			} else if err := m.hooks.Observer.Observe(ctx, e); err != nil {
-				m.failed.Add(1)
-				q.lost.Add(1)
-			}
-		}
-	}()
-	return q
-}
-
-func (q *queue) add(e *policy.Event) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for {
-		select {
-		case q.events <- e:
-			return
-		default:
-		}
-		select {
-		case <-q.events:
-			q.dropped.Add(1)
-		default:
-		}
-	}
-}
-
-// close ends the queue after what waits in it was handed over. Nobody may add
-// any more.
-func (q *queue) close() {
-	close(q.events)
-	limit := time.AfterFunc(queueDrain, q.stop)
-	<-q.done
-	limit.Stop()
-	q.stop()
 }

@@ -21,7 +21,7 @@ func TestObserveOrder(t *testing.T) {
 		}}
 		deaf := labelled("x")
 		c := start(t, seen, deaf)
-		l := c.Lease()
+		l := c.Lease(1)
 		for n := range uint64(1000) {
 			l.Observe(event(n))
 		}
@@ -51,7 +51,7 @@ func TestObserveCopies(t *testing.T) {
 			return nil
 		}}
 		c := start(t, slow)
-		l := c.Lease()
+		l := c.Lease(1)
 		e := event(1)
 		e.Session.User = "joe"
 		l.Observe(e)
@@ -81,7 +81,7 @@ func TestObserveOverflow(t *testing.T) {
 			return nil
 		}}
 		c := start(t, slow, quick)
-		l := c.Lease()
+		l := c.Lease(1)
 		const extra = 500
 		l.Observe(event(0))
 		synctest.Wait() // the observer holds this one
@@ -91,8 +91,8 @@ func TestObserveOverflow(t *testing.T) {
 			}
 		}
 		l.Release()
-		if st := c.Status()[0]; st.Dropped != extra || st.Queued != queueLength {
-			t.Errorf("%d dropped and %d queued, want %d and %d", st.Dropped, st.Queued, extra, queueLength)
+		if st := c.Status()[0].Events; st.Dropped != extra || st.Queued != queueLength+1 { // and the one in hand
+			t.Errorf("%d dropped and %d queued, want %d and %d", st.Dropped, st.Queued, extra, queueLength+1)
 		}
 		close(goOn)
 		c.Close()
@@ -113,13 +113,13 @@ func TestObserveError(t *testing.T) {
 			}
 			return nil
 		}})
-		l := c.Lease()
+		l := c.Lease(1)
 		defer l.Release()
 		for n := range uint64(10) {
 			l.Observe(event(n))
 		}
 		synctest.Wait()
-		if st := c.Status()[0]; st.Calls != 10 || st.Failed != 5 || st.Dropped != 0 || st.Queued != 0 {
+		if st := c.Status()[0]; st.Calls != 10 || st.Failed != 5 || st.Events.Dropped != 0 || st.Events.Queued != 0 {
 			t.Errorf("%+v", st)
 		}
 	})
@@ -133,14 +133,14 @@ func TestObserveAtSwap(t *testing.T) {
 		old := &fake{observe: func(context.Context, *policy.Event) error { <-goOn; return nil }}
 		next := &fake{observe: func(context.Context, *policy.Event) error { return nil }}
 		c := start(t, old)
-		l := c.Lease()
+		l := c.Lease(1)
 		for n := range uint64(100) {
 			l.Observe(event(n))
 		}
 		swap(t, c, "a", next)
 		l.Observe(event(100)) // the lease's own observer
 		l.Release()
-		later := c.Lease()
+		later := c.Lease(1)
 		later.Observe(event(101))
 		later.Release()
 		synctest.Wait()
@@ -164,7 +164,7 @@ func TestCloseWithSlowObserver(t *testing.T) {
 			return ctx.Err()
 		}}
 		c := start(t, slow)
-		l := c.Lease()
+		l := c.Lease(1)
 		for n := range uint64(100) {
 			l.Observe(event(n))
 		}
@@ -177,7 +177,7 @@ func TestCloseWithSlowObserver(t *testing.T) {
 		if slow.asked.Load() != 1 || slow.closed.Load() != 1 {
 			t.Errorf("asked %d times, closed %d times", slow.asked.Load(), slow.closed.Load())
 		}
-		if st := c.Status()[0]; st.Dropped != 99 || st.Failed != 1 {
+		if st := c.Status()[0]; st.Events.Dropped != 99 || st.Failed != 1 {
 			t.Errorf("%+v", st)
 		}
 	})

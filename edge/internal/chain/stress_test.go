@@ -39,7 +39,7 @@ func (s *stress) policy() *fake {
 func (s *stress) use(ctx context.Context, c *chain.Chain) {
 	var held []chain.Lease
 	for n := uint64(0); ctx.Err() == nil; n++ {
-		l := c.Lease()
+		l := c.Lease(1)
 		_, a := l.Authenticate(ctx, login("joe"))
 		_, b := l.Authorize(ctx, action(policy.OpRead, "/p"))
 		l.Observe(event(n))
@@ -171,7 +171,7 @@ func BenchmarkLease(b *testing.B) {
 	ctx := b.Context()
 	b.ReportAllocs()
 	for b.Loop() {
-		l := c.Lease()
+		l := c.Lease(1)
 		if _, d := l.Authorize(ctx, q); d != nil {
 			b.Fatal(d)
 		}
@@ -187,7 +187,7 @@ func BenchmarkLeaseParallel(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		q := action(policy.OpRead, "/dir/file")
 		for pb.Next() {
-			l := c.Lease()
+			l := c.Lease(1)
 			if _, d := l.Authorize(ctx, q); d != nil {
 				b.Error(d)
 			}

@@ -159,12 +159,16 @@ func (p Pattern) step(ctx context.Context, w *Walk, found []Match, m Match, i in
 // literal adds next to found. Whether it is there is looked at when it is the
 // last component; before, the next step finds out.
 func (p Pattern) literal(w *Walk, found []Match, next Match, i int) ([]Match, error) {
-	if i < len(p.parts)-1 {
+	last := i == len(p.parts)-1
+	if !last && !w.Hidden {
 		return append(found, next), nil
 	}
 	info, err := w.Look(next.Path)
-	if err != nil || p.dirs && !info.IsDir() {
+	switch {
+	case err != nil, last && p.dirs && !info.IsDir():
 		return found, leftOut(err)
+	case !last:
+		return append(found, next), nil
 	}
 	next.Info = info
 	return append(found, next), w.count(next.size())

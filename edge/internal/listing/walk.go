@@ -36,6 +36,7 @@ type Walk struct {
 	Limits  Limits
 	Options Options
 	Dots    bool // names that begin with a dot are told
+	Hidden  bool // Open leaves entries out that are there: names inside a pattern must be looked for
 
 	entries     int
 	bytes       int // of the entries that are held

@@ -16,6 +16,7 @@ import (
 func stageChecks() []check {
 	return []check{
 		{"new", (*bed).testNew},
+		{"read at", (*bed).testReadAt},
 		{"replace", (*bed).testReplace},
 		{"discard", (*bed).testDiscard},
 		{"end once", (*bed).testEndOnce},
@@ -49,6 +50,44 @@ func (b *bed) testNew() {
 	b.lists("/d", "f")
 	b.commit(b.stage("/empty", vfs.StageOptions{}))
 	b.holds("/empty", "")
+}
+
+// testReadAt: a stage that can be read shows what would be published.
+func (b *bed) testReadAt() {
+	b.put("/f", "0123456789")
+	b.put("/g", "0123456789")
+	for _, c := range []struct {
+		p    vfs.Path
+		opt  vfs.StageOptions
+		text string
+		want string
+	}{
+		{"/new", vfs.StageOptions{}, "abc", "abc"},
+		{"/empty", vfs.StageOptions{}, "", ""},
+		{"/f", vfs.StageOptions{}, "abc", "abc"},
+		{"/f", vfs.StageOptions{Offset: 3}, "abc", "012abc6789"},
+		{"/f", vfs.StageOptions{Offset: 3}, "", "0123456789"},
+		{"/g", vfs.StageOptions{Append: true}, "abc", "0123456789abc"},
+	} {
+		s := b.stage(c.p, c.opt)
+		r, ok := s.(io.ReaderAt)
+		if !ok {
+			_ = s.Discard(false)
+			return
+		}
+		if c.text != "" {
+			b.write(s, c.text)
+		}
+		got, err := io.ReadAll(io.NewSectionReader(r, 0, s.Size()))
+		b.ok(err)
+		if string(got) != c.want || s.Size() != int64(len(c.want)) {
+			b.Errorf("%s %+v: read %q of %d, want %q", c.p, c.opt, got, s.Size(), c.want)
+		}
+		b.ok(s.Discard(false))
+		if _, err := r.ReadAt(make([]byte, 1), 0); err == nil {
+			b.Errorf("%s: a discarded stage was read", c.p)
+		}
+	}
 }
 
 func (b *bed) testReplace() {

@@ -1,0 +1,194 @@
+package chain
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// Spool keeps the events of one slot on a disk, in order, until they were handed
+// over; those of an earlier run of the server come first. It is used by one
+// goroutine. What Next returned and Done did not count is handed over again after a
+// crash.
+type Spool interface {
+	// Append stores events behind those that wait. After an error none of them is
+	// stored, as when there are too many.
+	Append(events []*policy.Event) error
+	// Next returns up to limit of the oldest events that wait, empty when none do.
+	Next(limit int) ([]*policy.Event, error)
+	// Done forgets the n oldest.
+	Done(n int) error
+}
+
+const (
+	retryFirst = time.Second // until events that were not taken are handed over again
+	retryMost  = time.Minute
+)
+
+// courier moves a slot's events from its sessions to the spool, and from there to
+// the policy in the slot. It outlives the slot's policies. An event that a policy
+// fails to take is handed over again until it is taken; meanwhile the spool fills.
+type courier struct {
+	ring  *ring
+	spool Spool
+	log   *slog.Logger
+	done  chan struct{}
+
+	mu    sync.Mutex
+	users int // modules, and one for the slot
+	owner *module
+	busy  *handover // that runs now
+}
+
+// handover is one call of a module's observer.
+type handover struct {
+	to   *module
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+func newCourier(s Spool, log *slog.Logger) *courier {
+	k := &courier{ring: newRing(), spool: s, log: log, done: make(chan struct{}), users: 1}
+	go k.run()
+	return k
+}
+
+func (k *courier) add(e *policy.Event) { k.ring.add(e) }
+
+func (k *courier) status() EventStatus { return k.ring.status() }
+
+// join counts one more module that adds events.
+func (k *courier) join() {
+	k.mu.Lock()
+	k.users++
+	k.mu.Unlock()
+}
+
+// own makes m the one that is handed events.
+func (k *courier) own(m *module) {
+	k.mu.Lock()
+	k.owner = m
+	k.mu.Unlock()
+	k.ring.signal()
+}
+
+// leave takes a module away, or the slot itself for nil. When it returns, m is
+// handed nothing any more; a call that takes too long is told to end. With the last
+// user the courier ends: what waits is in the spool then.
+func (k *courier) leave(m *module) {
+	k.mu.Lock()
+	k.users--
+	last := k.users == 0
+	if m != nil && k.owner == m {
+		k.owner = nil
+	}
+	busy := k.busy
+	k.mu.Unlock()
+	if m != nil && busy != nil && busy.to == m {
+		limit := time.AfterFunc(queueDrain, busy.stop)
+		<-busy.done
+		limit.Stop()
+	}
+	if last {
+		k.ring.close()
+		<-k.done
+		if c, ok := k.spool.(io.Closer); ok {
+			_ = c.Close()
+		}
+	}
+}
+
+// run stores first and hands over then, until the last user has left.
+func (k *courier) run() {
+	defer close(k.done)
+	batch := make([]*policy.Event, queueBatch)
+	var pause time.Duration // that the next failure causes
+	var retry <-chan time.Time
+	for {
+		n, done := k.ring.take(batch)
+		if n > 0 {
+			k.store(batch[:n])
+			clear(batch)
+		}
+		if done {
+			return
+		}
+		more := false
+		if retry == nil {
+			var err error
+			if more, err = k.hand(); err != nil {
+				pause = min(max(2*pause, retryFirst), retryMost)
+				retry = time.After(pause)
+			} else {
+				pause = 0
+			}
+		}
+		if n > 0 || more {
+			continue
+		}
+		select {
+		case <-k.ring.wake:
+		case <-retry:
+			retry = nil
+		}
+	}
+}
+
+func (k *courier) store(events []*policy.Event) {
+	if err := k.spool.Append(events); err != nil {
+		k.log.Error("events could not be stored and are lost", "events", len(events), "error", err)
+		k.ring.settle(EventStatus{Dropped: uint64(len(events))})
+		return
+	}
+	k.ring.settle(EventStatus{Stored: uint64(len(events))})
+}
+
+// begin returns the call that is to be made, nil where nobody is to be called.
+func (k *courier) begin() (*handover, context.Context) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.owner == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	k.busy = &handover{to: k.owner, stop: cancel, done: make(chan struct{})}
+	return k.busy, ctx
+}
+
+func (k *courier) end(h *handover) {
+	k.mu.Lock()
+	k.busy = nil
+	k.mu.Unlock()
+	h.stop()
+	close(h.done)
+}
+
+// hand gives the oldest events to the owner and reports whether there may be more.
+func (k *courier) hand() (more bool, err error) {
+	h, ctx := k.begin()
+	if h == nil {
+		return false, nil
+	}
+	defer k.end(h)
+	events, err := k.spool.Next(queueBatch)
+	if err != nil {
+		k.log.Error("stored events could not be read", "policy", h.to.name, "error", err)
+		return false, err
+	}
+	if len(events) == 0 {
+		return false, nil
+	}
+	taken, err := h.to.observe(ctx, events)
+	if taken > 0 {
+		k.ring.delivered(taken)
+		if derr := k.spool.Done(taken); derr != nil {
+			k.log.Error("events that were handed over could not be forgotten", "policy", h.to.name, "error", derr)
+			return false, derr
+		}
+	}
+	return err == nil, err
+}
