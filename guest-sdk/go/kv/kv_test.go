@@ -39,7 +39,7 @@ func TestMemory(t *testing.T) {
 		}
 		<-time.After(53 * time.Second)
 		want(t, k, "n", "\x00\x00\x00\x00\x00\x00\x00\x80", true)
-		time.Sleep(time.Second) // a minute after the first
+		<-time.After(time.Second) // a minute after the first
 		want(t, k, "n", "", false)
 	})
 }
