@@ -33,25 +33,32 @@
 // # Hooks
 //
 // A module takes part in exactly the stages whose hooks it exports, so there is
-// one small package for each: auth, fs and event. Importing one is what makes the
-// module export its hook, and its Export is the only thing in it; a policy cannot
-// subscribe to a stage that it has no code for, nor have code for a stage that it
-// forgot to subscribe to. A value of [policy.Policy] is exported by its stages:
-// fs.Export(p.Hooks().Authorizer).
+// one small package for each: auth, fs, list, cmd, site, throttle, data, event and
+// cert. Importing one is what makes the module export its hook, and its Export is
+// the only thing in it; a policy cannot subscribe to a stage that it has no code for,
+// nor have code for a stage that it forgot to subscribe to. A value of
+// [policy.Policy] is exported with [Export] in one line, beside the blank imports of
+// its stages' packages.
 //
 // # Logins
 //
 // A server shows a guest no passwords: policy.Login.Password is empty, and a policy
 // that knows users answers with the stored hash in Identity.PasswordHash, which the
-// server verifies. Where policy.Login.Early is set the client has shown a
+// server verifies; with package host it may ask whether a hash is the right one.
+// Where policy.Login.Early is set the client has shown a
 // certificate instead, and Allow without a hash lets it in: compare
 // Session.TLS.ClientSHA256 with the user's own first.
 //
 // # What a policy can do
 //
-// A guest has its memory, [Log], and the question. There are no files, no
-// network, no environment and no arguments; the clock shows the time of the
-// question, and random bytes are predictable. Memory is a cache: the server runs
+// A guest has its memory, [Log], and the question. What else the server offers is in
+// a package for each, so that a module imports what it uses and needs no more
+// grants: kv, metric, random, host (facts of files, digests, passwords) and fetch.
+// Each needs its capability in the module's manifest, a file manifest.json beside
+// main.go that edgeftp puts into what it builds; package manifest is for other
+// tools. There are no files, no environment and no arguments; the clock shows the
+// time of the question, and the bytes of crypto/rand are predictable. Memory is a
+// cache: the server runs
 // several instances, closes one after a fault and replaces all at a swap.
 // Questions come one at a time to an instance.
 //

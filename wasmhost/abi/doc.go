@@ -9,12 +9,13 @@
 // library, and it compiles for GOOS=wasip1.
 //
 // A question is one little-endian record in the guest's mailbox ([AppendLogin],
-// [AppendAction], [AppendEvent]; [Decoder] reads them). An answer is one i64
-// ([Verdict]) and, if it has more to say, a list of key-length-value entries at
-// the start of the mailbox ([DecodeAnswer], [DecodeIdentity]; [AppendAnswer] and
-// [AppendIdentity] write them).
+// [AppendAction], [AppendEvent] and one for each other hook; [Decoder] reads them).
+// An answer is one i64 ([Verdict]) and, if it has more to say, a list of
+// key-length-value entries at the start of the mailbox ([DecodeAnswer],
+// [DecodeIdentity] and so on; [AppendAnswer] and [AppendIdentity] write them). What a
+// guest may call is in [Imports].
 //
 // Every decoder takes bytes from the other side of a trust border: none panics,
-// none keeps a reference into its input, and none lets pass what it cannot
-// honour.
+// none lets pass what it cannot honour, and none keeps a reference into its input
+// unless it says so.
 package abi
