@@ -84,8 +84,9 @@ func (r *manifestReader) tree() value {
 	if r.fault != nil {
 		return value{}
 	}
+	at := r.next()
 	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
-		r.failAt(r.next(), "", "more after the manifest's end", "one JSON object and nothing else", "")
+		r.failAt(at, "", "more after the manifest's end", "one JSON object and nothing else", "")
 	}
 	return v
 }
@@ -107,7 +108,7 @@ func (r *manifestReader) value(key string, depth int) value {
 	}
 	token, err := r.dec.Token()
 	if err != nil {
-		r.broken(err)
+		r.broken(v.at, err)
 		return v
 	}
 	switch t := token.(type) {
@@ -132,13 +133,8 @@ func (r *manifestReader) value(key string, depth int) value {
 	return v
 }
 
-// broken notes that the text is no JSON.
-func (r *manifestReader) broken(err error) {
-	at := int(r.dec.InputOffset())
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		at = int(syntax.Offset) - 1
-	}
+// broken notes that the text is no JSON from a byte on.
+func (r *manifestReader) broken(at int, err error) {
 	found := "JSON that is broken: " + err.Error()
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		at, found = len(r.text), "JSON that ends too early"
@@ -152,7 +148,7 @@ func (r *manifestReader) object(v *value, depth int) {
 		at := r.next()
 		token, err := r.dec.Token()
 		if err != nil {
-			r.broken(err)
+			r.broken(at, err)
 			return
 		}
 		name, _ := token.(string) // the decoder takes nothing else for a key
@@ -185,8 +181,9 @@ func (r *manifestReader) closing() {
 	if r.fault != nil {
 		return
 	}
+	at := r.next()
 	if _, err := r.dec.Token(); err != nil {
-		r.broken(err)
+		r.broken(at, err)
 	}
 }
 
