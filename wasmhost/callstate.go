@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/tetratelabs/wazero/api"
-
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
@@ -19,6 +17,7 @@ type callState struct {
 	services policy.Services // nil for a question without a session
 	hook     abi.Hook        // 0 while the guest starts
 	early    bool            // auth is asked at USER: there is no password
+	waited   time.Duration   // for services and fetches, so far
 }
 
 // enter notes the question for the host's functions until leave.
@@ -29,14 +28,13 @@ func (in *instance) enter(ctx context.Context, h abi.Hook, early bool) {
 func (in *instance) leave() { in.call = callState{} }
 
 // Units of fuel that the host's functions cost. One stands for about an
-// instruction; work that the server does elsewhere costs what makes a loop of it
-// pointless.
+// instruction; work that is done elsewhere costs so much that one call of a guest
+// can have some tens of it, whatever the clock says.
 const (
-	costCall  = 100     // each call
-	costBytes = 8       // bytes for one unit
-	costKV    = 300     // a map and a lock
-	costStat  = 5_000   // a look at the disk
-	costHeavy = 100_000 // a verification, a digest, a fetch
+	costBytes = 8         // bytes for one unit
+	costKV    = 300       // a map and a lock
+	costStat  = 10_000    // a look at the disk
+	costHeavy = 2_000_000 // a verification, a digest, a fetch
 )
 
 // Times that a host function may take by itself.
@@ -46,14 +44,29 @@ const (
 	digestTime = 60 * time.Second // it reads the whole file
 )
 
-// ask runs one request to the server's services outside the guest's time, and
-// within its own.
-func (in *instance) request(limit time.Duration, f func(ctx context.Context) error) error {
-	var err error
+// waitTime bounds the time that one call of a guest waits for others, all in all:
+// this time is not the guest's, and without a bound a loop of slow fetches would hold
+// a session for hours.
+func waitTime(h abi.Hook) time.Duration {
+	if h == abi.HookFS {
+		return digestTime
+	}
+	return 10 * time.Second
+}
+
+// request has the server, or another one, do something outside the guest's time,
+// and within a time of its own.
+func (in *instance) request(limit time.Duration, f func(ctx context.Context) error) (err error) {
+	limit = min(limit, waitTime(in.call.hook)-in.call.waited)
+	if limit <= 0 {
+		return context.DeadlineExceeded
+	}
 	in.pause(func() {
+		start := time.Now()
 		ctx, cancel := context.WithTimeout(in.call.ctx, limit)
 		defer cancel()
 		err = f(ctx)
+		in.call.waited += time.Since(start)
 	})
 	return err
 }
@@ -89,8 +102,3 @@ func fail32(stack []uint64, e abi.Errno)   { result32(stack, int32(e)) }
 func fail64(stack []uint64, e abi.Errno)   { result64(stack, int64(e)) }
 func size(stack []uint64, i int) uint32    { return uint32(stack[i]) }
 func guestText(b []byte, limit int) string { return abi.Clean(string(b[:min(len(b), limit)]), limit) }
-
-// store writes b to the guest's memory, or ends the call if it is not there.
-func store(mod api.Module, what string, ptr uint64, b []byte) {
-	copy(guestBytes(mod, what, ptr, uint64(len(b))), b)
-}

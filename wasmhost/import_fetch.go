@@ -1,6 +1,7 @@
 package wasmhost
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -66,8 +67,10 @@ func (in *instance) fetch(asked *abi.FetchRequest, out []byte) (int, error) {
 		req.Headers = append(req.Headers, fetch.Header(f))
 	}
 	var got *fetch.Response
-	var err error
-	in.pause(func() { got, err = in.policy.caps.fetch.Do(in.call.ctx, req) })
+	err := in.request(fetch.MaxTimeout, func(ctx context.Context) (err error) {
+		got, err = in.policy.caps.fetch.Do(ctx, req)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +97,7 @@ func fetchErrno(err error) abi.Errno {
 		errno abi.Errno
 	}{
 		{fetch.ErrLarge, abi.ErrnoSize}, {fetch.ErrRequest, abi.ErrnoInvalid}, {fetch.ErrDenied, abi.ErrnoDenied},
-		{fetch.ErrBusy, abi.ErrnoBusy}, {fetch.ErrTimeout, abi.ErrnoTimeout},
+		{fetch.ErrBusy, abi.ErrnoBusy}, {fetch.ErrTimeout, abi.ErrnoTimeout}, {context.DeadlineExceeded, abi.ErrnoTimeout},
 	} {
 		if errors.Is(err, e.err) {
 			return e.errno

@@ -35,7 +35,10 @@ func newMetrics(policy string, sink MetricSink) *metrics {
 func (m *metrics) find(name []byte, kind int32, v int64) (s series, why string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s, known := m.series[string(name)]
+	var known bool
+	if len(name) <= abi.MaxMetricName { // or the look-up costs more than it is charged
+		s, known = m.series[string(name)]
+	}
 	switch {
 	case kind != abi.MetricCounter && kind != abi.MetricGauge:
 		why = "its kind is none"

@@ -219,7 +219,7 @@ func sort(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, ErrDenied):
 		return err
-	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case ctx.Err() != nil, errors.As(err, &timeout) && timeout.Timeout(): // or nobody waits any more
 		return ErrTimeout
 	case strings.Contains(err.Error(), "server response headers exceeded"):
 		return fmt.Errorf("%w: more than %d bytes of fields", ErrLarge, MaxFieldBytes)
