@@ -214,8 +214,6 @@ func (in *instance) fault(c Cause, hook string, err error) *CallError {
 	return &CallError{Cause: c, Hook: hook, Stderr: escape(in.stderr, maxStderr), Err: err}
 }
 
-// usable reports whether the instance can be called again.
-func (in *instance) usable() bool { return !in.mod.IsClosed() }
 
 func (in *instance) close() {
 	// The only error is that of closing files, and a guest has none.

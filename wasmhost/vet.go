@@ -303,7 +303,6 @@ func (v *vetted) checkHooks(name string) error {
 	return nil
 }
 
-
 func (v *vetted) checkMemory(name string, maxPages uint32) error {
 	e, ok := v.Export(abi.ExportMemory)
 	if !ok || e.Kind != module.KindMemory || len(v.Memories) != 1 {

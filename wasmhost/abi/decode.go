@@ -85,7 +85,7 @@ func (d *Decoder) Event(rec []byte) (*policy.Event, error) {
 		Meta: r.meta, Kind: policy.EventKind(r.op), Path: d.text(&r, SpanPath),
 		Path2: d.attrs.path2, Text: d.text(&r, SpanArg), Op: policy.Op(d.attrs.op),
 		Size: r.a, Took: time.Duration(r.b), Code: int(d.attrs.code),
-		Policy: d.attrs.policy, Generation: d.attrs.generation,
+		Policy: d.attrs.policy, Generation: d.attrs.generation, Late: r.flags&FlagLate != 0,
 	}
 	return &d.event, nil
 }

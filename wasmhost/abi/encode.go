@@ -76,7 +76,11 @@ func AppendEvent(dst []byte, slot string, e *policy.Event) ([]byte, error) {
 	if w.s == nil {
 		return dst, w.err
 	}
-	w.head(0, e.Size, int64(e.Took))
+	var flags uint32
+	if e.Late {
+		flags |= FlagLate
+	}
+	w.head(flags, e.Size, int64(e.Took))
 	w.texts(e.Path, e.Text)
 	w.attrBegin()
 	w.sessionAttrs()

@@ -68,6 +68,7 @@ const (
 	FlagLast                         // last chunk (hook data); minor 2
 	FlagUpload                       // from the client to the server (hooks throttle, data); minor 2
 	FlagEarly                        // asked at USER, no password yet (hook auth); minor 1
+	FlagLate                         // its own generation had ended (hook event); minor 2
 )
 
 // Attr numbers an entry of the ATTR span: u16 key, u16 length, bytes; integers

@@ -50,6 +50,7 @@ func minor2() []question {
 		{name: "data, first", minor: 2, more: &policy.Chunk{Meta: bareMeta(), Op: policy.OpRead, Path: "/a", Data: []byte("\x00\x01\x00")}},
 		{name: "data, all fields", minor: 2, more: &policy.Chunk{Meta: shadowMeta(), Op: policy.OpWrite, Path: "/a", Upload: true, Offset: 1 << 40, Data: []byte("x"), Last: true, Carry: []byte{0, 1}}},
 		{name: "data, nothing is left", minor: 2, more: &policy.Chunk{Meta: bareMeta(), Op: policy.OpUnique, Path: "/a", Data: []byte{}, Last: true}},
+		{name: "event, late", minor: 2, event: &policy.Event{Meta: bareMeta(), Kind: policy.EventFileReceived, Path: "/a", Late: true}},
 		{name: "cert, bare", minor: 2, more: &policy.CertRequest{Meta: policy.Meta{Session: &policy.Session{}}, Name: "ftp.example.org"}},
 		{name: "cert, all fields", minor: 2, more: &policy.CertRequest{Meta: shadowMeta(), Name: "ftp.example.org"}},
 	}

@@ -91,7 +91,7 @@ func describe(name string, rec []byte) recordVector {
 
 func flagNames() []string {
 	return []string{"TLS", "DATA_TLS", "ANONYMOUS", "DIR", "EXISTS", "ACTIVE", "ASCII", "SHADOW",
-		"REPLAY", "LAST", "UPLOAD", "EARLY"}
+		"REPLAY", "LAST", "UPLOAD", "EARLY", "LATE"}
 }
 
 // oldAnswers is how many of the sample answers there were before minor 2: the files
