@@ -17,7 +17,6 @@ type callState struct {
 	services policy.Services // nil for a question without a session
 	hook     abi.Hook        // 0 while the guest starts
 	early    bool            // auth is asked at USER: there is no password
-	waited   time.Duration   // for services and fetches, so far
 }
 
 // enter notes the question for the host's functions until leave.
@@ -57,16 +56,14 @@ func waitTime(h abi.Hook) time.Duration {
 // request has the server, or another one, do something outside the guest's time,
 // and within a time of its own.
 func (in *instance) request(limit time.Duration, f func(ctx context.Context) error) (err error) {
-	limit = min(limit, waitTime(in.call.hook)-in.call.waited)
+	limit = min(limit, waitTime(in.call.hook)-in.meter.paused)
 	if limit <= 0 {
 		return context.DeadlineExceeded
 	}
 	in.pause(func() {
-		start := time.Now()
 		ctx, cancel := context.WithTimeout(in.call.ctx, limit)
 		defer cancel()
 		err = f(ctx)
-		in.call.waited += time.Since(start)
 	})
 	return err
 }

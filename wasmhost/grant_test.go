@@ -21,7 +21,7 @@ func TestDeclaredAndGranted(t *testing.T) {
 	all := []string{"kv", "metric", "random", "pw", "fs.stat", "digest", "fetch:127.0.0.1:1"}
 	module := testModule(t, "imports")
 	declare := func(list []string) []byte {
-		return declaring(module, fmt.Sprintf(`{"capabilities":["%s"]}`, strings.Join(list, `","`)))
+		return declaring(module, wanting(list...))
 	}
 	full := allGranted(newMemKV(), newMemSink())
 	for i, what := range all {
@@ -53,7 +53,7 @@ func TestDeclaredAndGranted(t *testing.T) {
 			}
 		})
 	}
-	p, err := h.Load(t.Context(), "guard", module, LoadOptions{Grant: full})
+	p, err := h.Load(t.Context(), "guard", testModule(t, "import-kv"), LoadOptions{Grant: full})
 	wantRefusal(t, p, err, CodeCapability, "no section edgeftp.manifest")
 	// What is granted and not declared is not given, and the zero grant is nothing.
 	closePolicy(t, loadAll(t, h, testModule(t, "pass"), LoadOptions{Grant: full}, capabilities{}))
@@ -155,7 +155,7 @@ func TestGrantOfFetch(t *testing.T) {
 
 // TestOnlyInAHook holds what a guest cannot do while it starts.
 func TestOnlyInAHook(t *testing.T) {
-	c := newCaller(t, Config{}, allCapabilities, allGranted(newMemKV(), newMemSink()))
+	c := newCaller(t, Config{}, everything(), allGranted(newMemKV(), newMemSink()))
 	for i, what := range []string{"pw_verify", "stat", "digest", "fetch"} {
 		if got := int64(binary.LittleEndian.Uint64(c.read(uint32(136+8*i), 8))); got != int64(abi.ErrnoDenied) {
 			t.Errorf("%s in edgeftp_config: %d", what, got)
@@ -172,7 +172,7 @@ func TestOnlyInAHook(t *testing.T) {
 // TestOutsideACall calls the host's functions as nothing but a guest's call can:
 // without an instance behind the call.
 func TestOutsideACall(t *testing.T) {
-	c := newCaller(t, Config{}, allCapabilities, allGranted(newMemKV(), newMemSink()))
+	c := newCaller(t, Config{}, everything(), allGranted(newMemKV(), newMemSink()))
 	mod, err := c.p.engine.runtime.InstantiateModule(t.Context(), c.p.engine.compiled, wazero.NewModuleConfig().WithName(""))
 	if err != nil {
 		t.Fatal(err)
@@ -226,6 +226,6 @@ func TestLimitsOnlyNarrow(t *testing.T) {
 		t.Errorf("it has %d bytes", size)
 	}
 	grow.pool.give(in)
-	p, err := h.Load(t.Context(), "guard", declaring(testModule(t, "imports"), `{"capabilities":["kv","metric","random","pw","fs.stat","digest","fetch:a.example"],"limits":{"memory_pages":3}}`), LoadOptions{})
+	p, err := h.Load(t.Context(), "guard", declaring(testModule(t, "imports"), strings.Replace(everything(), "{", `{"limits":{"memory_pages":3},`, 1)), LoadOptions{})
 	wantRefusal(t, p, err, CodeMemory, "256 KiB to start with")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -51,7 +52,7 @@ func fetcher(t *testing.T, s *httptest.Server, out io.Writer) *caller {
 	g := allGranted(newMemKV(), newMemSink())
 	g.Fetch = FetchGrant{Allow: []string{s.URL, "http://127.0.0.1:1", "http://undeclared.example"}, Timeout: 200 * time.Millisecond}
 	return newCaller(t, Config{Log: slog.New(slog.NewTextHandler(out, nil))},
-		`{"capabilities":["kv","metric","random","pw","fs.stat","digest","fetch:`+host+`","fetch:127.0.0.1:1"]}`, g)
+		everything(host), g)
 }
 
 // fetch asks the guest for a fetch in a hook.
@@ -72,7 +73,7 @@ func TestImportFetch(t *testing.T) {
 	ask := abi.FetchRequest{Method: "POST", URL: s.URL + "/who", Header: []abi.FetchField{{Name: "X-Key", Value: "k"}},
 		Body: []byte("anna"), Want: []string{"x-role", "x-none"}}
 	want := abi.FetchResponse{Status: 418, Header: []abi.FetchField{{Name: "x-role", Value: "staff"}}, Body: []byte("POST k anna")}
-	for _, h := range []abi.Hook{abi.HookAuth, abi.HookEvent} {
+	for _, h := range []abi.Hook{abi.HookAuth, abi.HookSite, abi.HookEvent, abi.HookCert} {
 		n, err := c.fetch(h, ask, 4096)
 		if err != nil || n <= 0 {
 			t.Fatalf("%v: %d, %v", h, n, err)
@@ -100,6 +101,9 @@ func TestImportFetch(t *testing.T) {
 		want abi.Errno
 	}{
 		"fs":            {abi.HookFS, ask, 4096, abi.ErrnoDenied},
+		"list":          {abi.HookList, ask, 4096, abi.ErrnoDenied},
+		"cmd":           {abi.HookCmd, ask, 4096, abi.ErrnoDenied},
+		"throttle":      {abi.HookThrottle, ask, 4096, abi.ErrnoDenied},
 		"undeclared":    {abi.HookAuth, abi.FetchRequest{URL: "http://undeclared.example/"}, 4096, abi.ErrnoDenied},
 		"not granted":   {abi.HookAuth, abi.FetchRequest{URL: strings.Replace(s.URL, "http:", "https:", 1)}, 4096, abi.ErrnoDenied},
 		"metadata":      {abi.HookAuth, abi.FetchRequest{URL: "http://169.254.169.254/"}, 4096, abi.ErrnoDenied},
@@ -205,11 +209,11 @@ func TestImportFetchTime(t *testing.T) {
 
 // TestWaitsAreBounded holds that many short waits are not a long one.
 func TestWaitsAreBounded(t *testing.T) {
-	c := newCaller(t, Config{}, allCapabilities, allGranted(newMemKV(), newMemSink()))
+	c := newCaller(t, Config{}, everything(), allGranted(newMemKV(), newMemSink()))
 	in := c.guest()
 	in.enter(t.Context(), abi.HookAuth, false)
 	defer in.leave()
-	in.call.waited = waitTime(abi.HookAuth) - 50*time.Millisecond
+	in.meter.paused = waitTime(abi.HookAuth) - 50*time.Millisecond
 	err := in.request(time.Minute, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	if errno(err, 0) != abi.ErrnoTimeout {
 		t.Errorf("the last of the time: %v", err)
@@ -217,6 +221,20 @@ func TestWaitsAreBounded(t *testing.T) {
 	err = in.request(time.Minute, func(context.Context) error { t.Error("it ran all the same"); return nil })
 	if errno(err, 0) != abi.ErrnoTimeout || fetchErrno(err) != abi.ErrnoTimeout {
 		t.Errorf("beyond it: %v", err)
+	}
+}
+
+// TestHeavyCallsCostFuel holds that a loop of verifications is bounded by fuel, not
+// by the clock alone.
+func TestHeavyCallsCostFuel(t *testing.T) {
+	manifest := strings.Replace(everything(), "{", `{"limits":{"fuel":1000000},`, 1)
+	c := newCaller(t, Config{}, manifest, allGranted(newMemKV(), newMemSink()))
+	for fn, want := range map[int]Cause{fnVerify: CauseFuel, fnDigest: CauseFuel, fnFetch: CauseFuel, fnStat: 0, fnKVGet: 0} {
+		_, err := c.call(t.Context(), abi.HookFS, fn, inAt, 1, outAt, 100)
+		var fault *CallError
+		if errors.As(err, &fault); (err != nil) != (want != 0) || want != 0 && (fault == nil || fault.Cause != want) {
+			t.Errorf("function %d: got %v, want %v", fn, err, want)
+		}
 	}
 }
 
@@ -230,12 +248,12 @@ func TestFetchDNS(t *testing.T) {
 	origin := "http://api.example.com:" + port
 	for _, private := range []bool{false, true} {
 		g := allGranted(newMemKV(), newMemSink())
-		g.Fetch = FetchGrant{Allow: []string{origin}, Resolve: inside}
+		g.Fetch = FetchGrant{Allow: []string{origin, "http://127.0.0.1:1"}, Resolve: inside}
 		arrive := int64(0)
 		if private {
-			g.Fetch, arrive = FetchGrant{Private: []string{origin}, Resolve: inside}, 1
+			g.Fetch, arrive = FetchGrant{Allow: []string{"http://127.0.0.1:1"}, Private: []string{origin}, Resolve: inside}, 1
 		}
-		c := newCaller(t, Config{}, `{"capabilities":["kv","metric","random","pw","fs.stat","digest","fetch:api.example.com:`+port+`"]}`, g)
+		c := newCaller(t, Config{}, everything("api.example.com:"+port), g)
 		n, err := c.fetch(abi.HookAuth, abi.FetchRequest{URL: origin + "/x"}, 4096)
 		if err != nil || private != (n > 0) || !private && n != int64(abi.ErrnoDenied) || hits.Load() != arrive {
 			t.Errorf("private %v: %d, %v, %d arrived", private, n, err, hits.Load())

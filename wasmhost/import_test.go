@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"strings"
@@ -40,9 +41,21 @@ const (
 	memEnd = 256 << 10
 )
 
-const allCapabilities = `{"capabilities":["kv","metric","random","pw","fs.stat","digest","fetch:127.0.0.1:1"]}`
+// wanting is a manifest of testdata/imports.wat that declares capabilities.
+func wanting(capabilities ...string) string {
+	return fmt.Sprintf(`{"capabilities":["%s"],"site":[{"verb":"GO","help":"goes"}]}`, strings.Join(capabilities, `","`))
+}
 
-// allGranted grants everything that allCapabilities declares.
+// everything is what testdata/imports.wat needs, and hosts to fetch from.
+func everything(hosts ...string) string {
+	all := []string{"kv", "metric", "random", "pw", "fs.stat", "digest"}
+	for _, host := range append(hosts, "127.0.0.1:1") {
+		all = append(all, "fetch:"+host)
+	}
+	return wanting(all...)
+}
+
+// allGranted grants what everything declares.
 func allGranted(kv policy.KV, sink MetricSink) Grant {
 	return Grant{
 		KV:     func(string, int64) (policy.KV, error) { return kv, nil },
@@ -109,6 +122,16 @@ func (c *caller) call(ctx context.Context, h abi.Hook, fn int, args ...uint64) (
 		_, err = c.p.Hooks().Authenticator.Authenticate(ctx, &policy.Login{Meta: meta})
 	case abi.HookFS:
 		_, err = c.p.Hooks().Authorizer.Authorize(ctx, &policy.Action{Meta: meta, Op: policy.OpCommit, Path: "/a"})
+	case abi.HookList:
+		_, err = c.p.Hooks().Lister.List(ctx, &policy.Listing{Meta: meta, Path: "/", Entries: []policy.Entry{{Name: "a"}}})
+	case abi.HookCmd:
+		_, err = c.p.Hooks().Commander.Command(ctx, &policy.Command{Meta: meta, Verb: "NOOP"})
+	case abi.HookSite:
+		_, err = c.p.Hooks().Site.CallSite(ctx, &policy.SiteCall{Meta: meta, Verb: "GO", Dir: "/"})
+	case abi.HookThrottle:
+		_, err = c.p.Hooks().Throttler.Throttle(ctx, &policy.Transfer{Meta: meta, Op: policy.OpRead, Path: "/a"})
+	case abi.HookCert:
+		_, err = c.p.Hooks().Certifier.Certify(ctx, &policy.CertRequest{Meta: meta, Name: "a.example"})
 	default:
 		err = c.p.Hooks().Observer.Observe(ctx, &policy.Event{Meta: meta, Kind: policy.EventLogin})
 	}
@@ -231,7 +254,7 @@ func (s services) Digest(_ context.Context, algorithm string) ([]byte, error) {
 
 func TestImportKV(t *testing.T) {
 	kv := newMemKV()
-	c := newCaller(t, Config{}, allCapabilities, allGranted(kv, newMemSink()))
+	c := newCaller(t, Config{}, everything(), allGranted(kv, newMemSink()))
 	if string(kv.m["born"]) != "born" {
 		t.Error("kv_set in edgeftp_config did nothing")
 	}
@@ -307,7 +330,7 @@ func TestImportKV(t *testing.T) {
 func TestImportMetric(t *testing.T) {
 	var out bytes.Buffer
 	sink := newMemSink()
-	c := newCaller(t, Config{Log: slog.New(slog.NewTextHandler(&out, nil))}, allCapabilities, allGranted(newMemKV(), sink))
+	c := newCaller(t, Config{Log: slog.New(slog.NewTextHandler(&out, nil))}, everything(), allGranted(newMemKV(), sink))
 	add := func(name string, kind int32, v int64) {
 		t.Helper()
 		c.write(inAt, []byte(name))
@@ -348,7 +371,7 @@ func TestImportMetric(t *testing.T) {
 }
 
 func TestImportRandom(t *testing.T) {
-	c := newCaller(t, Config{}, allCapabilities, allGranted(newMemKV(), newMemSink()))
+	c := newCaller(t, Config{}, everything(), allGranted(newMemKV(), newMemSink()))
 	zero := make([]byte, 8)
 	if bytes.Equal(c.read(176, 8), zero) {
 		t.Error("random in edgeftp_config did nothing")
@@ -375,7 +398,7 @@ func TestImportRandom(t *testing.T) {
 }
 
 func TestImportVerify(t *testing.T) {
-	c := newCaller(t, Config{}, allCapabilities, allGranted(newMemKV(), newMemSink()))
+	c := newCaller(t, Config{}, everything(), allGranted(newMemKV(), newMemSink()))
 	ctx := policy.WithServices(t.Context(), services{verify: func(hash string) (bool, error) {
 		switch hash {
 		case "$slow":
@@ -401,8 +424,9 @@ func TestImportVerify(t *testing.T) {
 	verify(ctx, abi.HookAuth, "$disk", int64(abi.ErrnoDenied))
 	verify(ctx, abi.HookAuth, "", int64(abi.ErrnoSize))
 	verify(ctx, abi.HookAuth, strings.Repeat("x", abi.MaxVerifyHash+1), int64(abi.ErrnoSize))
-	verify(ctx, abi.HookFS, "$right", int64(abi.ErrnoDenied))
-	verify(ctx, abi.HookEvent, "$right", int64(abi.ErrnoDenied))
+	for _, h := range []abi.Hook{abi.HookFS, abi.HookList, abi.HookCmd, abi.HookSite, abi.HookThrottle, abi.HookEvent, abi.HookCert} {
+		verify(ctx, h, "$right", int64(abi.ErrnoDenied))
+	}
 	verify(t.Context(), abi.HookAuth, "$right", int64(abi.ErrnoDenied))
 	c.traps(abi.HookAuth, fnVerify, memEnd-1, 2)
 	c.traps(abi.HookFS, fnVerify, 0, 0xffffffff)
@@ -419,7 +443,7 @@ func TestImportVerify(t *testing.T) {
 }
 
 func TestImportStatAndDigest(t *testing.T) {
-	c := newCaller(t, Config{}, allCapabilities, allGranted(newMemKV(), newMemSink()))
+	c := newCaller(t, Config{}, everything(), allGranted(newMemKV(), newMemSink()))
 	sum := sha256.Sum256([]byte("x"))
 	ctx := policy.WithServices(t.Context(), services{
 		stat: func(path string) (policy.Entry, error) {
@@ -474,8 +498,9 @@ func TestImportStatAndDigest(t *testing.T) {
 	call(ctx, abi.HookFS, fnDigest, "SHA 256\n", 100, int64(abi.ErrnoInvalid))
 	call(ctx, abi.HookFS, fnDigest, "", 100, int64(abi.ErrnoSize))
 	call(ctx, abi.HookFS, fnDigest, strings.Repeat("A", abi.MaxAlgorithm+1), 100, int64(abi.ErrnoSize))
-	call(ctx, abi.HookAuth, fnDigest, "SHA-256", 100, int64(abi.ErrnoDenied))
-	call(ctx, abi.HookEvent, fnDigest, "SHA-256", 100, int64(abi.ErrnoDenied))
+	for _, h := range []abi.Hook{abi.HookAuth, abi.HookList, abi.HookCmd, abi.HookSite, abi.HookThrottle, abi.HookEvent, abi.HookCert} {
+		call(ctx, h, fnDigest, "SHA-256", 100, int64(abi.ErrnoDenied))
+	}
 	for _, fn := range []int{fnStat, fnDigest} {
 		c.traps(abi.HookFS, fn, memEnd-1, 2, outAt, 32)
 		c.traps(abi.HookFS, fn, inAt, 1, memEnd-1, 2)

@@ -66,10 +66,19 @@ func (m *meterage) stop(c Cause, why error) error {
 	return errStop
 }
 
-// charge takes fuel from the running call for work that the host does for it. What
-// is owed ends the call at its next look at the fuel.
+// charge takes fuel from the running call for work that the host does for it. It
+// looks at the fuel itself: between two looks of its own a guest may have many calls
+// of the host.
 func (in *instance) charge(units int64) {
-	in.fuel.Set(uint64(int64(in.fuel.Get()) - units))
+	left := int64(in.fuel.Get()) - units
+	if left < 0 {
+		more, err := in.refuel(left)
+		if err != nil {
+			panic(err) // see bind
+		}
+		left = more
+	}
+	in.fuel.Set(uint64(left))
 }
 
 // maxPaused bounds the time that one call spends in functions of the host that
