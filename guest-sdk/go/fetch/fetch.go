@@ -1,5 +1,5 @@
-// Package fetch gives a guest HTTP requests, in the stages auth and event. Importing
-// it makes the module import the function fetch, which needs a capability
+// Package fetch gives a guest HTTP requests, in the stages auth, site, event and
+// cert. Importing it makes the module import the function fetch, which needs a capability
 // "fetch:HOST" or "fetch:HOST:PORT" in its manifest and a grant (ABI §7, §8).
 package fetch
 
