@@ -44,15 +44,13 @@ type emitter struct {
 	loop   int // the next of the plan's loops
 	nest   []emitBlock
 	level  uint32 // how many blocks are open in the new code
-	dead   int    // blocks that are open within one that cannot be reached
 	fn     *function
 }
 
 type emitBlock struct {
-	op     module.Op
-	level  uint32 // of its label
-	outer  bool   // a loop of its own stands around it, see loopStart
-	wasEnd int
+	op    module.Op
+	level uint32 // of its label
+	outer bool   // a loop of its own stands around it, see openLoop
 }
 
 func (e *emitter) bytes(b ...byte) { e.out = append(e.out, b...) }
