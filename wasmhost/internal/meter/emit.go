@@ -124,8 +124,8 @@ func (e *emitter) changes(in *module.Instr) bool {
 func (e *emitter) points(at int) {
 	for ; e.pointAt(at); e.next++ {
 		pt := e.plan.points[e.next]
-		if pt.cost > 0 {
-			e.pay(int64(pt.cost))
+		if units := pt.pays(); units != 0 {
+			e.pay(int64(units))
 		}
 		if pt.check {
 			e.check()

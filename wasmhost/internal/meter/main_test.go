@@ -23,6 +23,7 @@ var (
 type bench struct {
 	rt      wazero.Runtime
 	metered bool
+	singly  bool // each instruction pays for itself
 	opts    Options
 	slice   int64
 	budget  int64 // 0 for no end
@@ -42,10 +43,11 @@ func newBench(t testing.TB, metered bool, slice int64) *bench {
 			t.Error(err)
 		}
 	})
-	if metered {
+	{
 		_, err := b.rt.NewHostModuleBuilder(ImportModule).NewFunctionBuilder().
 			WithGoFunction(api.GoFunc(b.next), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).
-			Export(ImportSlice).Instantiate(ctx)
+			Export(ImportSlice).NewFunctionBuilder().WithGoFunction(api.GoFunc(func(context.Context, []uint64) {}),
+			[]api.ValueType{api.ValueTypeI32, api.ValueTypeI32, api.ValueTypeI32}, nil).Export("log").Instantiate(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +80,9 @@ func (b *bench) add(ctx context.Context, code []byte, name string) (api.Module, 
 		if err != nil {
 			return nil, err
 		}
-		r, err := Rewrite(m, b.opts)
+		p := newPass(m, b.opts)
+		p.singly = b.singly
+		r, err := p.run()
 		if err != nil {
 			return nil, err
 		}
