@@ -44,15 +44,17 @@ type emitter struct {
 	loop   int // the next of the plan's loops
 	nest   []emitBlock
 	level  uint32 // how many blocks are open in the new code
-	dead   int    // blocks that are open within one that cannot be reached
 	fn     *function
+	// held is how many loops are open of which the outermost, that calls nothing,
+	// keeps a copy of the fuel in a local variable; used says that there is one.
+	held    int
+	holding bool
 }
 
 type emitBlock struct {
-	op     module.Op
-	level  uint32 // of its label
-	outer  bool   // a loop of its own stands around it, see loopStart
-	wasEnd int
+	op    module.Op
+	level uint32 // of its label
+	outer bool   // a loop of its own stands around it, see openLoop
 }
 
 func (e *emitter) bytes(b ...byte) { e.out = append(e.out, b...) }
@@ -84,6 +86,7 @@ func (e *emitter) function(i int) (module.Body, error) {
 	body := e.p.m.Code[i]
 	e.fn = &e.p.funcs[i]
 	start := len(e.out)
+	e.held, e.holding = 0, false
 	e.next, e.loop, e.level, e.nest = 0, 0, 0, append(e.nest[:0], emitBlock{op: module.OpBlock})
 	if e.fn.counted {
 		t, _ := e.p.m.TypeOf(e.p.imported + uint32(i))
@@ -105,6 +108,10 @@ func (e *emitter) function(i int) (module.Body, error) {
 	}
 	e.used += len(e.out) - start
 	body.Code = e.out[start:len(e.out):len(e.out)]
+	if e.holding {
+		body.RunCount++
+		body.Runs = append(body.Runs[:len(body.Runs):len(body.Runs)], 1, module.I64)
+	}
 	return body, e.cursor.Err()
 }
 
@@ -126,8 +133,8 @@ func (e *emitter) changes(in *module.Instr) bool {
 func (e *emitter) points(at int) {
 	for ; e.pointAt(at); e.next++ {
 		pt := e.plan.points[e.next]
-		if pt.cost > 0 {
-			e.pay(int64(pt.cost))
+		if units := pt.pays(); units != 0 {
+			e.pay(int64(units))
 		}
 		if pt.check {
 			e.check()
@@ -137,15 +144,32 @@ func (e *emitter) points(at int) {
 
 // pay takes units from the fuel.
 func (e *emitter) pay(units int64) {
-	e.op(module.OpGlobalGet, e.p.fuelGlobal)
+	e.fuel()
 	e.i64(units)
 	e.bytes(opI64Sub)
+	e.setFuel()
+}
+
+// fuel puts what is left on the stack.
+func (e *emitter) fuel() {
+	if e.held > 0 {
+		e.op(module.OpLocalGet, e.fn.all())
+		return
+	}
+	e.op(module.OpGlobalGet, e.p.fuelGlobal)
+}
+
+// setFuel takes what is left from the stack.
+func (e *emitter) setFuel() {
+	if e.held > 0 {
+		e.op(module.OpLocalTee, e.fn.all())
+	}
 	e.op(module.OpGlobalSet, e.p.fuelGlobal)
 }
 
 // empty puts on the stack whether the slice is used up.
 func (e *emitter) empty() {
-	e.op(module.OpGlobalGet, e.p.fuelGlobal)
+	e.fuel()
 	e.i64(0)
 	e.bytes(opI64LtS)
 }
@@ -154,14 +178,10 @@ func (e *emitter) empty() {
 func (e *emitter) check() {
 	e.empty()
 	e.bytes(byte(module.OpIf), module.NoType)
-	e.refuel()
-	e.bytes(byte(module.OpEnd))
-}
-
-func (e *emitter) refuel() {
-	e.op(module.OpGlobalGet, e.p.fuelGlobal)
+	e.fuel()
 	e.op(module.OpCall, e.p.imported)
-	e.op(module.OpGlobalSet, e.p.fuelGlobal)
+	e.setFuel()
+	e.bytes(byte(module.OpEnd))
 }
 
 // enter takes the frame's weight from the depth, and opens a block around the
@@ -252,6 +272,11 @@ func (e *emitter) openLoop(in *module.Instr, text []byte) {
 	}
 	e.out = append(e.out, text...)
 	e.check()
+	if e.held++; e.held == 1 {
+		e.holding = true
+		e.op(module.OpGlobalGet, e.p.fuelGlobal)
+		e.op(module.OpLocalSet, e.fn.all())
+	}
 	e.level++
 	e.open(in.Op, text)
 	e.nest[len(e.nest)-1].outer = true
@@ -272,6 +297,7 @@ func (e *emitter) end() {
 		}
 		return
 	case top.outer:
+		e.held--
 		e.level--
 		e.bytes(byte(module.OpEnd))
 	}

@@ -55,6 +55,7 @@ type scan struct {
 	nest   []scanBlock
 	height int
 	most   int
+	fn     *function
 	wide   bool // there are vectors, which take two words
 	cost   int
 	simple bool // no calls, no loops
@@ -70,6 +71,7 @@ func (s *scan) function(i int) {
 	p, b := s.p, &s.p.m.Code[i]
 	t, _ := p.m.TypeOf(p.imported + uint32(i))
 	f := &p.funcs[i]
+	s.fn = f
 	*f = function{sig: p.sigOf(t), params: uint32(len(t.Params)), locals: b.NumLocals}
 	s.cursor.Reset(b.Code)
 	s.nest = append(s.nest[:0], scanBlock{op: module.OpBlock, sig: sig{results: len(t.Results)}})
@@ -153,7 +155,10 @@ func (s *scan) instr() {
 	case module.OpBr, module.OpBrTable:
 		s.spread()
 		s.unreachable()
-	case module.OpReturn, module.OpUnreachable:
+	case module.OpReturn:
+		s.spread()
+		s.unreachable()
+	case module.OpUnreachable:
 		s.unreachable()
 	case module.OpCall, module.OpCallIndirect:
 		s.call(in)
@@ -162,17 +167,13 @@ func (s *scan) instr() {
 
 func (s *scan) unreachable() { s.height = s.nest[len(s.nest)-1].base }
 
-// spread keeps functions out of the leaves in which a branch costs more than one
-// unit: they are none of the small ones.
-func (s *scan) spread() {
-	if len(s.nest) > 0 && s.height > 0 {
-		s.cost += s.height
-	}
-}
+// spread adds at least what a branch costs beside its one unit.
+func (s *scan) spread() { s.cost += s.height + int(s.fn.all())/localsPerUnit }
 
 func (s *scan) open(in *module.Instr) {
 	if in.Op == module.OpIf {
 		s.pop(1)
+		s.spread()
 	}
 	if in.Op == module.OpLoop {
 		s.simple = false

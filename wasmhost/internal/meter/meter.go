@@ -76,7 +76,10 @@ func (r *Result) Name(index uint32) string {
 // Before each call of an export the host sets [ExportDepth] to the units of depth
 // that it allows, for a call that did not return has not given them back.
 func Rewrite(m *module.Module, opts Options) (*Result, error) {
-	p := newPass(m, opts)
+	return newPass(m, opts).run()
+}
+
+func (p *pass) run() (*Result, error) {
 	if err := p.free(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMeter, err)
 	}
@@ -103,7 +106,10 @@ type pass struct {
 	counted     int
 	names       []string
 	helpers     helpers
-	budget      int // bytes that the code may still grow to
+	budget      int // bytes that the code may grow to
+	// singly makes each instruction pay for itself. Tests hold what is paid
+	// together to it.
+	singly bool
 }
 
 func newPass(m *module.Module, opts Options) *pass {

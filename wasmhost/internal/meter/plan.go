@@ -6,21 +6,54 @@ import "github.com/edgeftp/edgeftp/wasmhost/internal/module"
 type point struct {
 	at    int // before the instruction that begins here
 	cost  int
+	back  int  // less of it, see refund
+	moved bool // others pay the cost
 	check bool
+	// inmost is the innermost block to which a branch leads that gets back what
+	// this point paid for, -1 without one.
+	inmost int
 }
+
+// pays returns the units to pay here, which may be fewer than none.
+func (pt point) pays() int {
+	if pt.moved {
+		return -pt.back
+	}
+	return pt.cost - pt.back
+}
+
+// refund says that a branch skips what its way paid for: the point at its start
+// pays so much less as the point from pays more between here and the target.
+type refund struct {
+	point, from int
+	paid        int // by from so far
+	next        int // of the refunds of the same target, -1 at the end
+}
+
+// edge is a branch back to a loop, from the code that point pays for.
+type edge struct{ point, next int }
 
 // plan finds the points of a function. Instructions that always run together,
 // however often, are paid for at one point: those of a straight line, and those
-// before and after a block that is only left at its end.
+// before and after a block that is only left at its end. Three rules make points
+// rarer still, and leave what a whole run pays as it is:
+//
+//   - What follows an if that ends with a branch is paid before it, and the branch
+//     gets it back.
+//   - What a loop runs at its start is paid where the loop is entered and where
+//     branches go back to it, if none of them is conditional.
+//   - A point that pays nothing is left out.
 type plan struct {
-	p      *pass
-	f      *function
-	cursor module.Cursor
-	points []point
-	calls  []bool // for each loop that can be reached: whether it calls something
-	nest   []planBlock
-	now    int  // the point that pays for the next instruction
-	live   bool // the next instruction can be reached
+	p       *pass
+	f       *function
+	cursor  module.Cursor
+	points  []point
+	calls   []bool // for each loop that can be reached: whether it calls something
+	nest    []planBlock
+	refunds []refund
+	edges   []edge
+	now     int  // the point that pays for the next instruction
+	live    bool // the next instruction can be reached
 	// unchecked is the most that may have run since the last look at the fuel.
 	unchecked int
 }
@@ -34,16 +67,27 @@ type planBlock struct {
 	atEnd    int // the most of it at a branch to the end
 	targeted bool
 	outmost  int // of the blocks that a branch from inside leads to, the outermost
+	exit     int // the one block outside that branches lead to, or noExit, manyExits
 	loop     int // its place in calls
 	calls    bool
 	isElse   bool
+	first    int  // the point of the inside of a loop or if
+	refund   int  // the first that ends with this block, -1 without one
+	edge     int  // the first to this loop, -1 without one
+	fixed    bool // there is a conditional branch to this loop
 }
+
+const (
+	noExit    = -1
+	manyExits = -2
+)
 
 func (pl *plan) function(i int) {
 	pl.f = &pl.p.funcs[i]
 	code := pl.p.m.Code[i].Code
 	pl.cursor.Reset(code)
 	pl.points, pl.calls, pl.nest = pl.points[:0], pl.calls[:0], pl.nest[:0]
+	pl.refunds, pl.edges = pl.refunds[:0], pl.edges[:0]
 	pl.live, pl.unchecked = true, 0
 	pl.now = pl.add(0, pl.f.leaf == 0)
 	pl.pay(entryCost(pl.f.locals))
@@ -58,7 +102,7 @@ func (pl *plan) add(at int, check bool) int {
 		pl.points[n].check = pl.points[n].check || check
 		return n
 	}
-	pl.points = append(pl.points, point{at: at, check: check})
+	pl.points = append(pl.points, point{at: at, check: check, inmost: -1})
 	return len(pl.points) - 1
 }
 
@@ -77,12 +121,15 @@ func (pl *plan) charge(units int) {
 		pl.now = pl.add(pl.cursor.Start, true)
 		pl.unchecked = 0
 	}
+	if pl.p.singly && units > 0 {
+		pl.now = pl.add(pl.cursor.Start, false)
+	}
 	pl.pay(units)
 }
 
 func (pl *plan) open(op module.Op, s sig) {
 	pl.nest = append(pl.nest, planBlock{op: op, sig: s, point: pl.now, live: pl.live,
-		atEntry: pl.unchecked, atEnd: -1, outmost: len(pl.nest), loop: -1})
+		atEntry: pl.unchecked, atEnd: -1, outmost: len(pl.nest), exit: noExit, loop: -1, refund: -1, edge: -1})
 }
 
 func (pl *plan) top() *planBlock { return &pl.nest[len(pl.nest)-1] }
@@ -138,6 +185,7 @@ func (pl *plan) begin(in *module.Instr) {
 		pl.now = pl.add(in.End, true)
 		pl.unchecked = 0
 	}
+	pl.top().first = pl.now
 }
 
 func (pl *plan) otherwise() {
@@ -158,15 +206,11 @@ func (pl *plan) end() {
 	b := *pl.top()
 	depth := len(pl.nest) - 1
 	pl.nest = pl.nest[:depth]
+	pl.settle(&b)
 	if depth == 0 {
 		return
 	}
-	parent := pl.top()
-	parent.outmost = min(parent.outmost, b.outmost)
-	parent.calls = parent.calls || b.calls
-	if b.loop >= 0 {
-		pl.calls[b.loop] = b.calls
-	}
+	pl.inherit(pl.top(), &b, depth)
 	if !b.live {
 		return // nothing in it was live either
 	}
@@ -177,6 +221,7 @@ func (pl *plan) end() {
 			b.atEnd = max(b.atEnd, b.atEntry)
 		}
 	}
+	skipped := b.op == module.OpIf && !b.isElse && !b.targeted && !pl.live // it ends with a branch
 	if !pl.live && !join {
 		return
 	}
@@ -188,8 +233,63 @@ func (pl *plan) end() {
 	switch {
 	case b.outmost >= depth:
 		pl.now = b.point
-	case join || b.op == module.OpIf:
+	case skipped && b.exit >= 0:
+		pl.now = b.point
+		pl.giveBack(&b)
+	case join || b.op == module.OpIf || b.op == module.OpLoop && b.targeted:
 		pl.now = pl.add(pl.cursor.End, false)
+	}
+}
+
+// inherit tells a block what the block at depth in it knew of its branches.
+func (pl *plan) inherit(parent, b *planBlock, depth int) {
+	parent.outmost = min(parent.outmost, b.outmost)
+	parent.calls = parent.calls || b.calls
+	switch {
+	case b.outmost >= depth: // nothing leads outside
+	case b.exit < 0:
+		parent.exit = manyExits
+	case b.exit < depth-1:
+		parent.leads(b.exit)
+	}
+}
+
+// leads notes a branch to a block outside.
+func (b *planBlock) leads(target int) {
+	switch b.exit {
+	case noExit, target:
+		b.exit = target
+	default:
+		b.exit = manyExits
+	}
+}
+
+// giveBack makes the branch at the end of an if pay less by what is paid from now
+// on where the if was entered.
+func (pl *plan) giveBack(b *planBlock) {
+	target := &pl.nest[b.exit]
+	from := &pl.points[b.point]
+	pl.refunds = append(pl.refunds, refund{point: b.first, from: b.point, paid: from.cost, next: target.refund})
+	target.refund = len(pl.refunds) - 1
+	from.inmost = max(from.inmost, b.exit)
+}
+
+// settle sets what branches to a block pay, now that all of it is known.
+func (pl *plan) settle(b *planBlock) {
+	if b.loop >= 0 {
+		pl.calls[b.loop] = b.calls
+	}
+	if b.edge >= 0 && !b.fixed {
+		head := &pl.points[b.first]
+		pl.points[b.point].cost += head.cost
+		for i := b.edge; i >= 0; i = pl.edges[i].next {
+			pl.points[pl.edges[i].point].cost += head.cost
+		}
+		head.moved = true
+	}
+	for i := b.refund; i >= 0; i = pl.refunds[i].next {
+		r := pl.refunds[i]
+		pl.points[r.point].back += pl.points[r.from].cost - r.paid
 	}
 }
 
@@ -210,12 +310,12 @@ func (pl *plan) leave(in *module.Instr) {
 	}
 	pl.charge(1 + moved + pl.spread())
 	if in.Op != module.OpBrTable {
-		pl.branch(target)
+		pl.branch(target, in.Op)
 	} else {
 		for rest := in.Targets; len(rest) > 0; {
 			v, n := module.U32(rest)
 			rest = rest[n:]
-			pl.branch(last - int(v))
+			pl.branch(last-int(v), in.Op)
 		}
 	}
 	if in.Op == module.OpBrIf {
@@ -225,12 +325,27 @@ func (pl *plan) leave(in *module.Instr) {
 	pl.live = false
 }
 
-func (pl *plan) branch(target int) {
+func (pl *plan) branch(target int, op module.Op) {
 	b := &pl.nest[target]
 	b.targeted = true
 	b.atEnd = max(b.atEnd, pl.unchecked)
 	from := pl.top()
 	from.outmost = min(from.outmost, target)
+	if target < len(pl.nest)-1 {
+		from.leads(target)
+	}
+	switch {
+	case b.op != module.OpLoop:
+	case op != module.OpBr || pl.now == b.first:
+		b.fixed = true
+	default:
+		if pl.points[pl.now].inmost > target {
+			// A branch that skips this one settles before the loop does.
+			pl.now = pl.add(pl.cursor.Start, false)
+		}
+		pl.edges = append(pl.edges, edge{pl.now, b.edge})
+		b.edge = len(pl.edges) - 1
+	}
 }
 
 // call pays for a call. The callee looks at the fuel when it begins; what runs
