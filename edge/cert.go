@@ -15,7 +15,7 @@ import (
 // is in the log.
 func (s *Server) MayCertify(ctx context.Context, name string, who policy.Session) error {
 	q := &policy.CertRequest{Meta: policy.Meta{Session: &who, Request: 1, Time: time.Now()}, Name: strings.ToLower(name)}
-	l := s.chain.Lease()
+	l := s.chain.Lease(0)
 	defer l.Release()
 	d := l.Certify(ctx, q)
 	if d == nil {

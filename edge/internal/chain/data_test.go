@@ -188,7 +188,7 @@ func TestFilterRefuses(t *testing.T) {
 // would make of the rest of the file, nobody can tell.
 func TestFilterOfEndedGeneration(t *testing.T) {
 	c := start(t, filtering(nil))
-	l := c.Lease()
+	l := c.Lease(1)
 	f := l.Filter(chunk(0))
 	c.Close()
 	_, err := pipe(f, "x")
@@ -237,7 +237,7 @@ func TestTapIsSlow(t *testing.T) {
 		})
 		listens.tap = true
 		c := start(t, listens)
-		l := c.Lease()
+		l := c.Lease(1)
 		defer l.Release()
 		const transfers, chunks = 100, 10
 		for range transfers {

@@ -78,7 +78,7 @@ func meta() policy.Meta {
 // lease holds one for the test.
 func lease(t testing.TB, ps ...policy.Policy) chain.Lease {
 	t.Helper()
-	l := start(t, ps...).Lease()
+	l := start(t, ps...).Lease(1)
 	t.Cleanup(l.Release)
 	return l
 }
@@ -206,7 +206,7 @@ func TestSite(t *testing.T) {
 	if !strings.Contains(log.String(), `command="SITE A" policy=b used=a`) {
 		t.Errorf("the log says nothing of a command that two policies have: %s", &log)
 	}
-	l := c.Lease()
+	l := c.Lease(1)
 	defer l.Release()
 	var all []string
 	for _, sc := range l.SiteCommands() {
