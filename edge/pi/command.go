@@ -21,7 +21,7 @@ func (s *Session) permitted(spec *Spec, sent, cmd wire.Command) error {
 	if strings.HasPrefix(spec.Verb, site) {
 		q.Verb, q.Arg = spec.Verb, cmd.Arg
 	}
-	if spec.Secret {
+	if spec.secret() {
 		q.Arg = ""
 	}
 	if s.rank.in {

@@ -117,7 +117,7 @@ func (s *Session) atRest() {
 // report begins what observers are told of a command. A password is not told.
 func report(spec *Spec, a Args) policy.Event {
 	text := spec.Verb
-	if a.Given && !spec.Secret {
+	if a.Given && !spec.secret() {
 		text += " " + a.Text
 	}
 	return policy.Event{Kind: policy.EventCommandDone, Text: text, Path: string(a.Path)}

@@ -216,3 +216,11 @@ func (p *fakePort) put(data []byte) {
 	_, _ = io.Copy(conn, bytes.NewReader(data))
 	_ = conn.Close()
 }
+
+// path makes one of a name.
+func (b *bench) path(name string) vfs.Path {
+	b.t.Helper()
+	p, err := vfs.Clean(vfs.Root, name)
+	b.must(err)
+	return p
+}

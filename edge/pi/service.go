@@ -26,11 +26,26 @@ func (s *Session) change(q Question, kind policy.EventKind, do func(w vfs.Writer
 	if err != nil {
 		return err
 	}
+	e := policy.Event{Kind: kind, Op: q.Op, Path: g.Path, Path2: g.Path2}
+	if q.Op == policy.OpDelete {
+		e.Size = s.bytesAt(vfs.Path(g.Path))
+	}
 	if err := do(w, vfs.Path(g.Path), vfs.Path(g.Path2)); err != nil {
 		return err
 	}
-	s.event(policy.Event{Kind: kind, Op: q.Op, Path: g.Path, Path2: g.Path2})
+	s.event(e)
 	return nil
+}
+
+// bytesAt is how many bytes go away with what is at a path: those of a file itself,
+// not of what a link leads to, nor of an interrupted upload, which was never counted
+// as one that is there.
+func (s *Session) bytesAt(p vfs.Path) int64 {
+	info, err := s.fs.Lstat(p)
+	if err != nil || !info.Mode.IsRegular() {
+		return 0
+	}
+	return info.Size
 }
 
 func makeDirectory(s *Session, a Args) Outcome {
@@ -54,7 +69,7 @@ func removeDirectory(s *Session, a Args) Outcome {
 // deleteFile removes a file, or what is kept of the user's interrupted upload
 // of that name.
 func deleteFile(s *Session, a Args) Outcome {
-	q := Question{Op: policy.OpDelete, Perm: policy.PermDelete, Path: a.Path, Text: a.Text}
+	q := Question{Op: policy.OpDelete, Perm: policy.PermDelete, Path: a.Path, Text: a.Text, A: s.bytesAt(a.Path)}
 	err := s.change(q, policy.EventFileDeleted, func(w vfs.Writer, p, _ vfs.Path) error {
 		if _, err := s.fs.Lstat(p); err != nil {
 			if _, perr := s.partial(p); perr == nil {

@@ -62,6 +62,10 @@ type Spec struct {
 	Handler Handler // carries it out; required
 }
 
+// secret reports whether the argument is a password, also where a row of an
+// embedder's in the place of PASS does not say so.
+func (s *Spec) secret() bool { return s.Secret || s.Needs == MemoryUser }
+
 // Feat returns a command's lines in the reply to FEAT (RFC 2389 §3.2).
 type Feat func(*Session) []string
 

@@ -27,7 +27,7 @@ const (
 	EventMaxCons                                     // a connection was turned away: too many in all
 	EventMaxConsPerIP                                // a connection was turned away: too many from its address
 	EventDenied                                      // an operation was refused; Op, Path, Path2, Text, Code, Policy, Generation
-	EventFileDeleted                                 // Path
+	EventFileDeleted                                 // Path, Size: bytes that went away
 	EventFileRenamed                                 // Path, Path2; also of a directory
 	EventDirCreated                                  // Path
 	EventDirRemoved                                  // Path
@@ -71,7 +71,7 @@ type Event struct {
 	// denied and of failures. It never holds a password.
 	Text string
 	Op   Op            // the operation that the event is about, 0 if none
-	Size int64         // bytes moved by a transfer
+	Size int64         // bytes moved by a transfer, or gone with a file
 	Took time.Duration // how long the transfer or copy took, 0 if there was none
 	Code int           // reply code, 0 if none was sent
 	// Policy and Generation name the policy that the event is about.

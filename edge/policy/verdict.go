@@ -129,8 +129,12 @@ func (d *Denial) Unwrap() error { return d.Cause }
 
 // Meta is what every question carries besides its subject.
 type Meta struct {
-	Session *Session  // who asks; never nil
-	Request uint64    // number of the question within its session, from 1
+	Session *Session // who asks; never nil
+	// Request is the number of the question or event within its session, from 1. All
+	// questions about one transfer, also whether it may become visible, and the event
+	// at its end have the number of the question that permitted it; EventDenied and
+	// EventPolicyFailed that of the question that was refused.
+	Request uint64
 	Time    time.Time // when it was asked
 	// Shadow marks a trial: the answer is compared with that of the policy in
 	// force and has no effect.

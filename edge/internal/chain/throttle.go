@@ -49,10 +49,7 @@ func (t *Throttle) Ask(ctx context.Context, q *policy.Transfer) (limit int64, ag
 	if t == nil {
 		return 0, time.Time{}
 	}
-	if g := t.lease.enter(); g != nil {
-		t.ask(ctx, g, q)
-		t.lease.leave(g)
-	}
+	t.refresh(ctx, q)
 	for i := range t.rates {
 		r := &t.rates[i]
 		if r.limit > 0 && (limit == 0 || r.limit < limit) {
@@ -63,6 +60,16 @@ func (t *Throttle) Ask(ctx context.Context, q *policy.Transfer) (limit int64, ag
 		}
 	}
 	return limit, again
+}
+
+// refresh brings the answers up to date.
+func (t *Throttle) refresh(ctx context.Context, q *policy.Transfer) {
+	g := t.lease.enter()
+	if g == nil {
+		return
+	}
+	defer t.lease.leave(g)
+	t.ask(ctx, g, q)
 }
 
 func (t *Throttle) ask(ctx context.Context, g *generation, q *policy.Transfer) {
