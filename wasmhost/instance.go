@@ -214,7 +214,6 @@ func (in *instance) fault(c Cause, hook string, err error) *CallError {
 	return &CallError{Cause: c, Hook: hook, Stderr: escape(in.stderr, maxStderr), Err: err}
 }
 
-
 func (in *instance) close() {
 	// The only error is that of closing files, and a guest has none.
 	_ = in.mod.Close(context.Background())
