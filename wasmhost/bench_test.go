@@ -33,6 +33,7 @@ func benchAction() *policy.Action {
 	s.Local = netip.MustParseAddrPort("198.51.100.1:21")
 	s.TLS = policy.TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "ftp.example.org"}
 	a := action("/archive/2026/report.csv")
+	s.Memo = new(policy.Memo)
 	a.Session, a.Arg = &s, "report.csv"
 	return a
 }

@@ -171,7 +171,7 @@ func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPo
 		link:  link{raw: conn, plain: plain, conn: plain, tag: dtp.NewTag(), lang: conf.Languages.Default()},
 		clock: clock{began: now, line: now},
 		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
-			Listener: conf.Name, Root: string(vfs.Root)},
+			Listener: conf.Name, Root: string(vfs.Root), Memo: new(policy.Memo)},
 	}
 	s.reset()
 	return s

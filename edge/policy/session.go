@@ -24,6 +24,9 @@ type Session struct {
 	// each, by the name of the policy's slot. A policy in a sandbox is shown its own
 	// alone.
 	State map[string][]byte
+	// Memo is for whoever writes the session out; policies have no use for it. Nil
+	// in sessions that are not a server's.
+	Memo *Memo
 }
 
 // TLS holds what is known of the control connection's protection. The zero

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,6 +67,9 @@ func TestNothingIsLost(t *testing.T) {
 	seen := map[string]bool{}
 	var walk func(name string, v reflect.Value)
 	walk = func(name string, v reflect.Value) {
+		if v.Type() == reflect.TypeFor[*policy.Memo]() {
+			return // it is the encoder's own
+		}
 		if v.Kind() == reflect.Pointer {
 			v = v.Elem()
 		}
@@ -90,6 +94,40 @@ func TestNothingIsLost(t *testing.T) {
 			t.Errorf("no sample has %s: does the ABI have a place for it?", name)
 		}
 	}
+}
+
+// TestMemo writes a session out whose facts change, from several goroutines: each
+// record is the one that it would be without a memo.
+func TestMemo(t *testing.T) {
+	full := fullMeta()
+	kept := *full.Session
+	kept.Memo = new(policy.Memo)
+	changes := []func(*policy.Session){
+		func(*policy.Session) {},
+		func(s *policy.Session) { s.Client = "lftp" },
+		func(s *policy.Session) { s.Client, s.Group = "", "staff" },
+		func(s *policy.Session) { s.TLS = policy.TLS{} },
+		func(s *policy.Session) { s.Peer, s.Root = netip.AddrPort{}, "" },
+		func(s *policy.Session) { s.Host = "a\x00b" },
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 200 {
+				with, without := kept, kept
+				changes[i%len(changes)](&with)
+				changes[i%len(changes)](&without)
+				without.Memo = nil
+				a, errA := AppendAction(nil, "x", &policy.Action{Meta: policy.Meta{Session: &with}, Op: policy.OpRead, Path: "/p"})
+				b, errB := AppendAction(nil, "x", &policy.Action{Meta: policy.Meta{Session: &without}, Op: policy.OpRead, Path: "/p"})
+				if !bytes.Equal(a, b) || (errA == nil) != (errB == nil) || (errA != nil) != (i%len(changes) == 5) {
+					t.Errorf("change %d: %x, %v\nwant %x, %v", i%len(changes), a, errA, b, errB)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // TestEarlyIsForgotten holds that one decoder's early question does not make the
@@ -258,6 +296,7 @@ func TestDone(t *testing.T) {
 // TestNoAllocation holds the hot path of both ends to nothing.
 func TestNoAllocation(t *testing.T) {
 	a := &policy.Action{Meta: hostMeta(), Op: policy.OpWrite, Path: "/in/a.txt", Arg: "a.txt"}
+	a.Session.Memo = new(policy.Memo)
 	buf := make([]byte, 0, 4096)
 	d := &Decoder{Slot: sampleSlot}
 	reply := make([]byte, 0, 512)

@@ -13,6 +13,7 @@ func benchAction() *policy.Action {
 	m.Session.Host = ""
 	m.Session.Local = netip.MustParseAddrPort("198.51.100.1:21")
 	m.Session.State = nil
+	m.Session.Memo = new(policy.Memo)
 	return &policy.Action{Meta: m, Op: policy.OpWrite, Path: "/in/a.txt", Arg: "a.txt"}
 }
 

@@ -2,7 +2,6 @@ package abi
 
 import (
 	"encoding/binary"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -108,6 +107,7 @@ type writer struct {
 	slot  string
 	flags uint32
 	attr0 int // where the value of ATTR begins
+	facts *written
 	err   error
 }
 
@@ -122,6 +122,7 @@ func begin(dst []byte, slot string, kind Hook, op uint16, m *policy.Meta) writer
 	}
 	var zero [maxTable]byte
 	w.buf = append(w.buf, zero[:HeaderSize+8*kind.Spans()]...)
+	w.facts = writtenOf(m.Session)
 	h := w.buf[w.base:]
 	binary.LittleEndian.PutUint16(h[OffKind:], uint16(kind))
 	binary.LittleEndian.PutUint16(h[OffOp:], op)
@@ -169,19 +170,12 @@ func (w *writer) texts(path, arg string) {
 
 // places writes the spans that say where the session is.
 func (w *writer) places() {
-	peer := unmap(w.s.Peer)
+	f := w.facts
 	start := len(w.buf)
-	if peer.IsValid() {
-		w.buf = peer.AppendTo(w.buf)
-	}
-	w.close(SpanPeer, start)
-	start = len(w.buf)
-	if peer.IsValid() {
-		a16 := peer.Addr().As16()
-		w.buf = append(w.buf, a16[:]...)
-	}
-	w.close(SpanPeer16, start)
-	w.text(SpanRoot, w.s.Root)
+	w.buf = append(w.buf, f.places...)
+	w.point(SpanPeer, start, f.peerLen)
+	w.point(SpanPeer16, start+f.peerLen+1, f.peer16Len)
+	w.point(SpanRoot, start+f.peerLen+f.peer16Len+2, len(f.places)-f.peerLen-f.peer16Len-3)
 }
 
 // raw writes a span that may hold NULs.
@@ -192,9 +186,7 @@ func (w *writer) raw(s Span, v []byte) {
 }
 
 func (w *writer) text(s Span, v string) {
-	if strings.IndexByte(v, 0) >= 0 {
-		w.fail("%s holds a NUL", s)
-	}
+	w.sound(s.String(), v)
 	start := len(w.buf)
 	w.buf = append(w.buf, v...)
 	w.close(s, start)
@@ -203,10 +195,22 @@ func (w *writer) text(s Span, v string) {
 // close ends span s, which began at start, with the NUL that its length does not
 // count.
 func (w *writer) close(s Span, start int) {
+	w.point(s, start, len(w.buf)-start)
+	w.buf = append(w.buf, 0)
+}
+
+// point writes an entry of the span table.
+func (w *writer) point(s Span, start, length int) {
 	entry := w.buf[w.base+HeaderSize+8*int(s):]
 	binary.LittleEndian.PutUint32(entry, uint32(start-w.base))
-	binary.LittleEndian.PutUint32(entry[4:], uint32(len(w.buf)-start))
-	w.buf = append(w.buf, 0)
+	binary.LittleEndian.PutUint32(entry[4:], uint32(length))
+}
+
+// sound refuses a text that holds a NUL.
+func (w *writer) sound(name, v string) {
+	if strings.IndexByte(v, 0) >= 0 {
+		w.fail("%s holds a NUL", name)
+	}
 }
 
 func (w *writer) fail(format string, args ...any) {
@@ -219,26 +223,11 @@ func (w *writer) attrBegin() { w.attr0 = len(w.buf) }
 
 func (w *writer) attrEnd() { w.close(SpanAttr, w.attr0) }
 
+// sessionAttrs writes the attributes of the session.
 func (w *writer) sessionAttrs() {
-	s := w.s
-	w.attr(AttrTLSVersion, s.TLS.Version)
-	w.attr(AttrTLSCipher, s.TLS.Cipher)
-	w.attr(AttrSNI, s.TLS.ServerName)
-	w.attr(AttrALPN, s.TLS.ALPN)
-	if s.TLS.Resumed {
-		w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(AttrTLSResumed))
-	}
-	w.attr(AttrCertSubject, s.TLS.ClientSubject)
-	w.attr(AttrCertSHA256, s.TLS.ClientSHA256)
-	w.attr(AttrListener, s.Listener)
-	w.attr(AttrGroup, s.Group)
-	w.attr(AttrClient, s.Client)
-	w.attr(AttrHost, s.Host)
-	if local := unmap(s.Local); local.IsValid() {
-		w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(AttrLocal))
-		start := len(w.buf)
-		w.buf = local.AppendTo(w.buf)
-		binary.LittleEndian.PutUint16(w.buf[start-2:], uint16(len(w.buf)-start))
+	w.buf = append(w.buf, w.facts.attrs...)
+	if w.err == nil {
+		w.err = w.facts.err
 	}
 }
 
@@ -286,10 +275,4 @@ func (w *writer) finish() ([]byte, error) {
 	w.raw(SpanState, w.s.State[w.slot])
 	binary.LittleEndian.PutUint32(w.buf[w.base+OffSize:], uint32(len(w.buf)-w.base))
 	return w.buf, nil
-}
-
-// unmap writes an IPv4 address that came over an IPv6 socket in its one form, so
-// that a guest need not know two.
-func unmap(ap netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
