@@ -2,10 +2,12 @@
 // [policy.Policy].
 //
 // A module is inspected before anything is compiled ([Host.Load] refuses it with
-// a coded [LoadError] and changes nothing), compiled in a runtime of its own,
-// and called through a bounded pool of instances. What a module may touch is what
-// package abi lists: its own memory, one log function and a stub of WASI without
-// files, environment, arguments, sockets or a real clock.
+// a coded [LoadError] and changes nothing), metered, compiled in a runtime of its
+// own, tried with the tests that it brings, and called through a bounded pool of
+// instances. What a module may touch is what package abi lists: its own memory, one
+// log function, a stub of WASI without files, environment, arguments, sockets or a
+// real clock, and those functions of the host that its manifest declares and the
+// operator grants ([Grant]).
 //
 // # What a module's fault costs
 //
@@ -14,12 +16,16 @@
 // the one instance that was asked, which is closed and made again when the next
 // call wants it. Other instances, other policies and the server go on.
 //
-// # What is not bounded yet
+// # What bounds a guest
 //
-// Deadlines act at loop headers and calls of the host. A guest that recurses
-// without a loop runs until it returns or its stack of native code is full. The
-// metering of a later version replaces this; see limits.go for the one place
-// where a deadline is applied.
+// Generated code cannot be interrupted from outside: not by a deadline, and not by
+// the collector of the server's own memory, which waits for it. So every module is
+// rewritten before it is compiled (package internal/meter): it counts its work, and
+// asks the host for more at every hundred thousand units, some tenths of a
+// millisecond. There the host looks at the deadline, at the fuel of the call and at
+// the policy's end, and there the server can stop the world. A call that ends
+// within its first slice, as nearly all do, looks at no clock. Nested calls are
+// counted by the weight of their frames, memory by pages, tables by entries.
 //
 // It is the only package that imports wazero.
 package wasmhost
