@@ -14,6 +14,13 @@ type Options struct {
 	FailOpen []policy.Stage
 	// Breaker says when a policy that only fails is no longer called.
 	Breaker Breaker
+	// Spool is a directory in which the policy's events are kept until it took them,
+	// across restarts; empty keeps them in memory, and drops the oldest of more than
+	// 8192. It is used by one slot of one server, takes up to 64 MiB, and drops the
+	// oldest then. An event that the policy fails to take is handed over again, by
+	// and by once a minute; after a crash some are handed over twice. Their sessions
+	// have no State. Until the slot is given up, no swap changes anything about it.
+	Spool string
 }
 
 // Breaker says when a policy that only fails is no longer called: its questions
@@ -68,7 +75,8 @@ type PolicyChange struct {
 
 func (s Slot) chained() chain.Slot {
 	return chain.Slot{Name: s.Name, Policy: s.Policy,
-		Options: chain.Options{FailOpen: s.Options.FailOpen, Breaker: chain.Breaker(s.Options.Breaker)}}
+		Options: chain.Options{FailOpen: s.Options.FailOpen, Breaker: chain.Breaker(s.Options.Breaker),
+			Spool: openDurable(s.Options.Spool)}}
 }
 
 func chained(slots []Slot) []chain.Slot {

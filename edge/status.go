@@ -49,6 +49,8 @@ type EventStatus struct {
 	Lost      uint64 // by calls that failed, or while the breaker was open
 	Dropped   uint64 // as the observer or the disk fell behind, or closing took too long
 	Stored    uint64 // that were written to the spool
+	Waiting   uint64 // in the spool, those of earlier runs too
+	Gone      uint64 // from the spool since it was made: there was no room, or the disk lost them
 	Queued    int    // that wait in memory, or are being handed over
 }
 

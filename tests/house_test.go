@@ -73,7 +73,7 @@ func allowed() map[string][]string {
 		"edge/dtp":                 {"edge/internal/nvt", "golang.org/x/sys/unix"},
 		"edge/dtp/dtptest":         {"edge/dtp"},
 		"edge/pi":                  {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/lang", "edge/internal/chain", "edge/internal/charset", "edge/internal/listing", "edge/internal/throttle"},
-		"edge":                     {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/pi", "edge/lang", "edge/internal/chain", "edge/internal/charset", "edge/internal/secret", "edge/internal/throttle"},
+		"edge":                     {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/pi", "edge/lang", "edge/internal/chain", "edge/internal/charset", "edge/internal/secret", "edge/internal/spool", "edge/internal/throttle"},
 		"wasmhost/abi":             {"edge/policy"},
 		"wasmhost/abi/cases":       {"edge/policy", "wasmhost/abi"},
 		"wasmhost/refusal":         {},

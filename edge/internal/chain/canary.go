@@ -100,7 +100,10 @@ func (c *Chain) Canary(name string, p policy.Policy, conf Trial) (uint64, error)
 		return 0, fmt.Errorf("policy %q is the one in force", name)
 	}
 	main := c.front.Load().main
-	modules := c.build(all)
+	modules, err := c.build(all)
+	if err != nil {
+		return 0, err
+	}
 	t := &trial{Trial: conf, candidate: modules[i], main: main.modules[i], since: time.Now(), stop: make(chan struct{})}
 	if conf.Percent < 100 {
 		t.before = t.main.tally()

@@ -106,7 +106,10 @@ func New(conf Config, slots ...Slot) (*Chain, error) {
 		return nil, err
 	}
 	c.living.Add(1)
-	modules := c.build(drafts)
+	modules, err := c.build(drafts)
+	if err != nil {
+		return nil, err
+	}
 	c.follow(modules)
 	c.front.Store(&front{main: c.generation(modules)})
 	return c, nil

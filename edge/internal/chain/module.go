@@ -18,11 +18,11 @@ type Options struct {
 	FailOpen []policy.Stage
 	// Breaker says when a policy that only fails is no longer called.
 	Breaker Breaker
-	// Spool keeps the policy's events until it took them; nil keeps them in memory
-	// and drops the oldest when there are too many. The chain closes it if it can
-	// be closed. It stays with the slot: what a swap or Replace gives is ignored
-	// for a slot that has one.
-	Spool Spool
+	// Spool opens what keeps the policy's events until it took them; nil keeps them
+	// in memory and drops the oldest when there are too many. It is called once for
+	// a slot, whose policies share what it opens: until the slot is given up, a swap
+	// or Replace changes nothing about it.
+	Spool func() (Spool, error)
 }
 
 // check refuses what cannot be.

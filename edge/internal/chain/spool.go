@@ -2,7 +2,6 @@ package chain
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,17 +10,21 @@ import (
 )
 
 // Spool keeps the events of one slot on a disk, in order, until they were handed
-// over; those of an earlier run of the server come first. It is used by one
-// goroutine. What Next returned and Done did not count is handed over again after a
-// crash.
+// over; those of an earlier run of the server come first. What Next returned and
+// Done did not count is handed over again after a crash. Only Counts is called by
+// more than one goroutine.
 type Spool interface {
-	// Append stores events behind those that wait. After an error none of them is
-	// stored, as when there are too many.
-	Append(events []*policy.Event) error
+	// Append stores events behind those that wait, and returns how many before an
+	// error.
+	Append(events []*policy.Event) (stored int, err error)
 	// Next returns up to limit of the oldest events that wait, empty when none do.
 	Next(limit int) ([]*policy.Event, error)
 	// Done forgets the n oldest.
 	Done(n int) error
+	// Counts returns how many events wait, and how many were given up in its life,
+	// as there was no room or the disk lost them.
+	Counts() (waiting, gone uint64)
+	Close() error
 }
 
 const (
@@ -59,7 +62,11 @@ func newCourier(s Spool, log *slog.Logger) *courier {
 
 func (k *courier) add(e *policy.Event) { k.ring.add(e) }
 
-func (k *courier) status() EventStatus { return k.ring.status() }
+func (k *courier) status() EventStatus {
+	st := k.ring.status()
+	st.Waiting, st.Gone = k.spool.Counts()
+	return st
+}
 
 // join counts one more module that adds events.
 func (k *courier) join() {
@@ -96,8 +103,8 @@ func (k *courier) leave(m *module) {
 	if last {
 		k.ring.close()
 		<-k.done
-		if c, ok := k.spool.(io.Closer); ok {
-			_ = c.Close()
+		if err := k.spool.Close(); err != nil {
+			k.log.Error("what events are stored in could not be closed", "error", err)
 		}
 	}
 }
@@ -139,12 +146,11 @@ func (k *courier) run() {
 }
 
 func (k *courier) store(events []*policy.Event) {
-	if err := k.spool.Append(events); err != nil {
-		k.log.Error("events could not be stored and are lost", "events", len(events), "error", err)
-		k.ring.settle(EventStatus{Dropped: uint64(len(events))})
-		return
+	n, err := k.spool.Append(events)
+	if err != nil {
+		k.log.Error("events could not be stored and are lost", "events", len(events)-n, "error", err)
 	}
-	k.ring.settle(EventStatus{Stored: uint64(len(events))})
+	k.ring.settle(EventStatus{Stored: uint64(n), Dropped: uint64(len(events) - n)})
 }
 
 // begin returns the call that is to be made, nil where nobody is to be called.

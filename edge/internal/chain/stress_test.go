@@ -39,7 +39,7 @@ func (s *stress) policy() *fake {
 func (s *stress) use(ctx context.Context, c *chain.Chain) {
 	var held []chain.Lease
 	for n := uint64(0); ctx.Err() == nil; n++ {
-		l := c.Lease(1)
+		l := c.Lease(n)
 		_, a := l.Authenticate(ctx, login("joe"))
 		_, b := l.Authorize(ctx, action(policy.OpRead, "/p"))
 		l.Observe(event(n))
@@ -107,6 +107,58 @@ func TestStress(t *testing.T) {
 			}
 			t.Logf("%d calls", s.calls.Load())
 			s.check(t, swaps+3)
+		})
+	}
+}
+
+// TestStressTrials puts candidates on trial one after the other, ends the trials in
+// all ways, and swaps between them, under leases and questions of many sessions.
+func TestStressTrials(t *testing.T) {
+	for _, limit := range []time.Duration{time.Hour, 50 * time.Microsecond} {
+		t.Run(limit.String(), func(t *testing.T) {
+			var s stress
+			conf := chain.Config{Clean: clean, DrainLimit: limit, Log: slog.New(slog.DiscardHandler)}
+			c, err := chain.New(conf, slots(s.policy(), s.policy())...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			var users sync.WaitGroup
+			for range 8 {
+				users.Go(func() { s.use(ctx, c) })
+			}
+			rounds := 500
+			if testing.Short() {
+				rounds = 50
+			}
+			for n := range rounds {
+				if _, err := c.Canary("a", s.policy(), chain.Trial{Percent: 1 + n%100}); err != nil {
+					t.Fatal(err)
+				}
+				end := c.Rollback
+				if n%2 == 0 {
+					end = c.Promote
+				}
+				if _, err := end("a"); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.SwapAll(chain.Slot{Name: "a", Policy: s.policy()}, chain.Slot{Name: "b", Policy: s.policy()}); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Shadow("b", s.policy()); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.EndShadow("b"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := c.Canary("a", s.policy(), chain.Trial{Percent: 50}); err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+			users.Wait()
+			c.Close()
+			s.check(t, 3+4*rounds)
 		})
 	}
 }

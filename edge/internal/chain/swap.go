@@ -74,21 +74,43 @@ func owned(a, b policy.Policy) bool {
 	return closer && same(a, b)
 }
 
-// build makes the modules. The caller holds mu, or is New.
-func (c *Chain) build(drafts []draft) []*module {
+// build makes the modules, or nothing after an error. The caller holds mu, or is
+// New.
+func (c *Chain) build(drafts []draft) ([]*module, error) {
+	couriers, err := c.recruit(drafts)
+	if err != nil {
+		return nil, err
+	}
+	for name, k := range couriers {
+		c.couriers[name] = k
+	}
 	out := make([]*module, len(drafts))
 	for i, d := range drafts {
 		if out[i] = d.keep; d.keep == nil {
 			c.numbers[d.Name]++
-			k := c.couriers[d.Name]
-			if k == nil && d.Options.Spool != nil {
-				k = newCourier(d.Options.Spool, c.conf.Log)
-				c.couriers[d.Name] = k
-			}
-			out[i] = newModule(d, c.numbers[d.Name], k, c.conf.Log)
+			out[i] = newModule(d, c.numbers[d.Name], c.couriers[d.Name], c.conf.Log)
 		}
 	}
-	return out
+	return out, nil
+}
+
+// recruit makes the couriers that the drafts' slots need and do not have.
+func (c *Chain) recruit(drafts []draft) (map[string]*courier, error) {
+	out := map[string]*courier{}
+	for _, d := range drafts {
+		if d.keep != nil || d.Options.Spool == nil || c.couriers[d.Name] != nil {
+			continue
+		}
+		s, err := d.Options.Spool()
+		if err != nil {
+			for _, k := range out {
+				k.leave(nil)
+			}
+			return nil, fmt.Errorf("policy %q: its events cannot be stored: %w", d.Name, err)
+		}
+		out[d.Name] = newCourier(s, c.conf.Log)
+	}
+	return out, nil
 }
 
 // ready says whether the chain can change now. The caller holds mu.
@@ -119,17 +141,17 @@ func (c *Chain) generation(modules []*module) *generation {
 }
 
 // install makes the drafts the current generation. The caller holds mu.
-func (c *Chain) install(drafts []draft) []*module {
+func (c *Chain) install(drafts []draft) ([]*module, error) {
 	old := c.front.Load().main
-	modules := c.build(drafts)
-	if slices.Equal(modules, old.modules) {
-		return modules
+	modules, err := c.build(drafts)
+	if err != nil || slices.Equal(modules, old.modules) {
+		return modules, err
 	}
 	c.living.Add(1)
 	c.follow(modules)
 	c.front.Store(&front{main: c.generation(modules)})
 	c.retire(old, c.conf.DrainLimit)
-	return modules
+	return modules, nil
 }
 
 // put drafts s in the place of the slot with its name. A value that the slot owns
@@ -172,7 +194,11 @@ func (c *Chain) Swap(name string, p policy.Policy) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return c.install(all)[i].number, nil
+	modules, err := c.install(all)
+	if err != nil {
+		return 0, err
+	}
+	return modules[i].number, nil
 }
 
 func (c *Chain) options(all []draft, name string) Options {
@@ -205,7 +231,10 @@ func (c *Chain) SwapAll(slots ...Slot) ([]uint64, error) {
 		}
 		at[n] = i
 	}
-	modules := c.install(all)
+	modules, err := c.install(all)
+	if err != nil {
+		return nil, err
+	}
 	numbers := make([]uint64, len(at))
 	for n, i := range at {
 		numbers[n] = modules[i].number
@@ -240,8 +269,8 @@ func (c *Chain) Replace(slots ...Slot) error {
 			}
 		}
 	}
-	c.install(next)
-	return nil
+	_, err = c.install(next)
+	return err
 }
 
 // follow ties what belongs to slots, shadows and couriers, to the modules that are

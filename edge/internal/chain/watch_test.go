@@ -106,7 +106,8 @@ func TestRollbackIsQuick(t *testing.T) {
 			if <-time.After(time.Millisecond); n == 10_000 {
 				broken, breach = true, time.Now()
 			}
-			if _, _ = ask(c, n+1); len(*changes) > 0 {
+			_, _ = ask(c, n+1)
+			if synctest.Wait(); len(*changes) > 0 {
 				break
 			}
 		}
