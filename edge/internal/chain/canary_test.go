@@ -2,7 +2,9 @@ package chain_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,10 +13,28 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
-// watched makes a chain of one policy, and a list of the trials that have ended.
-func watched(t testing.TB, p policy.Policy) (*chain.Chain, *[]chain.Change) {
-	var changes []chain.Change
-	return with(t, chain.Config{Notify: func(c chain.Change) { changes = append(changes, c) }}, chain.Slot{Name: "a", Policy: p}), &changes
+// changes are the trials that have ended.
+type changes struct {
+	mu  sync.Mutex
+	all []chain.Change
+}
+
+func (c *changes) add(ch chain.Change) {
+	c.mu.Lock()
+	c.all = append(c.all, ch)
+	c.mu.Unlock()
+}
+
+func (c *changes) list() []chain.Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.all)
+}
+
+// watched makes a chain of one policy, and what returns the trials that have ended.
+func watched(t testing.TB, p policy.Policy) (*chain.Chain, func() []chain.Change) {
+	var ended changes
+	return with(t, chain.Config{Notify: ended.add}, chain.Slot{Name: "a", Policy: p}), ended.list
 }
 
 func canary(t testing.TB, c *chain.Chain, p policy.Policy, conf chain.Trial) {
@@ -93,9 +113,9 @@ func TestCanaryPromote(t *testing.T) {
 		if st := c.Status()[0]; st.Generation != 3 || st.Trial != nil {
 			t.Errorf("%+v", st)
 		}
-		if len(*changes) != 2 || (*changes)[1].Kind != policy.EventPolicySwapped || (*changes)[1].Generation != 3 ||
-			(*changes)[1].Name != "a" || (*changes)[1].Text != "promoted after 1h0m0s" {
-			t.Errorf("%+v", *changes)
+		if len(changes()) != 2 || changes()[1].Kind != policy.EventPolicySwapped || changes()[1].Generation != 3 ||
+			changes()[1].Name != "a" || changes()[1].Text != "promoted after 1h0m0s" {
+			t.Errorf("%+v", changes())
 		}
 	})
 }
@@ -123,9 +143,9 @@ func TestCanaryRollback(t *testing.T) {
 		if n, err := c.Swap("a", all["next"]); n != 3 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
-		if len(*changes) != 1 || (*changes)[0] != (chain.Change{Kind: policy.EventPolicyRolledBack, Name: "a", Generation: 1,
+		if len(changes()) != 1 || changes()[0] != (chain.Change{Kind: policy.EventPolicyRolledBack, Name: "a", Generation: 1,
 			Candidate: 2, Text: "rolled back by the operator"}) {
-			t.Errorf("%+v", *changes)
+			t.Errorf("%+v", changes())
 		}
 	})
 }

@@ -64,9 +64,6 @@ func verb(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
 }
 
-// event reports whether a kind of event is of interest.
-func (i *interest) event(k policy.EventKind) bool { return int(k) < numEvents && i.events[k] }
-
 // verb reports whether a command is of interest.
 func (i *interest) verb(v string) bool { return i.verbs == nil || slices.Contains(i.verbs, v) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,10 +86,12 @@ func durable(s *shelf, p policy.Policy) chain.Slot {
 // what it did not take before the chain is closed stays in the spool.
 func TestSpool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		broken, s := true, &shelf{}
+		var broken atomic.Bool
+		broken.Store(true)
+		s := &shelf{}
 		p := &batcher{fake: &fake{}}
 		p.take = func(n int) (int, error) {
-			if broken {
+			if broken.Load() {
 				return min(n, 3), errTrap
 			}
 			return n, nil
@@ -107,7 +110,7 @@ func TestSpool(t *testing.T) {
 		if len(p.got) != 6 {
 			t.Errorf("%d events after the first pause", len(p.got))
 		}
-		broken = false
+		broken.Store(false)
 		<-time.After(2 * time.Second)
 		synctest.Wait()
 		if len(p.got) != 200 {
@@ -118,7 +121,7 @@ func TestSpool(t *testing.T) {
 				t.Fatalf("event %d came as number %d", n, i)
 			}
 		}
-		broken = true
+		broken.Store(true)
 		for n := range uint64(10) {
 			l.Observe(event(n))
 		}

@@ -75,19 +75,19 @@ func TestWatch(t *testing.T) {
 				load(c, 2000)
 				<-time.After(2 * time.Second)
 				synctest.Wait()
-				if rolled := len(*changes) == 1 && (*changes)[0].Kind == policy.EventPolicyRolledBack; rolled != (tc.why != "") {
-					t.Fatalf("%+v", *changes)
+				if rolled := len(changes()) == 1 && changes()[0].Kind == policy.EventPolicyRolledBack; rolled != (tc.why != "") {
+					t.Fatalf("%+v", changes())
 				}
 				if tc.why != "" {
-					if ch := (*changes)[0]; ch.Generation != 1 || ch.Candidate != 2 || !strings.Contains(ch.Text, tc.why) || tc.next.closed.Load() != 1 {
+					if ch := changes()[0]; ch.Generation != 1 || ch.Candidate != 2 || !strings.Contains(ch.Text, tc.why) || tc.next.closed.Load() != 1 {
 						t.Errorf("%+v", ch)
 					}
 					return
 				}
 				<-time.After(time.Hour)
 				synctest.Wait()
-				if len(*changes) != 1 || (*changes)[0].Kind != policy.EventPolicySwapped || tc.old.closed.Load() != 1 {
-					t.Errorf("%+v", *changes)
+				if len(changes()) != 1 || changes()[0].Kind != policy.EventPolicySwapped || tc.old.closed.Load() != 1 {
+					t.Errorf("%+v", changes())
 				}
 			})
 		})
@@ -107,14 +107,14 @@ func TestRollbackIsQuick(t *testing.T) {
 				broken, breach = true, time.Now()
 			}
 			_, _ = ask(c, n+1)
-			if synctest.Wait(); len(*changes) > 0 {
+			if synctest.Wait(); len(changes()) > 0 {
 				break
 			}
 		}
-		if len(*changes) != 1 || breach.IsZero() || time.Since(breach) > 2*time.Second {
-			t.Fatalf("%+v, after %v", *changes, time.Since(breach))
+		if len(changes()) != 1 || breach.IsZero() || time.Since(breach) > 2*time.Second {
+			t.Fatalf("%+v, after %v", changes(), time.Since(breach))
 		}
-		t.Logf("%v after the first trap: %s", time.Since(breach), (*changes)[0].Text)
+		t.Logf("%v after the first trap: %s", time.Since(breach), changes()[0].Text)
 		if label(t, c, 1) != "old" {
 			t.Error("the old policy is not in force")
 		}
@@ -129,8 +129,8 @@ func TestSwapIsFinal(t *testing.T) {
 		swap(t, c, "a", moody(&broken))
 		load(c, 1000)
 		<-time.After(time.Hour)
-		if _, d := ask(c, 1); d == nil || len(*changes) != 0 || c.Status()[0].Generation != 2 {
-			t.Errorf("%v, %+v", d, *changes)
+		if _, d := ask(c, 1); d == nil || len(changes()) != 0 || c.Status()[0].Generation != 2 {
+			t.Errorf("%v, %+v", d, changes())
 		}
 	})
 }
