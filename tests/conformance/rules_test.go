@@ -25,6 +25,7 @@ type rules struct {
 	answers   map[string]policy.Answer // by operation
 	hidden    map[string]bool          // paths
 	rewrites  map[string]string
+	stages
 	journal
 }
 
@@ -33,6 +34,7 @@ func newRules() *rules {
 	return &rules{
 		identity: policy.Identity{Verdict: policy.Allow, Perms: &all},
 		answers:  map[string]policy.Answer{}, hidden: map[string]bool{}, rewrites: map[string]string{},
+		stages:  stages{forbidden: map[string]string{}},
 		journal: journal{more: make(chan struct{})},
 	}
 }
@@ -44,6 +46,7 @@ func (r *rules) set(key string, args []string) (err error, ok bool) {
 		r.anonymous = true
 	case len(args) == 0:
 		return nil, false
+	case r.stages.set(key, args):
 	case key == "perms":
 		var p policy.Perms
 		p, err = policy.ParsePerms(args[0])
@@ -83,7 +86,9 @@ func (r *rules) set(key string, args []string) (err error, ok bool) {
 func (r *rules) Name() string { return "test" }
 
 func (r *rules) Hooks() policy.Hooks {
-	return policy.Hooks{Authenticator: r, Authorizer: r, Observer: r}
+	h := policy.Hooks{Authenticator: r, Authorizer: r, Observer: r}
+	r.stages.hooks(&h)
+	return h
 }
 
 // Authenticate knows the user dev, and the user other with the same rights.
