@@ -28,8 +28,8 @@ const randomQuestions = 1000
 // questions, which are the same each time. Verdicts of the cases are not looked at:
 // that is done by TestPolicy.
 //
-// A question without a time gets one. None has a NUL, which not every border can
-// carry.
+// A question without a time gets one. None has a NUL or no operation, which not
+// every border can carry.
 func TestSame(t *testing.T, one, other func(t *testing.T) policy.Policy, cases ...Case) {
 	do := func(name string, asked []question) {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func random(r *rand.Rand, n int) []question {
 		case 0:
 			all = append(all, question{login: &policy.Login{Meta: m, Early: r.IntN(4) == 0}})
 		case 1:
-			all = append(all, question{action: &policy.Action{Meta: m, Op: policy.Op(r.IntN(int(policy.OpSymlink) + 2)), Path: path, Arg: path,
+			all = append(all, question{action: &policy.Action{Meta: m, Op: policy.Op(r.IntN(int(policy.OpSymlink)+1) + 1), Path: path, Arg: path,
 				A: size, B: pick[int64](r, 0, 0, 10), Exists: r.IntN(2) == 0, Dir: r.IntN(6) == 0, Size: pick[int64](r, 0, 10, 100, 1<<30)}})
 		case 2:
 			all = append(all, question{command: &policy.Command{Meta: m, Verb: pick(r, "NOOP", "QUIT", "ABOR", "RETR", "SITE CHMOD"), Arg: path, Dir: "/"}})

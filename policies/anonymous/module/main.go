@@ -5,7 +5,8 @@
 //	 "bandwidth": {"down": 1000000, "up": 0}, "max_file_size": 0, "data_tls": false,
 //	 "msg_login": "Good day.", "msg_quit": "Bye."}
 //
-// Sizes are in bytes, bandwidths in bytes per second, zero is no limit.
+// Sizes are in bytes, bandwidths in bytes per second, zero is no limit. Unlike those
+// of the native form, the messages are of one line and at most 512 bytes.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"github.com/edgeftp/edgeftp/guest-sdk/go/auth"
 	"github.com/edgeftp/edgeftp/guest-sdk/go/settings"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 type module struct{ policy *anonymous.Policy }
@@ -30,8 +32,22 @@ func main() {}
 
 func (m *module) configure(b []byte) error {
 	config, err := parse(b)
+	if err != nil {
+		return err
+	}
+	if m.policy, err = anonymous.New(config); err != nil {
+		return err
+	}
+	return m.carries()
+}
+
+// carries reports whether the answer to a login can be told to the server: a
+// module's texts are of one line, and bounded. What cannot be is refused at load.
+func (m *module) carries() error {
+	login := &policy.Login{Meta: policy.Meta{Session: &policy.Session{User: anonymous.User}}}
+	id, err := m.policy.Authenticate(context.Background(), login)
 	if err == nil {
-		m.policy, err = anonymous.New(config)
+		_, _, err = abi.AppendIdentity(nil, &id)
 	}
 	return err
 }

@@ -15,7 +15,8 @@
 //	}]}
 //
 // Sizes are in bytes, bandwidths in bytes per second, zero is no limit. The keys of
-// tls are what the user's clients must do, which is everything unless false.
+// tls are what the user's clients must do, which is everything unless false. Unlike
+// those of the native form, the messages are of one line and at most 512 bytes.
 package main
 
 import (
@@ -28,6 +29,7 @@ import (
 	"github.com/edgeftp/edgeftp/guest-sdk/go/auth"
 	"github.com/edgeftp/edgeftp/guest-sdk/go/settings"
 	"github.com/edgeftp/edgeftp/policies/users"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 type module struct{ policy *users.Policy }
@@ -42,8 +44,31 @@ func main() {}
 
 func (m *module) configure(b []byte) error {
 	config, err := parse(b)
+	if err != nil {
+		return err
+	}
+	if m.policy, err = users.New(config); err != nil {
+		return err
+	}
+	for _, u := range config.Users {
+		if err := m.carries(u); err != nil {
+			return fmt.Errorf("user %q: %w", u.Name, err)
+		}
+	}
+	return nil
+}
+
+// carries reports whether the answer to a user's login can be told to the server:
+// a module's texts are of one line, and bounded. What cannot be is refused at load.
+func (m *module) carries(u users.User) error {
+	s := &policy.Session{User: u.Name}
+	if len(u.Certificates) > 0 {
+		s.TLS.ClientSHA256 = u.Certificates[0]
+	}
+	id, err := m.policy.Authenticate(context.Background(), &policy.Login{Meta: policy.Meta{Session: s}})
 	if err == nil {
-		m.policy, err = users.New(config)
+		id.PasswordHash = u.PasswordHash
+		_, _, err = abi.AppendIdentity(nil, &id)
 	}
 	return err
 }
