@@ -21,9 +21,11 @@
 // The policy counts from what it was told of, not from what lies on the disk:
 // files that were there before it, or come or go behind the server's back, are not
 // counted, nor are directories, links, and interrupted uploads that are kept but
-// not published. A rename charges and returns nothing, whoever owned the file, and
-// nor does what it replaces. A deletion by another user is given back to that one.
-// A counter never falls below zero. Events that the server had to drop, and the
+// not published. The deletion of an empty file gives nothing back, because an event
+// does not tell it from that of a link or an interrupted upload. A rename charges and
+// returns nothing, whoever owned the file, and nor does what it replaces. A deletion
+// by another user is given back to that one. Two uploads of one new name at one time
+// are both charged, though one file is left. A counter never falls below zero. Events that the server had to drop, and the
 // last second before it was killed, leave the counters at what they were.
 package quota
 
@@ -222,7 +224,10 @@ func (p *Policy) Observe(ctx context.Context, e *policy.Event) error {
 	var errs []error
 	switch e.Kind {
 	case policy.EventFileDeleted:
-		gone := change{bytes: -max(e.Size, 0), files: -1}
+		if e.Size <= 0 { // perhaps a link or an interrupted upload, which was never charged
+			return nil
+		}
+		gone := change{bytes: -e.Size, files: -1}
 		for _, acc := range p.accounts(e.Session) {
 			errs = append(errs, p.apply(ctx, acc, gone, e.Time))
 		}

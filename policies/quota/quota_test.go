@@ -125,6 +125,8 @@ func TestBytesAndFiles(t *testing.T) {
 	same(t, "fourth", denied("The quota leaves no room for another file."), r.upload("/d", 1, -1, received))
 	r.tell(policy.Event{Kind: policy.EventFileDeleted, Path: "/a", Size: 10})
 	r.site("You have stored 1 of 100 bytes (99 left) and 2 of 3 files (1 left).")
+	r.tell(policy.Event{Kind: policy.EventFileDeleted, Path: "/link", Size: 0}) // or an interrupted upload: neither was charged
+	r.site("You have stored 1 of 100 bytes (99 left) and 2 of 3 files (1 left).")
 	r.tell(policy.Event{Kind: policy.EventFileDeleted, Path: "/never counted", Size: math.MaxInt64})
 	r.site("You have stored 0 of 100 bytes (100 left) and 1 of 3 files (2 left).")
 }
@@ -298,7 +300,7 @@ func TestFaults(t *testing.T) {
 	if a, err := p.Authorize(t.Context(), &commit); err == nil {
 		t.Errorf("damaged: %+v", a)
 	}
-	if err := p.Observe(t.Context(), &policy.Event{Meta: r.meta(), Kind: policy.EventFileDeleted}); err == nil {
+	if err := p.Observe(t.Context(), &policy.Event{Meta: r.meta(), Kind: policy.EventFileDeleted, Size: 1}); err == nil {
 		t.Error("damaged, and not said")
 	}
 	if _, err := p.CallSite(t.Context(), &policy.SiteCall{Meta: r.meta(), Verb: quota.Verb}); err == nil {
@@ -363,7 +365,7 @@ func one(t *testing.T, p *quota.Policy, s *policy.Session, random *rand.Rand, co
 	var mine []int64
 	for request := range uint64(40) {
 		m := policy.Meta{Session: s, Request: request, Time: noon}
-		size := random.Int64N(200)
+		size := random.Int64N(200) + 1
 		a, err := p.Authorize(context.Background(), &policy.Action{Meta: m, Op: policy.OpCommit, Path: "/x", A: size})
 		if err != nil {
 			t.Error(err)

@@ -1,6 +1,6 @@
 // Module is policies/accesslog as a module: a line of log for each transfer. The
-// server cuts a line at 1,024 bytes and drops lines of a policy that writes too many,
-// so where every line counts the policy is linked natively and writes to a file.
+// server cuts a line at 1,024 bytes and drops what a policy writes beyond 50 lines a
+// second, so where every line counts the policy is linked natively and writes to a file.
 // Settings, all optional:
 //
 //	{"format": "xferlog", "commands": false}
