@@ -107,9 +107,9 @@ func space(t *testing.T, now func() time.Time) policy.KV {
 func atNoon() time.Time { return noon }
 
 // load makes a policy of a module, which has a space of its own.
-func load(t *testing.T, host *wasmhost.Host, f form, module []byte, now func() time.Time) *wasmhost.Policy {
+func load(t *testing.T, host *wasmhost.Host, f form, module []byte, now func() time.Time) (p *wasmhost.Policy, s policy.KV) {
 	t.Helper()
-	s := space(t, now)
+	s = space(t, now)
 	p, err := host.Load(t.Context(), f.name, module, wasmhost.LoadOptions{Settings: []byte(f.settings),
 		Grant: wasmhost.Grant{KV: func(string, int64) (policy.KV, error) { return s, nil }}})
 	if err != nil {
@@ -120,7 +120,7 @@ func load(t *testing.T, host *wasmhost.Host, f form, module []byte, now func() t
 			t.Error(err)
 		}
 	})
-	return p
+	return p, s
 }
 
 // TestForms: both forms keep every rule of policies, and cannot be told apart.
@@ -129,7 +129,10 @@ func TestForms(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			module, host := build(t, f.name), newHost(t, nil)
 			native := func(t *testing.T) policy.Policy { return f.native(t, space(t, atNoon)) }
-			guest := func(t *testing.T) policy.Policy { return load(t, host, f, module, atNoon) }
+			guest := func(t *testing.T) policy.Policy {
+				p, _ := load(t, host, f, module, atNoon)
+				return p
+			}
 			if a, b := native(t).Name(), guest(t).Name(); a != b {
 				t.Errorf("the one is called %q, the other %q", a, b)
 			}

@@ -42,7 +42,7 @@ func TestLines(t *testing.T) {
 				t.Fatal(err)
 			}
 			log := &lines{Handler: slog.DiscardHandler}
-			other := load(t, newHost(t, slog.New(log)), form{name: "accesslog", settings: settings}, module, atNoon)
+			other, _ := load(t, newHost(t, slog.New(log)), form{name: "accesslog", settings: settings}, module, atNoon)
 			for i, path := range []string{"/a", "/a b", "/ä", "/\"\\", "/x\ty", "/\xff", "/\u202e"} {
 				for kind := policy.EventLogin; kind <= policy.EventCommandDone; kind++ {
 					e := &policy.Event{Meta: of("anna", "2001:db8::1"), Kind: kind, Path: path, Text: "RETR " + path, Op: policy.OpRead, Size: int64(i), Code: 226}
