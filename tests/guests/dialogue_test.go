@@ -168,7 +168,13 @@ func (d *dialogue) stores() {
 	d.put(c, "b", 40)
 	d.say(c, "SITE QUOTA")
 	d.put(c, "c", 1)
-	d.say(c, "DELE nothing", "NOOP", "QUIT")
+	before, _ := d.judge.spaces["quota"].Get("u/anna")
+	d.say(c, "DELE nothing", "DELE a")
+	d.until("the deletion is counted", func() bool {
+		after, _ := d.judge.spaces["quota"].Get("u/anna")
+		return !bytes.Equal(before, after)
+	})
+	d.say(c, "SITE QUOTA", "NOOP", "QUIT")
 	c = d.dial()
 	d.say(c, "USER anonymous", "PASS me@example.org", "TYPE I", "MKD x", "SIZE a", "SITE QUOTA")
 	d.put(c, "d", 1)
@@ -225,6 +231,9 @@ func TestDialogue(t *testing.T) {
 func landmarks() []string {
 	return []string{
 		"230 Good day, Anna.", "221 Bye.",
+		"200 You have stored 0 of 100 bytes (100 left) and 0 of 2 files (2 left).",
+		"200 You have stored 100 of 100 bytes (0 left) and 2 of 2 files (0 left).",
+		"200 You have stored 40 of 100 bytes (60 left) and 1 of 2 files (1 left).",
 		"552 The file is too large: the quota leaves 40 bytes.",
 		"552 The quota leaves no room for another file.",
 		"530 That name and password do not go together.",
