@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/policies/internal/logfile"
 )
 
 // Record is one line. Times are in UTC, addresses are "ip:port", paths are
@@ -57,6 +58,16 @@ type Log struct {
 // New returns a policy that writes to out, one Write a line. Close closes out if
 // it is an io.Closer.
 func New(out io.Writer) *Log { return &Log{out: out} }
+
+// Open returns a policy that appends to a file, which is made with mode 0640 if it
+// does not exist. When the file is moved away, a new one is begun within a second.
+func Open(path string) (*Log, error) {
+	f, err := logfile.Open(path, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("the event log cannot be opened: %w", err)
+	}
+	return New(f), nil
+}
 
 // Name implements policy.Policy.
 func (l *Log) Name() string { return "eventlog" }

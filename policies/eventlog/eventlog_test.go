@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/policies/internal/logfile"
 )
 
 func event(kind policy.EventKind) *policy.Event {
@@ -95,7 +96,7 @@ func TestFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Unix(0, 0)
-	l.out.(*file).now = func() time.Time { return now }
+	l.out.(*logfile.File).Now = func() time.Time { return now }
 	write := func() {
 		t.Helper()
 		now = now.Add(time.Minute)

@@ -51,6 +51,9 @@ func bad() []badPolicy {
 	for i, c := range badIdentities() {
 		list = append(list, badPolicy{name: "identity " + strconv.Itoa(i), make: func() policy.Policy { return allows(c.id) }, fails: everywhere(), says: c.says})
 	}
+	for i, c := range badCommands() {
+		list = append(list, badPolicy{name: "command " + strconv.Itoa(i), make: func() policy.Policy { return &c.fake }, fails: everywhere(), says: c.says})
+	}
 	for i, c := range badAnswers() {
 		list = append(list, badPolicy{name: "answer " + strconv.Itoa(i), make: func() policy.Policy { return says(c.answer) }, fails: everywhere(), says: c.says})
 	}
@@ -79,7 +82,7 @@ func badForms() []badPolicy {
 				}
 				return policy.Hooks{Authorizer: f, Observer: f}
 			}}
-		}, fails: []string{"stages"}, says: "the stages were auth false, fs true, event true and are auth false, fs true, event false"},
+		}, fails: []string{"stages"}, says: "the stages were event, fs and are fs"},
 		{name: "Close fails", make: func() policy.Policy { return &fake{closed: func() error { return errors.New("still open") }} },
 			fails: all(), says: "Close: still open"},
 		{name: "Close panics", make: func() policy.Policy { return &fake{closed: func() error { panic("no Close") }} },
@@ -183,8 +186,8 @@ func badCases() []badPolicy {
 		{name: "let in", make: good, cases: []Case{{Name: "of nobody", Login: login, Want: policy.Allow}}, fails: []string{"case of nobody"}, says: "it says pass, want allow"},
 		{name: "an event has no verdict", make: good, cases: []Case{{Event: event, Want: policy.Allow}}, fails: []string{"case event login"}, says: "the case wants allow where there is no verdict"},
 		{name: "an event that is not lost", make: good, cases: []Case{{Event: event, Fails: true}}, fails: []string{"case event login"}, says: "it says pass, want an error"},
-		{name: "nothing asked", make: good, cases: []Case{{}}, fails: []string{"case"}, says: "a case has one of Login, Action and Event"},
-		{name: "two asked", make: good, cases: []Case{{Name: "two", Login: login, Action: read}}, fails: []string{"case two"}, says: "a case has one of Login, Action and Event"},
+		{name: "nothing asked", make: good, cases: []Case{{}}, fails: []string{"case"}, says: "a case has one of Login, Action, Command, Site and Event"},
+		{name: "two asked", make: good, cases: []Case{{Name: "two", Login: login, Action: read}}, fails: []string{"case two"}, says: "a case has one of Login, Action, Command, Site and Event"},
 		{name: "an error", make: func() policy.Policy {
 			return &fake{fs: func(context.Context, *policy.Action) (policy.Answer, error) {
 				return policy.Answer{}, errors.New("no table")
@@ -192,7 +195,7 @@ func badCases() []badPolicy {
 		}, cases: []Case{{Action: read, Want: policy.Allow}}, fails: fails, says: "it fails (no table), want allow"},
 		{name: "another stage", make: func() policy.Policy {
 			return &fake{hooked: func(f *fake) policy.Hooks { return policy.Hooks{Observer: f} }}
-		}, cases: []Case{{Action: read}}, fails: fails, says: "the policy is not asked: it takes part in auth false, fs false, event true"},
+		}, cases: []Case{{Action: read}}, fails: fails, says: "the policy is not asked: it takes part in event"},
 	}
 }
 
@@ -251,5 +254,29 @@ func badAnswers() []badAnswer {
 		{policy.Answer{Verdict: policy.Rewrite, Path: "a"}, `Path is no absolute virtual path: "a"`},
 		{policy.Answer{Verdict: policy.Rewrite, Path2: "/a\r\n"}, `Path2 is no absolute virtual path: "/a\r\n"`},
 		{policy.Answer{Limits: policy.Limits{MaxFileSize: -1}}, "Limits are below zero"},
+	}
+}
+
+type badCommand struct {
+	fake fake
+	says string
+}
+
+func badCommands() []badCommand {
+	cmd := func(a policy.Answer) fake {
+		return fake{cmd: func(*policy.Command) (policy.Answer, error) { return a, nil }}
+	}
+	site := func(r policy.SiteReply) fake {
+		return fake{site: func(*policy.SiteCall) (policy.SiteReply, error) { return r, nil }}
+	}
+	return []badCommand{
+		{cmd(policy.Answer{Verdict: policy.Rewrite, Path: "/a"}), "a command is answered with verdict 3 (rewrite)"},
+		{cmd(policy.Answer{Verdict: policy.Deny, Code: 200}), "Code 200 is no refusal"},
+		{fake{cmd: func(c *policy.Command) (policy.Answer, error) { c.Arg = "x"; return policy.Answer{}, nil }}, "the question was changed"},
+		{site(policy.SiteReply{Verdict: policy.Rewrite}), "a SITE command is answered with verdict 3 (rewrite)"},
+		{site(policy.SiteReply{Verdict: policy.Allow, Code: 550}), "Code 550 stands beside allow"},
+		{site(policy.SiteReply{Verdict: policy.Deny, Code: 200}), "Code 200 is no refusal"},
+		{site(policy.SiteReply{Lines: make([]string, policy.MaxLines+1)}), "there are 65 lines, at most 64 are sent"},
+		{site(policy.SiteReply{Lines: []string{"", "a\nb"}}), `Lines[1] is more than one line: "a\nb"`},
 	}
 }

@@ -3,8 +3,9 @@ package policytest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -63,7 +64,17 @@ func (b *bench) stages() {
 
 // stagesOf names the stages in which a policy takes part.
 func stagesOf(h policy.Hooks) string {
-	return fmt.Sprintf("auth %t, fs %t, event %t", h.Authenticator != nil, h.Authorizer != nil, h.Observer != nil)
+	var names []string
+	for stage, in := range map[policy.Stage]bool{policy.StageAuth: h.Authenticator != nil, policy.StageFS: h.Authorizer != nil,
+		policy.StageList: h.Lister != nil, policy.StageCmd: h.Commander != nil, policy.StageSite: h.Site != nil,
+		policy.StageThrottle: h.Throttler != nil, policy.StageData: h.Filter != nil, policy.StageEvent: h.Observer != nil,
+		policy.StageCert: h.Certifier != nil} {
+		if in {
+			names = append(names, stage.String())
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }
 
 func (b *bench) questions() { b.each(func(q question) { b.ask(q) }) }
@@ -195,10 +206,7 @@ func (b *bench) decides(c Case) {
 		b.Fatalf("the policy is not asked: it takes part in %s", stagesOf(b.hooks))
 	}
 	r := b.ask(q)
-	got := r.answer.Verdict
-	if q.login != nil {
-		got = r.identity.Verdict
-	}
+	got := r.verdict(q)
 	switch {
 	case c.Fails && r.err == nil:
 		b.Errorf("it says %s, want an error", got)

@@ -13,6 +13,8 @@ type fake struct {
 	hooked func(*fake) policy.Hooks
 	auth   func(context.Context, *policy.Login) (policy.Identity, error)
 	fs     func(context.Context, *policy.Action) (policy.Answer, error)
+	cmd    func(*policy.Command) (policy.Answer, error)
+	site   func(*policy.SiteCall) (policy.SiteReply, error)
 	event  func(context.Context, *policy.Event) error
 	closed func() error
 }
@@ -28,7 +30,7 @@ func (f *fake) Hooks() policy.Hooks {
 	if f.hooked != nil {
 		return f.hooked(f)
 	}
-	return policy.Hooks{Authenticator: f, Authorizer: f, Observer: f}
+	return policy.Hooks{Authenticator: f, Authorizer: f, Commander: f, Site: f, Observer: f}
 }
 
 func (f *fake) Authenticate(ctx context.Context, l *policy.Login) (policy.Identity, error) {
@@ -43,6 +45,24 @@ func (f *fake) Authorize(ctx context.Context, a *policy.Action) (policy.Answer, 
 		return f.fs(ctx, a)
 	}
 	return policy.Answer{}, nil
+}
+
+func (f *fake) Command(_ context.Context, c *policy.Command) (policy.Answer, error) {
+	if f.cmd != nil {
+		return f.cmd(c)
+	}
+	return policy.Answer{}, nil
+}
+
+func (f *fake) SiteCommands() []policy.SiteCommand {
+	return []policy.SiteCommand{{Verb: "FAKE", Help: "Do nothing."}}
+}
+
+func (f *fake) CallSite(_ context.Context, c *policy.SiteCall) (policy.SiteReply, error) {
+	if f.site != nil {
+		return f.site(c)
+	}
+	return policy.SiteReply{}, nil
 }
 
 func (f *fake) Observe(ctx context.Context, e *policy.Event) error {

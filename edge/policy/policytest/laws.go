@@ -20,6 +20,10 @@ func (r reply) faults(q question) []string {
 		f.identity(&r.identity)
 	case q.action != nil:
 		f.answer(&r.answer)
+	case q.command != nil:
+		f.command(&r.answer)
+	case q.site != nil:
+		f.site(&r.site)
 	}
 	if q.login != nil && q.login.Password == secret { // another one may be found by chance
 		f.secret(r)
@@ -80,6 +84,30 @@ func (f *faults) answer(a *policy.Answer) {
 	f.limits(a.Limits)
 	if moved := a.Path != "" || a.Path2 != ""; moved != (a.Verdict == policy.Rewrite) {
 		f.add("%s with the paths %q and %q: a rewrite needs one, and nothing else has one", a.Verdict, a.Path, a.Path2)
+	}
+}
+
+func (f *faults) command(a *policy.Answer) {
+	if a.Verdict == policy.Rewrite {
+		f.add("a command is answered with verdict %d (%s)", a.Verdict, a.Verdict)
+	}
+	f.answer(a)
+}
+
+func (f *faults) site(r *policy.SiteReply) {
+	switch {
+	case r.Verdict > policy.Hide || r.Verdict == policy.Rewrite:
+		f.add("a SITE command is answered with verdict %d (%s)", r.Verdict, r.Verdict)
+	case r.Verdict != policy.Allow:
+		f.code(r.Verdict, r.Code)
+	case r.Code != 0 && (r.Code < 200 || r.Code > 299):
+		f.add("Code %d stands beside allow: 200 to 299 are for what was carried out", r.Code)
+	}
+	if len(r.Lines) > policy.MaxLines {
+		f.add("there are %d lines, at most %d are sent", len(r.Lines), policy.MaxLines)
+	}
+	for i, line := range r.Lines {
+		f.line(fmt.Sprintf("Lines[%d]", i), line)
 	}
 }
 

@@ -23,14 +23,16 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
-// Case is a question and what a policy must make of it. One of Login, Action and
-// Event is set. A question without a session gets one of a client that has sent
+// Case is a question and what a policy must make of it. One of Login, Action,
+// Command, Site and Event is set. A question without a session gets one of a client that has sent
 // nothing yet; the case itself is not changed.
 type Case struct {
-	Name   string // of the subtest; empty for a name made of the question
-	Login  *policy.Login
-	Action *policy.Action
-	Event  *policy.Event
+	Name    string // of the subtest; empty for a name made of the question
+	Login   *policy.Login
+	Action  *policy.Action
+	Command *policy.Command
+	Site    *policy.SiteCall
+	Event   *policy.Event
 	// Want is the verdict. An observer gives none: Want is Pass beside Event.
 	Want policy.Verdict
 	// Fails says that the policy cannot decide, or loses the event: it must return
@@ -107,15 +109,15 @@ func (c Case) name() string {
 // question is the case's question, with a session.
 func (c Case) question() (question, error) {
 	n := 0
-	for _, set := range []bool{c.Login != nil, c.Action != nil, c.Event != nil} {
+	for _, set := range []bool{c.Login != nil, c.Action != nil, c.Command != nil, c.Site != nil, c.Event != nil} {
 		if set {
 			n++
 		}
 	}
 	if n != 1 {
-		return question{}, errors.New("a case has one of Login, Action and Event")
+		return question{}, errors.New("a case has one of Login, Action, Command, Site and Event")
 	}
-	q := question{login: c.Login, action: c.Action, event: c.Event}.clone()
+	q := question{login: c.Login, action: c.Action, command: c.Command, site: c.Site, event: c.Event}.clone()
 	if m := q.meta(); m.Session == nil {
 		m.Session = &policy.Session{ID: 1, Root: "/"}
 	}

@@ -11,11 +11,13 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
-// question is a question of one of the three stages.
+// question is a question of one of the stages auth, fs, cmd, site and event.
 type question struct {
-	login  *policy.Login
-	action *policy.Action
-	event  *policy.Event
+	login   *policy.Login
+	action  *policy.Action
+	command *policy.Command
+	site    *policy.SiteCall
+	event   *policy.Event
 }
 
 func (q question) name() string {
@@ -28,6 +30,10 @@ func (q question) name() string {
 		return fmt.Sprintf("%s of %.20q and %.20q", q.action.Op, q.action.Path, q.action.Path2)
 	case q.action != nil:
 		return fmt.Sprintf("%s of %.20q", q.action.Op, q.action.Path)
+	case q.command != nil:
+		return fmt.Sprintf("command %.20q", q.command.Verb)
+	case q.site != nil:
+		return fmt.Sprintf("call of SITE %.20q", q.site.Verb)
 	}
 	return "event " + q.event.Kind.String()
 }
@@ -39,6 +45,10 @@ func (q question) takes(h policy.Hooks) bool {
 		return h.Authenticator != nil
 	case q.action != nil:
 		return h.Authorizer != nil
+	case q.command != nil:
+		return h.Commander != nil
+	case q.site != nil:
+		return h.Site != nil
 	}
 	return h.Observer != nil
 }
@@ -49,6 +59,10 @@ func (q question) meta() *policy.Meta {
 		return &q.login.Meta
 	case q.action != nil:
 		return &q.action.Meta
+	case q.command != nil:
+		return &q.command.Meta
+	case q.site != nil:
+		return &q.site.Meta
 	}
 	return &q.event.Meta
 }
@@ -63,6 +77,12 @@ func (q question) clone() question {
 	case q.action != nil:
 		action := *q.action
 		c.action = &action
+	case q.command != nil:
+		command := *q.command
+		c.command = &command
+	case q.site != nil:
+		site := *q.site
+		c.site = &site
 	default:
 		event := *q.event
 		c.event = &event
@@ -83,9 +103,21 @@ func (q question) equal(other question) bool { return reflect.DeepEqual(q, other
 // reply is what has become of a question.
 type reply struct {
 	identity policy.Identity
-	answer   policy.Answer
+	answer   policy.Answer // also to a command
+	site     policy.SiteReply
 	err      error
 	panicked string // with the stack, empty if it did not
+}
+
+// verdict is what the reply to q says, Pass where there is none.
+func (r reply) verdict(q question) policy.Verdict {
+	switch {
+	case q.login != nil:
+		return r.identity.Verdict
+	case q.site != nil:
+		return r.site.Verdict
+	}
+	return r.answer.Verdict
 }
 
 // begin asks a question.
@@ -100,6 +132,10 @@ func (r *reply) put(ctx context.Context, h policy.Hooks, q question) {
 		r.identity, r.err = h.Authenticator.Authenticate(ctx, q.login)
 	case q.action != nil:
 		r.answer, r.err = h.Authorizer.Authorize(ctx, q.action)
+	case q.command != nil:
+		r.answer, r.err = h.Commander.Command(ctx, q.command)
+	case q.site != nil:
+		r.site, r.err = h.Site.CallSite(ctx, q.site)
 	default:
 		r.err = h.Observer.Observe(ctx, q.event)
 	}

@@ -23,6 +23,12 @@ func questions() []question {
 	for _, a := range actions() {
 		all = append(all, question{action: &a})
 	}
+	for _, c := range commands() {
+		all = append(all, question{command: &c})
+	}
+	for _, c := range calls() {
+		all = append(all, question{site: &c})
+	}
 	for kind := policy.EventConnect; kind <= policy.EventDraining; kind++ {
 		all = append(all, question{event: &policy.Event{Meta: meta(full()), Kind: kind, Path: "/a/b", Text: "what it was"}})
 	}
@@ -41,6 +47,8 @@ func zeros() []question {
 		{login: &policy.Login{Meta: empty()}},
 		{login: &policy.Login{Meta: empty(), Early: true}},
 		{action: &policy.Action{Meta: empty()}},
+		{command: &policy.Command{Meta: empty()}},
+		{site: &policy.SiteCall{Meta: empty()}},
 		{event: &policy.Event{Meta: empty()}},
 	}
 }
@@ -76,6 +84,27 @@ func actions() []policy.Action {
 		policy.Action{Meta: meta(bare()), Op: policy.OpRead, Path: "/" + strings.Repeat("x", 4095)},
 		policy.Action{Meta: meta(full()), Op: later, Path: "/a"},
 	)
+}
+
+func commands() []policy.Command {
+	return []policy.Command{
+		{Meta: meta(bare()), Verb: "USER", Arg: "anna"},
+		{Meta: meta(bare()), Verb: "PASS"},
+		{Meta: meta(full()), Verb: "RETR", Arg: "file.txt", Dir: "/dir"},
+		{Meta: meta(full()), Verb: "SITE CHMOD", Arg: "644 a b", Dir: "/"},
+		{Meta: meta(odd()), Verb: "CWD", Arg: "\xff\xfe\t", Dir: "/\xff"},
+		{Meta: meta(full()), Verb: "STOR", Arg: strings.Repeat("x", 4000), Dir: "/"},
+	}
+}
+
+// calls are of commands that a policy has not, or perhaps has.
+func calls() []policy.SiteCall {
+	return []policy.SiteCall{
+		{Meta: meta(full()), Verb: "NOBODYHASTHIS", Dir: "/"},
+		{Meta: meta(full()), Verb: "QUOTA", Dir: "/dir"},
+		{Meta: meta(full()), Verb: "QUOTA", Arg: strings.Repeat("x", 4000), Dir: "/dir"},
+		{Meta: meta(odd()), Verb: "QUOTA", Arg: "\xff\t", Dir: "/\xff"},
+	}
 }
 
 func meta(s *policy.Session) policy.Meta {

@@ -10,10 +10,14 @@ import (
 // parser reads JSON (RFC 8259), as much of it as settings need. The first error
 // sticks.
 type parser struct {
-	in  string
-	at  int
-	err error
+	in    string
+	at    int
+	depth int // of objects
+	err   error
 }
+
+// maxDepth bounds objects in objects.
+const maxDepth = 8
 
 func (p *parser) fail(what string) {
 	if p.err == nil {
@@ -42,8 +46,21 @@ func (p *parser) want(c byte) {
 	p.at++
 }
 
-// object reads the whole text.
-func (p *parser) object(into map[string]any) {
+// text reads the whole text.
+func (p *parser) text() *Settings {
+	s := p.object()
+	if p.peek(); p.err == nil && p.at < len(p.in) {
+		p.fail("text after the object")
+	}
+	return s
+}
+
+func (p *parser) object() *Settings {
+	s := &Settings{values: map[string]any{}, asked: map[string]bool{}}
+	into := s.values
+	if p.depth++; p.depth > maxDepth {
+		p.fail("too many objects in objects")
+	}
 	p.want('{')
 	for more := p.peek() != '}'; more && p.err == nil; more = p.comma() {
 		key := p.str()
@@ -54,9 +71,8 @@ func (p *parser) object(into map[string]any) {
 		into[key] = p.value()
 	}
 	p.want('}')
-	if p.peek(); p.err == nil && p.at < len(p.in) {
-		p.fail("text after the object")
-	}
+	p.depth--
+	return s
 }
 
 // comma reports whether another element follows.
@@ -74,6 +90,8 @@ func (p *parser) value() any {
 		return p.str()
 	case c == '[':
 		return p.list()
+	case c == '{':
+		return p.object()
 	case c == 't':
 		p.word("true")
 		return true
@@ -83,7 +101,7 @@ func (p *parser) value() any {
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number()
 	}
-	p.fail("want a string, a whole number, true, false or a list of strings")
+	p.fail("want a string, a whole number, true, false, a list or an object")
 	return nil
 }
 
@@ -95,10 +113,23 @@ func (p *parser) word(w string) {
 	p.at += len(w)
 }
 
-func (p *parser) list() []string {
-	list := []string{}
+// list reads a list of strings or of objects. One that is empty is nil of both.
+func (p *parser) list() any {
 	p.want('[')
-	for more := p.peek() != ']'; more && p.err == nil; more = p.comma() {
+	if p.peek() == ']' {
+		p.at++
+		return empty{}
+	}
+	if p.peek() == '{' {
+		list := []*Settings{}
+		for more := true; more && p.err == nil; more = p.comma() {
+			list = append(list, p.object())
+		}
+		p.want(']')
+		return list
+	}
+	list := []string{}
+	for more := true; more && p.err == nil; more = p.comma() {
 		list = append(list, p.str())
 	}
 	p.want(']')

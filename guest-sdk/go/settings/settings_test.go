@@ -29,16 +29,20 @@ func TestSettings(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	for in, says := range map[string]string{
-		`[]`:               "want '{'",
-		`{`:                "want",
-		`{} x`:             "text after",
-		`{"a":1,}`:         "want '\"'",
-		`{"a":1,"a":2}`:    "twice",
-		`{"a":1.5}`:        "whole number",
-		`{"a":1e3}`:        "whole number",
-		`{"a":01}`:         "whole number",
-		`{"a":-}`:          "whole number",
-		`{"a":{}}`:         "want a string",
+		`[]`:                  "want '{'",
+		`{`:                   "want",
+		`{} x`:                "text after",
+		`{"a":1,}`:            "want '\"'",
+		`{"a":1,"a":2}`:       "twice",
+		`{"a":1.5}`:           "whole number",
+		`{"a":1e3}`:           "whole number",
+		`{"a":01}`:            "whole number",
+		`{"a":-}`:             "whole number",
+		`{"a":{"b":1,"b":2}}`: "twice",
+		`{"a":[{},"x"]}`:      "want '{'",
+		`{"a":["x",{}]}`:      "want '\"'",
+		`{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{}}}}}}}}}`: "too many objects",
+		`{"a":[[]]}`:       "want '\"'",
 		`{"a":null}`:       "want a string",
 		`{"a":[1]}`:        "want '\"'",
 		`{"a":"`:           "without an end",
@@ -55,6 +59,26 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", in, err, says)
 		}
 	}
+	for in, says := range map[string]string{
+		`{"o":1}`:                    `setting "o" is not an object`,
+		`{"l":{}}`:                   `setting "l" is not a list of objects`,
+		`{"l":["x"]}`:                `setting "l" is not a list of objects`,
+		`{"o":{"x":1}}`:              `unknown setting "o.x"`,
+		`{"o":{"o":{"n":"1"}}}`:      `setting "o.o.n" is not a whole number`,
+		`{"l":[{"n":1},{"m":1}]}`:    `unknown setting "l[1].m"`,
+		`{"l":[{"o":{"n":true}}]}`:   `setting "l[0].o.n" is not a whole number`,
+		`{"o":{"o":{"x":1}},"y":{}}`: `unknown setting "o.o.x"`,
+	} {
+		s := Parse([]byte(in))
+		s.Object("o").Object("o").Int("n", 0)
+		for _, o := range s.Objects("l") {
+			o.Int("n", 0)
+			o.Object("o").Int("n", 0)
+		}
+		if err := s.Err(); err == nil || err.Error() != says {
+			t.Errorf("%q: got %v, want %q", in, err, says)
+		}
+	}
 	s := Parse([]byte(`{"n":"12"}`))
 	s.Int("n", 0)
 	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "not a whole number") {
@@ -62,10 +86,39 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestObjects(t *testing.T) {
+	s := Parse([]byte(`{"o":{"b":{"n":1},"a":{}},"l":[{"n":2},{}],"e":[],"f":[]}`))
+	o := s.Object("o")
+	if got := o.Keys(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("keys %q", got)
+	}
+	sum := o.Object("b").Int("n", 0) + o.Object("a").Int("n", 10)
+	for _, i := range s.Objects("l") {
+		sum += i.Int("n", 100)
+	}
+	if sum != 113 || len(s.Objects("e")) != 0 || len(s.Strings("f", "x")) != 0 || s.Objects("none") != nil || s.Object("none").Int("n", 7) != 7 {
+		t.Errorf("sum %d", sum)
+	}
+	if err := s.Err(); err != nil {
+		t.Error(err)
+	}
+	none := Parse(nil)
+	if none.Object("o").Object("p").String("q", "r") != "r" || none.Err() != nil || len(none.Keys()) != 0 {
+		t.Error("nothing")
+	}
+}
+
+// MarshalJSON makes the fuzz target see what was read.
+func (s *Settings) MarshalJSON() ([]byte, error) { return json.Marshal(s.values) }
+
+// MarshalJSON is an empty list.
+func (empty) MarshalJSON() ([]byte, error) { return []byte("[]"), nil }
+
 // FuzzParse compares with encoding/json: what is accepted means the same there.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"a":["x","\u00e9"],"b":-1,"c":true,"d":"\ud83d\ude00"}`))
 	f.Add([]byte(`{"a":[],"b":0}`))
+	f.Add([]byte(`{"a":[{"b":{}},{"c":[]}],"b":{"c":{"d":["e"]}}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := Parse(b)
 		if s.err != nil || len(b) == 0 {
