@@ -13,15 +13,23 @@ import (
 // callState is what the host's functions may know of the question that the guest
 // is answering. The zero value is no question: the guest is starting.
 type callState struct {
-	ctx      context.Context // the caller's
-	services policy.Services // nil for a question without a session
-	hook     abi.Hook        // 0 while the guest starts
-	early    bool            // auth is asked at USER: there is no password
+	ctx   context.Context // the caller's, nil while the guest starts
+	hook  abi.Hook        // 0 while the guest starts
+	early bool            // auth is asked at USER: there is no password
 }
 
 // enter notes the question for the host's functions until leave.
 func (in *instance) enter(ctx context.Context, h abi.Hook, early bool) {
-	in.call = callState{ctx: ctx, services: policy.ServicesOf(ctx), hook: h, early: early}
+	in.call = callState{ctx: ctx, hook: h, early: early}
+}
+
+// services are those of the question, nil for one without a session. Most calls
+// never want them, so nobody looks before.
+func (c *callState) services() policy.Services {
+	if c.ctx == nil {
+		return nil
+	}
+	return policy.ServicesOf(c.ctx)
 }
 
 func (in *instance) leave() { in.call = callState{} }

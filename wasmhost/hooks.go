@@ -179,7 +179,7 @@ func (o observer) several(ctx context.Context, in *instance, waited time.Duratio
 		if i > 0 {
 			o.p.stats.calls.Add(1)
 		}
-		if _, err := exchange(ctx, in, abi.HookEvent, e.Time, waited, e, abi.AppendEvent, decodeDone); err != nil {
+		if err := exchange(ctx, in, abi.HookEvent, e.Time, waited, e, abi.AppendEvent, decodeDone, new(struct{})); err != nil {
 			return i, err
 		}
 	}
@@ -202,40 +202,41 @@ func ask[Q, A any](ctx context.Context, p *Policy, h abi.Hook, at time.Time, q Q
 	if err != nil {
 		return answer, err
 	}
-	answer, err = exchange(ctx, in, h, at, waited, q, encode, decode)
+	err = exchange(ctx, in, h, at, waited, q, encode, decode, &answer)
 	p.end(in, err)
 	return answer, err
 }
 
+// exchange is the part of ask that the instance takes part in.
 func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.Time, waited time.Duration, q Q,
-	encode func([]byte, string, Q) ([]byte, error), decode func(abi.Verdict, []byte, bool) (A, error)) (answer A, err error) {
+	encode func([]byte, string, Q) ([]byte, error), decode func(abi.Verdict, []byte, bool) (A, error), answer *A) error {
 	box, ok := in.mailbox()
 	if !ok {
-		return answer, in.fault(CauseBadOutput, h.String(), errors.New("the mailbox is outside the memory"))
+		return in.fault(CauseBadOutput, h.String(), errors.New("the mailbox is outside the memory"))
 	}
 	rec, err := encode(box[:0:len(box)], in.policy.name, q)
 	if err == nil && len(rec) > len(box) {
 		err = fmt.Errorf("%w: the question has %d bytes, the mailbox %d", errNoRoom, len(rec), len(box))
 	}
 	if err != nil {
-		return answer, in.fault(CauseQuestion, h.String(), err)
+		return in.fault(CauseQuestion, h.String(), err)
 	}
 	in.enter(ctx, h, early(q))
 	raw, err := in.ask(h, len(rec), at, waited)
 	if err != nil {
-		return answer, err
+		return err
 	}
 	v, reply, err := in.answer(raw)
 	if err == nil {
-		answer, err = decode(v, reply, in.policy.limits.Strict)
+		*answer, err = decode(v, reply, in.policy.limits.Strict)
 	}
 	switch {
 	case err == nil:
-		return answer, nil
+		return nil
 	case errors.Is(err, abi.ErrFailed):
-		return answer, in.fault(CauseFailed, h.String(), err)
+		return in.fault(CauseFailed, h.String(), err)
 	}
-	return answer, in.fault(CauseBadOutput, h.String(), err)
+	return in.fault(CauseBadOutput, h.String(), err)
 }
 
 // early reports whether a question is a login without a password yet.

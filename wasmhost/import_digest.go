@@ -15,7 +15,7 @@ func hostDigest(in *instance, mod api.Module, stack []uint64) {
 	algorithm := guestBytes(mod, "digest: algorithm", stack[0], stack[1])
 	out := guestBytes(mod, "digest: out", stack[2], stack[3])
 	switch {
-	case in.call.hook != abi.HookFS || in.call.services == nil:
+	case in.call.hook != abi.HookFS || in.call.services() == nil:
 		fail64(stack, abi.ErrnoDenied)
 		return
 	case len(algorithm) == 0 || len(algorithm) > abi.MaxAlgorithm:
@@ -27,7 +27,7 @@ func hostDigest(in *instance, mod api.Module, stack []uint64) {
 	}
 	var sum []byte
 	err := in.request(digestTime, func(ctx context.Context) (err error) {
-		sum, err = in.call.services.Digest(ctx, string(algorithm))
+		sum, err = in.call.services().Digest(ctx, string(algorithm))
 		return err
 	})
 	switch {

@@ -14,7 +14,7 @@ func hostVerify(in *instance, mod api.Module, stack []uint64) {
 	in.charge(costHeavy)
 	hash := guestBytes(mod, "pw_verify: hash", stack[0], stack[1])
 	switch {
-	case in.call.hook != abi.HookAuth || in.call.early || in.call.services == nil:
+	case in.call.hook != abi.HookAuth || in.call.early || in.call.services() == nil:
 		fail32(stack, abi.ErrnoDenied)
 		return
 	case len(hash) == 0 || len(hash) > abi.MaxVerifyHash:
@@ -23,7 +23,7 @@ func hostVerify(in *instance, mod api.Module, stack []uint64) {
 	}
 	match := false
 	err := in.request(verifyTime, func(ctx context.Context) (err error) {
-		match, err = in.call.services.Verify(ctx, string(hash))
+		match, err = in.call.services().Verify(ctx, string(hash))
 		return err
 	})
 	switch {

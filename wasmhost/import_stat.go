@@ -15,7 +15,7 @@ func hostStat(in *instance, mod api.Module, stack []uint64) {
 	name := guestBytes(mod, "stat: path", stack[0], stack[1])
 	out := guestBytes(mod, "stat: out", stack[2], stack[3])
 	switch {
-	case in.call.services == nil:
+	case in.call.services() == nil:
 		fail64(stack, abi.ErrnoDenied)
 		return
 	case len(name) == 0 || len(name) > abi.MaxPath || len(out) < abi.EntrySize:
@@ -29,7 +29,7 @@ func hostStat(in *instance, mod api.Module, stack []uint64) {
 	}
 	var entry policy.Entry
 	err := in.request(statTime, func(ctx context.Context) (err error) {
-		entry, err = in.call.services.Stat(ctx, p)
+		entry, err = in.call.services().Stat(ctx, p)
 		return err
 	})
 	if err != nil {

@@ -40,12 +40,12 @@ func newPool(size int) *pool { return &pool{size: size, empty: make(chan struct{
 // quick takes a place if one is free, with an instance, or nil if one must be made.
 func (p *pool) quick() (in *instance, ok bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || p.used >= p.size {
-		return nil, false
+	if ok = !p.closed && p.used < p.size; ok {
+		p.used++
+		in = p.pop()
 	}
-	p.used++
-	return p.pop(), true
+	p.mu.Unlock()
+	return in, ok
 }
 
 // take is quick for a call that can wait, at most for limit and as long as ctx

@@ -20,7 +20,8 @@ const maxTable = HeaderSize + 8*int(NumSpans)
 // all the same, or if a text holds a NUL, which would show a guest written in C
 // another text than the server acts on.
 func AppendLogin(dst []byte, slot string, l *policy.Login) ([]byte, error) {
-	w := begin(dst, slot, HookAuth, 0, &l.Meta)
+	var w writer
+	w.begin(dst, slot, HookAuth, 0, &l.Meta)
 	if w.s == nil {
 		return dst, w.err
 	}
@@ -43,7 +44,8 @@ func AppendLogin(dst []byte, slot string, l *policy.Login) ([]byte, error) {
 // second path of a rename and the target of a new link, else the raw argument;
 // the one that ARG does not hold is in ATTR.
 func AppendAction(dst []byte, slot string, a *policy.Action) ([]byte, error) {
-	w := begin(dst, slot, HookFS, uint16(a.Op), &a.Meta)
+	var w writer
+	w.begin(dst, slot, HookFS, uint16(a.Op), &a.Meta)
 	if w.s == nil {
 		return dst, w.err
 	}
@@ -71,7 +73,8 @@ func AppendAction(dst []byte, slot string, a *policy.Action) ([]byte, error) {
 // AppendEvent appends the record of an event, as [AppendLogin] does. a is the
 // event's Size in bytes, b its Took in nanoseconds, ARG its Text.
 func AppendEvent(dst []byte, slot string, e *policy.Event) ([]byte, error) {
-	w := begin(dst, slot, HookEvent, uint16(e.Kind), &e.Meta)
+	var w writer
+	w.begin(dst, slot, HookEvent, uint16(e.Kind), &e.Meta)
 	if w.s == nil {
 		return dst, w.err
 	}
@@ -111,11 +114,11 @@ type writer struct {
 	err   error
 }
 
-func begin(dst []byte, slot string, kind Hook, op uint16, m *policy.Meta) writer {
-	w := writer{buf: dst, base: len(dst), s: m.Session, slot: slot}
+func (w *writer) begin(dst []byte, slot string, kind Hook, op uint16, m *policy.Meta) {
+	w.buf, w.base, w.s, w.slot = dst, len(dst), m.Session, slot
 	if m.Session == nil {
 		w.err = wrong(ErrEncode, "the question has no session")
-		return w
+		return
 	}
 	if m.Shadow {
 		w.flags = FlagShadow
@@ -130,7 +133,6 @@ func begin(dst []byte, slot string, kind Hook, op uint16, m *policy.Meta) writer
 	binary.LittleEndian.PutUint64(h[OffRequest:], m.Request)
 	binary.LittleEndian.PutUint64(h[OffTime:], uint64(unixNano(m.Time)))
 	binary.LittleEndian.PutUint32(h[OffSpans:], uint32(kind.Spans()))
-	return w
 }
 
 // unixNano is Time's wire form: 0 for the zero time, whose UnixNano is undefined.
@@ -186,7 +188,9 @@ func (w *writer) raw(s Span, v []byte) {
 }
 
 func (w *writer) text(s Span, v string) {
-	w.sound(s.String(), v)
+	if strings.IndexByte(v, 0) >= 0 {
+		w.fail("%s holds a NUL", s)
+	}
 	start := len(w.buf)
 	w.buf = append(w.buf, v...)
 	w.close(s, start)
@@ -204,13 +208,6 @@ func (w *writer) point(s Span, start, length int) {
 	entry := w.buf[w.base+HeaderSize+8*int(s):]
 	binary.LittleEndian.PutUint32(entry, uint32(start-w.base))
 	binary.LittleEndian.PutUint32(entry[4:], uint32(length))
-}
-
-// sound refuses a text that holds a NUL.
-func (w *writer) sound(name, v string) {
-	if strings.IndexByte(v, 0) >= 0 {
-		w.fail("%s holds a NUL", name)
-	}
 }
 
 func (w *writer) fail(format string, args ...any) {

@@ -3,6 +3,7 @@ package abi
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -50,7 +51,9 @@ func (of facts) write() *written {
 	}
 	f.places = append(append(append(f.places, 0), of.root...), 0)
 	w := writer{}
-	w.sound(SpanRoot.String(), of.root)
+	if strings.IndexByte(of.root, 0) >= 0 {
+		w.fail("%s holds a NUL", SpanRoot)
+	}
 	for _, a := range [...]struct {
 		key Attr
 		v   string

@@ -14,7 +14,8 @@ import (
 // A record that is longer than the mailbox is for the caller to halve: a listing
 // may come in pieces of any number of entries.
 func AppendListing(dst []byte, slot string, l *policy.Listing) ([]byte, error) {
-	w := begin(dst, slot, HookList, 0, &l.Meta)
+	var w writer
+	w.begin(dst, slot, HookList, 0, &l.Meta)
 	if w.s == nil {
 		return dst, w.err
 	}
@@ -42,7 +43,8 @@ func AppendSiteCall(dst []byte, slot string, c *policy.SiteCall) ([]byte, error)
 }
 
 func appendVerb(dst []byte, slot string, h Hook, m *policy.Meta, verb, arg, dir string) ([]byte, error) {
-	w := begin(dst, slot, h, 0, m)
+	var w writer
+	w.begin(dst, slot, h, 0, m)
 	if w.s == nil {
 		return dst, w.err
 	}
@@ -59,7 +61,8 @@ func appendVerb(dst []byte, slot string, h Hook, m *policy.Meta, verb, arg, dir 
 // AppendTransfer appends the record of a transfer (hook throttle), as [AppendLogin]
 // does. a is its Size, b what was Moved; Took is in ATTR.
 func AppendTransfer(dst []byte, slot string, t *policy.Transfer) ([]byte, error) {
-	w := begin(dst, slot, HookThrottle, uint16(t.Op), &t.Meta)
+	var w writer
+	w.begin(dst, slot, HookThrottle, uint16(t.Op), &t.Meta)
 	if w.s == nil {
 		return dst, w.err
 	}
@@ -76,7 +79,8 @@ func AppendTransfer(dst []byte, slot string, t *policy.Transfer) ([]byte, error)
 // its Offset, ARG the bytes, EXTRA what the last answer left. It fails for more
 // than policy.MaxChunk bytes.
 func AppendChunk(dst []byte, slot string, c *policy.Chunk) ([]byte, error) {
-	w := begin(dst, slot, HookData, uint16(c.Op), &c.Meta)
+	var w writer
+	w.begin(dst, slot, HookData, uint16(c.Op), &c.Meta)
 	if w.s == nil {
 		return dst, w.err
 	}
@@ -100,7 +104,8 @@ func AppendChunk(dst []byte, slot string, c *policy.Chunk) ([]byte, error) {
 // AppendCertRequest appends the record of the hook cert, as [AppendLogin] does. ARG
 // is the name.
 func AppendCertRequest(dst []byte, slot string, r *policy.CertRequest) ([]byte, error) {
-	w := begin(dst, slot, HookCert, 0, &r.Meta)
+	var w writer
+	w.begin(dst, slot, HookCert, 0, &r.Meta)
 	if w.s == nil {
 		return dst, w.err
 	}
