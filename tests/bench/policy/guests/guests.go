@@ -26,7 +26,9 @@ const Text = "archive is write-once"
 
 // Small lists the modules of the policy that are small: in WebAssembly's own text
 // format, C, Zig and Rust.
-func Small() []string { return []string{"write-once", "write-once-c", "write-once-zig", "write-once-rs"} }
+func Small() []string {
+	return []string{"write-once", "write-once-c", "write-once-zig", "write-once-rs"}
+}
 
 // Module returns the bytes of a module of testdata by its name without ".wasm".
 func Module(name string) ([]byte, error) { return built.ReadFile("testdata/" + name + ".wasm") }

@@ -58,6 +58,9 @@ func TestStopTimes(t *testing.T) {
 	if p.Count() < 5 || p.Quantile(0.5) <= 0 || p.Quantile(1) < p.Quantile(0.5) || p.Quantile(1) > time.Minute {
 		t.Errorf("%d stops, median %v, longest %v", p.Count(), p.Quantile(0.5), p.Quantile(1))
 	}
+	if n := (Pauses{}).With(p).With(p).Count(); n != 2*p.Count() {
+		t.Errorf("twice %d stops are %d", p.Count(), n)
+	}
 }
 
 func TestPeak(t *testing.T) {

@@ -92,6 +92,18 @@ func (p Pauses) Since(earlier Pauses) Pauses {
 	return d
 }
 
+// With returns both together; the zero value has no stops.
+func (p Pauses) With(q Pauses) Pauses {
+	if p.counts == nil {
+		return q
+	}
+	sum := Pauses{make([]uint64, len(p.counts)), p.buckets}
+	for i := range sum.counts {
+		sum.counts[i] = p.counts[i] + q.counts[i]
+	}
+	return sum
+}
+
 // Count returns how many stops there were.
 func (p Pauses) Count() (n uint64) {
 	for _, c := range p.counts {

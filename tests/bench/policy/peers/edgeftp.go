@@ -91,7 +91,7 @@ func chained(name string, policies ...policy.Policy) (contestant, error) {
 	}
 	ctx := context.Background()
 	decide := func(q *policy.Action) (policy.Verdict, error) {
-		l := c.Lease()
+		l := c.Lease(q.Session.ID)
 		_, no := l.Authorize(ctx, q)
 		l.Release()
 		switch {
