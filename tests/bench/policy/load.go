@@ -27,7 +27,7 @@ func load(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	fmt.Println("| modules | memory at start | with all idle | with all active | after the work | of the modules' instances | instances of each | calls | failed calls | seconds |")
+	fmt.Println("| modules | memory at start | with all idle | the most while all active ones work | after the work | of the modules' instances | instances of each | calls | failed calls | seconds |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for _, modules := range []string{"0", "3", "0", "3"} {
 		line, _, err := offspring(ctx, "load", modules, strconv.Itoa(*idle), strconv.Itoa(*active))
@@ -71,7 +71,7 @@ func loadChild(ctx context.Context, count, idle, active string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("| %d %s\n", len(policies), row)
+	fmt.Printf("| %d%s\n", len(policies), row)
 	return w.stop()
 }
 
@@ -113,7 +113,6 @@ func (w *world) crowd(ctx context.Context, idle, active int, policies []*wasmhos
 		}
 	}
 	start := time.Now()
-	busiest := int64(0)
 	if err := measure.ResetPeak(); err != nil {
 		return "", err
 	}
@@ -122,8 +121,7 @@ func (w *world) crowd(ctx context.Context, idle, active int, policies []*wasmhos
 		return "", err
 	}
 	took := time.Since(start)
-	busiest = measure.Peak()
-	row += " | " + measure.MiB(busiest) + resident()
+	row += " | " + measure.MiB(measure.Peak()) + resident()
 	memory, calls, failed, instances := uint64(0), uint64(0), uint64(0), ""
 	for _, p := range policies {
 		st := p.Stats()

@@ -23,6 +23,7 @@ func measurements() []measurement {
 	return []measurement{
 		{"hostile", "modules that want to harm the server", hostile},
 		{"swap", "1,000 swaps under 64 sessions that transfer", swap},
+		{"trial", "a candidate that traps: on trial, and in force", trial},
 		{"load", "10,000 idle and 1,000 active sessions", load},
 		{"throughput", "downloads and uploads with policies and without", throughput},
 		{"refuse", "what is refused at load, and what that costs", refuse},

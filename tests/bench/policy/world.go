@@ -30,7 +30,12 @@ type world struct {
 
 // open starts a server with these policies behind the one that lets the user in. It
 // takes the policies over.
-func open(log slog.Handler, slots ...edge.Slot) (w *world, err error) {
+func open(log slog.Handler, slots ...edge.Slot) (*world, error) {
+	return openTold(log, nil, slots...)
+}
+
+// openTold is open for somebody who wants to know how trials end.
+func openTold(log slog.Handler, told func(edge.PolicyChange), slots ...edge.Slot) (w *world, err error) {
 	w = &world{ended: make(chan error, 1)}
 	if w.root, err = os.MkdirTemp("", "policy"); err != nil {
 		return nil, err
@@ -45,6 +50,8 @@ func open(log slog.Handler, slots ...edge.Slot) (w *world, err error) {
 		Limits:    edge.Limits{Sessions: -1, SessionsPerIP: -1},
 		Timeouts:  edge.Timeouts{Idle: -1, Login: -1},
 		Log:       slog.New(log),
+
+		PolicyChanged: told,
 	})
 	if err != nil {
 		return nil, err
