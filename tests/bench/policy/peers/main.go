@@ -19,12 +19,19 @@ func main() {
 	rounds := flag.Int("rounds", 20, "how often each line has its turn")
 	batches := flag.Int("batches", 100, "batches of 100 calls in a turn")
 	withGo := flag.Bool("go", true, "build and measure the Go guest too")
+	withEvents := flag.Bool("events", false, "measure events on their way to an observer, and nothing else")
 	flag.Parse()
 	if *rounds < 1 || *batches < 1 || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(context.Background(), *rounds, *batches, *withGo); err != nil {
+	var err error
+	if *withEvents {
+		err = events(context.Background(), *rounds)
+	} else {
+		err = run(context.Background(), *rounds, *batches, *withGo)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
