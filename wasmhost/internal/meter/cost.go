@@ -14,10 +14,12 @@ const (
 	localsPerUnit = 16 // of a branch
 	localsAtEntry = 4  // of a call
 
+	maxFixed         = 4096 // bytes that are paid for as a constant
 	bytesShift       = 4    // log2 of the bytes of memory for a unit
 	unitsPerNewPage  = 4096 // of memory.grow
 	unitsPerOldPage  = 256
 	wordsPerUnit     = 64 // of depth
+	maxLeaf          = 64 // units of a function that does not look at the fuel
 	uncountedDivisor = 4  // an uncounted chain may take this part of the depth
 )
 
@@ -70,4 +72,23 @@ func bulk(op module.Op) bool {
 		return true
 	}
 	return false
+}
+
+// length returns what a bulk operation after this instruction knows of its
+// length: one more than the constant, or 0 if there is none.
+func length(in *module.Instr) uint32 {
+	if in.Op != module.OpI32Const || in.X > maxFixed {
+		return 0
+	}
+	return in.X + 1
+}
+
+// fixedSize returns what a bulk operation on memory pays for a length that is a
+// small constant, which needs no helper.
+func fixedSize(op module.Op, length uint32) (units int, ok bool) {
+	switch op {
+	case module.OpMemoryInit, module.OpMemoryCopy, module.OpMemoryFill:
+		return int(max(length, 1)-1) >> bytesShift, length > 0
+	}
+	return 0, false
 }

@@ -49,6 +49,7 @@ type emitter struct {
 	// keeps a copy of the fuel in a local variable; used says that there is one.
 	held    int
 	holding bool
+	prior   uint32 // see length
 }
 
 type emitBlock struct {
@@ -67,10 +68,8 @@ func (e *emitter) i32(v int64) { e.out = module.AppendS64(append(e.out, byte(mod
 // Instructions that only the added code uses by name.
 const (
 	opI32Eqz   = 0x45
-	opI32LtS   = 0x48
 	opI32LeU   = 0x4d
 	opI64LtS   = 0x53
-	opI32Add   = 0x6a
 	opI32Sub   = 0x6b
 	opI32And   = 0x71
 	opI32ShrU  = 0x76
@@ -94,7 +93,7 @@ func (e *emitter) function(i int) (module.Body, error) {
 	}
 	e.cursor.Reset(body.Code)
 	copied := 0 // the code up to here is written
-	for e.cursor.Next() {
+	for e.prior = 0; e.cursor.Next(); e.prior = length(&e.cursor.Instr) {
 		in := &e.cursor.Instr
 		if e.pointAt(in.Start) || e.changes(in) {
 			e.out = append(e.out, body.Code[copied:in.Start]...)
@@ -177,10 +176,18 @@ func (e *emitter) empty() {
 // check asks the host for the next slice if this one is used up.
 func (e *emitter) check() {
 	e.empty()
+	e.refuel()
+}
+
+// refuel calls the helper that asks for the next slice if what is on the stack is
+// not 0.
+func (e *emitter) refuel() {
 	e.bytes(byte(module.OpIf), module.NoType)
-	e.fuel()
-	e.op(module.OpCall, e.p.imported)
-	e.setFuel()
+	e.op(module.OpCall, e.p.slow())
+	if e.held > 0 {
+		e.op(module.OpGlobalGet, e.p.fuelGlobal)
+		e.op(module.OpLocalSet, e.fn.all())
+	}
 	e.bytes(byte(module.OpEnd))
 }
 
@@ -188,13 +195,12 @@ func (e *emitter) check() {
 // function's body. A branch to the function itself then leads to the end of that
 // block, where the weight is given back.
 func (e *emitter) enter(t module.FuncType) {
-	e.weigh(opI32Sub)
+	e.weigh(opI64Sub)
 	e.op(module.OpGlobalGet, e.p.depthGlobal)
-	e.i32(0)
-	e.bytes(opI32LtS, byte(module.OpIf), module.NoType)
-	e.i64(TooDeep)
-	e.op(module.OpCall, e.p.imported)
-	e.bytes(byte(module.OpUnreachable), byte(module.OpEnd), byte(module.OpBlock))
+	e.i64(0)
+	e.bytes(opI64LtS)
+	e.refuel()
+	e.bytes(byte(module.OpBlock))
 	switch len(t.Results) {
 	case 0:
 		e.bytes(module.NoType)
@@ -207,7 +213,7 @@ func (e *emitter) enter(t module.FuncType) {
 
 func (e *emitter) weigh(op byte) {
 	e.op(module.OpGlobalGet, e.p.depthGlobal)
-	e.i32(int64(e.fn.weight))
+	e.i64(int64(e.fn.weight))
 	e.bytes(op)
 	e.op(module.OpGlobalSet, e.p.depthGlobal)
 }
@@ -239,7 +245,9 @@ func (e *emitter) instr(in *module.Instr, text []byte) {
 	case module.OpCall, module.OpRefFunc:
 		e.op(in.Op, e.p.fn(in.X))
 	default:
-		e.sized(in)
+		if _, ok := fixedSize(in.Op, e.prior); !ok {
+			e.sized(in)
+		}
 		e.out = append(e.out, text...)
 	}
 }
@@ -292,7 +300,7 @@ func (e *emitter) end() {
 	switch {
 	case len(e.nest) == 0:
 		if e.fn.counted {
-			e.weigh(opI32Add)
+			e.weigh(opI64Add)
 			e.bytes(byte(module.OpEnd))
 		}
 		return

@@ -21,7 +21,7 @@ func (p *pass) helper(at *uint32, write func(*emitter)) uint32 {
 		e.check()
 		e.op(module.OpLocalGet, 0)
 		e.bytes(byte(module.OpEnd))
-		*at = p.imported + 1 + uint32(len(p.m.Funcs)+len(p.helpers.bodies))
+		*at = p.slow() + 1 + uint32(len(p.helpers.bodies))
 		p.helpers.bodies = append(p.helpers.bodies, module.Body{Code: e.out})
 	}
 	return *at
@@ -110,8 +110,33 @@ func (e *emitter) grow(size func(), most uint32, fresh, old int64) {
 	e.bytes(byte(module.OpEnd))
 }
 
+// slow returns the index of the helper that is called when the fuel or the depth
+// is used up.
+func (p *pass) slow() uint32 { return p.imported + 1 + uint32(len(p.m.Funcs)) }
+
+// slowBody writes: if depth < 0, call __slice with TooDeep and trap; if fuel < 0,
+// fuel = __slice(fuel).
+func (p *pass) slowBody() module.Body {
+	e := &emitter{p: p}
+	e.op(module.OpGlobalGet, p.depthGlobal)
+	e.i64(0)
+	e.bytes(opI64LtS, byte(module.OpIf), module.NoType)
+	e.i64(TooDeep)
+	e.op(module.OpCall, p.imported)
+	e.bytes(byte(module.OpUnreachable), byte(module.OpEnd))
+	e.empty()
+	e.bytes(byte(module.OpIf), module.NoType)
+	e.fuel()
+	e.op(module.OpCall, p.imported)
+	e.setFuel()
+	e.bytes(byte(module.OpEnd), byte(module.OpEnd))
+	return module.Body{Code: e.out}
+}
+
 // addHelpers puts the helpers that were needed behind the module's functions.
 func (p *pass) addHelpers() {
+	p.out.Funcs = append(p.out.Funcs, p.addType(module.FuncType{}))
+	p.out.Code = append(p.out.Code, p.slowBody())
 	if len(p.helpers.bodies) == 0 {
 		return
 	}

@@ -15,7 +15,7 @@ type function struct {
 	weight  uint32
 	counted bool
 	// leaf is the cost of the whole text of a function that calls nothing and
-	// has no loop, if it is at most MaxTail; else 0.
+	// has no loop, if that is at most maxLeaf; else 0.
 	leaf int
 }
 
@@ -87,7 +87,7 @@ func (s *scan) function(i int) {
 		words *= 2
 	}
 	f.weight = uint32(1 + words/wordsPerUnit)
-	if s.simple && s.cost <= MaxTail {
+	if s.simple && s.cost <= maxLeaf {
 		f.leaf = s.cost
 	}
 }

@@ -18,7 +18,7 @@ const (
 	ImportModule = "edgeftp"         // module of the imported function
 	ImportSlice  = "__slice"         // (i64) -> i64, see Rewrite
 	ExportFuel   = "edgeftp.__fuel"  // mutable i64: units left of the slice
-	ExportDepth  = "edgeftp.__depth" // mutable i32: units of depth left
+	ExportDepth  = "edgeftp.__depth" // mutable i64: units of depth left
 )
 
 // TooDeep is what __slice is called with when the depth is used up. The call must
@@ -33,7 +33,7 @@ const (
 	MaxUnchecked = 10_000
 	// MaxTail is how many units may run after a call returned before the next
 	// look.
-	MaxTail = 64
+	MaxTail = 500
 )
 
 // ErrMeter is wrapped by every error of [Rewrite]: the module cannot be metered.
@@ -193,8 +193,8 @@ func (p *pass) globals() {
 	out.Globals = append(list,
 		module.Global{Type: module.GlobalType{Type: module.I64, Mutable: true},
 			Init: []byte{byte(module.OpI64Const), 0, byte(module.OpEnd)}},
-		module.Global{Type: module.GlobalType{Type: module.I32, Mutable: true},
-			Init: append(module.AppendS64([]byte{byte(module.OpI32Const)}, int64(p.depth)), byte(module.OpEnd))})
+		module.Global{Type: module.GlobalType{Type: module.I64, Mutable: true},
+			Init: append(module.AppendS64([]byte{byte(module.OpI64Const)}, int64(p.depth)), byte(module.OpEnd))})
 }
 
 // expr returns a constant expression with the new indices of functions.

@@ -52,8 +52,10 @@ type plan struct {
 	nest    []planBlock
 	refunds []refund
 	edges   []edge
-	now     int  // the point that pays for the next instruction
-	live    bool // the next instruction can be reached
+	now     int    // the point that pays for the next instruction
+	live    bool   // the next instruction can be reached
+	called  bool   // something was called before it
+	prior   uint32 // see length
 	// unchecked is the most that may have run since the last look at the fuel.
 	unchecked int
 }
@@ -88,11 +90,11 @@ func (pl *plan) function(i int) {
 	pl.cursor.Reset(code)
 	pl.points, pl.calls, pl.nest = pl.points[:0], pl.calls[:0], pl.nest[:0]
 	pl.refunds, pl.edges = pl.refunds[:0], pl.edges[:0]
-	pl.live, pl.unchecked = true, 0
+	pl.live, pl.called, pl.unchecked = true, false, 0
 	pl.now = pl.add(0, pl.f.leaf == 0)
 	pl.pay(entryCost(pl.f.locals))
 	pl.open(module.OpBlock, sig{results: pl.f.sig.results})
-	for pl.cursor.Next() {
+	for pl.prior = 0; pl.cursor.Next(); pl.prior = length(&pl.cursor.Instr) {
 		pl.instr()
 	}
 }
@@ -159,8 +161,9 @@ func (pl *plan) instr() {
 	case module.OpCall, module.OpCallIndirect:
 		pl.call(in)
 	default:
-		pl.charge(cost(in.Op))
-		if bulk(in.Op) || in.Op == module.OpMemoryGrow {
+		units, fixed := fixedSize(in.Op, pl.prior)
+		pl.charge(cost(in.Op) + units)
+		if !fixed && (bulk(in.Op) || in.Op == module.OpMemoryGrow) {
 			pl.top().calls = true
 		}
 	}
@@ -180,6 +183,9 @@ func (pl *plan) begin(in *module.Instr) {
 	case module.OpIf:
 		pl.now = pl.add(in.End, false)
 	case module.OpLoop:
+		if pl.now == 0 && !pl.called && pl.unchecked <= MaxTail {
+			pl.points[0].check = false // the loop will look
+		}
 		pl.top().loop = len(pl.calls)
 		pl.calls = append(pl.calls, false)
 		pl.now = pl.add(in.End, true)
@@ -352,7 +358,7 @@ func (pl *plan) branch(target int, op module.Op) {
 // after it returned is kept short, because there may be as many callers waiting as
 // the depth allows.
 func (pl *plan) call(in *module.Instr) {
-	pl.top().calls = true
+	pl.top().calls, pl.called = true, true
 	if in.Op == module.OpCallIndirect {
 		s := pl.p.sigOf(pl.p.m.Types[in.X])
 		pl.charge(costCallIndirect + s.params + s.results)
