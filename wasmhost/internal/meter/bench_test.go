@@ -94,6 +94,27 @@ func newGuest(t testing.TB, metered bool, code []byte, export string) *guest {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return start(t, b, mod, export)
+}
+
+// newRewritten is newGuest for a module that is metered already.
+func newRewritten(t testing.TB, code []byte, export string) *guest {
+	b := newBench(t, true, 100_000)
+	b.metered = false
+	if _, err := wasi_snapshot_preview1.Instantiate(t.Context(), b.rt); err != nil {
+		t.Fatal(err)
+	}
+	mod, err := b.add(t.Context(), code, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.metered = true
+	return start(t, b, mod, export)
+}
+
+// start makes a guest of an instance.
+func start(t testing.TB, b *bench, mod api.Module, export string) *guest {
+	ctx, metered := t.Context(), b.metered
 	g := &guest{b: b, fn: mod.ExportedFunction(export), mem: mod.Memory(), stack: make([]uint64, 2)}
 	if metered {
 		g.fuel = mod.ExportedGlobal(ExportFuel)

@@ -2,7 +2,9 @@ package meter
 
 import (
 	"bytes"
+	"errors"
 	"hash/crc32"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -115,4 +117,46 @@ func TestRandomModules(t *testing.T) {
 func FuzzMetered(f *testing.F) {
 	f.Add(uint64(1))
 	f.Fuzz(func(t *testing.T, seed uint64) { differ(t, seed, new(tried)) })
+}
+
+// FuzzRewrite holds that what the engine compiles it also compiles rewritten, and
+// that whatever is refused is refused in our words.
+func FuzzRewrite(f *testing.F) {
+	for seed := range uint64(20) {
+		f.Add(generate(seed))
+	}
+	for _, name := range []string{"bench", "hostile"} {
+		f.Add(readModule(f, "testdata/"+name+".wasm"))
+	}
+	files, err := filepath.Glob(filepath.Join(wazeroDir(f), "*.wasm"))
+	if err != nil || len(files) == 0 {
+		f.Fatal(err)
+	}
+	for i := 0; i < len(files); i += 25 {
+		f.Add(readModule(f, files[i]))
+	}
+	f.Fuzz(func(t *testing.T, code []byte) {
+		m, err := module.Decode(code)
+		if err != nil || len(code) > 1<<16 {
+			return
+		}
+		r, err := Rewrite(m, Options{})
+		if err != nil {
+			if !errors.Is(err, ErrMeter) {
+				t.Error(err)
+			}
+			return
+		}
+		b := newBench(t, false, 1)
+		m.Customs = nil // names that the engine cannot read are not passed on
+		if _, err := b.rt.CompileModule(t.Context(), m.Encode()); err != nil {
+			if _, err := b.rt.CompileModule(t.Context(), r.Code); err == nil {
+				t.Error("an invalid module became valid")
+			}
+			return
+		}
+		if _, err := b.rt.CompileModule(t.Context(), r.Code); err != nil {
+			t.Errorf("a valid module became invalid: %v", err)
+		}
+	})
 }

@@ -4,7 +4,7 @@ package module
 type Instr struct {
 	Op         Op
 	Start, End int    // where it lies in the code
-	X, Y       uint32 // indices in the order of the format; a label; a count
+	X, Y       uint32 // indices in the order of the format; a label; a count; an i32
 	// Block is the block type of block, loop and if: a value type, NoType, or 0 if
 	// X is the index of a function type. Of ref.null and a typed select it is the
 	// (last) type.
@@ -73,7 +73,7 @@ func (c *Cursor) operands(letter byte) {
 	case 'l', 'f', 'v', 'g', 'T', 'd', 'e':
 		c.X = r.u32()
 	case '3':
-		r.signed(32)
+		c.X = uint32(r.signed(32))
 	case 'm':
 		c.memarg()
 	case 'b':
