@@ -43,7 +43,7 @@
 // depends on a length, and wherever more than [MaxUnchecked] units could have run
 // without a look, or [MaxTail] since a call returned. If the fuel is below 0 it
 // calls __slice, see [Rewrite]. So between two calls of __slice run at most the
-// slice, [MaxUnchecked] units, [MaxTail] units for every frame that is counted,
+// slice, [MaxUnchecked] units, [MaxTail] units for every frame on the stack,
 // and one operation on a range, which has been paid for before it begins.
 //
 // # Depth

@@ -282,7 +282,9 @@ func (g *generator) inside(params, results []byte, kind byte, counter uint32, de
 			g.statement(depth + 1)
 		}
 	}
-	if kind == 0x03 { // go round while the counter is above 0
+	if kind == 0x03 && g.r.IntN(2) == 0 {
+		g.goRound(params, counter)
+	} else if kind == 0x03 { // go round while the counter is above 0
 		g.op(0x20, counter)
 		g.b(0x41, 0, 0x4a, 0x04, module.NoType)
 		g.labels, g.loops = append(g.labels, nil), append(g.loops, false)
@@ -303,4 +305,20 @@ func (g *generator) inside(params, results []byte, kind byte, counter uint32, de
 		g.b(0x0b)
 	}
 	g.values(results, depth+1)
+}
+
+// goRound goes round a loop by a branch that is not conditional itself, but can be
+// left out.
+func (g *generator) goRound(params []byte, counter uint32) {
+	g.b(0x02, module.NoType)
+	g.labels, g.loops = append(g.labels, nil), append(g.loops, false)
+	g.op(0x20, counter)
+	g.b(0x41, 1, 0x48, 0x04, module.NoType, 0x0c, 1, 0x0b)
+	g.op(0x20, counter)
+	g.b(0x41, 1, 0x6b)
+	g.op(0x21, counter)
+	g.values(params, 4)
+	g.op(0x0c, 1)
+	g.labels, g.loops = g.labels[:len(g.labels)-1], g.loops[:len(g.loops)-1]
+	g.b(0x0b)
 }
