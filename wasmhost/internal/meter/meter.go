@@ -10,7 +10,7 @@ import (
 
 // Version names the cost model and the form of what is added. It belongs into the
 // key of every cache of compiled code, and changes with either of them.
-const Version = "1"
+const Version = "2"
 
 // What the pass adds to a module, by name. A module that has one of them already
 // is refused.
