@@ -41,7 +41,7 @@ func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error)
 		}
 		slots = append(slots, edge.Slot{Name: "anonymous", Policy: anybody})
 	}
-	for _, m := range in.conf.Policies {
+	for _, m := range in.conf.Policies.Modules {
 		module, how, err := in.read(ctx, m.Source)
 		if err != nil {
 			return slots, fmt.Errorf("policy %q: %w", m.Name, err)

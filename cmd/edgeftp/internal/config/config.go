@@ -30,9 +30,9 @@ type Config struct {
 	Users        []User
 	Defaults     Defaults
 	Anonymous    Anonymous
-	Policies     []Module // in the order in which they are asked
-	Events       string   // the file of the event log, or empty
-	Socket       string   // of the admin API
+	Policies     Policies
+	Events       string // the file of the event log, or empty
+	Socket       string // of the admin API
 	Log          Log
 	Languages    Languages
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/netip"
@@ -17,6 +16,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
 // fakeInfo is a file or directory of the test machine.
@@ -39,8 +39,8 @@ func testMachine(files, env map[string]string) outside {
 			return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("no such file or directory")}
 		},
 		stat: func(path string) (fs.FileInfo, error) {
-			if _, ok := files[path]; ok {
-				return fakeInfo{}, nil
+			if content, ok := files[path]; ok {
+				return fakeInfo{dir: content == "dir"}, nil
 			}
 			if path == "/srv" || path == "/etc" || path == "/srv/no/${x}" {
 				return fakeInfo{dir: true}, nil
@@ -149,10 +149,7 @@ func full() *Config {
 		},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead | policy.PermWrite, AllowWrite: true, Root: "/etc", Home: "/in",
 			MaxSessions: 7, Limits: policy.Limits{RateDown: 2 << 30, RateUp: 1e6, MaxFileSize: 1 << 20}, MsgLogin: "Hi.", MsgQuit: "Ho."},
-		Policies: []Module{
-			{Name: "guard", Source: "/etc/guard.wasm", Settings: json.RawMessage(`{"deny":["exe","021"],"left":"${as it is}","most":1.5,"none":null,"on":true}`)},
-			{Name: "second", Source: "/etc"},
-		},
+		Policies:  fullPolicies(),
 		Events:    "/var/log/edgeftp/events.json",
 		Socket:    "/run/edgeftp/admin.sock",
 		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]"},
@@ -177,7 +174,7 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 
@@ -212,6 +209,7 @@ func TestDefaults(t *testing.T) {
 			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
 		Root: "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
+		Policies:  Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},
 		Socket:    "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike()); diff != "" {
@@ -221,7 +219,8 @@ func TestDefaults(t *testing.T) {
 
 // alike compares empty lists and maps with absent ones, and addresses.
 func alike() cmp.Option {
-	return cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})}
+	return cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
+		cmp.Comparer(func(a, b trust.Key) bool { return a.String() == b.String() })}
 }
 
 // again writes a configuration and reads it back.
