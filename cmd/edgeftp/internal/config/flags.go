@@ -112,7 +112,7 @@ func (f Flags) value(r *report, hash string) map[string]any {
 			"list":      []any{map[string]any{"name": orElse(f.User, "dev"), "password_hash": hash, "perm": f.perm(r)}},
 			"anonymous": map[string]any{"enabled": f.Anonymous},
 		},
-		"policies":  map[string]any{"modules": f.modules(r)},
+		"policies":  map[string]any{"modules": f.modules(r), "allow_downgrade": true},
 		"events":    events,
 		"telemetry": map[string]any{"log": map[string]any{"format": orElse(f.Log, "human")}},
 	}

@@ -47,7 +47,7 @@ func TestFlagDefaults(t *testing.T) {
 		Transfer: defaultTransfer(),
 		Root:     "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/"}},
 		Defaults: Defaults{Perms: policy.PermReadOnly}, Anonymous: Anonymous{Perms: policy.PermReadOnly, Home: "/"},
-		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}}, Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
+		Policies: Policies{AllowDowngrade: true, History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}}, Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike(), cmpopts.IgnoreFields(Config{}, "Password"),
 		cmpopts.IgnoreFields(User{}, "PasswordHash")); diff != "" {

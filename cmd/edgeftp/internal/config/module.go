@@ -19,6 +19,7 @@ type Module struct {
 	Signature string // file; empty is Source with ".minisig" behind it
 	// Settings is a JSON object for the module, nil if the file has none.
 	Settings json.RawMessage
+	Durable  bool // events are kept in files
 	FailOpen bool // a failure counts as no opinion, where that is possible
 	Limits   ModuleLimits
 	Grants   Grants
@@ -103,6 +104,9 @@ func (s spaces) MarshalJSON() ([]byte, error) {
 // failOpen is the value of on_error by which a failure is no refusal.
 const failOpen = "allow"
 
+// durable is the value of events by which they are kept in files.
+const durable = "durable"
+
 // signatureSuffix is what stands behind a module's name in that of its signature.
 const signatureSuffix = ".minisig"
 
@@ -131,7 +135,7 @@ func (c *checker) module(m *fileModule, path []string, signed bool) Module {
 		c.at(source, "sources other than files are not built yet", "name a .wasm file, or a directory with a Go main package")
 	}
 	made := Module{Name: m.Name, Source: beside(c.dir, m.Source), Digest: strings.ToLower(m.Digest), Settings: m.Settings,
-		FailOpen: m.OnError == failOpen, Limits: m.Limits.limits(), Grants: m.Grants.grants()}
+		FailOpen: m.OnError == failOpen, Durable: m.Events == durable, Limits: m.Limits.limits(), Grants: m.Grants.grants()}
 	info := c.exists(source, made.Source, "policy source")
 	if signed && info != nil && info.IsDir() {
 		c.at(source, fmt.Sprintf("the policy source %s is a directory, and what is built from it has no signature", made.Source),
@@ -176,6 +180,9 @@ func (m *Module) file() fileModule {
 			Password: g.Password, Stat: g.Stat, Digest: g.Digest, Fetch: orEmpty(g.Fetch), FetchPrivate: orEmpty(g.FetchPrivate)}}
 	if m.FailOpen {
 		f.OnError = failOpen
+	}
+	if m.Durable {
+		f.Events = durable
 	}
 	if l.Call > 0 {
 		f.Limits.Call = formatDuration(l.Call)

@@ -25,7 +25,7 @@ func fullPolicies() Policies {
 		Rollout: Rollout{Percent: 5, For: 10 * time.Minute, Limits: edge.TrialLimits{Failures: -1, FailureRate: 0.5, Drift: -1, MinAnswers: 10,
 			Slower: 3, Latency: 20 * time.Millisecond, MinSamples: 50}},
 		Modules: []Module{
-			{Name: "guard", Source: "/etc/guard.wasm", Digest: "sha256:" + digest, Signature: "/etc/guard.sig", FailOpen: true,
+			{Name: "guard", Source: "/etc/guard.wasm", Digest: "sha256:" + digest, Signature: "/etc/guard.sig", FailOpen: true, Durable: true,
 				Settings: json.RawMessage(`{"deny":["exe","021"],"left":"${as it is}","most":1.5,"none":null,"on":true}`),
 				Limits:   ModuleLimits{Memory: 8 << 20, Call: 5 * time.Millisecond, Fuel: 1_000_000, Depth: 100, Instances: 8},
 				Grants: Grants{KV: true, Spaces: []string{"shared", "bans"}, KVSize: 1 << 20, Metric: true, Random: true, Verify: true, Password: true,
@@ -78,7 +78,7 @@ func TestSignaturesAreAskedFor(t *testing.T) {
 		"{ watch: bare.wasm, modules: [{ name: a, source: bare.wasm }] }":                                   "is not a directory",
 		"{ watch: nowhere, modules: [{ name: a, source: bare.wasm }] }":                                     "does not exist",
 		"{ modules: [{ name: a, source: bare.wasm, signature: /srv }] }":                                    "is a directory",
-		"{ modules: [{ name: a, source: bare.wasm, events: durable }] }":                                    "not built yet",
+		"{ modules: [{ name: a, source: bare.wasm, events: never }] }": "is not allowed here",
 	} {
 		_, err := parse("c", "/etc", []byte(head+"policies: "+policies+"\n"), machine)
 		if (err != nil) != (says != "") || err != nil && !strings.Contains(err.Error(), says) {
