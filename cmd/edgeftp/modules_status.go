@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
@@ -99,7 +100,7 @@ func (m *modules) sandbox(st *control.Policy, p policy.Policy, c *candidate) {
 	box := &control.Sandbox{Faults: map[string]uint64{}, Fuel: s.Fuel, Instances: s.Instances, Idle: s.Idle, Made: s.Made, Waits: s.Waits,
 		Memory: s.Memory, CacheHits: s.CacheHits, LogDropped: s.LogDropped}
 	for cause := wasmhost.CauseTrap; cause < wasmhost.NumCauses; cause++ {
-		box.Faults[cause.String()] = s.Faults[cause]
+		box.Faults[strings.ReplaceAll(cause.String(), " ", "_")] = s.Faults[cause]
 	}
 	st.Sandbox = box
 }

@@ -16,6 +16,9 @@ import (
 
 // try puts a candidate on trial. The caller holds swapping.
 func (m *modules) try(s *slot, c *candidate, t edge.Trial) error {
+	if t.Percent == 0 {
+		t.Percent = 100
+	}
 	set := func(name string, next *candidate) {
 		m.mu.Lock()
 		m.trial, s.next = name, next
