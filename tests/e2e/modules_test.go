@@ -343,7 +343,7 @@ func TestReferenceLeadsToTheLog(t *testing.T) {
 		Gen            uint64 `json:"policy_gen"`
 	}
 	ok(t, json.Unmarshal([]byte(line), &rec))
-	if rec.Policy != "guard" || rec.Gen != 1 || !strings.HasPrefix(rec.Reason, "fault: no map (main.go:41:7) (trap in fs") {
+	if rec.Policy != "guard" || rec.Gen != 1 || !strings.HasPrefix(rec.Reason, "guard failed: fault: no map (main.go:41:7) (trap in fs") {
 		t.Errorf("%+v", rec)
 	}
 	for _, path := range []string{s.root, s.state, filepath.Dir(ownModule(t, "loud"))} {
