@@ -11,7 +11,7 @@ func TestExamine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	module := declaring(testModule(t, "imports"), `{"capabilities":["kv","metric","random","pw","fs.stat","digest","fetch:a.example"]}`)
+	module := declaring(testModule(t, "imports"), `{"capabilities":["kv","metric","random","pw","fs.stat","digest","fetch:a.example"],"site":[{"verb":"X","help":"x"}]}`)
 	f, err := h.Examine("a", module, LoadOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/kv"
 	"github.com/edgeftp/edgeftp/edge/pi"
+	"github.com/edgeftp/edgeftp/policies/metrics"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/ledger"
 )
@@ -34,6 +36,8 @@ type instance struct {
 	store   *kv.Store
 	ledger  *ledger.Ledger
 	server  *edge.Server
+	metrics *metrics.Policy // nil where nobody asks for figures
+	scraped *http.Server    // nil before listen
 	modules *modules
 	admin   *control.Server
 }
@@ -170,6 +174,9 @@ func within(root, dir string) (bool, error) {
 // close gives everything back.
 func (in *instance) close() {
 	var errs []error
+	if in.scraped != nil {
+		errs = append(errs, in.scraped.Close())
+	}
 	if in.server != nil {
 		stopped, cancel := context.WithCancel(context.Background())
 		cancel()

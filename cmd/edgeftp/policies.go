@@ -11,6 +11,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/gobuild"
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 	"github.com/edgeftp/edgeftp/policies/eventlog"
 	"github.com/edgeftp/edgeftp/policies/users"
@@ -18,8 +19,8 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
-// policies makes the native policies, then the modules in their order, and last
-// the event log, which sees what all of them have done.
+// policies makes the policies on logins, then the modules in their order, then what
+// counts and logs, and last the event log, which sees what all of them have done.
 func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error) {
 	defer func() {
 		if err != nil {
@@ -37,6 +38,9 @@ func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error)
 	if err != nil {
 		return nil, err
 	}
+	if slots, err = native(slots, "antiflood", in.flood); err != nil {
+		return slots, err
+	}
 	slots = append(slots, edge.Slot{Name: "users", Policy: known})
 	if a := in.conf.Anonymous; a.Enabled {
 		anybody, err := anonymous.New(anonymous.Config{Perms: a.Perms, AllowWrite: a.AllowWrite, Home: a.Home, Limits: a.Limits,
@@ -52,6 +56,15 @@ func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error)
 			return slots, err
 		}
 		slots = append(slots, slot)
+	}
+	// What is stored is charged when nobody else objects.
+	for _, own := range []struct {
+		name string
+		make func() (policy.Policy, error)
+	}{{"quota", in.quota}, {"accesslog", in.access}, {"metrics", in.figures}} {
+		if slots, err = native(slots, own.name, own.make); err != nil {
+			return slots, err
+		}
 	}
 	if in.conf.Events != "" {
 		events, err := eventlog.Open(in.conf.Events)

@@ -42,6 +42,7 @@ func (c *checker) config(f *file) *Config {
 	c.users(f, conf)
 	c.policies(f, conf)
 	c.events(f.Events.File, conf)
+	c.telemetry(&f.Telemetry, conf)
 	return conf
 }
 

@@ -28,9 +28,12 @@ type Config struct {
 	Transfer     Transfer
 	Root         string // the directory that is served at /
 	Users        []User
+	Groups       []Group
 	Defaults     Defaults
 	Anonymous    Anonymous
 	Policies     Policies
+	AccessLog    AccessLog
+	Metrics      Metrics
 	Events       string // the file of the event log, or empty
 	Socket       string // of the admin API
 	Log          Log

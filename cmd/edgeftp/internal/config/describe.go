@@ -161,7 +161,7 @@ func formNames() map[string]string {
 		"edgeftp-advertise": "IPv4 address, host name or `auto`", "edgeftp-advertised": "IPv4 address or host name",
 		"edgeftp-host": "host name or address", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",
 		"edgeftp-command": "command", "edgeftp-optional": "command",
-		"edgeftp-keys": "public key", "edgeftp-digest": "digest of a module", "edgeftp-origin": "origin", "edgeftp-space": "name of a space",
+		"edgeftp-keys": "public key", "edgeftp-local": "HOST:PORT", "edgeftp-digest": "digest of a module", "edgeftp-origin": "origin", "edgeftp-space": "name of a space",
 		"edgeftp-memory": "size", "edgeftp-canary": "percentage", "edgeftp-percent": "percentage",
 	}
 }

@@ -43,11 +43,11 @@ func TestFlagDefaults(t *testing.T) {
 			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second}, Active: Active{Enabled: true, Timeout: 30 * time.Second},
 		}},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
-			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
+			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing(), Ban: defaultBan()},
 		Transfer: defaultTransfer(),
 		Root:     "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/"}},
 		Defaults: Defaults{Perms: policy.PermReadOnly}, Anonymous: Anonymous{Perms: policy.PermReadOnly, Home: "/"},
-		Policies: Policies{AllowDowngrade: true, History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}}, Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
+		Metrics: Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"}, Policies: Policies{AllowDowngrade: true, History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}}, Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike(), cmpopts.IgnoreFields(Config{}, "Password"),
 		cmpopts.IgnoreFields(User{}, "PasswordHash")); diff != "" {

@@ -47,6 +47,7 @@ func TestFormsOfPolicies(t *testing.T) {
 		"edgeftp-keys":    {[]string{signer, "untrusted comment: minisign public key X\n" + signer + "\n"}, []string{"", "RW", "key.pub", signer[1:]}},
 		"edgeftp-digest":  {[]string{"sha256:" + digest, "sha256:" + strings.ToUpper(digest)}, []string{"", digest, "md5:" + digest, "sha256:00"}},
 		"edgeftp-origin":  {[]string{"https://a.example", "a.example:8443", "*.example.com", "http://192.0.2.7"}, []string{"", "https://a.example/v1/", "ftp://a", "*.com"}},
+		"edgeftp-local":   {[]string{"127.0.0.1:9121", "[::1]:0", "localhost:80"}, []string{"", ":9121", "0.0.0.0:1", "example.org:1", "127.0.0.1"}},
 		"edgeftp-space":   {[]string{"*", "bans", "a.b-c_1"}, []string{"", "A", "a b", "**", strings.Repeat("x", 65)}},
 	} {
 		check := formats()[format]
@@ -78,7 +79,7 @@ func TestSignaturesAreAskedFor(t *testing.T) {
 		"{ watch: bare.wasm, modules: [{ name: a, source: bare.wasm }] }":                                   "is not a directory",
 		"{ watch: nowhere, modules: [{ name: a, source: bare.wasm }] }":                                     "does not exist",
 		"{ modules: [{ name: a, source: bare.wasm, signature: /srv }] }":                                    "is a directory",
-		"{ modules: [{ name: a, source: bare.wasm, events: never }] }": "is not allowed here",
+		"{ modules: [{ name: a, source: bare.wasm, events: never }] }":                                      "is not allowed here",
 	} {
 		_, err := parse("c", "/etc", []byte(head+"policies: "+policies+"\n"), machine)
 		if (err != nil) != (says != "") || err != nil && !strings.Contains(err.Error(), says) {

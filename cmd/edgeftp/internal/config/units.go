@@ -55,6 +55,7 @@ func formats() map[string]func(string) error {
 		"edgeftp-command":    checkCommand,
 		"edgeftp-optional":   checkOptional,
 		"edgeftp-keys":       checkKeys,
+		"edgeftp-local":      checkLocal,
 		"edgeftp-digest":     checkDigest,
 		"edgeftp-origin":     checkOrigin,
 		"edgeftp-space":      checkSpace,

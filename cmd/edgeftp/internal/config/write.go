@@ -92,5 +92,8 @@ func (c *Config) file() *file {
 		f.Certificates.Files = append(f.Certificates.Files, fileCertificate(p))
 	}
 	f.Telemetry.Log.Format, f.Telemetry.Log.Level, f.Telemetry.Log.Prefix = c.Log.Format, c.Log.Level, c.Log.Prefix
+	f.Telemetry.Metrics.Listen, f.Telemetry.Metrics.Path = c.Metrics.Listen, c.Metrics.Path
+	a := &f.Telemetry.AccessLog
+	a.File, a.Format, a.Commands = c.AccessLog.File, c.AccessLog.Format, c.AccessLog.Commands
 	return f
 }
