@@ -359,3 +359,36 @@ func TestReferenceLeadsToTheLog(t *testing.T) {
 	}
 	s.stop(t)
 }
+
+// The configuration says how a swap comes into force; several modules come together.
+func TestRolloutOfTheFile(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	s := p.serve(t, plain()+fmt.Sprintf("policies:\n  rollout: { canary: 50%%, for: 1h }\n  modules:\n"+
+		"    - { name: one, source: %q, events: durable }\n    - { name: two, source: %q }\n", testModule(t, "event"), testModule(t, "pass")))
+	s.swap(t, "", "two", testModule(t, "deny"))
+	if m := s.module(t, "two"); m.Trial == nil || m.Trial.Percent != 50 {
+		t.Errorf("%+v", m)
+	}
+	if r := s.admin(t, "policy", "rollback", "two"); r.code != 0 {
+		t.Errorf("exit code %d\n%s", r.code, r.both())
+	}
+	both := []string{"policy", "swap", "one", testModule(t, "pass"), "two", testModule(t, "deny")}
+	if r := s.admin(t, both...); r.code != 1 || !strings.Contains(r.stderr, "--now") {
+		t.Errorf("exit code %d\n%s", r.code, r.both())
+	}
+	c := s.login(t)
+	c.want(t, "MKD a", 257)
+	until(t, "events are in files", func() bool {
+		r := s.admin(t, "policy", "list", "-o", "json")
+		return r.code == 0 && strings.Contains(r.stdout, `"stored": `) && len(must(os.ReadDir(filepath.Join(s.state, "spool", "one")))(t)) > 0
+	})
+	if r := s.admin(t, append(both, "--now")...); r.code != 0 {
+		t.Errorf("exit code %d\n%s", r.code, r.both())
+	}
+	c.refused(t, "MKD b", 550)
+	if one, two := s.module(t, "one"), s.module(t, "two"); one.Generation != 2 || two.Trial != nil || two.Generation < 2 {
+		t.Errorf("%+v, %+v", one, two)
+	}
+	s.stop(t)
+}
