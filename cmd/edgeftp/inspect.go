@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -183,11 +184,22 @@ func orNone(list []string) []string {
 	return list
 }
 
+// visible replaces what could move the cursor or hide text.
+func visible(r rune) rune {
+	switch {
+	case r == '\n', r == '\t':
+		return ' '
+	case !unicode.IsPrint(r):
+		return '?'
+	}
+	return r
+}
+
 func (in *inspection) print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, text string) {
-		if text != "" {
-			fmt.Fprintf(t, "%s\t%s\n", name, text)
+		if text != "" { // much of it is the module's word
+			fmt.Fprintf(t, "%s\t%s\n", name, strings.Map(visible, text))
 		}
 	}
 	line("name", strings.TrimSpace(in.Name+" "+in.Version))

@@ -218,6 +218,9 @@ func (m *modules) refusal(name string, err error) error {
 	if errors.As(err, &load) {
 		r.Code = string(load.Code)
 	}
+	if load != nil && load.Code == trust.CodeDowngrade {
+		r.Message += "\n             (--allow-downgrade does for one swap, policies.allow_downgrade for all)"
+	}
 	r.Message += fmt.Sprintf("\n   = generation %d keeps running", m.generation(name))
 	return r
 }
