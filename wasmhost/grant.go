@@ -71,6 +71,10 @@ type FetchGrant struct {
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
+// CheckOrigin reports in words that continue it what is wrong with an entry of
+// FetchGrant.Allow or Private, nil if nothing is.
+func CheckOrigin(s string) error { return fetch.Check(s) }
+
 // MetricSink takes the numbers of policies. It is called while a guest waits and
 // must not block.
 type MetricSink interface {

@@ -6,16 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/gobuild"
+	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
 // adminTime is how long a subcommand waits for the server: compiling a large
@@ -67,37 +67,6 @@ func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client
 	return nil
 }
 
-func policyCommand() *cobra.Command {
-	a := new(admin)
-	cmd := &cobra.Command{Use: "policy", Short: "List, swap and roll back the policies of a running server",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return exitWith(exitUsage, errors.New("policy needs list, swap or rollback"))
-		}, Args: cobra.ArbitraryArgs}
-	a.flags(cmd)
-	one := func(w io.Writer, got any) { printPolicies(w, []control.Policy{got.(control.Policy)}) }
-	cmd.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the policies in the order in which they are asked", Args: cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error {
-				return a.do(cmd, func(ctx context.Context, c control.Client) (any, error) {
-					st, err := c.Status(ctx)
-					return st.Policies, err
-				}, func(w io.Writer, got any) { printPolicies(w, got.([]control.Policy)) })
-			}},
-		&cobra.Command{Use: "swap NAME PATH", Short: "Put a module (.wasm, or a directory of Go) in a policy's place", Args: cobra.ExactArgs(2),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				module, err := readModule(cmd.Context(), args[1], filepath.Join(a.stateDir, "cache", "build"))
-				if err != nil {
-					return exitWith(exitFailed, err)
-				}
-				return a.do(cmd, func(ctx context.Context, c control.Client) (any, error) { return c.Swap(ctx, args[0], module) }, one)
-			}},
-		&cobra.Command{Use: "rollback NAME", Short: "Bring back the module that the last swap replaced", Args: cobra.ExactArgs(1),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				return a.do(cmd, func(ctx context.Context, c control.Client) (any, error) { return c.Rollback(ctx, args[0]) }, one)
-			}})
-	return cmd
-}
-
 // readModule reads a .wasm file, or builds a directory with a Go main package.
 func readModule(ctx context.Context, path, cache string) ([]byte, error) {
 	info, err := os.Stat(path)
@@ -111,25 +80,17 @@ func readModule(ctx context.Context, path, cache string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-func printPolicies(w io.Writer, policies []control.Policy) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tGEN\tKIND\tDIGEST\tHOOKS\tCALLS\tDENIED\tFAILED\tINSTANCES\tSINCE")
-	for _, p := range policies {
-		digest := p.Digest
-		if len(digest) > 19 {
-			digest = digest[:19]
-		}
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", p.Name, p.Generation, p.Kind, dash(digest),
-			dash(strings.Join(p.Hooks, ",")), p.Calls, p.Denied, p.Failed, p.Instances, p.Since.Format(time.RFC3339))
+// readSignature reads a signature file. One that is not named need not be there.
+func readSignature(path string, named bool) ([]byte, error) {
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("the signature cannot be read: %w", err)
 	}
-	t.Flush()
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+	defer func() { _ = f.Close() }()                           // opened for reading alone
+	return io.ReadAll(io.LimitReader(f, trust.MaxSignature+1)) // what is longer is refused by its judge
 }
 
 func statusCommand() *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -13,8 +14,11 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/kv"
 	"github.com/edgeftp/edgeftp/edge/pi"
+	"github.com/edgeftp/edgeftp/policies/metrics"
 	"github.com/edgeftp/edgeftp/wasmhost"
+	"github.com/edgeftp/edgeftp/wasmhost/ledger"
 )
 
 // instance is a server with everything that it stands on.
@@ -29,7 +33,11 @@ type instance struct {
 	bases   map[string]*tls.Config // by the kind of certificate
 	leaf    string                 // of the first listener that has a certificate
 	built   map[string]string
+	store   *kv.Store
+	ledger  *ledger.Ledger
 	server  *edge.Server
+	metrics *metrics.Policy // nil where nobody asks for figures
+	scraped *http.Server    // nil before listen
 	modules *modules
 	admin   *control.Server
 }
@@ -54,11 +62,9 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	if in.homes, err = openHomes(conf); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
-	in.host, err = wasmhost.New(ctx, wasmhost.Config{CacheDir: filepath.Join(conf.Instance.StateDir, "cache", "modules"), Log: log})
-	if err != nil {
-		return nil, exitWith(exitFailed, err)
+	if err := in.openModules(ctx); err != nil {
+		return nil, err
 	}
-	in.modules = &modules{host: in.host, slots: map[string]*slot{}}
 	settings, err := in.settings()
 	if err != nil {
 		return nil, exitWith(exitConfig, err)
@@ -69,8 +75,31 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	if in.server, err = edge.New(settings); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
-	in.modules.server = in.server
+	in.modules.begin(in.server)
 	return in, nil
+}
+
+// openModules opens what the policy modules stand on.
+func (in *instance) openModules(ctx context.Context) (err error) {
+	dir := in.conf.Instance.StateDir
+	if in.store, err = openStore(dir, kv.Options{Log: in.log}); err != nil {
+		return exitWith(exitConfig, err)
+	}
+	keep := in.conf.Policies.History
+	if keep == 0 {
+		keep = -1 // the ledger's zero is a default
+	}
+	if in.ledger, err = ledger.Open(filepath.Join(dir, "policies"), ledger.Options{Previous: keep}); err != nil {
+		return exitWith(exitConfig, err)
+	}
+	host := hostConfig(&in.conf.Policies)
+	host.CacheDir, host.Log = filepath.Join(dir, "cache", "modules"), in.log
+	if in.host, err = wasmhost.New(ctx, host); err != nil {
+		return exitWith(exitFailed, err)
+	}
+	in.modules = &modules{host: in.host, log: in.log, store: in.store, ledger: in.ledger, rules: in.conf.Policies.Rules(),
+		conf: &in.conf.Policies, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{}}
+	return nil
 }
 
 // settings turns the configuration into edge's, but for the policies.
@@ -92,7 +121,7 @@ func (in *instance) settings() (edge.Config, error) {
 		Bandwidth: in.conf.Bandwidth,
 		Listing: pi.Listing{HideDotFiles: in.conf.HideDotFiles, Limits: pi.ListLimits{Entries: unlimited(l.Listing.Matches),
 			Directories: unlimited(l.Listing.Directories), Depth: unlimited(l.Listing.Depth), Time: l.Listing.Time, Sorted: unlimited(l.Listing.Sort)}},
-		Languages: languages}, nil
+		Languages: languages, PolicyChanged: in.modules.changed}, nil
 }
 
 // unlimited turns the configuration's zero into edge's, where zero is a default and
@@ -145,6 +174,9 @@ func within(root, dir string) (bool, error) {
 // close gives everything back.
 func (in *instance) close() {
 	var errs []error
+	if in.scraped != nil {
+		errs = append(errs, in.scraped.Close())
+	}
 	if in.server != nil {
 		stopped, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -152,6 +184,12 @@ func (in *instance) close() {
 	}
 	if in.host != nil {
 		errs = append(errs, in.host.Close())
+	}
+	if in.store != nil { // after the policies, which remember to the last
+		errs = append(errs, in.store.Close())
+	}
+	if in.ledger != nil {
+		errs = append(errs, in.ledger.Close())
 	}
 	if in.homes != nil {
 		errs = append(errs, in.homes.close())

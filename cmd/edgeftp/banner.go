@@ -79,9 +79,21 @@ func (g *greeting) log(log *slog.Logger) {
 	for i, l := range g.listeners {
 		addresses[i] = l.Address
 	}
+	type started struct {
+		Name       string   `json:"name"`
+		Generation uint64   `json:"generation"`
+		Kind       string   `json:"kind"`
+		Digest     string   `json:"digest,omitempty"`
+		Hooks      []string `json:"hooks"`
+	}
+	var policies []started
+	for i := range g.policies {
+		p := &g.policies[i]
+		policies = append(policies, started{p.Name, p.Generation, p.Kind, p.Digest, p.Hooks})
+	}
 	log.Info("ready", "version", version(), "root", g.root, "writable", g.writable, "listeners", addresses,
 		"ca", g.caFile, "leaf_sha256", g.leaf, "user", g.user, "password", g.password, "anonymous", g.anonymous,
-		"policies", g.policies, "socket", g.socket, "ready_seconds", g.took.Seconds())
+		"policies", policies, "socket", g.socket, "ready_seconds", g.took.Seconds())
 }
 
 // commands are lines to paste into a shell, which work as they are.

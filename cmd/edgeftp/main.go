@@ -4,7 +4,8 @@
 //	edgeftp serve --root DIR [--policy [NAME=]PATH ...]
 //	edgeftp serve --config FILE
 //	edgeftp config validate FILE | describe [KEY] | schema
-//	edgeftp policy list | swap NAME PATH | rollback NAME
+//	edgeftp policy list | swap NAME PATH | promote NAME | rollback NAME | history NAME | differences NAME
+//	edgeftp policy inspect FILE
 //	edgeftp status
 //	edgeftp version
 //

@@ -4,76 +4,159 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/kv"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost"
+	"github.com/edgeftp/edgeftp/wasmhost/ledger"
+	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
 // modules are the policy modules of a running server, by slot: what is in force,
-// and what it replaced. It is what the admin socket steers.
+// what is on trial, and what was. It is what the admin socket steers.
 type modules struct {
 	host   *wasmhost.Host
 	server *edge.Server
+	log    *slog.Logger
+	store  *kv.Store
+	ledger *ledger.Ledger
+	rules  trust.Rules
+	conf   *config.Policies
+	spools string         // directory of the spools
 	base   control.Status // what does not change
+	guests numbers        // that modules count themselves
 
-	swapping sync.Mutex // held while a module is compiled: one swap at a time
+	swapping sync.Mutex // held while modules are compiled: one change at a time
 	limiting sync.Mutex // one change of the limits at a time
 
 	mu      sync.Mutex // guards what follows, briefly
 	slots   map[string]*slot
+	trial   string             // the slot whose candidate judges, empty for none
 	retired []*wasmhost.Policy // replaced, and perhaps still held by transfers
 }
 
 // slot is one module's place.
 type slot struct {
-	settings []byte
-	bytes    []byte
-	policy   *wasmhost.Policy
-	previous []byte // for rollback; nil if there is none
+	conf   *config.Module
+	now    *candidate
+	next   *candidate // on trial
+	shadow *candidate // compared
 }
 
-// load makes the policy of a slot that the configuration names. The slot must be
-// new.
-func (m *modules) load(ctx context.Context, name string, module, settings []byte) (*wasmhost.Policy, error) {
-	p, err := m.host.Load(ctx, name, module, wasmhost.LoadOptions{Settings: settings})
-	if err != nil {
+// candidate is a module that has been loaded.
+type candidate struct {
+	policy   *wasmhost.Policy
+	bytes    []byte // nil once the ledger has them
+	accepted trust.Accepted
+}
+
+// begin takes the server over that the modules are in.
+func (m *modules) begin(server *edge.Server) {
+	m.server = server
+	for name, s := range m.slots {
+		m.accept(name, s.now)
+	}
+}
+
+// Policies implements control.Controller.
+func (m *modules) Policies() control.Policies { return m }
+
+// Swap implements control.Policies.
+func (m *modules) Swap(ctx context.Context, s control.Swap) ([]control.Policy, error) {
+	m.swapping.Lock()
+	defer m.swapping.Unlock()
+	if err := m.askable(&s); err != nil {
 		return nil, err
 	}
-	m.slots[name] = &slot{settings: settings, bytes: module, policy: p}
-	return p, nil
+	var slots []*slot
+	var made []*candidate
+	for i := range s.Modules {
+		in := &s.Modules[i]
+		sl, err := m.find(in.Name)
+		var c *candidate
+		if err == nil {
+			c, err = m.prepare(ctx, sl.conf, offer{Module: in, downgrade: s.Downgrade, shadow: s.Shadow})
+		}
+		if err != nil {
+			closeAll(made)
+			return nil, m.refusal(in.Name, err)
+		}
+		slots, made = append(slots, sl), append(made, c)
+	}
+	trial := edge.Trial{Percent: s.Canary, For: s.For, Limits: m.conf.Rollout.Limits}
+	var err error
+	switch {
+	case s.Shadow:
+		err = m.compare(slots[0], made[0])
+	case trial.Percent > 0 && trial.Percent < 100 || trial.For > 0:
+		err = m.try(slots[0], made[0], trial)
+	default:
+		err = m.put(slots, made, policy.EventPolicySwapped)
+	}
+	if err != nil {
+		closeAll(made)
+		return nil, m.refusal(s.Modules[0].Name, err)
+	}
+	var out []control.Policy
+	for i := range s.Modules {
+		st, err := m.one(s.Modules[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, st)
+	}
+	return out, nil
 }
 
-// Swap implements control.Controller.
-func (m *modules) Swap(ctx context.Context, name string, module []byte) (control.Policy, error) {
-	m.swapping.Lock()
-	defer m.swapping.Unlock()
-	s, err := m.find(name)
-	if err != nil {
-		return control.Policy{}, err
+// askable refuses a swap that cannot be meant, and fills in the configuration's
+// rollout. The caller holds swapping.
+func (m *modules) askable(s *control.Swap) error {
+	refuse := func(text, help string) error {
+		return &control.Refusal{Code: "EF2003", Message: text, Help: help}
 	}
-	return m.put(ctx, name, s, module, policy.EventPolicySwapped)
+	given := s.Canary != 0 || s.For != 0
+	seen := map[string]bool{}
+	for _, in := range s.Modules {
+		if seen[in.Name] {
+			return refuse(fmt.Sprintf("policy %q is named twice", in.Name), "give each slot one module")
+		}
+		seen[in.Name] = true
+	}
+	switch {
+	case len(s.Modules) == 0:
+		return refuse("no module is given", "name a policy and a module")
+	case s.Canary < 0 || s.Canary > 100 || s.For < 0:
+		return refuse(fmt.Sprintf("a trial of %d percent for %v cannot be", s.Canary, s.For), "the share is 1 to 100 percent")
+	case s.Shadow && given, s.Shadow && s.Now, s.Now && given:
+		return refuse("a swap is watched, or compared, or at once", "give one of --canary and --for, --shadow, or --now")
+	}
+	if !s.Now && !s.Shadow && !given {
+		s.Canary, s.For = m.conf.Rollout.Percent, m.conf.Rollout.For
+	}
+	trial := s.Canary > 0 && s.Canary < 100 || s.For > 0
+	if len(s.Modules) > 1 && (trial || s.Shadow) {
+		return refuse("several modules at once cannot be watched or compared", "swap them one after the other, or all with --now")
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.trial != "" && !s.Shadow {
+		return refuse(fmt.Sprintf("a candidate of policy %q is on trial", m.trial),
+			fmt.Sprintf("edgeftp policy promote %s or edgeftp policy rollback %s ends it", m.trial, m.trial))
+	}
+	return nil
 }
 
-// Rollback implements control.Controller. Rolling back twice brings back what
-// was there first.
-func (m *modules) Rollback(ctx context.Context, name string) (control.Policy, error) {
-	m.swapping.Lock()
-	defer m.swapping.Unlock()
-	s, err := m.find(name)
-	if err != nil {
-		return control.Policy{}, err
+func closeAll(made []*candidate) {
+	for _, c := range made {
+		_ = c.policy.Close() // nothing was asked of it
 	}
-	if s.previous == nil {
-		return control.Policy{}, &control.Refusal{Code: "EF2002",
-			Message: fmt.Sprintf("policy %q has not been swapped since the server was started", name),
-			Help:    "edgeftp policy swap NAME PATH brings in another module"}
-	}
-	return m.put(ctx, name, s, s.previous, policy.EventPolicyRolledBack)
 }
 
 func (m *modules) find(name string) (*slot, error) {
@@ -86,38 +169,59 @@ func (m *modules) find(name string) (*slot, error) {
 		Help: "edgeftp policy list shows the names; native policies cannot be swapped"}
 }
 
-// put loads a module beside the running one, swaps them, and tells observers by an
-// event of the kind. The caller holds swapping.
-func (m *modules) put(ctx context.Context, name string, s *slot, module []byte, kind policy.EventKind) (control.Policy, error) {
-	p, err := m.host.Load(ctx, name, module, wasmhost.LoadOptions{Settings: s.settings})
+// put swaps modules, all or none, and tells observers by an event of the kind. The
+// caller holds swapping.
+func (m *modules) put(slots []*slot, made []*candidate, kind policy.EventKind) error {
+	all := make([]edge.Slot, len(slots))
+	for i, s := range slots {
+		all[i] = edge.Slot{Name: s.conf.Name, Policy: made[i].policy, Options: m.options(s.conf)}
+	}
+	generations, err := m.server.SwapAll(all...)
 	if err != nil {
-		return control.Policy{}, refusal(name, err, m.generation(name))
+		return err
 	}
-	generation, err := m.server.Swap(name, p)
-	if err != nil {
-		return control.Policy{}, errors.Join(err, p.Close())
+	for i, s := range slots {
+		m.server.Tell(policy.Event{Kind: kind, Text: made[i].policy.Digest(), Policy: s.conf.Name, Generation: generations[i]})
+		m.log.Info("policy swapped", "event", kind.String(), "policy", s.conf.Name, "policy_gen", generations[i],
+			"digest", made[i].policy.Digest(), "version", made[i].accepted.Version, "signer", made[i].accepted.Signer)
+		m.mu.Lock()
+		m.retired = append(m.retired, s.now.policy)
+		s.now = made[i]
+		m.mu.Unlock()
+		m.accept(s.conf.Name, made[i])
 	}
-	m.server.Tell(policy.Event{Kind: kind, Text: p.Digest(), Policy: name, Generation: generation})
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.retired = append(m.retired, s.policy)
-	s.policy, s.bytes, s.previous = p, module, s.bytes
-	for _, st := range m.policies() {
-		if st.Name == name {
-			return st, nil
-		}
+	return nil
+}
+
+// accept has the ledger remember what a slot took. What it cannot keep is in force
+// all the same, so its failure is told and no more.
+func (m *modules) accept(name string, c *candidate) {
+	defer func() { c.bytes = nil }()
+	last, any := m.ledger.Newest(name)
+	if any && last.Digest == c.accepted.Digest && last.Signer == c.accepted.Signer {
+		return
 	}
-	return control.Policy{}, fmt.Errorf("policy %q has gone", name)
+	if err := m.ledger.Accept(name, c.bytes, c.accepted); err != nil {
+		m.log.Error("a policy module is in force, and could not be recorded: no rollback leads to it, and an older one may follow it",
+			"policy", name, "digest", c.accepted.Digest.String(), "error", err)
+	}
 }
 
 // refusal says in the caller's words why a module was not taken.
-func refusal(name string, err error, generation uint64) error {
+func (m *modules) refusal(name string, err error) error {
+	var own *control.Refusal
+	if errors.As(err, &own) {
+		return own
+	}
 	r := &control.Refusal{Code: "EF2000", Message: fmt.Sprintf("policy %q: %v", name, err)}
 	var load *wasmhost.LoadError
 	if errors.As(err, &load) {
 		r.Code = string(load.Code)
 	}
-	r.Message += fmt.Sprintf("\n   = generation %d keeps running", generation)
+	if load != nil && load.Code == trust.CodeDowngrade {
+		r.Message += "\n             (--allow-downgrade does for one swap, policies.allow_downgrade for all)"
+	}
+	r.Message += fmt.Sprintf("\n   = generation %d keeps running", m.generation(name))
 	return r
 }
 
@@ -128,49 +232,6 @@ func (m *modules) generation(name string) uint64 {
 		}
 	}
 	return 0
-}
-
-// Status implements control.Controller.
-func (m *modules) Status() control.Status {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	st, s := m.base, m.server.Status()
-	st.Sessions, st.Transfers, st.Draining, st.OldGenerations = s.Sessions, s.Transfers, s.Draining, s.OldGenerations
-	st.Policies = m.policies()
-	living := m.retired[:0]
-	for _, p := range m.retired {
-		if n := p.Stats().Instances; n > 0 {
-			st.OldInstances += n
-			living = append(living, p)
-		}
-	}
-	m.retired = living
-	return st
-}
-
-// policies describes what is in force. The caller holds mu.
-func (m *modules) policies() []control.Policy {
-	var out []control.Policy
-	for _, p := range m.server.Status().Policies {
-		st := control.Policy{Name: p.Name, Generation: p.Generation, Kind: "native", Since: p.Since.UTC().Truncate(time.Second),
-			Calls: p.Calls, Denied: p.Denied, Failed: p.Failed, Dropped: p.Events.Dropped}
-		hooks := p.Policy.Hooks()
-		if hooks.Authenticator != nil {
-			st.Hooks = append(st.Hooks, "auth")
-		}
-		if hooks.Authorizer != nil {
-			st.Hooks = append(st.Hooks, "fs")
-		}
-		if hooks.Observer != nil {
-			st.Hooks = append(st.Hooks, "event")
-		}
-		if w, ok := p.Policy.(*wasmhost.Policy); ok {
-			st.Kind, st.Digest, st.Instances = "module", w.Digest(), w.Stats().Instances
-			st.CanRoll = m.slots[p.Name].previous != nil
-		}
-		out = append(out, st)
-	}
-	return out
 }
 
 // baseStatus is the part of the status that does not change.

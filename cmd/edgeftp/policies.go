@@ -2,19 +2,25 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/gobuild"
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 	"github.com/edgeftp/edgeftp/policies/eventlog"
 	"github.com/edgeftp/edgeftp/policies/users"
+	"github.com/edgeftp/edgeftp/wasmhost"
+	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
-// policies makes the native policies, then the modules in their order, and last
-// the event log, which sees what all of them have done.
+// policies makes the policies on logins, then the modules in their order, then what
+// counts and logs, and last the event log, which sees what all of them have done.
 func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error) {
 	defer func() {
 		if err != nil {
@@ -32,6 +38,9 @@ func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error)
 	if err != nil {
 		return nil, err
 	}
+	if slots, err = native(slots, "antiflood", in.flood); err != nil {
+		return slots, err
+	}
 	slots = append(slots, edge.Slot{Name: "users", Policy: known})
 	if a := in.conf.Anonymous; a.Enabled {
 		anybody, err := anonymous.New(anonymous.Config{Perms: a.Perms, AllowWrite: a.AllowWrite, Home: a.Home, Limits: a.Limits,
@@ -41,17 +50,21 @@ func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error)
 		}
 		slots = append(slots, edge.Slot{Name: "anonymous", Policy: anybody})
 	}
-	for _, m := range in.conf.Policies {
-		module, how, err := in.read(ctx, m.Source)
+	for i := range in.conf.Policies.Modules {
+		slot, err := in.module(ctx, &in.conf.Policies.Modules[i])
 		if err != nil {
-			return slots, fmt.Errorf("policy %q: %w", m.Name, err)
+			return slots, err
 		}
-		p, err := in.modules.load(ctx, m.Name, module, m.Settings)
-		if err != nil {
-			return slots, fmt.Errorf("policy %q (%s): %w", m.Name, m.Source, err)
+		slots = append(slots, slot)
+	}
+	// What is stored is charged when nobody else objects.
+	for _, own := range []struct {
+		name string
+		make func() (policy.Policy, error)
+	}{{"quota", in.quota}, {"accesslog", in.access}, {"metrics", in.figures}} {
+		if slots, err = native(slots, own.name, own.make); err != nil {
+			return slots, err
 		}
-		in.built[m.Name] = how
-		slots = append(slots, edge.Slot{Name: m.Name, Policy: p})
 	}
 	if in.conf.Events != "" {
 		events, err := eventlog.Open(in.conf.Events)
@@ -63,17 +76,38 @@ func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error)
 	return slots, nil
 }
 
-// read reads a module, or builds it, and says how.
-func (in *instance) read(ctx context.Context, source string) (module []byte, how string, err error) {
-	if info, err := os.Stat(source); err == nil && info.IsDir() {
-		module, how, err := gobuild.Build(ctx, source, in.buildCache())
-		if err == nil {
-			how = "  (" + how + ")"
-		}
-		return module, how, err
+// module loads the module of a slot from the source that the configuration names.
+func (in *instance) module(ctx context.Context, conf *config.Module) (edge.Slot, error) {
+	offered, how, err := in.read(ctx, conf)
+	if err != nil {
+		return edge.Slot{}, fmt.Errorf("policy %q: %w", conf.Name, err)
 	}
-	module, err = readModule(ctx, source, in.buildCache())
-	return module, "", err
+	c, err := in.modules.prepare(ctx, conf, offer{Module: offered})
+	var refused *wasmhost.LoadError
+	if errors.As(err, &refused) && refused.Code == trust.CodeDowngrade {
+		return edge.Slot{}, fmt.Errorf("policy %q (%s): %w\n   = help:   the newer one was swapped in while the server ran: make it the source, or set policies.allow_downgrade",
+			conf.Name, conf.Source, err)
+	}
+	if err != nil {
+		return edge.Slot{}, fmt.Errorf("policy %q (%s): %w", conf.Name, conf.Source, err)
+	}
+	in.built[conf.Name] = how
+	in.modules.slots[conf.Name] = &slot{conf: conf, now: c}
+	return edge.Slot{Name: conf.Name, Policy: c.policy, Options: in.modules.options(conf)}, nil
+}
+
+// read reads a module and its signature, or builds it, and says how.
+func (in *instance) read(ctx context.Context, conf *config.Module) (m *control.Module, how string, err error) {
+	m = &control.Module{Name: conf.Name, Source: conf.Source}
+	if info, err := os.Stat(conf.Source); err == nil && info.IsDir() {
+		m.Module, how, err = gobuild.Build(ctx, conf.Source, in.buildCache())
+		return m, "  (" + how + ")", err
+	}
+	if m.Module, err = readModule(ctx, conf.Source, in.buildCache()); err != nil {
+		return nil, "", err
+	}
+	m.Signature, err = readSignature(conf.SignatureFile(), conf.Signature != "")
+	return m, "", err
 }
 
 func (in *instance) buildCache() string {

@@ -19,7 +19,7 @@ func (in *instance) listen(ctx context.Context) error {
 	err := in.server.Listen(ctx)
 	if err == nil {
 		in.modules.base = baseStatus(in.conf.Root, in.addresses())
-		return nil
+		return exitWith(exitFailed, in.listenMetrics(ctx))
 	}
 	help := "check the address"
 	switch {

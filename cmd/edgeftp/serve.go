@@ -188,6 +188,15 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	if in.files != nil {
 		go in.files.Watch(ctx)
 	}
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		in.watchModules(ctx)
+	}()
+	defer func() {
+		cancel()
+		<-watched
+	}()
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()
 	select {

@@ -29,6 +29,16 @@ type policy struct {
 	Denied     uint64 `json:"denied"`
 	Failed     uint64 `json:"failed"`
 	CanRoll    bool   `json:"can_roll_back"`
+	Version    string `json:"version"`
+	Signer     string `json:"signer"`
+	Trial      *struct {
+		Candidate policy `json:"candidate"`
+		Percent   int    `json:"percent"`
+	} `json:"trial"`
+	Shadow *struct {
+		Compared uint64 `json:"compared"`
+		Differed uint64 `json:"differed"`
+	} `json:"shadow"`
 }
 
 // admin runs a subcommand that talks to the server.

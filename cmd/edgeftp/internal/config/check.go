@@ -40,8 +40,9 @@ func (c *checker) config(f *file) *Config {
 	conf.Certificates = c.certificates(f)
 	c.storage(f, conf)
 	c.users(f, conf)
-	conf.Policies = c.modules(f)
+	c.policies(f, conf)
 	c.events(f.Events.File, conf)
+	c.telemetry(&f.Telemetry, conf)
 	return conf
 }
 

@@ -28,11 +28,14 @@ type Config struct {
 	Transfer     Transfer
 	Root         string // the directory that is served at /
 	Users        []User
+	Groups       []Group
 	Defaults     Defaults
 	Anonymous    Anonymous
-	Policies     []Module // in the order in which they are asked
-	Events       string   // the file of the event log, or empty
-	Socket       string   // of the admin API
+	Policies     Policies
+	AccessLog    AccessLog
+	Metrics      Metrics
+	Events       string // the file of the event log, or empty
+	Socket       string // of the admin API
 	Log          Log
 	Languages    Languages
 

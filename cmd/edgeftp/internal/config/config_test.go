@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/netip"
@@ -17,6 +16,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
 // fakeInfo is a file or directory of the test machine.
@@ -39,8 +39,8 @@ func testMachine(files, env map[string]string) outside {
 			return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("no such file or directory")}
 		},
 		stat: func(path string) (fs.FileInfo, error) {
-			if _, ok := files[path]; ok {
-				return fakeInfo{}, nil
+			if content, ok := files[path]; ok {
+				return fakeInfo{dir: content == "dir"}, nil
 			}
 			if path == "/srv" || path == "/etc" || path == "/srv/no/${x}" {
 				return fakeInfo{dir: true}, nil
@@ -133,26 +133,30 @@ func full() *Config {
 		}},
 		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}, {Cert: "/etc/clients.pem", Key: "/etc/clients.pem", Watch: true}},
 		Limits: Limits{Sessions: 100, SessionsPerIP: 5, SessionsPerUser: 4, Idle: 24 * time.Hour, Login: time.Second, Stall: 0,
-			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2, Listing: Listing{Matches: 1, Directories: 2, Depth: 0, Time: 3 * time.Second, Sort: 5}},
+			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2, Listing: Listing{Matches: 1, Directories: 2, Depth: 0, Time: 3 * time.Second, Sort: 5},
+			Ban:      Ban{After: 10, Within: time.Hour, For: 2 * time.Hour, UserAfter: 7, Pause: time.Second},
+			Commands: 50, CommandsPerIP: 500},
 		Bandwidth: edge.Bandwidth{Server: edge.Rates{Down: 1e9}, Listeners: map[string]edge.Rates{"public": {Down: 800e6}, "local": {}},
 			User: edge.Rates{Down: 50e6, Up: 20e6}, Session: edge.Rates{Up: 10 << 20}, Transfer: edge.Rates{Down: 1e6, Up: 2e6}},
 		HideDotFiles: true, Transfer: Transfer{Buffer: 64 << 10, Binary: true, Deflate: true, MaxRatio: 0, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
-		Root:     "/srv",
-		Defaults: Defaults{Root: "/srv/${user}/$${x}", Perms: policy.PermReadOnly | policy.PermWrite},
+		Root: "/srv",
+		Defaults: Defaults{Root: "/srv/${user}/$${x}", Perms: policy.PermReadOnly | policy.PermWrite,
+			Quota: Quota{Bytes: 50e9, Files: 1000, DayBytes: 1e9, DayFiles: 10, MonthBytes: 2e9, MonthFiles: 20}},
+		Groups: []Group{{"staff", Quota{Bytes: 1e12, Files: 1, DayBytes: 1, DayFiles: 2, MonthBytes: 2, MonthFiles: 3}}, {Name: "other"}},
 		Users: []User{
 			{Name: "alice", PasswordHash: bcryptHash, Certificates: []string{digest}, Perms: policy.PermReadOnly, Root: "/srv", Home: "/pub", Group: "staff",
+				Quota:       &Quota{Bytes: 1e9, Files: 3, DayBytes: 1e6, DayFiles: 4, MonthBytes: 2e6, MonthFiles: 5},
 				Rules:       []policy.PathRule{{Dir: "/in", Perms: policy.PermCwd | policy.PermWrite, Recursive: true}, {Dir: "/secret"}},
 				MaxSessions: 3, Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500},
 				Lenient: policy.Lenience{Resumption: true, CloseNotify: true}, Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
 				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye."},
-			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/"},
+			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/", Quota: &Quota{}},
 		},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead | policy.PermWrite, AllowWrite: true, Root: "/etc", Home: "/in",
 			MaxSessions: 7, Limits: policy.Limits{RateDown: 2 << 30, RateUp: 1e6, MaxFileSize: 1 << 20}, MsgLogin: "Hi.", MsgQuit: "Ho."},
-		Policies: []Module{
-			{Name: "guard", Source: "/etc/guard.wasm", Settings: json.RawMessage(`{"deny":["exe","021"],"left":"${as it is}","most":1.5,"none":null,"on":true}`)},
-			{Name: "second", Source: "/etc"},
-		},
+		Policies:  fullPolicies(),
+		Metrics:   Metrics{Listen: "127.0.0.1:9121", Path: "/m"},
+		AccessLog: AccessLog{File: "/var/log/edgeftp/xferlog", Format: "json", Commands: true},
 		Events:    "/var/log/edgeftp/events.json",
 		Socket:    "/run/edgeftp/admin.sock",
 		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]"},
@@ -166,6 +170,10 @@ func defaultTransfer() Transfer {
 	return Transfer{Sendfile: true, NoDelay: true, Deflate: true, MaxRatio: 200, Checksums: pi.Digests()}
 }
 
+func defaultBan() Ban {
+	return Ban{Within: 10 * time.Minute, For: 30 * time.Minute, NetworkAfter: 100, UserAfter: 20, Pause: 5 * time.Second}
+}
+
 func defaultListing() Listing {
 	return Listing{Matches: 10_000, Directories: 1000, Depth: 8, Time: 10 * time.Second, Sort: 10_000}
 }
@@ -177,7 +185,7 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 
@@ -209,10 +217,12 @@ func TestDefaults(t *testing.T) {
 		}},
 		Transfer: defaultTransfer(),
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
-			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
+			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing(), Ban: defaultBan()},
 		Root: "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
-		Socket:    "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
+		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
+		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},
+		Socket:   "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -221,7 +231,8 @@ func TestDefaults(t *testing.T) {
 
 // alike compares empty lists and maps with absent ones, and addresses.
 func alike() cmp.Option {
-	return cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})}
+	return cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
+		cmp.Comparer(func(a, b trust.Key) bool { return a.String() == b.String() })}
 }
 
 // again writes a configuration and reads it back.

@@ -134,6 +134,8 @@ func values(n *yaml.Node) string {
 			text += " (" + unit + ")"
 		}
 		return text
+	case field(n, "items") != nil && slices.Contains(words(field(n, "type")), "boolean"):
+		return "`true`, `false`, or a list: " + values(field(n, "items"))
 	case field(n, "items") != nil:
 		return "list: " + values(field(n, "items"))
 	case word(n, "x-names") != "":
@@ -159,6 +161,8 @@ func formNames() map[string]string {
 		"edgeftp-advertise": "IPv4 address, host name or `auto`", "edgeftp-advertised": "IPv4 address or host name",
 		"edgeftp-host": "host name or address", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",
 		"edgeftp-command": "command", "edgeftp-optional": "command",
+		"edgeftp-keys": "public key", "edgeftp-local": "HOST:PORT", "edgeftp-digest": "digest of a module", "edgeftp-origin": "origin", "edgeftp-space": "name of a space",
+		"edgeftp-memory": "size", "edgeftp-canary": "percentage", "edgeftp-percent": "percentage",
 	}
 }
 

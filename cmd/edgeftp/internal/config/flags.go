@@ -112,7 +112,7 @@ func (f Flags) value(r *report, hash string) map[string]any {
 			"list":      []any{map[string]any{"name": orElse(f.User, "dev"), "password_hash": hash, "perm": f.perm(r)}},
 			"anonymous": map[string]any{"enabled": f.Anonymous},
 		},
-		"policies":  map[string]any{"modules": f.modules(r)},
+		"policies":  map[string]any{"modules": f.modules(r), "allow_downgrade": true},
 		"events":    events,
 		"telemetry": map[string]any{"log": map[string]any{"format": orElse(f.Log, "human")}},
 	}
@@ -189,7 +189,8 @@ func (f Flags) perm(r *report) string {
 	return p.String()
 }
 
-// modules reads [NAME=]PATH. Without a name the module is called after its file
+// modules reads [NAME=]PATH. What a module declares is granted as far as it can do
+// no harm beyond the policies. Without a name the module is called after its file
 // or directory; a directory that is named for a language has its parent's name.
 func (f Flags) modules(r *report) []any {
 	list := []any{}
@@ -201,7 +202,8 @@ func (f Flags) modules(r *report) []any {
 		if path == "" {
 			r.at([]string{"policies", "modules", fmt.Sprint(i), "source"}, fmt.Sprintf("%q names no module", spec), "write [NAME=]PATH")
 		}
-		list = append(list, map[string]any{"name": name, "source": path})
+		list = append(list, map[string]any{"name": name, "source": path,
+			"grants": map[string]any{"kv": []any{AnySpace}, "metric": true, "random": true}})
 	}
 	return list
 }

@@ -43,11 +43,11 @@ func TestFlagDefaults(t *testing.T) {
 			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second}, Active: Active{Enabled: true, Timeout: 30 * time.Second},
 		}},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
-			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
+			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing(), Ban: defaultBan()},
 		Transfer: defaultTransfer(),
 		Root:     "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/"}},
 		Defaults: Defaults{Perms: policy.PermReadOnly}, Anonymous: Anonymous{Perms: policy.PermReadOnly, Home: "/"},
-		Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
+		Metrics: Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"}, Policies: Policies{AllowDowngrade: true, History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}}, Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike(), cmpopts.IgnoreFields(Config{}, "Password"),
 		cmpopts.IgnoreFields(User{}, "PasswordHash")); diff != "" {
@@ -82,7 +82,7 @@ func TestAllFlags(t *testing.T) {
 		t.Errorf("%+v", got.Users)
 	case got.Certificates[0] != CertFile{"/etc/c.pem", "/etc/k.pem", true}:
 		t.Errorf("%+v", got.Certificates)
-	case len(got.Policies) != 2, got.Policies[0].Name != "guard", got.Policies[1].Name != "two", got.Policies[1].Source != "/etc/upload-guard/go":
+	case len(got.Policies.Modules) != 2, got.Policies.Modules[0].Name != "guard", got.Policies.Modules[1].Name != "two", got.Policies.Modules[1].Source != "/etc/upload-guard/go":
 		t.Errorf("%+v", got.Policies)
 	}
 	if got.PasswordFile != "/etc/pw" {

@@ -12,12 +12,34 @@ type Log struct {
 	Prefix string // template for messages about a session (pi.ParsePrefix), or empty
 }
 
+// Metrics is where figures are shown.
+type Metrics struct {
+	Listen string // HOST:PORT of this machine, or empty
+	Path   string
+}
+
+// AccessLog is the log of transfers.
+type AccessLog struct {
+	File     string // or empty
+	Format   string // "xferlog", "common" or "json"
+	Commands bool
+}
+
 type fileTelemetry struct {
 	Log struct {
 		Format string `json:"format"`
 		Level  string `json:"level"`
 		Prefix string `json:"prefix,omitempty"`
 	} `json:"log"`
+	Metrics struct {
+		Listen string `json:"listen,omitempty"`
+		Path   string `json:"path"`
+	} `json:"metrics"`
+	AccessLog struct {
+		File     string `json:"file,omitempty"`
+		Format   string `json:"format"`
+		Commands bool   `json:"commands"`
+	} `json:"access_log"`
 }
 
 type fileEvents struct {
@@ -41,14 +63,41 @@ func (c *checker) events(file string, conf *Config) {
 	if file == "" {
 		return
 	}
-	path := []string{"events", "file"}
 	conf.Events = beside(c.dir, file)
+	c.logFile([]string{"events", "file"}, "event log", conf.Events, conf)
+}
+
+// telemetry finds the access log, and what shows figures.
+func (c *checker) telemetry(f *fileTelemetry, conf *Config) {
+	path := []string{"telemetry", "access_log"}
+	conf.Metrics = Metrics(f.Metrics)
+	conf.AccessLog = AccessLog(f.AccessLog)
+	if f.AccessLog.File != "" {
+		conf.AccessLog.File = beside(c.dir, f.AccessLog.File)
+		c.logFile(sub(path, "file"), "access log", conf.AccessLog.File, conf)
+	}
+	if f.AccessLog.Commands && f.AccessLog.Format == "xferlog" {
+		c.at(sub(path, "commands"), "xferlog has no form for commands", "choose the format common or json")
+	}
+}
+
+// logFile holds a log to where clients do not reach it.
+func (c *checker) logFile(path []string, what, file string, conf *Config) {
 	for _, root := range conf.Roots() {
-		if root != "" && within(c.real(root), c.real(conf.Events)) {
-			c.at(path, fmt.Sprintf("the event log %s lies inside the root %s: clients could reach it", conf.Events, root), "put it beside the root")
+		if root != "" && within(c.real(root), c.real(file)) {
+			c.at(path, fmt.Sprintf("the %s %s lies inside the root %s: clients could reach it", what, file, root), "put it beside the root")
 		}
 	}
-	if info, err := c.stat(conf.Events); err == nil && info.IsDir() {
-		c.at(path, fmt.Sprintf("the event log %s is a directory", conf.Events), "name a file in it")
+	if info, err := c.stat(file); err == nil && info.IsDir() {
+		c.at(path, fmt.Sprintf("the %s %s is a directory", what, file), "name a file in it")
 	}
+}
+
+// checkLocal is HOST:PORT that nobody but this machine reaches.
+func checkLocal(s string) error {
+	host, err := parseAddress(s)
+	if err == nil && !isLoopback(host) {
+		return fault{"can be reached from other machines, and whoever reaches it may read the figures", "write 127.0.0.1:9121, and put a proxy before it that asks who is there"}
+	}
+	return err
 }

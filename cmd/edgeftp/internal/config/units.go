@@ -54,6 +54,14 @@ func formats() map[string]func(string) error {
 		"edgeftp-cipher":     checkCipher,
 		"edgeftp-command":    checkCommand,
 		"edgeftp-optional":   checkOptional,
+		"edgeftp-keys":       checkKeys,
+		"edgeftp-local":      checkLocal,
+		"edgeftp-digest":     checkDigest,
+		"edgeftp-origin":     checkOrigin,
+		"edgeftp-space":      checkSpace,
+		"edgeftp-memory":     checkMemory,
+		"edgeftp-canary":     checkCanary,
+		"edgeftp-percent":    func(s string) error { return second(parsePercent(s)) },
 	}
 }
 

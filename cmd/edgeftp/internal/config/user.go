@@ -24,6 +24,7 @@ type User struct {
 	Limits       policy.Limits // zero fields do not limit
 	Lenient      policy.Lenience
 	Expires      time.Time // zero is never
+	Quota        *Quota    // nil is that of Defaults
 	MsgLogin     string    // one or more lines; empty is the server's own words
 	MsgQuit      string
 }
@@ -34,6 +35,7 @@ type Defaults struct {
 	// name, $${ the characters ${. Empty is Config.Root.
 	Root  string
 	Perms policy.Perms
+	Quota Quota
 }
 
 // Anonymous is the user of that name.
@@ -69,9 +71,11 @@ const userVariable = "${user}"
 
 type fileUsers struct {
 	Defaults struct {
-		Root string `json:"root,omitempty"`
-		Perm string `json:"perm"`
+		Root  string    `json:"root,omitempty"`
+		Perm  string    `json:"perm"`
+		Quota fileQuota `json:"quota"`
 	} `json:"defaults"`
+	Groups    []fileGroup   `json:"groups"`
 	List      []fileUser    `json:"list"`
 	Anonymous fileAnonymous `json:"anonymous"`
 }
@@ -92,6 +96,7 @@ type fileUser struct {
 	MsgQuit      string      `json:"msg_quit,omitempty"`
 	Expires      string      `json:"expires,omitempty"`
 	TLS          fileLenient `json:"tls"`
+	Quota        *fileQuota  `json:"quota,omitempty"`
 }
 
 type fileRule struct {
@@ -137,6 +142,8 @@ func (c *checker) users(f *file, conf *Config) {
 		conf.Defaults.Root = beside(c.dir, f.Users.Defaults.Root)
 	}
 	conf.Defaults.Perms = perms(f.Users.Defaults.Perm)
+	conf.Defaults.Quota = f.Users.Defaults.Quota.quota()
+	conf.Groups = c.groups(f.Users.Groups)
 	names := map[string]bool{}
 	for i := range f.Users.List {
 		u, path := &f.Users.List[i], []string{"users", "list", strconv.Itoa(i)}
@@ -167,6 +174,10 @@ func (c *checker) user(u *fileUser, path []string, conf *Config) User {
 		made.Perms = perms(u.Perm)
 	}
 	made.Expires, _ = parseTime(u.Expires)
+	if u.Quota != nil {
+		q := u.Quota.quota()
+		made.Quota = &q
+	}
 	for _, digest := range u.Certificates {
 		if d, err := parseDigest(digest); err == nil {
 			made.Certificates = append(made.Certificates, d)
@@ -225,6 +236,7 @@ func (c *checker) anonymous(a *fileAnonymous, conf *Config) {
 // file writes what every user has: the defaults have been applied.
 func (c *Config) usersFile() (f fileUsers) {
 	f.Defaults.Root, f.Defaults.Perm = c.Defaults.Root, c.Defaults.Perms.String()
+	f.Defaults.Quota, f.Groups = c.Defaults.Quota.file(), groupsFile(c.Groups)
 	f.List = []fileUser{}
 	for i := range c.Users {
 		f.List = append(f.List, c.Users[i].file())
@@ -250,6 +262,10 @@ func (u *User) file() fileUser {
 	}
 	if !u.Expires.IsZero() {
 		f.Expires = u.Expires.Format(time.RFC3339Nano)
+	}
+	if u.Quota != nil {
+		q := u.Quota.file()
+		f.Quota = &q
 	}
 	if u.Lenient.Resumption {
 		f.TLS.SessionReuse = lenient

@@ -80,7 +80,7 @@ func (c *Config) file() *file {
 		Transfer:     c.Transfer.file(),
 		Users:        c.usersFile(),
 		Storage:      []fileStorage{{Mount: "/", Backend: "local", Root: c.Root}},
-		Policies:     filePolicies{Modules: []fileModule{}},
+		Policies:     c.Policies.file(),
 		Events:       fileEvents{File: c.Events},
 		Admin:        fileAdmin{Socket: c.Socket},
 		I18n:         c.Languages.file(),
@@ -91,9 +91,9 @@ func (c *Config) file() *file {
 	for _, p := range c.Certificates {
 		f.Certificates.Files = append(f.Certificates.Files, fileCertificate(p))
 	}
-	for _, m := range c.Policies {
-		f.Policies.Modules = append(f.Policies.Modules, fileModule(m))
-	}
 	f.Telemetry.Log.Format, f.Telemetry.Log.Level, f.Telemetry.Log.Prefix = c.Log.Format, c.Log.Level, c.Log.Prefix
+	f.Telemetry.Metrics.Listen, f.Telemetry.Metrics.Path = c.Metrics.Listen, c.Metrics.Path
+	a := &f.Telemetry.AccessLog
+	a.File, a.Format, a.Commands = c.AccessLog.File, c.AccessLog.Format, c.AccessLog.Commands
 	return f
 }

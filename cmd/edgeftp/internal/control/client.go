@@ -3,10 +3,12 @@ package control
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -37,18 +39,64 @@ func (c Client) Policies(ctx context.Context) ([]Policy, error) {
 	return list, err
 }
 
-// Swap sends a module to be put in the place of the policy called name.
-func (c Client) Swap(ctx context.Context, name string, module []byte) (Policy, error) {
+// Swap sends modules to be put in the place of policies.
+func (c Client) Swap(ctx context.Context, s Swap) ([]Policy, error) {
+	if len(s.Modules) != 1 {
+		var list []Policy
+		body, err := json.Marshal(s)
+		if err == nil {
+			err = c.send(ctx, request{method: http.MethodPost, path: "/v1/policies/swap", kind: "application/json", body: body}, &list)
+		}
+		return list, err
+	}
+	m := s.Modules[0]
+	r := request{method: http.MethodPost, path: policyPath(m.Name, "swap"), kind: moduleType, body: m.Module, header: http.Header{}}
+	if q := s.query(); len(q) > 0 {
+		r.path += "?" + q.Encode()
+	}
+	if len(m.Signature) > 0 {
+		r.header.Set(signatureHeader, base64.StdEncoding.EncodeToString(m.Signature))
+	}
+	if m.Source != "" {
+		r.header.Set(sourceHeader, url.PathEscape(m.Source))
+	}
 	var p Policy
-	err := c.do(ctx, http.MethodPost, "/v1/policies/"+url.PathEscape(name)+"/swap", module, &p)
+	err := c.send(ctx, r, &p)
+	return []Policy{p}, err
+}
+
+func policyPath(name, what string) string { return "/v1/policies/" + url.PathEscape(name) + "/" + what }
+
+// Promote puts the candidate of name in force for all.
+func (c Client) Promote(ctx context.Context, name string) (Policy, error) {
+	var p Policy
+	err := c.do(ctx, http.MethodPost, policyPath(name, "promote"), nil, &p)
 	return p, err
 }
 
-// Rollback brings back the module that the last swap of name replaced.
-func (c Client) Rollback(ctx context.Context, name string) (Policy, error) {
+// Rollback ends the trial of name's candidate, or brings an earlier module back.
+func (c Client) Rollback(ctx context.Context, name, to string) (Policy, error) {
 	var p Policy
-	err := c.do(ctx, http.MethodPost, "/v1/policies/"+url.PathEscape(name)+"/rollback", nil, &p)
+	path := policyPath(name, "rollback")
+	if to != "" {
+		path += "?to=" + url.QueryEscape(to)
+	}
+	err := c.do(ctx, http.MethodPost, path, nil, &p)
 	return p, err
+}
+
+// History asks what a slot took.
+func (c Client) History(ctx context.Context, name string) ([]Accepted, error) {
+	var list []Accepted
+	err := c.do(ctx, http.MethodGet, policyPath(name, "history"), nil, &list)
+	return list, err
+}
+
+// Differences asks what the shadow of name answered otherwise.
+func (c Client) Differences(ctx context.Context, name string) ([]Difference, error) {
+	var list []Difference
+	err := c.do(ctx, http.MethodGet, policyPath(name, "differences"), nil, &list)
+	return list, err
 }
 
 // Bandwidth asks for GET /v1/bandwidth.
@@ -68,8 +116,20 @@ func (c Client) Limit(ctx context.Context, l Limit) (Bandwidth, error) {
 	return b, err
 }
 
-// do makes one request over a connection of its own.
+// request is one call of the server.
+type request struct {
+	method, path, kind string // kind is the media type of the body
+	body               []byte
+	header             http.Header
+}
+
+// do makes a request whose body, if it has one, is JSON.
 func (c Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+	return c.send(ctx, request{method: method, path: path, kind: "application/json", body: body}, into)
+}
+
+// send makes one request over a connection of its own.
+func (c Client) send(ctx context.Context, r request, into any) error {
 	if err := checkPath(c.Path); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
@@ -79,15 +139,13 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 			return d.DialContext(ctx, "unix", c.Path)
 		}}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, method, "http://edgeftp"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, r.method, "http://edgeftp"+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return err
 	}
-	switch {
-	case method == http.MethodPut:
-		req.Header.Set("Content-Type", "application/json")
-	case body != nil:
-		req.Header.Set("Content-Type", moduleType)
+	maps.Copy(req.Header, r.header)
+	if r.body != nil {
+		req.Header.Set("Content-Type", r.kind)
 	}
 	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {

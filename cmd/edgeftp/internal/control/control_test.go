@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 )
 
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	mu      sync.Mutex
 	swapped [][]byte
+	last    Swap
 	global  Rates
 	wait    chan struct{} // Swap waits for it, if set, or for its context
 }
@@ -40,27 +42,46 @@ func (f *fake) policy() Policy {
 	return Policy{Name: "guard", Generation: uint64(len(f.swapped)) + 1, Kind: "module", Hooks: []string{"fs"}}
 }
 
-func (f *fake) Swap(ctx context.Context, name string, module []byte) (Policy, error) {
+func (f *fake) Policies() Policies { return f }
+
+func (f *fake) Promote(_ context.Context, name string) (Policy, error) {
+	return Policy{}, &Refusal{Code: "EF2005", Message: name + " has no candidate"}
+}
+
+func (f *fake) History(name string) ([]Accepted, error) {
+	return []Accepted{{Digest: "sha256:1", Version: "1.0.0"}, {Number: 1, Digest: name}}, nil
+}
+
+func (f *fake) Differences(string) ([]Difference, error) { return nil, nil }
+
+// Swap takes a swap of "guard".
+func (f *fake) Swap(ctx context.Context, s Swap) ([]Policy, error) {
 	if f.wait != nil {
 		select {
 		case <-f.wait:
 		case <-ctx.Done():
-			return Policy{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch {
-	case name != "guard":
-		return Policy{}, &Refusal{Code: "EF2001", Message: "no policy is called " + name, Help: "look at the list"}
-	case string(module) == "broken":
-		return Policy{}, errors.New("the disk is full")
+	f.last = s
+	for _, m := range s.Modules {
+		switch {
+		case m.Name != "guard":
+			return nil, &Refusal{Code: "EF2001", Message: "no policy is called " + m.Name, Help: "look at the list"}
+		case string(m.Module) == "broken":
+			return nil, errors.New("the disk is full")
+		}
+		f.swapped = append(f.swapped, m.Module)
 	}
-	f.swapped = append(f.swapped, module)
-	return f.policy(), nil
+	return []Policy{f.policy()}, nil
 }
 
-func (f *fake) Rollback(_ context.Context, name string) (Policy, error) {
+func (f *fake) Rollback(_ context.Context, _, to string) (Policy, error) {
+	if to == "7" {
+		return Policy{}, &Refusal{Code: "EF2004", Message: "no module has the number 7"}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.swapped) == 0 {
@@ -115,23 +136,60 @@ func TestRoundTrips(t *testing.T) {
 		t.Errorf("%+v, %v\n%s", st, err, diff)
 	}
 	module := bytes.Repeat([]byte("\x00asm"), 1<<18)
-	p, err := c.Swap(ctx, "guard", module)
-	if err != nil || p.Generation != 2 || !bytes.Equal(f.swapped[0], module) {
-		t.Errorf("%+v, %v", p, err)
+	list, err := c.Swap(ctx, one("guard", module))
+	if err != nil || len(list) != 1 || list[0].Generation != 2 || !bytes.Equal(f.swapped[0], module) {
+		t.Errorf("%+v, %v", list, err)
 	}
 	if list, err := c.Policies(ctx); err != nil || len(list) != 1 || list[0].Generation != 2 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if p, err := c.Rollback(ctx, "guard"); err != nil || p.Generation != 1 {
+	if p, err := c.Rollback(ctx, "guard", ""); err != nil || p.Generation != 1 {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// one is a swap of one module.
+func one(name string, module []byte) Swap {
+	return Swap{Modules: []Module{{Name: name, Module: module}}}
+}
+
+// What a swap says beside the module arrives, whichever way it is sent.
+func TestSwapIsWhole(t *testing.T) {
+	f := &fake{}
+	_, c := serve(t, f)
+	for _, s := range []Swap{
+		{Modules: []Module{{Name: "guard", Module: []byte("m"), Signature: []byte("untrusted comment: x\n"), Source: "/a b/ä.wasm"}},
+			Canary: 5, For: 90 * time.Second, Downgrade: true},
+		{Modules: []Module{{Name: "guard", Module: []byte("m")}}, Shadow: true},
+		{Modules: []Module{{Name: "guard", Module: []byte("m")}, {Name: "guard", Module: []byte("n"), Signature: []byte("s")}}, Now: true},
+	} {
+		if _, err := c.Swap(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(s, f.last, cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	var r *Refusal
+	if _, err := c.Rollback(t.Context(), "guard", "7"); !errors.As(err, &r) || r.Code != "EF2004" {
+		t.Error(err)
+	}
+	if _, err := c.Promote(t.Context(), "guard"); !errors.As(err, &r) || r.Code != "EF2005" {
+		t.Error(err)
+	}
+	if h, err := c.History(t.Context(), "a/b"); err != nil || len(h) != 2 || h[1].Number != 1 || h[1].Digest != "a/b" {
+		t.Error(h, err)
+	}
+	if d, err := c.Differences(t.Context(), "guard"); err != nil || d == nil || len(d) != 0 {
+		t.Error(d, err)
 	}
 }
 
 func TestRefusals(t *testing.T) {
 	_, c := serve(t, &fake{})
 	ctx := t.Context()
-	swap := func(name string, module []byte) error { _, err := c.Swap(ctx, name, module); return err }
-	_, rollback := c.Rollback(ctx, "guard")
+	swap := func(name string, module []byte) error { _, err := c.Swap(ctx, one(name, module)); return err }
+	_, rollback := c.Rollback(ctx, "guard", "")
 	cases := []struct {
 		what string
 		err  error
@@ -173,6 +231,11 @@ func TestHTTP(t *testing.T) {
 		{"POST", "/v1/policies/guard/swap", "", "m", 415, `"code":"EF2101"`},
 		{"POST", "/v1/policies/guard/swap", "application/wasm", "", 400, `"code":"EF2104"`},
 		{"POST", "/v1/policies/guard/swap", "application/wasm", strings.Repeat("x", maxModule+1), 413, `"code":"EF2100"`},
+		{"POST", "/v1/policies/guard/swap?canary=x", "application/wasm", "m", 400, `"code":"EF2003"`},
+		{"POST", "/v1/policies/guard/swap?xyz=1", "application/wasm", "m", 400, `"code":"EF2003"`},
+		{"POST", "/v1/policies/swap", "application/json", "m", 400, `"code":"EF2103"`},
+		{"POST", "/v1/policies/swap", "application/json", `{"modules":[{"name":"guard"}]}`, 400, `"code":"EF2104"`},
+		{"POST", "/v1/policies/swap", "application/json", `{"modules":[{"name":"guard","module":"bQ=="}]}`, 200, `[{"name":"guard"`},
 		{"GET", "/v1/policies/guard/swap", "", "", 404, `"code":"EF2102"`},
 		{"DELETE", "/v1/policies", "", "", 404, `"code":"EF2102"`},
 		{"GET", "/", "", "", 404, `"code":"EF2102"`},
@@ -281,7 +344,7 @@ func TestImpatientCaller(t *testing.T) {
 	_, c := serve(t, f)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := c.Swap(ctx, "guard", []byte("m"))
+	_, err := c.Swap(ctx, one("guard", []byte("m")))
 	if errors.Is(err, ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
@@ -292,7 +355,7 @@ func TestCloseEndsARunningCall(t *testing.T) {
 	s, c := serve(t, f)
 	got := make(chan error, 1)
 	go func() {
-		_, err := c.Swap(t.Context(), "guard", []byte("m"))
+		_, err := c.Swap(t.Context(), one("guard", []byte("m")))
 		got <- err
 	}()
 	for conns := 0; conns == 0; { // until the call has arrived

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"time"
 )
 
@@ -9,12 +8,8 @@ import (
 type Controller interface {
 	// Status describes the running server (GET /v1/status and /v1/policies).
 	Status() Status
-	// Swap puts a module in the place of the policy called name (POST
-	// /v1/policies/{name}/swap). After an error nothing has changed.
-	Swap(ctx context.Context, name string, module []byte) (Policy, error)
-	// Rollback brings the module back that the last swap replaced (POST
-	// /v1/policies/{name}/rollback). After an error nothing has changed.
-	Rollback(ctx context.Context, name string) (Policy, error)
+	// Policies changes them.
+	Policies() Policies
 	// Bandwidth tells the limits in force (GET /v1/bandwidth).
 	Bandwidth() Bandwidth
 	// Limit changes one of them (PUT /v1/bandwidth). After an error nothing has
@@ -43,22 +38,6 @@ type Listener struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
 	TLS     string `json:"tls"` // required, optional, off or implicit
-}
-
-// Policy is one policy that is in force.
-type Policy struct {
-	Name       string    `json:"name"`
-	Generation uint64    `json:"generation"` // from 1, one more with each swap
-	Kind       string    `json:"kind"`       // native or module
-	Digest     string    `json:"digest,omitempty"`
-	Hooks      []string  `json:"hooks"`
-	Since      time.Time `json:"since"`
-	Calls      uint64    `json:"calls"`
-	Denied     uint64    `json:"denied"`
-	Failed     uint64    `json:"failed"`
-	Dropped    uint64    `json:"events_dropped"`
-	Instances  int       `json:"instances"`
-	CanRoll    bool      `json:"can_roll_back"`
 }
 
 // Refusal is an error of the Controller that is the caller's to mend: the module

@@ -1,0 +1,70 @@
+package config
+
+import "strconv"
+
+// Quota is what may be stored. Zero in a field is no limit.
+type Quota struct {
+	Bytes, DayBytes, MonthBytes int64
+	Files, DayFiles, MonthFiles int64
+}
+
+// Group is what holds for all users with a word.
+type Group struct {
+	Name  string
+	Quota Quota
+}
+
+type fileQuota struct {
+	Bytes      string `json:"bytes,omitempty"`
+	Files      int64  `json:"files,omitempty"`
+	DayBytes   string `json:"day_bytes,omitempty"`
+	DayFiles   int64  `json:"day_files,omitempty"`
+	MonthBytes string `json:"month_bytes,omitempty"`
+	MonthFiles int64  `json:"month_files,omitempty"`
+}
+
+type fileGroup struct {
+	Name  string    `json:"name"`
+	Quota fileQuota `json:"quota"`
+}
+
+func (f *fileQuota) quota() Quota {
+	return Quota{Bytes: size(f.Bytes), Files: f.Files, DayBytes: size(f.DayBytes), DayFiles: f.DayFiles,
+		MonthBytes: size(f.MonthBytes), MonthFiles: f.MonthFiles}
+}
+
+func (q *Quota) file() fileQuota {
+	return fileQuota{Bytes: formatSize(q.Bytes), Files: q.Files, DayBytes: formatSize(q.DayBytes), DayFiles: q.DayFiles,
+		MonthBytes: formatSize(q.MonthBytes), MonthFiles: q.MonthFiles}
+}
+
+func (c *checker) groups(list []fileGroup) []Group {
+	var out []Group
+	names := map[string]bool{}
+	for i := range list {
+		g := &list[i]
+		c.unique(names, []string{"users", "groups", strconv.Itoa(i), "name"}, g.Name, "group")
+		out = append(out, Group{g.Name, g.Quota.quota()})
+	}
+	return out
+}
+
+func groupsFile(list []Group) []fileGroup {
+	out := []fileGroup{}
+	for i := range list {
+		out = append(out, fileGroup{list[i].Name, list[i].Quota.file()})
+	}
+	return out
+}
+
+// HasQuota reports whether anybody's storage is limited.
+func (c *Config) HasQuota() bool {
+	limited := c.Defaults.Quota != Quota{}
+	for i := range c.Users {
+		limited = limited || c.Users[i].Quota != nil && *c.Users[i].Quota != Quota{}
+	}
+	for i := range c.Groups {
+		limited = limited || c.Groups[i].Quota != Quota{}
+	}
+	return limited
+}

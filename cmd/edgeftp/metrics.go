@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/policies/metrics"
+)
+
+// listenMetrics binds the address at which the figures are shown, if there is one.
+func (in *instance) listenMetrics(ctx context.Context) error {
+	if in.metrics == nil {
+		return nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", in.conf.Metrics.Listen)
+	if err != nil {
+		return fmt.Errorf("the figures cannot be shown: %w\n   = help: free the port, or choose another telemetry.metrics.listen", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET "+in.conf.Metrics.Path, in.metrics.Handler())
+	in.scraped = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	in.log.Info("figures are shown", "url", "http://"+l.Addr().String()+in.conf.Metrics.Path)
+	go func() {
+		if err := in.scraped.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			in.log.Error("the figures are not shown any more", "error", err)
+		}
+	}()
+	return nil
+}
+
+// collect tells what no event holds. Numbers of a policy are those of its generation,
+// so that none ever falls.
+func (in *instance) collect(tell func(metrics.Sample)) {
+	st := in.modules.Status()
+	gauge := func(name, help string, value float64, labels ...metrics.Label) {
+		tell(metrics.Sample{Name: name, Help: help, Value: value, Labels: labels})
+	}
+	gauge("edgeftp_build_info", "The program; its value is 1.", 1, metrics.Label{Name: "version", Value: st.Version}, metrics.Label{Name: "goversion", Value: runtime.Version()})
+	gauge("edgeftp_transfers", "Transfers that run.", float64(st.Transfers))
+	gauge("edgeftp_draining", "1 while the server ends.", flag(st.Draining))
+	gauge("edgeftp_policy_generations_draining", "Replaced policy generations that transfers hold.", float64(st.OldGenerations))
+	gauge("edgeftp_policy_instances_draining", "Instances of replaced modules.", float64(st.OldInstances))
+	for i := range st.Policies {
+		p := &st.Policies[i]
+		tellPolicy(tell, p, "active")
+		if p.Trial != nil {
+			tellPolicy(tell, &p.Trial.Candidate, "candidate")
+		}
+		if p.Shadow != nil {
+			tellShadow(tell, p)
+		}
+	}
+	in.modules.guests.tell(tell)
+	kv := in.store.Stats()
+	for _, s := range kv.Spaces {
+		space := metrics.Label{Name: "space", Value: s.Name}
+		gauge("edgeftp_kv_keys", "Keys that policies remember.", float64(s.Keys), space)
+		gauge("edgeftp_kv_bytes", "What they take.", float64(s.Bytes), space)
+	}
+	gauge("edgeftp_kv_unwritten", "Changed keys that are not on disk yet.", float64(kv.Unwritten))
+	tell(metrics.Sample{Name: "edgeftp_kv_write_failures_total", Help: "Writes to disk that failed.", Kind: metrics.Counter, Value: float64(kv.Failures)})
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// teller tells numbers of one policy.
+type teller struct {
+	tell func(metrics.Sample)
+	own  []metrics.Label
+}
+
+func (t teller) number(kind metrics.Kind, name, help string, value float64, labels ...metrics.Label) {
+	t.tell(metrics.Sample{Name: "edgeftp_policy_" + name, Help: help, Kind: kind, Value: value, Labels: append(t.own[:len(t.own):len(t.own)], labels...)})
+}
+
+func tellPolicy(tell func(metrics.Sample), p *control.Policy, state string) {
+	t := teller{tell, []metrics.Label{{Name: "policy", Value: p.Name}, {Name: "generation", Value: strconv.FormatUint(p.Generation, 10)}}}
+	t.number(metrics.Gauge, "info", "A policy; its value is 1.", 1, metrics.Label{Name: "state", Value: state}, metrics.Label{Name: "kind", Value: p.Kind},
+		metrics.Label{Name: "version", Value: p.Version}, metrics.Label{Name: "digest", Value: p.Digest})
+	for _, s := range p.Stages {
+		hook := metrics.Label{Name: "hook", Value: s.Stage}
+		for verdict, n := range s.Verdicts {
+			t.number(metrics.Counter, "calls_total", "Calls by what came of them.", float64(n), hook, metrics.Label{Name: "decision", Value: verdict})
+		}
+		for what, n := range map[string]uint64{"failed": s.Failed, "aborted": s.Aborted, "skipped": s.Skipped} {
+			t.number(metrics.Counter, "calls_total", "Calls by what came of them.", float64(n), hook, metrics.Label{Name: "decision", Value: what})
+		}
+		for q, v := range map[string]float64{"0.5": s.P50, "0.99": s.P99} {
+			t.number(metrics.Gauge, "call_seconds", "Time of calls, of a sample, to the next power of two.", v, hook, metrics.Label{Name: "quantile", Value: q})
+		}
+	}
+	t.number(metrics.Gauge, "breaker_open", "1 while the policy is not called because it only fails.", flag(p.Breaker.Open))
+	if e := p.Events; e != nil {
+		t.number(metrics.Gauge, "events_queued", "Events that wait in memory.", float64(e.Queued))
+		t.number(metrics.Gauge, "events_waiting", "Events that wait in files.", float64(e.Waiting))
+		for what, n := range map[string]uint64{"delivered": e.Delivered, "lost": e.Lost, "dropped": e.Dropped} {
+			t.number(metrics.Counter, "events_total", "Events by what became of them.", float64(n), metrics.Label{Name: "result", Value: what})
+		}
+	}
+	if s := p.Sandbox; s != nil {
+		t.sandbox(s)
+	}
+}
+
+func (t teller) sandbox(s *control.Sandbox) {
+	for kind, n := range s.Faults {
+		t.number(metrics.Counter, "errors_total", "Failed calls of a module by cause.", float64(n), metrics.Label{Name: "kind", Value: kind})
+	}
+	t.number(metrics.Counter, "fuel_total", "Units of work of a module.", float64(s.Fuel))
+	t.number(metrics.Gauge, "instances", "Instances of a module.", float64(s.Idle), metrics.Label{Name: "state", Value: "idle"})
+	t.number(metrics.Gauge, "instances", "Instances of a module.", float64(max(s.Instances-s.Idle, 0)), metrics.Label{Name: "state", Value: "busy"})
+	t.number(metrics.Counter, "instance_waits_total", "Calls that had to wait for an instance.", float64(s.Waits))
+	t.number(metrics.Gauge, "memory_bytes", "Memory of the idle instances.", float64(s.Memory))
+	t.number(metrics.Counter, "cache_hits_total", "Questions that a kept answer answered.", float64(s.CacheHits))
+	t.number(metrics.Counter, "log_dropped_total", "Lines of a module that were over its rate.", float64(s.LogDropped))
+}
+
+func tellShadow(tell func(metrics.Sample), p *control.Policy) {
+	t := teller{tell, []metrics.Label{{Name: "policy", Value: p.Name}, {Name: "digest", Value: p.Shadow.Digest}}}
+	for what, n := range map[string]uint64{"compared": p.Shadow.Compared, "differed": p.Shadow.Differed, "failed": p.Shadow.Failed, "dropped": p.Shadow.Dropped} {
+		t.number(metrics.Counter, "shadow_total", "Questions to a shadow by what came of them.", float64(n), metrics.Label{Name: "result", Value: what})
+	}
+}
+
+// tell tells what modules count themselves.
+func (n *numbers) tell(tell func(metrics.Sample)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for policy, own := range n.all {
+		for name, v := range own {
+			s := metrics.Sample{Name: "edgeftp_guest", Help: "What modules measure themselves.", Value: v.value,
+				Labels: []metrics.Label{{Name: "policy", Value: policy}, {Name: "name", Value: name}}}
+			if v.counter {
+				s.Name, s.Help, s.Kind = "edgeftp_guest_total", "What modules count themselves.", metrics.Counter
+			}
+			tell(s)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/policies/accesslog"
+	"github.com/edgeftp/edgeftp/policies/antiflood"
+	"github.com/edgeftp/edgeftp/policies/metrics"
+	"github.com/edgeftp/edgeftp/policies/quota"
+)
+
+// flood makes the policy that turns guessers and floods away, nil where the
+// configuration limits neither.
+func (in *instance) flood() (policy.Policy, error) {
+	l := &in.conf.Limits
+	if l.Ban.After == 0 && l.Commands == 0 && l.CommandsPerIP == 0 {
+		return nil, nil
+	}
+	space, err := in.store.Space("native/antiflood", 0)
+	if err != nil {
+		return nil, err
+	}
+	c := antiflood.Config{KV: space, Failures: -1, NetworkFailures: -1, UserFailures: -1,
+		SessionCommands: unlimited(l.Commands), AddressCommands: unlimited(l.CommandsPerIP),
+		Window: l.Ban.Within, Ban: l.Ban.For, Pause: l.Ban.Pause, Banned: in.banned}
+	if l.Ban.After > 0 {
+		c.Failures, c.NetworkFailures, c.UserFailures = l.Ban.After, unlimited(l.Ban.NetworkAfter), unlimited(l.Ban.UserAfter)
+	}
+	return antiflood.New(c)
+}
+
+// banned tells of a new ban.
+func (in *instance) banned(who netip.Prefix, until time.Time, why string) {
+	text := fmt.Sprintf("%s until %s: %s", who, until.UTC().Format(time.RFC3339), why)
+	in.log.Warn("banned", "event", policy.EventBanAdded.String(), "address", who.String(), "until", until.UTC(), "reason", why)
+	in.server.Tell(policy.Event{Kind: policy.EventBanAdded, Text: text, Policy: "antiflood"})
+}
+
+// quota makes the policy that bounds what is stored, nil where nobody is limited.
+func (in *instance) quota() (policy.Policy, error) {
+	if !in.conf.HasQuota() {
+		return nil, nil
+	}
+	space, err := in.store.Space("native/quota", 16<<20)
+	if err != nil {
+		return nil, err
+	}
+	limits := func(q *config.Quota) quota.Limits {
+		return quota.Limits{Bytes: q.Bytes, Files: q.Files, DayBytes: q.DayBytes, DayFiles: q.DayFiles, MonthBytes: q.MonthBytes, MonthFiles: q.MonthFiles}
+	}
+	c := quota.Config{KV: space, Each: limits(&in.conf.Defaults.Quota), Users: map[string]quota.Limits{}, Groups: map[string]quota.Limits{}}
+	for i := range in.conf.Users {
+		if u := &in.conf.Users[i]; u.Quota != nil {
+			c.Users[u.Name] = limits(u.Quota)
+		}
+	}
+	for i := range in.conf.Groups {
+		c.Groups[in.conf.Groups[i].Name] = limits(&in.conf.Groups[i].Quota)
+	}
+	return quota.New(c)
+}
+
+// access makes the log of transfers, nil without one.
+func (in *instance) access() (policy.Policy, error) {
+	a := &in.conf.AccessLog
+	if a.File == "" {
+		return nil, nil
+	}
+	return accesslog.Open(a.File, accesslog.Config{Format: accesslog.Format(a.Format), Commands: a.Commands})
+}
+
+// figures makes the policy that counts, nil where nobody shows what it has counted.
+func (in *instance) figures() (policy.Policy, error) {
+	if in.conf.Metrics.Listen == "" {
+		return nil, nil
+	}
+	m, err := metrics.New(metrics.Config{Process: true})
+	if err != nil {
+		return nil, err
+	}
+	in.metrics = m
+	return m, m.Add(metrics.SourceFunc(in.collect))
+}
+
+// native adds a policy of the server's own, if there is one.
+func native(slots []edge.Slot, name string, make func() (policy.Policy, error)) ([]edge.Slot, error) {
+	p, err := make()
+	if err != nil || p == nil {
+		return slots, err
+	}
+	return append(slots, edge.Slot{Name: name, Policy: p}), nil
+}
