@@ -30,9 +30,10 @@ type cached struct {
 	until  time.Time
 }
 
-// find returns the kept answer to a question, if there is one.
+// find returns the kept answer to a question, if there is one. It is for a cache
+// that is active.
 func (c *cache) find(slot string, a *policy.Action) (policy.Answer, bool) {
-	if !c.active.Load() || a.Session == nil || len(a.Session.State[slot]) > 0 {
+	if a.Session == nil || len(a.Session.State[slot]) > 0 {
 		return policy.Answer{}, false
 	}
 	c.mu.Lock()

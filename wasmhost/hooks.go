@@ -72,8 +72,10 @@ func (a authenticator) Authenticate(ctx context.Context, login *policy.Login) (p
 
 // Authorize asks the hook fs, or gives the answer that it allowed to be used again.
 func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (policy.Answer, error) {
-	if kept, ok := a.p.cache.find(a.p.name, action); ok {
-		return kept, nil
+	if a.p.cache.active.Load() {
+		if kept, ok := a.p.cache.find(a.p.name, action); ok {
+			return kept, nil
+		}
 	}
 	answer, err := ask(ctx, a.p, abi.HookFS, action.Time, action, abi.AppendAction, abi.DecodeAnswer)
 	if err == nil && answer.TTL > 0 {
@@ -221,7 +223,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 	if err != nil {
 		return in.fault(CauseQuestion, h.String(), err)
 	}
-	in.enter(ctx, h, early(q))
+	in.enter(ctx, h, h == abi.HookAuth && early(q))
 	raw, err := in.ask(h, len(rec), at, waited)
 	if err != nil {
 		return err

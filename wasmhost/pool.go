@@ -110,21 +110,22 @@ func (p *pool) pop() *instance {
 // give gives a place back, and with it the instance, unless it was closed (nil).
 func (p *pool) give(in *instance) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.waiting) > 0 && !p.closed {
+	switch {
+	case len(p.waiting) > 0 && !p.closed:
 		ch := p.waiting[0]
 		p.waiting = append(p.waiting[:0], p.waiting[1:]...)
 		if in == nil {
 			in = p.pop()
 		}
 		ch <- handout{in: in}
-		return
+	default:
+		if in != nil {
+			p.free = append(p.free, in)
+		}
+		p.used--
+		p.settle()
 	}
-	if in != nil {
-		p.free = append(p.free, in)
-	}
-	p.used--
-	p.settle()
+	p.mu.Unlock()
 }
 
 // settle tells that a closed pool is at rest. The caller holds mu.

@@ -96,6 +96,23 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
+// TestDirtyBuffer writes every sample over bytes of an earlier one.
+func TestDirtyBuffer(t *testing.T) {
+	dirty := bytes.Repeat([]byte{0xa5}, 1<<17)
+	for _, q := range sampleQuestions() {
+		clean, err := q.encode(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range dirty {
+			dirty[i] = 0xa5
+		}
+		if got, err := q.encode(dirty[:0]); err != nil || !bytes.Equal(got, clean) {
+			t.Errorf("%s: %x, %v", q.name, got, err)
+		}
+	}
+}
+
 // TestMemo writes a session out whose facts change, from several goroutines: each
 // record is the one that it would be without a memo.
 func TestMemo(t *testing.T) {

@@ -2,14 +2,12 @@ package abi
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
-
-// maxTable is where the bytes of the spans begin if there are all of them.
-const maxTable = HeaderSize + 8*int(NumSpans)
 
 // AppendLogin appends the record of a login (ABI §3, §4) to dst and returns the
 // extended slice. It allocates only if dst lacks room. ARG is the password that
@@ -123,8 +121,10 @@ func (w *writer) begin(dst []byte, slot string, kind Hook, op uint16, m *policy.
 	if m.Shadow {
 		w.flags = FlagShadow
 	}
-	var zero [maxTable]byte
-	w.buf = append(w.buf, zero[:HeaderSize+8*kind.Spans()]...)
+	// Every field and every entry of the table is written below: what lies there
+	// before does not matter.
+	n := HeaderSize + 8*kind.Spans()
+	w.buf = slices.Grow(w.buf, n)[:w.base+n]
 	w.facts = writtenOf(m.Session)
 	h := w.buf[w.base:]
 	binary.LittleEndian.PutUint16(h[OffKind:], uint16(kind))

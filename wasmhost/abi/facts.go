@@ -28,13 +28,18 @@ type written struct {
 // writtenOf returns the session's facts, written out once as long as they stay the
 // same.
 func writtenOf(s *policy.Session) *written {
-	of := facts{s.Peer, s.Local, s.Root, s.Listener, s.Group, s.Client, s.Host, s.TLS}
-	if kept, ok := s.Memo.Kept().(*written); ok && kept.of == of {
+	if kept, ok := s.Memo.Kept().(*written); ok && kept.of.are(s) {
 		return kept
 	}
-	f := of.write()
+	f := facts{s.Peer, s.Local, s.Root, s.Listener, s.Group, s.Client, s.Host, s.TLS}.write()
 	s.Memo.Keep(f)
 	return f
+}
+
+// are reports whether these are the session's facts.
+func (of *facts) are(s *policy.Session) bool {
+	return of.peer == s.Peer && of.local == s.Local && of.root == s.Root && of.listener == s.Listener &&
+		of.group == s.Group && of.client == s.Client && of.host == s.Host && of.tls == s.TLS
 }
 
 // write writes the facts out.

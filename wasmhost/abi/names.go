@@ -62,12 +62,30 @@ const NumHooks = int(HookIdle) + 1
 
 // String returns the hook's lower-case name, "invalid" for a number without one.
 func (h Hook) String() string {
-	names := [NumHooks]string{"", "auth", "fs", "list", "cmd", "site", "throttle", "data", "event",
-		"cert", "idle"}
-	if h == 0 || int(h) >= NumHooks {
-		return "invalid"
+	// A switch and no table: this is on the way of every question.
+	switch h {
+	case HookAuth:
+		return "auth"
+	case HookFS:
+		return "fs"
+	case HookList:
+		return "list"
+	case HookCmd:
+		return "cmd"
+	case HookSite:
+		return "site"
+	case HookThrottle:
+		return "throttle"
+	case HookData:
+		return "data"
+	case HookEvent:
+		return "event"
+	case HookCert:
+		return "cert"
+	case HookIdle:
+		return "idle"
 	}
-	return names[h]
+	return "invalid"
 }
 
 // Export returns the name of the export whose presence is the subscription to h

@@ -45,6 +45,9 @@ func (v Verdict) Pack() uint64 {
 // UnpackVerdict reads what a hook returned, or fails with [ErrReply] if it is no
 // verdict of this version. Len may still be more than the mailbox holds.
 func UnpackVerdict(raw uint64) (Verdict, error) {
+	if raw&^(uint64(policy.Deny)<<16|uint64(policy.Allow)<<16) == 0 && raw>>16 <= uint64(policy.Deny) {
+		return Verdict{Action: policy.Verdict(raw >> 16)}, nil // most are no more than that
+	}
 	flags := raw >> 24 & 0xff
 	if raw>>32 > MaxMailbox {
 		return Verdict{}, wrong(ErrReply, "a reply of %d bytes", raw>>32)
