@@ -81,6 +81,7 @@ func (s *soak) run(ctx context.Context, swaps, sessions int, limit time.Duration
 	if err := s.fill(); err != nil {
 		return err
 	}
+	s.asked = make([]span, 0, 1<<20) // so that the measurement's own growth is no figure
 	clients := make([]*userpi.Client, sessions)
 	for i := range clients {
 		if clients[i], err = s.connect(); err != nil {
@@ -88,44 +89,42 @@ func (s *soak) run(ctx context.Context, swaps, sessions int, limit time.Duration
 		}
 		defer clients[i].Close()
 	}
-	before, failed, err := s.soak(ctx, clients, swaps, limit)
+	memory, failed, err := s.soak(ctx, clients, swaps, limit)
 	if err != nil {
 		return err
 	}
-	return s.report(before, failed, sessions)
+	return s.report(memory, failed, sessions)
 }
 
-// soak runs the sessions until the swaps are done. It returns the memory at the
-// tenth part of the swaps, when caches and pools have what they need, and what failed.
-func (s *soak) soak(ctx context.Context, clients []*userpi.Client, swaps int, limit time.Duration) (before int64, failed []error, err error) {
+// soak runs the sessions until the swaps are done. It returns the memory after a tenth
+// of the swaps, when caches and pools have most of what they need, after just over half
+// and at the end, and what failed.
+func (s *soak) soak(ctx context.Context, clients []*userpi.Client, swaps int, limit time.Duration) (memory []int64, failed []error, err error) {
 	s.started = time.Now()
 	errs := make([]error, len(clients))
-	work := func(swaps int, limit time.Duration) error {
+	first := max(swaps/10, 1)
+	second := (swaps - first) / 2
+	for _, n := range []int{first, second, swaps - first - second} {
 		s.over.Store(false)
 		var wg sync.WaitGroup
 		for i, c := range clients {
 			wg.Go(func() { errs[i] = errors.Join(errs[i], s.session(c, i)) })
 		}
-		err := s.change(ctx, swaps, limit)
+		err := s.change(ctx, n, limit*time.Duration(n)/time.Duration(swaps))
 		s.over.Store(true)
 		wg.Wait()
-		return err
+		if err != nil {
+			return nil, nil, err
+		}
+		s.settle(ctx)
+		memory = append(memory, measure.Resident())
 	}
-	if err := work(swaps/10, limit/10); err != nil {
-		return 0, nil, err
-	}
-	s.settle(ctx)
-	before = measure.Resident()
-	if err := work(swaps-swaps/10, limit-limit/10); err != nil {
-		return 0, nil, err
-	}
-	s.settle(ctx)
 	for _, err := range errs {
 		if err != nil {
 			failed = append(failed, err)
 		}
 	}
-	return before, failed, nil
+	return memory, failed, nil
 }
 
 // settle waits until no transfer holds a generation any more.

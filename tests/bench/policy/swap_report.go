@@ -10,8 +10,7 @@ import (
 )
 
 // report prints what the swaps have cost, and is an error if anything went wrong.
-func (s *soak) report(before int64, failed []error, sessions int) error {
-	after := measure.Resident()
+func (s *soak) report(memory []int64, failed []error, sessions int) error {
 	s.sweep()
 	instances := 0
 	for _, p := range s.old {
@@ -35,13 +34,13 @@ func (s *soak) report(before int64, failed []error, sessions int) error {
 | failed calls of the policies | %d |
 | replaced generations that are still held | %d |
 | replaced policies that were closed; instances of the others | %d; %d |
-| memory since the tenth part of the swaps | %+.1f MiB (%s) |
+| memory after a tenth of the swaps, just over half, all | %s, %s, %s |
 | refused commands that began at a swap (%d): p50, p99 | %.2f ms, %.2f ms |
 | half-way between two (%d): p50, p99 | %.2f ms, %.2f ms |
 `, len(s.swaps), measure.Quantile(s.took, 0.5), measure.Quantile(s.took, 0.99), sessions,
 		measure.MiB(s.size), measure.MiB(s.size/4), s.down.Load(), s.up.Load(), len(failed),
 		s.judged, s.reported, events.Dropped, len(s.wrong), s.faults, status.OldGenerations, s.closed, instances,
-		float64(after-before)/(1<<20), measure.MiB(after),
+		measure.MiB(memory[0]), measure.MiB(memory[1]), measure.MiB(memory[2]),
 		len(at), measure.Quantile(at, 0.5), measure.Quantile(at, 0.99),
 		len(apart), measure.Quantile(apart, 0.5), measure.Quantile(apart, 0.99))
 	for _, w := range s.wrong {

@@ -85,6 +85,7 @@ func Question(exists bool) *policy.Action {
 	return &policy.Action{
 		Meta: policy.Meta{Request: 1, Time: time.Unix(1_700_000_000, 0), Session: &policy.Session{
 			ID: 7, User: "anna", Root: "/", Listener: "main",
+			Memo: new(policy.Memo), // as every session of a server has
 			Peer: netip.MustParseAddrPort("192.0.2.7:40001"), Local: netip.MustParseAddrPort("198.51.100.1:21"),
 		}},
 		Op: policy.OpWrite, Path: "/archive/2026/report.csv", Arg: "report.csv", A: -1, Exists: exists,

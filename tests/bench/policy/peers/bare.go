@@ -13,8 +13,9 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
-// patience is what every host that can stop a guest gives it for a decision.
-const patience = 50 * time.Millisecond
+// patience is what every host that can stop a guest gives it for a decision: more than
+// anybody would, so that a busy machine ends no call of the measurement.
+const patience = 10 * time.Second
 
 // bare are the engine alone, with one instance: once as fast as it goes, without any
 // means to stop the guest, and once with the engine's own.

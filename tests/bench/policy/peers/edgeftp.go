@@ -9,6 +9,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/tests/bench/policy/guests"
 	"github.com/edgeftp/edgeftp/wasmhost"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 // authorizer asks a policy by itself.
@@ -26,7 +27,7 @@ func nothing() error { return nil }
 func ours(withGo bool) func(context.Context) ([]contestant, error) {
 	return func(ctx context.Context) ([]contestant, error) {
 		all := []contestant{{"native", authorizer(guests.Native{}), nothing}}
-		h, err := wasmhost.New(ctx, wasmhost.Config{})
+		h, err := wasmhost.New(ctx, wasmhost.Config{Budgets: wasmhost.Budgets{abi.HookFS: {Time: patience}}})
 		if err != nil {
 			return nil, err
 		}
