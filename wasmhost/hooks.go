@@ -1,7 +1,6 @@
 package wasmhost
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -67,7 +66,7 @@ func (a authenticator) Authenticate(ctx context.Context, login *policy.Login) (p
 	if !a.p.caps.password {
 		asked.Password = ""
 	}
-	return ask(ctx, a.p, abi.HookAuth, login.Time, &asked, abi.AppendLogin, abi.DecodeIdentity)
+	return ask(ctx, a.p, abi.HookAuth, login.Time, &asked, abi.AppendLogin, decodeIdentity)
 }
 
 // Authorize asks the hook fs, or gives the answer that it allowed to be used again.
@@ -77,7 +76,7 @@ func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (polic
 			return kept, nil
 		}
 	}
-	answer, err := ask(ctx, a.p, abi.HookFS, action.Time, action, abi.AppendAction, abi.DecodeAnswer)
+	answer, err := ask(ctx, a.p, abi.HookFS, action.Time, action, abi.AppendAction, decodeAnswer)
 	if err == nil && answer.TTL > 0 {
 		a.p.cache.keep(a.p.name, action, answer)
 	}
@@ -87,8 +86,9 @@ func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (polic
 // List asks the hook list. What does not fit the mailbox is asked in two halves.
 func (l lister) List(ctx context.Context, q *policy.Listing) (policy.View, error) {
 	n := len(q.Entries)
-	decode := func(v abi.Verdict, reply []byte, strict bool) (policy.View, error) {
-		return abi.DecodeView(v, reply, n, strict)
+	decode := func(in *instance, v abi.Verdict, reply []byte, out *policy.View) (err error) {
+		*out, err = abi.DecodeView(v, reply, n, in.policy.limits.Strict)
+		return err
 	}
 	view, err := ask(ctx, l.p, abi.HookList, q.Time, q, abi.AppendListing, decode)
 	if fault := (*CallError)(nil); n < 2 || !errors.As(err, &fault) || !errors.Is(err, errNoRoom) {
@@ -113,7 +113,7 @@ func (l lister) List(ctx context.Context, q *policy.Listing) (policy.View, error
 
 // Command asks the hook cmd.
 func (c commander) Command(ctx context.Context, q *policy.Command) (policy.Answer, error) {
-	return ask(ctx, c.p, abi.HookCmd, q.Time, q, abi.AppendCommand, abi.DecodeCommandAnswer)
+	return ask(ctx, c.p, abi.HookCmd, q.Time, q, abi.AppendCommand, decodeCommand)
 }
 
 // SiteCommands returns what the manifest declares.
@@ -121,29 +121,22 @@ func (s site) SiteCommands() []policy.SiteCommand { return s.p.module.manifest.S
 
 // CallSite asks the hook site.
 func (s site) CallSite(ctx context.Context, q *policy.SiteCall) (policy.SiteReply, error) {
-	return ask(ctx, s.p, abi.HookSite, q.Time, q, abi.AppendSiteCall, abi.DecodeSiteReply)
+	return ask(ctx, s.p, abi.HookSite, q.Time, q, abi.AppendSiteCall, decodeSite)
 }
 
 // Throttle asks the hook throttle.
 func (t throttler) Throttle(ctx context.Context, q *policy.Transfer) (policy.Rate, error) {
-	return ask(ctx, t.p, abi.HookThrottle, q.Time, q, abi.AppendTransfer, abi.DecodeRate)
+	return ask(ctx, t.p, abi.HookThrottle, q.Time, q, abi.AppendTransfer, decodeRate)
 }
 
-// Filter asks the hook data. The instance serves others between two chunks, so
-// what the answer points to is copied out of it.
+// Filter asks the hook data.
 func (f filter) Filter(ctx context.Context, q *policy.Chunk) (policy.Piece, error) {
 	return ask(ctx, f.p, abi.HookData, q.Time, q, abi.AppendChunk, decodePiece)
 }
 
-func decodePiece(v abi.Verdict, reply []byte, strict bool) (policy.Piece, error) {
-	piece, err := abi.DecodePiece(v, reply, strict)
-	piece.Data, piece.Carry = bytes.Clone(piece.Data), bytes.Clone(piece.Carry)
-	return piece, err
-}
-
 // Certify asks the hook cert.
 func (c certifier) Certify(ctx context.Context, q *policy.CertRequest) (policy.Answer, error) {
-	return ask(ctx, c.p, abi.HookCert, q.Time, q, abi.AppendCertRequest, abi.DecodeCertAnswer)
+	return ask(ctx, c.p, abi.HookCert, q.Time, q, abi.AppendCertRequest, decodeCert)
 }
 
 // Observe tells the hook event.
@@ -188,10 +181,6 @@ func (o observer) several(ctx context.Context, in *instance, waited time.Duratio
 	return len(events), nil
 }
 
-func decodeDone(v abi.Verdict, reply []byte, strict bool) (struct{}, error) {
-	return struct{}{}, abi.DecodeDone(v, reply, strict)
-}
-
 // errNoRoom is the error of a question that is longer than the mailbox.
 var errNoRoom = errors.New("no room")
 
@@ -199,7 +188,7 @@ var errNoRoom = errors.New("no room")
 // record in its mailbox, its hook, the verdict and the reply, which lies in the
 // guest's memory and is read before the instance is given back.
 func ask[Q, A any](ctx context.Context, p *Policy, h abi.Hook, at time.Time, q Q,
-	encode func([]byte, string, Q) ([]byte, error), decode func(abi.Verdict, []byte, bool) (A, error)) (answer A, err error) {
+	encode func([]byte, string, Q) ([]byte, error), decode func(*instance, abi.Verdict, []byte, *A) error) (answer A, err error) {
 	in, waited, err := p.begin(ctx, h)
 	if err != nil {
 		return answer, err
@@ -211,7 +200,7 @@ func ask[Q, A any](ctx context.Context, p *Policy, h abi.Hook, at time.Time, q Q
 
 // exchange is the part of ask that the instance takes part in.
 func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.Time, waited time.Duration, q Q,
-	encode func([]byte, string, Q) ([]byte, error), decode func(abi.Verdict, []byte, bool) (A, error), answer *A) error {
+	encode func([]byte, string, Q) ([]byte, error), decode func(*instance, abi.Verdict, []byte, *A) error, answer *A) error {
 	box, ok := in.mailbox()
 	if !ok {
 		return in.fault(CauseBadOutput, h.String(), errors.New("the mailbox is outside the memory"))
@@ -230,7 +219,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 	}
 	v, reply, err := in.answer(raw)
 	if err == nil {
-		*answer, err = decode(v, reply, in.policy.limits.Strict)
+		err = decode(in, v, reply, answer)
 	}
 	switch {
 	case err == nil:

@@ -187,3 +187,31 @@ func TestBatches(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestAnswersAreNotMixed asks one instance for answers that differ in the verdict or
+// in the reply alone.
+func TestAnswersAreNotMixed(t *testing.T) {
+	p := loadModule(t, newHost(t, Config{Limits: Limits{Instances: 1}}), testModule(t, "moody"), LoadOptions{})
+	fs := p.Hooks().Authorizer
+	for range 3 {
+		for path, want := range map[string]policy.Answer{
+			"/a/deny": {Verdict: policy.Deny, Code: 553, Text: "no"},
+			"/a/move": {Verdict: policy.Rewrite, Path: "/x"},
+			"/a/next": {Verdict: policy.Allow},
+			"/a/hide": {Verdict: policy.Hide},
+			"/a/fine": {},
+		} {
+			for range 2 {
+				got, err := fs.Authorize(t.Context(), action(path))
+				if d := cmp.Diff(want, got); err != nil || d != "" {
+					t.Errorf("%s: %v %s", path, err, d)
+				}
+			}
+		}
+	}
+	a := action("/a/deny")
+	a.Session.Memo = new(policy.Memo)
+	if n := testing.AllocsPerRun(100, func() { _, _ = fs.Authorize(t.Context(), a) }); n > 0 && !raceEnabled {
+		t.Errorf("a refusal costs %v allocations", n)
+	}
+}
