@@ -17,55 +17,49 @@ type lastAnswer struct {
 
 // decodeAnswer reads the answer of the hook fs. One that was read before costs no
 // memory.
-func decodeAnswer(in *instance, v abi.Verdict, reply []byte, out *policy.Answer) (err error) {
-	if len(reply) == 0 {
-		*out, err = abi.DecodeAnswer(v, reply, in.policy.limits.Strict)
-		return err
-	}
+func decodeAnswer(in *instance, v abi.Verdict, reply []byte) (policy.Answer, error) {
 	last := &in.last
+	if len(reply) == 0 {
+		return abi.DecodeAnswer(v, reply, in.policy.limits.Strict)
+	}
 	if v == last.verdict && bytes.Equal(reply, last.reply) {
-		*out = last.answer
-		return nil
+		return last.answer, nil
 	}
-	if *out, err = abi.DecodeAnswer(v, reply, in.policy.limits.Strict); err == nil {
-		last.verdict, last.reply, last.answer = v, append(last.reply[:0], reply...), *out
+	a, err := abi.DecodeAnswer(v, reply, in.policy.limits.Strict)
+	if err == nil {
+		last.verdict, last.reply, last.answer = v, append(last.reply[:0], reply...), a
 	}
-	return err
+	return a, err
 }
 
-func decodeIdentity(in *instance, v abi.Verdict, reply []byte, out *policy.Identity) (err error) {
-	*out, err = abi.DecodeIdentity(v, reply, in.policy.limits.Strict)
-	return err
+func decodeIdentity(in *instance, v abi.Verdict, reply []byte) (policy.Identity, error) {
+	return abi.DecodeIdentity(v, reply, in.policy.limits.Strict)
 }
 
-func decodeCommand(in *instance, v abi.Verdict, reply []byte, out *policy.Answer) (err error) {
-	*out, err = abi.DecodeCommandAnswer(v, reply, in.policy.limits.Strict)
-	return err
+func decodeCommand(in *instance, v abi.Verdict, reply []byte) (policy.Answer, error) {
+	return abi.DecodeCommandAnswer(v, reply, in.policy.limits.Strict)
 }
 
-func decodeCert(in *instance, v abi.Verdict, reply []byte, out *policy.Answer) (err error) {
-	*out, err = abi.DecodeCertAnswer(v, reply, in.policy.limits.Strict)
-	return err
+func decodeCert(in *instance, v abi.Verdict, reply []byte) (policy.Answer, error) {
+	return abi.DecodeCertAnswer(v, reply, in.policy.limits.Strict)
 }
 
-func decodeSite(in *instance, v abi.Verdict, reply []byte, out *policy.SiteReply) (err error) {
-	*out, err = abi.DecodeSiteReply(v, reply, in.policy.limits.Strict)
-	return err
+func decodeSite(in *instance, v abi.Verdict, reply []byte) (policy.SiteReply, error) {
+	return abi.DecodeSiteReply(v, reply, in.policy.limits.Strict)
 }
 
-func decodeRate(in *instance, v abi.Verdict, reply []byte, out *policy.Rate) (err error) {
-	*out, err = abi.DecodeRate(v, reply, in.policy.limits.Strict)
-	return err
+func decodeRate(in *instance, v abi.Verdict, reply []byte) (policy.Rate, error) {
+	return abi.DecodeRate(v, reply, in.policy.limits.Strict)
 }
 
 // decodePiece copies what the answer points to: the instance serves others between
 // two chunks.
-func decodePiece(in *instance, v abi.Verdict, reply []byte, out *policy.Piece) (err error) {
-	*out, err = abi.DecodePiece(v, reply, in.policy.limits.Strict)
-	out.Data, out.Carry = bytes.Clone(out.Data), bytes.Clone(out.Carry)
-	return err
+func decodePiece(in *instance, v abi.Verdict, reply []byte) (policy.Piece, error) {
+	p, err := abi.DecodePiece(v, reply, in.policy.limits.Strict)
+	p.Data, p.Carry = bytes.Clone(p.Data), bytes.Clone(p.Carry)
+	return p, err
 }
 
-func decodeDone(in *instance, v abi.Verdict, reply []byte, _ *struct{}) error {
-	return abi.DecodeDone(v, reply, in.policy.limits.Strict)
+func decodeDone(in *instance, v abi.Verdict, reply []byte) (struct{}, error) {
+	return struct{}{}, abi.DecodeDone(v, reply, in.policy.limits.Strict)
 }

@@ -86,9 +86,8 @@ func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (polic
 // List asks the hook list. What does not fit the mailbox is asked in two halves.
 func (l lister) List(ctx context.Context, q *policy.Listing) (policy.View, error) {
 	n := len(q.Entries)
-	decode := func(in *instance, v abi.Verdict, reply []byte, out *policy.View) (err error) {
-		*out, err = abi.DecodeView(v, reply, n, in.policy.limits.Strict)
-		return err
+	decode := func(in *instance, v abi.Verdict, reply []byte) (policy.View, error) {
+		return abi.DecodeView(v, reply, n, in.policy.limits.Strict)
 	}
 	view, err := ask(ctx, l.p, abi.HookList, q.Time, q, abi.AppendListing, decode)
 	if fault := (*CallError)(nil); n < 2 || !errors.As(err, &fault) || !errors.Is(err, errNoRoom) {
@@ -188,7 +187,7 @@ var errNoRoom = errors.New("no room")
 // record in its mailbox, its hook, the verdict and the reply, which lies in the
 // guest's memory and is read before the instance is given back.
 func ask[Q, A any](ctx context.Context, p *Policy, h abi.Hook, at time.Time, q Q,
-	encode func([]byte, string, Q) ([]byte, error), decode func(*instance, abi.Verdict, []byte, *A) error) (answer A, err error) {
+	encode func([]byte, string, Q) ([]byte, error), decode func(*instance, abi.Verdict, []byte) (A, error)) (answer A, err error) {
 	in, waited, err := p.begin(ctx, h)
 	if err != nil {
 		return answer, err
@@ -200,7 +199,7 @@ func ask[Q, A any](ctx context.Context, p *Policy, h abi.Hook, at time.Time, q Q
 
 // exchange is the part of ask that the instance takes part in.
 func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.Time, waited time.Duration, q Q,
-	encode func([]byte, string, Q) ([]byte, error), decode func(*instance, abi.Verdict, []byte, *A) error, answer *A) error {
+	encode func([]byte, string, Q) ([]byte, error), decode func(*instance, abi.Verdict, []byte) (A, error), answer *A) error {
 	box, ok := in.mailbox()
 	if !ok {
 		return in.fault(CauseBadOutput, h.String(), errors.New("the mailbox is outside the memory"))
@@ -219,7 +218,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 	}
 	v, reply, err := in.answer(raw)
 	if err == nil {
-		err = decode(in, v, reply, answer)
+		*answer, err = decode(in, v, reply)
 	}
 	switch {
 	case err == nil:
