@@ -30,7 +30,7 @@ type job struct {
 func throughput(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	pairs := flags.Int("pairs", 10, "measurements of each server")
 	size := flags.Int64("size", 1<<30, "bytes of the large file")
-	files := flags.Int("files", 1000, "small files of 4 KiB in a measurement")
+	files := flags.Int("files", 200, "small files of 4 KiB in a measurement; many more, and the host runs out of ports")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
