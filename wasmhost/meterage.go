@@ -51,6 +51,9 @@ func (in *instance) refuel(left int64) (int64, error) {
 	} else if now.After(m.until) {
 		return 0, m.stop(CauseTimeout, fmt.Errorf("stopped after %v", m.budget.Time))
 	}
+	if left >= 0 {
+		return left, nil // between two parts of an operation that is paid for
+	}
 	// One block, or one operation on many bytes, may have cost more than a slice.
 	more := min(max(slice, -left), m.budget.Fuel-m.granted)
 	if more <= 0 || left+more < 0 {

@@ -44,7 +44,9 @@
 // without a look, or [MaxTail] since a call returned. If the fuel is below 0 it
 // calls __slice, see [Rewrite]. So between two calls of __slice run at most the
 // slice, [MaxUnchecked] units, [MaxTail] units for every frame on the stack,
-// and one operation on a range, which has been paid for before it begins.
+// and one operation on a range, which has been paid for before it begins. A fill or a
+// copy of much memory is done in strides of 256 KiB, and the host is called between
+// them, so that it can look at the time and the server can stop the world.
 //
 // # Depth
 //

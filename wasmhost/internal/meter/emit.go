@@ -68,7 +68,11 @@ func (e *emitter) i32(v int64) { e.out = module.AppendS64(append(e.out, byte(mod
 // Instructions that only the added code uses by name.
 const (
 	opI32Eqz   = 0x45
+	opI32GtU   = 0x4b
 	opI32LeU   = 0x4d
+	opI64LeU   = 0x58
+	opI32Add   = 0x6a
+	opI64Shl   = 0x86
 	opI64LtS   = 0x53
 	opI32Sub   = 0x6b
 	opI32And   = 0x71

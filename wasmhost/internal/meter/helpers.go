@@ -4,13 +4,17 @@ import "github.com/edgeftp/edgeftp/wasmhost/internal/module"
 
 // helpers are the functions that are added to pay for instructions whose time
 // depends on an operand: their index, 0 if they are not needed. Each takes the
-// operand, pays, looks at the fuel, and returns it.
+// operand, pays, looks at the fuel, and returns it. Those for fill and copy take all
+// three operands and leave the instruction no more than a stride of bytes to do.
 type helpers struct {
 	bytes   uint32
+	fill    uint32
+	copy    uint32
 	entries uint32
 	memory  uint32
 	tables  map[uint32]uint32 // of table.grow, by table
 	bodies  []module.Body
+	ranges  []bool // for each of the bodies: it takes and returns a range's three operands
 }
 
 // helper returns the index of a helper, which is made at its first use.
@@ -21,10 +25,16 @@ func (p *pass) helper(at *uint32, write func(*emitter)) uint32 {
 		e.check()
 		e.op(module.OpLocalGet, 0)
 		e.bytes(byte(module.OpEnd))
-		*at = p.slow() + 1 + uint32(len(p.helpers.bodies))
-		p.helpers.bodies = append(p.helpers.bodies, module.Body{Code: e.out})
+		*at = p.keep(e, false)
 	}
 	return *at
+}
+
+// keep puts the body of a helper behind the others and returns its index.
+func (p *pass) keep(e *emitter, ranged bool) uint32 {
+	p.helpers.bodies = append(p.helpers.bodies, module.Body{Code: e.out})
+	p.helpers.ranges = append(p.helpers.ranges, ranged)
+	return p.slow() + uint32(len(p.helpers.bodies))
 }
 
 // sized writes the call of a helper before an instruction that needs one. The
@@ -44,7 +54,11 @@ func (e *emitter) sized(in *module.Instr) {
 		h.tables[in.X] = known
 	case module.OpTableInit, module.OpTableCopy, module.OpTableFill:
 		fn = p.helper(&h.entries, func(e *emitter) { e.payBy(func() {}) })
-	case module.OpMemoryInit, module.OpMemoryCopy, module.OpMemoryFill:
+	case module.OpMemoryFill:
+		fn = p.ranged(&h.fill, false)
+	case module.OpMemoryCopy:
+		fn = p.ranged(&h.copy, true)
+	case module.OpMemoryInit:
 		fn = p.helper(&h.bytes, func(e *emitter) {
 			e.payBy(func() {
 				e.i32(bytesShift)
@@ -140,9 +154,12 @@ func (p *pass) addHelpers() {
 	if len(p.helpers.bodies) == 0 {
 		return
 	}
-	t := p.addType(module.FuncType{Params: []byte{module.I32}, Results: []byte{module.I32}})
-	for _, b := range p.helpers.bodies {
-		p.out.Funcs = append(p.out.Funcs, t)
-		p.out.Code = append(p.out.Code, b)
+	for _, ranged := range p.helpers.ranges {
+		operands := []byte{module.I32, module.I32, module.I32}
+		if !ranged {
+			operands = operands[:1]
+		}
+		p.out.Funcs = append(p.out.Funcs, p.addType(module.FuncType{Params: operands, Results: operands}))
 	}
+	p.out.Code = append(p.out.Code, p.helpers.bodies...)
 }

@@ -10,7 +10,7 @@ import (
 
 // Version names the cost model and the form of what is added. It belongs into the
 // key of every cache of compiled code, and changes with either of them.
-const Version = "2"
+const Version = "3"
 
 // What the pass adds to a module, by name. A module that has one of them already
 // is refused.
@@ -71,7 +71,9 @@ func (r *Result) Name(index uint32) string {
 // first of all when the guest begins to run, for the fuel begins at 0. It either
 // returns the fuel of the next slice, which must not be negative, or it does not
 // return. What a guest used is the sum of all slices given minus what is left in
-// the global [ExportFuel]. Called with [TooDeep] it must not return.
+// the global [ExportFuel]. Called with [TooDeep] it must not return. Called with what
+// is not negative, between two parts of a long fill or copy, it is to look at the
+// time and to return what it was given.
 //
 // Before each call of an export the host sets [ExportDepth] to the units of depth
 // that it allows, for a call that did not return has not given them back.
@@ -97,6 +99,7 @@ type pass struct {
 	m, out *module.Module
 	depth  uint32
 	pages  uint32
+	stride int // see ranged
 
 	imported    uint32 // imported functions; also the index of __slice
 	fuelGlobal  uint32
@@ -113,7 +116,7 @@ type pass struct {
 }
 
 func newPass(m *module.Module, opts Options) *pass {
-	p := &pass{m: m, depth: opts.Depth, pages: opts.MemoryPages}
+	p := &pass{m: m, depth: opts.Depth, pages: opts.MemoryPages, stride: stride}
 	if p.depth == 0 {
 		p.depth = DefaultDepth
 	}

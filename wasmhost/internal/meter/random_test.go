@@ -26,6 +26,7 @@ type state struct {
 // of each call.
 func runAll(t *testing.T, code []byte, metered, singly bool) (states []state) {
 	b := newBench(t, metered, 300)
+	b.stride = 7
 	b.singly = singly
 	mod, err := b.add(t.Context(), code, "")
 	if err != nil {

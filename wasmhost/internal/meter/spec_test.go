@@ -180,6 +180,7 @@ type world struct {
 
 func newWorld(t *testing.T, metered bool) *world {
 	w := &world{bench: newBench(t, metered, 500), named: map[string]api.Module{}}
+	w.stride = 3
 	if _, err := w.add(t.Context(), spectest(), "spectest"); err != nil {
 		t.Fatal(err)
 	}
