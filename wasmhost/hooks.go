@@ -1,7 +1,6 @@
 package wasmhost
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,13 +143,13 @@ func (o observer) Observe(ctx context.Context, event *policy.Event) error {
 	return err
 }
 
-// ObserveAll tells the hook event of several events with one instance. An event
-// that fails costs the others nothing; the first error is the one to tell.
-func (o observer) ObserveAll(ctx context.Context, events []*policy.Event) (taken int, first error) {
+// ObserveAll tells the hook event of several events with one instance, up to the
+// first that fails: what becomes of that one and those after it is the caller's to say.
+func (o observer) ObserveAll(ctx context.Context, events []*policy.Event) (taken int, err error) {
 	for len(events) > 0 {
 		in, waited, err := o.p.begin(ctx, abi.HookEvent)
 		if err != nil {
-			return taken, cmp.Or(first, err)
+			return taken, err
 		}
 		batch := events
 		if o.p.module.manifest.Isolation != IsolationPooled {
@@ -160,11 +159,11 @@ func (o observer) ObserveAll(ctx context.Context, events []*policy.Event) (taken
 		o.p.end(in, err)
 		taken += n
 		if err != nil {
-			first, n = cmp.Or(first, err), n+1
+			return taken, err
 		}
 		events = events[n:]
 	}
-	return taken, first
+	return taken, nil
 }
 
 // several tells events until one fails, and returns how many were taken.

@@ -179,9 +179,15 @@ func TestBatches(t *testing.T) {
 		}
 		events = append(events, e)
 	}
-	taken, err := all.ObserveAll(t.Context(), events)
-	if fault := (*CallError)(nil); taken != 8 || !errors.As(err, &fault) || fault.Cause != CauseFailed {
-		t.Errorf("%d were taken, %v", taken, err)
+	// None after the one that fails is told, lest it were told twice.
+	for _, at := range []int{0, 4} {
+		taken, err := all.ObserveAll(t.Context(), events[at:])
+		if fault := (*CallError)(nil); taken != 3 || !errors.As(err, &fault) || fault.Cause != CauseFailed {
+			t.Errorf("from %d, %d were taken, %v", at, taken, err)
+		}
+	}
+	if taken, err := all.ObserveAll(t.Context(), events[8:]); taken != 2 || err != nil {
+		t.Errorf("at the end %d were taken, %v", taken, err)
 	}
 	if s := p.Stats(); s.Calls != 10 || s.Faults[CauseFailed] != 2 {
 		t.Errorf("%+v", s)

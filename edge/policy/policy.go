@@ -66,6 +66,8 @@ type Observer interface {
 // it more than an event does.
 type Batcher interface {
 	// ObserveAll takes 1 to 64 events, in order. It returns how many of them it
-	// took before an error; the rest is counted as lost.
+	// took before an error, which is about the next one: that is counted as lost, or
+	// comes again where events are kept until they were taken. Those after it come
+	// in the next call.
 	ObserveAll(ctx context.Context, events []*Event) (taken int, err error)
 }

@@ -160,13 +160,22 @@ func (q *queue) run(ctx context.Context, m *module, batch []*policy.Event) {
 			<-q.ring.wake
 			continue
 		}
-		if ctx.Err() != nil {
-			q.ring.settle(EventStatus{Dropped: uint64(n)})
-		} else {
-			taken, _ := m.observe(ctx, batch[:n])
-			q.ring.settle(EventStatus{Delivered: uint64(taken), Lost: uint64(n - taken)})
-		}
+		q.hand(ctx, m, batch[:n])
 		clear(batch)
+	}
+}
+
+// hand gives events to the module. One that fails costs the others nothing.
+func (q *queue) hand(ctx context.Context, m *module, events []*policy.Event) {
+	for len(events) > 0 {
+		if ctx.Err() != nil {
+			q.ring.settle(EventStatus{Dropped: uint64(len(events))})
+			return
+		}
+		taken, _ := m.observe(ctx, events)
+		lost := min(1, len(events)-taken)
+		q.ring.settle(EventStatus{Delivered: uint64(taken), Lost: uint64(lost)})
+		events = events[taken+lost:]
 	}
 }
 
