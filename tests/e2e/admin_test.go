@@ -39,6 +39,19 @@ type policy struct {
 		Compared uint64 `json:"compared"`
 		Differed uint64 `json:"differed"`
 	} `json:"shadow"`
+	Stages []struct {
+		Stage  string `json:"stage"`
+		Calls  uint64 `json:"calls"`
+		Failed uint64 `json:"failed"`
+	} `json:"stages"`
+	Events struct {
+		Delivered uint64 `json:"delivered"`
+		Waiting   uint64 `json:"waiting"`
+	} `json:"events"`
+	Sandbox struct {
+		Faults map[string]uint64 `json:"faults"`
+	} `json:"sandbox"`
+	Metrics map[string]float64 `json:"metrics"`
 }
 
 // admin runs a subcommand that talks to the server.
