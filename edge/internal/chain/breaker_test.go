@@ -1,8 +1,10 @@
 package chain_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -165,6 +167,32 @@ func TestBreakerOptions(t *testing.T) {
 	if !c.Status()[0].Breaker.Open {
 		t.Error("two failures of one session did not open it")
 	}
+}
+
+// TestFailOpenTells holds that the log tells of failures which refused nothing, once
+// a second.
+func TestFailOpenTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := true
+		var out bytes.Buffer
+		c := with(t, chain.Config{Log: slog.New(slog.NewTextHandler(&out, nil))},
+			chain.Slot{Name: "a", Policy: moody(&broken), Options: chain.Options{FailOpen: []policy.Stage{policy.StageFS}}},
+			chain.Slot{Name: "b", Policy: labelled("b")})
+		for second := range 2 {
+			for range 3 {
+				label(t, c, 7)
+			}
+			if lines := strings.Count(out.String(), "which refused nothing"); lines != second+1 {
+				t.Errorf("%d lines after %d s:\n%s", lines, second, &out)
+			}
+			<-time.After(time.Second)
+		}
+		for _, word := range []string{"policy=a policy_gen=1 stage=fs sess=7 failed=1 error=", "failed=4"} {
+			if !strings.Contains(out.String(), word) {
+				t.Errorf("no %q in\n%s", word, &out)
+			}
+		}
+	})
 }
 
 // TestFailOpen holds that a stage which fails open goes on as if the policy had no

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"testing"
@@ -29,7 +30,7 @@ func caring(in policy.Interest, a policy.Answer) *custom {
 // with makes a chain of configured slots that is closed at the end of the test.
 func with(t testing.TB, conf chain.Config, slots ...chain.Slot) *chain.Chain {
 	t.Helper()
-	conf.Clean, conf.Log = clean, slog.New(slog.DiscardHandler)
+	conf.Clean, conf.Log = clean, cmp.Or(conf.Log, slog.New(slog.DiscardHandler))
 	c, err := chain.New(conf, slots...)
 	if err != nil {
 		t.Fatal(err)

@@ -59,8 +59,9 @@ type module struct {
 	often   atomic.Uint64          // one call in often+1 has its time taken; a power of two less one
 
 	meters    [policy.NumStages]meter
-	questions breaker // of all stages but event
-	events    breaker // a log that cannot be written must not refuse logins
+	questions breaker      // of all stages but event
+	events    breaker      // a log that cannot be written must not refuse logins
+	told      atomic.Int64 // when a failure that refused nothing was logged, in nanoseconds since 1970
 }
 
 // sink takes a module's events off the sessions' path.
@@ -73,6 +74,8 @@ type sink interface {
 const (
 	rarely = 63 // of module.often
 	often  = 7  // while a trial is judged
+
+	tellEvery = time.Second // at most, of failures that refused nothing
 )
 
 // newModule makes a module; k is of a slot that keeps its events.
@@ -147,8 +150,22 @@ func (m *module) end(ctx context.Context, stage policy.Stage, c call, session ui
 	case aborted:
 		b.giveUp(c.probe)
 	default:
+		if stage == policy.StageEvent || m.open[stage] {
+			m.tell(stage, session, err)
+		}
 		b.failure(c.probe, session, err)
 	}
+}
+
+// tell logs a failure that no refusal tells of: one a second, as a transfer may have
+// thousands.
+func (m *module) tell(stage policy.Stage, session uint64, err error) {
+	now, told := time.Now().UnixNano(), m.told.Load()
+	if told != 0 && uint64(now-told) < uint64(tellEvery) || !m.told.CompareAndSwap(told, now) {
+		return
+	}
+	m.questions.log.Warn("a policy failed, which refused nothing", "policy", m.name, "policy_gen", m.number,
+		"stage", stage.String(), "sess", session, "failed", m.meters[stage].failed.Load(), "error", err)
 }
 
 func (m *module) breaker(stage policy.Stage) *breaker {
