@@ -106,13 +106,6 @@ func TestFetchAndMetric(t *testing.T) {
 	p, o, figures := newPlace(t), newOffice(t), freePort(t)
 	source := p.guest(t, "courier", "@HOST@", o.host())
 	private := fmt.Sprintf("fetch_private: [%q]", o.URL)
-	for grants, wants := range map[string]string{"metric: true": `"fetch:` + o.host() + `"`, private: `"metric"`,
-		"metric: true, fetch_private: [\"http://127.0.0.1:1\"]": `"fetch:` + o.host() + `"`} {
-		r := edgeftp(t, "serve", "--config", p.file(t, o.courier(source, grants, "")))
-		if r.code != 3 || !strings.Contains(r.stderr, "EF2106") || !strings.Contains(r.stderr, wants) {
-			t.Errorf("{ %s }: exit code %d, want 3, EF2106 and %s\n%s", grants, r.code, wants, r.both())
-		}
-	}
 	s := p.serve(t, o.courier(source, "metric: true, "+private, "")+fmt.Sprintf("telemetry: { metrics: { listen: %q } }\n", figures))
 	c := s.loginAs(t, "remote", secret)
 	c.put(t, "STOR file", strings.NewReader("seven b"))
@@ -140,6 +133,14 @@ func TestFetchAndMetric(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	s.stop(t)
+
+	for grants, wants := range map[string]string{"metric: true": `"fetch:` + o.host() + `"`, private: `"metric"`,
+		"metric: true, fetch_private: [\"http://127.0.0.1:1\"]": `"fetch:` + o.host() + `"`} {
+		r := edgeftp(t, "serve", "--config", p.file(t, o.courier(source, grants, "")))
+		if r.code != 3 || !strings.Contains(r.stderr, "EF2106") || !strings.Contains(r.stderr, wants) {
+			t.Errorf("{ %s }: exit code %d, want 3, EF2106 and %s\n%s", grants, r.code, wants, r.both())
+		}
+	}
 }
 
 // A name that is granted, and leads into the own network, is not asked.
@@ -214,6 +215,7 @@ func TestDurableEvents(t *testing.T) {
 		_, turned := o.events()
 		return m.Events.Waiting == 3 && m.Events.Delivered == 2 && turned > 0
 	})
+	s.expect(t, "a policy failed, which refused nothing", `"courier"`, `"stage":"event"`)
 	s.kill()
 
 	s = p.serve(t, conf) // and the other server still does not take it
