@@ -136,9 +136,9 @@ func TestFetchAndMetric(t *testing.T) {
 
 	for grants, wants := range map[string]string{"metric: true": `"fetch:` + o.host() + `"`, private: `"metric"`,
 		"metric: true, fetch_private: [\"http://127.0.0.1:1\"]": `"fetch:` + o.host() + `"`} {
-		r := edgeftp(t, "serve", "--config", p.file(t, o.courier(source, grants, "")))
-		if r.code != 3 || !strings.Contains(r.stderr, "EF2106") || !strings.Contains(r.stderr, wants) {
-			t.Errorf("{ %s }: exit code %d, want 3, EF2106 and %s\n%s", grants, r.code, wants, r.both())
+		l := launch(t, p, "--config", p.file(t, o.courier(source, grants, "")))
+		if code, log := l.wait(t, readyWithin), l.log.String(); code != 3 || !strings.Contains(log, "EF2106") || !strings.Contains(log, wants) {
+			t.Errorf("{ %s }: exit code %d, want 3, EF2106 and %s\n%s", grants, code, wants, log)
 		}
 	}
 }
