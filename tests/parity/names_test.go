@@ -167,7 +167,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("no key %s", key)
 		}
 	}
-	for _, key := range []string{"rules", "limits", "policies.trust", "nothing"} {
+	for _, key := range []string{"rules", "limits", "policies.trusted", "nothing"} {
 		if _, ok := keys[key]; ok && key != "limits" {
 			t.Errorf("there is a key %s", key)
 		}
