@@ -101,5 +101,8 @@ func siteLine(c policy.SiteCommand) string {
 	if c.Help != "" {
 		line += ": " + c.Help
 	}
+	if c.Perm != 0 {
+		line += " (" + c.Perm.String() + ")" // what the session must be permitted
+	}
 	return line
 }
