@@ -73,7 +73,7 @@ func (n *sdkNumbers) Metric(_, name string, _ int32, v int64) {
 func TestGoSDK(t *testing.T) {
 	module := sdkGuest(t)
 	numbers := &sdkNumbers{seen: map[string]int64{}}
-	kv := newScratch()
+	kv := new(policy.MemKV)
 	grant := allGranted(kv, numbers)
 	h := newHost(t, Config{Budgets: patient(), Compile: 5 * time.Minute, CacheDir: filepath.Join(t.TempDir(), "cache")})
 	p := loadModule(t, h, module, LoadOptions{Grant: grant})

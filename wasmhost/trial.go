@@ -6,12 +6,16 @@ import (
 	"io"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 	"github.com/edgeftp/edgeftp/wasmhost/abi/cases"
 )
 
 // trialTime bounds all tests of a module together.
 const trialTime = 10 * time.Second
+
+// maxTrialValues is how many bytes of values a trial may keep.
+const maxTrialValues = 1 << 20
 
 // trial runs the tests that the module brings, in instances of their own with the
 // settings of the tests: nothing of the server is touched, and nothing of what the
@@ -53,7 +57,7 @@ func (p *Policy) leave() {
 func (c *capabilities) trial() *capabilities {
 	t := &capabilities{random: io.Reader(c.random), password: c.password}
 	if c.kv != nil {
-		t.kv = newScratch()
+		t.kv = &policy.MemKV{MaxBytes: maxTrialValues}
 	}
 	if c.metrics != nil {
 		t.metrics = newMetrics(c.metrics.policy, nowhere{})

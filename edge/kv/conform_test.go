@@ -51,6 +51,7 @@ func TestConformance(t *testing.T) {
 		"overlay of another": func(*testing.T) policy.KV {
 			return kv.Overlay(&model{now: time.Now, max: 256 << 10, m: map[string]modelValue{}})
 		},
+		"policy.MemKV": func(*testing.T) policy.KV { return &policy.MemKV{MaxBytes: 256 << 10} },
 		"model": func(*testing.T) policy.KV {
 			return &model{now: time.Now, max: 256 << 10, m: map[string]modelValue{}}
 		},

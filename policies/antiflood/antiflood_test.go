@@ -13,7 +13,6 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/policy/policytest"
 	"github.com/edgeftp/edgeftp/policies/antiflood"
-	"github.com/edgeftp/edgeftp/policies/internal/memkv"
 )
 
 // The policy is what it says it is.
@@ -30,7 +29,7 @@ var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 type rig struct {
 	*testing.T
 	policy *antiflood.Policy
-	kv     *memkv.KV
+	kv     *policy.MemKV
 	now    time.Time
 	mu     sync.Mutex
 	bans   []string
@@ -38,7 +37,8 @@ type rig struct {
 
 func newRig(t *testing.T, config antiflood.Config) *rig {
 	t.Helper()
-	r := &rig{T: t, kv: &memkv.KV{}, now: noon}
+	r := &rig{T: t, now: noon}
+	r.kv = &policy.MemKV{Now: func() time.Time { return r.now }}
 	config.KV = r.kv
 	config.Banned = func(who netip.Prefix, until time.Time, why string) {
 		r.mu.Lock()
@@ -55,7 +55,6 @@ func newRig(t *testing.T, config antiflood.Config) *rig {
 
 func (r *rig) wait(d time.Duration) {
 	r.now = r.now.Add(d)
-	r.kv.Advance(d)
 }
 
 func (r *rig) meta(from, user string) policy.Meta {
@@ -256,7 +255,7 @@ func TestCommandsOfAnAddress(t *testing.T) {
 func TestFull(t *testing.T) {
 	r := newRig(t, antiflood.Config{Failures: 1})
 	r.want("guess", 0, r.login("192.0.2.7", "anna"))
-	r.kv.Max = 1
+	r.kv.MaxBytes = 1
 	r.want("banned", 421, r.login("192.0.2.7", "anna"))
 	m := r.meta("198.51.100.1", "bob")
 	err := r.policy.Observe(t.Context(), &policy.Event{Meta: m, Kind: policy.EventLoginFailed, Text: "no policy refused"})
@@ -285,7 +284,7 @@ func TestNoise(t *testing.T) {
 
 // Of those that fail at one time, one begins the ban.
 func TestTogether(t *testing.T) {
-	kv := &memkv.KV{}
+	kv := &policy.MemKV{}
 	var mu sync.Mutex
 	bans := 0
 	p, err := antiflood.New(antiflood.Config{KV: kv, Failures: 5, Banned: func(netip.Prefix, time.Time, string) {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/policy/policytest"
-	"github.com/edgeftp/edgeftp/policies/internal/memkv"
 	"github.com/edgeftp/edgeftp/policies/quota"
 )
 
@@ -32,21 +31,24 @@ var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 type rig struct {
 	*testing.T
 	policy  *quota.Policy
-	kv      *memkv.KV
+	kv      *policy.MemKV
 	now     time.Time
+	past    time.Duration // since noon, for what the space forgets
 	session policy.Session
 	request uint64
 }
 
 func newRig(t *testing.T, config quota.Config) *rig {
 	t.Helper()
-	kv := &memkv.KV{}
-	config.KV = kv
+	r := &rig{T: t, now: noon, session: policy.Session{ID: 7, User: "anna", Group: "staff"}}
+	r.kv = &policy.MemKV{Now: func() time.Time { return noon.Add(r.past) }}
+	config.KV = r.kv
 	p, err := quota.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{T: t, policy: p, kv: kv, now: noon, session: policy.Session{ID: 7, User: "anna", Group: "staff"}}
+	r.policy = p
+	return r
 }
 
 func (r *rig) meta() policy.Meta {
@@ -161,7 +163,7 @@ func TestStrayEvents(t *testing.T) {
 	r.tell(policy.Event{Kind: broken, Path: "/a"})
 	r.tell(policy.Event{Meta: m, Kind: broken, Path: "/b"})
 	r.site("You have stored 50 of 100 bytes (50 left) and 1 files.")
-	r.kv.Advance(time.Hour)
+	r.past += time.Hour
 	r.tell(policy.Event{Meta: m, Kind: broken, Path: "/a"})
 	r.site("You have stored 50 of 100 bytes (50 left) and 1 files.")
 }
@@ -220,7 +222,7 @@ func TestPeriods(t *testing.T) {
 	r.tell(policy.Event{Meta: m, Kind: broken, Path: "/d"})
 	r.site("You have stored 15 bytes and 3 files.", "Added today (UTC): 0 of 10 bytes (10 left) and 1 of 2 files (1 left).",
 		"Added this month (UTC): 10 of 15 bytes (5 left) and 2 of 4 files (2 left).")
-	r.kv.Advance(400 * 24 * time.Hour)
+	r.past += 400 * 24 * time.Hour
 	r.site("You have stored 15 bytes and 3 files.", "Added today (UTC): 0 of 10 bytes (10 left) and 1 of 2 files (1 left).",
 		"Added this month (UTC): 10 of 15 bytes (5 left) and 2 of 4 files (2 left).")
 }
@@ -274,13 +276,13 @@ func TestShadow(t *testing.T) {
 }
 
 // full is a space in which nothing can be written.
-type full struct{ *memkv.KV }
+type full struct{ *policy.MemKV }
 
 func (full) Set(string, []byte, time.Duration) error { return policy.ErrKVFull }
 
 // Whoever cannot count refuses, and what was charged before is given back.
 func TestFaults(t *testing.T) {
-	kv := &memkv.KV{}
+	kv := &policy.MemKV{}
 	p, err := quota.New(quota.Config{KV: full{kv}, Each: quota.Limits{Bytes: 100}})
 	if err != nil {
 		t.Fatal(err)
@@ -311,9 +313,9 @@ func TestFaults(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	for want, config := range map[string]quota.Config{
 		"somewhere to keep":                {},
-		"limit of bytes is -1":             {KV: &memkv.KV{}, Each: quota.Limits{Bytes: -1}},
-		`user "a": the limit of files`:     {KV: &memkv.KV{}, Users: map[string]quota.Limits{"a": {Files: -1}}},
-		`group "g": the limit of files of`: {KV: &memkv.KV{}, Groups: map[string]quota.Limits{"g": {DayFiles: -1}}},
+		"limit of bytes is -1":             {KV: &policy.MemKV{}, Each: quota.Limits{Bytes: -1}},
+		`user "a": the limit of files`:     {KV: &policy.MemKV{}, Users: map[string]quota.Limits{"a": {Files: -1}}},
+		`group "g": the limit of files of`: {KV: &policy.MemKV{}, Groups: map[string]quota.Limits{"g": {DayFiles: -1}}},
 	} {
 		if p, err := quota.New(config); p != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %v", want, p, err)
@@ -326,7 +328,7 @@ func TestNewRefuses(t *testing.T) {
 func TestTogether(t *testing.T) {
 	const limit, parallel = 1000, 32
 	for seed := range uint64(20) {
-		kv := &memkv.KV{}
+		kv := &policy.MemKV{}
 		p, err := quota.New(quota.Config{KV: kv, Each: quota.Limits{Bytes: limit, Files: 40}, Groups: map[string]quota.Limits{"g": {Bytes: limit + 100}}})
 		if err != nil {
 			t.Fatal(err)
