@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
-	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/gobuild"
+	"github.com/edgeftp/edgeftp/guest-sdk/build"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
@@ -71,11 +71,14 @@ func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client
 func readModule(ctx context.Context, path, cache string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("the policy module cannot be read: %w\n   = help: name a .wasm file or a directory with a Go main package", err)
+		return nil, fmt.Errorf("the policy module cannot be read: %w\n   = help: name a .wasm file or a directory with a policy's source", err)
 	}
 	if info.IsDir() {
-		module, _, err := gobuild.Build(ctx, path, cache)
-		return module, err
+		r, err := build.Build(ctx, path, cache)
+		if err != nil {
+			return nil, err
+		}
+		return r.Module, nil
 	}
 	return os.ReadFile(path)
 }

@@ -9,9 +9,9 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
-	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/gobuild"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/guest-sdk/build"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 	"github.com/edgeftp/edgeftp/policies/eventlog"
 	"github.com/edgeftp/edgeftp/policies/users"
@@ -100,8 +100,12 @@ func (in *instance) module(ctx context.Context, conf *config.Module) (edge.Slot,
 func (in *instance) read(ctx context.Context, conf *config.Module) (m *control.Module, how string, err error) {
 	m = &control.Module{Name: conf.Name, Source: conf.Source}
 	if info, err := os.Stat(conf.Source); err == nil && info.IsDir() {
-		m.Module, how, err = gobuild.Build(ctx, conf.Source, in.buildCache())
-		return m, "  (" + how + ")", err
+		r, err := build.Build(ctx, conf.Source, in.buildCache())
+		if err != nil {
+			return nil, "", err
+		}
+		m.Module = r.Module
+		return m, "  (" + r.How + ")", nil
 	}
 	if m.Module, err = readModule(ctx, conf.Source, in.buildCache()); err != nil {
 		return nil, "", err

@@ -3,7 +3,6 @@ package wasm
 
 import (
 	"bytes"
-	"encoding/json"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost"
+	"github.com/edgeftp/edgeftp/wasmhost/abi/cases"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -87,22 +87,10 @@ func question(op policy.Op, path, path2 string) *policy.Action {
 	}
 }
 
-// operation finds an operation by the name that the ABI gives it.
-func operation(t *testing.T, name string) policy.Op {
-	t.Helper()
-	for op := policy.OpStat; op <= policy.OpSymlink; op++ {
-		if op.String() == name {
-			return op
-		}
-	}
-	t.Fatalf("no operation %q", name)
-	return 0
-}
-
 func TestReadonly(t *testing.T) {
-	var vectors []struct{ Name, Op, Path, Path2, Verdict, Text string }
-	if err := json.Unmarshal(readFile(t, "readonly/vectors.json"), &vectors); err != nil || len(vectors) < 17 {
-		t.Fatalf("%d vectors, %v", len(vectors), err)
+	set, err := cases.Parse(readFile(t, "readonly/tests.json"))
+	if err != nil || len(set.Tests) < 17 {
+		t.Fatalf("%+v, %v", set, err)
 	}
 	builds := map[string]func() []byte{
 		"go":  func() []byte { return buildGo(t, "readonly/go") },
@@ -110,12 +98,8 @@ func TestReadonly(t *testing.T) {
 	}
 	for name, build := range builds {
 		t.Run(name, func(t *testing.T) {
-			fs := load(t, generous(), build(), nil).Hooks().Authorizer
-			for _, v := range vectors {
-				got, err := fs.Authorize(t.Context(), question(operation(t, v.Op), v.Path, v.Path2))
-				if err != nil || got.Verdict.String() != v.Verdict || got.Text != v.Text {
-					t.Errorf("%s: got %+v, %v", v.Name, got, err)
-				}
+			if err := set.Run(t.Context(), "example", load(t, generous(), build(), nil).Hooks()); err != nil {
+				t.Error(err)
 			}
 		})
 	}

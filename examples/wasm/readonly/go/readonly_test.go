@@ -6,7 +6,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
-// TestUnknownOperation holds what vectors.json cannot say: an operation that this
+// TestUnknownOperation holds what tests.json cannot say: an operation that this
 // version has no name for.
 func TestUnknownOperation(t *testing.T) {
 	got, err := readonly{}.Authorize(t.Context(), &policy.Action{Op: policy.OpSymlink + 1, Path: "/a"})

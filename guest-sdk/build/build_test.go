@@ -1,4 +1,4 @@
-package gobuild
+package build
 
 import (
 	"bytes"
@@ -34,14 +34,14 @@ func write(t *testing.T, files map[string]string) string {
 
 func mustBuild(t *testing.T, dir, cache, wantHow string) []byte {
 	t.Helper()
-	wasm, how, err := Build(t.Context(), dir, cache)
+	r, err := Build(t.Context(), dir, cache)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(how, wantHow) || !bytes.HasPrefix(wasm, []byte("\x00asm")) {
-		t.Errorf("%q, %d bytes, want %q", how, len(wasm), wantHow)
+	if !strings.Contains(r.How, wantHow) || !bytes.HasPrefix(r.Module, []byte("\x00asm")) || r.Language != "go" {
+		t.Errorf("%s: %q, %d bytes, want %q", r.Language, r.How, len(r.Module), wantHow)
 	}
-	return wasm
+	return r.Module
 }
 
 // TestBuildIsCachedByContent builds, builds again, changes a dependency, and
@@ -83,13 +83,13 @@ func TestFaults(t *testing.T) {
 		{"library", map[string]string{"go.mod": goMod, "a.go": "package words\n"},
 			[]string{"package words, not a main package", "help:"}},
 		{"no Go files", map[string]string{"go.mod": goMod, "a.txt": "x"},
-			[]string{"no Go files", "help:"}},
+			[]string{"holds no policy", "main.go", "help:"}},
 		{"no module", map[string]string{"main.go": "package main\n\nfunc main() {}\n"},
-			[]string{"go mod init"}},
+			[]string{"policy init --lang go"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := Build(t.Context(), write(t, tt.files), "")
+			_, err := Build(t.Context(), write(t, tt.files), "")
 			var e *Error
 			if !errors.As(err, &e) {
 				t.Fatalf("got %v", err)
@@ -130,7 +130,7 @@ func TestManifest(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("[]"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Build(t.Context(), dir, cache); err == nil || !strings.Contains(err.Error(), "manifest.json cannot be put") {
+	if _, err := Build(t.Context(), dir, cache); err == nil || !strings.Contains(err.Error(), "manifest.json cannot be put") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -138,7 +138,7 @@ func TestManifest(t *testing.T) {
 func TestNoDirectory(t *testing.T) {
 	file := filepath.Join(write(t, map[string]string{"x": "x"}), "x")
 	for dir, says := range map[string]string{file: "it is a file", file + "y": "no such directory"} {
-		if _, _, err := Build(t.Context(), dir, ""); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := Build(t.Context(), dir, ""); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want %q", err, says)
 		}
 	}
@@ -147,7 +147,7 @@ func TestNoDirectory(t *testing.T) {
 func TestNoTool(t *testing.T) {
 	dir := write(t, map[string]string{"go.mod": goMod, "main.go": goMain})
 	t.Setenv("PATH", t.TempDir())
-	if _, _, err := Build(t.Context(), dir, ""); err == nil || !strings.Contains(err.Error(), "install Go") {
+	if _, err := Build(t.Context(), dir, ""); err == nil || !strings.Contains(err.Error(), "install Go") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestContextEndsTheBuild(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := write(t, map[string]string{"go.mod": goMod, "main.go": goMain, "words/words.go": goLib})
-	if _, _, err := Build(ctx, dir, ""); !errors.Is(err, context.Canceled) {
+	if _, err := Build(ctx, dir, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,0 +1,110 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// job is one build, or one run of unit tests.
+type job struct {
+	dir      string // of the policy, as it was given
+	language language
+	tool     string // path of the compiler
+	version  string // of the tools, as people are told
+	sdk      string // directory of the SDK, empty where the language has none
+	tmp      string // to work in, only during compile and test
+}
+
+// entry is the source file that gives the language away.
+func (j *job) entry() string { return filepath.Join(j.dir, j.language.entry) }
+
+func (j *job) fail(summary, output, help string, err error) error {
+	return &Error{Dir: j.dir, Summary: summary, Output: output, Help: help, Err: err}
+}
+
+// temporary gives f a directory to work in.
+func (j *job) temporary(f func() error) (err error) {
+	if j.tmp, err = os.MkdirTemp("", "edgeftp-build-"); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(j.tmp) }() // what stays is in the system's temporary directory
+	return f()
+}
+
+// findSDK sets the folder of the SDK: the policy's own sdk/, else guest-sdk/NAME of
+// the nearest folder above that has one.
+func (j *job) findSDK(name string) error {
+	abs, err := filepath.Abs(j.dir)
+	if err != nil {
+		return err
+	}
+	if j.sdk = filepath.Join(abs, "sdk"); isDir(j.sdk) {
+		return nil
+	}
+	for up := abs; ; up = filepath.Dir(up) {
+		if j.sdk = filepath.Join(up, "guest-sdk", name); isDir(j.sdk) {
+			return nil
+		}
+		if up == filepath.Dir(up) {
+			break
+		}
+	}
+	j.sdk = ""
+	return j.fail("the SDK is missing", "", "edgeftp policy init --lang "+name+" NAME  writes a folder that has it: copy its sdk/", nil)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// run runs a tool and returns its standard output. env is added to the environment.
+// If the tool fails, its output is the author's message; what helpFor makes of
+// it is the help.
+func (j *job) run(ctx context.Context, env []string, helpFor func(output string) string, tool string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd.Dir = j.dir
+	cmd.Env = append(os.Environ(), env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if err == nil {
+		return stdout.Bytes(), nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	name := filepath.Base(tool)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return nil, j.fail(name+" could not be run", "", "", err)
+	}
+	text := strings.TrimSpace(stdout.String() + stderr.String())
+	help := ""
+	if helpFor != nil {
+		help = helpFor(text)
+	}
+	return nil, j.fail(name+" reports faults", text, help, err)
+}
+
+// writeFile puts the file there as a whole or not at all.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "new-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename, as it should
+	if _, err := f.Write(b); err != nil {
+		_ = f.Close() // the first error is the one to tell
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
