@@ -34,16 +34,6 @@ func (c *callState) services() policy.Services {
 
 func (in *instance) leave() { in.call = callState{} }
 
-// Units of fuel that the host's functions cost. One stands for about an
-// instruction; work that is done elsewhere costs so much that one call of a guest
-// can have some tens of it, whatever the clock says.
-const (
-	costBytes = 8         // bytes for one unit
-	costKV    = 300       // a map and a lock
-	costStat  = 10_000    // a look at the disk
-	costHeavy = 2_000_000 // a verification, a digest, a fetch
-)
-
 // Times that a host function may take by itself.
 const (
 	statTime   = 2 * time.Second

@@ -26,6 +26,12 @@ type LoadOptions struct {
 	Grant Grant
 	// Limits lower the host's.
 	Limits Limits
+	// Intercept, for those who try modules, may answer a call of the host in the place
+	// of the host's function: it fills in Result and Out and returns true. What it does
+	// costs the guest what the function would have cost. The context is that of the
+	// question, nil while an instance starts. A call of a capability that is not granted
+	// must be answered. It is called by several instances at once.
+	Intercept func(context.Context, *HostCall) bool
 }
 
 // Grant says which capabilities a policy may have (ABI §8). The zero value grants

@@ -211,21 +211,31 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 		return in.fault(CauseQuestion, h.String(), err)
 	}
 	in.enter(ctx, h, h == abi.HookAuth && early(q))
+	in.tapeOn(rec)
 	raw, err := in.ask(h, len(rec), at, waited)
-	if err != nil {
-		return err
+	var reply []byte
+	if err == nil {
+		reply, err = read(in, h, raw, decode, answer)
 	}
+	if in.tape != nil {
+		in.tapeOff(h, raw, reply, err, func() ([]byte, error) { return encode(nil, in.policy.name, q) })
+	}
+	return err
+}
+
+// read reads an answer. The reply that it returns lies in the guest's memory.
+func read[A any](in *instance, h abi.Hook, raw uint64, decode func(*instance, abi.Verdict, []byte) (A, error), answer *A) ([]byte, error) {
 	v, reply, err := in.answer(raw)
 	if err == nil {
 		*answer, err = decode(in, v, reply)
 	}
 	switch {
 	case err == nil:
-		return nil
+		return reply, nil
 	case errors.Is(err, abi.ErrFailed):
-		return in.fault(CauseFailed, h.String(), err)
+		return reply, in.fault(CauseFailed, h.String(), err)
 	}
-	return in.fault(CauseBadOutput, h.String(), err)
+	return reply, in.fault(CauseBadOutput, h.String(), err)
 }
 
 // early reports whether a question is a login without a password yet.

@@ -144,7 +144,7 @@ func (h *Host) Load(ctx context.Context, name string, module []byte, o LoadOptio
 	p := &Policy{
 		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), o.Settings...),
 		limits: h.config, budgets: v.budgets(h.config.Budgets), loaded: time.Now(), engine: e,
-		pool: newPool(v.limits.Instances), lines: newLimiter(), caps: caps,
+		pool: newPool(v.limits.Instances), lines: newLimiter(), caps: caps, intercept: o.Intercept,
 	}
 	if p.limits.HighWater == 0 {
 		p.limits.HighWater = max(1, v.limits.MemoryPages*3/4)

@@ -77,6 +77,10 @@ func bind(f hostFunction) api.GoModuleFunc {
 			// call with an error; it is recovered by the engine.
 			panic(errors.New("host function called outside a call"))
 		}
+		if f.module == abi.ImportModule {
+			in.cross(&f, mod, stack)
+			return
+		}
 		f.call(in, mod, stack)
 	}
 }
@@ -109,7 +113,6 @@ func guestBytes(mod api.Module, what string, ptr, n uint64) []byte {
 
 // hostLog is edgeftp.log (ABI §7): one line of the guest for the server's log.
 func hostLog(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costKV + int64(size(stack, 2))/costBytes)
 	level := map[int32]slog.Level{abi.LogDebug: slog.LevelDebug, abi.LogWarn: slog.LevelWarn,
 		abi.LogError: slog.LevelError}[int32(uint32(stack[0]))] // the zero value is info
 	in.policy.logLine(level, guestBytes(mod, "log", stack[1], stack[2]))

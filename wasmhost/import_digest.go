@@ -11,7 +11,6 @@ import (
 
 // hostDigest is edgeftp.digest: algorithm, algorithm_len, out, out_cap.
 func hostDigest(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costHeavy)
 	algorithm := guestBytes(mod, "digest: algorithm", stack[0], stack[1])
 	out := guestBytes(mod, "digest: out", stack[2], stack[3])
 	switch {

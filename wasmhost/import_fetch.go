@@ -23,7 +23,6 @@ const fetchFrame = 4 + 8
 // hostFetch is edgeftp.fetch: request, request_len, out, out_cap. Nothing of the
 // response is logged, nor of the request but the origin of one that was refused.
 func hostFetch(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costHeavy)
 	raw := guestBytes(mod, "fetch: request", stack[0], stack[1])
 	out := guestBytes(mod, "fetch: out", stack[2], stack[3])
 	out = out[:min(len(out), abi.MaxFetchReply)]

@@ -43,7 +43,6 @@ func lifetime(ms uint64) time.Duration {
 
 // hostKVGet is edgeftp.kv_get: key, key_len, out, out_cap.
 func hostKVGet(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costKV + policy.MaxKVValue/costBytes)
 	key, ok := guestKey(mod, stack)
 	out := guestBytes(mod, "kv_get: out", stack[2], stack[3])
 	if !ok {
@@ -63,7 +62,6 @@ func hostKVGet(in *instance, mod api.Module, stack []uint64) {
 
 // hostKVSet is edgeftp.kv_set: key, key_len, value, value_len, ttl_ms.
 func hostKVSet(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costKV + policy.MaxKVValue/costBytes)
 	key, ok := guestKey(mod, stack)
 	v, fits := guestValue(mod, stack[2], stack[3])
 	if !ok || !fits {
@@ -75,7 +73,6 @@ func hostKVSet(in *instance, mod api.Module, stack []uint64) {
 
 // hostKVIncr is edgeftp.kv_incr: key, key_len, delta, ttl_ms, out.
 func hostKVIncr(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costKV)
 	key, ok := guestKey(mod, stack)
 	out := guestBytes(mod, "kv_incr: out", stack[4], 8)
 	if !ok {
@@ -91,7 +88,6 @@ func hostKVIncr(in *instance, mod api.Module, stack []uint64) {
 
 // hostKVCAS is edgeftp.kv_cas: key, key_len, old, old_len, new, new_len, ttl_ms.
 func hostKVCAS(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costKV + 2*policy.MaxKVValue/costBytes)
 	key, ok := guestKey(mod, stack)
 	old, oldFits := guestValue(mod, stack[2], stack[3])
 	v, fits := guestValue(mod, stack[4], stack[5])

@@ -72,7 +72,6 @@ func isMetricName(b []byte) bool {
 
 // hostMetric is edgeftp.metric: name, name_len, kind, value.
 func hostMetric(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costKV)
 	name := guestBytes(mod, "metric: name", stack[0], stack[1])
 	m := in.policy.caps.metrics
 	s, why := m.find(name, int32(size(stack, 2)), int64(stack[3]))

@@ -11,7 +11,6 @@ import (
 // hostVerify is edgeftp.pw_verify: hash, hash_len. The guest learns whether it is
 // that of the password, and never the password.
 func hostVerify(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costHeavy)
 	hash := guestBytes(mod, "pw_verify: hash", stack[0], stack[1])
 	switch {
 	case in.call.hook != abi.HookAuth || in.call.early || in.call.services() == nil:

@@ -15,7 +15,6 @@ func hostRandom(in *instance, mod api.Module, stack []uint64) {
 	if n > abi.MaxRandom {
 		panic(errors.New("random: more bytes than one call gives")) // see bind
 	}
-	in.charge(costKV + int64(n))
 	if _, err := io.ReadFull(in.policy.caps.random, guestBytes(mod, "random", stack[0], stack[1])); err != nil {
 		panic(err) // see bind
 	}

@@ -11,7 +11,6 @@ import (
 
 // hostStat is edgeftp.stat: path, path_len, out, out_cap.
 func hostStat(in *instance, mod api.Module, stack []uint64) {
-	in.charge(costStat)
 	name := guestBytes(mod, "stat: path", stack[0], stack[1])
 	out := guestBytes(mod, "stat: out", stack[2], stack[3])
 	switch {

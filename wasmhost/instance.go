@@ -32,6 +32,7 @@ type instance struct {
 	fuel  api.MutableGlobal // what is left of the slice
 	meter meterage          // of the running call
 	call  callState         // of the running call
+	tape  *tape             // of the running call, nil if nobody wants it
 	stack [2]uint64         // its arguments and result
 	last  lastAnswer        // of the hook fs
 	image *image            // what the instance is put back to after a call; nil without

@@ -29,11 +29,14 @@ type Policy struct {
 	cache    cache
 	lines    *limiter
 	caps     *capabilities
-	stats    counters
-	retired  atomic.Bool // running calls end at their next slice
-	closing  sync.Once
-	closeErr error
-	idlers   sync.WaitGroup
+	watch    atomic.Pointer[Watcher]
+	// intercept answers calls of the host in its place, nil without; see LoadOptions.
+	intercept func(context.Context, *HostCall) bool
+	stats     counters
+	retired   atomic.Bool // running calls end at their next slice
+	closing   sync.Once
+	closeErr  error
+	idlers    sync.WaitGroup
 }
 
 // counters are the numbers behind [Stats].

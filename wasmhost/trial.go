@@ -31,7 +31,7 @@ func (p *Policy) trial(ctx context.Context, section []byte) error {
 			Help:    "guest-sdk/ABI.md says what the section " + abi.TestsSection + " holds"}
 	}
 	t := &Policy{name: p.name, digest: p.digest, module: p.module, limits: p.limits, budgets: p.budgets, loaded: p.loaded,
-		engine: p.engine, pool: newPool(p.module.limits.Instances), lines: p.lines, caps: p.caps.trial(), settings: set.Settings}
+		engine: p.engine, pool: newPool(p.module.limits.Instances), lines: p.lines, caps: p.caps.trial(), settings: set.Settings, intercept: p.intercept}
 	defer t.leave()
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()

@@ -1,0 +1,159 @@
+package wasmhost
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// Exchange is one question to a guest with everything that crossed the border for it,
+// by value. It never holds a password: ARG of a login's record is empty.
+type Exchange struct {
+	Hook    string        // such as "fs"
+	Record  []byte        // the question (ABI §3)
+	Verdict uint64        // what the hook returned (ABI §6), 0 after a failure
+	Reply   []byte        // what it wrote, nil for nothing
+	Host    []HostCall    // what it asked the host, in order
+	Fuel    int64         // units of work
+	Took    time.Duration // from the question in the mailbox to the verdict
+	Memory  uint32        // bytes of the instance's memory afterwards
+	Stderr  string        // what it wrote there, if the call failed
+	Err     error         // a *CallError if the call failed or the answer breaks the ABI
+}
+
+// Watcher is told of calls of one policy's guest.
+type Watcher struct {
+	// Failed has only failed calls told. Every call pays for every call told, so a
+	// server that only wants to know why something failed says so.
+	Failed bool
+	// Tell takes one call. It runs before the answer is used and must not block; the
+	// exchange is its own. It is called by many goroutines at once.
+	Tell func(*Exchange)
+}
+
+// Watch has w told of all calls that begin from now on, nil none. There is one watcher
+// at a time.
+func (p *Policy) Watch(w *Watcher) { p.watch.Store(w) }
+
+// tape is what an instance writes down of a running call.
+type tape struct {
+	watcher *Watcher
+	record  []byte // nil if only failures are told
+	calls   []HostCall
+	start   time.Time
+}
+
+// tapeOn starts the tape of a call if somebody wants it.
+func (in *instance) tapeOn(record []byte) {
+	w := in.policy.watch.Load()
+	if w == nil {
+		in.tape = nil
+		return
+	}
+	in.tape = &tape{watcher: w}
+	if !w.Failed {
+		in.tape.record, in.tape.start = append([]byte(nil), record...), time.Now()
+	}
+}
+
+// tapeOff ends it and tells of the call. again writes the record anew, since the guest
+// has written over it.
+func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, again func() ([]byte, error)) {
+	t := in.tape
+	in.tape = nil
+	if t == nil || t.watcher.Failed && err == nil {
+		return
+	}
+	x := &Exchange{Hook: h.String(), Record: t.record, Verdict: raw, Reply: append([]byte(nil), reply...), Host: t.calls,
+		Fuel: in.used(), Memory: in.mem.Size(), Err: err}
+	if x.Record == nil {
+		x.Record, _ = again() // it could be written before
+	} else {
+		x.Took = time.Since(t.start)
+	}
+	if fault := (*CallError)(nil); errors.As(err, &fault) {
+		x.Stderr, x.Verdict = fault.Stderr, 0
+	}
+	if h == abi.HookAuth {
+		x.Record = withoutPassword(x.Record)
+	}
+	t.watcher.Tell(x)
+}
+
+// withoutPassword empties the span ARG of a record, which is the caller's own.
+func withoutPassword(record []byte) []byte {
+	const at = abi.HeaderSize + 8*int(abi.SpanArg)
+	if len(record) < at+8 {
+		return record
+	}
+	off, n := binary.LittleEndian.Uint32(record[at:]), binary.LittleEndian.Uint32(record[at+4:])
+	if uint64(off)+uint64(n) <= uint64(len(record)) {
+		clear(record[off : off+n])
+	}
+	binary.LittleEndian.PutUint32(record[at+4:], 0)
+	return record
+}
+
+// Ask asks a hook with a record that is there already (ABI §3), as a recording or a
+// golden vector has it, and tells what came of it. Stat, digests and passwords are
+// those of policy.ServicesOf(ctx). Nothing looks at the record but the guest: a host
+// that made it is trusted. The error is the exchange's.
+func (p *Policy) Ask(ctx context.Context, h abi.Hook, record []byte) (*Exchange, error) {
+	x := &Exchange{Hook: h.String(), Record: record}
+	if h == 0 || int(h) >= len(p.module.hooks) || h == abi.HookIdle || !p.module.hooks[h] {
+		x.Err = fmt.Errorf("policy %q has no hook %s", p.name, h)
+		return x, x.Err
+	}
+	in, waited, err := p.begin(ctx, h)
+	if err == nil {
+		err = in.replay(ctx, h, record, waited, x)
+		p.end(in, err)
+	}
+	x.Err = err
+	if fault := (*CallError)(nil); errors.As(err, &fault) {
+		x.Stderr, x.Verdict, x.Reply = fault.Stderr, 0, nil
+	}
+	return x, err
+}
+
+// replay is the part of Ask that the instance takes part in.
+func (in *instance) replay(ctx context.Context, h abi.Hook, record []byte, waited time.Duration, x *Exchange) error {
+	box, ok := in.mailbox()
+	if !ok {
+		return in.fault(CauseBadOutput, h.String(), errors.New("the mailbox is outside the memory"))
+	}
+	if len(record) > len(box) {
+		return in.fault(CauseQuestion, h.String(), fmt.Errorf("%w: the question has %d bytes, the mailbox %d", errNoRoom, len(record), len(box)))
+	}
+	copy(box, record)
+	var at time.Time
+	word := func(off int) uint64 {
+		if len(record) < off+8 {
+			return 0
+		}
+		return binary.LittleEndian.Uint64(record[off:])
+	}
+	if ns := int64(word(abi.OffTime)); ns != 0 {
+		at = time.Unix(0, ns)
+	}
+	in.tape = &tape{watcher: &Watcher{}, start: time.Now()}
+	in.enter(ctx, h, h == abi.HookAuth && uint32(word(abi.OffFlags))&abi.FlagEarly != 0)
+	raw, err := in.ask(h, len(record), at, waited)
+	x.Took, x.Host, x.Fuel, x.Memory = time.Since(in.tape.start), in.tape.calls, in.used(), in.mem.Size()
+	in.tape = nil
+	if err != nil {
+		return err
+	}
+	x.Verdict = raw
+	n := int(int64(word(abi.OffA)))
+	check := func(in *instance, v abi.Verdict, reply []byte) (struct{}, error) {
+		return struct{}{}, abi.CheckReply(h, v, reply, n, in.policy.limits.Strict)
+	}
+	reply, err := read(in, h, raw, check, new(struct{}))
+	x.Reply = append([]byte(nil), reply...)
+	return err
+}

@@ -1,0 +1,102 @@
+package wasmhost
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
+)
+
+// TestWatch tells of a call with what it asked the host, and gives the same again from
+// the record and the host's answers alone: verdict, reply and fuel.
+func TestWatch(t *testing.T) {
+	c := newCaller(t, Config{}, everything(), allGranted(&policy.MemKV{}, nowhere{}))
+	var told []*Exchange
+	c.p.Watch(&Watcher{Tell: func(x *Exchange) { told = append(told, x) }})
+	c.write(inAt, []byte("keyvalue"))
+	for _, args := range [][]uint64{{fnKVSet, inAt, 3, inAt + 3, 5, 0}, {fnKVGet, inAt, 3, outAt, 64}, {fnRandom, outAt, 16}, {fnKVIncr, inAt, 4, 9, 0, outAt}} {
+		if _, err := c.call(t.Context(), abi.HookFS, int(args[0]), args[1:]...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.p.Watch(nil)
+	if len(told) != 4 {
+		t.Fatalf("told of %d calls, want 4", len(told))
+	}
+	set, get, random, incr := told[0].Host[0], told[1].Host[0], told[2].Host[0], told[3].Host[0]
+	if set.Import != "kv_set" || string(set.In) != "\x03\x00\x00\x00key\x05\x00\x00\x00value"+string(make([]byte, 8)) || set.Out != nil {
+		t.Errorf("kv_set: %+v", set)
+	}
+	if get.Result != 5 || string(get.Out) != "value" {
+		t.Errorf("kv_get: %+v", get)
+	}
+	if len(random.Out) != 16 || bytes.Equal(random.Out, make([]byte, 16)) {
+		t.Errorf("random: %+v", random)
+	}
+	if sum := binary.LittleEndian.AppendUint64(nil, 9); incr.Result != 0 || !bytes.Equal(incr.Out, sum) {
+		t.Errorf("kv_incr: %+v", incr)
+	}
+	if x := told[1]; x.Hook != "fs" || x.Fuel == 0 || x.Memory != 4*pageSize || len(x.Record) < abi.HeaderSize || x.Err != nil {
+		t.Errorf("%+v", x)
+	}
+	c.replay(t, told[1])
+}
+
+// replay asks the same with the host's answers of then.
+func (c *caller) replay(t *testing.T, x *Exchange) {
+	t.Helper()
+	calls := x.Host
+	c.p.intercept = func(_ context.Context, h *HostCall) bool {
+		if len(calls) == 0 || h.Import != calls[0].Import || !bytes.Equal(h.In, calls[0].In) {
+			t.Errorf("unexpected call %+v", h)
+			return true
+		}
+		h.Result, h.Out, calls = calls[0].Result, calls[0].Out, calls[1:]
+		return true
+	}
+	for i, word := range []uint64{inAt, 3, outAt, 64, 0, 0, 0, fnKVGet} {
+		c.write(uint32(64+8*i), binary.LittleEndian.AppendUint64(nil, word))
+	}
+	got, err := c.p.Ask(t.Context(), abi.HookFS, x.Record)
+	if err != nil || got.Verdict != x.Verdict || !bytes.Equal(got.Reply, x.Reply) || got.Fuel != x.Fuel || len(calls) != 0 {
+		t.Errorf("%+v, %v, want %+v", got, err, x)
+	}
+}
+
+// TestWatchFailures tells of failed calls alone, with a record that the guest has
+// written over in the meantime, and of no password.
+func TestWatchFailures(t *testing.T) {
+	p := load(t, newHost(t, Config{}), "moody")
+	var told []*Exchange
+	p.Watch(&Watcher{Failed: true, Tell: func(x *Exchange) { told = append(told, x) }})
+	for _, path := range []string{"/a/fine", "/a/trap", "/a/junk", "/a/fail"} {
+		_, _ = p.Hooks().Authorizer.Authorize(t.Context(), action(path)) // told below
+	}
+	if len(told) != 3 {
+		t.Fatalf("told of %d calls, want 3", len(told))
+	}
+	for i, cause := range []Cause{CauseTrap, CauseBadOutput, CauseFailed} {
+		x := told[i]
+		if fault := (*CallError)(nil); !errors.As(x.Err, &fault) || fault.Cause != cause || !bytes.Contains(x.Record, []byte("/a/")) {
+			t.Errorf("%+v", x)
+		}
+		if _, err := p.Ask(t.Context(), abi.HookFS, x.Record); err == nil || err.Error() != x.Err.Error() {
+			t.Errorf("asked again: %v, want %v", err, x.Err)
+		}
+	}
+	login := &policy.Login{Meta: action("/").Meta, Password: "hunter2"}
+	rec, err := abi.AppendLogin(nil, "guest", login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := withoutPassword(bytes.Clone(rec))
+	d := new(abi.Decoder)
+	got, err := d.Login(hidden)
+	if err != nil || got.Password != "" || bytes.Contains(hidden, []byte("hunter2")) || !bytes.Contains(rec, []byte("hunter2")) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
