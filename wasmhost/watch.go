@@ -99,29 +99,30 @@ func withoutPassword(record []byte) []byte {
 }
 
 // Ask asks a hook with a record that is there already (ABI §3), as a recording or a
-// golden vector has it, and tells what came of it. Stat, digests and passwords are
-// those of policy.ServicesOf(ctx). Nothing looks at the record but the guest: a host
-// that made it is trusted. The error is the exchange's.
-func (p *Policy) Ask(ctx context.Context, h abi.Hook, record []byte) (*Exchange, error) {
-	x := &Exchange{Hook: h.String(), Record: record}
+// golden vector has it, and writes what came of it to x, whose buffers it uses again.
+// Stat, digests and passwords are those of policy.ServicesOf(ctx). Nothing looks at the
+// record but the guest. The error is also the exchange's.
+func (p *Policy) Ask(ctx context.Context, h abi.Hook, record []byte, x *Exchange) error {
+	*x = Exchange{Hook: h.String(), Record: record, Reply: x.Reply[:0], Host: x.Host[:0]}
 	if h == 0 || int(h) >= len(p.module.hooks) || h == abi.HookIdle || !p.module.hooks[h] {
 		x.Err = fmt.Errorf("policy %q has no hook %s", p.name, h)
-		return x, x.Err
+		return x.Err
 	}
 	in, waited, err := p.begin(ctx, h)
 	if err == nil {
-		err = in.replay(ctx, h, record, waited, x)
+		err = in.replay(ctx, h, waited, x)
 		p.end(in, err)
 	}
 	x.Err = err
 	if fault := (*CallError)(nil); errors.As(err, &fault) {
-		x.Stderr, x.Verdict, x.Reply = fault.Stderr, 0, nil
+		x.Stderr, x.Verdict, x.Reply = fault.Stderr, 0, x.Reply[:0]
 	}
-	return x, err
+	return err
 }
 
 // replay is the part of Ask that the instance takes part in.
-func (in *instance) replay(ctx context.Context, h abi.Hook, record []byte, waited time.Duration, x *Exchange) error {
+func (in *instance) replay(ctx context.Context, h abi.Hook, waited time.Duration, x *Exchange) error {
+	record := x.Record
 	box, ok := in.mailbox()
 	if !ok {
 		return in.fault(CauseBadOutput, h.String(), errors.New("the mailbox is outside the memory"))
@@ -130,21 +131,23 @@ func (in *instance) replay(ctx context.Context, h abi.Hook, record []byte, waite
 		return in.fault(CauseQuestion, h.String(), fmt.Errorf("%w: the question has %d bytes, the mailbox %d", errNoRoom, len(record), len(box)))
 	}
 	copy(box, record)
-	var at time.Time
 	word := func(off int) uint64 {
 		if len(record) < off+8 {
 			return 0
 		}
 		return binary.LittleEndian.Uint64(record[off:])
 	}
+	var at time.Time
 	if ns := int64(word(abi.OffTime)); ns != 0 {
 		at = time.Unix(0, ns)
 	}
-	in.tape = &tape{watcher: &Watcher{}, start: time.Now()}
+	t := tape{calls: x.Host}
+	in.tape = &t
 	in.enter(ctx, h, h == abi.HookAuth && uint32(word(abi.OffFlags))&abi.FlagEarly != 0)
+	start := time.Now()
 	raw, err := in.ask(h, len(record), at, waited)
-	x.Took, x.Host, x.Fuel, x.Memory = time.Since(in.tape.start), in.tape.calls, in.used(), in.mem.Size()
 	in.tape = nil
+	x.Took, x.Host, x.Fuel, x.Memory = time.Since(start), t.calls, in.used(), in.mem.Size()
 	if err != nil {
 		return err
 	}
@@ -154,6 +157,6 @@ func (in *instance) replay(ctx context.Context, h abi.Hook, record []byte, waite
 		return struct{}{}, abi.CheckReply(h, v, reply, n, in.policy.limits.Strict)
 	}
 	reply, err := read(in, h, raw, check, new(struct{}))
-	x.Reply = append([]byte(nil), reply...)
+	x.Reply = append(x.Reply, reply...)
 	return err
 }

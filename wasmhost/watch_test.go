@@ -61,7 +61,8 @@ func (c *caller) replay(t *testing.T, x *Exchange) {
 	for i, word := range []uint64{inAt, 3, outAt, 64, 0, 0, 0, fnKVGet} {
 		c.write(uint32(64+8*i), binary.LittleEndian.AppendUint64(nil, word))
 	}
-	got, err := c.p.Ask(t.Context(), abi.HookFS, x.Record)
+	var got Exchange
+	err := c.p.Ask(t.Context(), abi.HookFS, x.Record, &got)
 	if err != nil || got.Verdict != x.Verdict || !bytes.Equal(got.Reply, x.Reply) || got.Fuel != x.Fuel || len(calls) != 0 {
 		t.Errorf("%+v, %v, want %+v", got, err, x)
 	}
@@ -84,7 +85,7 @@ func TestWatchFailures(t *testing.T) {
 		if fault := (*CallError)(nil); !errors.As(x.Err, &fault) || fault.Cause != cause || !bytes.Contains(x.Record, []byte("/a/")) {
 			t.Errorf("%+v", x)
 		}
-		if _, err := p.Ask(t.Context(), abi.HookFS, x.Record); err == nil || err.Error() != x.Err.Error() {
+		if err := p.Ask(t.Context(), abi.HookFS, x.Record, new(Exchange)); err == nil || err.Error() != x.Err.Error() {
 			t.Errorf("asked again: %v, want %v", err, x.Err)
 		}
 	}
