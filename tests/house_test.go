@@ -79,6 +79,7 @@ func allowed() map[string][]string {
 		"wasmhost/refusal":         {},
 		"wasmhost/trust":           {"wasmhost/refusal", "aead.dev/minisign"},
 		"wasmhost/ledger":          {"wasmhost/trust"},
+		"wasmhost/record":          {"edge/policy", "wasmhost", "wasmhost/abi"},
 		"wasmhost/internal/module": {},
 		"wasmhost/internal/meter":  {"wasmhost/internal/module"},
 		"wasmhost/internal/fetch":  {},
