@@ -98,7 +98,8 @@ func (in *instance) openModules(ctx context.Context) (err error) {
 		return exitWith(exitFailed, err)
 	}
 	in.modules = &modules{host: in.host, log: in.log, store: in.store, ledger: in.ledger, rules: in.conf.Policies.Rules(),
-		conf: &in.conf.Policies, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{}}
+		conf: &in.conf.Policies, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
+		crashes: newCrashes(filepath.Join(dir, "crashes"), in.log)}
 	return nil
 }
 
@@ -181,6 +182,9 @@ func (in *instance) close() {
 		stopped, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = in.server.Shutdown(stopped)
+	}
+	if in.modules != nil {
+		in.modules.crashes.close()
 	}
 	if in.host != nil {
 		errs = append(errs, in.host.Close())

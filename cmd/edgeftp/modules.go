@@ -16,22 +16,24 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/ledger"
+	"github.com/edgeftp/edgeftp/wasmhost/record"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
 // modules are the policy modules of a running server, by slot: what is in force,
 // what is on trial, and what was. It is what the admin socket steers.
 type modules struct {
-	host   *wasmhost.Host
-	server *edge.Server
-	log    *slog.Logger
-	store  *kv.Store
-	ledger *ledger.Ledger
-	rules  trust.Rules
-	conf   *config.Policies
-	spools string         // directory of the spools
-	base   control.Status // what does not change
-	guests numbers        // that modules count themselves
+	host    *wasmhost.Host
+	server  *edge.Server
+	log     *slog.Logger
+	store   *kv.Store
+	ledger  *ledger.Ledger
+	rules   trust.Rules
+	conf    *config.Policies
+	spools  string         // directory of the spools
+	base    control.Status // what does not change
+	guests  numbers        // that modules count themselves
+	crashes *crashes
 
 	swapping sync.Mutex // held while modules are compiled: one change at a time
 	limiting sync.Mutex // one change of the limits at a time
@@ -48,6 +50,7 @@ type slot struct {
 	now    *candidate
 	next   *candidate // on trial
 	shadow *candidate // compared
+	tap    *tap       // while it is recorded
 }
 
 // candidate is a module that has been loaded.
@@ -55,6 +58,7 @@ type candidate struct {
 	policy   *wasmhost.Policy
 	bytes    []byte // nil once the ledger has them
 	accepted trust.Accepted
+	about    record.Module // for recordings
 }
 
 // begin takes the server over that the modules are in.
@@ -62,6 +66,7 @@ func (m *modules) begin(server *edge.Server) {
 	m.server = server
 	for name, s := range m.slots {
 		m.accept(name, s.now)
+		m.watch(s, s.now, m.generation(name))
 	}
 }
 
@@ -181,6 +186,7 @@ func (m *modules) put(slots []*slot, made []*candidate, kind policy.EventKind) e
 		return err
 	}
 	for i, s := range slots {
+		m.watch(s, made[i], generations[i])
 		m.server.Tell(policy.Event{Kind: kind, Text: made[i].policy.Digest(), Policy: s.conf.Name, Generation: generations[i]})
 		m.log.Info("policy swapped", "event", kind.String(), "policy", s.conf.Name, "policy_gen", generations[i],
 			"digest", made[i].policy.Digest(), "version", made[i].accepted.Version, "signer", made[i].accepted.Signer)

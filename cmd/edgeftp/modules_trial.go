@@ -30,6 +30,7 @@ func (m *modules) try(s *slot, c *candidate, t edge.Trial) error {
 		set("", nil)
 		return err
 	}
+	m.watch(s, c, generation)
 	m.log.Info("policy on trial", "policy", s.conf.Name, "policy_gen", generation, "digest", c.policy.Digest(),
 		"version", c.accepted.Version, "percent", t.Percent, "for", t.For.String())
 	return nil

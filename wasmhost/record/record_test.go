@@ -274,7 +274,7 @@ func FuzzExchange(f *testing.F) {
 			t.Errorf("got %x, want %x", again, b)
 		}
 		_ = words(&x)
-		_, _ = about(x.Record)
+		_, _ = About(x.Record)
 		_ = NewHider([]byte("key")).Hide(&x) // must not panic
 	})
 }

@@ -69,7 +69,7 @@ func (r *Report) count(x *Exchange, was, now *wasmhost.Exchange, missed int) {
 	if now.Err != nil && was.Err == nil {
 		r.Failed++
 	}
-	op, where := about(x.Record)
+	op, where := About(x.Record)
 	key := groupKey{x.Hook, op, pattern(where), words(was), words(now)}
 	g := r.groups[key]
 	if g == nil {
@@ -149,8 +149,9 @@ func replyText(x *wasmhost.Exchange) string {
 	return ""
 }
 
-// about tells the operation of a record, and what it is about.
-func about(record []byte) (op, where string) {
+// About tells what a record asks: the operation (fs, throttle, data), kind of event or
+// command, empty for other hooks, and the path, user or host that it is about.
+func About(record []byte) (op, where string) {
 	if len(record) < abi.HeaderSize+8*int(abi.SpanState+1) {
 		return "", ""
 	}

@@ -312,11 +312,21 @@ func checkPath(s string) error {
 // bytes in a second, 0 for no limit.
 func ParseRate(s string) (int64, error) {
 	n, err := parseRate(s)
-	var f fault
-	if errors.As(err, &f) {
-		return 0, fmt.Errorf("%q %s; %s", s, f.what, f.help)
+	return n, worded(s, err)
+}
+
+// ParseSize reads a size as the configuration file has it, such as 64MiB: bytes.
+func ParseSize(s string) (int64, error) {
+	n, err := parseSize(s)
+	return n, worded(s, err)
+}
+
+// worded tells a fault of a value that stands on a command line.
+func worded(s string, err error) error {
+	if f := (fault{}); errors.As(err, &f) {
+		return fmt.Errorf("%q %s; %s", s, f.what, f.help)
 	}
-	return n, err
+	return err
 }
 
 // FormatRate writes a rate so that ParseRate reads it; 0 is "-".

@@ -128,45 +128,62 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 	return c.send(ctx, request{method: method, path: path, kind: "application/json", body: body}, into)
 }
 
-// send makes one request over a connection of its own.
-func (c Client) send(ctx context.Context, r request, into any) error {
+// begin makes one request over a connection of its own, which done ends.
+func (c Client) begin(ctx context.Context, r request) (res *http.Response, done func(), err error) {
 	if err := checkPath(c.Path); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	transport := &http.Transport{DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", c.Path)
 		}}
-	defer transport.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, r.method, "http://edgeftp"+r.path, bytes.NewReader(r.body))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	maps.Copy(req.Header, r.header)
 	if r.body != nil {
 		req.Header.Set("Content-Type", r.kind)
 	}
-	res, err := (&http.Client{Transport: transport}).Do(req)
+	res, err = (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		return c.failed(ctx, err)
+		transport.CloseIdleConnections()
+		return nil, nil, c.failed(ctx, err)
 	}
-	defer func() { _ = res.Body.Close() }() // it was read, or it does not matter
+	return res, func() {
+		_ = res.Body.Close() // it was read, or it does not matter
+		transport.CloseIdleConnections()
+	}, nil
+}
+
+// send makes one request and reads its answer.
+func (c Client) send(ctx context.Context, r request, into any) error {
+	res, done, err := c.begin(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer done()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return c.failed(ctx, err)
 	}
 	if res.StatusCode != http.StatusOK {
-		var no struct{ Error *Refusal }
-		if json.Unmarshal(text, &no) == nil && no.Error != nil {
-			return no.Error
-		}
-		return fmt.Errorf("the server on %s answered %s, which is no answer of edgeftp", c.Path, res.Status)
+		return c.refused(res.Status, text)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("the server on %s gave an answer that is no answer of edgeftp: %w", c.Path, err)
 	}
 	return nil
+}
+
+// refused reads an answer that is a refusal.
+func (c Client) refused(status string, text []byte) error {
+	var no struct{ Error *Refusal }
+	if json.Unmarshal(text, &no) == nil && no.Error != nil {
+		return no.Error
+	}
+	return fmt.Errorf("the server on %s answered %s, which is no answer of edgeftp", c.Path, status)
 }
 
 // failed words an error of the connection.

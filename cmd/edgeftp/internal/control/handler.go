@@ -26,6 +26,9 @@ func handler(c Controller) http.Handler {
 		answer(w, http.StatusOK, whole(c.Status().Policies))
 	})
 	policyRoutes(mux, c.Policies())
+	if rec, ok := c.Policies().(Recorder); ok {
+		recordRoute(mux, rec)
+	}
 	mux.HandleFunc("GET /v1/bandwidth", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, limits(c))
 	})
