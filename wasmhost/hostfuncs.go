@@ -70,6 +70,7 @@ func linkHost(ctx context.Context, rt wazero.Runtime, imports []module.Import) e
 
 // bind gives the engine's form of a host function.
 func bind(f hostFunction) api.GoModuleFunc {
+	crosses := f.module == abi.ImportModule && border(f.name) != "" // not what the metering or a runtime asks
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		in, ok := ctx.Value(instanceKey{}).(*instance)
 		if !ok {
@@ -77,7 +78,7 @@ func bind(f hostFunction) api.GoModuleFunc {
 			// call with an error; it is recovered by the engine.
 			panic(errors.New("host function called outside a call"))
 		}
-		if f.module == abi.ImportModule {
+		if crosses {
 			in.cross(&f, mod, stack)
 			return
 		}
