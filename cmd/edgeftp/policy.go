@@ -35,7 +35,7 @@ func policyCommand() *cobra.Command {
 			return c.Rollback(ctx, name, to)
 		}, one)
 	back.Flags().StringVar(&to, "to", "", "number in policy history, or the beginning of a digest (default: the module before)")
-	cmd.AddCommand(a.listCommand(), a.swapCommand(), back, inspectCommand(), a.recordCommand(), replayCommand(), a.crashesCommand(),
+	cmd.AddCommand(a.listCommand(), a.swapCommand(), back, inspectCommand(), a.recordCommand(), replayCommand(), a.crashesCommand(), doctorCommand(),
 		named("promote", "Put a candidate in force for all sessions",
 			"Ends the trial of a candidate (--canary, --for) in its favour, or puts a compared one (--shadow) in force.",
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.Promote(ctx, name) }, one),

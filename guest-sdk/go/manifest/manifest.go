@@ -44,11 +44,11 @@ func add(module []byte, section string, object []byte, limit int) ([]byte, error
 	case text.Len() > limit:
 		return nil, fmt.Errorf("%s: %d bytes, at most %d", section, text.Len(), limit)
 	}
-	has, err := hasSection(module, section)
+	was, err := Section(module, section)
 	if err != nil {
 		return nil, err
 	}
-	if has {
+	if was != nil {
 		return nil, fmt.Errorf("the module has a section %s already", section)
 	}
 	payload := binary.AppendUvarint(nil, uint64(len(section)))
@@ -60,29 +60,30 @@ func add(module []byte, section string, object []byte, limit int) ([]byte, error
 
 var errModule = errors.New("not a WebAssembly module, or cut off")
 
-// hasSection looks for a custom section by name.
-func hasSection(module []byte, name string) (bool, error) {
+// Section returns the bytes of a custom section, nil if the module has none of that
+// name. They are a part of the module. It fails if it is no module.
+func Section(module []byte, name string) ([]byte, error) {
 	if !bytes.HasPrefix(module, []byte("\x00asm\x01\x00\x00\x00")) {
-		return false, errModule
+		return nil, errModule
 	}
 	for rest := module[8:]; len(rest) > 0; {
 		id := rest[0]
 		body, after, ok := sized(rest[1:])
 		if !ok {
-			return false, errModule
+			return nil, errModule
 		}
 		if id == 0 {
-			n, _, ok := sized(body)
+			n, content, ok := sized(body)
 			if !ok {
-				return false, errModule
+				return nil, errModule
 			}
 			if string(n) == name {
-				return true, nil
+				return content, nil
 			}
 		}
 		rest = after
 	}
-	return false, nil
+	return nil, nil
 }
 
 // sized cuts off what begins with its length in LEB128.

@@ -1,0 +1,93 @@
+package doctor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/edgeftp/edgeftp/guest-sdk/vectors"
+	"github.com/edgeftp/edgeftp/wasmhost"
+)
+
+// hook asks one hook all golden questions of its kind, twice: the answers keep the
+// ABI, and are the same.
+func (e *exam) hook(name string, all []vectors.Record) {
+	asked, worst := 0, int64(0)
+	for _, r := range all {
+		if r.Hook != name {
+			continue
+		}
+		asked++
+		first, second := e.ask(r), e.ask(r)
+		worst = max(worst, first.Fuel)
+		if first.Err != nil && !failed(first.Err) {
+			e.report.add("hook "+name, Bad, fmt.Sprintf("the golden question %q: %v", r.Name, first.Err), "edgeftp policy run asks it one question, and shows what happens")
+			return
+		}
+		if len(e.facts.Manifest.Capabilities) == 0 && !same(first, second) {
+			e.report.add("hook "+name, Worth, fmt.Sprintf("the golden question %q was answered twice in two ways", r.Name),
+				"memory is a cache: an answer must not depend on what was asked before")
+			return
+		}
+	}
+	e.report.add("hook "+name, Good, fmt.Sprintf("%d golden questions, at most %d units of work", asked, worst), "")
+}
+
+// failed reports that the module said by itself that it cannot decide.
+func failed(err error) bool {
+	var fault *wasmhost.CallError
+	return errors.As(err, &fault) && fault.Cause == wasmhost.CauseFailed
+}
+
+func same(a, b *wasmhost.Exchange) bool {
+	return a.Verdict == b.Verdict && (a.Err == nil) == (b.Err == nil) && bytes.Equal(a.Reply, b.Reply)
+}
+
+// rounds is how many questions the memory is watched for.
+const rounds = 10_000
+
+// memory asks many questions and watches whether an instance grows.
+func (e *exam) memory(all []vectors.Record) {
+	var own []vectors.Record
+	for _, r := range all {
+		if e.listens(r) {
+			own = append(own, r)
+		}
+	}
+	var half, end uint32
+	for i := range rounds {
+		x := e.ask(own[i%len(own)])
+		if e.ctx.Err() != nil {
+			return
+		}
+		if i == rounds/2 {
+			half = x.Memory
+		}
+		end = max(end, x.Memory)
+	}
+	if end > half {
+		e.report.add("memory", Worth, fmt.Sprintf("it grew from %d to %d KiB over %d questions", half>>10, end>>10, rounds/2),
+			"free what a question needed, or free it in edgeftp_idle: an instance that is too large is closed and made again")
+		return
+	}
+	e.report.add("memory", Good, fmt.Sprintf("%d KiB, and no more after %d questions", end>>10, rounds), "")
+}
+
+// robust asks what no server asks. A guest that traps there trusts its host, as it may.
+func (e *exam) robust(bad []vectors.Record) {
+	asked, trapped := 0, ""
+	for _, r := range bad {
+		if !e.listens(r) {
+			continue
+		}
+		asked++
+		if x := e.ask(r); x.Err != nil && !failed(x.Err) && trapped == "" {
+			trapped = fmt.Sprintf("%q: %v", r.Name, x.Err)
+		}
+	}
+	if trapped != "" {
+		e.report.add("broken questions", Worth, trapped, "no server sends such a record; a decoder that looks at its sizes answers fail instead")
+		return
+	}
+	e.report.add("broken questions", Good, fmt.Sprintf("%d, no trap", asked), "")
+}
