@@ -229,13 +229,18 @@ func read[A any](in *instance, h abi.Hook, raw uint64, decode func(*instance, ab
 	if err == nil {
 		*answer, err = decode(in, v, reply)
 	}
+	return reply, in.judged(h, err)
+}
+
+// judged makes the error of an answer that could not be read.
+func (in *instance) judged(h abi.Hook, err error) error {
 	switch {
 	case err == nil:
-		return reply, nil
+		return nil
 	case errors.Is(err, abi.ErrFailed):
-		return reply, in.fault(CauseFailed, h.String(), err)
+		return in.fault(CauseFailed, h.String(), err)
 	}
-	return reply, in.fault(CauseBadOutput, h.String(), err)
+	return in.fault(CauseBadOutput, h.String(), err)
 }
 
 // early reports whether a question is a login without a password yet.

@@ -33,6 +33,7 @@ type instance struct {
 	meter meterage          // of the running call
 	call  callState         // of the running call
 	tape  *tape             // of the running call, nil if nobody wants it
+	own   tape              // of a call of Ask
 	stack [2]uint64         // its arguments and result
 	last  lastAnswer        // of the hook fs
 	image *image            // what the instance is put back to after a call; nil without

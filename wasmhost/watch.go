@@ -141,22 +141,21 @@ func (in *instance) replay(ctx context.Context, h abi.Hook, waited time.Duration
 	if ns := int64(word(abi.OffTime)); ns != 0 {
 		at = time.Unix(0, ns)
 	}
-	t := tape{calls: x.Host}
-	in.tape = &t
+	in.own = tape{calls: x.Host}
+	in.tape = &in.own
 	in.enter(ctx, h, h == abi.HookAuth && uint32(word(abi.OffFlags))&abi.FlagEarly != 0)
 	start := time.Now()
 	raw, err := in.ask(h, len(record), at, waited)
 	in.tape = nil
-	x.Took, x.Host, x.Fuel, x.Memory = time.Since(start), t.calls, in.used(), in.mem.Size()
+	x.Took, x.Host, x.Fuel, x.Memory = time.Since(start), in.own.calls, in.used(), in.mem.Size()
 	if err != nil {
 		return err
 	}
 	x.Verdict = raw
-	n := int(int64(word(abi.OffA)))
-	check := func(in *instance, v abi.Verdict, reply []byte) (struct{}, error) {
-		return struct{}{}, abi.CheckReply(h, v, reply, n, in.policy.limits.Strict)
+	v, reply, err := in.answer(raw)
+	if err == nil {
+		err = abi.CheckReply(h, v, reply, int(int64(word(abi.OffA))), in.policy.limits.Strict)
 	}
-	reply, err := read(in, h, raw, check, new(struct{}))
 	x.Reply = append(x.Reply, reply...)
-	return err
+	return in.judged(h, err)
 }

@@ -29,6 +29,7 @@ func measurements() []measurement {
 		{"refuse", "what is refused at load, and what that costs", refuse},
 		{"start", "from the start of a process until it serves", start},
 		{"data", "looking at what transfers carry", data},
+		{"replay", "a recording, asked of a module that differs in one bit", replay},
 	}
 }
 
