@@ -15,7 +15,12 @@ import (
 // disk, and returns that name.
 func beside(path string, b []byte, mode fs.FileMode) (string, error) {
 	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:8])
-	return name, create(name, b, mode)
+	err := create(name, b, mode)
+	var told *fs.PathError
+	if errors.As(err, &told) { // its path is of no use to anybody
+		err = fmt.Errorf("%s cannot be written: %w", path, told.Err)
+	}
+	return name, err
 }
 
 // create writes a file that is not there yet, whole or not at all.
@@ -54,10 +59,10 @@ func placeModule(path string, module, signature []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	if before != nil && signature == nil {
+	if before != nil && len(signature) == 0 {
 		return fmt.Errorf("%s is there, and the new module has no signature; nothing was written\n   = help: remove it, or give another name with -o", sealed)
 	}
-	if signature == nil {
+	if len(signature) == 0 {
 		return replace(path, module)
 	}
 	tmp, err := beside(path, module, 0o644)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/registry"
 	"github.com/edgeftp/edgeftp/wasmhost"
+	"github.com/edgeftp/edgeftp/wasmhost/refusal"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
@@ -77,41 +78,63 @@ type pushed struct {
 
 func pushCommand() *cobra.Command {
 	var r remote
-	var signature string
+	var signature, trusted string
 	cmd := &cobra.Command{Use: "push FILE oci://HOST[:PORT]/REPOSITORY:TAG", Short: "Bring a module to an OCI registry", Args: cobra.ExactArgs(2),
 		Long: "Brings a module, and its signature FILE.minisig if it is there, to an OCI registry, and tells the digest that pins it.\n" +
 			"The same module and signature under the same file name always have the same digest; " + epochVar + " adds a time."}
 	r.add(cmd)
 	cmd.Flags().StringVar(&signature, "signature", "", "signature file (default FILE.minisig)")
+	cmd.Flags().StringVar(&trusted, "trust", "", "file with public keys of minisign, one of which must have signed the module")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ref, client, err := r.begin(args[1])
 		if err != nil {
 			return err
 		}
-		module, facts, err := readPolicy(cmd.Context(), args[0])
+		output := cmd.Flag("output").Value.String()
+		if output != "human" && output != "json" {
+			return exitWith(exitUsage, fmt.Errorf("--output is %q; it can be human or json", output))
+		}
+		a, about, err := toPush(cmd.Context(), args[0], signature, trusted)
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}
-		a := registry.Artifact{Module: module}
-		file := signature
-		if file == "" {
-			file = args[0] + trust.SignatureSuffix
-		}
-		if a.Signature, err = readSignature(file, signature != ""); err != nil {
-			return exitWith(exitFailed, err)
-		}
-		words, err := aboutModule(args[0], &facts.Manifest, os.Getenv(epochVar))
+		digest, err := client.Push(cmd.Context(), ref, a, about)
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}
-		digest, err := client.Push(cmd.Context(), ref, a, words)
-		if err != nil {
-			return exitWith(exitFailed, err)
-		}
-		p := pushed{Reference: ref.String(), Pinned: ref.Pinned(digest).String(), Manifest: digest, Digest: facts.Digest, Size: len(module), Signed: a.Signature != nil}
-		return exitWith(exitFailed, p.print(cmd.OutOrStdout(), cmd.Flag("output").Value.String()))
+		p := pushed{Reference: ref.String(), Pinned: ref.Pinned(digest).String(), Manifest: digest,
+			Digest: trust.Sum(a.Module).String(), Size: len(a.Module), Signed: len(a.Signature) > 0}
+		return exitWith(exitFailed, p.print(cmd.OutOrStdout(), output))
 	}
 	return cmd
+}
+
+// toPush reads a module and its signature. Without keys nobody can tell whether
+// they belong together.
+func toPush(ctx context.Context, path, signature, trusted string) (a registry.Artifact, about registry.About, err error) {
+	module, facts, err := readPolicy(ctx, path)
+	if err != nil {
+		return a, about, err
+	}
+	a.Module = module
+	file := signature
+	if file == "" {
+		file = path + trust.SignatureSuffix
+	}
+	if a.Signature, err = readSignature(file, signature != ""); err != nil {
+		return a, about, err
+	}
+	if trusted != "" {
+		rules, err := readTrust(trusted)
+		if err == nil {
+			_, err = rules.Check(filepath.Base(path), a.Module, a.Signature)
+		}
+		if err != nil {
+			return a, about, err
+		}
+	}
+	about, err = aboutModule(path, &facts.Manifest, os.Getenv(epochVar))
+	return a, about, err
 }
 
 func (p *pushed) print(w io.Writer, output string) error {
@@ -163,13 +186,23 @@ func (k *keep) rules() (rules trust.Rules, err error) {
 	return rules, err
 }
 
+// checkFetched judges what came from elsewhere.
+func checkFetched(rules trust.Rules, name string, a *registry.Artifact) (trust.Seal, error) {
+	seal, err := rules.Check(name, a.Module, a.Signature)
+	var told *refusal.Error
+	if errors.As(err, &told) && told.Code == trust.CodeUnsigned {
+		told.Help = "its author is to sign it and push it again; without --trust it is taken as it is"
+	}
+	return seal, err
+}
+
 // tell prints what came, in lines that begin with a word.
 func (k *keep) tell(ctx context.Context, w io.Writer, from, digest, name string, a *registry.Artifact, seal trust.Seal) {
 	fmt.Fprintf(w, "from      %s\nmanifest  %s\nmodule    %s, %d bytes\n", from, digest, seal.Digest, len(a.Module))
 	switch {
 	case seal.Signer != "":
 		fmt.Fprintf(w, "signed    %s  %s\n", seal.Signer, seal.Comment)
-	case a.Signature != nil:
+	case len(a.Signature) > 0:
 		fmt.Fprintln(w, "signed    not checked: --trust KEYS does")
 	default:
 		fmt.Fprintln(w, "signed    no")
@@ -181,7 +214,7 @@ func (k *keep) tell(ctx context.Context, w io.Writer, from, digest, name string,
 
 // place judges the signature and writes the files.
 func (k *keep) place(cmd *cobra.Command, from, digest string, a *registry.Artifact, rules trust.Rules) error {
-	seal, err := rules.Check(filepath.Base(k.out), a.Module, a.Signature)
+	seal, err := checkFetched(rules, filepath.Base(k.out), a)
 	if err != nil {
 		return err
 	}
@@ -191,7 +224,7 @@ func (k *keep) place(cmd *cobra.Command, from, digest string, a *registry.Artifa
 	w := cmd.OutOrStdout()
 	k.tell(cmd.Context(), w, from, digest, filepath.Base(k.out), a, seal)
 	fmt.Fprintf(w, "wrote     %s\n", k.out)
-	if a.Signature != nil {
+	if len(a.Signature) > 0 {
 		fmt.Fprintf(w, "wrote     %s%s\n", k.out, trust.SignatureSuffix)
 	}
 	return nil
@@ -250,7 +283,7 @@ func saveCommand() *cobra.Command {
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}
-		seal, err := rules.Check(ref.Base(), s.Artifact.Module, s.Artifact.Signature)
+		seal, err := checkFetched(rules, ref.Base(), &s.Artifact)
 		if err == nil {
 			err = replace(k.out, s.Layout)
 		}

@@ -243,7 +243,7 @@ func verifyCommand() *cobra.Command {
 			}
 		}
 		if bad > 0 {
-			return exitWith(exitFailed, fmt.Errorf("%d of %d files are not to be trusted", bad, len(args)))
+			return exitWith(exitFailed, fmt.Errorf("not to be trusted: %d of %d files", bad, len(args)))
 		}
 		return nil
 	}

@@ -48,7 +48,7 @@ type blob struct {
 // pack makes the manifest. The same module, signature and words give the same
 // bytes.
 func pack(a Artifact, about About) (*packed, error) {
-	if err := bounds(int64(len(a.Module)), int64(len(a.Signature))); err != nil {
+	if err := bound("module", int64(len(a.Module)), MaxModule); err != nil {
 		return nil, err
 	}
 	p := &packed{}
@@ -68,6 +68,9 @@ func pack(a Artifact, about About) (*packed, error) {
 		Config: layer(ocispec.MediaTypeEmptyJSON, "", []byte(emptyConfig)),
 		Layers: []ocispec.Descriptor{layer(ModuleType, about.File, a.Module)}, Annotations: about.annotations()}
 	if len(a.Signature) > 0 {
+		if err := bound("signature", int64(len(a.Signature)), MaxSignature); err != nil {
+			return nil, err
+		}
 		m.Layers = append(m.Layers, layer(SignatureType, signature, a.Signature))
 	}
 	var err error
@@ -96,14 +99,11 @@ func (a About) annotations() map[string]string {
 	return all
 }
 
-func bounds(module, signature int64) error {
-	switch {
-	case module <= 0 || module > MaxModule:
-		return &Error{What: "the module has a size that no server takes", Found: fmt.Sprintf("%d bytes", module), Needs: fmt.Sprintf("1 to %d", MaxModule)}
-	case signature < 0 || signature > MaxSignature:
-		return &Error{What: "the signature has a size that none has", Found: fmt.Sprintf("%d bytes", signature), Needs: fmt.Sprintf("%d at most", MaxSignature)}
+func bound(what string, size, most int64) error {
+	if size > 0 && size <= most {
+		return nil
 	}
-	return nil
+	return &Error{What: "the " + what + " has a size that no server takes", Found: fmt.Sprintf("%d bytes", size), Needs: fmt.Sprintf("1 to %d", most)}
 }
 
 // unpack reads the artifact that a manifest describes. The descriptor is the
@@ -159,11 +159,10 @@ func layersOf(where string, m *ocispec.Manifest) ([]ocispec.Descriptor, error) {
 	case m.Config.MediaType != ocispec.MediaTypeEmptyJSON || m.Config.Digest != ocispec.DescriptorEmptyJSON.Digest:
 		return nil, notOurs(where, fmt.Sprintf("a configuration %q", m.Config.MediaType), "an empty one, "+ocispec.MediaTypeEmptyJSON)
 	}
-	signature := int64(0)
-	if len(types) == 2 {
-		signature = m.Layers[1].Size
+	if err := bound("module", m.Layers[0].Size, MaxModule); err != nil || len(types) == 1 {
+		return m.Layers, err
 	}
-	return m.Layers, bounds(m.Layers[0].Size, signature)
+	return m.Layers, bound("signature", m.Layers[1].Size, MaxSignature)
 }
 
 func first(a, b string) string {

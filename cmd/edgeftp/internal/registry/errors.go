@@ -76,7 +76,7 @@ func (c *Client) unreached(e *Error, ref Ref) bool {
 	err := e.Err
 	switch {
 	case errors.Is(err, context.Canceled):
-		e.What = "interrupted; nothing was written"
+		e.What = "interrupted"
 	case errors.Is(err, errClear):
 		e.What = fmt.Sprintf("%s wants a password and is reached without TLS", ref.Host())
 		e.Help = "reach it by TLS, or through a tunnel that ends on this machine"
@@ -145,14 +145,14 @@ func damaged(e *Error, ref Ref) bool {
 		errors.Is(err, content.ErrInvalidDescriptorSize) || strings.Contains(err.Error(), "mismatch"):
 		e.What = fmt.Sprintf("what %s sent is not what its digest names", ref.Host())
 		e.Found = clean(err.Error())
-		e.Help = "nothing was written; the registry, or something between, changed it"
+		e.Help = "the registry, or something between, changed it"
 	case errors.Is(err, errdef.ErrSizeExceedsLimit):
 		e.What = fmt.Sprintf("the manifest of %s is too long", ref)
 		e.Needs = fmt.Sprintf("%d bytes at most", MaxManifest)
 		e.Help = "it is not one that edgeftp policy push made"
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
 		e.What = fmt.Sprintf("the connection to %s ended too soon", ref.Host())
-		e.Found, e.Help = clean(last(err)), "nothing was written; try again"
+		e.Found, e.Help = clean(last(err)), "try again"
 	default:
 		return false
 	}

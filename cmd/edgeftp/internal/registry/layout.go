@@ -139,6 +139,8 @@ func untar(r io.Reader) (map[string][]byte, error) {
 			return files, nil
 		case errors.Is(err, io.EOF):
 			return nil, errors.New("it is empty")
+		case err != nil && n == 0:
+			return nil, errors.New("it is no tar, or not whole")
 		case err != nil:
 			return nil, err
 		case n == maxEntries:
