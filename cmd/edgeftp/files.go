@@ -50,7 +50,12 @@ func replace(path string, b []byte) error {
 
 // placeModule writes a module and its signature beside it, the signature first:
 // who watches the directory is to find both. If it fails all is as before.
-func placeModule(path string, module, signature []byte) (err error) {
+func placeModule(path string, module, signature []byte) error {
+	return placeModuleBy(os.Rename, path, module, signature)
+}
+
+// placeModuleBy is placeModule with its last step, which seldom fails.
+func placeModuleBy(rename func(from, to string) error, path string, module, signature []byte) error {
 	sealed := path + trust.SignatureSuffix
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is there, and is no file; nothing was written", path)
@@ -71,7 +76,7 @@ func placeModule(path string, module, signature []byte) (err error) {
 	}
 	err = replace(sealed, signature)
 	if err == nil {
-		if err = os.Rename(tmp, path); err == nil {
+		if err = rename(tmp, path); err == nil {
 			return nil
 		}
 		if before != nil {

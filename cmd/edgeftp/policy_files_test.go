@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,6 +71,30 @@ func TestPlaceModule(t *testing.T) {
 		}
 		if got := contents(t, dir); fmt.Sprint(got) != fmt.Sprint(c.after) {
 			t.Errorf("%s: %v, want %v", name, got, c.after)
+		}
+	}
+}
+
+// The signature is in its place when the module cannot follow.
+func TestPlaceModuleTakesBack(t *testing.T) {
+	for name, before := range map[string]map[string]string{"alone": {}, "over another": {"m.wasm": "old", "m.wasm.minisig": "sealed"}, "over an unsigned one": {"m.wasm": "old"}} {
+		dir := t.TempDir()
+		for n, b := range before {
+			if err := os.WriteFile(filepath.Join(dir, n), []byte(b), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		no := func(string, string) error {
+			if got := contents(t, dir)["m.wasm.minisig"]; got != "s" {
+				t.Errorf("%s: the signature is not there first: %q", name, got)
+			}
+			return os.ErrPermission
+		}
+		if err := placeModuleBy(no, filepath.Join(dir, "m.wasm"), []byte("m"), []byte("s")); !errors.Is(err, os.ErrPermission) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := contents(t, dir); fmt.Sprint(got) != fmt.Sprint(before) {
+			t.Errorf("%s: %v, want %v", name, got, before)
 		}
 	}
 }
