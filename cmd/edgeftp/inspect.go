@@ -102,20 +102,28 @@ func inspectCommand() *cobra.Command {
 }
 
 func inspectTrust(module, keys, signature string) (r trust.Rules, sealed []byte, err error) {
+	if r, err = readTrust(keys); err != nil {
+		return r, nil, err
+	}
+	file := signature
+	if file == "" {
+		file = module + trust.SignatureSuffix
+	}
+	sealed, err = readSignature(file, signature != "")
+	return r, sealed, err
+}
+
+// readTrust reads the file of --trust: one of its keys must have signed.
+func readTrust(keys string) (r trust.Rules, err error) {
 	text, err := os.ReadFile(keys)
 	if err == nil {
 		r.Keys, err = trust.ParseKeys(string(text))
 	}
 	if err != nil {
-		return r, nil, fmt.Errorf("--trust: %w", err)
+		return r, fmt.Errorf("--trust: %w", err)
 	}
 	r.Required = true
-	file := signature
-	if file == "" {
-		file = module + ".minisig"
-	}
-	sealed, err = readSignature(file, signature != "")
-	return r, sealed, err
+	return r, nil
 }
 
 // subject is the policy's name while it is inspected.

@@ -43,6 +43,7 @@ func policyCommand() *cobra.Command {
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.History(ctx, name) }, printHistory),
 		named("differences", "List what a shadow answered otherwise than the module in force", "The last 256 are kept, until the comparison ends.",
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.Differences(ctx, name) }, printDifferences))
+	cmd.AddCommand(keygenCommand(), signCommand(), verifyCommand(), pushCommand(), pullCommand(), saveCommand(), loadCommand())
 	return cmd
 }
 

@@ -84,7 +84,7 @@ func (r *Rules) checkSignature(seal *Seal, slot string, module, signature []byte
 		return &refusal.Error{Code: CodeUnsigned,
 			Summary: fmt.Sprintf("policy %q is not signed", slot),
 			Needs:   "a signature by " + r.keyIDs(),
-			Help:    "minisign -Sm NAME.wasm writes NAME.wasm.minisig: keep it beside the module"}
+			Help:    "edgeftp policy sign --key KEY NAME.wasm, or minisign -Sm NAME.wasm, writes NAME.wasm.minisig: keep it beside the module"}
 	case len(signature) == 0:
 		return nil
 	}
@@ -113,7 +113,7 @@ func (r *Rules) checkSignature(seal *Seal, slot string, module, signature []byte
 		e.Help = "the module or its .minisig file was changed after it was signed, or they do not belong together"
 	} else {
 		e.Summary = fmt.Sprintf("policy %q is signed with a key that is not trusted", slot)
-		e.Help = "add the key to policies.trust in the configuration if you trust its owner"
+		e.Help = "add the key to policies.trust in the configuration, or to the file of --trust, if you trust its owner"
 	}
 	return e
 }

@@ -149,7 +149,7 @@ func (c *checker) module(m *fileModule, path []string, signed bool) Module {
 	} else if signed && info != nil && !info.IsDir() {
 		if _, err := c.stat(made.Source + signatureSuffix); err != nil {
 			c.at(source, fmt.Sprintf("the policy source %s has no signature beside it", made.Source),
-				"sign it (minisign -Sm FILE), or name the file under signature")
+				"sign it (edgeftp policy sign --key KEY FILE, or minisign -Sm FILE), or name the file under signature")
 		}
 	}
 	return made
