@@ -1,0 +1,1 @@
+#error "a policy has no files: ask for the facts of a virtual path with edgeftp_stat"
