@@ -255,9 +255,13 @@ func (j *job) describe(module []byte) ([]byte, error) {
 	return module, nil
 }
 
-// beside reads a file of the directory, nil if there is none.
+// beside reads a file of the directory, nil if there is none. Tests may lie in the
+// folder above, where they are for the same policy in several languages.
 func (j *job) beside(name string) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(j.dir, name))
+	if errors.Is(err, fs.ErrNotExist) && name == manifest.TestsFile {
+		text, err = os.ReadFile(filepath.Join(j.dir, "..", name))
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
