@@ -3,7 +3,7 @@ package build
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/guest-sdk/go/manifest"
 )
 
 // cEntry is the source of a policy in C, cTest its unit tests.
@@ -109,7 +111,15 @@ func compileC(ctx context.Context, j *job) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return module, j.checkC(module)
+	source, err := os.ReadFile(j.entry())
+	if err != nil {
+		return nil, err
+	}
+	text, err := j.beside(manifest.File)
+	if err != nil {
+		return nil, err
+	}
+	return module, j.checkC(module, source, text)
 }
 
 // helpC adds what the words of clang and wasm-ld leave open.
@@ -149,69 +159,31 @@ func (j *job) plainC(err error) error {
 	e.Output = strings.ReplaceAll(e.Output, j.sdk+string(filepath.Separator), "sdk/")
 	e.Output = undefinedPattern.ReplaceAllStringFunc(e.Output, func(line string) string {
 		name := undefinedPattern.FindStringSubmatch(line)[1]
-		return fmt.Sprintf("%s:%d: undefined symbol: %s", cEntry, lastUse(source, name), name)
+		at, _ := lineOf(source, name)
+		return fmt.Sprintf("%s:%d: undefined symbol: %s", cEntry, at, name)
 	})
 	return err
 }
 
-// lastUse is the last line that names a function: where it is called, and not declared.
-func lastUse(source []byte, name string) int {
-	at := 1
-	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`)
-	for i, line := range bytes.Split(source, []byte("\n")) {
-		if word.Match(line) {
-			at = i + 1
-		}
+// lineOf is the last line where a word begins so, and the word: where a function is
+// called, which is behind where it is declared. It is line 1 if there is none.
+func lineOf(source []byte, prefix string) (line int, word string) {
+	found := regexp.MustCompile(`\b`+regexp.QuoteMeta(prefix)+`\w*`).FindAllIndex(source, -1)
+	if found == nil {
+		return 1, prefix
 	}
-	return at
+	last := found[len(found)-1]
+	return 1 + bytes.Count(source[:last[0]], []byte("\n")), string(source[last[0]:last[1]])
 }
 
-// checkC says in the SDK's words what the server would say in its own: that the module has
-// no hook.
-func (j *job) checkC(module []byte) error {
-	hooks, found := []string{"auth", "fs", "list", "cmd", "site", "throttle", "data", "event", "cert"}, false
-	names := exportsC(module)
-	for _, hook := range hooks {
-		found = found || names["edgeftp_"+hook]
+// capabilities reads those that the text of a manifest declares; none if there is no manifest.
+func capabilities(text []byte) ([]string, error) {
+	var m struct{ Capabilities []string }
+	if text == nil {
+		return nil, nil
 	}
-	switch {
-	case !names["edgeftp_abi_v1"]:
-		return j.fail(cEntry+" does not include edgeftp.h", "", `begin it with  #include "edgeftp.h"  and write a hook, such as EDGEFTP_FS(question) { ... }`, nil)
-	case !found:
-		return j.fail(cEntry+" has no hook, so it would never be asked", "",
-			"write what it decides about: EDGEFTP_FS(question) { ... }, or EDGEFTP_ with "+strings.ToUpper(strings.Join(hooks, ", ")), nil)
-	}
-	return nil
-}
-
-// exportsC lists the names in the export section (core specification §5.5.10), as far as it
-// can be read.
-func exportsC(module []byte) map[string]bool {
-	names := map[string]bool{}
-	number := func(b *[]byte) uint64 {
-		n, k := binary.Uvarint(*b)
-		*b = (*b)[max(k, 0):]
-		return min(n, uint64(len(*b)))
-	}
-	for rest := module[min(8, len(module)):]; len(rest) > 0; {
-		id := rest[0]
-		rest = rest[1:]
-		n := number(&rest)
-		body := rest[:n]
-		rest = rest[n:]
-		if id != 7 {
-			continue
-		}
-		for range number(&body) {
-			n := number(&body)
-			names[string(body[:n])] = true
-			if body = body[n:]; len(body) > 0 {
-				body = body[1:] // the kind
-			}
-			number(&body) // the index
-		}
-	}
-	return names
+	err := json.Unmarshal(text, &m)
+	return m.Capabilities, err
 }
 
 // testC compiles policy_test.c natively and runs it, with the sanitizers of addresses and

@@ -1622,7 +1622,8 @@ typedef struct edgeftp_settings {
     static const char *edgeftp_policy_config(edgeftp_settings *s);                                 \
     EDGEFTP__EXPORT(edgeftp_config) int64_t edgeftp_export_config(int32_t len);                    \
     EDGEFTP__EXPORT(edgeftp_config) int64_t edgeftp_export_config(int32_t len) {                   \
-        const char *fault = edgeftp__configure(edgeftp_policy_config, (const char *)edgeftp__mailbox, (uint32_t)len); \
+        const char *fault = edgeftp__configure(edgeftp_policy_config, edgeftp__mailbox, (uint32_t)len, \
+                                               edgeftp__settings_room, sizeof edgeftp__settings_room); \
         return fault ? edgeftp__failure(edgeftp__mailbox, fault, strlen(fault)) : 0;               \
     }                                                                                              \
     static const char *edgeftp_policy_config(edgeftp_settings *s EDGEFTP__UNUSED)
@@ -1982,15 +1983,15 @@ static inline edgeftp__value *edgeftp__get(edgeftp_settings *s, const char *key,
 }
 
 /* edgeftp__configure reads the settings and hands them to the policy; NULL, or a fault. */
-static inline const char *edgeftp__configure(const char *(*policy)(edgeftp_settings *), const char *text, size_t n) {
+static inline const char *edgeftp__configure(const char *(*policy)(edgeftp_settings *), const void *text, size_t n, uint8_t *room, size_t size) {
     static edgeftp_settings whole;
     edgeftp__reader *r = &edgeftp__r;
     memset(r, 0, sizeof *r);
     memset(&whole, 0, sizeof whole);
     whole.key = "";
     whole.index = -1;
-    r->room = edgeftp__settings_room;
-    r->room_end = r->room + sizeof edgeftp__settings_room;
+    r->room = room;
+    r->room_end = room + size;
     if (n > 0) {
         if (!(r->start = edgeftp__room(n))) return r->fault;
         memcpy(r->start, text, n);

@@ -23,7 +23,7 @@
 
 #ifdef __wasm__
 #error "edgeftp_fake.h is for native tests: include it in policy_test.c, not in policy.c"
-#endif
+#else
 
 #include "edgeftp.h"
 
@@ -261,8 +261,22 @@ EDGEFTP_FAKE__ASK(data, EDGEFTP_HOOK_DATA, false, 0, edgeftp_fake__chunk(&q))
 #define edgeftp_fake_cert(...) edgeftp_fake__cert(edgeftp_policy_cert, (edgeftp_cert_question){__VA_ARGS__})
 #define edgeftp_fake_idle() edgeftp_policy_idle()
 
-/* edgeftp_fake_config gives the policy its settings; NULL if it takes them, or why not. */
-#define edgeftp_fake_config(json) edgeftp__configure(edgeftp_policy_config, json, strlen(json))
+/* edgeftp_fake_config gives the policy its settings; NULL if it takes them, or why not. A
+ * server does so once for each instance: what earlier settings have left in the policy's
+ * variables is still there, and valid. */
+#define edgeftp_fake_config(json) edgeftp_fake__config(edgeftp_policy_config, json)
+
+static inline const char *edgeftp_fake__config(const char *(*policy)(edgeftp_settings *), const char *json) {
+    static struct room {
+        struct room *before;
+        _Alignas(8) uint8_t bytes[EDGEFTP_SETTINGS_SIZE];
+    } *last; /* all of them are kept: the policy may point into each */
+    struct room *r = malloc(sizeof *r);
+    if (!r) abort();
+    r->before = last;
+    last = r;
+    return edgeftp__configure(policy, json, strlen(json), r->bytes, sizeof r->bytes);
+}
 
 /* ---------------------------------------------------------------- checks */
 
@@ -476,4 +490,5 @@ int64_t edgeftp_import_fetch(const void *request, uint32_t request_len, void *ou
     return EDGEFTP_IO;
 }
 
+#endif /* __wasm__ */
 #endif /* EDGEFTP_FAKE_H */

@@ -119,7 +119,7 @@ func (v *replyVector) verdict(t *testing.T) uint64 {
 }
 
 // vectors reads a file of at least so many.
-func vectors[V any](t *testing.T, file string, least int) (list []V) {
+func vectors[V any](t testing.TB, file string, least int) (list []V) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(sdkDir, "vectors", file))
 	if err == nil {
@@ -131,7 +131,7 @@ func vectors[V any](t *testing.T, file string, least int) (list []V) {
 	return list
 }
 
-func unhex(t *testing.T, s string) []byte {
+func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
 	if err != nil {
@@ -140,7 +140,7 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-func hookOf(t *testing.T, name string) abi.Hook {
+func hookOf(t testing.TB, name string) abi.Hook {
 	t.Helper()
 	for h := abi.HookAuth; h < abi.Hook(abi.NumHooks); h++ {
 		if h.String() == name {
