@@ -455,6 +455,9 @@ typedef struct edgeftp_cert_question {
 
 /* --------------------------------------------------------------- decoding */
 
+/* EDGEFTP__ONCE is for what is called in many places, or seldom: it is there once. */
+#define EDGEFTP__ONCE static __attribute__((noinline, unused))
+
 static inline uint16_t edgeftp__u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 
 static inline uint32_t edgeftp__u32(const uint8_t *p) {
@@ -501,7 +504,7 @@ static inline int edgeftp__hex(uint8_t c) {
 }
 
 /* edgeftp__ipv6 reads the forms of RFC 4291, 2.2; a zone counts for nothing. */
-static inline bool edgeftp__ipv6(const uint8_t *s, const uint8_t *end, uint8_t out[16]) {
+EDGEFTP__ONCE bool edgeftp__ipv6(const uint8_t *s, const uint8_t *end, uint8_t out[16]) {
     const uint8_t *zone = memchr(s, '%', (size_t)(end - s));
     if (zone && zone + 1 == end) return false;
     if (zone) end = zone;
@@ -536,7 +539,7 @@ static inline bool edgeftp__ipv6(const uint8_t *s, const uint8_t *end, uint8_t o
 }
 
 /* edgeftp__addr reads an address with a port. */
-static inline bool edgeftp__addr(const uint8_t *s, size_t len, uint8_t out[16]) {
+EDGEFTP__ONCE bool edgeftp__addr(const uint8_t *s, size_t len, uint8_t out[16]) {
     const uint8_t *end = s + len, *colon = end;
     while (colon > s && colon[-1] != ':') colon--;
     uint32_t port;
@@ -848,7 +851,7 @@ typedef struct edgeftp_answer {
     char text[EDGEFTP_MAX_TEXT + 2]; /* TEXT; one byte too many shows that it is too long */
 } edgeftp_answer;
 
-static inline void edgeftp__set_text(edgeftp_answer *a, const char *text) {
+EDGEFTP__ONCE void edgeftp__set_text(edgeftp_answer *a, const char *text) {
     a->has_text = text != NULL;
     a->text_len = 0;
     if (text)
@@ -910,7 +913,7 @@ static inline size_t edgeftp__rune(const uint8_t *s, size_t n) {
 }
 
 /* edgeftp__clean copies what fits of a text as one line, "?" for what may not be in one. */
-static inline size_t edgeftp__clean(char *out, size_t cap, const char *text, size_t n) {
+EDGEFTP__ONCE size_t edgeftp__clean(char *out, size_t cap, const char *text, size_t n) {
     const uint8_t *s = (const uint8_t *)text;
     size_t len = 0;
     for (size_t i = 0; i < n;) {
@@ -928,7 +931,7 @@ static inline size_t edgeftp__clean(char *out, size_t cap, const char *text, siz
     return len;
 }
 
-static inline bool edgeftp__one_line(const char *text, size_t n) {
+EDGEFTP__ONCE bool edgeftp__one_line(const char *text, size_t n) {
     const uint8_t *s = (const uint8_t *)text;
     if (n > EDGEFTP_MAX_TEXT) return false;
     for (size_t i = 0, step; i < n; i += step)
@@ -962,7 +965,7 @@ static inline void edgeftp__fault(edgeftp_reply *r, const char *why) {
 }
 
 /* edgeftp__entry appends an entry. */
-static inline void edgeftp__entry(edgeftp_reply *r, unsigned key, const void *value, size_t n) {
+EDGEFTP__ONCE void edgeftp__entry(edgeftp_reply *r, unsigned key, const void *value, size_t n) {
     if (r->seen & 1u << key && key != EDGEFTP_KEY_LINE && key != EDGEFTP_KEY_RULE) edgeftp__fault(r, "the answer sets something twice");
     if (n > 65535 || n + 4 > r->cap - r->len) edgeftp__fault(r, "the answer is longer than EDGEFTP_REPLY_SIZE");
     if (r->error) return;
@@ -972,19 +975,19 @@ static inline void edgeftp__entry(edgeftp_reply *r, unsigned key, const void *va
     r->len += 4 + n;
 }
 
-static inline void edgeftp__text(edgeftp_reply *r, unsigned key, const char *text, const char *fault) {
+EDGEFTP__ONCE void edgeftp__text(edgeftp_reply *r, unsigned key, const char *text, const char *fault) {
     size_t n = strlen(text);
     if (!edgeftp__one_line(text, n)) edgeftp__fault(r, fault);
     edgeftp__entry(r, key, text, n);
 }
 
-static inline void edgeftp__path(edgeftp_reply *r, unsigned key, const char *path, const char *fault) {
+EDGEFTP__ONCE void edgeftp__path(edgeftp_reply *r, unsigned key, const char *path, const char *fault) {
     size_t n = strlen(path);
     if (!edgeftp__good_path(path, n)) edgeftp__fault(r, fault);
     edgeftp__entry(r, key, path, n);
 }
 
-static inline void edgeftp__uint(edgeftp_reply *r, unsigned key, int64_t n, size_t size, const char *fault) {
+EDGEFTP__ONCE void edgeftp__uint(edgeftp_reply *r, unsigned key, int64_t n, size_t size, const char *fault) {
     uint8_t b[8];
     if (n < 0 || (size == 4 && n > INT32_MAX)) edgeftp__fault(r, fault);
     edgeftp__put(b, (uint64_t)n, size);
@@ -1228,7 +1231,7 @@ static inline int64_t edgeftp__verdict(size_t len, unsigned flags, edgeftp_actio
 }
 
 /* edgeftp__failure writes the answer fail. */
-static inline int64_t edgeftp__failure(uint8_t *box, const char *why, size_t n) {
+EDGEFTP__ONCE int64_t edgeftp__failure(uint8_t *box, const char *why, size_t n) {
     size_t len = edgeftp__clean((char *)box + 4, EDGEFTP_MAX_TEXT, why, n);
     if (len == 0) return edgeftp__verdict(0, 0, EDGEFTP_FAIL, 0);
     edgeftp__put(box, EDGEFTP_KEY_TEXT | (uint32_t)len << 16, 4);
@@ -1507,7 +1510,7 @@ typedef struct edgeftp_response {
 
 /* edgeftp__put_wide appends an entry of a request: the bytes of a, a NUL and b if there
  * is a b. It reports whether there was room. */
-static inline bool edgeftp__put_wide(uint8_t *room, size_t cap, size_t *at, uint32_t key, const void *a, size_t an, const char *b) {
+EDGEFTP__ONCE bool edgeftp__put_wide(uint8_t *room, size_t cap, size_t *at, uint32_t key, const void *a, size_t an, const char *b) {
     size_t n = an + (b ? 1 + strlen(b) : 0);
     if (cap - *at < 8 || n > cap - *at - 8) return false;
     edgeftp__put(room + *at, key | (uint64_t)n << 32, 8);
@@ -1518,7 +1521,7 @@ static inline bool edgeftp__put_wide(uint8_t *room, size_t cap, size_t *at, uint
 }
 
 /* edgeftp__request writes a request; 0 if there is no room. */
-static inline size_t edgeftp__request(const edgeftp_request *q, uint8_t *room, size_t cap) {
+EDGEFTP__ONCE size_t edgeftp__request(const edgeftp_request *q, uint8_t *room, size_t cap) {
     size_t at = 0;
     uint8_t ms[4];
     bool fine = !q->method || edgeftp__put_wide(room, cap, &at, 1, q->method, strlen(q->method), NULL);
@@ -1533,7 +1536,7 @@ static inline size_t edgeftp__request(const edgeftp_request *q, uint8_t *room, s
 }
 
 /* edgeftp__read_response reads n bytes of a response, behind which there is room for one. */
-static inline bool edgeftp__read_response(edgeftp_response *out, uint8_t *p, size_t n) {
+EDGEFTP__ONCE bool edgeftp__read_response(edgeftp_response *out, uint8_t *p, size_t n) {
     if (n < 4) return false;
     memset(out, 0, sizeof *out);
     uint32_t status = edgeftp__u32(p);
@@ -1656,7 +1659,7 @@ static edgeftp__reader edgeftp__r EDGEFTP__UNUSED;
 static _Alignas(8) uint8_t edgeftp__settings_room[EDGEFTP_SETTINGS_SIZE] EDGEFTP__UNUSED;
 
 /* edgeftp__say makes the first fault of parts of text, cut to what fits. */
-static inline void edgeftp__say(const char *const *parts, size_t n) {
+EDGEFTP__ONCE void edgeftp__say(const char *const *parts, size_t n) {
     edgeftp__reader *r = &edgeftp__r;
     size_t len = 0;
     if (r->fault) return;
@@ -1666,7 +1669,7 @@ static inline void edgeftp__say(const char *const *parts, size_t n) {
     r->fault = r->words;
 }
 
-static inline const char *edgeftp__decimal(int64_t n, char out[24]) {
+EDGEFTP__ONCE const char *edgeftp__decimal(int64_t n, char out[24]) {
     char *p = out + 23;
     uint64_t u = n < 0 ? -(uint64_t)n : (uint64_t)n;
     *p = 0;
@@ -1676,14 +1679,14 @@ static inline const char *edgeftp__decimal(int64_t n, char out[24]) {
     return p;
 }
 
-static inline void edgeftp__broken(const char *what) {
+EDGEFTP__ONCE void edgeftp__broken(const char *what) {
     char number[24];
     const char *parts[] = {"settings, byte ", edgeftp__decimal(edgeftp__r.at - edgeftp__r.start + 1, number), ": ", what};
     edgeftp__say(parts, 4);
 }
 
 /* edgeftp__room gives n bytes of the room, NULL after a fault. */
-static inline void *edgeftp__room(size_t n) {
+EDGEFTP__ONCE void *edgeftp__room(size_t n) {
     edgeftp__reader *r = &edgeftp__r;
     n = (n + 7) & ~(size_t)7;
     if (r->fault) return NULL;
@@ -1698,13 +1701,13 @@ static inline void *edgeftp__room(size_t n) {
 }
 
 /* edgeftp__peek is the next byte that is not a space, 0 at the end or after a fault. */
-static inline char edgeftp__peek(void) {
+EDGEFTP__ONCE char edgeftp__peek(void) {
     edgeftp__reader *r = &edgeftp__r;
     while (!r->fault && r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\r' || *r->at == '\n')) r->at++;
     return r->fault || r->at == r->end ? 0 : *r->at;
 }
 
-static inline bool edgeftp__want(char c) {
+EDGEFTP__ONCE bool edgeftp__want(char c) {
     static char words[] = "want ' '";
     if (edgeftp__peek() == c) {
         edgeftp__r.at++;
@@ -1715,13 +1718,13 @@ static inline bool edgeftp__want(char c) {
     return false;
 }
 
-static inline bool edgeftp__comma(void) {
+EDGEFTP__ONCE bool edgeftp__comma(void) {
     if (edgeftp__peek() != ',') return false;
     edgeftp__r.at++;
     return true;
 }
 
-static inline uint32_t edgeftp__hex4(void) {
+EDGEFTP__ONCE uint32_t edgeftp__hex4(void) {
     edgeftp__reader *r = &edgeftp__r;
     uint32_t v = 0;
     for (int i = 0; i < 4; i++) {
@@ -1737,7 +1740,7 @@ static inline uint32_t edgeftp__hex4(void) {
 }
 
 /* edgeftp__unicode reads what follows \u and writes it as UTF-8. */
-static inline char *edgeftp__unicode(char *out) {
+EDGEFTP__ONCE char *edgeftp__unicode(char *out) {
     edgeftp__reader *r = &edgeftp__r;
     uint32_t c = edgeftp__hex4();
     if (c >= 0xd800 && c < 0xe000) {
@@ -1759,7 +1762,7 @@ static inline char *edgeftp__unicode(char *out) {
 }
 
 /* edgeftp__string reads a string, decodes it where it stands and ends it with a NUL. */
-static inline const char *edgeftp__string(void) {
+EDGEFTP__ONCE const char *edgeftp__string(void) {
     edgeftp__reader *r = &edgeftp__r;
     if (!edgeftp__want('"')) return "";
     char *start = r->at, *out = start;
@@ -1800,7 +1803,7 @@ static inline const char *edgeftp__string(void) {
 }
 
 /* edgeftp__whole reads a whole number of 64 bits. */
-static inline int64_t edgeftp__whole(void) {
+EDGEFTP__ONCE int64_t edgeftp__whole(void) {
     edgeftp__reader *r = &edgeftp__r;
     bool minus = *r->at == '-', fine = true;
     if (minus) r->at++;
@@ -1816,17 +1819,17 @@ static inline int64_t edgeftp__whole(void) {
     return minus ? (int64_t)(0 - n) : (int64_t)n;
 }
 
-static inline void edgeftp__word(const char *word) {
+EDGEFTP__ONCE void edgeftp__word(const char *word) {
     edgeftp__reader *r = &edgeftp__r;
     size_t n = strlen(word);
     if ((size_t)(r->end - r->at) < n || memcmp(r->at, word, n) != 0) edgeftp__broken("want true or false");
     else r->at += n;
 }
 
-static void edgeftp__object(edgeftp_settings *s) EDGEFTP__UNUSED;
+EDGEFTP__ONCE void edgeftp__object(edgeftp_settings *s);
 
 /* edgeftp__list reads a list of texts or of objects. */
-static inline void edgeftp__list(edgeftp_settings *above, edgeftp__value *v) {
+EDGEFTP__ONCE void edgeftp__list(edgeftp_settings *above, edgeftp__value *v) {
     edgeftp__want('[');
     v->type = EDGEFTP__EMPTY;
     if (edgeftp__peek() == ']') {
@@ -1868,7 +1871,7 @@ static inline void edgeftp__list(edgeftp_settings *above, edgeftp__value *v) {
     for (v->strings.items = items, v->strings.count = n, i = first; i; i = i->next) *items++ = i->text;
 }
 
-static inline void edgeftp__value_of(edgeftp_settings *s, edgeftp__value *v) {
+EDGEFTP__ONCE void edgeftp__value_of(edgeftp_settings *s, edgeftp__value *v) {
     char c = edgeftp__peek();
     if (c == '"') {
         v->type = EDGEFTP__STRING;
@@ -1917,7 +1920,7 @@ static void edgeftp__object(edgeftp_settings *s) {
 }
 
 /* edgeftp__of_key says something about a key of an object, with the keys above it. */
-static inline void edgeftp__of_key(const char *before, const edgeftp_settings *s, const char *key, const char *after) {
+EDGEFTP__ONCE void edgeftp__of_key(const char *before, const edgeftp_settings *s, const char *key, const char *after) {
     const edgeftp_settings *chain[16];
     char numbers[16][24];
     const char *parts[80] = {before};
@@ -1938,7 +1941,7 @@ static inline void edgeftp__of_key(const char *before, const edgeftp_settings *s
 }
 
 /* edgeftp__all_asked finds the first key of the whole tree that nobody asked for. */
-static inline void edgeftp__all_asked(const edgeftp_settings *s) {
+EDGEFTP__ONCE void edgeftp__all_asked(const edgeftp_settings *s) {
     /* Depth is bounded by the reader, so a stack of objects in lists is too. */
     const edgeftp_settings *stack[16];
     const edgeftp__value *at[16];
@@ -1966,7 +1969,7 @@ static inline void edgeftp__all_asked(const edgeftp_settings *s) {
     }
 }
 
-static inline edgeftp__value *edgeftp__find(edgeftp_settings *s, const char *key) {
+EDGEFTP__ONCE edgeftp__value *edgeftp__find(edgeftp_settings *s, const char *key) {
     edgeftp__value *v = s->first;
     while (v && strcmp(v->key, key) != 0) v = v->next;
     if (v) v->asked = true;
@@ -1974,7 +1977,7 @@ static inline edgeftp__value *edgeftp__find(edgeftp_settings *s, const char *key
 }
 
 /* edgeftp__get is the value under a key, NULL if it is absent or of another type. */
-static inline edgeftp__value *edgeftp__get(edgeftp_settings *s, const char *key, edgeftp__type type, const char *what) {
+EDGEFTP__ONCE edgeftp__value *edgeftp__get(edgeftp_settings *s, const char *key, edgeftp__type type, const char *what) {
     edgeftp__value *v = edgeftp__find(s, key);
     if (!v || v->type == type) return v;
     if (v->type == EDGEFTP__EMPTY && (type == EDGEFTP__STRINGS || type == EDGEFTP__OBJECTS)) return v;
@@ -1983,7 +1986,7 @@ static inline edgeftp__value *edgeftp__get(edgeftp_settings *s, const char *key,
 }
 
 /* edgeftp__configure reads the settings and hands them to the policy; NULL, or a fault. */
-static inline const char *edgeftp__configure(const char *(*policy)(edgeftp_settings *), const void *text, size_t n, uint8_t *room, size_t size) {
+EDGEFTP__ONCE const char *edgeftp__configure(const char *(*policy)(edgeftp_settings *), const void *text, size_t n, uint8_t *room, size_t size) {
     static edgeftp_settings whole;
     edgeftp__reader *r = &edgeftp__r;
     memset(r, 0, sizeof *r);
@@ -2052,7 +2055,7 @@ static inline edgeftp_settings *edgeftp_settings_next(const edgeftp_settings *s)
 
 /* edgeftp_settings_reject says in words what is wrong with the value under key; the policy
  * is refused. Return NULL after it, or go on. */
-static inline void edgeftp_settings_reject(const edgeftp_settings *s, const char *key, const char *what) {
+EDGEFTP__ONCE void edgeftp_settings_reject(const edgeftp_settings *s, const char *key, const char *what) {
     const char *parts[] = {"\" ", what};
     char after[200];
     size_t n = 0;
@@ -2073,7 +2076,7 @@ typedef struct edgeftp_text {
 
 /* edgeftp_text_add appends a text, with "?" for control characters and for what is not
  * UTF-8: names that clients give are safe to show. */
-static inline void edgeftp_text_add(edgeftp_text *t, const char *text) {
+EDGEFTP__ONCE void edgeftp_text_add(edgeftp_text *t, const char *text) {
     t->len += edgeftp__clean(t->buf + t->len, EDGEFTP_MAX_TEXT - t->len, text, strlen(text));
     t->buf[t->len] = 0;
 }
@@ -2106,7 +2109,7 @@ static inline const char *edgeftp_base(const char *path) {
 /* edgeftp_has_extension reports whether the last name of a path ends with an extension,
  * in either case, given without its dot or with it. Dots and spaces at the end do not
  * count: Windows drops them, and "a.exe. " is "a.exe" there. */
-static inline bool edgeftp_has_extension(const char *path, const char *extension) {
+EDGEFTP__ONCE bool edgeftp_has_extension(const char *path, const char *extension) {
     const char *name = edgeftp_base(path);
     size_t n = strlen(name);
     if (*extension == '.') extension++;
@@ -2129,7 +2132,7 @@ static inline bool edgeftp_has_extension(const char *path, const char *extension
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("fd_write"))) int32_t edgeftp__fd_write(int32_t fd, const void *iov, int32_t n, uint32_t *written);
 
 /* edgeftp_panic_at is EDGEFTP_PANIC for a place of its own. */
-static inline _Noreturn void edgeftp_panic_at(const char *file, int line, const char *text) {
+EDGEFTP__ONCE _Noreturn void edgeftp_panic_at(const char *file, int line, const char *text) {
     char number[24];
     const char *parts[] = {file, ":", edgeftp__decimal(line, number), ": ", text, "\n"};
     struct {
