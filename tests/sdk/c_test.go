@@ -21,7 +21,6 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/guest-sdk/build"
 	"github.com/edgeftp/edgeftp/wasmhost"
-	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 const cExamples = "../../examples/wasm"
@@ -120,60 +119,6 @@ func TestCNatively(t *testing.T) {
 	t.Run("bad records", m.badRecords)
 	t.Run("replies", m.replies)
 	t.Run("imports", m.imports)
-}
-
-// FuzzCRecord holds the decoders in C to those in Go: what the one refuses the other does
-// too, but for texts with a NUL, which the ABI forbids and only C cannot tell.
-func FuzzCRecord(f *testing.F) {
-	n := newNative(f)
-	for _, file := range []string{"records.json", "bad-records.json"} {
-		for _, v := range vectors[recordVector](f, file, 45) {
-			f.Add(byte(hookOf(f, v.Hook)), unhex(f, v.Record))
-		}
-	}
-	f.Fuzz(func(t *testing.T, hook byte, record []byte) {
-		if len(record) > policy.MaxChunk-2 {
-			return
-		}
-		h := abi.Hook(hook%9 + 1)
-		answer, err := n.ask(append([]byte{'Q', byte(h)}, record...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		refused, want := string(answer) == "refused\n", decodeGo(h, record)
-		if refused && want == nil && !bytes.Contains(record[min(len(record), 56):], []byte{0, 0}) {
-			t.Errorf("%s: C refuses %x, and Go does not", h, record)
-		}
-		if !refused && want != nil && !strings.Contains(want.Error(), "PEER is no address") && !strings.Contains(want.Error(), "LOCAL is no address") {
-			t.Errorf("%s: C reads %x, and Go says %v", h, record, want)
-		}
-	})
-}
-
-// decodeGo reads a record with the decoder in Go.
-func decodeGo(h abi.Hook, record []byte) (err error) {
-	d := new(abi.Decoder)
-	switch h {
-	case abi.HookAuth:
-		_, err = d.Login(record)
-	case abi.HookFS:
-		_, err = d.Action(record)
-	case abi.HookList:
-		_, err = d.Listing(record)
-	case abi.HookCmd:
-		_, err = d.Command(record)
-	case abi.HookSite:
-		_, err = d.SiteCall(record)
-	case abi.HookThrottle:
-		_, err = d.Transfer(record)
-	case abi.HookData:
-		_, err = d.Chunk(record)
-	case abi.HookEvent:
-		_, err = d.Event(record)
-	default:
-		_, err = d.CertRequest(record)
-	}
-	return err
 }
 
 // TestCUnits runs the unit tests in C of the SDK, the template and the examples.

@@ -12,6 +12,7 @@
 static uint8_t told[EDGEFTP_MAX_CHUNK], *record;
 static uint8_t said[400000];
 static size_t said_len;
+static const char *why; /* the last question was refused, NULL if it was not */
 
 static void say(const char *text) {
     size_t n = strlen(text);
@@ -106,6 +107,7 @@ static void question(unsigned hook, const uint8_t *before, size_t n) {
         break;
     }
     }
+    why = fault;
     if (fault) say("refused\n");
 }
 
