@@ -1248,6 +1248,8 @@ static inline int64_t edgeftp_reply_end(edgeftp_reply *r, edgeftp_answer *a, voi
     if (wrong) edgeftp__fault(r, wrong);
     bool text = a->has_text && a->text_len > 0;
     if (text && r->hook == EDGEFTP_HOOK_SITE && r->lines == EDGEFTP_MAX_LINES) edgeftp__fault(r, "more than 64 lines");
+    if (r->has_data && (r->data_len > cap || cap < 4)) edgeftp__fault(r, "the rewrite is longer than EDGEFTP_MAILBOX_SIZE");
+    if (r->error) return edgeftp__failure(box, r->error, strlen(r->error));
     size_t before = r->has_data ? 4 + r->data_len : 0, hidden = 0;
     for (size_t i = 0; i < sizeof r->hide; i++)
         if (r->hide[i]) hidden = i + 1;

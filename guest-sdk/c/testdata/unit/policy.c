@@ -103,6 +103,8 @@ EDGEFTP_THROTTLE(q) {
 }
 
 EDGEFTP_DATA(q) {
+    static uint8_t great[EDGEFTP_MAILBOX_SIZE];
+    if (q->len == 0 && q->offset > 0) return edgeftp_data_rewrite(q, great, (size_t)q->offset);
     for (size_t i = 0; i < q->len; i++)
         if (q->data[i] >= 'a' && q->data[i] <= 'z') q->data[i] -= 32;
     edgeftp_data_set_carry(q, q->data, q->len < 4 ? q->len : 4);

@@ -147,6 +147,9 @@ static void transfers(void) {
     EDGEFTP_CHECK(r.action == EDGEFTP_REWRITE && r.data_len == 3 && memcmp(r.data, "ABC", 3) == 0);
     EDGEFTP_CHECK(memcmp(edgeftp_fake_value(&r, EDGEFTP_KEY_CARRY, 0, &n), "-ABC", 4) == 0 && n == 4 && chunk[1] == 'a');
     EDGEFTP_CHECK(edgeftp_fake_data(.data = (uint8_t *)"!", .len = 1).action == EDGEFTP_HIDE);
+    EDGEFTP_CHECK_TEXT(edgeftp_fake_data(.offset = EDGEFTP_MAILBOX_SIZE).text, "the answer is longer than EDGEFTP_MAILBOX_SIZE");
+    EDGEFTP_CHECK_TEXT(edgeftp_fake_data(.offset = UINT32_MAX).text, "the rewrite is longer than EDGEFTP_MAILBOX_SIZE");
+    EDGEFTP_CHECK(edgeftp_fake_data(.offset = EDGEFTP_MAILBOX_SIZE - 4).data_len == EDGEFTP_MAILBOX_SIZE - 4);
     r = edgeftp_fake_data(.last = true);
     EDGEFTP_CHECK(r.action == EDGEFTP_REWRITE && r.data_len == 0);
 }
