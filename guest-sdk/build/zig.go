@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -82,7 +83,11 @@ func compileZig(ctx context.Context, j *job) ([]byte, error) {
 	if _, err := j.runZig(ctx, zigArgs(j.sdk, out)...); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(out)
+	module, err := os.ReadFile(out)
+	if err == nil && !bytes.Contains(module, []byte("edgeftp_abi_v1")) {
+		return nil, j.fail("policy.zig exports no policy", "", "end it with  comptime { edgeftp.exportPolicy(Guard); }  where Guard is your struct", nil)
+	}
+	return module, err
 }
 
 // testZig runs the test blocks of policy_test.zig, or of policy.zig where there is no
@@ -102,10 +107,23 @@ func testZig(ctx context.Context, j *job, w io.Writer) (bool, error) {
 			return false, nil
 		}
 	}
-	out, err := j.runZig(ctx, "test", "--color", "off", "--dep", "edgeftp", "-Mroot="+file,
-		"-Medgeftp="+filepath.Join(j.sdk, "edgeftp.zig"))
-	_, _ = w.Write(out) // the caller's to look after
-	return true, err
+	program := filepath.Join(j.tmp, "policy_test")
+	if _, err := j.runZig(ctx, "test", "--test-no-exec", "-femit-bin="+program, "--color", "off",
+		"--dep", "edgeftp", "-Mroot="+file, "-Medgeftp="+filepath.Join(j.sdk, "edgeftp.zig")); err != nil {
+		return true, err
+	}
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Dir = j.dir
+	out, err := cmd.CombinedOutput() // it writes what it found to its standard error
+	text := j.zigWords(string(out))
+	_, _ = io.WriteString(w, text) // the caller's to look after
+	switch {
+	case ctx.Err() != nil:
+		return true, ctx.Err()
+	case err != nil:
+		return true, j.fail("unit tests fail", strings.TrimSpace(text), "", err)
+	}
+	return true, nil
 }
 
 // zigWords makes the compiler's output the author's: paths are relative to the policy's
@@ -126,12 +144,9 @@ func (j *job) zigWords(text string) string {
 
 // zigHelp adds what the compiler's own words leave open.
 func zigHelp(output string) string {
-	for _, h := range [...]struct{ says, help string }{
-		{"edgeftp:", ""},
-		{"no module named 'edgeftp'", "build it with  edgeftp policy build, which knows where the SDK is"},
-	} {
-		if strings.Contains(output, h.says) {
-			return h.help
+	for _, says := range []string{"struct 'fs'", "struct 'posix'", "struct 'net'", "std/posix.zig", "std/Io/", "std/os/", "std/process.zig"} {
+		if strings.Contains(output, says) {
+			return "a policy has no files, sockets, processes or environment: it has the question, its settings and the functions of edgeftp (kv, stat, digest, fetch)"
 		}
 	}
 	return ""

@@ -72,7 +72,7 @@ fn mailboxOf(comptime Policy: type) usize {
 
 /// check says what is wrong with a policy's struct before the compiler does in other words.
 fn check(comptime Policy: type) void {
-    const name = @typeName(Policy);
+    const name = short(Policy);
     if (@typeInfo(Policy) != .@"struct") @compileError("edgeftp: exportPolicy takes the policy's struct, " ++ name ++ " is none");
     for (@typeInfo(Policy).@"struct".fields) |f| if (f.default_value_ptr == null)
         @compileError("edgeftp: the field " ++ name ++ "." ++ f.name ++ " needs a default: each instance begins with one value of the struct");
@@ -91,32 +91,43 @@ fn check(comptime Policy: type) void {
 }
 
 fn checkHook(comptime Policy: type, comptime hook: []const u8, comptime ns: type) void {
-    const result = if (std.mem.eql(u8, hook, "event")) "!void" else "!edgeftp." ++ hook ++ ".Answer";
-    const wrong = "edgeftp: the hook is  pub fn " ++ hook ++ "(self: *" ++ @typeName(Policy) ++ ", q: edgeftp." ++ hook ++ ".Question) " ++ result ++ "  and not  " ++ @typeName(@TypeOf(@field(Policy, hook)));
+    const event = std.mem.eql(u8, hook, "event");
+    const is = "edgeftp: the hook is  pub fn " ++ hook ++ "(self: *" ++ short(Policy) ++ ", q: edgeftp." ++ hook ++ ".Question) " ++
+        (if (event) "!void" else "!edgeftp." ++ hook ++ ".Answer") ++ "  and this one ";
     const f = switch (@typeInfo(@TypeOf(@field(Policy, hook)))) {
         .@"fn" => |f| f,
-        else => @compileError(wrong),
+        else => @compileError(is ++ "is no function"),
     };
-    if (f.params.len < 1 or f.params.len > 2 or f.params[f.params.len - 1].type != ns.Question) @compileError(wrong);
-    if (f.params.len == 2 and !isSelf(Policy, f.params[0].type)) @compileError(wrong);
-    const returned = f.return_type orelse @compileError(wrong);
+    if (f.params.len < 1 or f.params.len > 2) @compileError(std.fmt.comptimePrint("{s}has {d} parameters", .{ is, f.params.len }));
+    const last = f.params[f.params.len - 1].type orelse @compileError(is ++ "takes anytype");
+    if (last != ns.Question) @compileError(is ++ "takes " ++ short(last));
+    if (f.params.len == 2 and !isSelf(Policy, f.params[0].type)) @compileError(is ++ "does not begin with self");
+    const returned = f.return_type orelse @compileError(is ++ "returns what cannot be told");
     const value = switch (@typeInfo(returned)) {
         .error_union => |e| e.payload,
         else => returned,
     };
-    if (value != ns.Answer and !(value == void and std.mem.eql(u8, hook, "event"))) @compileError(wrong);
+    if (value != ns.Answer and !(value == void and event)) @compileError(is ++ "returns " ++ short(value));
 }
 
 fn checkPlain(comptime Policy: type, comptime name: []const u8, comptime result: []const u8) void {
-    const wrong = "edgeftp: it is  pub fn " ++ name ++ "(self: *" ++ @typeName(Policy) ++ ") " ++ result ++ "  and not  " ++ @typeName(@TypeOf(@field(Policy, name)));
+    const is = "edgeftp: it is  pub fn " ++ name ++ "(self: *" ++ short(Policy) ++ ") " ++ result ++ "  and this one ";
     const f = switch (@typeInfo(@TypeOf(@field(Policy, name)))) {
         .@"fn" => |f| f,
-        else => @compileError(wrong),
+        else => @compileError(is ++ "is no function"),
     };
-    if (f.params.len != 1 or !isSelf(Policy, f.params[0].type)) @compileError(wrong);
-    const returned = f.return_type orelse @compileError(wrong);
+    if (f.params.len != 1 or !isSelf(Policy, f.params[0].type)) @compileError(is ++ "has other parameters");
+    const returned = f.return_type orelse void;
     const fails = @typeInfo(returned) == .error_union and result[0] == '!';
-    if (returned != void and !(fails and @typeInfo(returned).error_union.payload == void)) @compileError(wrong);
+    if (returned != void and !(fails and @typeInfo(returned).error_union.payload == void)) @compileError(is ++ "returns " ++ short(returned));
+}
+
+/// short is a type's name as the policy's source writes it.
+fn short(comptime T: type) []const u8 {
+    const name = @typeName(T);
+    if (std.mem.startsWith(u8, name, "hooks.")) return "edgeftp." ++ name["hooks.".len..];
+    if (std.mem.startsWith(u8, name, "policy.")) return name["policy.".len..];
+    return name;
 }
 
 fn isSelf(comptime Policy: type, comptime T: ?type) bool {
@@ -206,7 +217,7 @@ fn Guest(comptime Policy: type) type {
         }
 
         fn enter(comptime what: []const u8) void {
-            place = @typeName(Policy) ++ "." ++ what;
+            place = comptime short(Policy) ++ "." ++ what;
             text.reset();
         }
     };

@@ -9,7 +9,10 @@ pub const Guard = struct {
 
     /// Asked about every operation on a path. A rename is asked about with both its paths.
     pub fn fs(self: *Guard, q: edgeftp.fs.Question) !edgeftp.fs.Answer {
-        if (!q.changes() or q.op == .delete) return .pass;
+        switch (q.op) {
+            .write, .append, .unique, .commit, .rename, .symlink => {},
+            else => return .pass, // no name comes into being
+        }
         for (q.paths()) |path| if (self.refuses(path)) |extension| {
             return .deny(edgeftp.print("files of the kind .{s} are not accepted here", .{extension}));
         };
