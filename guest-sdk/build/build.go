@@ -127,6 +127,11 @@ func Build(ctx context.Context, dir, cacheDir string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cacheDir != "" {
+		if j.cache, err = filepath.Abs(cacheDir); err != nil {
+			return nil, err
+		}
+	}
 	digest, err := j.digest(ctx)
 	if err != nil {
 		return nil, err

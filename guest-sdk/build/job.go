@@ -18,6 +18,7 @@ type job struct {
 	version  string // of the tools, as people are told
 	sdk      string // directory of the SDK, empty where the language has none
 	tmp      string // to work in, only during compile and test
+	cache    string // of built policies, empty if nothing is kept
 }
 
 // entry is the source file that gives the language away.
