@@ -144,10 +144,10 @@ func TestZigTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line, says := range map[string]string{
-		"192.0.2.0/33 XA\n":      "networks.txt:13: want a network and two capitals, such as 192.0.2.0/24 XA",
-		"192.0.2.0/24 Xa\n":      "networks.txt:13: want a network",
+		"192.0.2.0/33 XA\n":      "networks.txt:12: want a network and two capitals, such as 192.0.2.0/24 XA",
+		"192.0.2.0/24 Xa\n":      "networks.txt:12: want a network",
 		"192.0.2.192/26 XC\n":    "networks.txt: two networks overlap, of XB and XC",
-		"10.0.0.0/8 XD # ours\n": "networks.txt:13: want a network",
+		"10.0.0.0/8 XD # ours\n": "networks.txt:12: want a network",
 	} {
 		dir := filepath.Join(t.TempDir(), "fence")
 		zigCopy(t, source, dir)
