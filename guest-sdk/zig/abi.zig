@@ -164,17 +164,27 @@ pub const Key = enum(u16) {
     rate = 28,
 };
 
-/// Limits of the ABI, in bytes unless the name says otherwise.
+/// bytes of a text in a reply
 pub const max_text = 512;
+/// bytes of a path in a reply
 pub const max_path = 4096;
+/// bytes of STATE
 pub const max_state = 1024;
+/// bytes of CARRY
 pub const max_carry = 1024;
+/// bytes of a question of data
 pub const max_chunk = 65536;
+/// bytes of a value of kv
 pub const max_value = 4096;
+/// bytes of one call of random
 pub const max_random = 4096;
-pub const max_entries = 256; // of one question of list
-pub const max_lines = 64; // of one answer of site
-pub const max_rules = 256; // of one answer of auth
+/// entries of one question of list
+pub const max_entries = 256;
+/// lines of one answer of site
+pub const max_lines = 64;
+/// rules of one answer of auth
+pub const max_rules = 256;
+/// bytes of a mailbox, and so of a reply
 pub const max_mailbox = 1 << 20;
 
 /// Error is what an import may fail with (ABI §7); the doc comment of each function

@@ -120,3 +120,15 @@ test "request and response" {
     try std.testing.expectError(error.Unknown, Response.decode("\xc8\x00\x00\x00\x03"));
     try std.testing.expectError(error.Unknown, Response.decode("\xc8\x00\x00\x00\x03\x00\x00\x00\xff\xff\xff\xff"));
 }
+
+// A response whose bytes were changed or cut: read or refused, within its bounds.
+test "broken responses" {
+    const good = "\xc8\x00\x00\x00\x03\x00\x00\x00\x06\x00\x00\x00etag\x00x\x04\x00\x00\x00\x02\x00\x00\x00ok";
+    for (0..good.len) |cut| for (0..good.len) |at| for ([_]u8{ 0, 1, 7, 0xff }) |c| {
+        const b = try std.testing.allocator.dupe(u8, good[0..cut]);
+        defer std.testing.allocator.free(b);
+        if (at < cut) b[at] = c;
+        const r = Response.decode(b) catch continue;
+        _ = r.header("etag");
+    };
+}

@@ -42,6 +42,9 @@ const hooks = .{
 /// is called, if it is there, to check and prepare. A policy without the field takes no
 /// settings. An error refuses the policy at load, and of a hook the question.
 ///
+/// The manifest's `hooks` names all of them, idle too: a server refuses a module whose
+/// exports are others, which finds a hook that was not made pub.
+///
 /// `pub const mailbox_size` changes the length of the mailbox, in bytes.
 pub fn exportPolicy(comptime Policy: type) void {
     comptime {

@@ -147,9 +147,9 @@ test "addresses" {
     };
     for (same) |pair| try t.expectEqual(try Address.parse(pair[0]), try Address.parse(pair[1]));
     const bad = [_][]const u8{
-        "",          "1",         "1.2.3",         "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ",        "1..3.4",
-        ":",         ":::",       "1:2:3",         "1::2::3",   "12345::",   "g::",      "1:2:3:4:5:6:7:8:9", "::1.2.3",
-        "1.2.3.4::", "::1.2.3.4:5", "1:2:3:4:5:6:7:8::", "fe80::1%eth0", "1:", ":1", "1:2:3:4:5:6:7:1.2.3.4",
+        "",          "1",           "1.2.3",             "1.2.3.4.5",    "1.2.3.256", "01.2.3.4", "1.2.3.4 ",              "1..3.4",
+        ":",         ":::",         "1:2:3",             "1::2::3",      "12345::",   "g::",      "1:2:3:4:5:6:7:8:9",     "::1.2.3",
+        "1.2.3.4::", "::1.2.3.4:5", "1:2:3:4:5:6:7:8::", "fe80::1%eth0", "1:",        ":1",       "1:2:3:4:5:6:7:1.2.3.4",
     };
     for (bad) |text| try t.expectError(error.BadAddress, Address.parse(text));
     for ([_][]const u8{ "192.0.2.7:21", "[::1]:0", "[fe80::1%eth0]:65535" }) |text| _ = try Address.parsePort(text);
@@ -161,13 +161,32 @@ test "prefixes" {
     const t = std.testing;
     const Case = struct { []const u8, []const u8, bool };
     for ([_]Case{
-        .{ "192.0.2.0/24", "192.0.2.255", true },     .{ "192.0.2.0/24", "192.0.3.0", false },
-        .{ "192.0.2.9/24", "192.0.2.0", true },       .{ "0.0.0.0/0", "203.0.113.1", true },
-        .{ "0.0.0.0/0", "::1", false },               .{ "::/0", "203.0.113.1", true },
+        .{ "192.0.2.0/24", "192.0.2.255", true },       .{ "192.0.2.0/24", "192.0.3.0", false },
+        .{ "192.0.2.9/24", "192.0.2.0", true },         .{ "0.0.0.0/0", "203.0.113.1", true },
+        .{ "0.0.0.0/0", "::1", false },                 .{ "::/0", "203.0.113.1", true },
         .{ "2001:db8::/32", "2001:db8:ffff::1", true }, .{ "2001:db8::/32", "2001:db9::", false },
-        .{ "192.0.2.7", "192.0.2.7", true },          .{ "::ffff:192.0.2.0/120", "192.0.2.7", true },
+        .{ "192.0.2.7", "192.0.2.7", true },            .{ "::ffff:192.0.2.0/120", "192.0.2.7", true },
     }) |c| try t.expectEqual(c[2], (try Prefix.parse(c[0])).contains(try Address.parse(c[1])));
     for ([_][]const u8{ "1.2.3.4/33", "::/129", "1.2.3.4/", "1.2.3.4/-1", "/8", "1.2.3.4/8/8" }) |text|
         try t.expectError(error.BadAddress, Prefix.parse(text));
     try t.expectEqual((try Address.parse("192.0.2.255")).value(), (try Prefix.parse("192.0.2.0/24")).last());
+}
+
+// Texts that nearly are addresses: read or refused, within their bounds.
+test "broken addresses" {
+    var prng: std.Random.DefaultPrng = .init(std.testing.random_seed);
+    const random = prng.random();
+    var read: usize = 0;
+    for (0..200_000) |_| {
+        var b: [24]u8 = undefined;
+        const text = b[0..random.uintAtMost(usize, b.len)];
+        for (text) |*c| c.* = "01f::::..[]%/x"[random.uintLessThan(usize, 14)];
+        if (Address.parse(text)) |a| {
+            read += 1;
+            try std.testing.expectEqual(a, (try Prefix.parse(text)).address);
+        } else |_| {}
+        _ = Address.parsePort(text) catch {};
+        _ = Prefix.parse(text) catch {};
+    }
+    try std.testing.expect(read > 100);
 }

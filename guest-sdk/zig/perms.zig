@@ -51,6 +51,7 @@ pub const Limits = struct {
     /// data connections must be protected
     data_tls: bool = false,
 
+    /// encode writes those that are no zero value.
     pub fn encode(l: Limits, r: *reply.Reply) reply.AnswerError!void {
         try r.number(u64, .rate_down, l.rate_down);
         try r.number(u64, .rate_up, l.rate_up);

@@ -38,6 +38,7 @@ pub const Reply = struct {
     buf: []u8,
     len: usize = 0,
 
+    /// bytes appends an entry whose value is the parts, one behind the other.
     pub fn bytes(r: *Reply, key: abi.Key, parts: []const []const u8) AnswerError!void {
         var n: usize = 0;
         for (parts) |p| n += p.len;

@@ -18,6 +18,7 @@ pub fn Map(comptime T: type) type {
     return struct {
         entries: []const Entry = &.{},
 
+        /// Entry is one key with its value.
         pub const Entry = struct { key: []const u8, value: T };
 
         /// get is the value under key, null if there is none.
@@ -51,6 +52,7 @@ const Path = struct {
     name: []const u8 = "",
     index: ?usize = null,
 
+    /// format writes it as `l[1].o.n`.
     pub fn format(p: Path, w: *std.Io.Writer) std.Io.Writer.Error!void {
         if (p.up) |up| if (up.name.len > 0 or up.index != null) {
             try up.format(w);

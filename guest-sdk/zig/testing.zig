@@ -47,11 +47,16 @@ pub const Host = struct {
     /// for random: the bytes are the same in every run
     random: std.Random.DefaultPrng = .init(1),
 
+    /// Line is a line of the log.
     pub const Line = struct { level: i32, text: []const u8 };
+    /// File is a file as stat and digest see it.
     pub const File = struct { entry: list.Entry = .{ .mode = 0o100644 }, data: []const u8 = "" };
+    /// Field is a field of a response's header, its name in lower case.
     pub const Field = struct { name: []const u8, value: []const u8 };
+    /// Response is what a request is answered.
     pub const Response = struct { status: u32 = 200, headers: []const Field = &.{}, body: []const u8 = "" };
 
+    /// init makes a host that has nothing yet; all that it keeps is freed by deinit.
     pub fn init(gpa: std.mem.Allocator) Host {
         return .{ .arena = .init(gpa), .kv = .{} };
     }
@@ -62,6 +67,7 @@ pub const Host = struct {
         current = h;
     }
 
+    /// deinit frees it, and takes it out of its place if it is installed.
     pub fn deinit(h: *Host) void {
         if (current == h) current = null;
         h.arena.deinit();
@@ -150,12 +156,14 @@ pub const imports = struct {
         return if (len == none) null else ptr[0..len];
     }
 
+    /// log as a server has it (ABI §7).
     pub fn log(level: i32, ptr: [*]const u8, len: usize) void {
         const h = current orelse return std.debug.print("log: {s}\n", .{ptr[0..len]});
         const line = h.keep(ptr[0..@min(len, 1024)]) catch return;
         h.log.append(h.arena.allocator(), .{ .level = level, .text = line }) catch {}; // out of memory: a test would fail of it anyhow
     }
 
+    /// kv_get as a server has it (ABI §7).
     pub fn kv_get(key: [*]const u8, key_len: usize, out: [*]u8, out_cap: usize) i64 {
         const h = current orelse return -5;
         if (key_len == 0 or key_len > 256) return -3;
@@ -164,16 +172,19 @@ pub const imports = struct {
         return @intCast(v.len);
     }
 
+    /// kv_set as a server has it (ABI §7).
     pub fn kv_set(key: [*]const u8, key_len: usize, value: [*]const u8, value_len: usize, ttl_ms: i64) i32 {
         const h = current orelse return -5;
         return h.kv.set(key[0..key_len], optional(value, value_len), ttl_ms);
     }
 
+    /// kv_incr as a server has it (ABI §7).
     pub fn kv_incr(key: [*]const u8, key_len: usize, delta: i64, ttl_ms: i64, out: *i64) i32 {
         const h = current orelse return -5;
         return h.kv.incr(key[0..key_len], delta, ttl_ms, out);
     }
 
+    /// kv_cas as a server has it (ABI §7).
     pub fn kv_cas(key: [*]const u8, key_len: usize, old: [*]const u8, old_len: usize, new: [*]const u8, new_len: usize, ttl_ms: i64) i32 {
         const h = current orelse return -5;
         if (key_len == 0 or key_len > 256) return -3;
@@ -186,6 +197,7 @@ pub const imports = struct {
         return if (code == 0) 1 else code;
     }
 
+    /// metric as a server has it (ABI §7).
     pub fn metric(name: [*]const u8, name_len: usize, kind: i32, value: i64) void {
         const h = current orelse return;
         const key = h.keep(name[0..name_len]) catch return;
@@ -193,18 +205,21 @@ pub const imports = struct {
         if (kind == 0) slot.value_ptr.* += @max(value, 0) else slot.value_ptr.* = value;
     }
 
+    /// random as a server has it (ABI §7).
     pub fn random(out: [*]u8, len: usize) void {
         var fixed: std.Random.DefaultPrng = .init(1);
         const r = if (current) |h| &h.random else &fixed;
         r.random().bytes(out[0..len]);
     }
 
+    /// pw_verify as a server has it (ABI §7).
     pub fn pw_verify(hash: [*]const u8, hash_len: usize) i32 {
         const h = current orelse return -5;
         const right = h.hash orelse return -5;
         return @intFromBool(std.mem.eql(u8, right, hash[0..hash_len]));
     }
 
+    /// stat as a server has it (ABI §7).
     pub fn stat(path: [*]const u8, path_len: usize, out: [*]u8, out_cap: usize) i64 {
         const h = current orelse return -5;
         if (path_len == 0 or path[0] != '/') return -9;
@@ -217,6 +232,7 @@ pub const imports = struct {
         return list.Entry.fixed;
     }
 
+    /// digest as a server has it (ABI §7).
     pub fn digest(algorithm: [*]const u8, algorithm_len: usize, out: [*]u8, out_cap: usize) i64 {
         const h = current orelse return -5;
         const f = h.files.get(h.file) orelse return -1;
@@ -236,6 +252,7 @@ pub const imports = struct {
         return 4;
     }
 
+    /// fetch as a server has it (ABI §7).
     pub fn fetch(request: [*]const u8, request_len: usize, out: [*]u8, out_cap: usize) i64 {
         const h = current orelse return -5;
         const method, const url = names(request[0..request_len]) orelse return -9;
@@ -273,6 +290,7 @@ pub const imports = struct {
         try w.writeAll(r.body);
     }
 
+    /// fd_write as a server has it (ABI §7).
     pub fn fd_write(fd: i32, pieces: [*]const [2]usize, n: usize, written: *usize) u16 {
         _ = fd;
         written.* = 0;

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -132,6 +133,64 @@ func TestZigExamples(t *testing.T) {
 			}
 			t.Logf("%d bytes with its sections", len(module))
 		})
+	}
+}
+
+// TestZigAll asks a policy of all stages the questions that it brings, at load, and for
+// the words of a failure.
+func TestZigAll(t *testing.T) {
+	needZig(t)
+	module := zigModule(t, filepath.Join(zigSDK, "testdata", "all"), "")
+	p, err := load(t, module, wasmhost.LoadOptions{Settings: []byte(`{"users": {"anna": {"hash": "x"}}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(p.HookNames(), " "); got != "auth fs list cmd site throttle data event cert idle" {
+		t.Errorf("hooks %s", got)
+	}
+	err = p.Hooks().Observer.Observe(t.Context(), &policy.Event{Meta: zigAction(policy.OpWrite, "", "").Meta,
+		Kind: policy.EventFileReceived, Path: "/a", Size: 10})
+	if err == nil || !strings.Contains(err.Error(), "/a is too long, 10 bytes") {
+		t.Errorf("got %v", err)
+	}
+	for settings, says := range map[string]string{
+		`{"users": {"anna": {}}}`:                        `setting "users.anna.hash" is missing`,
+		`{"users": {"anna": {"hash": ""}}}`:              `users.anna.hash is empty`,
+		`{"users": {"anna": {"hash": "x"}}, "rate": -1}`: `setting "rate" is not a whole number from 0 to 18446744073709551615`,
+	} {
+		if _, err := load(t, module, wasmhost.LoadOptions{Settings: []byte(settings)}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %v, want %s", settings, err, says)
+		}
+	}
+}
+
+// TestZigStyle holds the source to the compiler's own form, and each public name of the
+// SDK to a comment.
+func TestZigStyle(t *testing.T) {
+	needZig(t)
+	out, err := exec.CommandContext(t.Context(), "zig", "fmt", "--check", zigSDK, zigExamples, "testdata/mistakes/zig").CombinedOutput()
+	if err != nil {
+		t.Errorf("zig fmt --check: %v\n%s", err, out)
+	}
+	name := regexp.MustCompile(`^\s*pub (const|fn|var) \w+`)
+	another := regexp.MustCompile(`^\s*pub const \w+ = (\w+\.\w+|@import\(.*\)(\.\w+)?);$`) // has its comment there
+	files, err := filepath.Glob(zigSDK + "/*.zig")
+	hooks, err2 := filepath.Glob(zigSDK + "/hooks/*.zig")
+	if err := errors.Join(err, err2); err != nil || len(hooks) != 9 {
+		t.Fatalf("%d hooks, %v", len(hooks), err)
+	}
+	for _, file := range append(files, hooks...) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := ""
+		for i, line := range strings.Split(string(text), "\n") {
+			if name.MatchString(line) && !another.MatchString(line) && !strings.HasPrefix(strings.TrimSpace(before), "///") && filepath.Base(file) != "root.zig" {
+				t.Errorf("%s:%d: no comment: %s", file, i+1, line)
+			}
+			before = line
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         return .{
             .session = .of(r),
@@ -80,12 +81,15 @@ pub const Answer = struct {
     /// ask no later policy
     final: bool = false,
 
+    /// Action is what the hook may return (ABI §6).
     pub const Action = enum(u8) { pass = 0, allow = 1, deny = 2 };
 
     /// Lenient says what the user's clients need not do on protected data connections.
     pub const Lenient = packed struct(u8) { resumption: bool = false, close_notify: bool = false, unused: u6 = 0 };
 
+    /// pass is no opinion.
     pub const pass: Answer = .{};
+    /// allow may log in.
     pub const allow: Answer = .{ .action = .allow };
 
     /// deny refuses the login with a line for the client.

@@ -16,6 +16,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         if (r.span(.arg).len == 0) return error.NoName;
         return .{
@@ -36,9 +37,12 @@ pub const Answer = struct {
     /// one line for the log
     text: []const u8 = "",
 
+    /// Action is what the hook may return (ABI §6).
     pub const Action = enum(u8) { pass = 0, allow = 1, deny = 2 };
 
+    /// pass is no opinion.
     pub const pass: Answer = .{};
+    /// allow grants the name.
     pub const allow: Answer = .{ .action = .allow };
 
     /// deny refuses the name.

@@ -21,6 +21,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         if (r.span(.extra).len == 0) return error.NoCommand;
         return .{
@@ -44,9 +45,12 @@ pub const Answer = struct {
     /// one line for the client of a refusal
     text: []const u8 = "",
 
+    /// Action is what the hook may return (ABI §6).
     pub const Action = enum(u8) { pass = 0, allow = 1, deny = 2 };
 
+    /// pass is no opinion.
     pub const pass: Answer = .{};
+    /// allow lets the command be.
     pub const allow: Answer = .{ .action = .allow };
 
     /// deny refuses the command with a line for the client.

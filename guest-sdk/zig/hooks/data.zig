@@ -29,6 +29,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         if (r.span(.arg).len > abi.max_chunk) return error.ChunkTooLong;
         if (r.span(.extra).len > abi.max_carry) return error.CarryTooLong;
@@ -61,10 +62,14 @@ pub const Answer = struct {
     /// at most 1,024 bytes, handed back with the next chunk
     carry: []const u8 = "",
 
+    /// Action is what the hook may return (ABI §6).
     pub const Action = enum(u8) { pass = 0, allow = 1, deny = 2, rewrite = 3, hide = 4 };
 
+    /// pass lets the bytes be.
     pub const pass: Answer = .{};
+    /// allow lets the bytes pass.
     pub const allow: Answer = .{ .action = .allow };
+    /// hide is as deny.
     pub const hide: Answer = .{ .action = .hide };
 
     /// deny ends the transfer, with a line for the client, and discards an upload.

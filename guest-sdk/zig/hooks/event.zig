@@ -35,6 +35,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         return .{
             .session = .of(r),
@@ -67,6 +68,7 @@ pub const Answer = struct {
     /// allow is the same as pass; deny the same as an error.
     pub const Action = enum(u8) { pass = 0, allow = 1, deny = 2 };
 
+    /// done is what nearly every event is answered.
     pub const done: Answer = .{};
 
     /// lost counts the event as lost.

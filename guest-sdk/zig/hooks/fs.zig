@@ -36,6 +36,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         const op: abi.Op = @enumFromInt(r.op);
         const arg_is_path = op == .rename or op == .symlink;
@@ -92,9 +93,12 @@ pub const Answer = struct {
     /// ask no later policy
     final: bool = false,
 
+    /// Action is what the hook may return (ABI §6).
     pub const Action = enum(u8) { pass = 0, allow = 1, deny = 2, rewrite = 3, hide = 4 };
 
+    /// pass is no opinion.
     pub const pass: Answer = .{};
+    /// allow is in favour.
     pub const allow: Answer = .{ .action = .allow };
     /// hide refuses as if the path did not exist.
     pub const hide: Answer = .{ .action = .hide };

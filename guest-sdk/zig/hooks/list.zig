@@ -90,6 +90,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         return .{
             .session = .of(r),
@@ -113,11 +114,16 @@ pub const Answer = struct {
     /// indices of the entries that are not shown: `answer.hidden.set(i)`
     hidden: Hidden = .initEmpty(),
 
+    /// Action is what the hook may return (ABI §6).
     pub const Action = enum(u8) { pass = 0, allow = 1, deny = 2, hide = 4 };
+    /// Hidden has a bit for each entry of the question.
     pub const Hidden = std.StaticBitSet(abi.max_entries);
 
+    /// pass is no opinion.
     pub const pass: Answer = .{};
+    /// allow shows the listing.
     pub const allow: Answer = .{ .action = .allow };
+    /// hide is as deny.
     pub const hide: Answer = .{ .action = .hide };
 
     /// deny refuses the whole listing with a line for the client.

@@ -22,6 +22,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         if (r.span(.extra).len == 0) return error.NoCommand;
         return .{
@@ -46,8 +47,10 @@ pub const Answer = struct {
     /// static ones, or those of edgeftp.scratch.
     lines: []const []const u8 = &.{},
 
+    /// Action is what the hook may return (ABI §6).
     pub const Action = enum(u8) { pass = 0, allow = 1, deny = 2 };
 
+    /// pass says that there is no such command.
     pub const pass: Answer = .{};
 
     /// allow says that the command was carried out.

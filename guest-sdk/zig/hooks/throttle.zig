@@ -26,6 +26,7 @@ pub const Question = struct {
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
+    /// of reads the question that a checked record of this hook is.
     pub fn of(r: *const record.Record) record.RecordError!Question {
         return .{
             .session = .of(r),
@@ -50,6 +51,7 @@ pub const Answer = struct {
     /// ask again after so many milliseconds; 0 is never, less than 100 is 100
     ttl_ms: u32 = 0,
 
+    /// unlimited is the zero value.
     pub const unlimited: Answer = .{};
 
     /// encode writes the entries and returns the verdict.
