@@ -300,6 +300,10 @@ const maxSources = 5000
 // none given, but never a built module.
 func hashFiles(dir string, extensions []string, w io.Writer) error {
 	n := 0
+	dir, err := filepath.EvalSymlinks(dir) // a walk does not follow the link that it begins at
+	if err != nil {
+		return err
+	}
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:

@@ -52,7 +52,7 @@ func keyZig(_ context.Context, j *job, w io.Writer) error {
 		err = hashFiles(j.sdk, []string{".zig"}, w)
 	}
 	if err != nil {
-		return j.fail("a source file cannot be read", "", "", err)
+		return j.fail("a source file cannot be read", err.Error(), "", err)
 	}
 	return nil
 }

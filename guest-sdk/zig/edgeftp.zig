@@ -26,11 +26,18 @@
 //! of the struct of its own, closes one after a fault and replaces all at a swap. What must
 //! stay goes into kv, or into state of an auth answer.
 //!
+//! The stack has 128 KiB: greater buffers are fields of the struct. A text that is made for an
+//! answer comes from print, other memory for one question from scratch.
+//!
 //! **Errors and panics.** An error refuses the question that was asked and is cheap: the
-//! text of edgeftp.failed, or the error's name, goes to the log. A panic costs the instance.
+//! text of edgeftp.failed, or the error's name, goes to the log. A panic costs the instance; the
+//! server's error begins with its words and the hook's name. Zig on WebAssembly cannot tell where
+//! a panic was: panicAt and assert take it from `@src()`, and a `test` block with the same
+//! question has a trace.
 //!
 //! **What a policy can do** beyond looking at the question: log, kv, metric, random,
-//! verify, stat, digest and fetch, each with its capability in manifest.json (ABI §8).
+//! verify, stat, digest and fetch, each with its capability in manifest.json (ABI §8). std.log
+//! writes to the server's log too.
 //! There are no files, no environment and no clock but the question's time.
 //!
 //! **Tests.** All of this compiles natively, where exportPolicy only checks the struct: put
