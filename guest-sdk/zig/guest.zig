@@ -254,3 +254,37 @@ pub fn panicAt(src: std.builtin.SourceLocation, comptime format: []const u8, arg
 pub fn assert(ok: bool, src: std.builtin.SourceLocation, comptime message: []const u8) void {
     if (!ok) panicAt(src, message, .{});
 }
+
+test "what a policy is not asked, and what it does not answer" {
+    const t = std.testing;
+    const P = struct {
+        pub fn fs(q: @import("hooks/fs.zig").Question) !@import("hooks/fs.zig").Answer {
+            if (q.op == .read) return error.Failed;
+            return error.NoTable;
+        }
+    };
+    const G = Guest(P);
+    const call = G.Export(.fs, @import("hooks/fs.zig")).call;
+    const said = struct {
+        fn said(v: i64) ![]const u8 {
+            try t.expectEqual(@intFromEnum(abi.Action.fail), v >> 16 & 0xff);
+            try t.expectEqual(v >> 32, @as(i64, record.int(u16, &G.box, 2)) + 4);
+            return G.box[4..@intCast(v >> 32)];
+        }
+    }.said;
+    @memset(&G.box, 0);
+    try t.expectEqualStrings("RecordTooShort", try said(call(10)));
+    try t.expectEqualStrings("RecordSize", try said(call(G.box.len + 1)));
+    for ([_]abi.Op{ .read, .write, @enumFromInt(0) }, [_][]const u8{ "Failed", "NoTable", "RecordOp" }) |op, want| {
+        if (text.failed("an old reason", .{}) != error.Failed) unreachable;
+        const end = 56 + 64;
+        @memset(G.box[0 .. end + 1], 0);
+        for ([_]usize{ 0, 4, 6, 52 }, [_]u32{ end + 1, 2, 0, 8 }) |at, v| std.mem.writeInt(u32, G.box[at..][0..4], v, .little);
+        std.mem.writeInt(u16, G.box[6..8], @intFromEnum(op), .little);
+        for (0..8) |i| std.mem.writeInt(u32, G.box[56 + 8 * i ..][0..4], end, .little);
+        try t.expectEqualStrings(want, try said(call(end + 1)));
+    }
+    try t.expectEqual(0, G.configure(0));
+    try t.expectEqualStrings("this policy takes no settings", try said(G.configure(2)));
+    try t.expectEqualStrings("the settings are longer than the mailbox", try said(G.configure(G.box.len + 1)));
+}

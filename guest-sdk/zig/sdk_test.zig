@@ -17,6 +17,7 @@ test {
     _ = @import("settings_test.zig");
     _ = @import("host_test.zig");
     _ = @import("hooks/fs.zig");
+    _ = @import("guest.zig");
 }
 
 fn unhex(a: std.mem.Allocator, text: []const u8) ![]u8 {

@@ -20,9 +20,11 @@ pub const scratch: std.mem.Allocator = .{
     },
 };
 
-/// reset frees all of scratch. The SDK does so before each question.
+/// reset frees all of scratch and forgets why something failed. The SDK does so before each
+/// question.
 pub fn reset() void {
     fixed.reset();
+    reason_len = 0;
 }
 
 /// print makes a text that lives until the next question, such as a refusal's:
@@ -49,13 +51,14 @@ pub fn failed(comptime format: []const u8, args: anytype) error{Failed} {
     return error.Failed;
 }
 
-/// why is the text of the last failed.
+/// why is the text of the last failed since reset; the error's own name if there was none.
 pub fn why() []const u8 {
-    return reason[0..reason_len];
+    return if (reason_len == 0) "Failed" else reason[0..reason_len];
 }
 
 test "texts" {
     reset();
+    try std.testing.expectEqualStrings("Failed", why());
     const a = print("{d} of {s}", .{ 7, "x" });
     const b = try scratch.dupe(u8, "y");
     try std.testing.expectEqualStrings("7 of x", a);

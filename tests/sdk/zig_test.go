@@ -229,9 +229,11 @@ func TestZigTemplate(t *testing.T) {
 	for i := range modules {
 		dir := filepath.Join(t.TempDir(), strings.Repeat("deep/", i), "guard")
 		zigFolder(t, dir)
-		var said bytes.Buffer
-		if ran, err := build.Test(t.Context(), dir, &said); err != nil || !ran || !strings.Contains(said.String(), "All 2 tests passed.") {
-			t.Errorf("%t, %v\n%s", ran, err, &said)
+		if i == 0 {
+			var said bytes.Buffer
+			if ran, err := build.Test(t.Context(), dir, &said); err != nil || !ran || !strings.Contains(said.String(), "All 2 tests passed.") {
+				t.Errorf("%t, %v\n%s", ran, err, &said)
+			}
 		}
 		modules[i] = zigModule(t, dir, "")
 		entries, err := os.ReadDir(dir)
@@ -330,8 +332,8 @@ func TestZigMistakes(t *testing.T) {
 // what the author is shown.
 func zigMistake(t *testing.T, dir, cache string) string {
 	r, err := build.Build(t.Context(), dir, cache)
-	if err != nil {
-		return err.Error() + "\n"
+	if err != nil { // lines of the SDK change without making a text another one
+		return regexp.MustCompile(`(guest-sdk/zig/\S+\.zig):\d+:\d+`).ReplaceAllString(err.Error(), "$1:LINE") + "\n"
 	}
 	var o wasmhost.LoadOptions
 	if filepath.Base(dir) == "settings-not-taken" {
