@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -89,10 +88,13 @@ func compileZig(ctx context.Context, j *job) ([]byte, error) {
 		return nil, err
 	}
 	module, err := os.ReadFile(out)
-	if err == nil && !bytes.Contains(module, []byte("edgeftp_abi_v1")) {
-		return nil, j.fail("policy.zig exports no policy", "", "end it with  comptime { edgeftp.exportPolicy(Guard); }  where Guard is your struct", nil)
+	if err == nil {
+		err = j.checkZig(module)
 	}
-	return module, err
+	if err != nil {
+		return nil, err
+	}
+	return module, nil
 }
 
 // testZig runs the test blocks of policy_test.zig, or of policy.zig where there is no

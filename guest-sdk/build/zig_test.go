@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 const zigPolicy = `const edgeftp = @import("edgeftp");
@@ -163,6 +165,24 @@ func TestZigWords(t *testing.T) {
 	} {
 		if got := j.zigWords(tt[0]); got != tt[1] {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, tt[1])
+		}
+	}
+}
+
+// TestZigCall names each import as the SDK does; those that need a capability say which.
+func TestZigCall(t *testing.T) {
+	source, err := os.ReadFile("../zig/edgeftp.zig")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, imp := range abi.Imports() {
+		call, capability := zigCall(imp.Name)
+		if capability != imp.Capability {
+			t.Errorf("%s needs %q, want %q", imp.Name, capability, imp.Capability)
+		}
+		name := strings.Split(call, ".")[1]
+		if !bytes.Contains(source, []byte("pub const "+name+" =")) {
+			t.Errorf("%s: the SDK has no %s", imp.Name, call)
 		}
 	}
 }
