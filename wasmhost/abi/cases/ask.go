@@ -5,68 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
-
-// got is an answer of any hook in the words of a Want.
-type got struct {
-	action policy.Verdict
-	code   int
-	values map[string]any // by key of a Want: string, []string or int64
-}
-
-// run asks one question.
-func (c *Case) run(ctx context.Context, slot string, h policy.Hooks) error {
-	g, err := c.ask(ctx, c.meta(slot), h)
-	want := c.Want.Action
-	if c.Hook == abi.HookThrottle.String() && want == word(policy.Allow) {
-		want = word(policy.Pass) // a rate has no verdict
-	}
-	switch {
-	case errors.Is(err, errNoHook):
-		return err
-	case err != nil && want == word(abi.Fail):
-		return nil
-	case err != nil:
-		return fmt.Errorf("got fail, want %s: %w", c.Want.Action, err)
-	case word(g.action) != want:
-		return fmt.Errorf("got %s%s, want %s", word(g.action), g.reason(), c.Want.Action)
-	case g.code != c.Want.Code:
-		return fmt.Errorf("got the code %d, want %d", g.code, c.Want.Code)
-	}
-	return c.Want.compare(g.values)
-}
-
-// reason is the text of an answer that was not expected.
-func (g *got) reason() string {
-	if text, _ := g.values["text"].(string); text != "" {
-		return fmt.Sprintf(" (%q)", text)
-	}
-	return ""
-}
-
-// compare checks what the want names of the values.
-func (w *Want) compare(values map[string]any) error {
-	for key, want := range map[string]*string{"text": w.Text, "path": w.Path, "path2": w.Path2, "perms": w.Perms,
-		"home": w.Home, "pwhash": w.PWHash, "data": w.Data, "carry": w.Carry} {
-		if value, _ := values[key].(string); want != nil && value != *want {
-			return fmt.Errorf("got the %s %q, want %q", key, value, *want)
-		}
-	}
-	for key, want := range map[string]*[]string{"hidden": w.Hidden, "lines": w.Lines} {
-		if value, _ := values[key].([]string); want != nil && !slices.Equal(value, *want) {
-			return fmt.Errorf("got the %s %q, want %q", key, value, *want)
-		}
-	}
-	if rate, _ := values["rate"].(int64); w.Rate != nil && rate != *w.Rate {
-		return fmt.Errorf("got the rate %d, want %d", rate, *w.Rate)
-	}
-	return nil
-}
 
 // meta is the session that asks. Its time is always the same, so that a policy that
 // looks at the clock can be tested.
@@ -85,7 +28,7 @@ func (c *Case) meta(slot string) policy.Meta {
 	if c.Hook == abi.HookCert.String() {
 		s.ID, s.User = 0, ""
 	}
-	return policy.Meta{Session: s, Request: 1, Time: time.Unix(1_700_000_000, 0).UTC()}
+	return policy.Meta{Session: s, Request: 1, Time: now()}
 }
 
 // ask asks the hook of the case.
@@ -111,11 +54,12 @@ func (c *Case) ask(ctx context.Context, m policy.Meta, h policy.Hooks) (got, err
 	return c.cert(ctx, m, h.Certifier)
 }
 
-var errNoHook = errors.New("the policy has no such hook")
+// ErrNoHook is the error of a test of a hook that the policy does not have.
+var ErrNoHook = errors.New("the policy has no such hook")
 
 // missing is the answer of a policy that has no such hook.
 func (c *Case) missing() (got, error) {
-	return got{}, fmt.Errorf("%w: %s", errNoHook, c.Hook)
+	return got{}, fmt.Errorf("%w: %s", ErrNoHook, c.Hook)
 }
 
 func (c *Case) auth(ctx context.Context, m policy.Meta, p policy.Authenticator) (got, error) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
@@ -20,7 +21,12 @@ type Set struct {
 	// Settings are what the policy is configured with before it is asked: its own,
 	// not the operator's. Nil is none.
 	Settings json.RawMessage `json:"settings"`
-	Tests    []Case          `json:"tests"`
+	// KV, HTTP and Files are the world in which the tests begin, see [World]. What one
+	// test changes, the next one finds.
+	KV    map[string]Value     `json:"kv"`
+	HTTP  map[string]*Response `json:"http"`  // by "METHOD URL"
+	Files map[string]*File     `json:"files"` // by canonical virtual path
+	Tests []Case               `json:"tests"`
 }
 
 // Case is a question with the answer that is expected. A key that the hook has no use
@@ -52,7 +58,11 @@ type Case struct {
 	Last     bool    `json:"last"`   // data
 	Carry    string  `json:"carry"`  // data
 	Entries  []Entry `json:"entries"`
-	Want     Want    `json:"want"`
+	// KV, HTTP and Files are put into the world before the question; null removes.
+	KV    map[string]Value     `json:"kv"`
+	HTTP  map[string]*Response `json:"http"`
+	Files map[string]*File     `json:"files"`
+	Want  Want                 `json:"want"`
 }
 
 // Entry is one name of a listing.
@@ -78,6 +88,11 @@ type Want struct {
 	Rate   *int64    `json:"rate"`   // throttle
 	Data   *string   `json:"data"`   // data: the new bytes
 	Carry  *string   `json:"carry"`  // data
+	// KV are values that must be there afterwards, null for none; HTTP the requests
+	// and Log the lines of log of this test, all of them and in order.
+	KV   map[string]Value `json:"kv"`
+	HTTP *[]string        `json:"http"`
+	Log  *[]string        `json:"log"`
 }
 
 // MaxCases is the greatest number of tests in a section.
@@ -89,42 +104,132 @@ func Parse(section []byte) (*Set, error) {
 	if len(section) > abi.MaxTests {
 		return nil, fmt.Errorf("tests of %d bytes, at most %d", len(section), abi.MaxTests)
 	}
-	d := json.NewDecoder(bytes.NewReader(section))
-	d.DisallowUnknownFields()
-	var s Set
-	if err := d.Decode(&s); err != nil {
+	var in struct {
+		Set
+		Tests []json.RawMessage `json:"tests"` // one by one, so that a fault has a name
+	}
+	if err := decode(section, &in); err != nil {
 		return nil, fmt.Errorf("tests: %w", err)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("bytes after the tests")
+	if len(in.Tests) > MaxCases {
+		return nil, fmt.Errorf("%d tests, at most %d", len(in.Tests), MaxCases)
 	}
-	if len(s.Tests) > MaxCases {
-		return nil, fmt.Errorf("%d tests, at most %d", len(s.Tests), MaxCases)
+	s := &in.Set
+	if err := checkWorld(s.KV, s.HTTP, s.Files); err != nil {
+		return nil, fmt.Errorf("tests: %w", err)
 	}
-	for i := range s.Tests {
+	s.Tests = make([]Case, len(in.Tests))
+	for i, text := range in.Tests {
 		c := &s.Tests[i]
+		err := json.Unmarshal(text, c)
 		if c.Name == "" {
 			c.Name = fmt.Sprintf("test %d", i+1)
 		}
 		c.Name = abi.Clean(c.Name, 100)
-		if err := c.check(); err != nil {
+		if err == nil {
+			err = c.check(true)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
 	}
-	return &s, nil
+	return s, nil
+}
+
+// ParseQuestion reads one test that wants nothing yet: the key want may be absent, and
+// with it what the answer must be. It fails as [Parse] does.
+func ParseQuestion(text []byte) (*Case, error) {
+	if len(text) > abi.MaxTests {
+		return nil, fmt.Errorf("a question of %d bytes, at most %d", len(text), abi.MaxTests)
+	}
+	c := new(Case)
+	err := decode(text, c)
+	if err == nil || errors.Is(err, errNoWant) {
+		err = c.check(err == nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.Name == "" {
+		c.Name = "question"
+	}
+	c.Name = abi.Clean(c.Name, 100)
+	return c, nil
+}
+
+// ParseValues reads an object of values, as the key kv of tests has it.
+func ParseValues(text []byte) (map[string]Value, error) {
+	var values map[string]Value
+	if err := decode(text, &values); err != nil {
+		return nil, err
+	}
+	return values, checkWorld(values, nil, nil)
+}
+
+// decode reads one JSON value of which nothing is ignored, and says in which line a
+// fault of its form is.
+func decode(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	at := int64(-1)
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		at = syntax.Offset
+	case errors.As(err, &typ):
+		at = typ.Offset
+	case err == nil, errors.Is(err, errNoWant):
+		if _, err := d.Token(); err != io.EOF {
+			return errors.New("bytes after the end of the object")
+		}
+	}
+	if at < 0 || at > int64(len(text)) {
+		return err
+	}
+	return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:at], []byte("\n")), err)
 }
 
 // Run asks all questions of the policy's hooks under the name of its slot, which
 // selects the session's state. It fails with the first answer that is not the
-// expected one; ctx bounds it.
+// expected one; ctx bounds it. It is for a policy that has no values, requests or log
+// of its own: see [Set.RunIn].
 func (s *Set) Run(ctx context.Context, slot string, hooks policy.Hooks) error {
+	if s.worldly() {
+		return errors.New("the tests have values, requests or a log, which are not connected here")
+	}
+	return s.RunIn(ctx, slot, hooks, s.World())
+}
+
+// RunIn is Run for a policy that was made with the world w.
+func (s *Set) RunIn(ctx context.Context, slot string, hooks policy.Hooks, w *World) error {
 	for i := range s.Tests {
+		c := &s.Tests[i]
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("%s: %w", s.Tests[i].Name, err)
+			return fmt.Errorf("%s: %w", c.Name, err)
 		}
-		if err := s.Tests[i].run(ctx, slot, hooks); err != nil {
-			return fmt.Errorf("%s: %w", s.Tests[i].Name, err)
+		o := c.Ask(ctx, slot, hooks, w)
+		if o.Err == nil {
+			continue
 		}
+		if len(o.Missing) > 0 {
+			return fmt.Errorf("%s: %w; %s", c.Name, o.Err, strings.Join(o.Missing, "; "))
+		}
+		return fmt.Errorf("%s: %w", c.Name, o.Err)
 	}
 	return nil
+}
+
+// worldly reports whether the tests are about more than questions, answers and files.
+func (s *Set) worldly() bool {
+	if s.KV != nil || s.HTTP != nil {
+		return true
+	}
+	for i := range s.Tests {
+		if c := &s.Tests[i]; c.KV != nil || c.HTTP != nil || c.Want.KV != nil || c.Want.HTTP != nil || c.Want.Log != nil {
+			return true
+		}
+	}
+	return false
 }

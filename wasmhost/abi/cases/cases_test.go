@@ -157,7 +157,7 @@ func TestMissingHook(t *testing.T) {
 	for i := range s.Tests {
 		s.Tests[i].Want.Action = "fail"
 		one := Set{Tests: s.Tests[i : i+1]}
-		if err := one.Run(t.Context(), "slot", policy.Hooks{}); !errors.Is(err, errNoHook) {
+		if err := one.Run(t.Context(), "slot", policy.Hooks{}); !errors.Is(err, ErrNoHook) {
 			t.Errorf("%s: got %v", s.Tests[i].Hook, err)
 		}
 	}
@@ -197,15 +197,36 @@ func TestParseRefuses(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(right))
+	f.Add([]byte(world))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Parse(b)
 		if err != nil {
 			return
 		}
-		err = s.Run(t.Context(), "slot", every{}.hooks())
+		for i := range s.Tests {
+			if words := s.Tests[i].Words(); strings.ContainsAny(words, "\n\r") {
+				t.Errorf("%q is not one line", words)
+			}
+		}
+		err = s.RunIn(t.Context(), "slot", every{}.hooks(), s.World())
 		if err != nil && bytes.ContainsAny([]byte(err.Error()), "\n\r") {
 			t.Errorf("%q is not one line", err)
+		}
+	})
+}
+
+func FuzzParseQuestion(f *testing.F) {
+	f.Add([]byte(`{"hook":"fs","op":"rename","path":"/a","path2":"/b","kv":{"a":1},"files":{"/a":{"data":"x"}}}`))
+	f.Add([]byte(`{"hook":"list","path":"/","entries":[{"name":"a","mode":16877}],"want":{"action":"pass","hidden":["a"]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := ParseQuestion(b)
+		if err != nil {
+			return
+		}
+		o := c.Ask(t.Context(), "slot", every{}.hooks(), new(Set).World())
+		if strings.ContainsAny(o.Got+o.Want+c.Words()+c.Name, "\n\r") {
+			t.Errorf("%+v is not one line", o)
 		}
 	})
 }

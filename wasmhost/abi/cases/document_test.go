@@ -17,7 +17,7 @@ func TestDocument(t *testing.T) {
 	}
 	for header, keys := range map[string]func(abi.Hook) string{
 		"| test key | hooks |": func(h abi.Hook) string { return common + keysOf(h) },
-		"| want key | hooks |": func(h abi.Hook) string { return "action " + wantsOf(h) },
+		"| want key | hooks |": func(h abi.Hook) string { return commonWant + wantsOf(h) },
 	} {
 		_, table, _ := strings.Cut(string(b), header)
 		table, _, _ = strings.Cut(table, "\n\n")

@@ -24,7 +24,10 @@ func hookOf(name string) abi.Hook {
 }
 
 // common are the keys that all cases may have.
-const common = "name hook want user group peer tls cert_sha256 state "
+const common = "name hook want user group peer tls cert_sha256 state kv http files "
+
+// commonWant are those of every want.
+const commonWant = "action kv http log "
 
 // keysOf lists the keys of a case beside those that all hooks have.
 func keysOf(h abi.Hook) string {
@@ -41,7 +44,7 @@ func keysOf(h abi.Hook) string {
 	}[h]
 }
 
-// wantsOf lists the keys of want beside action.
+// wantsOf lists the keys of want beside those that all hooks have.
 func wantsOf(h abi.Hook) string {
 	return [abi.NumHooks]string{
 		abi.HookAuth:     "code text perms home pwhash",
@@ -75,17 +78,22 @@ func (c *Case) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &given.keys); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(given.keys["want"], &given.want); err != nil {
-		return errors.New("no want")
-	}
 	if err := only(given.keys, common+keysOf(h)); err != nil {
 		return fmt.Errorf("the hook %s %w", h, err)
 	}
-	if err := only(given.want, "action "+wantsOf(h)); err != nil {
+	if given.keys["want"] == nil {
+		return errNoWant
+	}
+	if err := json.Unmarshal(given.keys["want"], &given.want); err != nil {
+		return errNoWant
+	}
+	if err := only(given.want, commonWant+wantsOf(h)); err != nil {
 		return fmt.Errorf("the answer of the hook %s %w", h, err)
 	}
 	return nil
 }
+
+var errNoWant = errors.New("no want")
 
 func only(given map[string]json.RawMessage, keys string) error {
 	for key := range given {
@@ -97,14 +105,15 @@ func only(given map[string]json.RawMessage, keys string) error {
 }
 
 // check says what is wrong with a case that is otherwise well formed.
-func (c *Case) check() error {
+func (c *Case) check(wants bool) error {
 	h := hookOf(c.Hook)
-	if h == abi.HookEvent && c.Want.Action != word(policy.Pass) && c.Want.Action != word(abi.Fail) {
-		return errors.New("the hook event is answered with pass or fail")
+	if err := checkWorld(c.KV, c.HTTP, c.Files); err != nil {
+		return err
 	}
-	if !slices.ContainsFunc([]policy.Verdict{policy.Pass, policy.Allow, policy.Deny, policy.Rewrite, policy.Hide, abi.Fail},
-		func(v policy.Verdict) bool { return word(v) == c.Want.Action && h.Returns(v) }) {
-		return fmt.Errorf("the hook %s never answers %q", h, abi.Clean(c.Want.Action, 50))
+	if wants {
+		if err := c.Want.check(h); err != nil {
+			return err
+		}
 	}
 	if c.Peer != "" {
 		if _, err := netip.ParseAddrPort(c.Peer); err != nil {
@@ -124,6 +133,31 @@ func (c *Case) check() error {
 		return fmt.Errorf("%q is no operation", abi.Clean(c.Op, 50))
 	case (h == abi.HookCmd || h == abi.HookSite) && c.Verb == "", h == abi.HookCert && c.Arg == "":
 		return errors.New("verb, or the name in arg, is missing")
+	}
+	return nil
+}
+
+// check says what no answer of the hook can be.
+func (w *Want) check(h abi.Hook) error {
+	if h == abi.HookEvent && w.Action != word(policy.Pass) && w.Action != word(abi.Fail) {
+		return errors.New("the hook event is answered with pass or fail")
+	}
+	if !slices.ContainsFunc([]policy.Verdict{policy.Pass, policy.Allow, policy.Deny, policy.Rewrite, policy.Hide, abi.Fail},
+		func(v policy.Verdict) bool { return word(v) == w.Action && h.Returns(v) }) {
+		return fmt.Errorf("the hook %s never answers %q", h, abi.Clean(w.Action, 50))
+	}
+	for key, v := range w.KV {
+		if err := checkValue(key, v); err != nil {
+			return err
+		}
+	}
+	if w.HTTP == nil {
+		return nil
+	}
+	for _, key := range *w.HTTP {
+		if err := checkRequest(key); err != nil {
+			return err
+		}
 	}
 	return nil
 }
