@@ -1,6 +1,7 @@
 package wasmhost
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -14,6 +15,8 @@ type Facts struct {
 	Imports  []string // "module::name", sorted
 	Settings bool     // takes settings
 	Tests    bool     // brings tests of its own
+	// Section are the bytes of these tests, for cases.Parse.
+	Section []byte
 	// Described says that there is a manifest. Without one Manifest is zero.
 	Described bool
 	Manifest  Manifest
@@ -32,7 +35,7 @@ func (h *Host) Examine(name string, module []byte, o LoadOptions) (*Facts, error
 	}
 	digest := sha256.Sum256(module)
 	f := &Facts{Digest: "sha256:" + hex.EncodeToString(digest[:]), Size: len(module), Hooks: v.hookNames(), Settings: v.config,
-		Tests: v.tests != nil, Described: v.manifestBytes != nil, Manifest: v.manifest, FirstPages: v.Memories[0].Min}
+		Tests: v.tests != nil, Section: bytes.Clone(v.tests), Described: v.manifestBytes != nil, Manifest: v.manifest, FirstPages: v.Memories[0].Min}
 	if v.Memories[0].HasMax {
 		f.MaxPages = v.Memories[0].Max
 	}

@@ -32,6 +32,13 @@ type LoadOptions struct {
 	// question, nil while an instance starts. A call of a capability that is not granted
 	// must be answered. It is called by several instances at once.
 	Intercept func(context.Context, *HostCall) bool
+	// Verify verifies stored hashes in trials as the server does in sessions: whether
+	// the hash is that of the password, or an error for a hash that is none. Nil leaves
+	// pw_verify DENIED there, but for the hashes of tests (ABI §8).
+	Verify func(ctx context.Context, hash, password string) (bool, error)
+	// Untried leaves out the tests that the module brings, for those who run them
+	// themselves ([Policy.Trial]).
+	Untried bool
 }
 
 // Grant says which capabilities a policy may have (ABI §8). The zero value grants

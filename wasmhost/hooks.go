@@ -76,7 +76,7 @@ func (a authorizer) Authorize(ctx context.Context, action *policy.Action) (polic
 		}
 	}
 	answer, err := ask(ctx, a.p, abi.HookFS, action.Time, action, abi.AppendAction, decodeAnswer)
-	if err == nil && answer.TTL > 0 {
+	if err == nil && answer.TTL > 0 && a.p.world == nil { // each test is asked
 		a.p.cache.keep(a.p.name, action, answer)
 	}
 	return answer, err

@@ -144,14 +144,14 @@ func (h *Host) Load(ctx context.Context, name string, module []byte, o LoadOptio
 	p := &Policy{
 		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), o.Settings...),
 		limits: h.config, budgets: v.budgets(h.config.Budgets), loaded: time.Now(), engine: e,
-		pool: newPool(v.limits.Instances), lines: newLimiter(), caps: caps, intercept: o.Intercept,
+		pool: newPool(v.limits.Instances), lines: newLimiter(), caps: caps, intercept: o.Intercept, verify: o.Verify,
 	}
 	if p.limits.HighWater == 0 {
 		p.limits.HighWater = max(1, v.limits.MemoryPages*3/4)
 	}
 	err = p.warm(ctx)
-	if err == nil {
-		err = p.trial(ctx, tests)
+	if err == nil && !o.Untried {
+		err = p.try(ctx, tests)
 	}
 	if err != nil {
 		_ = p.Close() // the first error is the one to tell

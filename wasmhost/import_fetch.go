@@ -3,13 +3,14 @@ package wasmhost
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
+	"github.com/edgeftp/edgeftp/wasmhost/abi/cases"
 	"github.com/edgeftp/edgeftp/wasmhost/internal/fetch"
 )
 
@@ -41,10 +42,14 @@ func hostFetch(in *instance, mod api.Module, stack []uint64) {
 		fail64(stack, abi.ErrnoInvalid)
 		return
 	}
-	n, err := in.fetch(&asked, out)
+	carryOut := in.fetch
+	if in.policy.world != nil {
+		carryOut = in.fetchTried
+	}
+	n, err := carryOut(&asked, out)
 	if err != nil {
 		if errors.Is(err, fetch.ErrDenied) || errors.Is(err, fetch.ErrFailed) {
-			in.policy.logLine(slog.LevelWarn, []byte("fetch: "+err.Error()))
+			in.policy.remark("fetch: " + err.Error())
 		}
 		fail64(stack, fetchErrno(err))
 		return
@@ -89,13 +94,33 @@ func (in *instance) fetch(asked *abi.FetchRequest, out []byte) (int, error) {
 	return copy(out, record), nil
 }
 
+// fetchTried is fetch in a trial, where the tests answer.
+func (in *instance) fetchTried(asked *abi.FetchRequest, out []byte) (int, error) {
+	scheme, host, port, err := fetch.Origin(asked.URL)
+	if err != nil {
+		return 0, err
+	}
+	if !slices.ContainsFunc(in.policy.caps.origins, func(o origin) bool { return o.has(scheme, host, port) }) {
+		return 0, fmt.Errorf("%w: the manifest does not declare %s://%s:%d", fetch.ErrDenied, scheme, host, port)
+	}
+	res, err := in.policy.world.Fetch(asked)
+	if err != nil {
+		return 0, err
+	}
+	record, err := abi.AppendFetchResponse(nil, res)
+	if err != nil || len(record) > len(out) {
+		return 0, fetch.ErrLarge
+	}
+	return copy(out, record), nil
+}
+
 // fetchErrno gives an error of a fetch the number that the guest is told.
 func fetchErrno(err error) abi.Errno {
 	for _, e := range [...]struct {
 		err   error
 		errno abi.Errno
 	}{
-		{fetch.ErrLarge, abi.ErrnoSize}, {fetch.ErrRequest, abi.ErrnoInvalid}, {fetch.ErrDenied, abi.ErrnoDenied},
+		{fetch.ErrLarge, abi.ErrnoSize}, {fetch.ErrRequest, abi.ErrnoInvalid}, {fetch.ErrDenied, abi.ErrnoDenied}, {cases.ErrUnlisted, abi.ErrnoDenied},
 		{fetch.ErrBusy, abi.ErrnoBusy}, {fetch.ErrTimeout, abi.ErrnoTimeout}, {context.DeadlineExceeded, abi.ErrnoTimeout},
 	} {
 		if errors.Is(err, e.err) {

@@ -1,7 +1,6 @@
 package wasmhost
 
 import (
-	"log/slog"
 	"strings"
 	"sync"
 
@@ -80,6 +79,6 @@ func hostMetric(in *instance, mod api.Module, stack []uint64) {
 		return
 	}
 	if why != "" {
-		in.policy.logLine(slog.LevelWarn, []byte("metric "+guestText(name, abi.MaxMetricName)+" is dropped: "+why+"; others will be without a word"))
+		in.policy.remark("metric " + guestText(name, abi.MaxMetricName) + " is dropped: " + why + "; others will be without a word")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
+	"github.com/edgeftp/edgeftp/wasmhost/abi/cases"
 )
 
 // Policy is a loaded module. It is a [policy.Policy], safe for concurrent use,
@@ -32,11 +33,15 @@ type Policy struct {
 	watch    atomic.Pointer[Watcher]
 	// intercept answers calls of the host in its place, nil without; see LoadOptions.
 	intercept func(context.Context, *HostCall) bool
-	stats     counters
-	retired   atomic.Bool // running calls end at their next slice
-	closing   sync.Once
-	closeErr  error
-	idlers    sync.WaitGroup
+	// verify is that of LoadOptions; world is nil but in a trial.
+	verify func(ctx context.Context, hash, password string) (bool, error)
+	world  *cases.World
+
+	stats    counters
+	retired  atomic.Bool // running calls end at their next slice
+	closing  sync.Once
+	closeErr error
+	idlers   sync.WaitGroup
 }
 
 // counters are the numbers behind [Stats].
@@ -192,10 +197,23 @@ func (p *Policy) count(err error) {
 // logLine writes one line of the guest to the server's log, if the policy has not
 // written too many.
 func (p *Policy) logLine(level slog.Level, b []byte) {
+	if p.world != nil {
+		p.world.Log(escape(b, abi.MaxLog))
+		return
+	}
 	if !p.limits.Log.Enabled(context.Background(), level) || !p.lines.allow() {
 		return
 	}
 	p.limits.Log.LogAttrs(context.Background(), level, escape(b, abi.MaxLog), slog.String("policy", p.name))
+}
+
+// remark writes what the host has to say about the guest, as one of the guest's lines.
+func (p *Policy) remark(text string) {
+	if p.world != nil {
+		p.world.Note(abi.Clean(text, 500))
+		return
+	}
+	p.logLine(slog.LevelWarn, []byte(text))
 }
 
 // logOutput writes what the guest sent to its standard output and error in a call

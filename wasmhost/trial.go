@@ -3,7 +3,6 @@ package wasmhost
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -14,13 +13,139 @@ import (
 // trialTime bounds all tests of a module together.
 const trialTime = 10 * time.Second
 
-// maxTrialValues is how many bytes of values a trial may keep.
-const maxTrialValues = 1 << 20
+// Trial is a loaded policy in the world of its tests (ABI §8): instances of its own
+// with the settings of the tests, and nothing around them but what the tests give. What
+// it does touches neither the policy nor the server. It asks one question at a time and
+// is not safe for concurrent use. Make it with [Policy.Trial].
+type Trial struct {
+	policy *Policy // has the engine of the one that is tried
+	set    *cases.Set
+	world  *cases.World
+	verify func(ctx context.Context, hash, password string) (bool, error)
+}
 
-// trial runs the tests that the module brings, in instances of their own with the
-// settings of the tests: nothing of the server is touched, and nothing of what the
-// tests did is kept.
-func (p *Policy) trial(ctx context.Context, section []byte) error {
+// Trial makes a trial with the settings and the world of the set. The caller closes it
+// before the policy.
+func (p *Policy) Trial(set *cases.Set) *Trial {
+	t := &Trial{set: set, verify: p.verify, policy: &Policy{name: p.name, digest: p.digest, module: p.module, limits: p.limits,
+		budgets: p.budgets, loaded: trialStart(), engine: p.engine, pool: newPool(p.module.limits.Instances), lines: newLimiter(),
+		settings: set.Settings}}
+	t.begin(p.caps)
+	return t
+}
+
+// trialStart is when instances start in trials, so that each run is like the other.
+func trialStart() time.Time { return time.Unix(1_700_000_000, 0) }
+
+// begin makes the world anew. caps are what the policy has outside of it.
+func (t *Trial) begin(caps *capabilities) {
+	t.world = t.set.World()
+	t.world.Verifier = t.verify
+	t.policy.world, t.policy.caps = t.world, caps.trial(t.world)
+}
+
+// Again makes the world of the tests anew, and leaves the instances with all that
+// they remember.
+func (t *Trial) Again() {
+	t.policy.idlers.Wait()
+	t.begin(t.policy.caps)
+}
+
+// World is that of the tests, as it is now.
+func (t *Trial) World() *cases.World { return t.world }
+
+// Stats returns the numbers of the trial alone.
+func (t *Trial) Stats() Stats { return t.policy.Stats() }
+
+// Budget returns what bounds one call of the hook.
+func (t *Trial) Budget(h abi.Hook) Budget { return t.policy.budgets[h] }
+
+// Tried is what came of one question of a trial.
+type Tried struct {
+	*cases.Outcome
+	// Calls are those of the guest: one, or several for a listing that did not fit its
+	// mailbox, or none if no instance could be made.
+	Calls []*Exchange
+}
+
+// Fuel returns the units of work of all calls together.
+func (t *Tried) Fuel() (n int64) {
+	for _, x := range t.Calls {
+		n += x.Fuel
+	}
+	return n
+}
+
+// Took returns the time of all calls together.
+func (t *Tried) Took() (d time.Duration) {
+	for _, x := range t.Calls {
+		d += x.Took
+	}
+	return d
+}
+
+// Memory returns the bytes of the instance's memory afterwards.
+func (t *Tried) Memory() (n uint32) {
+	for _, x := range t.Calls {
+		n = max(n, x.Memory)
+	}
+	return n
+}
+
+// Ask asks one test in the world as it is. The test need not be one of the set's.
+func (t *Trial) Ask(ctx context.Context, c *cases.Case) *Tried {
+	got := new(Tried)
+	t.policy.Watch(&Watcher{Tell: func(x *Exchange) { got.Calls = append(got.Calls, x) }})
+	defer t.policy.Watch(nil)
+	got.Outcome = c.Ask(ctx, t.policy.name, t.policy.Hooks(), t.world)
+	return got
+}
+
+// Asker returns a function that asks the test again and again, for measurements: it
+// looks at nothing of the answer but its error.
+func (t *Trial) Asker(ctx context.Context, c *cases.Case) func() error {
+	return c.Asker(ctx, t.policy.name, t.policy.Hooks(), t.world)
+}
+
+// Replay asks a record as it is (ABI §3). If answers are given, the host answers the
+// guest's calls as it did then, in that order, as long as the guest asks the same; what
+// it asks beyond that is the world's to answer. same reports whether it asked just that.
+// The error is the exchange's.
+func (t *Trial) Replay(ctx context.Context, h abi.Hook, record []byte, answers []HostCall) (x *Exchange, same bool, err error) {
+	next, strayed := 0, false
+	if answers != nil {
+		t.policy.intercept = func(_ context.Context, c *HostCall) bool {
+			if strayed = strayed || next >= len(answers) || !answers[next].asks(c); strayed {
+				return false
+			}
+			c.Result, c.Out = answers[next].Result, answers[next].Out
+			next++
+			return c.Import != abi.ImportLog // a line is written all the same
+		}
+		defer func() { t.policy.intercept = nil }()
+	}
+	x, err = t.policy.Ask(policy.WithServices(ctx, t.world), h, record)
+	return x, !strayed && next == len(answers), err
+}
+
+// asks reports whether two calls ask the host the same.
+func (c *HostCall) asks(other *HostCall) bool {
+	return c.Import == other.Import && string(c.In) == string(other.In)
+}
+
+// Close gives the instances back.
+func (t *Trial) Close() {
+	p := t.policy
+	p.retired.Store(true)
+	for _, in := range p.pool.drain() {
+		in.close()
+	}
+	p.idlers.Wait()
+}
+
+// try runs the tests that the module brings: nothing of the server is touched, and
+// nothing of what the tests did is kept.
+func (p *Policy) try(ctx context.Context, section []byte) error {
 	if section == nil {
 		return nil
 	}
@@ -30,34 +155,23 @@ func (p *Policy) trial(ctx context.Context, section []byte) error {
 			Summary: fmt.Sprintf("policy %q brings tests that cannot be read", p.name),
 			Help:    "guest-sdk/ABI.md says what the section " + abi.TestsSection + " holds"}
 	}
-	t := &Policy{name: p.name, digest: p.digest, module: p.module, limits: p.limits, budgets: p.budgets, loaded: p.loaded,
-		engine: p.engine, pool: newPool(p.module.limits.Instances), lines: p.lines, caps: p.caps.trial(), settings: set.Settings, intercept: p.intercept}
-	defer t.leave()
+	t := p.Trial(set)
+	defer t.Close()
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
-	if err := set.Run(ctx, p.name, t.Hooks()); err != nil {
+	if err := set.RunIn(ctx, p.name, t.policy.Hooks(), t.world); err != nil {
 		return &LoadError{Code: CodeTests, Err: err, Found: abi.Clean(firstLine(err.Error()), 500),
 			Summary: fmt.Sprintf("policy %q fails a test that it brings", p.name),
-			Help:    "build it again from its source, whose tests should say the same"}
+			Help:    "edgeftp policy test  tells more; build it again from its source, whose tests should say the same"}
 	}
 	return nil
 }
 
-// leave closes the instances of a trial, and not the engine, which is not its own.
-func (p *Policy) leave() {
-	p.retired.Store(true)
-	for _, in := range p.pool.drain() {
-		in.close()
-	}
-	p.idlers.Wait()
-}
-
-// trial returns capabilities that lead nowhere: values that are empty and thrown
-// away, numbers that nobody keeps, and no way to the server or out of it.
-func (c *capabilities) trial() *capabilities {
-	t := &capabilities{random: io.Reader(c.random), password: c.password}
+// trial returns capabilities that lead nowhere but into the world.
+func (c *capabilities) trial(w *cases.World) *capabilities {
+	t := &capabilities{random: w.Random, origins: c.origins, verify: c.verify, password: c.password, stat: c.stat, digest: c.digest}
 	if c.kv != nil {
-		t.kv = &policy.MemKV{MaxBytes: maxTrialValues}
+		t.kv = w.KV
 	}
 	if c.metrics != nil {
 		t.metrics = newMetrics(c.metrics.policy, nowhere{})

@@ -31,6 +31,18 @@ func (c *Case) meta(slot string) policy.Meta {
 	return policy.Meta{Session: s, Request: 1, Time: now()}
 }
 
+// Asker returns a function that asks the question again and again in the world w, for
+// measurements: it looks at nothing of the answer but its error. What the case brings
+// is put into the world once.
+func (c *Case) Asker(ctx context.Context, slot string, h policy.Hooks, w *World) func() error {
+	w.begin(c)
+	ctx, m := policy.WithServices(ctx, w), c.meta(slot)
+	return func() error {
+		_, err := c.ask(ctx, m, h)
+		return err
+	}
+}
+
 // ask asks the hook of the case.
 func (c *Case) ask(ctx context.Context, m policy.Meta, h policy.Hooks) (got, error) {
 	switch hookOf(c.Hook) {
@@ -67,11 +79,13 @@ func (c *Case) auth(ctx context.Context, m policy.Meta, p policy.Authenticator) 
 		return c.missing()
 	}
 	id, err := p.Authenticate(ctx, &policy.Login{Meta: m, Password: c.Password, Early: c.Early})
-	values := map[string]any{"text": id.Text, "home": id.Home, "pwhash": id.PasswordHash}
-	if id.Perms != nil {
-		values["perms"] = id.Perms.String()
-	}
-	return got{id.Verdict, id.Code, values}, err
+	return got{id.Verdict, id.Code, func() map[string]any {
+		values := map[string]any{"text": id.Text, "home": id.Home, "pwhash": id.PasswordHash}
+		if id.Perms != nil {
+			values["perms"] = id.Perms.String()
+		}
+		return values
+	}}, err
 }
 
 func (c *Case) fs(ctx context.Context, m policy.Meta, p policy.Authorizer) (got, error) {
@@ -80,7 +94,7 @@ func (c *Case) fs(ctx context.Context, m policy.Meta, p policy.Authorizer) (got,
 	}
 	a, err := p.Authorize(ctx, &policy.Action{Meta: m, Op: c.op(), Path: c.Path, Path2: c.Path2, Arg: c.Arg,
 		A: c.A, B: c.B, Size: c.Size, Dir: c.Dir, Exists: c.Exists})
-	return got{a.Verdict, a.Code, map[string]any{"text": a.Text, "path": a.Path, "path2": a.Path2}}, err
+	return got{a.Verdict, a.Code, func() map[string]any { return map[string]any{"text": a.Text, "path": a.Path, "path2": a.Path2} }}, err
 }
 
 func (c *Case) list(ctx context.Context, m policy.Meta, p policy.Lister) (got, error) {
@@ -92,13 +106,15 @@ func (c *Case) list(ctx context.Context, m policy.Meta, p policy.Lister) (got, e
 		entries[i] = policy.Entry{Name: e.Name, Mode: abi.FileMode(e.Mode), Size: e.Size}
 	}
 	v, err := p.List(ctx, &policy.Listing{Meta: m, Path: c.Path, Entries: entries})
-	var hidden []string
-	for i := range entries {
-		if v.Hidden.Has(i) {
-			hidden = append(hidden, entries[i].Name)
+	return got{v.Verdict, v.Code, func() map[string]any {
+		var hidden []string
+		for i := range entries {
+			if v.Hidden.Has(i) {
+				hidden = append(hidden, entries[i].Name)
+			}
 		}
-	}
-	return got{v.Verdict, v.Code, map[string]any{"text": v.Text, "hidden": hidden}}, err
+		return map[string]any{"text": v.Text, "hidden": hidden}
+	}}, err
 }
 
 func (c *Case) cmd(ctx context.Context, m policy.Meta, p policy.Commander) (got, error) {
@@ -106,7 +122,7 @@ func (c *Case) cmd(ctx context.Context, m policy.Meta, p policy.Commander) (got,
 		return c.missing()
 	}
 	a, err := p.Command(ctx, &policy.Command{Meta: m, Verb: c.Verb, Arg: c.Arg, Dir: c.Path})
-	return got{a.Verdict, a.Code, map[string]any{"text": a.Text}}, err
+	return got{a.Verdict, a.Code, func() map[string]any { return map[string]any{"text": a.Text} }}, err
 }
 
 func (c *Case) site(ctx context.Context, m policy.Meta, p policy.SiteCommander) (got, error) {
@@ -114,7 +130,7 @@ func (c *Case) site(ctx context.Context, m policy.Meta, p policy.SiteCommander) 
 		return c.missing()
 	}
 	r, err := p.CallSite(ctx, &policy.SiteCall{Meta: m, Verb: c.Verb, Arg: c.Arg, Dir: c.Path})
-	return got{r.Verdict, r.Code, map[string]any{"lines": r.Lines}}, err
+	return got{r.Verdict, r.Code, func() map[string]any { return map[string]any{"lines": r.Lines} }}, err
 }
 
 func (c *Case) throttle(ctx context.Context, m policy.Meta, p policy.Throttler) (got, error) {
@@ -122,7 +138,7 @@ func (c *Case) throttle(ctx context.Context, m policy.Meta, p policy.Throttler) 
 		return c.missing()
 	}
 	r, err := p.Throttle(ctx, &policy.Transfer{Meta: m, Op: c.op(), Path: c.Path, Upload: c.Upload, Size: c.A, Moved: c.B})
-	return got{values: map[string]any{"rate": r.Limit}}, err
+	return got{values: func() map[string]any { return map[string]any{"rate": r.Limit} }}, err
 }
 
 func (c *Case) data(ctx context.Context, m policy.Meta, p policy.Filter) (got, error) {
@@ -134,8 +150,9 @@ func (c *Case) data(ctx context.Context, m policy.Meta, p policy.Filter) (got, e
 		chunk.Carry = []byte(c.Carry)
 	}
 	piece, err := p.Filter(ctx, chunk)
-	return got{piece.Verdict, piece.Code, map[string]any{"text": piece.Text, "data": string(piece.Data),
-		"carry": string(piece.Carry)}}, err
+	return got{piece.Verdict, piece.Code, func() map[string]any {
+		return map[string]any{"text": piece.Text, "data": string(piece.Data), "carry": string(piece.Carry)}
+	}}, err
 }
 
 func (c *Case) event(ctx context.Context, m policy.Meta, p policy.Observer) (got, error) {
@@ -151,5 +168,5 @@ func (c *Case) cert(ctx context.Context, m policy.Meta, p policy.Certifier) (got
 		return c.missing()
 	}
 	a, err := p.Certify(ctx, &policy.CertRequest{Meta: m, Name: c.Arg})
-	return got{action: a.Verdict, values: map[string]any{"text": a.Text}}, err
+	return got{action: a.Verdict, values: func() map[string]any { return map[string]any{"text": a.Text} }}, err
 }

@@ -16,7 +16,16 @@ import (
 type got struct {
 	action policy.Verdict
 	code   int
-	values map[string]any // by key of a Want: string, []string or int64
+	// values are made when somebody looks at them, by key of a Want: string, []string or
+	// int64. Nil is none.
+	values func() map[string]any
+}
+
+func (g *got) all() map[string]any {
+	if g.values == nil {
+		return nil
+	}
+	return g.values()
 }
 
 // Outcome is what came of one test.
@@ -83,12 +92,12 @@ func (c *Case) judge(g *got, err error) error {
 	case g.code != c.Want.Code:
 		return fmt.Errorf("got the code %d, want %d", g.code, c.Want.Code)
 	}
-	return c.Want.compare(g.values)
+	return c.Want.compare(g.all())
 }
 
 // reason is the text of an answer that was not expected.
 func (g *got) reason() string {
-	if text, _ := g.values["text"].(string); text != "" {
+	if text, _ := g.all()["text"].(string); text != "" {
 		return fmt.Sprintf(" (%q)", text)
 	}
 	return ""
@@ -100,8 +109,9 @@ func (g *got) words(action string) string {
 	if g.code != 0 {
 		out += fmt.Sprintf(" %d", g.code)
 	}
-	for _, key := range slices.Sorted(maps.Keys(g.values)) {
-		switch v := g.values[key].(type) {
+	values := g.all()
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		switch v := values[key].(type) {
 		case string:
 			if v != "" {
 				out += fmt.Sprintf(", %s %.300q", key, v)
@@ -121,20 +131,21 @@ func (g *got) words(action string) string {
 
 // words tells what is wanted in the form of an answer.
 func (w *Want) words() string {
-	g := got{code: w.Code, values: map[string]any{}}
+	values := map[string]any{}
 	for key, v := range w.texts() {
 		if v != nil {
-			g.values[key] = *v
+			values[key] = *v
 		}
 	}
 	for key, v := range w.lists() {
 		if v != nil {
-			g.values[key] = *v
+			values[key] = *v
 		}
 	}
 	if w.Rate != nil {
-		g.values["rate"] = *w.Rate
+		values["rate"] = *w.Rate
 	}
+	g := got{code: w.Code, values: func() map[string]any { return values }}
 	return g.words(w.Action)
 }
 

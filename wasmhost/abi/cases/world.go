@@ -91,6 +91,14 @@ func (w *World) miss(format string, v ...any) {
 	}
 }
 
+// Note notes a sentence on what the policy did that a server would not carry out; see
+// Outcome.Missing.
+func (w *World) Note(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.miss("%s", text)
+}
+
 // Log takes a line that the policy writes to the server's log.
 func (w *World) Log(line string) {
 	w.mu.Lock()

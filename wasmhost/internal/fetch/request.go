@@ -98,6 +98,16 @@ func target(text string) (*url.URL, string, uint16, error) {
 	return u, host, port, nil
 }
 
+// Origin returns the parts of a URL by which it is allowed or not: the host in lower
+// case, an address without brackets. It fails with [ErrRequest].
+func Origin(text string) (scheme, host string, port uint16, err error) {
+	u, host, port, err := target(text)
+	if err != nil {
+		return "", "", 0, err
+	}
+	return u.Scheme, host, port, nil
+}
+
 // fields checks a request's fields and returns them as package http wants them.
 func fields(headers []Header) (http.Header, error) {
 	if len(headers) > MaxHeaders {
