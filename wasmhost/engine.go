@@ -71,7 +71,8 @@ func (h *Host) build(name string, v *vetted) (e *engine, err error) {
 		WithCoreFeatures(api.CoreFeaturesV2).
 		WithMemoryLimitPages(v.limits.MemoryPages). // a greater maximum is clamped
 		WithDebugInfoEnabled(false)                 // no parser of debug information on untrusted bytes
-	if h.config.CacheDir != "" {
+	ctx = h.tracing(ctx, v)
+	if h.config.CacheDir != "" && !v.traced {
 		e.cache, err = wazero.NewCompilationCacheWithDir(h.config.CacheDir)
 		if err != nil {
 			return e, fmt.Errorf("module cache: %w", err)

@@ -36,6 +36,9 @@ type LoadOptions struct {
 	// the hash is that of the password, or an error for a hash that is none. Nil leaves
 	// pw_verify DENIED there, but for the hashes of tests (ABI §8).
 	Verify func(ctx context.Context, hash, password string) (bool, error)
+	// Traced has every exchange tell through which functions of the guest it went
+	// ([Exchange.Trace]). It makes calls many times slower, and no less secure.
+	Traced bool
 	// Untried leaves out the tests that the module brings, for those who run them
 	// themselves ([Policy.Trial]).
 	Untried bool

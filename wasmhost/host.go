@@ -129,6 +129,7 @@ func (h *Host) Load(ctx context.Context, name string, module []byte, o LoadOptio
 			Found:   fmt.Sprintf("%d bytes of settings", len(o.Settings)),
 			Needs:   "export " + abi.ExportConfig, Help: "remove the settings from the configuration"}
 	}
+	v.traced = o.Traced
 	v.limits = h.config.Limits.Narrow(o.Limits).Narrow(v.manifest.Limits)
 	caps, err := v.granted(name, o.Grant)
 	if err != nil {

@@ -32,6 +32,7 @@ type instance struct {
 	fuel  api.MutableGlobal // what is left of the slice
 	meter meterage          // of the running call
 	call  callState         // of the running call
+	trace *tracer           // of the running call, nil but with LoadOptions.Traced
 	tape  *tape             // of the running call, nil if nobody wants it
 	own   tape              // of a call of Ask
 	stack [2]uint64         // its arguments and result
@@ -177,7 +178,11 @@ func (in *instance) ask(h abi.Hook, n int, at time.Time, waited time.Duration) (
 	budget.Time = max(budget.Time-waited, time.Millisecond)
 	in.arm(budget)
 	in.stack[0] = uint64(n)
+	in.traceOn()
 	raw, err := in.invoke(h.String(), in.fns[h])
+	if t := in.traceOff(h); t != nil && in.tape != nil {
+		in.tape.trace = t
+	}
 	in.leave()
 	in.policy.stats.fuel.Add(uint64(in.used()))
 	return raw, err

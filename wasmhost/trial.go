@@ -107,30 +107,28 @@ func (t *Trial) Asker(ctx context.Context, c *cases.Case) func() error {
 	return c.Asker(ctx, t.policy.name, t.policy.Hooks(), t.world)
 }
 
-// Replay asks a record as it is (ABI §3). If answers are given, the host answers the
-// guest's calls as it did then, in that order, as long as the guest asks the same; what
-// it asks beyond that is the world's to answer. same reports whether it asked just that.
-// The error is the exchange's.
-func (t *Trial) Replay(ctx context.Context, h abi.Hook, record []byte, answers []HostCall) (x *Exchange, same bool, err error) {
-	next, strayed := 0, false
+// Replay asks a record as it is (ABI §3). What the guest asks the host is answered as
+// in answers, each of which stands for one call of the same import with the same
+// arguments, or with any if it has none. missed counts the calls that are not among
+// them, and are the world's to answer. The error is the exchange's.
+func (t *Trial) Replay(ctx context.Context, h abi.Hook, record []byte, answers []HostCall) (x *Exchange, missed int, err error) {
+	used := make([]bool, len(answers))
 	if answers != nil {
 		t.policy.intercept = func(_ context.Context, c *HostCall) bool {
-			if strayed = strayed || next >= len(answers) || !answers[next].asks(c); strayed {
-				return false
+			for i := range answers {
+				if then := &answers[i]; !used[i] && then.Import == c.Import && (then.In == nil || string(then.In) == string(c.In)) {
+					used[i], c.Result, c.Out = true, then.Result, then.Out
+					return c.Import != abi.ImportLog // a line is written all the same
+				}
 			}
-			c.Result, c.Out = answers[next].Result, answers[next].Out
-			next++
-			return c.Import != abi.ImportLog // a line is written all the same
+			missed++
+			return false
 		}
 		defer func() { t.policy.intercept = nil }()
 	}
-	x, err = t.policy.Ask(policy.WithServices(ctx, t.world), h, record)
-	return x, !strayed && next == len(answers), err
-}
-
-// asks reports whether two calls ask the host the same.
-func (c *HostCall) asks(other *HostCall) bool {
-	return c.Import == other.Import && string(c.In) == string(other.In)
+	x = new(Exchange)
+	err = t.policy.Ask(policy.WithServices(ctx, t.world), h, record, x)
+	return x, missed, err
 }
 
 // Close gives the instances back.

@@ -32,6 +32,7 @@ type vetted struct {
 	hooks          [abi.NumHooks]bool
 	config         bool     // exports edgeftp_config
 	init           bool     // exports _initialize
+	traced         bool     // compiled so that calls can be traced
 	globals        []string // exports by which its variables are put back, see Isolation
 }
 

@@ -22,6 +22,7 @@ type Exchange struct {
 	Took    time.Duration // from the question in the mailbox to the verdict
 	Memory  uint32        // bytes of the instance's memory afterwards
 	Stderr  string        // what it wrote there, if the call failed
+	Trace   *Span         // where the fuel went, nil but with LoadOptions.Traced
 	Err     error         // a *CallError if the call failed or the answer breaks the ABI
 }
 
@@ -44,6 +45,7 @@ type tape struct {
 	watcher *Watcher
 	record  []byte // nil if only failures are told
 	calls   []HostCall
+	trace   *Span
 	start   time.Time
 }
 
@@ -69,7 +71,7 @@ func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, aga
 		return
 	}
 	x := &Exchange{Hook: h.String(), Record: t.record, Verdict: raw, Reply: append([]byte(nil), reply...), Host: t.calls,
-		Fuel: in.used(), Memory: in.mem.Size(), Err: err}
+		Fuel: in.used(), Memory: in.mem.Size(), Trace: t.trace, Err: err}
 	if x.Record == nil {
 		x.Record, _ = again() // it could be written before
 	} else {
@@ -147,7 +149,7 @@ func (in *instance) replay(ctx context.Context, h abi.Hook, waited time.Duration
 	start := time.Now()
 	raw, err := in.ask(h, len(record), at, waited)
 	in.tape = nil
-	x.Took, x.Host, x.Fuel, x.Memory = time.Since(start), in.own.calls, in.used(), in.mem.Size()
+	x.Took, x.Host, x.Fuel, x.Memory, x.Trace = time.Since(start), in.own.calls, in.used(), in.mem.Size(), in.own.trace
 	if err != nil {
 		return err
 	}
