@@ -70,6 +70,7 @@ func (p *Policy) newInstance() (*instance, error) {
 		in.close()
 		return nil, err
 	}
+	p.stats.fuel.Add(uint64(in.used()))
 	for h, on := range p.module.hooks {
 		if on {
 			in.fns[h] = mod.ExportedFunction(abi.Hook(h).Export())

@@ -101,6 +101,16 @@ func (t *Trial) Ask(ctx context.Context, c *cases.Case) *Tried {
 	return got
 }
 
+// Start starts an instance, for measurements, and keeps it for the first question.
+func (t *Trial) Start() error {
+	in, err := t.policy.newInstance()
+	if err != nil {
+		return err
+	}
+	t.policy.pool.add(in)
+	return nil
+}
+
 // Asker returns a function that asks the test again and again, for measurements: it
 // looks at nothing of the answer but its error.
 func (t *Trial) Asker(ctx context.Context, c *cases.Case) func() error {

@@ -68,6 +68,17 @@ func (c *caller) replay(t *testing.T, x *Exchange) {
 	}
 }
 
+// TestWatchLong tells of calls that need more than one slice of fuel as of any other.
+func TestWatchLong(t *testing.T) {
+	p := loadModule(t, newHost(t, Config{Budgets: patient()}), testModule(t, "moody"), LoadOptions{})
+	var told *Exchange
+	p.Watch(&Watcher{Tell: func(x *Exchange) { told = x }})
+	_, err := p.Hooks().Authorizer.Authorize(t.Context(), action("/a/loop"))
+	if fault := (*CallError)(nil); !errors.As(err, &fault) || fault.Cause != CauseFuel || told == nil || told.Fuel < 2*slice || told.Host != nil {
+		t.Errorf("%v, %+v", err, told)
+	}
+}
+
 // TestWatchFailures tells of failed calls alone, with a record that the guest has
 // written over in the meantime, and of no password.
 func TestWatchFailures(t *testing.T) {
