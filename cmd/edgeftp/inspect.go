@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/kv"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost"
@@ -163,7 +164,7 @@ func inspect(ctx context.Context, module, sealed []byte, rules trust.Rules, sett
 	}
 	defer func() { _ = store.Close() }() // in memory only
 	p, err := h.Load(ctx, subject, module, wasmhost.LoadOptions{Settings: settings, Grant: everything(store, m),
-		Limits: wasmhost.Limits{Instances: 1}})
+		Verify: edge.VerifyHash, Limits: wasmhost.Limits{Instances: 1}})
 	if err != nil {
 		in.Refused = err.Error()
 		return in, nil

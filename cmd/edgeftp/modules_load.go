@@ -88,7 +88,7 @@ func (m *modules) check(name string, o offer) (trust.Seal, error) {
 // loadOptions are what the operator says about a module.
 func (m *modules) loadOptions(conf *config.Module, shadow bool) wasmhost.LoadOptions {
 	l := &conf.Limits
-	o := wasmhost.LoadOptions{Settings: conf.Settings, Grant: m.grant(conf, shadow),
+	o := wasmhost.LoadOptions{Settings: conf.Settings, Grant: m.grant(conf, shadow), Verify: edge.VerifyHash,
 		Limits: wasmhost.Limits{MemoryPages: uint32(l.Memory / pageSize), Fuel: l.Fuel, Deadline: l.Call, Depth: l.Depth, Instances: l.Instances}}
 	if o.Limits.Instances == 0 {
 		o.Limits.Instances = usualInstances()

@@ -36,6 +36,7 @@ func policyCommand() *cobra.Command {
 		}, one)
 	back.Flags().StringVar(&to, "to", "", "number in policy history, or the beginning of a digest (default: the module before)")
 	cmd.AddCommand(a.listCommand(), a.swapCommand(), back, inspectCommand(), a.recordCommand(), replayCommand(), a.crashesCommand(), doctorCommand(),
+		a.testCommand(), a.runCommand(), a.benchCommand(), a.traceCommand(),
 		named("promote", "Put a candidate in force for all sessions",
 			"Ends the trial of a candidate (--canary, --for) in its favour, or puts a compared one (--shadow) in force.",
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.Promote(ctx, name) }, one),

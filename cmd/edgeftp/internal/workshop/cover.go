@@ -1,0 +1,53 @@
+package workshop
+
+import (
+	"slices"
+)
+
+// Cover is what the tests ask of what the module takes part in.
+type Cover struct {
+	Hooks []HookCover `json:"hooks"`
+	// Unasked are operations, events, commands of the interest, and SITE commands, that
+	// no test asks.
+	Unasked []string `json:"unasked"`
+	// Outside are tests that a server would not ask: the interest leaves them out.
+	Outside []string `json:"outside"`
+}
+
+// HookCover is one hook that the module exports.
+type HookCover struct {
+	Hook  string `json:"hook"`
+	Tests int    `json:"tests"`
+}
+
+func (s *Shop) cover() Cover {
+	c := Cover{Unasked: []string{}, Outside: []string{}, Hooks: []HookCover{}}
+	asked := map[string]int{}
+	for i := range s.Set.Tests {
+		t := &s.Set.Tests[i]
+		asked[t.Hook]++
+		asked[t.Hook+" "+t.Op+t.Verb]++
+		if !s.interested(t) {
+			c.Outside = append(c.Outside, s.unique(i))
+		}
+	}
+	m := &s.Facts.Manifest
+	var site []string
+	for _, v := range m.Site {
+		site = append(site, v.Verb)
+	}
+	for hook, list := range map[string][]string{"fs": names(m.Interest.Ops), "event": names(m.Interest.Events), "cmd": m.Interest.Verbs, "site": site} {
+		for _, name := range list {
+			if asked[hook+" "+name] == 0 && slices.Contains(s.Facts.Hooks, hook) {
+				c.Unasked = append(c.Unasked, hook+" "+name)
+			}
+		}
+	}
+	slices.Sort(c.Unasked)
+	for _, hook := range s.Facts.Hooks {
+		if hook != "idle" {
+			c.Hooks = append(c.Hooks, HookCover{hook, asked[hook]})
+		}
+	}
+	return c
+}
