@@ -125,10 +125,13 @@ func (t *Trial) Replay(ctx context.Context, h abi.Hook, record []byte, answers [
 	used := make([]bool, len(answers))
 	if answers != nil {
 		t.policy.intercept = func(_ context.Context, c *HostCall) bool {
+			if c.Import == abi.ImportLog || c.Import == abi.ImportMetric {
+				return false // they are told nothing
+			}
 			for i := range answers {
 				if then := &answers[i]; !used[i] && then.Import == c.Import && (then.In == nil || string(then.In) == string(c.In)) {
 					used[i], c.Result, c.Out = true, then.Result, then.Out
-					return c.Import != abi.ImportLog // a line is written all the same
+					return true
 				}
 			}
 			missed++

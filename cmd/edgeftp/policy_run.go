@@ -79,7 +79,9 @@ func asked(q *asking, bundle, raw string) (func(*cobra.Command, *workshop.Shop) 
 		if err != nil {
 			return nil, fmt.Errorf("--record: %w", err)
 		}
-		return func(cmd *cobra.Command, s *workshop.Shop) *workshop.Run { return s.RunRecord(cmd.Context(), record, nil) }, nil
+		return func(cmd *cobra.Command, s *workshop.Shop) *workshop.Run {
+			return s.RunRecord(cmd.Context(), record, nil)
+		}, nil
 	}
 	c, err := q.question()
 	return func(cmd *cobra.Command, s *workshop.Shop) *workshop.Run { return s.Run(cmd.Context(), c) }, err

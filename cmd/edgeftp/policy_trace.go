@@ -12,6 +12,7 @@ import (
 func (a *admin) traceCommand() *cobra.Command {
 	var q asking
 	var tree, all, folded bool
+	var times int
 	cmd := &cobra.Command{Use: "trace [DIR|FILE.wasm]", Short: "Tell in which functions of a policy the fuel of a question goes", Args: cobra.MaximumNArgs(1),
 		Long: "Asks the policy in a folder (default .), or a built module, one question as policy run does, and tells for each of its\n" +
 			"functions how often it was called, and the fuel that it used itself and with all that it called. Functions have\n" +
@@ -20,6 +21,7 @@ func (a *admin) traceCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.BoolVar(&tree, "tree", false, "show who called whom")
 	fl.BoolVar(&all, "all", false, "leave out nothing that is cheap")
+	fl.IntVar(&times, "times", 1, "ask so often, and trace the last; the first question of a new instance may do more than the others")
 	fl.BoolVar(&folded, "folded", false, "write the stacks for a flame graph, one a line")
 	if err := cmd.MarkFlagRequired("event"); err != nil {
 		panic(err) // the flag is there
@@ -43,7 +45,7 @@ func (a *admin) traceCommand() *cobra.Command {
 			return exitWith(exitFailed, err)
 		}
 		defer s.Close()
-		t, err := s.Trace(cmd.Context(), c)
+		t, err := s.Trace(cmd.Context(), c, times)
 		switch {
 		case err != nil:
 			return exitWith(exitFailed, err)

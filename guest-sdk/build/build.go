@@ -227,6 +227,9 @@ func detect(dir string) (*language, error) {
 func (j *job) digest(ctx context.Context) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "edgeftp build 3\n%q\n%q\n", j.language.name, j.version)
+	if named(ctx) {
+		fmt.Fprintf(h, "with names\n")
+	}
 	for _, name := range []string{manifest.File, manifest.TestsFile} {
 		text, err := j.beside(name)
 		if err != nil {

@@ -152,6 +152,22 @@ func TestNoTool(t *testing.T) {
 	}
 }
 
+// TestNames keeps the names of functions where that is wanted, and both in the cache.
+func TestNames(t *testing.T) {
+	dir := write(t, map[string]string{"go.mod": goMod, "main.go": goMain, "words/words.go": goLib})
+	cache := t.TempDir()
+	for i, how := range []string{"built with", "from the cache"} {
+		bare := mustBuild(t, dir, cache, how)
+		r, err := Build(WithNames(t.Context()), dir, cache)
+		if err != nil || !strings.Contains(r.How, how) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if n := []byte("runtime.mallocgc"); !bytes.Contains(r.Module, n) || len(r.Module) <= len(bare) {
+			t.Errorf("round %d: %d bytes with names, %d without", i, len(r.Module), len(bare))
+		}
+	}
+}
+
 func TestContextEndsTheBuild(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -113,7 +113,11 @@ func (p *listed) hash(w io.Writer) error {
 
 func compileGo(ctx context.Context, j *job) ([]byte, error) {
 	out := filepath.Join(j.tmp, "policy.wasm")
-	if _, err := j.goTool(ctx, "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, "."); err != nil {
+	strip := "-ldflags=-s -w"
+	if named(ctx) {
+		strip = "-ldflags=-w"
+	}
+	if _, err := j.goTool(ctx, "build", "-buildmode=c-shared", "-trimpath", strip, "-o", out, "."); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(out)

@@ -2,6 +2,7 @@ package workshop
 
 import (
 	"errors"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,6 +49,17 @@ func explain(err error) *Failure {
 	return f
 }
 
+// line tells it in one line: where it was and what it said, else how it ended.
+func (f *Failure) line() string {
+	switch {
+	case f.At != "" && f.Says != "":
+		return f.At + ": " + f.Says
+	case f.Says != "":
+		return f.Says
+	}
+	return f.Trap
+}
+
 // place finds a file of source and its line.
 func place() *regexp.Regexp {
 	return regexp.MustCompile(`([^\s:'"(]+\.(?:go|rs|c|h|zig|ts|cc|cpp)):(\d+)(?::\d+)?`)
@@ -73,11 +85,15 @@ func (f *Failure) read(lines []string) {
 		if inside(m[1], function) {
 			continue
 		}
+		where := m[1] + ":" + m[2]
+		if strings.HasPrefix(function, "main.") { // the policy's own package
+			where = path.Base(where)
+		}
 		if f.At == "" {
-			f.At = m[1] + ":" + m[2]
+			f.At = where
 		}
 		if function != "" && len(f.Frames) < maxFrames {
-			f.Frames = append(f.Frames, strings.TrimSpace(function+" "+m[1]+":"+m[2]))
+			f.Frames = append(f.Frames, function+" "+where)
 		}
 	}
 }

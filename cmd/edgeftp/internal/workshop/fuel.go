@@ -80,14 +80,14 @@ func (c *FuelCheck) compare(p *Pins, tests []TestResult) {
 	for _, t := range tests {
 		seen[t.Name] = true
 		was, pinned := p.Fuel[t.Name]
-		by := 100 * (float64(t.Fuel)/max(float64(was), 1) - 1)
-		text := fmt.Sprintf("%s: %s, pinned %s (%+.1f%%)", t.Name, number(t.Fuel), number(was), by)
+		text := fmt.Sprintf("%s: %s, pinned %s (%+.1f%%)", t.Name, number(t.Fuel), number(was), 100*float64(t.Fuel-was)/max(float64(was), 1))
+		by := 100 * float64(t.Fuel-was) // percent of what was
 		switch {
 		case !pinned:
 			c.Unknown = append(c.Unknown, t.Name)
-		case by > p.Percent:
+		case by > p.Percent*float64(was):
 			c.Beyond = append(c.Beyond, text)
-		case -by > p.Percent:
+		case -by > p.Percent*float64(was):
 			c.Less = append(c.Less, text)
 		}
 	}

@@ -34,7 +34,6 @@ func (s *Shop) hints(t *wasmhost.Tried) (hints []string) {
 	hint(c.Hook == "auth" && c.Password != "" && !slices.Contains(s.Facts.Manifest.Capabilities, abi.CapPassword) && t.Action != want,
 		"the policy is not shown the password: its manifest does not declare the capability %q; it may answer with PWHASH, or ask with pw_verify (%q)", abi.CapPassword, abi.CapVerify)
 	hint(errors.Is(t.Err, cases.ErrNoHook), "it exports the hooks %s: is the function registered or exported?", strings.Join(s.Facts.Hooks, ", "))
-	hint(s.Facts.Settings && s.Set.Settings == nil && t.Cause == nil, "the tests give no settings: the policy runs with its own defaults")
 	hint(!s.interested(c), "a server would not ask this: it is outside of the interest in the manifest")
 	hints = append(hints, ofCause(t.Cause)...)
 	for _, x := range t.Calls {
@@ -42,10 +41,9 @@ func (s *Shop) hints(t *wasmhost.Tried) (hints []string) {
 			hints = append(hints, ofCall(c, &x.Host[i])...)
 		}
 	}
-	if slices.Sort(hints); len(hints) > 0 {
-		hints = slices.Compact(hints)
-	}
-	return hints
+	slices.Sort(hints)
+	hint(len(hints) == 0 && t.Cause == nil && s.Facts.Settings && s.Set.Settings == nil && len(t.Missing) == 0, "the tests give no settings: the policy runs with its own defaults")
+	return slices.Compact(hints)
 }
 
 func orNone(s string) string {

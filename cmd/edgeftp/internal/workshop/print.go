@@ -129,7 +129,7 @@ func (t *TestResult) print(s *sheet) {
 	s.line(8, "want", "%s", t.Want)
 	s.line(8, "got", "%s", t.Got)
 	t.Failure.print(s, 8)
-	if t.Failure == nil && !strings.HasPrefix(t.Problem, "got fail") {
+	if t.Failure == nil && word(t.Want) == word(t.Got) { // else the two lines tell it
 		s.line(8, "problem", "%s", t.Problem)
 	}
 	for _, line := range t.Log {
@@ -147,12 +147,17 @@ func (t *TestResult) print(s *sheet) {
 	}
 }
 
+// word is the action that an answer begins with.
+func word(answer string) string {
+	return answer[:len(answer)-len(strings.TrimLeft(answer, "abcdefghijklmnopqrstuvwxyz"))]
+}
+
 func (f *Failure) print(s *sheet, indent int) {
 	if f == nil {
 		return
 	}
-	if f.At != "" || f.Says != "" {
-		s.line(indent, "at", "%s", strings.TrimPrefix(f.At+": "+f.Says, ": "))
+	if f.Says != "" {
+		s.line(indent, "at", "%s", f.line())
 	}
 	s.line(indent, f.Cause, "%s", f.Trap)
 	for _, frame := range f.Frames {

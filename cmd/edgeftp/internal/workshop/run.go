@@ -98,7 +98,9 @@ func (r *Run) take(t *wasmhost.Trial, x *wasmhost.Exchange) {
 	r.Nanos += int64(x.Took)
 	r.FuelMax, r.NanosMax, r.Memory = limit.Fuel, int64(limit.Time), uint64(x.Memory)
 	for i := range x.Host {
-		r.Host = append(r.Host, x.Host[i].Words())
+		if x.Host[i].Import != abi.ImportLog { // the lines are told as lines
+			r.Host = append(r.Host, x.Host[i].Words())
+		}
 	}
 	if x.Err != nil {
 		return
@@ -181,7 +183,7 @@ func (r *Run) Print(w io.Writer) error {
 		}
 	}
 	if r.Missed > 0 {
-		s.line(0, "note", "%d calls of the host were not made then, and the tests answered them", r.Missed)
+		s.line(0, "note", "calls of the host that were not made then, and that the tests answered: %d", r.Missed)
 	}
 	if r.FuelMax > 0 {
 		s.line(0, "fuel", "%s of %s", number(r.Fuel), number(r.FuelMax))
@@ -198,8 +200,11 @@ var errFailed = errors.New("the policy did not answer")
 
 // Err is nil if the policy answered.
 func (r *Run) Err() error {
-	if r.Error == "" {
-		return nil
+	switch {
+	case r.Failure != nil:
+		return fmt.Errorf("%w: %s", errFailed, r.Failure.line())
+	case r.Error != "":
+		return fmt.Errorf("%w: %s", errFailed, r.Error)
 	}
-	return fmt.Errorf("%w: %s", errFailed, r.Error)
+	return nil
 }

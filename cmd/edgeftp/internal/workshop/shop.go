@@ -110,6 +110,9 @@ func (s *Shop) read(ctx context.Context) error {
 	if s.Source.Cache != "" {
 		cache = filepath.Join(s.Source.Cache, "build")
 	}
+	if s.Source.Traced {
+		ctx = build.WithNames(ctx)
+	}
 	if s.Built, err = build.Build(ctx, path, cache); err != nil {
 		return err
 	}

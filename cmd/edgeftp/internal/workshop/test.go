@@ -154,7 +154,9 @@ func (s *Shop) result(t *wasmhost.Tried) TestResult {
 		r.Problem = abi.Clean(firstLine(t.Err.Error()), 500)
 		r.Hints = s.hints(t)
 	}
-	r.Failure = explain(t.Cause)
+	if r.Failure = explain(t.Cause); r.Failure != nil {
+		r.Got = t.Action + ": " + r.Failure.line()
+	}
 	return r
 }
 

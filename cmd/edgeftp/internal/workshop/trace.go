@@ -37,13 +37,20 @@ type Branch struct {
 	Below []*Branch `json:"below,omitempty"`
 }
 
-// Trace asks one question of a shop that was opened for tracing. It fails if there was
-// no call to trace.
-func (s *Shop) Trace(ctx context.Context, c *cases.Case) (*Trace, error) {
+// Trace asks one question of a shop that was opened for tracing, times times, and traces
+// the last: the first one in a new instance does more than those that follow. It fails
+// if there was no call to trace.
+func (s *Shop) Trace(ctx context.Context, c *cases.Case, times int) (*Trace, error) {
 	t := s.policy.Trial(s.Set)
 	defer t.Close()
 	got := t.Ask(ctx, c)
+	for i := 1; i < times && ctx.Err() == nil; i++ {
+		got = t.Ask(ctx, c)
+	}
 	out := &Trace{Question: c.Words(), Got: got.Got, Failure: explain(got.Cause), Fuel: got.Fuel()}
+	if out.Failure != nil {
+		out.Got = got.Action + ": " + out.Failure.line()
+	}
 	root := &wasmhost.Span{Name: c.Hook}
 	for _, x := range got.Calls {
 		if x.Trace != nil {
