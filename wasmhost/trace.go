@@ -31,7 +31,7 @@ const maxSpans = 100_000
 // tracer notes through which functions the running call of an instance goes.
 type tracer struct {
 	root  *Span
-	stack []*Span // the root first; nil for a function that is not told apart
+	stack []*Span // the root first; a function that is not told apart is its caller
 	spans int
 	last  int64 // fuel that was used when the last function began or ended
 }
@@ -44,31 +44,19 @@ func (t *tracer) begin() {
 
 // pay gives the fuel that was used since the last look to whoever is running.
 func (t *tracer) pay(used int64) {
-	for i := len(t.stack) - 1; i >= 0; i-- {
-		if s := t.stack[i]; s != nil {
-			s.Fuel += used - t.last
-			break
-		}
-	}
+	t.stack[len(t.stack)-1].Fuel += used - t.last
 	t.last = used
 }
 
 // enter notes that a function begins.
 func (t *tracer) enter(name string, used int64) {
 	t.pay(used)
-	if strings.HasPrefix(name, meter.ImportModule+".__") { // the meter's own
-		t.stack = append(t.stack, nil)
-		return
-	}
-	var above *Span
-	for i := len(t.stack) - 1; above == nil; i-- {
-		above = t.stack[i]
-	}
+	above := t.stack[len(t.stack)-1]
 	at := slices.IndexFunc(above.Below, func(s *Span) bool { return s.Name == name })
 	switch {
 	case at >= 0:
-	case t.spans >= maxSpans:
-		t.stack = append(t.stack, nil)
+	case t.spans >= maxSpans, strings.HasPrefix(name, meter.ImportModule+".__"): // the meter's own
+		t.stack = append(t.stack, above)
 		return
 	default:
 		t.spans++
