@@ -6,6 +6,7 @@
 //	edgeftp config validate FILE | describe [KEY] | schema
 //	edgeftp policy list | swap NAME PATH | promote NAME | rollback NAME | history NAME | differences NAME
 //	edgeftp policy inspect FILE
+//	edgeftp policy test | bench [DIR|FILE], run | trace [DIR|FILE] --event QUESTION
 //	edgeftp policy keygen -o KEY | sign --key KEY FILE... | verify --trust KEYS FILE...
 //	edgeftp policy push FILE oci://HOST/REPOSITORY:TAG | pull oci://... | save oci://... | load FILE.tar -o FILE
 //	edgeftp status

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/edgeftp/edgeftp/guest-sdk/go/manifest"
@@ -103,8 +104,11 @@ func compileC(ctx context.Context, j *job) ([]byte, error) {
 	if _, err := j.run(ctx, nil, helpC, j.tool, args...); err != nil {
 		return nil, j.plainC(err)
 	}
-	if _, err := j.run(ctx, nil, helpC, linker, "--no-entry", "--gc-sections", "--strip-all", "--stack-first",
-		"-z", "stack-size=65536", object, "-o", out); err != nil {
+	link := []string{"--no-entry", "--gc-sections", "--strip-all", "--stack-first", "-z", "stack-size=65536", object, "-o", out}
+	if named(ctx) {
+		link = slices.DeleteFunc(link, func(s string) bool { return s == "--strip-all" })
+	}
+	if _, err := j.run(ctx, nil, helpC, linker, link...); err != nil {
 		return nil, j.plainC(err)
 	}
 	module, err := os.ReadFile(out)

@@ -125,6 +125,9 @@ func (s *Shop) load(ctx context.Context) (err error) {
 	if s.Facts, err = s.host.Examine(s.Name, s.Module, wasmhost.LoadOptions{}); err != nil {
 		return err
 	}
+	if name := s.Facts.Manifest.Name; name != "" && abi.OneLine(name, 100) {
+		s.Name = name
+	}
 	if s.Set, err = s.tests(); err != nil {
 		return err
 	}
