@@ -154,7 +154,7 @@ const badTests = `{"tests":[
 
 func TestPolicyTestFails(t *testing.T) {
 	path := guard(t, badTests)
-	text, code := shopped(t, "test", path, "--questions", "100")
+	text, code := shopped(t, "test", path, "--questions", "20")
 	if code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
@@ -169,6 +169,9 @@ func TestPolicyTestFails(t *testing.T) {
 	text, _, _ = strings.Cut(text, "\nerror: ")
 	if err := json.Unmarshal([]byte(text), &r); err != nil || code != exitFailed || r.Passed != 1 || r.Failed != 10 || r.OK || len(r.Tests) != 11 || r.Tests[10].Name != "a value (test 11)" {
 		t.Errorf("exit code %d, %v, %+v", code, err, r)
+	}
+	if text, _ = shopped(t, "test", path, "--questions", "2000"); !strings.Contains(text, "instances grew too large and were closed") {
+		t.Errorf("it grows for ever\n%s", text)
 	}
 	none := guard(t, "")
 	if text, code = shopped(t, "test", none); code != exitOK || !strings.Contains(text, "write tests.json") || !strings.Contains(text, "auth NO TEST") {

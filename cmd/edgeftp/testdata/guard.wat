@@ -4,7 +4,7 @@
   (import "edgeftp" "log" (func $log (param i32 i32 i32)))
   (import "edgeftp" "kv_incr" (func $kv_incr (param i32 i32 i64 i64 i32) (result i32)))
   (import "edgeftp" "fetch" (func $fetch (param i32 i32 i32 i32) (result i64)))
-  (memory (export "memory") 2 64)
+  (memory (export "memory") 2 512)
   (data (i32.const 64) "\01\00\09\00forbidden")
   (data (i32.const 128) "hits")
   (data (i32.const 144) "one more")

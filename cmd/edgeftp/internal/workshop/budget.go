@@ -93,15 +93,27 @@ func (s *Shop) soak(ctx context.Context, t *wasmhost.Trial, all []*wasmhost.Trie
 	}
 	end := time.Now().Add(o.SoakTime)
 	var samples []uint64
-	for ; k.Questions < o.Questions && ctx.Err() == nil && time.Now().Before(end); k.Questions++ {
-		if k.Questions%max(1, o.Questions/20) == 0 {
-			samples = append(samples, t.Stats().Memory)
+	every := max(1, o.Questions/20)
+	// A heap that is collected grows for a while and then no more: as long as it does,
+	// there are more questions, and time.
+	for limit := o.Questions; limit <= soakRounds*o.Questions; limit *= 2 {
+		for ; k.Questions < limit && ctx.Err() == nil && time.Now().Before(end); k.Questions++ {
+			if k.Questions%every == 0 {
+				samples = append(samples, t.Stats().Memory)
+			}
+			_ = t.Asker(ctx, list[k.Questions%len(list)].Case)() // the tests have looked at the answers
 		}
-		_ = t.Asker(ctx, list[k.Questions%len(list)].Case)() // the tests have looked at the answers
+		st := t.Stats()
+		if len(samples) == 0 {
+			break // there was no time at all
+		}
+		k.Half, k.End, k.Closed = samples[len(samples)/2], st.Memory, st.Closed
+		if k.Grows = k.End > k.Half; !k.Grows || k.Questions < limit {
+			break
+		}
 	}
-	st := t.Stats()
-	samples = append(samples, st.Memory)
-	k.Half, k.End, k.Closed = samples[len(samples)/2], st.Memory, st.Closed
-	k.Grows = k.End > k.Half
 	return k, ctx.Err()
 }
+
+// soakRounds is by how much more is asked at most where memory grows.
+const soakRounds = 16

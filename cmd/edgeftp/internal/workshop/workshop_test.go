@@ -295,6 +295,10 @@ func TestSettings(t *testing.T) {
 	if r, err := s.Test(t.Context(), TestOptions{Questions: 10, SoakTime: time.Second}); err != nil || !r.OK || len(r.Tests) != 0 || r.Budget != nil {
 		t.Errorf("%+v, %v", r, err)
 	}
+	quick := open(t, "pass.wasm", `{"tests":[{"hook":"fs","op":"read","path":"/","want":{"action":"pass"}}]}`, nil)
+	if r, err := quick.Test(t.Context(), TestOptions{Questions: 10}); err != nil || !r.OK || r.Budget.Soak.Questions != 0 {
+		t.Errorf("no time: %+v, %v", r, err)
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Test(ended, TestOptions{}); !errors.Is(err, context.Canceled) {
