@@ -3,6 +3,7 @@ package pi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"sync/atomic"
@@ -32,7 +33,7 @@ var _ policy.Services = (*services)(nil)
 var (
 	errNoPassword = errors.New("this question came with no password")
 	errNoFile     = errors.New("this question is about no file")
-	errNoDigest   = errors.New("there is no such algorithm")
+	errNoDigest   = fmt.Errorf("%w: there is no such algorithm", fs.ErrInvalid) // policy.Services tells errors of io/fs
 )
 
 // asking is the context of the questions that a session's owner puts. It is made
