@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -113,37 +114,56 @@ func (l sourceList) find(pattern string) string {
 	return ""
 }
 
-// vetAsc looks in the module's text for what a server would refuse in words that say
-// less: functions of a browser, and a hook that is not exported.
+// vetAsc looks for what a server would refuse in words that say less: functions of a
+// browser in the module's text, and exports that are no hooks in the source.
 func (j *job) vetAsc(sources sourceList, wat string) error {
 	if m := regexp.MustCompile(`(?m)^ \(import "env" "([^"]+)"`).FindStringSubmatch(wat); m != nil {
-		pattern, help := browserWords(m[1])
-		return j.fail(sources.find(pattern)+"it needs "+m[1]+", which browsers have and policies do not", "", help, nil)
+		name, pattern, help := browserWords(m[1])
+		return j.fail(sources.find(pattern)+"it needs "+name+", which browsers have and policies do not", "", help, nil)
 	}
-	hooks := `edgeftp_(?:auth|fs|list|cmd|site|throttle|data|event|cert)`
-	if !regexp.MustCompile(`(?m)^ \(export "edgeftp_`).MatchString(strings.NewReplacer(
-		`"edgeftp_abi_v1"`, "", `"edgeftp_idle"`, "", `"edgeftp_config"`, "").Replace(wat)) {
-		at := sources.find(`\bfunction\s+` + hooks + `\b`)
-		if at == "" {
-			return j.fail("it exports no hook", "", "export one in policy.ts:  export function edgeftp_fs(len: i32): i64 { return fs(len, (q) => q.pass()); }", nil)
+	hooks := 0
+	for _, m := range regexp.MustCompile(`(?m)^ \(export "(edgeftp_\w+)"`).FindAllStringSubmatch(wat, -1) {
+		at := sources.find(`\bfunction\s+` + m[1] + `\b`)
+		switch {
+		case slices.Contains(hookNames(), m[1]):
+			hooks++
+			if form := regexp.MustCompile(`\bfunction\s+` + m[1] + `\s*\(\s*\w+\s*:\s*i32\s*\)\s*:\s*i64\b`); at != "" && !form.MatchString(sources.all()) {
+				return j.fail(at+"the hook "+m[1]+" is given the length of the question and returns a verdict", "",
+					"write  export function "+m[1]+"(length: i32): i64", nil)
+			}
+		case at != "" && !slices.Contains([]string{"edgeftp_config", "edgeftp_idle"}, m[1]):
+			return j.fail(at+m[1]+" is no hook", "", "there are "+strings.Join(hookNames(), ", ")+"; and edgeftp_config, edgeftp_idle", nil)
 		}
+	}
+	if hooks > 0 {
+		return nil
+	}
+	if at := sources.find(`\bfunction\s+(?:` + strings.Join(hookNames(), "|") + `)\b`); at != "" {
 		return j.fail(at+"the hook is not exported", "", "write  export  in front of  function", nil)
 	}
-	return nil
+	return j.fail("it exports no hook", "", "export one in policy.ts:  export function edgeftp_fs(length: i32): i64 { return fs(length, (q) => q.pass()); }", nil)
 }
 
-// browserWords are where the import may come from, and what to do without it.
-func browserWords(name string) (pattern, help string) {
+// hookNames are the exports that a server asks (ABI §1).
+func hookNames() []string {
+	return []string{"edgeftp_auth", "edgeftp_fs", "edgeftp_list", "edgeftp_cmd", "edgeftp_site", "edgeftp_throttle",
+		"edgeftp_data", "edgeftp_event", "edgeftp_cert"}
+}
+
+// browserWords are what authors call the import, where it may come from, and what to do
+// without it.
+func browserWords(imported string) (name, pattern, help string) {
+	name = imported
 	switch {
 	case strings.HasPrefix(name, "console."), name == "trace":
-		return `\bconsole\.|\btrace\(`, `write to the server's log:  import { log } from "edgeftp"  and  log.info(text)`
+		return name, `\bconsole\.|\btrace\(`, `write to the server's log:  import { log } from "edgeftp"  and  log.info(text)`
 	case name == "seed":
-		return `\bMath\.random`, `take  random(n)  of "edgeftp", with the capability "random" in manifest.json`
+		return "Math.random", `\bMath\.random`, `take  random(n)  of "edgeftp", with the capability "random" in manifest.json`
 	case strings.HasPrefix(name, "Date."), strings.HasPrefix(name, "performance."):
-		return `\bDate\b|\bperformance\.`, "the time of a question is  q.time , in nanoseconds since 1970"
+		return name, `\bDate\b|\bperformance\.`, "the time of a question is  q.time , in nanoseconds since 1970"
 	}
 	word := regexp.QuoteMeta(name[strings.LastIndexByte(name, '.')+1:])
-	return `\b` + word + `\b`, `a module may import what ABI.md §7 lists; the functions of "edgeftp" do so`
+	return name, `\b` + word + `\b`, `a module may import what ABI.md §7 lists; the functions of "edgeftp" do so`
 }
 
 // ascPlace is the line in which asc says where a fault is.

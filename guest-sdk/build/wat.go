@@ -5,6 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -28,6 +31,13 @@ func compileWat(ctx context.Context, j *job) ([]byte, error) {
 	if _, err := j.run(ctx, nil, watHelp, j.tool, "policy.wat", "-o", out); err != nil {
 		return nil, err
 	}
+	source, err := os.ReadFile(j.entry())
+	if err != nil {
+		return nil, err
+	}
+	if m := vetWat(string(source)); m.what != "" {
+		return nil, j.fail("policy.wat:"+strconv.Itoa(m.line)+": "+m.what, "", m.help, nil)
+	}
 	return os.ReadFile(out)
 }
 
@@ -40,4 +50,118 @@ func watHelp(output string) string {
 		return "a name begins with $ and must be declared in this file"
 	}
 	return ""
+}
+
+// watMistake is something in the text that a server would refuse, where it could not
+// say the line. The zero value is none.
+type watMistake struct {
+	line       int
+	what, help string
+}
+
+// watText is a text without its comments.
+type watText string
+
+// find says in which line the pattern is for the first time and what its groups are;
+// 0 and nil if nowhere.
+func (w watText) find(pattern string) (line int, groups []string) {
+	at := regexp.MustCompile(pattern).FindStringSubmatchIndex(string(w))
+	if at == nil {
+		return 0, nil
+	}
+	for i := 0; i < len(at); i += 2 {
+		group := ""
+		if at[i] >= 0 {
+			group = string(w[at[i]:at[i+1]])
+		}
+		groups = append(groups, group)
+	}
+	return 1 + strings.Count(string(w[:at[0]]), "\n"), groups
+}
+
+// vetWat looks for what is often forgotten. What it does not understand it lets pass:
+// the server's own words follow.
+func vetWat(source string) watMistake {
+	w := watText(regexp.MustCompile(`;;[^\n]*`).ReplaceAllString(source, ""))
+	if line, _ := w.find(`\(start\b`); line > 0 {
+		return watMistake{line, "a policy has no start function", `export it in place of that: (func (export "_initialize") ...); the server calls it once`}
+	}
+	for _, m := range regexp.MustCompile(`\(import\s+"([^"]*)"\s+"[^"]*"`).FindAllStringSubmatch(string(w), -1) {
+		if !slices.Contains([]string{"edgeftp", "wasi_snapshot_preview1"}, m[1]) {
+			line, _ := w.find(regexp.QuoteMeta(m[0]))
+			return watMistake{line, "a policy imports nothing of " + strconv.Quote(m[1]), `there are the functions of "edgeftp" in ABI.md §7`}
+		}
+	}
+	if line, _ := w.find(`\(memory\b`); line > 0 && !strings.Contains(string(w), `(export "memory"`) {
+		return watMistake{line, "the memory is not exported", `write  (memory (export "memory") 1)`}
+	}
+	if m := w.exports(); m.what != "" {
+		return m
+	}
+	return w.mailbox()
+}
+
+// exports looks at the names and the types of the hooks.
+func (w watText) exports() watMistake {
+	first, _ := w.find(`\(module\b`)
+	if !strings.Contains(string(w), `"edgeftp_abi_v1"`) {
+		return watMistake{max(first, 1), "it does not export edgeftp_abi_v1",
+			`say where the mailbox is: (func (export "edgeftp_abi_v1") (param i32 i64) (result i64) (i64.const 0x00008000_00001000))`}
+	}
+	hooks := 0
+	for _, m := range regexp.MustCompile(`\(export\s+"(edgeftp_\w+)"`).FindAllStringSubmatch(string(w), -1) {
+		name := m[1]
+		if !slices.Contains(hookNames(), name) {
+			if !slices.Contains([]string{"edgeftp_abi_v1", "edgeftp_config", "edgeftp_idle"}, name) {
+				line, _ := w.find(`\(export\s+"` + name + `"`)
+				return watMistake{line, name + " is no hook", "there are " + strings.Join(hookNames(), ", ") + "; and edgeftp_config, edgeftp_idle"}
+			}
+			continue
+		}
+		hooks++
+		line, form := w.find(`\(func\s+(?:\$\S+\s+)?\(export\s+"` + name + `"\)\s*((?:\(param[^)]*\)\s*)*)(\(result[^)]*\))?`)
+		if line > 0 && (types(form[1]) != "i32" || types(form[2]) != "i64") {
+			return watMistake{line, "the hook " + name + " is given the length of the question and returns a verdict",
+				`write  (func (export "` + name + `") (param $len i32) (result i64) ...)`}
+		}
+	}
+	if hooks == 0 {
+		return watMistake{max(first, 1), "it exports no hook", `export one: (func (export "edgeftp_fs") (param $len i32) (result i64) (i64.const 0))`}
+	}
+	return watMistake{}
+}
+
+// types are those of parameters or results, without their names.
+func types(s string) string {
+	s = regexp.MustCompile(`\$\S+|[()]|\bparam\b|\bresult\b`).ReplaceAllString(s, " ")
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// mailbox looks at the mailbox, where it is a plain number.
+func (w watText) mailbox() watMistake {
+	line, m := w.find(`\(export\s+"edgeftp_abi_v1"\)[^"]*?\(i64\.const\s+(0x[0-9a-fA-F_]+)\)\s*\)`)
+	if line == 0 {
+		return watMistake{}
+	}
+	n, err := strconv.ParseUint(strings.ReplaceAll(m[1][2:], "_", ""), 16, 64)
+	if err != nil || n == 0 {
+		return watMistake{}
+	}
+	length, address := n>>32, n&0xffffffff
+	least := uint64(4096)
+	if strings.Contains(string(w), `"edgeftp_data"`) {
+		least = 81920
+	}
+	const help = "the upper half is the length, the lower one the address: 0x00008000_00001000 is 32,768 bytes at 4,096"
+	if length < least || length > 1<<20 {
+		return watMistake{line, "the mailbox has " + strconv.FormatUint(length, 10) + " bytes, want " + strconv.FormatUint(least, 10) + " to 1048576", help}
+	}
+	_, pages := w.find(`\(memory\b[^0-9;]*?\s([0-9]+)`)
+	if pages == nil {
+		return watMistake{}
+	}
+	if p, err := strconv.ParseUint(pages[1], 10, 32); err == nil && address+length > p<<16 {
+		return watMistake{line, "the mailbox ends at " + strconv.FormatUint(address+length, 10) + ", the memory at " + strconv.FormatUint(p<<16, 10), help}
+	}
+	return watMistake{}
 }

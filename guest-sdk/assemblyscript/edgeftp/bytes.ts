@@ -21,6 +21,9 @@
     if (isString<T>()) {
       const b = String.UTF8.encode(changetype<string>(v));
       return new Bytes(changetype<usize>(b), b.byteLength, b);
+    } else if (!isReference<T>()) {
+      ERROR("want a string, Bytes, a Builder or a Uint8Array");
+      return new Bytes();
     } else if (idof<T>() == idof<Bytes>()) {
       return changetype<Bytes>(v);
     } else if (idof<T>() == idof<Builder>()) {
@@ -30,6 +33,7 @@
       return new Bytes(a.dataStart, a.length, a.buffer);
     } else {
       ERROR("want a string, Bytes, a Builder or a Uint8Array");
+      return new Bytes();
     }
   }
 

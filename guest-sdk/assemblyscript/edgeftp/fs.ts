@@ -23,7 +23,7 @@ import { begin, beginFail, need, putNumber, putPath, putReason, putText, setCode
   get exists(): bool { return this.flag(Flag.Exists); }
   /** Whether the operation stores, makes, changes or removes something; true for one of a later server. */
   get changes(): bool {
-    switch (this.number) {
+    switch (i32(this.number)) {
       case Op.Stat: case Op.List: case Op.Read: case Op.Cwd: case Op.Readlink: case Op.Hash: return false;
       default: return true;
     }

@@ -5,13 +5,17 @@ export enum Kind { Text, Int, Bool, Texts, Objects, Empty, Object }
 
 /** One value of the settings. */
 export class Value {
-  constructor(readonly kind: Kind) {}
+  constructor(public kind: Kind) {}
+  /** Its key in the object. */
+  key: string = "";
+  /** Whether the policy has asked for it. */
+  asked: bool = false;
   text: string = "";
   /** The number, or 1 of true. */
   int: i64 = 0;
   texts: string[] = [];
   /** The objects of a list, or one. */
-  objects: Map<string, Value>[] = [];
+  objects: Value[][] = [];
 }
 
 const MAX_DEPTH = 8;
@@ -25,7 +29,7 @@ export class Json {
   constructor(private start: usize, private length: i32) {}
 
   /** Reads the whole text, which is one object. */
-  text(): Map<string, Value> {
+  all(): Value[] {
     const all = this.object();
     this.peek();
     if (this.at < this.length) this.bad("text after the object");
@@ -58,15 +62,19 @@ export class Json {
     if (!this.skip(c)) this.bad("want '" + String.fromCharCode(c) + "'");
   }
 
-  private object(): Map<string, Value> {
-    const into = new Map<string, Value>();
+  private object(): Value[] {
+    const into: Value[] = [];
     if (++this.depth > MAX_DEPTH) this.bad("too many objects in objects");
     this.want(0x7b);
     for (let more = this.peek() != 0x7d; more && this.going; more = this.skip(0x2c)) {
       const key = this.string();
-      if (into.has(key)) this.bad('"' + key + '" is given twice');
+      for (let i = 0; i < into.length; i++) {
+        if (into[i].key == key) this.bad('"' + key + '" is given twice');
+      }
       this.want(0x3a);
-      into.set(key, this.value());
+      const v = this.value();
+      v.key = key;
+      into.push(v);
     }
     this.want(0x7d);
     this.depth--;
@@ -76,18 +84,18 @@ export class Json {
   private value(): Value {
     const c = this.peek();
     if (c == 0x5b) return this.list();
-    let v = new Value(Kind.Text);
+    const v = new Value(Kind.Text);
     if (c == 0x22) {
       v.text = this.string();
     } else if (c == 0x7b) {
-      v = new Value(Kind.Object);
+      v.kind = Kind.Object;
       v.objects.push(this.object());
     } else if (c == 0x74 || c == 0x66) {
-      v = new Value(Kind.Bool);
+      v.kind = Kind.Bool;
       v.int = c == 0x74 ? 1 : 0;
       this.word(c == 0x74 ? "true" : "false");
     } else if (c == 0x2d || c - 0x30 < 10) {
-      v = new Value(Kind.Int);
+      v.kind = Kind.Int;
       v.int = this.number();
     } else {
       this.bad("want a string, a whole number, true, false, a list or an object");

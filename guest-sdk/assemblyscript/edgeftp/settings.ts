@@ -10,11 +10,11 @@ import { failWith } from "./reply";
  */
 export class Settings {
   private fault: string = "";
-  private asked: Set<string> = new Set();
+  private inners: Settings[] = [];
 
   /** @param path that of an object in another one, with a dot behind */
   constructor(
-    private values: Map<string, Value> = new Map(),
+    private values: Value[],
     private path: string = "",
     private top: Settings | null = null,
   ) {}
@@ -46,12 +46,12 @@ export class Settings {
   /** The object under the key, one without keys if there is none. */
   object(key: string): Settings {
     const v = this.get(key, Kind.Object, "an object");
-    return this.inner(v ? v.objects[0] : new Map(), key + ".");
+    return this.inner(v ? v.objects[0] : [], key + ".");
   }
 
   /** The list of objects under the key, an empty one if there is none. */
   objects(key: string): Settings[] {
-    const list = new Array<Settings>(), v = this.get(key, Kind.Objects, "a list of objects");
+    const list: Settings[] = [], v = this.get(key, Kind.Objects, "a list of objects");
     if (!v) return list;
     for (let i = 0; i < v.objects.length; i++) {
       list.push(this.inner(v.objects[i], key + "[" + i.toString() + "]."));
@@ -59,8 +59,12 @@ export class Settings {
     return list;
   }
 
-  /** The keys that are there, sorted. It asks for none of them. */
-  get keys(): string[] { return this.values.keys().sort(); }
+  /** The keys that are there, in the order in which they are given. It asks for none of them. */
+  get keys(): string[] {
+    const list: string[] = [];
+    for (let i = 0; i < this.values.length; i++) list.push(this.values[i].key);
+    return list;
+  }
 
   /** Refuses the settings for a reason of the policy's own. The first one is told. */
   refuse(reason: string): void {
@@ -72,36 +76,35 @@ export class Settings {
   /** The first fault; empty if there is none. Ask after all keys. */
   get problem(): string {
     if (this.fault.length) return this.fault;
-    const unknown = this.unknown();
-    return unknown.length ? "unknown setting " + unknown.join(", ") : "";
+    const unknown = this.unknown("");
+    return unknown.length ? "unknown setting " + unknown : "";
   }
 
-  private inners: Settings[] = [];
-
-  private inner(values: Map<string, Value>, path: string): Settings {
-    const s = new Settings(values, this.path + path, this.top ? this.top : this);
+  private inner(values: Value[], path: string): Settings {
+    const top = this.top, s = new Settings(values, this.path + path, top ? top : this);
     this.inners.push(s);
     return s;
   }
 
-  /** The keys that nobody asked for, also in inner objects. */
-  private unknown(): string[] {
-    let list: string[] = [];
-    const keys = this.keys;
-    for (let i = 0; i < keys.length; i++) {
-      if (!this.asked.has(keys[i])) list.push('"' + this.path + keys[i] + '"');
+  /** Adds the keys that nobody asked for, also in inner objects. */
+  private unknown(list: string): string {
+    for (let i = 0; i < this.values.length; i++) {
+      const v = this.values[i];
+      if (!v.asked) list += (list.length ? ', "' : '"') + this.path + v.key + '"';
     }
-    for (let i = 0; i < this.inners.length; i++) list = list.concat(this.inners[i].unknown());
+    for (let i = 0; i < this.inners.length; i++) list = this.inners[i].unknown(list);
     return list;
   }
 
   private get(key: string, kind: Kind, what: string): Value | null {
-    this.asked.add(key);
-    if (!this.values.has(key)) return null;
-    const v = this.values.get(key);
-    if (v.kind == kind) return v;
-    if (v.kind == Kind.Empty && (kind == Kind.Texts || kind == Kind.Objects)) return v;
-    this.refuse('setting "' + this.path + key + '" is not ' + what);
+    for (let i = 0; i < this.values.length; i++) {
+      const v = this.values[i];
+      if (v.key != key) continue;
+      v.asked = true;
+      if (v.kind == kind) return v;
+      if (v.kind == Kind.Empty && (kind == Kind.Texts || kind == Kind.Objects)) return v;
+      this.refuse('setting "' + this.path + key + '" is not ' + what);
+    }
     return null;
   }
 }
@@ -113,15 +116,13 @@ export class Settings {
  */
 export function config(length: i32, take: (s: Settings) => void): i64 {
   tidy();
-  let fault = "the SDK: the settings are longer than the mailbox";
-  if (u32(length) <= u32(MAILBOX)) {
-    const json = new Json(BOX, length);
-    const s = new Settings(length ? json.text() : new Map());
-    fault = json.fault;
-    if (!fault.length) {
-      take(s);
-      fault = s.problem;
-    }
+  if (u32(length) > u32(MAILBOX)) return failWith("the settings are longer than the mailbox", BOX, MAILBOX);
+  const json = new Json(BOX, length);
+  const s = new Settings(length ? json.all() : []);
+  let fault = json.fault;
+  if (!fault.length) {
+    take(s);
+    fault = s.problem;
   }
   return fault.length ? failWith(fault, BOX, MAILBOX) : 0;
 }
