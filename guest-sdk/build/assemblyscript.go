@@ -193,6 +193,10 @@ func ascHelp(output string) string {
 		return "a function sees its parameters and the variables of the file, not those of the function around it: move the variable to the file"
 	case strings.Contains(output, "want a string, Bytes, a Builder or a Uint8Array"):
 		return "a function of the SDK was given a value that is none of these: make a string of it with toString()"
+	case strings.Contains(output, "'~lib/edgeftp/bytes/Bytes' is not assignable to type '~lib/string/String'"):
+		return "paths and names are Bytes, which have methods of their own; toString() makes a string of one"
+	case strings.Contains(output, "does not exist on type '~lib/edgeftp/"):
+		return "what a question and an answer have is in the SDK's file of that name; a reply key has a setter only where it may stand (ABI.md §6)"
 	case strings.Contains(output, "Exception support"), strings.Contains(output, "try"):
 		return "there are no exceptions: functions of the host return a Result, whose  ok  and  error  say what happened"
 	}

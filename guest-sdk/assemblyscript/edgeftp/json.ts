@@ -160,10 +160,10 @@ export class Json {
         continue;
       }
       const n = character(p, this.length - this.at);
+      this.at += max(n, 1);
       if (c < 0x20) this.bad("control character in a string");
       else if (n == 0) this.bad("string is not UTF-8");
       out.add(new Bytes(p, n));
-      this.at += n;
     }
     return out.toString();
   }
