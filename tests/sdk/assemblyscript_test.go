@@ -257,7 +257,7 @@ func asGolden(t *testing.T, lang, name, got string) {
 
 // TestAssemblyScriptExamples builds the committed modules again.
 func TestAssemblyScriptExamples(t *testing.T) {
-	for _, name := range []string{"readonly"} {
+	for _, name := range []string{"readonly", "site-usage"} {
 		t.Run(name, func(t *testing.T) {
 			asSame(t, filepath.Join("../../examples/wasm", name, "assemblyscript"), name, ascVersion)
 		})
