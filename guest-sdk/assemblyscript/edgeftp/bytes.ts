@@ -198,6 +198,7 @@ function match(start: usize, length: i32, s: string): i32 {
     return this;
   }
 
+  /** A string of the bytes. */
   toString(): string { return this.bytes.toString(); }
 
   /** Where n more bytes go. */

@@ -10,9 +10,11 @@ export class Value {
   key: string = "";
   /** Whether the policy has asked for it. */
   asked: bool = false;
+  /** The string. */
   text: string = "";
   /** The number, or 1 of true. */
   int: i64 = 0;
+  /** The strings of a list. */
   texts: string[] = [];
   /** The objects of a list, or one. */
   objects: Value[][] = [];
@@ -22,6 +24,7 @@ const MAX_DEPTH = 8;
 
 /** Reads JSON (RFC 8259), as much of it as settings need. The first fault stays. */
 export class Json {
+  /** What is wrong, with the number of the byte; empty if nothing is. */
   fault: string = "";
   private at: i32 = 0;
   private depth: i32 = 0;

@@ -25,6 +25,7 @@ import { attr, attrNumber, hasAttr, span, Span } from "./record";
   readonly b: i64;
   /** The bits of {@link Flag}. */
   readonly flags: u32;
+  /** Number of spans. */
   readonly spans: u32;
 
   /** The name given with USER. */
