@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,10 +62,11 @@ func compileAsc(ctx context.Context, j *job) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.vetAsc(sources, string(wat)); err != nil {
+	module, err := os.ReadFile(out)
+	if err != nil {
 		return nil, err
 	}
-	return os.ReadFile(out)
+	return module, j.vetAsc(sources, string(wat), module)
 }
 
 // source is one file of the author's.
@@ -115,39 +117,43 @@ func (l sourceList) find(pattern string) string {
 }
 
 // vetAsc looks for what a server would refuse in words that say less: functions of a
-// browser in the module's text, and exports that are no hooks in the source.
-func (j *job) vetAsc(sources sourceList, wat string) error {
+// browser in the module's text, exports that are no hooks, and what the manifest does not
+// declare.
+func (j *job) vetAsc(sources sourceList, wat string, module []byte) error {
 	if m := regexp.MustCompile(`(?m)^ \(import "env" "([^"]+)"`).FindStringSubmatch(wat); m != nil {
 		name, pattern, help := browserWords(m[1])
 		return j.fail(sources.find(pattern)+"it needs "+name+", which browsers have and policies do not", "", help, nil)
 	}
-	hooks := 0
-	for _, m := range regexp.MustCompile(`(?m)^ \(export "(edgeftp_\w+)"`).FindAllStringSubmatch(wat, -1) {
-		at := sources.find(`\bfunction\s+` + m[1] + `\b`)
+	b := borderOf(module)
+	for _, name := range slices.Sorted(maps.Keys(b.exports)) {
+		at := sources.find(`\bfunction\s+` + name + `\b`)
 		switch {
-		case slices.Contains(hookNames(), m[1]):
-			hooks++
-			if form := regexp.MustCompile(`\bfunction\s+` + m[1] + `\s*\(\s*\w+\s*:\s*i32\s*\)\s*:\s*i64\b`); at != "" && !form.MatchString(sources.all()) {
-				return j.fail(at+"the hook "+m[1]+" is given the length of the question and returns a verdict", "",
-					"write  export function "+m[1]+"(length: i32): i64", nil)
+		case at == "" || slices.Contains([]string{"edgeftp_abi_v1", "edgeftp_idle"}, name):
+		case name != "edgeftp_config" && !isHook(name):
+			if strings.HasPrefix(name, "edgeftp_") {
+				return j.fail(at+name+" is no hook", "", hookHelp(), nil)
 			}
-		case at != "" && !slices.Contains([]string{"edgeftp_config", "edgeftp_idle"}, m[1]):
-			return j.fail(at+m[1]+" is no hook", "", "there are "+strings.Join(hookNames(), ", ")+"; and edgeftp_config, edgeftp_idle", nil)
+		case b.exports[name] != "(i32) -> i64":
+			return j.fail(at+name+" is given the length of what is in the mailbox and returns a verdict", "",
+				"write  export function "+name+"(length: i32): i64", nil)
 		}
 	}
-	if hooks > 0 {
-		return nil
+	if !b.hasHook() {
+		if at := sources.find(`\bfunction\s+edgeftp_(?:` + strings.Join(hookNames(), "|") + `)\b`); at != "" {
+			return j.fail(at+"the hook is not exported", "", "write  export  in front of  function", nil)
+		}
+		return j.fail("it exports no hook", "", "export one in policy.ts:  export function edgeftp_fs(length: i32): i64 { return fs(length, (q) => q.pass()); }", nil)
 	}
-	if at := sources.find(`\bfunction\s+(?:` + strings.Join(hookNames(), "|") + `)\b`); at != "" {
-		return j.fail(at+"the hook is not exported", "", "write  export  in front of  function", nil)
-	}
-	return j.fail("it exports no hook", "", "export one in policy.ts:  export function edgeftp_fs(length: i32): i64 { return fs(length, (q) => q.pass()); }", nil)
-}
-
-// hookNames are the exports that a server asks (ABI §1).
-func hookNames() []string {
-	return []string{"edgeftp_auth", "edgeftp_fs", "edgeftp_list", "edgeftp_cmd", "edgeftp_site", "edgeftp_throttle",
-		"edgeftp_data", "edgeftp_event", "edgeftp_cert"}
+	return j.vetCapabilities(b, func(imported string) string {
+		call := map[string]string{"metric": `\bmetric\.`, "pw_verify": `\bverify\(`}[imported]
+		switch {
+		case strings.HasPrefix(imported, "kv_"):
+			call = `\bkv\.`
+		case call == "":
+			call = `\b` + imported + `\(`
+		}
+		return sources.find(call)
+	})
 }
 
 // browserWords are what authors call the import, where it may come from, and what to do

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,11 +36,21 @@ func compileWat(ctx context.Context, j *job) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m := vetWat(string(source)); m.what != "" {
-		return nil, j.fail("policy.wat:"+strconv.Itoa(m.line)+": "+m.what, "", m.help, nil)
+	module, err := os.ReadFile(out)
+	if err != nil {
+		return nil, err
 	}
-	return os.ReadFile(out)
+	b := borderOf(module)
+	if m := vetWat(string(source), b); m.what != "" {
+		return nil, j.fail(watPlace(m.line)+m.what, "", m.help, nil)
+	}
+	return module, j.vetCapabilities(b, func(imported string) string {
+		line, _ := uncommented(string(source)).find(`"` + imported + `"`)
+		return watPlace(line)
+	})
 }
+
+func watPlace(line int) string { return "policy.wat:" + strconv.Itoa(max(line, 1)) + ": " }
 
 // watHelp adds what the assembler's words leave open.
 func watHelp(output string) string {
@@ -79,10 +90,14 @@ func (w watText) find(pattern string) (line int, groups []string) {
 	return 1 + strings.Count(string(w[:at[0]]), "\n"), groups
 }
 
-// vetWat looks for what is often forgotten. What it does not understand it lets pass:
-// the server's own words follow.
-func vetWat(source string) watMistake {
-	w := watText(regexp.MustCompile(`;;[^\n]*`).ReplaceAllString(source, ""))
+func uncommented(source string) watText {
+	return watText(regexp.MustCompile(`;;[^\n]*`).ReplaceAllString(source, ""))
+}
+
+// vetWat looks for what is often forgotten in a text whose module has that border. What
+// it does not understand it lets pass: the server's own words follow.
+func vetWat(source string, b *border) watMistake {
+	w := uncommented(source)
 	if line, _ := w.find(`\(start\b`); line > 0 {
 		return watMistake{line, "a policy has no start function", `export it in place of that: (func (export "_initialize") ...); the server calls it once`}
 	}
@@ -92,49 +107,38 @@ func vetWat(source string) watMistake {
 			return watMistake{line, "a policy imports nothing of " + strconv.Quote(m[1]), `there are the functions of "edgeftp" in ABI.md §7`}
 		}
 	}
-	if line, _ := w.find(`\(memory\b`); line > 0 && !strings.Contains(string(w), `(export "memory"`) {
-		return watMistake{line, "the memory is not exported", `write  (memory (export "memory") 1)`}
+	if _, exported := b.exports["memory"]; !exported {
+		line, _ := w.find(`\(memory\b`)
+		return watMistake{max(line, 1), "the memory is not exported", `write  (memory (export "memory") 1)`}
 	}
-	if m := w.exports(); m.what != "" {
+	if m := w.exports(b); m.what != "" {
 		return m
 	}
 	return w.mailbox()
 }
 
 // exports looks at the names and the types of the hooks.
-func (w watText) exports() watMistake {
+func (w watText) exports(b *border) watMistake {
 	first, _ := w.find(`\(module\b`)
-	if !strings.Contains(string(w), `"edgeftp_abi_v1"`) {
+	if _, ok := b.exports["edgeftp_abi_v1"]; !ok {
 		return watMistake{max(first, 1), "it does not export edgeftp_abi_v1",
 			`say where the mailbox is: (func (export "edgeftp_abi_v1") (param i32 i64) (result i64) (i64.const 0x00008000_00001000))`}
 	}
-	hooks := 0
-	for _, m := range regexp.MustCompile(`\(export\s+"(edgeftp_\w+)"`).FindAllStringSubmatch(string(w), -1) {
-		name := m[1]
-		if !slices.Contains(hookNames(), name) {
-			if !slices.Contains([]string{"edgeftp_abi_v1", "edgeftp_config", "edgeftp_idle"}, name) {
-				line, _ := w.find(`\(export\s+"` + name + `"`)
-				return watMistake{line, name + " is no hook", "there are " + strings.Join(hookNames(), ", ") + "; and edgeftp_config, edgeftp_idle"}
-			}
-			continue
-		}
-		hooks++
-		line, form := w.find(`\(func\s+(?:\$\S+\s+)?\(export\s+"` + name + `"\)\s*((?:\(param[^)]*\)\s*)*)(\(result[^)]*\))?`)
-		if line > 0 && (types(form[1]) != "i32" || types(form[2]) != "i64") {
-			return watMistake{line, "the hook " + name + " is given the length of the question and returns a verdict",
+	for _, name := range slices.Sorted(maps.Keys(b.exports)) {
+		line, _ := w.find(`\(export\s+"` + name + `"`)
+		switch {
+		case !strings.HasPrefix(name, "edgeftp_") || slices.Contains([]string{"edgeftp_abi_v1", "edgeftp_idle"}, name):
+		case name != "edgeftp_config" && !isHook(name):
+			return watMistake{max(line, 1), name + " is no hook", hookHelp()}
+		case b.exports[name] != "(i32) -> i64":
+			return watMistake{max(line, 1), name + " is " + b.exports[name] + ": it is given the length of what is in the mailbox and returns a verdict",
 				`write  (func (export "` + name + `") (param $len i32) (result i64) ...)`}
 		}
 	}
-	if hooks == 0 {
+	if !b.hasHook() {
 		return watMistake{max(first, 1), "it exports no hook", `export one: (func (export "edgeftp_fs") (param $len i32) (result i64) (i64.const 0))`}
 	}
 	return watMistake{}
-}
-
-// types are those of parameters or results, without their names.
-func types(s string) string {
-	s = regexp.MustCompile(`\$\S+|[()]|\bparam\b|\bresult\b`).ReplaceAllString(s, " ")
-	return strings.Join(strings.Fields(s), " ")
 }
 
 // mailbox looks at the mailbox, where it is a plain number.

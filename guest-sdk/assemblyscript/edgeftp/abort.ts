@@ -6,20 +6,21 @@
 @external("wasi_snapshot_preview1", "fd_write")
 declare function fd_write(fd: i32, iov: usize, count: i32, written: usize): i32;
 
-const LINE: usize = memory.data(1024);
+const ROOM: i32 = 4096;
+const LINE: usize = memory.data(ROOM);
 const IOV: usize = memory.data(12, 4);
 let at: usize = LINE;
 
 /** Ends the instance with `FILE:LINE:COLUMN: MESSAGE`. asc calls it as `abort`. */
 export function edgeftp_abort(message: string | null = null, file: string | null = null, line: u32 = 0, column: u32 = 0): void {
-  text(file);
+  text(file, 250);
   byte(0x3a); // :
   number(line);
   byte(0x3a);
   number(column);
   byte(0x3a);
   byte(0x20);
-  text(message ? message : "abort");
+  text(message ? message : "abort", 1000);
   store<usize>(IOV, LINE);
   store<usize>(IOV, at - LINE, 4);
   fd_write(2, IOV, 1, IOV + 8);
@@ -27,14 +28,13 @@ export function edgeftp_abort(message: string | null = null, file: string | null
 }
 
 function byte(c: u32): void {
-  if (at == LINE + 1024) return;
   store<u8>(at++, c);
 }
 
-/** Cuts a text so that the file and the line before it always have room. */
-function text(s: string | null): void {
+/** Adds a text of at most so many units of UTF-16, of which each has at most three bytes. */
+function text(s: string | null, most: i32): void {
   if (!s) return;
-  const n = min(s.length, 250);
+  const n = min(s.length, most);
   at += String.UTF8.encodeUnsafe(changetype<usize>(s), n, at);
 }
 

@@ -17,10 +17,14 @@ export function edgeftp_abi_v1(minor: i32, features: i64): i64 {
 }
 
 /**
- * Collects garbage now. Questions do so by themselves now and then; it is for a policy
- * with an `edgeftp_idle` of its own, which the host calls between two questions.
+ * Serves `edgeftp_idle`, which the host calls now and then between two questions: frees
+ * what they left behind and does the policy's own housekeeping. A module without the export
+ * frees it at a later question.
  */
-export function idle(): void { __collect(); }
+export function idle(work: () => void): void {
+  __collect();
+  work();
+}
 
 let asked: i32 = 0;
 let pages: i32 = 0;

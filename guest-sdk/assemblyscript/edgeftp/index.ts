@@ -16,9 +16,13 @@
  *
  * **Hooks.** The presence of an export is the subscription to it: `edgeftp_auth`,
  * `edgeftp_fs`, `edgeftp_list`, `edgeftp_cmd`, `edgeftp_site`, `edgeftp_throttle`,
- * `edgeftp_data`, `edgeftp_event`, `edgeftp_cert`, and `edgeftp_config` for settings.
+ * `edgeftp_data`, `edgeftp_event`, `edgeftp_cert`; and `edgeftp_config` for settings,
+ * `edgeftp_idle` for housekeeping.
  * For each there is a function of the same name without `edgeftp_`, which reads the
  * question, asks the policy and writes its answer.
+ *
+ * Such a function is the only statement of its hook, as above: it may free objects, and
+ * sees only those that variables of the file lead to.
  *
  * **Answers** are made by the question: `q.pass()`, `q.deny(text)`. Make one for each
  * question and return it. `q.fail(text)` says that the policy could not decide: what

@@ -11,7 +11,7 @@ export function edgeftp_config(length: i32): i64 {
   return config(length, (s) => { greeting = s.string("greeting", greeting); });
 }
 
-export function edgeftp_idle(): void { idle(); }
+export function edgeftp_idle(): void { idle(() => { metric.add("idle_total"); }); }
 
 export function edgeftp_auth(length: i32): i64 {
   return auth(length, (q) => {
