@@ -273,6 +273,7 @@ func TestAssemblyScriptExamples(t *testing.T) {
 func asSame(t *testing.T, dir, name, pinned string) {
 	t.Helper()
 	module := compile(t, dir)
+	asLoad(t, module, wasmhost.LoadOptions{Grant: wasmhost.Grant{KV: func(string, int64) (policy.KV, error) { return &policy.MemKV{}, nil }}})
 	file := filepath.Join(dir, name+".wasm")
 	version, err := build.Toolchain(t.Context(), filepath.Base(dir))
 	if err != nil {
@@ -293,5 +294,16 @@ func asSame(t *testing.T, dir, name, pinned string) {
 	}
 	if !bytes.Equal(module, committed) {
 		t.Errorf("%s is not what the source builds: %d bytes, want %d (UPDATE_GOLDEN=1 writes it)", file, len(committed), len(module))
+	}
+}
+
+// TestAssemblyScriptAll loads a policy that takes part in every hook and asks the host for
+// everything; the host asks its tests.
+func TestAssemblyScriptAll(t *testing.T) {
+	p := asLoad(t, compile(t, filepath.Join(sdkDir, "assemblyscript", "testdata", "all")), wasmhost.LoadOptions{
+		Grant: wasmhost.Grant{KV: func(string, int64) (policy.KV, error) { return &policy.MemKV{}, nil }, Metric: new(mirror), Random: true,
+			Verify: true, Stat: true, Digest: true, Fetch: wasmhost.FetchGrant{Allow: []string{"https://idp.example.org"}}}})
+	if got := strings.Join(p.HookNames(), " "); got != "auth fs list cmd site throttle data event cert idle" {
+		t.Errorf("hooks %s", got)
 	}
 }
