@@ -55,6 +55,9 @@ func compileAsc(ctx context.Context, j *job) ([]byte, error) {
 	if !strings.Contains(sources.all(), "edgeftp_list") && !strings.Contains(sources.all(), "edgeftp_data") {
 		args = append(args, "--use", "EDGEFTP_MAILBOX="+strconv.Itoa(smallMailbox))
 	}
+	if named(ctx) {
+		args = append(args, "--debug")
+	}
 	if _, err := j.run(ctx, nil, nil, j.tool, args...); err != nil {
 		return nil, ascWords(err)
 	}

@@ -29,7 +29,11 @@ func findWat(ctx context.Context, j *job) (err error) {
 
 func compileWat(ctx context.Context, j *job) ([]byte, error) {
 	out := filepath.Join(j.tmp, "policy.wasm")
-	if _, err := j.run(ctx, nil, watHelp, j.tool, "policy.wat", "-o", out); err != nil {
+	args := []string{"policy.wat", "-o", out}
+	if named(ctx) {
+		args = append(args, "--debug-names")
+	}
+	if _, err := j.run(ctx, nil, watHelp, j.tool, args...); err != nil {
 		return nil, err
 	}
 	source, err := os.ReadFile(j.entry())

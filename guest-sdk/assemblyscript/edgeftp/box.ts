@@ -34,8 +34,8 @@ let pages: i32 = 0;
  * stack, so the runtime without a stack of its own for references is safe here.
  */
 export function tidy(): void {
-  if ((++asked & 15) != 0 && memory.size() == pages) return;
-  __collect();
+  const grown = pages != 0 && memory.size() != pages;
+  if (grown || (++asked & 15) == 0) __collect();
   pages = memory.size();
 }
 
