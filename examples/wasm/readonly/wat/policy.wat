@@ -1,5 +1,5 @@
 ;; Readonly refuses every operation that would change something, whatever the
-;; users' permissions say. Build it with: wat2wasm readonly.wat
+;; users' permissions say.
 (module
   (memory (export "memory") 1)
   ;; A reply: key 1 (TEXT), 24 bytes.

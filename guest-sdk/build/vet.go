@@ -1,0 +1,72 @@
+package build
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/edgeftp/edgeftp/guest-sdk/go/manifest"
+)
+
+// isHook reports whether the export is a hook (ABI §1).
+func isHook(export string) bool {
+	name, ok := strings.CutPrefix(export, "edgeftp_")
+	return ok && slices.Contains(hookNames(), name)
+}
+
+// hasHook reports whether the module takes part in anything.
+func (b *border) hasHook() bool {
+	for name := range b.exports {
+		if isHook(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// hookHelp names the hooks.
+func hookHelp() string {
+	return "there are edgeftp_" + strings.Join(hookNames(), ", edgeftp_") + "; and edgeftp_config, edgeftp_idle"
+}
+
+// vetCapabilities wants each import's capability in the manifest (ABI §8). place says
+// where the author calls the import, with a colon and a space behind, empty if unknown.
+func (j *job) vetCapabilities(b *border, place func(imported string) string) error {
+	text, err := j.beside(manifest.File)
+	if err != nil {
+		return err
+	}
+	declared, err := capabilities(text)
+	if err != nil {
+		return nil // describe tells more about a manifest that cannot be read
+	}
+	for _, imported := range b.imports {
+		wants, example := capabilityOf(imported)
+		if wants == "" || slices.ContainsFunc(declared, func(c string) bool {
+			before, _, _ := strings.Cut(c, ":")
+			return before == wants
+		}) {
+			continue
+		}
+		return j.fail(place(imported)+imported+" needs the capability \""+wants+"\", which manifest.json does not declare", "",
+			`write it into manifest.json beside the source: "capabilities": ["`+example+`"]; the operator grants it`, nil)
+	}
+	return nil
+}
+
+// capabilityOf says which capability an import needs, and how it is written; empty for
+// none.
+func capabilityOf(imported string) (name, example string) {
+	switch {
+	case imported == "log":
+		return "", ""
+	case strings.HasPrefix(imported, "kv_"):
+		return "kv", "kv"
+	case imported == "pw_verify":
+		return "pw", "pw"
+	case imported == "stat":
+		return "fs.stat", "fs.stat"
+	case imported == "fetch":
+		return "fetch", "fetch:HOST"
+	}
+	return imported, imported
+}
