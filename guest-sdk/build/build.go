@@ -82,7 +82,7 @@ type language struct {
 
 // languages lists them in the order in which help texts name them.
 func languages() []language {
-	return []language{golang(), clang(), zig()}
+	return []language{golang(), rust(), clang(), zig()}
 }
 
 // Languages lists the names of the languages that policies can be written in.

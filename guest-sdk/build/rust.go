@@ -1,0 +1,162 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+)
+
+// rustTarget is what policies in Rust are built for: no WASI, and a standard library
+// whose files, sockets and clocks are errors.
+const rustTarget = "wasm32-unknown-unknown"
+
+// rust builds with rustc alone: the SDK to a library, the policy with it to a module.
+func rust() language {
+	return language{name: "rust", entry: "policy.rs", find: findRust, key: keyRust, compile: compileRust, test: testRust}
+}
+
+// findRust takes the first rustc that has the target: one of rustup, which often comes
+// first in PATH, may lack it where the distribution's has it.
+func findRust(ctx context.Context, j *job) error {
+	first := ""
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/bin") {
+		tool, err := filepath.Abs(filepath.Join(dir, "rustc"+exeSuffix()))
+		if err != nil {
+			continue
+		}
+		if info, err := os.Stat(tool); err != nil || info.IsDir() {
+			continue
+		}
+		if first == "" {
+			first = tool
+		}
+		if j.rustTarget(ctx, tool) {
+			j.tool = tool
+			version, err := j.run(ctx, nil, nil, tool, "--version")
+			j.version = strings.TrimSpace(string(version))
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if first == "" {
+		return j.fail("the Rust compiler is missing", "", "on Debian and Ubuntu:  apt-get install rustc libstd-rust-dev-wasm32"+
+			"\n             elsewhere install rustup (https://rustup.rs), then:  rustup target add "+rustTarget, nil)
+	}
+	help := "apt-get install libstd-rust-dev-wasm32"
+	if _, err := os.Stat(filepath.Join(filepath.Dir(first), "rustup"+exeSuffix())); err == nil {
+		help = "rustup target add " + rustTarget
+	}
+	return j.fail("no rustc has the target "+rustTarget, "", help, nil)
+}
+
+func keyRust(ctx context.Context, j *job, w io.Writer) error {
+	if err := j.findSDK("rust"); err != nil {
+		return err
+	}
+	return filesKey(".rs")(ctx, j, w)
+}
+
+func exeSuffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// rustTarget reports whether a compiler has the standard library of the target.
+func (j *job) rustTarget(ctx context.Context, tool string) bool {
+	out, err := j.run(ctx, nil, nil, tool, "--print", "target-libdir", "--target", rustTarget)
+	if err != nil {
+		return false // a broken one, or a proxy without a toolchain
+	}
+	found, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "libstd-*.rlib"))
+	return err == nil && len(found) > 0
+}
+
+// rustc runs the compiler on the SDK, and then on the policy with it. None of the
+// folders' names gets into what is made: the policy is compiled in its own, and the SDK's
+// is called edgeftp.
+func (j *job) rustc(ctx context.Context, options []string, policy ...string) error {
+	if err := j.findSDK("rust"); err != nil {
+		return err
+	}
+	lib := filepath.Join(j.tmp, "libedgeftp.rlib")
+	sdk := append([]string{"--edition=2021", "--crate-name=edgeftp", "--crate-type=rlib", "-o", lib,
+		"--remap-path-prefix=" + j.sdk + "=edgeftp"}, options...)
+	if _, err := j.run(ctx, nil, rustHelp, j.tool, append(sdk, filepath.Join(j.sdk, "src", "lib.rs"))...); err != nil {
+		return err
+	}
+	args := append([]string{"--edition=2021", "--crate-name=policy", "--extern=edgeftp=" + lib}, options...)
+	_, err := j.run(ctx, nil, rustHelp, j.tool, append(append(args, policy...), j.language.entry)...)
+	return located(err)
+}
+
+func compileRust(ctx context.Context, j *job) ([]byte, error) {
+	out := filepath.Join(j.tmp, "policy.wasm")
+	options := []string{"--target=" + rustTarget, "-Copt-level=s", "-Cpanic=abort", "-Ccodegen-units=1", "-Cstrip=symbols"}
+	// The stack that rustc would reserve is 1 MiB in each instance.
+	err := j.rustc(ctx, options, "--crate-type=cdylib", "-Clto=fat", "-Clink-arg=-zstack-size=131072", "-o", out)
+	if err != nil {
+		return nil, err
+	}
+	module, err := os.ReadFile(out)
+	if err == nil && !strings.Contains(string(module), "edgeftp_abi_v1") {
+		return nil, j.fail("policy.rs exports no policy", "",
+			"say which hooks your type has, at the end of policy.rs:  edgeftp::export!(YourType: fs);", nil)
+	}
+	return module, err
+}
+
+// testRust runs the tests in policy.rs and its modules natively.
+func testRust(ctx context.Context, j *job, w io.Writer) (bool, error) {
+	out := filepath.Join(j.tmp, "tests"+exeSuffix())
+	if err := j.rustc(ctx, nil, "--test", "-o", out); err != nil {
+		return false, err
+	}
+	list, err := j.run(ctx, nil, nil, out, "--list")
+	if err != nil || !strings.Contains(string(list), ": test\n") {
+		return false, err
+	}
+	said, err := j.run(ctx, nil, nil, out, "--color=never")
+	_, _ = w.Write(said) // the caller's to look after
+	var e *Error
+	if errors.As(err, &e) {
+		e.Summary = "its unit tests fail"
+	}
+	return true, err
+}
+
+// rustFault is a fault as rustc tells it: the words in one line, the place in the next.
+var rustFault = regexp.MustCompile(`(?m)^error(?:\[E\d+\])?: (.*)\n +--> (\S+:\d+:\d+)$`)
+
+// located puts the place of the first fault in front, where people look for it.
+func located(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if m := rustFault.FindStringSubmatch(e.Output); m != nil {
+		e.Summary = m[2] + ": " + m[1]
+	}
+	return err
+}
+
+// rustHelp adds what rustc's own words leave open.
+func rustHelp(output string) string {
+	switch {
+	case strings.Contains(output, "::Hook` is not satisfied"):
+		return "edgeftp::export! names a hook for which the type has no  impl HOOK::Hook for TYPE"
+	case strings.Contains(output, ": edgeftp::Policy` is not satisfied"), strings.Contains(output, ": Policy` is not satisfied"):
+		return "write  impl Policy for TYPE  with  fn new(settings: &Settings) -> Result<Self>"
+	case strings.Contains(output, "E0432"), strings.Contains(output, "E0433"), strings.Contains(output, "E0463"):
+		return "a policy has the standard library and edgeftp, and no other crates: put their source beside policy.rs as a module"
+	}
+	return ""
+}

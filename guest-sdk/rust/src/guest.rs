@@ -1,0 +1,193 @@
+//! The border between the module and the host.
+
+#[cfg(target_arch = "wasm32")]
+pub use wasm::Guest;
+
+/// Types that fake questions can be made for.
+pub trait Decode: Sized {
+    /// The number of the hook.
+    const KIND: u16;
+    /// Reads a record.
+    fn decode(record: &'static [u8]) -> Result<Self, crate::BadRecord>;
+}
+
+/// The least mailbox for these hooks (ABI §2).
+#[doc(hidden)]
+pub const fn least_mailbox(hooks: &[&str]) -> usize {
+    if has(hooks, "data") {
+        81_920
+    } else {
+        4096
+    }
+}
+
+/// The mailbox for these hooks: with `list` it holds 256 entries with names of 255
+/// bytes, with `data` a chunk that has grown to three times its length.
+#[doc(hidden)]
+pub const fn mailbox(hooks: &[&str]) -> usize {
+    if has(hooks, "data") {
+        256 << 10
+    } else if has(hooks, "list") {
+        128 << 10
+    } else {
+        32 << 10
+    }
+}
+
+/// Whether the hook is named. `==` on `str` is not const in Rust 1.63.
+const fn has(hooks: &[&str], want: &str) -> bool {
+    let mut i = 0;
+    while i < hooks.len() {
+        let (a, b) = (hooks[i].as_bytes(), want.as_bytes());
+        let mut at = 0;
+        while a.len() == b.len() && at < a.len() && a[at] == b[at] {
+            at += 1;
+        }
+        if a.len() == b.len() && at == a.len() {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// A guest of native code: there is none. The name is here for [`crate::export!`].
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub struct Guest;
+
+/// Memory for the entries of an answer, on its way round from the last answer: after
+/// the first few questions an answer allocates nothing.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn spare() -> Vec<u8> {
+    Vec::with_capacity(64)
+}
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use wasm::spare;
+
+#[cfg(target_arch = "wasm32")]
+mod wasm {
+    use std::cell::UnsafeCell;
+    use std::panic::PanicInfo;
+
+    use crate::reply::Reply;
+    use crate::{sys, Policy, Settings};
+
+    /// What a module keeps: the policy and the mailbox.
+    #[doc(hidden)]
+    #[repr(C, align(8))]
+    pub struct Guest<P, const N: usize> {
+        mailbox: UnsafeCell<[u8; N]>,
+        policy: UnsafeCell<Option<P>>,
+    }
+
+    // SAFETY: a module has one thread, and the host makes one call at a time.
+    unsafe impl<P, const N: usize> Sync for Guest<P, N> {}
+
+    struct Spare(UnsafeCell<Vec<u8>>);
+
+    // SAFETY: as above.
+    unsafe impl Sync for Spare {}
+
+    static SPARE: Spare = Spare(UnsafeCell::new(Vec::new()));
+
+    pub(crate) fn spare() -> Vec<u8> {
+        // SAFETY: one thread, and the borrow ends here.
+        let mut v = unsafe { std::mem::take(&mut *SPARE.0.get()) };
+        v.clear();
+        v.reserve(64);
+        v
+    }
+
+    impl<P: Policy, const N: usize> Guest<P, N> {
+        pub const fn new() -> Self {
+            Guest { mailbox: UnsafeCell::new([0; N]), policy: UnsafeCell::new(None) }
+        }
+
+        /// Serves edgeftp_abi_v1.
+        pub fn hello(&self) -> u64 {
+            std::panic::set_hook(Box::new(tell));
+            (N as u64) << 32 | self.mailbox.get() as usize as u64
+        }
+
+        /// Serves edgeftp_config, which the host calls before any hook.
+        pub fn config(&self, len: u32) -> u64 {
+            let settings = Settings::parse(self.record(len));
+            let made = P::new(&settings);
+            // What is wrong with the settings is the cause of what P::new makes of them.
+            let made = settings.finish().map_err(Into::into).and(made);
+            match made {
+                Ok(p) => {
+                    // SAFETY: one thread, and nobody holds the policy between calls.
+                    unsafe { *self.policy.get() = Some(p) };
+                    0
+                }
+                Err(e) => self.answer(Reply::fail(&e.to_string())),
+            }
+        }
+
+        /// Serves a hook.
+        pub fn ask(&self, len: u32, serve: fn(&mut P, &[u8]) -> Reply) -> u64 {
+            // SAFETY: one thread, and one call at a time: there is no other borrow.
+            match unsafe { &mut *self.policy.get() } {
+                Some(p) => self.answer(serve(p, self.record(len))),
+                None => self.answer(Reply::fail("asked before edgeftp_config was called")),
+            }
+        }
+
+        /// Serves edgeftp_idle.
+        pub fn idle(&self, f: fn(&mut P)) {
+            // SAFETY: as in ask.
+            if let Some(p) = unsafe { &mut *self.policy.get() } {
+                f(p);
+            }
+        }
+
+        fn record(&self, len: u32) -> &[u8] {
+            // SAFETY: what was read of it is dropped before the answer is written.
+            unsafe { &(*self.mailbox.get())[..len as usize] }
+        }
+
+        /// Writes the answer over the question.
+        fn answer(&self, mut reply: Reply) -> u64 {
+            let verdict = match reply.finish(N) {
+                Ok((verdict, bytes)) => {
+                    // SAFETY: the question is not looked at any more.
+                    let out = unsafe { &mut *self.mailbox.get() };
+                    out[..bytes.len()].copy_from_slice(bytes);
+                    verdict
+                }
+                Err(why) => return self.answer(Reply::fail(why)),
+            };
+            let entries = reply.take();
+            if entries.capacity() > 0 {
+                // SAFETY: one thread, and the borrow ends here.
+                unsafe { *SPARE.0.get() = entries };
+            }
+            verdict
+        }
+    }
+
+    /// Tells the host why the module panics: what is written to standard error during
+    /// a call leads the error. No capability is needed for that, and it cannot be
+    /// dropped as a line of the log can.
+    fn tell(info: &PanicInfo<'_>) {
+        let mut line = String::with_capacity(256);
+        if let Some(at) = info.location() {
+            line.push_str(at.file());
+            for n in [at.line(), at.column()] {
+                line.push(':');
+                line.push_str(&n.to_string());
+            }
+            line.push_str(": ");
+        }
+        let said = info.payload();
+        match (said.downcast_ref::<&str>(), said.downcast_ref::<String>()) {
+            (Some(s), _) => line.push_str(s),
+            (_, Some(s)) => line.push_str(s),
+            _ => line.push_str("panic"),
+        }
+        sys::stderr(line.as_bytes());
+    }
+}
