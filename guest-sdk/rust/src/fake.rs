@@ -265,7 +265,6 @@ impl<Q: Decode> Ask<Q> {
             names.extend_from_slice(name.as_bytes());
             names.push(0);
         }
-        names.pop(); // the last NUL is that of the span
         fixed.extend_from_slice(&names);
         fixed
     }
