@@ -68,8 +68,9 @@ pub(crate) use wasm::spare;
 
 #[cfg(target_arch = "wasm32")]
 mod wasm {
+    use std::any::Any;
     use std::cell::UnsafeCell;
-    use std::panic::PanicInfo;
+    use std::panic::Location;
 
     use crate::reply::Reply;
     use crate::{sys, Policy, Settings};
@@ -107,7 +108,7 @@ mod wasm {
 
         /// Serves edgeftp_abi_v1.
         pub fn hello(&self) -> u64 {
-            std::panic::set_hook(Box::new(tell));
+            std::panic::set_hook(Box::new(|info| tell(info.location(), info.payload())));
             (N as u64) << 32 | self.mailbox.get() as usize as u64
         }
 
@@ -172,9 +173,9 @@ mod wasm {
     /// Tells the host why the module panics: what is written to standard error during
     /// a call leads the error. No capability is needed for that, and it cannot be
     /// dropped as a line of the log can.
-    fn tell(info: &PanicInfo<'_>) {
+    fn tell(at: Option<&Location<'_>>, said: &(dyn Any + Send)) {
         let mut line = String::with_capacity(256);
-        if let Some(at) = info.location() {
+        if let Some(at) = at {
             line.push_str(at.file());
             for n in [at.line(), at.column()] {
                 line.push(':');
@@ -182,7 +183,6 @@ mod wasm {
             }
             line.push_str(": ");
         }
-        let said = info.payload();
         match (said.downcast_ref::<&str>(), said.downcast_ref::<String>()) {
             (Some(s), _) => line.push_str(s),
             (_, Some(s)) => line.push_str(s),

@@ -102,9 +102,11 @@ impl Path {
         }
     }
 
-    /// Whether the extension is one of these, whatever the case of its ASCII letters.
+    /// Whether the extension is one of these, whatever the case of its ASCII letters. Dots
+    /// and spaces at the end of the name do not count, as Windows drops them.
     pub fn has_extension<S: AsRef<str>>(&self, any: &[S]) -> bool {
-        let mine = self.extension();
+        let end = self.iter().rposition(|&c| c != b'.' && c != b' ').map_or(0, |i| i + 1);
+        let mine = Path::new(&self[..end]).extension();
         any.iter().any(|e| mine.eq_ignore_ascii_case(e.as_ref().as_bytes()))
     }
 
