@@ -135,6 +135,21 @@ func TestManifest(t *testing.T) {
 	}
 }
 
+// TestTestsOfSeveralLanguages finds the tests in the folder above, but only where there
+// are none beside the source.
+func TestTestsOfSeveralLanguages(t *testing.T) {
+	dir := write(t, map[string]string{"tests.json": `{"tests":[]}`, "go/go.mod": goMod, "go/main.go": goMain, "go/words/words.go": goLib})
+	if wasm := mustBuild(t, filepath.Join(dir, "go"), "", "built with"); !bytes.Contains(wasm, []byte(`edgeftp.tests{"tests":[]}`)) {
+		t.Error("the tests above are not in the module")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go", "tests.json"), []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if wasm := mustBuild(t, filepath.Join(dir, "go"), "", "built with"); !bytes.Contains(wasm, []byte("edgeftp.tests{}")) {
+		t.Error("the tests beside the source are not in the module")
+	}
+}
+
 func TestNoDirectory(t *testing.T) {
 	file := filepath.Join(write(t, map[string]string{"x": "x"}), "x")
 	for dir, says := range map[string]string{file: "it is a file", file + "y": "no such directory"} {
