@@ -1,7 +1,7 @@
 //! The border between the module and the host.
 
 #[cfg(target_arch = "wasm32")]
-pub use wasm::Guest;
+pub use wasm::{Guest, Mailbox};
 
 /// Types that fake questions can be made for.
 pub trait Decode: Sized {
@@ -51,11 +51,6 @@ const fn has(hooks: &[&str], want: &str) -> bool {
     false
 }
 
-/// A guest of native code: there is none. The name is here for [`crate::export!`].
-#[cfg(not(target_arch = "wasm32"))]
-#[doc(hidden)]
-pub struct Guest;
-
 /// Memory for the entries of an answer, on its way round from the last answer: after
 /// the first few questions an answer allocates nothing.
 #[cfg(not(target_arch = "wasm32"))]
@@ -75,15 +70,29 @@ mod wasm {
     use crate::reply::Reply;
     use crate::{sys, Policy, Settings};
 
-    /// What a module keeps: the policy and the mailbox.
+    /// Where questions come in and answers go out (ABI §2). It is a static of its own, all
+    /// zeros, so that it takes no room in the module.
     #[doc(hidden)]
     #[repr(C, align(8))]
-    pub struct Guest<P, const N: usize> {
-        mailbox: UnsafeCell<[u8; N]>,
+    pub struct Mailbox<const N: usize>(UnsafeCell<[u8; N]>);
+
+    // SAFETY: a module has one thread, and the host makes one call at a time.
+    unsafe impl<const N: usize> Sync for Mailbox<N> {}
+
+    impl<const N: usize> Mailbox<N> {
+        pub const fn new() -> Self {
+            Mailbox(UnsafeCell::new([0; N]))
+        }
+    }
+
+    /// What a module keeps.
+    #[doc(hidden)]
+    pub struct Guest<P: 'static, const N: usize> {
+        mailbox: &'static Mailbox<N>,
         policy: UnsafeCell<Option<P>>,
     }
 
-    // SAFETY: a module has one thread, and the host makes one call at a time.
+    // SAFETY: as above.
     unsafe impl<P, const N: usize> Sync for Guest<P, N> {}
 
     struct Spare(UnsafeCell<Vec<u8>>);
@@ -102,14 +111,14 @@ mod wasm {
     }
 
     impl<P: Policy, const N: usize> Guest<P, N> {
-        pub const fn new() -> Self {
-            Guest { mailbox: UnsafeCell::new([0; N]), policy: UnsafeCell::new(None) }
+        pub const fn new(mailbox: &'static Mailbox<N>) -> Self {
+            Guest { mailbox, policy: UnsafeCell::new(None) }
         }
 
         /// Serves edgeftp_abi_v1.
         pub fn hello(&self) -> u64 {
             std::panic::set_hook(Box::new(|info| tell(info.location(), info.payload())));
-            (N as u64) << 32 | self.mailbox.get() as usize as u64
+            (N as u64) << 32 | self.mailbox.0.get() as usize as u64
         }
 
         /// Serves edgeftp_config, which the host calls before any hook.
@@ -147,7 +156,7 @@ mod wasm {
 
         fn record(&self, len: u32) -> &[u8] {
             // SAFETY: what was read of it is dropped before the answer is written.
-            unsafe { &(*self.mailbox.get())[..len as usize] }
+            unsafe { &(*self.mailbox.0.get())[..len as usize] }
         }
 
         /// Writes the answer over the question.
@@ -155,7 +164,7 @@ mod wasm {
             let verdict = match reply.finish(N) {
                 Ok((verdict, bytes)) => {
                     // SAFETY: the question is not looked at any more.
-                    let out = unsafe { &mut *self.mailbox.get() };
+                    let out = unsafe { &mut *self.mailbox.0.get() };
                     out[..bytes.len()].copy_from_slice(bytes);
                     verdict
                 }

@@ -98,7 +98,10 @@ pub use text::{Path, Text};
 pub use time::{Time, Utc};
 
 #[doc(hidden)]
-pub use guest::{least_mailbox, mailbox, Guest};
+pub use guest::{least_mailbox, mailbox};
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub use guest::{Guest, Mailbox};
 
 /// What can fail in a policy: `?` takes every error there, and `Err("why".into())` or
 /// `Err("why")?` makes one.
@@ -137,7 +140,9 @@ macro_rules! export {
                 "the mailbox is too small: at least 4096 bytes, and 81920 with the hook data");
             assert!(SIZE <= 1 << 20, "the mailbox is too large: at most 1048576 bytes");
             #[cfg(target_arch = "wasm32")]
-            static GUEST: $crate::Guest<$policy, SIZE> = $crate::Guest::new();
+            static MAILBOX: $crate::Mailbox<SIZE> = $crate::Mailbox::new();
+            #[cfg(target_arch = "wasm32")]
+            static GUEST: $crate::Guest<$policy, SIZE> = $crate::Guest::new(&MAILBOX);
 
             #[cfg(target_arch = "wasm32")]
             #[export_name = "edgeftp_abi_v1"]
