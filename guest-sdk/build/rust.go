@@ -23,8 +23,12 @@ func rust() language {
 // findRust takes the first rustc that has the target: one of rustup, which often comes
 // first in PATH, may lack it where the distribution's has it.
 func findRust(ctx context.Context, j *job) error {
+	return j.findRustc(ctx, append(filepath.SplitList(os.Getenv("PATH")), "/usr/bin"))
+}
+
+func (j *job) findRustc(ctx context.Context, dirs []string) error {
 	first := ""
-	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/bin") {
+	for _, dir := range dirs {
 		tool, err := filepath.Abs(filepath.Join(dir, "rustc"+exeSuffix()))
 		if err != nil {
 			continue
@@ -136,23 +140,35 @@ func testRust(ctx context.Context, j *job, w io.Writer) (bool, error) {
 // rustFault is a fault as rustc tells it: the words in one line, the place in the next.
 var rustFault = regexp.MustCompile(`(?m)^error(?:\[E\d+\])?: (.*)\n +--> (\S+:\d+:\d+)$`)
 
+// rustAssert is what an assertion of the SDK says that fails while compiling.
+var rustAssert = regexp.MustCompile(`(?:the evaluated program panicked at '|evaluation panicked: )([^'\n]*)`)
+
+// rustHook is a hook that was named and not written.
+var rustHook = regexp.MustCompile("the trait bound `([^`]*): edgeftp::(\\w+)::Hook` is not satisfied")
+
 // located puts the place of the first fault in front, where people look for it.
 func located(err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	if m := rustFault.FindStringSubmatch(e.Output); m != nil {
-		e.Summary = m[2] + ": " + m[1]
+	m := rustFault.FindStringSubmatch(e.Output)
+	if m == nil {
+		return err
+	}
+	e.Summary = m[2] + ": " + m[1]
+	if words := rustAssert.FindStringSubmatch(e.Output); words != nil {
+		e.Summary = m[2] + ": " + words[1]
 	}
 	return err
 }
 
 // rustHelp adds what rustc's own words leave open.
 func rustHelp(output string) string {
+	if m := rustHook.FindStringSubmatch(output); m != nil {
+		return "write  impl " + m[2] + "::Hook for " + m[1] + " , or leave  " + m[2] + "  out of edgeftp::export!"
+	}
 	switch {
-	case strings.Contains(output, "::Hook` is not satisfied"):
-		return "edgeftp::export! names a hook for which the type has no  impl HOOK::Hook for TYPE"
 	case strings.Contains(output, ": edgeftp::Policy` is not satisfied"), strings.Contains(output, ": Policy` is not satisfied"):
 		return "write  impl Policy for TYPE  with  fn new(settings: &Settings) -> Result<Self>"
 	case strings.Contains(output, "E0432"), strings.Contains(output, "E0433"), strings.Contains(output, "E0463"):

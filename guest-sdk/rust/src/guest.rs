@@ -1,7 +1,7 @@
 //! The border between the module and the host.
 
 #[cfg(target_arch = "wasm32")]
-pub use wasm::{Guest, Mailbox};
+pub use wasm::{configure, Guest, Mailbox};
 
 /// Types that fake questions can be made for.
 pub trait Decode: Sized {
@@ -110,7 +110,23 @@ mod wasm {
         v
     }
 
-    impl<P: Policy, const N: usize> Guest<P, N> {
+    /// Serves edgeftp_config, which the host calls before any hook.
+    #[doc(hidden)]
+    pub fn configure<P: Policy, const N: usize>(g: &Guest<P, N>, len: u32) -> u64 {
+        let settings = Settings::parse(g.record(len));
+        let made = P::new(&settings);
+        // What is wrong with the settings is the cause of what P::new makes of them.
+        match settings.finish().map_err(Into::into).and(made) {
+            Ok(p) => {
+                // SAFETY: one thread, and nobody holds the policy between calls.
+                unsafe { *g.policy.get() = Some(p) };
+                0
+            }
+            Err(e) => g.answer(Reply::fail(&e.to_string())),
+        }
+    }
+
+    impl<P, const N: usize> Guest<P, N> {
         pub const fn new(mailbox: &'static Mailbox<N>) -> Self {
             Guest { mailbox, policy: UnsafeCell::new(None) }
         }
@@ -119,22 +135,6 @@ mod wasm {
         pub fn hello(&self) -> u64 {
             std::panic::set_hook(Box::new(|info| tell(info.location(), info.payload())));
             (N as u64) << 32 | self.mailbox.0.get() as usize as u64
-        }
-
-        /// Serves edgeftp_config, which the host calls before any hook.
-        pub fn config(&self, len: u32) -> u64 {
-            let settings = Settings::parse(self.record(len));
-            let made = P::new(&settings);
-            // What is wrong with the settings is the cause of what P::new makes of them.
-            let made = settings.finish().map_err(Into::into).and(made);
-            match made {
-                Ok(p) => {
-                    // SAFETY: one thread, and nobody holds the policy between calls.
-                    unsafe { *self.policy.get() = Some(p) };
-                    0
-                }
-                Err(e) => self.answer(Reply::fail(&e.to_string())),
-            }
         }
 
         /// Serves a hook.
@@ -168,7 +168,7 @@ mod wasm {
                     out[..bytes.len()].copy_from_slice(bytes);
                     verdict
                 }
-                Err(why) => return self.answer(Reply::fail(why)),
+                Err(why) => return self.answer(Reply::fail(&why)),
             };
             let entries = reply.take();
             if entries.capacity() > 0 {
@@ -196,6 +196,9 @@ mod wasm {
             (Some(s), _) => line.push_str(s),
             (_, Some(s)) => line.push_str(s),
             _ => line.push_str("panic"),
+        }
+        if line.ends_with("time not implemented on this platform") {
+            line.push_str(": a policy has no clock but the time of its question, q.time()");
         }
         sys::stderr(line.as_bytes());
     }

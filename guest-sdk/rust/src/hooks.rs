@@ -121,11 +121,13 @@ pub mod auth {
     impl Answer {
         /// Allows if the password is that of the stored hash (PHC argon2id or bcrypt),
         /// which the server verifies.
+        #[track_caller]
         pub fn allow_with_hash(hash: &str) -> Answer {
             Answer::allow().password_hash(hash)
         }
 
         /// The stored hash that the server verifies; beside [`allow`](Self::allow) alone.
+        #[track_caller]
         pub fn password_hash(mut self, hash: &str) -> Answer {
             if self.0.action() != action::ALLOW {
                 self.0.fault("PWHASH goes with allow alone");
@@ -135,12 +137,14 @@ pub mod auth {
         }
 
         /// Where the session starts: an absolute path.
+        #[track_caller]
         pub fn home<B: AsRef<[u8]> + ?Sized>(mut self, path: &B) -> Answer {
             self.0.path(key::HOME, path.as_ref());
             self
         }
 
         /// Letters of `elradfmwMT`, each at most once; they only narrow.
+        #[track_caller]
         pub fn perms(mut self, letters: &str) -> Answer {
             self.0.perms(letters);
             self
@@ -148,12 +152,14 @@ pub mod auth {
 
         /// In a directory these letters stand in place of [`perms`](Self::perms), with
         /// all `below` it or in it alone; the longest directory wins. Up to 256 times.
+        #[track_caller]
         pub fn rule<B: AsRef<[u8]> + ?Sized>(mut self, dir: &B, letters: &str, below: bool) -> Answer {
             self.0.rule(dir.as_ref(), letters, below);
             self
         }
 
         /// When the session ends by itself.
+        #[track_caller]
         pub fn expires(mut self, at: Time) -> Answer {
             match u64::try_from(at.0) {
                 Ok(ns) => self.0.u64(key::EXPIRES, ns),
@@ -164,18 +170,21 @@ pub mod auth {
 
         /// At most 1,024 bytes that come back to this policy as [`state`](Meta::state)
         /// of every question of the session, whichever instance it is asked of.
+        #[track_caller]
         pub fn state(mut self, bytes: &[u8]) -> Answer {
             self.0.raw(key::STATE, bytes, 1024);
             self
         }
 
         /// How many sessions the user may have at one time, 0 no limit.
+        #[track_caller]
         pub fn max_sessions(mut self, n: u32) -> Answer {
             self.0.u32(key::MAX_SESSIONS, n);
             self
         }
 
         /// Makes the session anonymous: nothing of it is kept.
+        #[track_caller]
         pub fn anonymous(mut self, yes: bool) -> Answer {
             self.0.entry(key::ANONYMOUS, &[u8::from(yes)]);
             self
@@ -183,6 +192,7 @@ pub mod auth {
 
         /// What the user's clients need not do on protected data connections: resume
         /// the TLS session, end with close_notify.
+        #[track_caller]
         pub fn lenient(mut self, resumption: bool, close_notify: bool) -> Answer {
             self.0.entry(key::LENIENT, &[u8::from(resumption) | u8::from(close_notify) << 1]);
             self
@@ -276,6 +286,7 @@ pub mod fs {
 
     impl Answer {
         /// In favour, of another path.
+        #[track_caller]
         pub fn rewrite<B: AsRef<[u8]> + ?Sized>(path: &B) -> Answer {
             let mut r = Reply::new(action::REWRITE);
             r.path(key::PATH, path.as_ref());
@@ -283,6 +294,7 @@ pub mod fs {
         }
 
         /// In favour, of another second path.
+        #[track_caller]
         pub fn rewrite2<B: AsRef<[u8]> + ?Sized>(path2: &B) -> Answer {
             let mut r = Reply::new(action::REWRITE);
             r.path(key::PATH2, path2.as_ref());
@@ -290,6 +302,7 @@ pub mod fs {
         }
 
         /// The second path beside a [`rewrite`](Self::rewrite) of the first.
+        #[track_caller]
         pub fn and_path2<B: AsRef<[u8]> + ?Sized>(mut self, path2: &B) -> Answer {
             if self.0.action() != action::REWRITE {
                 self.0.fault("only a rewrite has a path");
@@ -299,6 +312,7 @@ pub mod fs {
         }
 
         /// The same answer holds for the same question so long, from whichever session.
+        #[track_caller]
         pub fn cache(mut self, ttl: Duration) -> Answer {
             self.0.cache(ttl);
             self
@@ -429,6 +443,7 @@ pub mod list {
     impl Answer {
         /// Hides entry i where bit i%8 of byte i/8 is set; at most 32 bytes, and no bit
         /// for an entry that is not there. [`Question::hide_if`] is the short way.
+        #[track_caller]
         pub fn hide_bits(mut self, bits: &[u8]) -> Answer {
             if self.0.action() > action::ALLOW {
                 self.0.fault("HIDE_BITS go with pass and allow alone");
@@ -539,16 +554,19 @@ pub mod site {
 
     impl Answer {
         /// Carried out, with a code of 200 to 299, 0 for 200.
+        #[track_caller]
         pub fn done_code(code: u16) -> Answer {
             Answer(Reply::new(action::ALLOW).code(code, 200, 299))
         }
 
         /// Refused, with a code of 400 to 599, 0 for 550.
+        #[track_caller]
         pub fn refused_code(code: u16) -> Answer {
             Answer(Reply::new(action::DENY).code(code, 400, 599))
         }
 
         /// One more line of the reply, which may be empty; up to 64.
+        #[track_caller]
         pub fn line(mut self, text: &str) -> Answer {
             self.0.text(key::LINE, text);
             self
@@ -623,11 +641,13 @@ pub mod throttle {
 
     impl Answer {
         /// Limits the transfer to so many bytes per second.
+        #[track_caller]
         pub fn limit(bytes_per_second: u64) -> Answer {
             Answer::pass().rate(bytes_per_second)
         }
 
         /// Ask again then; less than 100 ms is 100 ms.
+        #[track_caller]
         pub fn ask_again(mut self, after: Duration) -> Answer {
             self.0.ttl(after);
             self
@@ -712,6 +732,7 @@ pub mod data {
 
     impl Answer {
         /// Other bytes pass, as many as the mailbox holds.
+        #[track_caller]
         pub fn rewrite<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Answer {
             let mut r = Reply::new(action::REWRITE);
             r.chunk(bytes.as_ref());
@@ -719,6 +740,7 @@ pub mod data {
         }
 
         /// At most 1,024 bytes that come back with the next chunk.
+        #[track_caller]
         pub fn carry(mut self, bytes: &[u8]) -> Answer {
             self.0.raw(key::CARRY, bytes, 1024);
             self
@@ -873,6 +895,7 @@ pub mod cert {
 
     impl Answer {
         /// Refused, with a line for the log.
+        #[track_caller]
         pub fn deny(text: &str) -> Answer {
             Answer(crate::reply::Reply::new(crate::reply::action::DENY)).text(text)
         }

@@ -101,7 +101,7 @@ pub use time::{Time, Utc};
 pub use guest::{least_mailbox, mailbox};
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
-pub use guest::{Guest, Mailbox};
+pub use guest::{configure, Guest, Mailbox};
 
 /// What can fail in a policy: `?` takes every error there, and `Err("why".into())` or
 /// `Err("why")?` makes one.
@@ -153,7 +153,7 @@ macro_rules! export {
             #[cfg(target_arch = "wasm32")]
             #[export_name = "edgeftp_config"]
             extern "C" fn config(len: u32) -> u64 {
-                GUEST.config(len)
+                $crate::configure(&GUEST, len)
             }
 
             $($crate::__hook!($hook, $policy);)+

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::Location;
 
 /// Actions (ABI §6).
 pub(crate) mod action {
@@ -39,6 +40,10 @@ pub(crate) mod key {
     pub const RATE: u16 = 28;
 }
 
+/// What the standard library says where a module has nothing.
+const UNSUPPORTED: &str = "operation not supported on this platform";
+const HINT: &str = ": a policy has no files, no sockets and no processes";
+
 const FINAL: u8 = 1;
 const CACHE: u8 = 2;
 
@@ -57,7 +62,7 @@ pub struct Reply {
     lines: u16,
     data: Option<usize>, // length of the new bytes, which lead the entries
     entries: Vec<u8>,
-    fault: Option<&'static str>,
+    fault: Option<(&'static str, &'static Location<'static>)>, // and where it was made
 }
 
 impl Reply {
@@ -78,7 +83,8 @@ impl Reply {
     /// A failure with the text made one line of at most 512 bytes.
     pub(crate) fn fail(text: &str) -> Reply {
         let mut line = String::new();
-        for c in text.chars() {
+        let hint = if text.ends_with(UNSUPPORTED) { HINT } else { "" };
+        for c in text.chars().chain(hint.chars()) {
             let c = if (c < ' ' && c != '\t') || c == '\x7f' || c == '\u{fffd}' { '?' } else { c };
             if line.len() + c.len_utf8() > MAX_TEXT {
                 break;
@@ -90,11 +96,13 @@ impl Reply {
         r
     }
 
+    #[track_caller]
     pub(crate) fn fault(&mut self, why: &'static str) {
-        self.fault = self.fault.or(Some(why));
+        self.fault = self.fault.or(Some((why, Location::caller())));
     }
 
     /// Sets the code of a reply, 0 for the server's own.
+    #[track_caller]
     pub(crate) fn code(mut self, code: u16, least: u16, most: u16) -> Reply {
         if code != 0 && (code < least || code > most) {
             self.fault("the answer's code is out of range");
@@ -108,11 +116,13 @@ impl Reply {
         self.flags |= FINAL;
     }
 
+    #[track_caller]
     pub(crate) fn cache(&mut self, ttl: std::time::Duration) {
         self.flags |= CACHE;
         self.ttl(ttl);
     }
 
+    #[track_caller]
     pub(crate) fn ttl(&mut self, ttl: std::time::Duration) {
         match i32::try_from(ttl.as_millis()) {
             Ok(ms) => self.entry(key::TTL_MS, &ms.to_le_bytes()),
@@ -128,6 +138,7 @@ impl Reply {
         self.seen & 1 << key != 0
     }
 
+    #[track_caller]
     pub(crate) fn entry(&mut self, key: u16, value: &[u8]) {
         let repeats = key == key::LINE || key == key::RULE;
         if self.has(key) && !repeats {
@@ -143,6 +154,7 @@ impl Reply {
     }
 
     /// One line of at most 512 bytes without control characters.
+    #[track_caller]
     pub(crate) fn text(&mut self, key: u16, text: &str) {
         let control = |c: u8| (c < 0x20 && c != b'\t') || c == 0x7f;
         if text.len() > MAX_TEXT || text.bytes().any(control) {
@@ -159,6 +171,7 @@ impl Reply {
         self.entry(key, text.as_bytes());
     }
 
+    #[track_caller]
     pub(crate) fn path(&mut self, key: u16, path: &[u8]) {
         if good_path(path) {
             self.entry(key, path);
@@ -167,6 +180,7 @@ impl Reply {
         }
     }
 
+    #[track_caller]
     pub(crate) fn perms(&mut self, letters: &str) {
         if good_perms(letters) {
             self.entry(key::PERMS, letters.as_bytes());
@@ -175,6 +189,7 @@ impl Reply {
         }
     }
 
+    #[track_caller]
     pub(crate) fn rule(&mut self, dir: &[u8], letters: &str, below: bool) {
         self.rules += 1;
         match () {
@@ -188,6 +203,7 @@ impl Reply {
         }
     }
 
+    #[track_caller]
     pub(crate) fn u64(&mut self, key: u16, n: u64) {
         if n > i64::MAX as u64 {
             return self.fault("a number of the answer is out of range");
@@ -195,6 +211,7 @@ impl Reply {
         self.entry(key, &n.to_le_bytes());
     }
 
+    #[track_caller]
     pub(crate) fn u32(&mut self, key: u16, n: u32) {
         if n > i32::MAX as u32 {
             return self.fault("a number of the answer is out of range");
@@ -202,6 +219,7 @@ impl Reply {
         self.entry(key, &n.to_le_bytes());
     }
 
+    #[track_caller]
     pub(crate) fn raw(&mut self, key: u16, bytes: &[u8], most: usize) {
         if bytes.len() > most {
             return self.fault("bytes of the answer are too long");
@@ -210,6 +228,7 @@ impl Reply {
     }
 
     /// The new bytes of a chunk. They come before all entries.
+    #[track_caller]
     pub(crate) fn chunk(&mut self, bytes: &[u8]) {
         self.entries = crate::guest::spare();
         match u32::try_from(bytes.len()) {
@@ -221,12 +240,12 @@ impl Reply {
     }
 
     /// The verdict and the bytes of the reply, or why there is no such answer.
-    pub(crate) fn finish(&self, room: usize) -> Result<(u64, &[u8]), &'static str> {
-        if let Some(why) = self.fault {
-            return Err(why);
+    pub(crate) fn finish(&self, room: usize) -> Result<(u64, &[u8]), String> {
+        if let Some((why, at)) = self.fault {
+            return Err([at.file(), ":", &at.line().to_string(), ": ", why].concat());
         }
         if self.entries.len() > room {
-            return Err("the answer is longer than the mailbox");
+            return Err("the answer is longer than the mailbox".to_string());
         }
         let verdict = (self.entries.len() as u64) << 32
             | u64::from(self.flags) << 24
@@ -276,7 +295,7 @@ impl fmt::Debug for Reply {
             f.write_str(" final")?;
         }
         match self.fault {
-            Some(why) => write!(f, " (refused: {why})"),
+            Some((why, _)) => write!(f, " (refused: {why})"),
             None => Ok(()),
         }
     }
@@ -311,14 +330,14 @@ macro_rules! answer {
                 Answer(crate::reply::Reply::fail(text))
             }
 
-            /// Why the host would refuse this answer, `None` if it would not. The SDK
-            /// answers `fail` with these words in its place.
-            pub fn fault(&self) -> Option<&'static str> {
+            /// Why the host would refuse this answer, with the file and line that made it
+            /// so; `None` if it would not. The SDK answers `fail` with these words.
+            pub fn fault(&self) -> Option<String> {
                 self.0.finish(1 << 20).err()
             }
 
             #[doc(hidden)]
-            pub fn encode(&self) -> Result<(u64, Vec<u8>), &'static str> {
+            pub fn encode(&self) -> Result<(u64, Vec<u8>), String> {
                 self.0.finish(1 << 20).map(|(v, b)| (v, b.to_vec()))
             }
         }
@@ -342,11 +361,13 @@ macro_rules! refusals {
     () => {
         impl Answer {
             /// Refuses with a line for the client, empty for the server's own words.
+            #[track_caller]
             pub fn deny(text: &str) -> Answer {
                 Answer::deny_code(0, text)
             }
 
             /// Refuses with a reply code of 400 to 599, 0 for the server's own.
+            #[track_caller]
             pub fn deny_code(code: u16, text: &str) -> Answer {
                 let r = crate::reply::Reply::new(crate::reply::action::DENY).code(code, 400, 599);
                 Answer(r).text(text)
@@ -364,6 +385,7 @@ macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident = $key:ident;)+) => {
         impl Answer {
             $($(#[$doc])*
+            #[track_caller]
             pub fn $name(mut self, text: &str) -> Answer {
                 self.0.text(crate::reply::key::$key, text);
                 self
@@ -377,6 +399,7 @@ macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident = $key:ident;)+) => {
         impl Answer {
             $($(#[$doc])*
+            #[track_caller]
             pub fn $name(mut self, n: u64) -> Answer {
                 self.0.u64(crate::reply::key::$key, n);
                 self
@@ -402,6 +425,7 @@ macro_rules! narrowing {
         }
         impl Answer {
             /// Requires protected data connections.
+            #[track_caller]
             pub fn data_tls_required(mut self, yes: bool) -> Answer {
                 self.0.entry(crate::reply::key::DATA_TLS_REQUIRED, &[u8::from(yes)]);
                 self
