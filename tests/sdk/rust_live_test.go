@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,8 +21,8 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost"
 )
 
-// live is a server on a folder with one of the example modules, and curl as its client.
-type live struct {
+// rustLive is a server on a folder with one of the example modules, and curl as its client.
+type rustLive struct {
 	t    *testing.T
 	root string
 	url  string
@@ -30,9 +31,9 @@ type live struct {
 
 // serveRust starts a server with the committed module of an example. Its users ann, bob
 // and sam, who is of the group staff, have the password "secret".
-func serveRust(t *testing.T, name, settings string, kv policy.KV) *live {
+func serveRust(t *testing.T, name, settings string, kv policy.KV) *rustLive {
 	t.Helper()
-	l := &live{t: t, root: t.TempDir()}
+	l := &rustLive{t: t, root: t.TempDir()}
 	var err error
 	if l.curl, err = exec.LookPath("curl"); err != nil {
 		if os.Getenv("CI") != "" {
@@ -69,7 +70,7 @@ func serveRust(t *testing.T, name, settings string, kv policy.KV) *live {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := edge.New(edge.Config{FS: disk, Listeners: []edge.Listener{{Address: "127.0.0.1:0"}},
+	srv, err := edge.New(edge.Config{FS: disk, Listeners: []edge.Listener{{Address: "127.0.0.1:0"}}, Log: slog.New(slog.DiscardHandler),
 		Policies: []edge.Slot{{Name: "users", Policy: who}, {Name: name, Policy: p}}})
 	if err == nil {
 		err = srv.Listen(t.Context())
@@ -89,7 +90,7 @@ func serveRust(t *testing.T, name, settings string, kv policy.KV) *live {
 }
 
 // as runs curl as a user and returns what it wrote and its exit code.
-func (l *live) as(user string, args ...string) (string, int) {
+func (l *rustLive) as(user string, args ...string) (string, int) {
 	cmd := exec.CommandContext(l.t.Context(), l.curl, append([]string{"-sS", "--max-time", "60", "--user", user + ":secret"}, args...)...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -100,7 +101,7 @@ func (l *live) as(user string, args ...string) (string, int) {
 }
 
 // file makes a file of so many bytes outside the server's folder.
-func (l *live) file(size int) string {
+func (l *rustLive) file(size int) string {
 	path := filepath.Join(l.t.TempDir(), "file")
 	if err := os.WriteFile(path, []byte(strings.Repeat("x", size)), 0o644); err != nil {
 		l.t.Error(err)
@@ -109,7 +110,7 @@ func (l *live) file(size int) string {
 }
 
 // names lists a directory of the server's folder.
-func (l *live) names(dir string) (names []string) {
+func (l *rustLive) names(dir string) (names []string) {
 	entries, err := os.ReadDir(filepath.Join(l.root, dir))
 	if err != nil {
 		l.t.Error(err)

@@ -58,7 +58,7 @@ func TestRustMistakes(t *testing.T) {
 			}
 			want := string(golden)
 			if !pinned { // other compilers have other words, but their place is the same
-				want, got = place(want), place(got)
+				want, got = rustPlace(want), rustPlace(got)
 			}
 			if x := cmp.Diff(want, got); x != "" {
 				t.Error(x)
@@ -67,8 +67,8 @@ func TestRustMistakes(t *testing.T) {
 	}
 }
 
-// place is the file and the line that a message leads with, empty if there is none.
-func place(message string) string {
+// rustPlace is the file and the line that a message leads with, empty if there is none.
+func rustPlace(message string) string {
 	line, _, _ := strings.Cut(message, "\n")
 	if _, after, ok := strings.Cut(line, "policy.rs:"); ok {
 		n, _, _ := strings.Cut(after, ":")
@@ -212,8 +212,8 @@ func TestRustTemplate(t *testing.T) {
 	var modules [2][]byte
 	for i, name := range []string{"a", "another folder"} {
 		dir := filepath.Join(t.TempDir(), name, "guard")
-		copyTree(t, filepath.Join(sdkDir, "rust", "template"), dir)
-		copyTree(t, filepath.Join(sdkDir, "rust", "src"), filepath.Join(dir, "sdk", "src"))
+		rustCopy(t, filepath.Join(sdkDir, "rust", "template"), dir)
+		rustCopy(t, filepath.Join(sdkDir, "rust", "src"), filepath.Join(dir, "sdk", "src"))
 		modules[i] = compile(t, dir)
 		if i > 0 {
 			continue
@@ -243,8 +243,8 @@ func TestRustTemplate(t *testing.T) {
 	}
 }
 
-// copyTree copies a folder with the name of the policy in its files.
-func copyTree(t *testing.T, from, to string) {
+// rustCopy copies a folder with the name of the policy in its files.
+func rustCopy(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		t.Fatal(err)

@@ -437,14 +437,18 @@ pub(crate) fn address(text: &[u8]) -> Option<([u8; 16], u16)> {
 }
 
 fn decimal(b: &[u8], most: u32) -> Option<u32> {
-    if b.is_empty() || b.len() > 5 || (b[0] == b'0' && b.len() > 1 && most == 255) {
+    // A port may begin with zeros, a part of an address may not.
+    if b.is_empty() || (b[0] == b'0' && b.len() > 1 && most == 255) {
         return None;
     }
     let mut n = 0;
     for &c in b {
         n = n * 10 + u32::from(c.checked_sub(b'0').filter(|&d| d < 10)?);
+        if n > most {
+            return None;
+        }
     }
-    Some(n).filter(|&n| n <= most)
+    Some(n)
 }
 
 fn v4(text: &[u8], out: &mut [u8]) -> Option<()> {
