@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -118,8 +119,11 @@ func (j *job) rustc(ctx context.Context, options []string, policy ...string) err
 }
 
 func compileRust(ctx context.Context, j *job) ([]byte, error) {
-	out := filepath.Join(j.tmp, "policy.wasm")
-	if err := j.rustc(ctx, rustOptions(), append(rustModule(), "-o", out)...); err != nil {
+	out, options := filepath.Join(j.tmp, "policy.wasm"), rustOptions()
+	if named(ctx) {
+		options = slices.DeleteFunc(options, func(s string) bool { return s == "-Cstrip=symbols" })
+	}
+	if err := j.rustc(ctx, options, append(rustModule(), "-o", out)...); err != nil {
 		return nil, err
 	}
 	module, err := os.ReadFile(out)

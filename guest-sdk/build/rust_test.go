@@ -72,6 +72,10 @@ func TestRustIsCachedByContent(t *testing.T) {
 			t.Errorf("the module has %d bytes", len(r.Module))
 		}
 	}
+	r, err := Build(WithNames(t.Context()), dir, "")
+	if err != nil || !bytes.Contains(r.Module, []byte("edgeftp6record")) {
+		t.Errorf("no names of functions: %v", err)
+	}
 	var out bytes.Buffer
 	if ran, err := Test(t.Context(), dir, &out); !ran || err != nil || !strings.Contains(out.String(), "1 passed") {
 		t.Errorf("%v, %v\n%s", ran, err, &out)
