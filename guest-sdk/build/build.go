@@ -82,7 +82,7 @@ type language struct {
 
 // languages lists them in the order in which help texts name them.
 func languages() []language {
-	return []language{golang(), clang(), zig(), assemblyScript(), text()}
+	return []language{golang(), rust(), clang(), zig(), assemblyScript(), text()}
 }
 
 // Languages lists the names of the languages that policies can be written in.

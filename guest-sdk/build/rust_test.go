@@ -1,0 +1,150 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// rustFolder makes a policy's folder that has the SDK in it.
+func rustFolder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	if _, err := Toolchain(t.Context(), "rust"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	dir := write(t, files)
+	if err := os.CopyFS(filepath.Join(dir, "sdk", "src"), os.DirFS("../rust/src")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+const rustPolicy = `use edgeftp::{fs, Policy, Result, Settings};
+
+mod words;
+
+struct Guard;
+
+impl Policy for Guard {
+    fn new(_: &Settings) -> Result<Self> {
+        Ok(Guard)
+    }
+}
+
+impl fs::Hook for Guard {
+    fn fs(&mut self, _: &fs::Question) -> Result<fs::Answer> {
+        Ok(fs::Answer::deny(words::NO))
+    }
+}
+
+edgeftp::export!(Guard: fs);
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn words() {
+        assert_eq!(super::words::NO, "no");
+    }
+}
+`
+
+// TestRustIsCachedByContent builds, builds again, and changes a module of the policy,
+// whose unit test then fails.
+func TestRustIsCachedByContent(t *testing.T) {
+	dir := rustFolder(t, map[string]string{"policy.rs": rustPolicy, "words.rs": "pub const NO: &str = \"no\";\n"})
+	cache := filepath.Join(t.TempDir(), "cache")
+	for _, how := range []string{"built with rustc 1.", "from the cache"} {
+		r, err := Build(t.Context(), dir, cache)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(r.How, how) || r.Language != "rust" || !bytes.HasPrefix(r.Module, []byte("\x00asm")) {
+			t.Errorf("%s: %q, %d bytes, want %q", r.Language, r.How, len(r.Module), how)
+		}
+		if len(r.Module) > 60_000 {
+			t.Errorf("the module has %d bytes", len(r.Module))
+		}
+	}
+	r, err := Build(WithNames(t.Context()), dir, "")
+	if err != nil || !bytes.Contains(r.Module, []byte("edgeftp6record")) {
+		t.Errorf("no names of functions: %v", err)
+	}
+	var out bytes.Buffer
+	if ran, err := Test(t.Context(), dir, &out); !ran || err != nil || !strings.Contains(out.String(), "1 passed") {
+		t.Errorf("%v, %v\n%s", ran, err, &out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "words.rs"), []byte("pub const NO: &str = \"never\";\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Build(t.Context(), dir, cache); err != nil || !strings.Contains(r.How, "built with") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	ran, err := Test(t.Context(), dir, &out)
+	if !ran || err == nil || !strings.Contains(err.Error(), "its unit tests fail") || !strings.Contains(err.Error(), `"never"`) {
+		t.Errorf("%v, %v", ran, err)
+	}
+}
+
+// TestRustc finds the first compiler that has the target, and says the one command that
+// is missing.
+func TestRustc(t *testing.T) {
+	script := func(dir, says string) string {
+		path := filepath.Join(t.TempDir(), dir)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, "rustc"), []byte("#!/bin/sh\n"+says+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	libs := t.TempDir()
+	if err := os.WriteFile(filepath.Join(libs, "libstd-0.rlib"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	broken, bare := script("broken", "exit 1"), script("bare", "echo /nowhere")
+	good := script("good", `case $1 in --version) echo rustc 9.9.9;; *) echo "`+libs+`";; esac`)
+	rustup := script("rustup", "echo /nowhere")
+	if err := os.WriteFile(filepath.Join(rustup, "rustup"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		dirs []string
+		says string // of the fault; empty is the good one
+	}{
+		{[]string{broken, bare, t.TempDir(), good, rustup}, ""},
+		{[]string{bare, rustup}, "help:   apt-get install libstd-rust-dev-wasm32"},
+		{[]string{rustup, bare}, "help:   rustup target add wasm32-unknown-unknown"},
+		{[]string{t.TempDir()}, "apt-get install rustc libstd-rust-dev-wasm32"},
+	} {
+		j := &job{dir: ".", language: rust()}
+		err := j.findRustc(t.Context(), tt.dirs)
+		if tt.says == "" {
+			if err != nil || j.tool != filepath.Join(good, "rustc") || j.version != "rustc 9.9.9" {
+				t.Errorf("%+v, %v", j, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("got %v, want %q", err, tt.says)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (&job{dir: "."}).findRustc(ctx, []string{bare}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRustWithoutSDK(t *testing.T) {
+	rustFolder(t, nil)
+	_, err := Build(t.Context(), write(t, map[string]string{"policy.rs": rustPolicy}), "")
+	if err == nil || !strings.Contains(err.Error(), "the SDK is missing") || !strings.Contains(err.Error(), "policy init --lang rust") {
+		t.Errorf("got %v", err)
+	}
+}
