@@ -26,7 +26,7 @@ type Guest struct {
 	event     policy.Observer
 	more      stages
 	linked    [abi.NumHooks]bool
-	ctx       context.Context // of every question, nil for the background
+	ctx       context.Context // of every question, nil before the first one
 	configure func(settings []byte) error
 }
 
@@ -115,7 +115,7 @@ func (g *Guest) SetServices(s policy.Services) {
 // context is that of a question.
 func (g *Guest) context() context.Context {
 	if g.ctx == nil {
-		return context.Background()
+		g.SetServices(unlinked{})
 	}
 	return g.ctx
 }
