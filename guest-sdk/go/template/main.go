@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -17,14 +16,12 @@ type guard struct{ deny []string }
 
 // Authorize looks at both paths: a rename has two.
 func (g *guard) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
-	if g.refuses(a.Path) || g.refuses(a.Path2) {
-		return policy.Answer{Verdict: policy.Deny, Text: "files of this kind are not accepted here"}, nil
+	for _, ext := range g.deny {
+		if strings.HasSuffix(strings.ToLower(a.Path), "."+ext) || strings.HasSuffix(strings.ToLower(a.Path2), "."+ext) {
+			return policy.Answer{Verdict: policy.Deny, Text: "files of this kind are not accepted here"}, nil
+		}
 	}
 	return policy.Answer{}, nil
-}
-
-func (g *guard) refuses(path string) bool {
-	return slices.Contains(g.deny, strings.ToLower(path[strings.LastIndexByte(path, '.')+1:]))
 }
 
 // Configure takes the settings.

@@ -9,6 +9,12 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
+// caught lets a panic go on: there is a debugger, or a test.
+func caught() {}
+
+// refuse panics with the place of the call and the text.
+func refuse(text string) { panic(At(text)) }
+
 // Log hands the line to the world of the test, else to the program's own log.
 func Log(level int32, msg string) {
 	if w := Found(); w != nil {

@@ -32,12 +32,6 @@ func Enter(w *World) bool { return world.CompareAndSwap(nil, w) }
 // Leave ends the world.
 func Leave(w *World) { world.CompareAndSwap(w, nil) }
 
-// Hooks are the stages that were registered, to be asked without a mailbox.
-func (g *Guest) Hooks() policy.Hooks {
-	return policy.Hooks{Authenticator: g.auth, Authorizer: g.fs, Lister: g.more.list, Commander: g.more.cmd,
-		Site: g.more.site, Throttler: g.more.throttle, Filter: g.more.data, Observer: g.event, Certifier: g.more.cert}
-}
-
 // Settings gives the policy its settings, as the host does.
 func (g *Guest) Settings(b []byte) error {
 	switch {
