@@ -51,3 +51,16 @@ func Log(level int32, msg string) {
 	}
 	hostLog(level, unsafe.Pointer(unsafe.StringData(msg)), uint32(len(msg)))
 }
+
+// spoken is what somebody panicked with.
+func spoken(v any) string {
+	switch v := v.(type) {
+	case error:
+		return v.Error()
+	case string:
+		return v
+	case interface{ String() string }:
+		return v.String()
+	}
+	return "a value without words"
+}

@@ -51,16 +51,3 @@ func (g *Guest) unset() string {
 	}
 	return ""
 }
-
-// spoken is what somebody panicked with.
-func spoken(v any) string {
-	switch v := v.(type) {
-	case error:
-		return v.Error()
-	case string:
-		return v
-	case interface{ String() string }:
-		return v.String()
-	}
-	return "a value without words"
-}
