@@ -93,6 +93,7 @@ func allowed() map[string][]string {
 		"cmd/":                     {"edge", "edge/", "acme", "wasmhost", "wasmhost/", "policies/", "guest-sdk/build", "guest-sdk/vectors", "guest-sdk/go/manifest", "cmd/", "github.com/", "golang.org/", "go.yaml.in/", "oras.land/oras-go/"},
 		"examples/embed":           {"edge", "edge/", "wasmhost", "policies/"},
 		"examples/":                {"edge/policy", "guest-sdk/go/", "guest-sdk/go"},
+		"examples/wasm/live":       {"guest-sdk/build"},
 		"tests/bench/policy":       {"edge", "edge/", "tests/", "wasmhost", "wasmhost/record"},
 		"tests/":                   {"edge", "edge/", "tests/"},
 

@@ -14,11 +14,17 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/examples/wasm/live"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/abi/cases"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		live.Clean()
+		os.Exit(code)
+	}))
+}
 
 // buildGo builds a Go policy the way that the README says.
 func buildGo(t testing.TB, dir string) []byte {
