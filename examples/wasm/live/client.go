@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,10 @@ func (s *Server) As(user string) *Server {
 }
 
 // URL is the one of a path of the server, which begins with a slash.
-func (s *Server) URL(path string) string { return "ftp://" + s.Addr + path }
+func (s *Server) URL(path string) string {
+	u := url.URL{Scheme: "ftp", Host: s.Addr, Path: path}
+	return u.String()
+}
 
 // Curl runs curl as the user, with the dialogue on its standard error.
 func (s *Server) Curl(t testing.TB, args ...string) Result {
