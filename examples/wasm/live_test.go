@@ -3,6 +3,7 @@ package wasm
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,6 +16,11 @@ func dialogues() map[string]func(t *testing.T, dir string) {
 		"upload-guard":    liveUploadGuard,
 		"http-login":      liveHTTPLogin,
 		"checksum-report": liveChecksumReport,
+		"content-scan":    liveContentScan,
+		"dropbox":         liveDropbox,
+		"geo-fence":       liveGeoFence,
+		"office-hours":    liveOfficeHours,
+		"quota":           liveQuota,
 	}
 }
 
@@ -63,4 +69,14 @@ func late(t *testing.T) <-chan time.Time {
 	timer := time.NewTimer(time.Minute)
 	t.Cleanup(func() { timer.Stop() })
 	return timer.C
+}
+
+// containsLine reports whether a line of text begins so.
+func containsLine(text, prefix string) bool {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, prefix) {
+			return true
+		}
+	}
+	return false
 }

@@ -30,7 +30,7 @@ const (
 type Options struct {
 	Modules []Module
 	// Users are further users with Password, beside User. They may do everything.
-	Users []string
+	Users []Account
 	// Nobody leaves out User and Users: who may log in is for the modules to say.
 	Nobody bool
 	// Config is more of the configuration: whole lines of YAML at its outermost level.
@@ -38,6 +38,9 @@ type Options struct {
 	// Root is the served directory; a temporary one if empty.
 	Root string
 }
+
+// Account is a user of the configuration; the group may be empty.
+type Account struct{ Name, Group string }
 
 // Module is one of a server's policies.
 type Module struct {
@@ -100,8 +103,12 @@ func (s *Server) config(t testing.TB, dir string, o Options) string {
 		"limits: { logins: { delay_after_failure: 0 } }\n")
 	if !o.Nobody {
 		b.WriteString("users:\n  list:\n")
-		for _, name := range append([]string{User}, o.Users...) {
-			fmt.Fprintf(&b, "    - { name: %q, password_hash: %q, perm: elradfmwMT }\n", name, Hash)
+		for _, a := range append([]Account{{Name: User}}, o.Users...) {
+			fmt.Fprintf(&b, "    - { name: %q, password_hash: %q, perm: elradfmwMT", a.Name, Hash)
+			if a.Group != "" {
+				fmt.Fprintf(&b, ", group: %q", a.Group)
+			}
+			b.WriteString(" }\n")
 		}
 	}
 	b.WriteString(o.Config)
