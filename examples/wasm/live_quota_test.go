@@ -12,7 +12,7 @@ import (
 )
 
 func liveQuota(t *testing.T, dir string) {
-	s := live.Start(t, live.Options{Users: []live.Account{{Name: "bob"}, {Name: "crowd"}}, Modules: []live.Module{{Name: "quota", Dir: dir,
+	s := live.Start(t, live.Options{Users: []live.Account{{Name: "bob"}, {Name: "crowd"}}, Modules: []live.Module{{Name: "storage", Dir: dir,
 		Grants: "kv: true", Settings: "{ bytes: 100, users: [{ user: bob, bytes: 1000 }, { user: crowd, files: 3 }] }"}}})
 	full := func(r live.Result) {
 		t.Helper()

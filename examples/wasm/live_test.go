@@ -21,6 +21,7 @@ func dialogues() map[string]func(t *testing.T, dir string) {
 		"geo-fence":       liveGeoFence,
 		"office-hours":    liveOfficeHours,
 		"quota":           liveQuota,
+		"site-usage":      liveSiteUsage,
 	}
 }
 
