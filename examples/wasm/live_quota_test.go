@@ -16,7 +16,7 @@ func liveQuota(t *testing.T, dir string) {
 		Grants: "kv: true", Settings: "{ bytes: 100, users: [{ user: bob, bytes: 1000 }, { user: crowd, files: 3 }] }"}}})
 	full := func(r live.Result) {
 		t.Helper()
-		r.Want(t, r.Code, "552", "you have stored as much as you may")
+		r.Want(t, r.Code, "< 552") // by the policy, or by the server where it named a size
 		if r.Code == live.OK {
 			t.Errorf("it went through\n%s", r.Both())
 		}
