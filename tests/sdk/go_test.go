@@ -41,7 +41,7 @@ func TestGoMistakes(t *testing.T) {
 	for _, name := range goMistakes(t) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join("testdata", "mistakes", "go", name)
-			got := mistake(t, dir)
+			got := goMistake(t, dir)
 			golden := dir + ".txt"
 			if os.Getenv("EDGEFTP_UPDATE") != "" {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
@@ -59,9 +59,9 @@ func TestGoMistakes(t *testing.T) {
 	}
 }
 
-// mistake builds a folder, loads the module and asks it one question, and returns what
+// goMistake builds a folder, loads the module and asks it one question, and returns what
 // the author is shown.
-func mistake(t *testing.T, dir string) string {
+func goMistake(t *testing.T, dir string) string {
 	r, err := build.Build(t.Context(), dir, "")
 	if err != nil {
 		var e *build.Error
