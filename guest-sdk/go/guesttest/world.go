@@ -68,16 +68,21 @@ type Line struct {
 // the test beside another one, and panics in a parallel one.
 func New(tb testing.TB) *World {
 	tb.Helper()
-	tb.Setenv("EDGEFTP_GUESTTEST", "1") // panics in a parallel test, and bars it from becoming one
 	w := &World{Now: time.Unix(1_700_000_000, 0).UTC(), HTTP: map[string]Response{}, Files: map[string]File{},
 		Hashes: map[string]bool{}, tb: tb, random: rand.NewChaCha8([32]byte{}), metrics: map[string]int64{}}
 	w.KV = &policy.MemKV{Now: func() time.Time { return w.Now }}
-	in := &guest.World{KV: w.KV, Log: w.log, Metric: w.metric, Random: w.fill, Fetch: w.fetch, Services: services{w}}
-	if !guest.Enter(in) {
-		tb.Fatal("guesttest.New: there is a world already, of this test or of one around it")
-	}
-	tb.Cleanup(func() { guest.Leave(in) })
+	enter(tb, &guest.World{KV: w.KV, Log: w.log, Metric: w.metric, Random: w.fill, Fetch: w.fetch, Services: services{w}})
 	return w
+}
+
+// enter makes it the world until the test ends.
+func enter(tb testing.TB, w *guest.World) {
+	tb.Helper()
+	tb.Setenv("EDGEFTP_GUESTTEST", "1") // panics in a parallel test, and bars it from becoming one
+	if !guest.Enter(w) {
+		tb.Fatal("guesttest: there is a world already, of this test or of one around it")
+	}
+	tb.Cleanup(func() { guest.Leave(w) })
 }
 
 // Context is that of a question about the file at path, whose digest is asked for;
