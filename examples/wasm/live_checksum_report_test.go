@@ -15,7 +15,7 @@ import (
 
 func liveChecksumReport(t *testing.T, dir string) {
 	o := newOffice(t)
-	wasm := live.Rehost(t, live.Build(t, dir), "hooks.example.org", o.host())
+	wasm := live.Rehost(t, live.Build(t, dir), "hooks.example.org", o.URL)
 	s := live.Start(t, live.Options{Modules: []live.Module{{Name: "checksum-report", Wasm: wasm, Keys: "events: durable",
 		Settings: fmt.Sprintf("{ url: %q, token: a token }", o.URL+"/ftp"),
 		Grants:   fmt.Sprintf("kv: true, digest: true, fetch_private: [%q]", o.URL)}}})

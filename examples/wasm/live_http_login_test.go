@@ -15,7 +15,7 @@ func liveHTTPLogin(t *testing.T, dir string) {
 	o := newOffice(t)
 	o.users["berta"] = fmt.Sprintf(`{"hash": %q, "home": "/in", "perms": "elrw"}`, live.Hash)
 	o.users["broken"] = `{"hash": "no hash"}`
-	wasm := live.Rehost(t, live.Build(t, dir), "idp.example.org", o.host())
+	wasm := live.Rehost(t, live.Build(t, dir), "idp.example.org", o.URL)
 	s := live.Start(t, live.Options{Nobody: true, Modules: []live.Module{{Name: "http-login", Wasm: wasm,
 		Settings: fmt.Sprintf("{ url: %q, token: a token, cache_seconds: 3600, dummy_hash: %q }", o.URL+"/users/{user}", live.Hash),
 		Grants:   fmt.Sprintf("kv: true, verify: true, fetch_private: [%q]", o.URL)}}})

@@ -82,6 +82,3 @@ func (o *office) reports(t *testing.T, n int) []string {
 		}
 	}
 }
-
-// host is its address.
-func (o *office) host() string { return strings.TrimPrefix(o.URL, "http://") }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -115,23 +116,28 @@ func Build(t testing.TB, dir string) []byte {
 	return r.Module
 }
 
-// Rehost returns the module with another host in its manifest, as an author would write
-// it there: old and new are such as idp.example.org and 127.0.0.1:8080.
-func Rehost(t testing.TB, module []byte, old, new string) []byte {
+// Rehost returns the module for another server than that of its source: the host, such as
+// idp.example.org, is another one in its manifest, and its origin in its tests. url is
+// such as http://127.0.0.1:8080.
+func Rehost(t testing.TB, module []byte, host, url string) []byte {
 	t.Helper()
+	_, own, _ := strings.Cut(url, "://")
 	out := bytes.Clone(module[:8])
 	for rest := module[8:]; len(rest) > 0; {
 		n, k := binary.Uvarint(rest[1:])
 		end := 1 + k + int(n)
 		body := rest[1+k : end]
-		if rest[0] == 0 && bytes.HasPrefix(body, []byte("\x10edgeftp.manifest")) {
-			body = bytes.ReplaceAll(body, []byte(old), []byte(new))
+		switch {
+		case rest[0] == 0 && bytes.HasPrefix(body, []byte("\x10edgeftp.manifest")):
+			body = bytes.ReplaceAll(body, []byte("fetch:"+host), []byte("fetch:"+own))
+		case rest[0] == 0 && bytes.HasPrefix(body, []byte("\x0dedgeftp.tests")):
+			body = bytes.ReplaceAll(body, []byte("https://"+host), []byte(url))
 		}
 		out = append(binary.AppendUvarint(append(out, rest[0]), uint64(len(body))), body...)
 		rest = rest[end:]
 	}
 	if bytes.Equal(out, module) {
-		t.Fatalf("the manifest has no %q", old)
+		t.Fatalf("the module has no %q", host)
 	}
 	return out
 }
