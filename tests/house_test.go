@@ -87,11 +87,13 @@ func allowed() map[string][]string {
 		"guest-sdk/build":          {"guest-sdk/go/manifest"},
 		"guest-sdk/vectors":        {},
 		"guest-sdk/go/":            {"edge/policy", "wasmhost/abi", "guest-sdk/go/"},
+		"guest-sdk/go/guesttest":   {"edge/policy", "wasmhost/abi", "wasmhost/abi/cases", "guest-sdk/go", "guest-sdk/go/"},
 		"policies/":                {"edge/policy", "policies/internal/"},
 		"acme":                     {},
 		"cmd/":                     {"edge", "edge/", "acme", "wasmhost", "wasmhost/", "policies/", "guest-sdk/build", "guest-sdk/vectors", "guest-sdk/go/manifest", "cmd/", "github.com/", "golang.org/", "go.yaml.in/", "oras.land/oras-go/"},
 		"examples/embed":           {"edge", "edge/", "wasmhost", "policies/"},
 		"examples/":                {"edge/policy", "guest-sdk/go/", "guest-sdk/go"},
+		"examples/wasm/live":       {"guest-sdk/build"},
 		"tests/bench/policy":       {"edge", "edge/", "tests/", "wasmhost", "wasmhost/record"},
 		"tests/":                   {"edge", "edge/", "tests/"},
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/examples/wasm/live"
 	"github.com/edgeftp/edgeftp/wasmhost"
 )
 
@@ -28,7 +29,7 @@ func BenchmarkAuthorize(b *testing.B) {
 		decide(b, load(b, wasmhost.Config{}, readFile(b, "readonly/wat/readonly.wasm"), nil).Hooks().Authorizer)
 	})
 	b.Run("go", func(b *testing.B) {
-		decide(b, load(b, wasmhost.Config{}, buildGo(b, "readonly/go"), nil).Hooks().Authorizer)
+		decide(b, load(b, wasmhost.Config{}, live.Build(b, "readonly/go"), nil).Hooks().Authorizer)
 	})
 }
 

@@ -14,27 +14,16 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/examples/wasm/live"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/abi/cases"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// buildGo builds a Go policy the way that the README says.
-func buildGo(t testing.TB, dir string) []byte {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "policy.wasm")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build in %s: %v\n%s", dir, err, b)
-	}
-	module, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return module
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		live.Clean()
+		os.Exit(code)
+	}))
 }
 
 func load(t testing.TB, c wasmhost.Config, module, settings []byte) *wasmhost.Policy {
@@ -93,9 +82,8 @@ func TestReadonly(t *testing.T) {
 		t.Fatalf("%+v, %v", set, err)
 	}
 	builds := map[string]func() []byte{
-		"go":             func() []byte { return buildGo(t, "readonly/go") },
-		"wat":            func() []byte { return readFile(t, "readonly/wat/readonly.wasm") },
-		"assemblyscript": func() []byte { return readFile(t, "readonly/assemblyscript/readonly.wasm") },
+		"go":  func() []byte { return live.Build(t, "readonly/go") },
+		"wat": func() []byte { return readFile(t, "readonly/wat/readonly.wasm") },
 	}
 	for name, build := range builds {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +95,7 @@ func TestReadonly(t *testing.T) {
 }
 
 func TestUploadGuard(t *testing.T) {
-	module := buildGo(t, "upload-guard/go")
+	module := live.Build(t, "upload-guard/go")
 	if len(module) > 3_000_000 {
 		t.Errorf("the module has %d bytes", len(module))
 	}
@@ -152,7 +140,7 @@ func TestUploadGuardSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := h.Load(t.Context(), "guard", buildGo(t, "upload-guard/go"), wasmhost.LoadOptions{Settings: []byte(`{"deny": []}`)})
+	p, err := h.Load(t.Context(), "guard", live.Build(t, "upload-guard/go"), wasmhost.LoadOptions{Settings: []byte(`{"deny": []}`)})
 	if p != nil || err == nil || !strings.Contains(err.Error(), `EF2114`) || !strings.Contains(err.Error(), `unknown setting "deny"`) {
 		t.Errorf("got %v, %v", p, err)
 	}

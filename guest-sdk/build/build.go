@@ -109,7 +109,8 @@ func Toolchain(ctx context.Context, name string) (version string, err error) {
 	for _, l := range languages() {
 		if l.name == name {
 			j := &job{dir: ".", language: l}
-			return j.version, l.find(ctx, j)
+			err := l.find(ctx, j)
+			return j.version, err
 		}
 	}
 	return "", fmt.Errorf("no language %q: there are %s", name, strings.Join(Languages(), ", "))

@@ -120,7 +120,11 @@ func compileGo(ctx context.Context, j *job) ([]byte, error) {
 	if _, err := j.goTool(ctx, "build", "-buildmode=c-shared", "-trimpath", strip, "-o", out, "."); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(out)
+	module, err := os.ReadFile(out)
+	if err != nil {
+		return nil, err
+	}
+	return module, j.checkGo(module)
 }
 
 // testGo runs the package's tests natively.

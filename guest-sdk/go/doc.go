@@ -49,6 +49,13 @@
 // certificate instead, and Allow without a hash lets it in: compare
 // Session.TLS.ClientSHA256 with the user's own first.
 //
+// # Memory is a cache
+//
+// The server runs several instances of a module, closes one after a fault and replaces
+// all at a swap. What must stay goes into package kv, or, with a session, into
+// policy.Identity.State; everything else may be gone at the next question. Questions
+// come one at a time to an instance.
+//
 // # What a policy can do
 //
 // A guest has its memory, [Log], and the question. What else the server offers is in
@@ -57,14 +64,17 @@
 // Each needs its capability in the module's manifest, a file manifest.json beside
 // main.go that edgeftp puts into what it builds; package manifest is for other
 // tools. There are no files, no environment and no arguments; the clock shows the
-// time of the question, and the bytes of crypto/rand are predictable. Memory is a
-// cache: the server runs
-// several instances, closes one after a fault and replaces all at a swap.
-// Questions come one at a time to an instance.
+// time of the question, and the bytes of crypto/rand are predictable.
+//
+// Package settings reads the settings of the configuration file.
 //
 // An error or a panic of a policy refuses the question that was asked. An error
 // is cheap; a panic costs the instance.
 //
+// # Tests
+//
 // Everything here also compiles and runs natively, where Export only remembers
-// the policy: test a policy with go test, without a server or a module.
+// the policy: test a policy with go test, without a server or a module. Package
+// guesttest has a world for such a test: values, HTTP, files, the log, and it asks the
+// vectors of tests.json.
 package edgeftp

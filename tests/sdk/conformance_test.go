@@ -205,8 +205,10 @@ func TestConformanceGuestIsItsSource(t *testing.T) {
 	}
 	dir := filepath.Join(sdkDir, "conformance")
 	out := filepath.Join(t.TempDir(), "guest.wasm")
-	b, err := exec.Command(tool, "--target=wasm32-unknown-unknown", "-Os", "-nostdlib", "-ffreestanding", "-fno-builtin", "-Wall", "-Wextra", "-Werror",
-		"-Wl,--no-entry", "-Wl,--strip-all", "-o", out, filepath.Join(dir, "guest.c")).CombinedOutput()
+	cmd := exec.Command(tool, "--target=wasm32-unknown-unknown", "-Os", "-nostdlib", "-ffreestanding", "-fno-builtin", "-Wall", "-Wextra", "-Werror",
+		"-Wl,--no-entry", "-Wl,--strip-all", "-o", out, filepath.Join(dir, "guest.c"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(tool)) // the driver runs any wasm-opt that it finds, and npm's asc brings one
+	b, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -48,7 +49,12 @@ func compile(t testing.TB, dir string) []byte {
 // load runs a module with everything granted that it declares.
 func load(t testing.TB, module []byte, o wasmhost.LoadOptions) (*wasmhost.Policy, error) {
 	t.Helper()
-	c := wasmhost.Config{Strict: true, Compile: 10 * time.Minute}
+	return loadLogged(t, module, o, nil)
+}
+
+func loadLogged(t testing.TB, module []byte, o wasmhost.LoadOptions, log *slog.Logger) (*wasmhost.Policy, error) {
+	t.Helper()
+	c := wasmhost.Config{Strict: true, Compile: 10 * time.Minute, Log: log}
 	for hook := range c.Budgets {
 		c.Budgets[hook].Time = time.Minute // it is not about speed, and the machine is busy
 	}

@@ -11,7 +11,7 @@ import (
 func init() { guest.The.Link(abi.HookAuth) }
 
 // Export makes p the policy of this stage. It is called from init, once; the
-// module is refused at load if it is called twice or with nil, and every question
-// fails if it is never called. If p has a method Name() string, that name is the
-// key of its state in a session. Natively it does nothing else.
+// module is refused at load if it is called twice, with nil or never. If p has a method
+// Name() string, that name is the key of its state in a session. Natively it does
+// nothing else.
 func Export(p policy.Authenticator) { guest.The.SetAuth(p) }

@@ -21,7 +21,8 @@ const DefaultLimit = 64 << 10
 // that.
 //
 // It fails with an abi.Errno, or with abi.ErrEncode for a request that cannot be
-// sent. Natively it sends the request itself, to any host.
+// sent. Natively the test's guesttest.World answers; where there is none, the
+// request is sent, to any host.
 func Do(r *Request, limit int) (*Response, error) {
 	if limit <= 0 {
 		limit = DefaultLimit

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/edgeftp/edgeftp/guest-sdk/go/internal/guest"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
@@ -18,6 +19,13 @@ import (
 func do(r *Request, limit int) (*Response, error) {
 	if _, err := abi.AppendFetchRequest(nil, r); err != nil {
 		return nil, err
+	}
+	if w := guest.Found(); w != nil {
+		answer, err := w.Fetch(r)
+		if err != nil {
+			return nil, err
+		}
+		return fitting(answer, limit)
 	}
 	ctx := context.Background()
 	if r.Timeout > 0 {
@@ -51,6 +59,11 @@ func do(r *Request, limit int) (*Response, error) {
 			answer.Header = append(answer.Header, Field{Name: strings.ToLower(name), Value: v})
 		}
 	}
+	return fitting(answer, limit)
+}
+
+// fitting refuses a response that is too long, as the host does.
+func fitting(answer *Response, limit int) (*Response, error) {
 	wire, err := abi.AppendFetchResponse(nil, answer)
 	if err != nil || len(wire) > limit {
 		return nil, abi.ErrnoSize

@@ -6,6 +6,6 @@ package kv
 
 import "github.com/edgeftp/edgeftp/edge/policy"
 
-// Open returns the module's space. Natively each call returns an empty one in
-// memory, for tests.
+// Open returns the module's space. Natively it is that of the test's
+// guesttest.World; where there is none, each call returns an empty one in memory.
 func Open() policy.KV { return open() }

@@ -4,7 +4,8 @@
 //
 // A name has 1 to 64 bytes of a-z, 0-9 and "_" and begins with a letter; the server
 // puts the policy's name beside it. A policy may have 64 names, each either a
-// counter or a gauge. What breaks these rules is dropped. Natively all is dropped.
+// counter or a gauge. What breaks these rules is dropped. Natively all is dropped,
+// but in a test that has a guesttest.World.
 package metric
 
 import "github.com/edgeftp/edgeftp/wasmhost/abi"

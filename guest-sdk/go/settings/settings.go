@@ -2,13 +2,19 @@
 // encoding/json, which would add more than a megabyte to a module.
 //
 // It reads one object: strings, whole numbers, truths, lists of strings, objects and
-// lists of objects. A policy asks for each key with its default and asks at the end
-// what was wrong:
+// lists of objects. A policy asks for each key with its default:
 //
-//	s := settings.Parse(b)
-//	extensions := s.Strings("deny_extensions", "exe", "scr")
-//	limit := s.Int("limit", 10)
-//	return s.Err()
+//	func (g *guard) Configure(s *settings.Settings) {
+//		g.deny = s.Strings("deny_extensions", "exe", "scr")
+//		if g.limit = s.Int("limit", 10); g.limit < 1 {
+//			s.Refuse("limit", "must be at least 1")
+//		}
+//	}
+//
+//	func init() { fs.Export(settings.Into(&guard{})) }
+//
+// A value of another type and a key that nobody asked for refuse the settings, in
+// words that name the key.
 package settings
 
 import (
@@ -16,7 +22,32 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/guest-sdk/go/internal/guest"
 )
+
+// Configurable is a policy that takes settings.
+type Configurable interface {
+	// Configure asks for all keys that there may be. It is called once for each
+	// instance, before the first question, also where there are no settings.
+	Configure(s *Settings)
+}
+
+// Into hands the settings of the policy to p and returns p. It is called from init, at
+// most once; it stands in the place of edgeftp.Configure.
+func Into[P Configurable](p P) P {
+	guest.The.SetConfigure(func(b []byte) error { return Read(b, p) })
+	return p
+}
+
+// Read hands the settings in b to p, and fails with the first fault: see Err.
+func Read(b []byte, p Configurable) error {
+	s := Parse(b)
+	if s.err == nil {
+		p.Configure(s)
+	}
+	return s.Err()
+}
 
 // Settings are the values of one object. They remember the first fault: ask for
 // it with Err after all keys.
@@ -64,6 +95,15 @@ func (s *Settings) Err() error {
 		return nil
 	}
 	return errors.New("unknown setting " + strings.Join(unknown, ", "))
+}
+
+// Refuse makes it a fault that the value under key is what it is, in words that follow
+// the key's.
+func (s *Settings) Refuse(key, why string) {
+	s.ask(key)
+	if s.err == nil {
+		s.err = errors.New("setting " + strconv.Quote(s.path+key) + " " + why)
+	}
 }
 
 // objects are those under a key, be it one or a list of them.

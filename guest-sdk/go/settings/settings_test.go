@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/guest-sdk/go/internal/guest"
 )
 
 func TestSettings(t *testing.T) {
@@ -147,4 +149,49 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: got %s, want %s", b, c, a)
 		}
 	})
+}
+
+// limits takes two settings.
+type limits struct{ n, rest int64 }
+
+func (l *limits) Configure(s *Settings) {
+	l.rest = s.Object("more").Int("rest", 7)
+	if l.n = s.Int("n", 5); l.n < 1 {
+		s.Refuse("n", "must be at least 1")
+	}
+	if s.Object("more").Int("rest", 7) == 13 {
+		s.Object("more").Refuse("rest", "is unlucky")
+	}
+}
+
+func TestRead(t *testing.T) {
+	var l limits
+	if err := Read([]byte(`{"n": 3}`), &l); err != nil || l != (limits{3, 7}) {
+		t.Errorf("%+v, %v", l, err)
+	}
+	for in, says := range map[string]string{
+		`{"n": 0}`:                          `setting "n" must be at least 1`,
+		`{"n": "x"}`:                        `setting "n" is not a whole number`,
+		`{"m": 1}`:                          `unknown setting "m"`,
+		`{"more": {"rest": 13}}`:            `setting "more.rest" is unlucky`,
+		`{"n": 0, "more": {"rest": false}}`: `setting "n" must be at least 1`,
+		`[`:                                 "",
+	} {
+		if err := Read([]byte(in), new(limits)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %v", in, err)
+		}
+	}
+}
+
+func TestInto(t *testing.T) {
+	g := guest.The
+	defer func() { guest.The = g }()
+	guest.The = guest.Guest{}
+	l := Into(&limits{})
+	if err := guest.The.Settings([]byte(`{"n": 9}`)); err != nil || l.n != 9 {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if err := guest.The.Settings(nil); err != nil || l.n != 5 {
+		t.Errorf("%+v, %v", l, err)
+	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -25,23 +24,18 @@ func newGuard() *guard {
 	}
 }
 
-// configure takes the settings.
-func (g *guard) configure(b []byte) error {
-	s := settings.Parse(b)
+// Configure takes the settings.
+func (g *guard) Configure(s *settings.Settings) {
 	list := s.Strings("deny_extensions", g.extensions...)
 	g.message = s.String("message", g.message)
-	if err := s.Err(); err != nil {
-		return err
-	}
 	g.extensions = nil
 	for _, e := range list {
 		e = strings.ToLower(strings.TrimPrefix(e, "."))
 		if e == "" || strings.ContainsAny(e, "/. ") {
-			return errors.New("deny_extensions: " + strconv.Quote(e) + " is no extension")
+			s.Refuse("deny_extensions", "has "+strconv.Quote(e)+", which is no extension")
 		}
 		g.extensions = append(g.extensions, "."+e)
 	}
-	return nil
 }
 
 // Authorize refuses operations by which a refused name could come into being. A

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	edgeftp "github.com/edgeftp/edgeftp/guest-sdk/go"
+	"github.com/edgeftp/edgeftp/guest-sdk/go/guesttest"
+	"github.com/edgeftp/edgeftp/guest-sdk/go/settings"
 )
 
 func TestAuthorize(t *testing.T) {
@@ -49,13 +52,13 @@ func TestAuthorize(t *testing.T) {
 
 func TestConfigure(t *testing.T) {
 	g := newGuard()
-	if err := g.configure([]byte(`{"deny_extensions":["ISO",".img"],"message":"no images"}`)); err != nil {
+	if err := settings.Read([]byte(`{"deny_extensions":["ISO",".img"],"message":"no images"}`), g); err != nil {
 		t.Fatal(err)
 	}
 	if !g.refuses("/a.iso") || !g.refuses("/a.IMG") || g.refuses("/a.exe") || g.message != "no images" {
 		t.Errorf("%+v", g)
 	}
-	if err := newGuard().configure(nil); err != nil {
+	if err := settings.Read(nil, newGuard()); err != nil {
 		t.Error(err)
 	}
 	for in, says := range map[string]string{
@@ -64,8 +67,19 @@ func TestConfigure(t *testing.T) {
 		`{"deny_extensions":["a.b"]}`: "no extension",
 		`{"deny_extensions":[""]}`:    "no extension",
 	} {
-		if err := newGuard().configure([]byte(in)); err == nil || !strings.Contains(err.Error(), says) {
+		if err := settings.Read([]byte(in), newGuard()); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: got %v", in, err)
 		}
+	}
+}
+
+// TestVectors asks tests.json natively.
+func TestVectors(t *testing.T) { guesttest.Run(t, "tests.json") }
+
+func TestObserve(t *testing.T) {
+	w := guesttest.New(t)
+	err := newGuard().Observe(w.Context(""), &policy.Event{Meta: w.Meta("anna"), Kind: policy.EventFileReceived, Path: "/in/a.csv", Size: 12})
+	if log := w.Log(); err != nil || len(log) != 1 || log[0] != (guesttest.Line{Level: edgeftp.Info, Text: "stored /in/a.csv, 12 bytes, from anna"}) {
+		t.Errorf("%+v, %v", log, err)
 	}
 }

@@ -9,14 +9,13 @@
 package main
 
 import (
-	edgeftp "github.com/edgeftp/edgeftp/guest-sdk/go"
 	"github.com/edgeftp/edgeftp/guest-sdk/go/event"
 	"github.com/edgeftp/edgeftp/guest-sdk/go/fs"
+	"github.com/edgeftp/edgeftp/guest-sdk/go/settings"
 )
 
 func init() {
-	g := newGuard()
-	edgeftp.Configure(g.configure)
+	g := settings.Into(newGuard())
 	fs.Export(g)
 	event.Export(g)
 }

@@ -9,8 +9,18 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
-// Log writes the line to the program's own log: there is no host.
+// caught lets a panic go on: there is a debugger, or a test.
+func caught() {}
+
+// refuse panics with the place of the call and the text.
+func refuse(text string) { panic(At(text)) }
+
+// Log hands the line to the world of the test, else to the program's own log.
 func Log(level int32, msg string) {
+	if w := Found(); w != nil {
+		w.Log(level, msg)
+		return
+	}
 	l := slog.LevelInfo
 	switch level {
 	case abi.LogDebug:

@@ -1,6 +1,8 @@
 package guest
 
 import (
+	"strings"
+
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
@@ -14,7 +16,7 @@ func (g *Guest) Link(h abi.Hook) { g.linked[h] = true }
 // at load.
 func (g *Guest) Export(p policy.Policy) {
 	if p == nil {
-		panic("edgeftp.Export needs a policy")
+		refuse("edgeftp.Export needs a policy")
 	}
 	h := p.Hooks()
 	stages := [abi.NumHooks]struct {
@@ -44,7 +46,13 @@ func (g *Guest) Export(p policy.Policy) {
 		}
 	}
 	if wrong != "" {
-		panic("edgeftp.Export" + wrong)
+		refuse("edgeftp.Export" + strings.Replace(wrong, ";", ":", 1))
 	}
 	g.decoder.Slot = p.Name()
+}
+
+// Hooks are the stages that were registered.
+func (g *Guest) Hooks() policy.Hooks {
+	return policy.Hooks{Authenticator: g.auth, Authorizer: g.fs, Lister: g.more.list, Commander: g.more.cmd,
+		Site: g.more.site, Throttler: g.more.throttle, Filter: g.more.data, Observer: g.event, Certifier: g.more.cert}
 }

@@ -26,7 +26,7 @@ type Guest struct {
 	event     policy.Observer
 	more      stages
 	linked    [abi.NumHooks]bool
-	ctx       context.Context // of every question, nil for the background
+	ctx       context.Context // of every question, nil before the first one
 	configure func(settings []byte) error
 }
 
@@ -41,7 +41,7 @@ var (
 // the text is shown there.
 func (g *Guest) SetAuth(a policy.Authenticator) {
 	if g.auth != nil || a == nil {
-		panic("auth.Export needs one policy, once")
+		refuse("auth.Export needs one policy, once")
 	}
 	g.auth = a
 	g.name(a)
@@ -50,7 +50,7 @@ func (g *Guest) SetAuth(a policy.Authenticator) {
 // SetFS registers the stage fs.
 func (g *Guest) SetFS(a policy.Authorizer) {
 	if g.fs != nil || a == nil {
-		panic("fs.Export needs one policy, once")
+		refuse("fs.Export needs one policy, once")
 	}
 	g.fs = a
 	g.name(a)
@@ -59,7 +59,7 @@ func (g *Guest) SetFS(a policy.Authorizer) {
 // SetEvent registers the stage event.
 func (g *Guest) SetEvent(o policy.Observer) {
 	if g.event != nil || o == nil {
-		panic("event.Export needs one policy, once")
+		refuse("event.Export needs one policy, once")
 	}
 	g.event = o
 	g.name(o)
@@ -68,7 +68,7 @@ func (g *Guest) SetEvent(o policy.Observer) {
 // SetConfigure registers what takes the settings.
 func (g *Guest) SetConfigure(f func(settings []byte) error) {
 	if g.configure != nil || f == nil {
-		panic("edgeftp.Configure needs one function, once")
+		refuse("edgeftp.Configure needs one function, once")
 	}
 	g.configure = f
 }
@@ -115,13 +115,14 @@ func (g *Guest) SetServices(s policy.Services) {
 // context is that of a question.
 func (g *Guest) context() context.Context {
 	if g.ctx == nil {
-		return context.Background()
+		g.SetServices(unlinked{})
 	}
 	return g.ctx
 }
 
 // Config serves edgeftp_config: n bytes of settings are in the mailbox.
 func (g *Guest) Config(n int32) int64 {
+	defer caught()
 	settings, err := g.in(n)
 	if err != nil {
 		return g.fail(err)
@@ -135,11 +136,15 @@ func (g *Guest) Config(n int32) int64 {
 	if err := g.configure(append([]byte(nil), settings...)); err != nil {
 		return g.fail(err)
 	}
+	if text := g.unset(); text != "" {
+		return g.fail(errors.New(text))
+	}
 	return 0
 }
 
 // Auth serves edgeftp_auth: a record of n bytes is in the mailbox.
 func (g *Guest) Auth(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)
@@ -160,6 +165,7 @@ func (g *Guest) Auth(n int32) int64 {
 
 // FS serves edgeftp_fs.
 func (g *Guest) FS(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)
@@ -180,6 +186,7 @@ func (g *Guest) FS(n int32) int64 {
 
 // Event serves edgeftp_event.
 func (g *Guest) Event(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)

@@ -19,7 +19,7 @@ type stages struct {
 // SetList registers the stage list.
 func (g *Guest) SetList(p policy.Lister) {
 	if g.more.list != nil || p == nil {
-		panic("list.Export needs one policy, once")
+		refuse("list.Export needs one policy, once")
 	}
 	g.more.list = p
 	g.name(p)
@@ -28,7 +28,7 @@ func (g *Guest) SetList(p policy.Lister) {
 // SetCmd registers the stage cmd.
 func (g *Guest) SetCmd(p policy.Commander) {
 	if g.more.cmd != nil || p == nil {
-		panic("cmd.Export needs one policy, once")
+		refuse("cmd.Export needs one policy, once")
 	}
 	g.more.cmd = p
 	g.name(p)
@@ -37,7 +37,7 @@ func (g *Guest) SetCmd(p policy.Commander) {
 // SetSite registers the stage site.
 func (g *Guest) SetSite(p policy.SiteCommander) {
 	if g.more.site != nil || p == nil {
-		panic("site.Export needs one policy, once")
+		refuse("site.Export needs one policy, once")
 	}
 	g.more.site = p
 	g.name(p)
@@ -46,7 +46,7 @@ func (g *Guest) SetSite(p policy.SiteCommander) {
 // SetThrottle registers the stage throttle.
 func (g *Guest) SetThrottle(p policy.Throttler) {
 	if g.more.throttle != nil || p == nil {
-		panic("throttle.Export needs one policy, once")
+		refuse("throttle.Export needs one policy, once")
 	}
 	g.more.throttle = p
 	g.name(p)
@@ -55,7 +55,7 @@ func (g *Guest) SetThrottle(p policy.Throttler) {
 // SetData registers the stage data.
 func (g *Guest) SetData(p policy.Filter) {
 	if g.more.data != nil || p == nil {
-		panic("data.Export needs one policy, once")
+		refuse("data.Export needs one policy, once")
 	}
 	g.more.data = p
 	g.name(p)
@@ -64,7 +64,7 @@ func (g *Guest) SetData(p policy.Filter) {
 // SetCert registers the stage cert.
 func (g *Guest) SetCert(p policy.Certifier) {
 	if g.more.cert != nil || p == nil {
-		panic("cert.Export needs one policy, once")
+		refuse("cert.Export needs one policy, once")
 	}
 	g.more.cert = p
 	g.name(p)
@@ -72,6 +72,7 @@ func (g *Guest) SetCert(p policy.Certifier) {
 
 // List serves edgeftp_list.
 func (g *Guest) List(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)
@@ -92,6 +93,7 @@ func (g *Guest) List(n int32) int64 {
 
 // Cmd serves edgeftp_cmd.
 func (g *Guest) Cmd(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)
@@ -112,6 +114,7 @@ func (g *Guest) Cmd(n int32) int64 {
 
 // Site serves edgeftp_site.
 func (g *Guest) Site(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)
@@ -132,6 +135,7 @@ func (g *Guest) Site(n int32) int64 {
 
 // Throttle serves edgeftp_throttle.
 func (g *Guest) Throttle(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)
@@ -152,6 +156,7 @@ func (g *Guest) Throttle(n int32) int64 {
 
 // Data serves edgeftp_data.
 func (g *Guest) Data(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)
@@ -176,6 +181,7 @@ func (g *Guest) Data(n int32) int64 {
 
 // Cert serves edgeftp_cert.
 func (g *Guest) Cert(n int32) int64 {
+	defer caught()
 	rec, err := g.in(n)
 	if err != nil {
 		return g.fail(err)

@@ -102,8 +102,14 @@ func TestServices(t *testing.T) {
 	}
 	g, a := &Guest{}, &asks{}
 	g.SetFS(a)
-	if call(g, "fs", rec); a.got != nil {
-		t.Errorf("services that nobody set: %v", a.got)
+	call(g, "fs", rec)
+	_, stat := a.got.Stat(t.Context(), "/a")
+	_, verify := a.got.Verify(t.Context(), "$2y$")
+	_, digest := a.got.Digest(t.Context(), "MD5")
+	for _, err := range []error{stat, verify, digest} {
+		if err == nil || !strings.Contains(err.Error(), `import _ "github.com/edgeftp/edgeftp/guest-sdk/go/host"`) {
+			t.Errorf("services that nobody set: %v", err)
+		}
 	}
 	g.SetServices(services{})
 	if call(g, "fs", rec); a.got != (services{}) {

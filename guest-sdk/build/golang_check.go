@@ -1,0 +1,165 @@
+package build
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/edgeftp/edgeftp/guest-sdk/go/manifest"
+)
+
+var errCut = errors.New("the module ends inside a name")
+
+// checkGo refuses what the host would refuse, with the line of the author's that leads
+// to it: after the build only the names of imports are left.
+func (j *job) checkGo(module []byte) error {
+	imports := wasmImports(module)
+	var files []string
+	for _, name := range imports["wasi_snapshot_preview1"] {
+		if strings.HasPrefix(name, "path_") || strings.HasPrefix(name, "sock_") || name == "fd_read" {
+			files = append(files, name)
+		}
+	}
+	if len(files) > 0 {
+		return j.fail("it wants files or connections, which policies never get: "+strings.Join(files, ", "),
+			j.importers("os", "os/*", "net", "net/*", "io/ioutil", "log/syslog"),
+			"settings come through guest-sdk/go/settings, HTTP goes through guest-sdk/go/fetch, lines for the log through edgeftp.Log", nil)
+	}
+	text, err := j.beside(manifest.File)
+	if err != nil {
+		return err
+	}
+	var m struct{ Capabilities []string }
+	if text != nil && json.Unmarshal(text, &m) != nil {
+		return nil // the host has better words for a manifest that is none
+	}
+	capabilities, packages := map[string]string{}, map[string]string{}
+	for _, name := range imports["edgeftp"] {
+		if need, pkg := needs(name); need != "" && !declares(m.Capabilities, need) {
+			capabilities[need], packages[pkg] = name, pkg
+		}
+	}
+	if len(capabilities) == 0 {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(capabilities))
+	var paths []string
+	for pkg := range packages {
+		paths = append(paths, "github.com/edgeftp/edgeftp/guest-sdk/go/"+pkg)
+	}
+	return j.fail(fmt.Sprintf("%s lacks what the source needs: %s", manifest.File, strings.Join(names, ", ")), j.importers(paths...),
+		fmt.Sprintf("add to %s: \"capabilities\": [%q]", manifest.File, strings.Join(names, `", "`)), nil)
+}
+
+// needs is the capability of an import of the host, and the package of the SDK that
+// has it.
+func needs(name string) (capability, pkg string) {
+	switch name {
+	case "kv_get", "kv_set", "kv_incr", "kv_cas":
+		return "kv", "kv"
+	case "pw_verify":
+		return "pw", "host"
+	case "stat":
+		return "fs.stat", "host"
+	case "digest":
+		return "digest", "host"
+	case "metric", "random":
+		return name, name
+	case "fetch":
+		return "fetch:HOST", "fetch"
+	}
+	return "", ""
+}
+
+// declares reports whether one of the capabilities is the one that is needed, whatever
+// follows its colon.
+func declares(have []string, need string) bool {
+	need, _, _ = strings.Cut(need, ":")
+	return slices.ContainsFunc(have, func(c string) bool {
+		c, _, _ = strings.Cut(c, ":")
+		return c == need
+	})
+}
+
+// importers are the lines of the folder's source that import one of the packages; a
+// name may end in "/*".
+func (j *job) importers(packages ...string) string {
+	files, _ := filepath.Glob(filepath.Join(j.dir, "*.go")) // a bad pattern is the only error
+	var lines []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, file, nil, parser.ImportsOnly)
+		if err != nil {
+			continue // it has been compiled
+		}
+		for _, spec := range f.Imports {
+			path, _ := strconv.Unquote(spec.Path.Value) // as above
+			for _, p := range packages {
+				if below, ok := strings.CutSuffix(p, "*"); path == p || ok && strings.HasPrefix(path, below) {
+					at := set.Position(spec.Pos())
+					lines = append(lines, fmt.Sprintf("./%s:%d:%d: imports %s", filepath.Base(file), at.Line, at.Column, path))
+				}
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// wasmImports lists the functions that a module imports, by the name of the module
+// they are of (core specification §5.5.5). What follows a form that it does not know,
+// it leaves out: the host reads all of it.
+func wasmImports(module []byte) map[string][]string {
+	list := map[string][]string{}
+	r := bytes.NewReader(module)
+	if _, err := r.Seek(8, 0); err != nil {
+		return list
+	}
+	for {
+		id, err := r.ReadByte()
+		size, err2 := binary.ReadUvarint(r)
+		if err != nil || err2 != nil || size > uint64(r.Len()) {
+			return list
+		}
+		if id == 2 {
+			break
+		}
+		if _, err := r.Seek(int64(size), 1); err != nil {
+			return list
+		}
+	}
+	n, err := binary.ReadUvarint(r)
+	for ; err == nil && n > 0; n-- {
+		from, err1 := word(r)
+		name, err2 := word(r)
+		kind, err3 := r.ReadByte()
+		_, err4 := binary.ReadUvarint(r)
+		if err1 != nil || err2 != nil || err3 != nil || err4 != nil || kind != 0 {
+			return list
+		}
+		list[from] = append(list[from], name)
+	}
+	return list
+}
+
+// word reads a name with its length.
+func word(r *bytes.Reader) (string, error) {
+	n, err := binary.ReadUvarint(r)
+	if err != nil || n > uint64(r.Len()) {
+		return "", errCut
+	}
+	b := make([]byte, n)
+	_, err = r.Read(b)
+	return string(b), err
+}
