@@ -59,9 +59,15 @@ func (e *Error) Unwrap() error { return e.Err }
 type Result struct {
 	Module   []byte
 	Language string // such as "rust"
+	Tool     string // that built it, with its version, such as "go1.26.8"
+	// Took is how long compiling took, 0 if the module is from the cache.
+	Took time.Duration
 	// How is a word on how it came about: "built with go1.26.8 in 1.2s" or
 	// "unchanged, from the cache".
 	How string
+	// Dirs are the folders whose files went into it, absolute, links resolved, and
+	// without those below the policy's own, which comes first.
+	Dirs []string
 }
 
 // language is one that policies are written in.
@@ -137,7 +143,10 @@ func Build(ctx context.Context, dir, cacheDir string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Language: j.language.name}
+	r := &Result{Language: j.language.name, Tool: j.version}
+	if r.Dirs, err = j.folders(); err != nil {
+		return nil, err
+	}
 	cached := ""
 	if cacheDir != "" {
 		if err := os.MkdirAll(cacheDir, 0o700); err != nil {
@@ -165,7 +174,8 @@ func Build(ctx context.Context, dir, cacheDir string) (*Result, error) {
 			return nil, fmt.Errorf("cache of built policies: %w", err)
 		}
 	}
-	r.How = fmt.Sprintf("built with %s in %s", j.version, time.Since(start).Round(100*time.Millisecond))
+	r.Took = time.Since(start)
+	r.How = fmt.Sprintf("built with %s in %s", j.version, r.Took.Round(100*time.Millisecond))
 	return r, nil
 }
 
@@ -258,7 +268,7 @@ func (j *job) describe(module []byte) ([]byte, error) {
 			continue
 		}
 		if module, err = s.add(module, text); err != nil {
-			return nil, j.fail(s.file+" cannot be put into the module", err.Error(), "", err)
+			return nil, j.fail(s.file+" cannot be put into the module", place(s.file, text)+err.Error(), "", err)
 		}
 	}
 	return module, nil
@@ -278,6 +288,48 @@ func (j *job) beside(name string) ([]byte, error) {
 		return nil, j.fail(name+" cannot be read", "", "", err)
 	}
 	return text, nil
+}
+
+// folders lists the folders of the sources, once the key has been made.
+func (j *job) folders() ([]string, error) {
+	given, err := filepath.Abs(j.dir)
+	if err != nil {
+		return nil, err
+	}
+	own, err := filepath.EvalSymlinks(given)
+	if err != nil {
+		return nil, err
+	}
+	all := []string{own}
+	add := func(dir string) {
+		rel, err := filepath.Rel(own, dir)
+		if (err != nil || !filepath.IsLocal(rel)) && !slices.Contains(all, dir) {
+			all = append(all, dir)
+		}
+	}
+	for _, dir := range j.packages {
+		add(dir)
+	}
+	// Tests of one policy in several languages lie above them.
+	if above := filepath.Dir(given); !isFile(filepath.Join(own, manifest.TestsFile)) && isFile(filepath.Join(above, manifest.TestsFile)) {
+		add(above)
+	}
+	if j.sdk == "" {
+		return all, nil
+	}
+	sdk, err := filepath.EvalSymlinks(j.sdk)
+	if err != nil {
+		return nil, err
+	}
+	return all, filepath.WalkDir(sdk, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			if path != sdk && strings.HasPrefix(d.Name(), ".") {
+				return fs.SkipDir
+			}
+			add(path)
+		}
+		return err
+	})
 }
 
 // filesKey is the key of languages whose compilers read what lies in the policy's

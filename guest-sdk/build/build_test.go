@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -100,6 +101,28 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFolders: the folders of a policy's packages are told, those below its own with it.
+func TestFolders(t *testing.T) {
+	dir := write(t, map[string]string{"go.mod": goMod, "words/words.go": goLib, "cmd/a/inner/inner.go": "package inner\n", "cmd/a/tests.json": "{}",
+		"cmd/a/main.go": strings.Replace(goMain, "import", "import _ \"example.org/policy/cmd/a/inner\"\nimport", 1)})
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(dir, "cmd", "a"), link); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Build(t.Context(), link, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{filepath.Join(dir, "cmd", "a"), filepath.Join(dir, "words")}
+	if !slices.Equal(r.Dirs, want) || r.Tool == "" || r.Took <= 0 {
+		t.Errorf("%v by %q in %v, want %v", r.Dirs, r.Tool, r.Took, want)
 	}
 }
 

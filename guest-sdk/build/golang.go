@@ -86,6 +86,7 @@ func keyGo(ctx context.Context, j *job, w io.Writer) error {
 		if p.Standard {
 			continue // the version stands for it
 		}
+		j.packages = append(j.packages, p.Dir)
 		if err := p.hash(w); err != nil {
 			return j.fail("a source file cannot be read", "", "", err)
 		}

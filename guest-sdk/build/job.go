@@ -3,7 +3,9 @@ package build
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,8 @@ type job struct {
 	sdk      string // directory of the SDK, empty where the language has none
 	tmp      string // to work in, only during compile and test
 	cache    string // of built policies, empty if nothing is kept
+
+	packages []string // folders that key has found beside the policy's own and the SDK
 }
 
 // entry is the source file that gives the language away.
@@ -26,6 +30,18 @@ func (j *job) entry() string { return filepath.Join(j.dir, j.language.entry) }
 
 func (j *job) fail(summary, output, help string, err error) error {
 	return &Error{Dir: j.dir, Summary: summary, Output: output, Help: help, Err: err}
+}
+
+// place is where a JSON text is broken, as compilers write it; empty if it is whole.
+func place(file string, text []byte) string {
+	var any json.RawMessage
+	var at *json.SyntaxError
+	if !errors.As(json.Unmarshal(text, &any), &at) || at.Offset < 1 || at.Offset > int64(len(text)) {
+		return ""
+	}
+	before := text[:at.Offset-1]
+	line := bytes.LastIndexByte(before, '\n')
+	return fmt.Sprintf("%s:%d:%d: ", file, bytes.Count(before, []byte("\n"))+1, len(before)-line)
 }
 
 // temporary gives f a directory to work in.
@@ -62,6 +78,11 @@ func (j *job) findSDK(name string) error {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // run runs a tool and returns its standard output. env is added to the environment.
