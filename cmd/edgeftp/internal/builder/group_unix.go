@@ -1,0 +1,35 @@
+//go:build unix
+
+package builder
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// niceness is how much a build yields to those who are served.
+const niceness = 10
+
+// alone makes the process the first of a group of its own, which ends as a whole.
+func alone(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+}
+
+// endGroup ends this process and, if it is the first of a group, all of that.
+func endGroup() {
+	if pid := os.Getpid(); unix.Getpgrp() == pid {
+		_ = unix.Kill(-pid, unix.SIGKILL)
+	}
+	os.Exit(1)
+}
+
+// lower gives this process's group a lower priority.
+func lower() {
+	if unix.Getpgrp() == os.Getpid() {
+		_ = unix.Setpriority(unix.PRIO_PGRP, 0, niceness) // it is only more polite
+	}
+}
