@@ -22,7 +22,14 @@ import (
 // fakeInfo is a file or directory of the test machine.
 type fakeInfo struct {
 	fs.FileInfo
-	dir bool
+	dir, open bool // open to everybody's writing
+}
+
+func (f fakeInfo) Mode() fs.FileMode {
+	if f.open {
+		return fs.ModeDir | 0o777
+	}
+	return fs.ModeDir | 0o755
 }
 
 func (f fakeInfo) IsDir() bool { return f.dir }
@@ -40,7 +47,7 @@ func testMachine(files, env map[string]string) outside {
 		},
 		stat: func(path string) (fs.FileInfo, error) {
 			if content, ok := files[path]; ok {
-				return fakeInfo{dir: content == "dir"}, nil
+				return fakeInfo{dir: content == "dir" || content == "open dir", open: content == "open dir"}, nil
 			}
 			if path == "/srv" || path == "/etc" || path == "/srv/no/${x}" {
 				return fakeInfo{dir: true}, nil
@@ -185,7 +192,7 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 

@@ -58,13 +58,15 @@ func (f Flags) config(dir string, machine outside) (*Config, error) {
 	value := f.value(r, hash)
 	raw := func(path []string) (string, bool) { return lookup(value, path) }
 	v := &validator{report: r, schema: s, value: value, raw: raw, empty: func([]string) bool { return false }}
-	conf, err := finish(v, &checker{report: r, outside: machine, dir: dir})
+	c := &checker{report: r, outside: machine, dir: dir}
+	conf, err := finish(v, c)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.err(""); err != nil {
 		return nil, err
 	}
+	c.develop(conf)
 	conf.Password = password
 	if f.PasswordFile != "" {
 		conf.PasswordFile = beside(dir, f.PasswordFile)
@@ -207,6 +209,21 @@ func (f Flags) modules(r *report) []any {
 	}
 	return list
 }
+
+// develop watches the directories that --policy names, where that is safe.
+func (c *checker) develop(conf *Config) {
+	for i := range conf.Policies.Modules {
+		m := &conf.Policies.Modules[i]
+		if info, err := c.stat(m.Source); err == nil && info.IsDir() {
+			m.Unwatched, _ = c.watchable(m, conf)
+			m.WatchSource = m.Unwatched == ""
+		}
+	}
+}
+
+// ModuleName is how a module is called that nobody has named: after its file or
+// directory, or the parent of a directory that is named for a language.
+func ModuleName(path string) string { return moduleName(path) }
 
 func moduleName(path string) string {
 	base := strings.TrimSuffix(filepath.Base(path), ".wasm")

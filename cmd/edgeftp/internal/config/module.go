@@ -14,15 +14,20 @@ import (
 // Module is a policy module.
 type Module struct {
 	Name      string
-	Source    string // a file, or a directory with a Go main package
+	Source    string // a file, or a directory with a policy's source
 	Digest    string // that the slot takes alone; empty is any
 	Signature string // file; empty is Source with ".minisig" behind it
 	// Settings is a JSON object for the module, nil if the file has none.
 	Settings json.RawMessage
 	Durable  bool // events are kept in files
-	FailOpen bool // a failure counts as no opinion, where that is possible
-	Limits   ModuleLimits
-	Grants   Grants
+	// WatchSource says that a directory is built and swapped in again when one of its
+	// files has changed. Of a directory that flags name and that is not safe to watch,
+	// Unwatched says why.
+	WatchSource bool
+	Unwatched   string
+	FailOpen    bool // a failure counts as no opinion, where that is possible
+	Limits      ModuleLimits
+	Grants      Grants
 }
 
 // ModuleLimits bound one module. Zero in a field is the host's own limit.
@@ -48,6 +53,7 @@ type Grants struct {
 type fileModule struct {
 	Name      string           `json:"name"`
 	Source    string           `json:"source"`
+	Watch     bool             `json:"watch_source"`
 	Digest    string           `json:"digest,omitempty"`
 	Signature string           `json:"signature,omitempty"`
 	Settings  json.RawMessage  `json:"settings,omitempty"`
@@ -135,7 +141,7 @@ func (c *checker) module(m *fileModule, path []string, signed bool) Module {
 		c.at(source, "sources other than files are not built yet", "name a .wasm file, or a directory with a Go main package")
 	}
 	made := Module{Name: m.Name, Source: beside(c.dir, m.Source), Digest: strings.ToLower(m.Digest), Settings: m.Settings,
-		FailOpen: m.OnError == failOpen, Durable: m.Events == durable, Limits: m.Limits.limits(), Grants: m.Grants.grants()}
+		FailOpen: m.OnError == failOpen, Durable: m.Events == durable, WatchSource: m.Watch, Limits: m.Limits.limits(), Grants: m.Grants.grants()}
 	info := c.exists(source, made.Source, "policy source")
 	if signed && info != nil && info.IsDir() {
 		c.at(source, fmt.Sprintf("the policy source %s is a directory, and what is built from it has no signature", made.Source),
@@ -153,6 +159,42 @@ func (c *checker) module(m *fileModule, path []string, signed bool) Module {
 		}
 	}
 	return made
+}
+
+// watchable says why the source of a module cannot be watched, and what to do then;
+// nothing if it can.
+func (c *checker) watchable(m *Module, conf *Config) (why, help string) {
+	info, err := c.stat(m.Source)
+	switch {
+	case err != nil: // told elsewhere
+		return "", ""
+	case !info.IsDir():
+		return fmt.Sprintf("%s is a file, and only the source in a directory is watched", m.Source),
+			"name the directory of the source, or use policies.watch for built modules"
+	case m.Digest != "":
+		return "the slot takes the module with one digest alone", "leave digest out while the source changes"
+	case info.Mode().Perm()&0o002 != 0:
+		return fmt.Sprintf("everybody may write in %s (mode %v)", m.Source, info.Mode()), "chmod o-w " + m.Source
+	}
+	for _, root := range conf.Roots() {
+		if root != "" && within(c.real(root), c.real(m.Source)) {
+			return fmt.Sprintf("%s lies inside the root %s: clients could change the policy", m.Source, root), "put it beside the root"
+		}
+	}
+	return "", ""
+}
+
+// watchSources checks the modules whose source is watched.
+func (c *checker) watchSources(conf *Config) {
+	for i := range conf.Policies.Modules {
+		m := &conf.Policies.Modules[i]
+		if !m.WatchSource {
+			continue
+		}
+		if why, help := c.watchable(m, conf); why != "" {
+			c.at([]string{"policies", "modules", strconv.Itoa(i), "watch_source"}, why, help)
+		}
+	}
 }
 
 // SignatureFile is where the module's signature lies, if it has one.
@@ -174,7 +216,7 @@ func (f *fileGrants) grants() Grants {
 
 func (m *Module) file() fileModule {
 	g, l := &m.Grants, &m.Limits
-	f := fileModule{Name: m.Name, Source: m.Source, Digest: m.Digest, Signature: m.Signature, Settings: m.Settings, OnError: "deny", Events: "memory",
+	f := fileModule{Name: m.Name, Source: m.Source, Watch: m.WatchSource, Digest: m.Digest, Signature: m.Signature, Settings: m.Settings, OnError: "deny", Events: "memory",
 		Limits: fileModuleLimits{Memory: formatSize(l.Memory), Fuel: l.Fuel, Depth: l.Depth, Instances: l.Instances},
 		Grants: fileGrants{KV: spaces{g.KV, g.Spaces}, KVSize: formatSize(g.KVSize), Metric: g.Metric, Random: g.Random, Verify: g.Verify,
 			Password: g.Password, Stat: g.Stat, Digest: g.Digest, Fetch: orEmpty(g.Fetch), FetchPrivate: orEmpty(g.FetchPrivate)}}

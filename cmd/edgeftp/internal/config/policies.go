@@ -72,6 +72,7 @@ func (c *checker) policies(f *file, conf *Config) {
 		c.watch(sub(path, "watch"), p.Watch, conf)
 	}
 	conf.Policies = p
+	c.watchSources(conf)
 }
 
 // watch checks the directory that modules come from.

@@ -30,7 +30,7 @@ func fullPolicies() Policies {
 				Limits:   ModuleLimits{Memory: 8 << 20, Call: 5 * time.Millisecond, Fuel: 1_000_000, Depth: 100, Instances: 8},
 				Grants: Grants{KV: true, Spaces: []string{"shared", "bans"}, KVSize: 1 << 20, Metric: true, Random: true, Verify: true, Password: true,
 					Stat: true, Digest: true, Fetch: []string{"https://idp.example.org", "*.example.com"}, FetchPrivate: []string{"http://127.0.0.1:8080"}}},
-			{Name: "second", Source: "/etc", Limits: ModuleLimits{Memory: 16 << 20}, Grants: Grants{KV: true, KVSize: 16 << 20}},
+			{Name: "second", Source: "/lib/second", WatchSource: true, Limits: ModuleLimits{Memory: 16 << 20}, Grants: Grants{KV: true, KVSize: 16 << 20}},
 		},
 	}
 }
@@ -85,5 +85,45 @@ func TestSignaturesAreAskedFor(t *testing.T) {
 		if (err != nil) != (says != "") || err != nil && !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", policies, err)
 		}
+	}
+}
+
+// A source is watched only where nobody but the operator can write, and by the flags
+// wherever that is so.
+func TestWatchedSources(t *testing.T) {
+	const head = "version: 1\nlisteners: [{ name: a, address: \":21\" }]\nstorage: [{ root: /srv }]\n"
+	machine := testMachine(map[string]string{"/etc/guard": "dir", "/etc/open": "open dir", "/srv/inside": "dir", "/etc/bare.wasm": ""}, nil)
+	for source, c := range map[string]struct{ more, says, flags string }{
+		"/etc/guard":     {"", "", ""},
+		"/etc/open":      {"", "everybody may write in /etc/open (mode drwxrwxrwx)", "everybody may write"},
+		"/srv/inside":    {"", "/srv/inside lies inside the root /srv: clients could change the policy", "inside the root"},
+		"/etc/bare.wasm": {"", "/etc/bare.wasm is a file, and only the source in a directory is watched", ""},
+		"/etc":           {", digest: sha256:" + digest, "the slot takes the module with one digest alone", ""},
+	} {
+		text := head + "policies: { modules: [{ name: a, source: " + source + ", watch_source: true" + c.more + " }] }\n"
+		conf, err := parse("c", "/etc", []byte(text), machine)
+		switch {
+		case c.says == "" && (err != nil || !conf.Policies.Modules[0].WatchSource):
+			t.Errorf("%s: %v", source, err)
+		case c.says != "" && (err == nil || !strings.Contains(err.Error(), "policies.modules[0].watch_source: "+c.says) || !strings.Contains(err.Error(), "help: ")):
+			t.Errorf("%s: %v", source, err)
+		}
+		conf, err = Flags{Root: "/srv", Policies: []string{"a=" + source}}.config("/etc", machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &conf.Policies.Modules[0]
+		if watched := c.flags == "" && source != "/etc/bare.wasm"; m.WatchSource != watched || !strings.Contains(m.Unwatched, c.flags) || (m.Unwatched == "") != (c.flags == "") {
+			t.Errorf("%s: %+v", source, m)
+		}
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	if err := CheckName("upload-guard"); err != nil {
+		t.Error(err)
+	}
+	if err := CheckName("../x"); err == nil || !strings.Contains(err.Error(), `"../x" is not a usable name`) || !strings.Contains(err.Error(), "help: use up to 64") {
+		t.Error(err)
 	}
 }

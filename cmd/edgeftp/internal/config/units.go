@@ -263,6 +263,16 @@ func isLoopback(host string) bool {
 
 // checkName holds names of listeners, policies and groups to what fits into
 // paths of the admin API, labels and log lines.
+// CheckName fails if s cannot be the name of a slot, and says what can.
+func CheckName(s string) error {
+	err := checkName(s)
+	var f fault
+	if errors.As(err, &f) {
+		return fmt.Errorf("%q %s\n   = help: %s", s, f.what, f.help)
+	}
+	return err
+}
+
 func checkName(s string) error {
 	const help = "use up to 64 letters, digits, dots, dashes and underscores, a letter or digit first"
 	for i, r := range s {
