@@ -44,10 +44,18 @@ func (a *admin) client() control.Client {
 	return control.Client{Path: path}
 }
 
-// do calls the server and prints its answer.
-func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client) (any, error), human func(io.Writer, any)) error {
+// form checks how the answer is to be told.
+func (a *admin) form() error {
 	if a.output != "human" && a.output != "json" {
 		return exitWith(exitUsage, fmt.Errorf("--output is %q; it can be human or json", a.output))
+	}
+	return nil
+}
+
+// do calls the server and prints its answer.
+func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client) (any, error), human func(io.Writer, any)) error {
+	if err := a.form(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), adminTime)
 	defer cancel()
@@ -67,7 +75,7 @@ func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client
 	return nil
 }
 
-// readModule reads a .wasm file, or builds a directory with a Go main package.
+// readModule reads a .wasm file, or builds a directory with a policy's source.
 func readModule(ctx context.Context, path, cache string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

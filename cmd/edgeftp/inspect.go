@@ -52,7 +52,7 @@ type inspection struct {
 func inspectCommand() *cobra.Command {
 	var settings, trusted, signature, output string
 	cmd := &cobra.Command{Use: "inspect FILE", Short: "Judge a module as a server would, and tell what it is and wants", Args: cobra.ExactArgs(1),
-		Long: "Judges a module (.wasm, or a directory of Go) without a server: its form, its manifest, and whether it starts and passes\n" +
+		Long: "Judges a module (.wasm, or a directory of source) without a server: its form, its manifest, and whether it starts and passes\n" +
 			"its own tests, with everything granted that it declares. Nothing is fetched and nothing kept.\n" +
 			"It exits with 1 if a server would refuse it."}
 	fl := cmd.Flags()

@@ -5,6 +5,8 @@
 //	edgeftp serve --config FILE
 //	edgeftp config validate FILE | describe [KEY] | schema
 //	edgeftp policy list | swap NAME PATH | promote NAME | rollback NAME | history NAME | differences NAME
+//	edgeftp policy init --lang LANGUAGE NAME
+//	edgeftp policy build [DIR...]
 //	edgeftp policy inspect FILE
 //	edgeftp policy test | bench [DIR|FILE], run | trace [DIR|FILE] --event QUESTION
 //	edgeftp policy keygen -o KEY | sign --key KEY FILE... | verify --trust KEYS FILE...
@@ -13,8 +15,8 @@
 //	edgeftp version
 //
 // It exits with 0 when all went well, 1 when it failed at run time, 2 for wrong
-// usage, 3 for an invalid configuration and 4 when no server answers on the admin
-// socket.
+// usage, 3 for an invalid configuration, 4 when no server answers on the admin
+// socket and 5 when something that it looked for is missing or wrong.
 package main
 
 import (
@@ -37,6 +39,7 @@ const (
 	exitUsage       = 2
 	exitConfig      = 3
 	exitUnreachable = 4 // admin socket
+	exitChecks      = 5 // a check has found something, such as a missing tool
 )
 
 // exitError carries the code with which an error ends the program.

@@ -16,9 +16,9 @@ import (
 
 func policyCommand() *cobra.Command {
 	a := new(admin)
-	cmd := &cobra.Command{Use: "policy", Short: "List, inspect, swap and roll back the policies of a running server",
+	cmd := &cobra.Command{Use: "policy", Short: "Make and build policies; list, swap and roll back those of a running server",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return exitWith(exitUsage, errors.New("policy needs list, swap, promote, rollback, history, differences or inspect"))
+			return exitWith(exitUsage, errors.New("policy needs init, build, inspect, list, swap, promote, rollback, history or differences"))
 		}, Args: cobra.ArbitraryArgs}
 	a.flags(cmd)
 	one := func(w io.Writer, got any) { printPolicies(w, []control.Policy{got.(control.Policy)}) }
@@ -44,6 +44,7 @@ func policyCommand() *cobra.Command {
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.History(ctx, name) }, printHistory),
 		named("differences", "List what a shadow answered otherwise than the module in force", "The last 256 are kept, until the comparison ends.",
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.Differences(ctx, name) }, printDifferences))
+	cmd.AddCommand(a.initCommand(), buildCommand(), builderCommand())
 	cmd.AddCommand(keygenCommand(), signCommand(), verifyCommand(), pushCommand(), pullCommand(), saveCommand(), loadCommand())
 	return cmd
 }
@@ -79,8 +80,8 @@ func (a *admin) swapCommand() *cobra.Command {
 	var s control.Swap
 	var canary string
 	var signatures []string
-	cmd := &cobra.Command{Use: "swap NAME PATH [NAME PATH...]", Short: "Put modules (.wasm, or directories of Go) in the place of policies",
-		Long: "Puts a module (.wasm, or a directory of Go) in a policy's place. Several are swapped all or none.\n" +
+	cmd := &cobra.Command{Use: "swap NAME PATH [NAME PATH...]", Short: "Put modules (.wasm, or directories of source) in the place of policies",
+		Long: "Puts a module (.wasm, or a directory of source) in a policy's place. Several are swapped all or none.\n" +
 			"Running transfers end with the policies they began with. A module that is refused changes nothing.\n\n" +
 			"PATH.minisig, if it is there, is sent as the module's signature.\n\n" +
 			"Without --canary, --for, --shadow and --now, policies.rollout of the configuration says how."}
