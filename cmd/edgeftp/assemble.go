@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/edgeftp/edgeftp/acme"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/edge"
@@ -33,6 +34,8 @@ type instance struct {
 	bases   map[string]*tls.Config // by the kind of certificate
 	leaf    string                 // of the first listener that has a certificate
 	built   map[string]string
+	builder *builder.Builder // nil before a policy was to be built
+	benches []*bench         // the policies whose source is watched
 	store   *kv.Store
 	ledger  *ledger.Ledger
 	server  *edge.Server

@@ -18,6 +18,26 @@ type console struct {
 	attrs string // of With, ready to print
 }
 
+// lines is a text that people read below the line of the log, as it is: a compiler's
+// words.
+type lines string
+
+// indented returns the text for a terminal, with nothing in it that moves the cursor.
+func (l lines) indented() string {
+	var b strings.Builder
+	for line := range strings.Lines(string(l)) {
+		b.WriteString("    " + strings.Map(visibleOrTab, strings.TrimRight(line, "\r\n")) + "\n")
+	}
+	return b.String()
+}
+
+func visibleOrTab(r rune) rune {
+	if r == '\t' {
+		return r
+	}
+	return visible(r)
+}
+
 type lockedWriter struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -34,11 +54,17 @@ func (c *console) Enabled(_ context.Context, l slog.Level) bool { return l >= c.
 func (c *console) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %-5s %-14s%s", r.Time.Format("15:04:05.000"), r.Level, r.Message, c.attrs)
+	var below strings.Builder
 	r.Attrs(func(a slog.Attr) bool {
-		b.WriteString(pair(a))
+		if text, ok := a.Value.Any().(lines); ok {
+			below.WriteString(text.indented())
+		} else {
+			b.WriteString(pair(a))
+		}
 		return true
 	})
 	b.WriteByte('\n')
+	b.WriteString(below.String())
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	_, err := io.WriteString(c.out.w, b.String())

@@ -75,6 +75,11 @@ func (m *modules) Policies() control.Policies { return m }
 
 // Swap implements control.Policies.
 func (m *modules) Swap(ctx context.Context, s control.Swap) ([]control.Policy, error) {
+	return m.swap(ctx, s)
+}
+
+// swap is Swap, which logs note with what comes into force at once.
+func (m *modules) swap(ctx context.Context, s control.Swap, note ...any) ([]control.Policy, error) {
 	m.swapping.Lock()
 	defer m.swapping.Unlock()
 	if err := m.askable(&s); err != nil {
@@ -103,7 +108,7 @@ func (m *modules) Swap(ctx context.Context, s control.Swap) ([]control.Policy, e
 	case trial.Percent > 0 && trial.Percent < 100 || trial.For > 0:
 		err = m.try(slots[0], made[0], trial)
 	default:
-		err = m.put(slots, made, policy.EventPolicySwapped)
+		err = m.put(slots, made, policy.EventPolicySwapped, note...)
 	}
 	if err != nil {
 		closeAll(made)
@@ -174,9 +179,9 @@ func (m *modules) find(name string) (*slot, error) {
 		Help: "edgeftp policy list shows the names; native policies cannot be swapped"}
 }
 
-// put swaps modules, all or none, and tells observers by an event of the kind. The
-// caller holds swapping.
-func (m *modules) put(slots []*slot, made []*candidate, kind policy.EventKind) error {
+// put swaps modules, all or none, and tells observers by an event of the kind, and
+// the log also what note says. The caller holds swapping.
+func (m *modules) put(slots []*slot, made []*candidate, kind policy.EventKind, note ...any) error {
 	all := make([]edge.Slot, len(slots))
 	for i, s := range slots {
 		all[i] = edge.Slot{Name: s.conf.Name, Policy: made[i].policy, Options: m.options(s.conf)}
@@ -188,8 +193,8 @@ func (m *modules) put(slots []*slot, made []*candidate, kind policy.EventKind) e
 	for i, s := range slots {
 		m.watch(s, made[i], generations[i])
 		m.server.Tell(policy.Event{Kind: kind, Text: made[i].policy.Digest(), Policy: s.conf.Name, Generation: generations[i]})
-		m.log.Info("policy swapped", "event", kind.String(), "policy", s.conf.Name, "policy_gen", generations[i],
-			"digest", made[i].policy.Digest(), "version", made[i].accepted.Version, "signer", made[i].accepted.Signer)
+		m.log.Info("policy swapped", append([]any{"event", kind.String(), "policy", s.conf.Name, "policy_gen", generations[i],
+			"digest", made[i].policy.Digest(), "version", made[i].accepted.Version, "signer", made[i].accepted.Signer}, note...)...)
 		m.mu.Lock()
 		m.retired = append(m.retired, s.now.policy)
 		s.now = made[i]

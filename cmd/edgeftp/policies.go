@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
-	"github.com/edgeftp/edgeftp/guest-sdk/build"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 	"github.com/edgeftp/edgeftp/policies/eventlog"
 	"github.com/edgeftp/edgeftp/policies/users"
@@ -100,22 +98,14 @@ func (in *instance) module(ctx context.Context, conf *config.Module) (edge.Slot,
 func (in *instance) read(ctx context.Context, conf *config.Module) (m *control.Module, how string, err error) {
 	m = &control.Module{Name: conf.Name, Source: conf.Source}
 	if info, err := os.Stat(conf.Source); err == nil && info.IsDir() {
-		r, err := build.Build(ctx, conf.Source, in.buildCache())
-		if err != nil {
-			return nil, "", err
-		}
-		m.Module = r.Module
-		return m, "  (" + r.How + ")", nil
+		m.Module, how, err = in.build(ctx, conf)
+		return m, how, err
 	}
 	if m.Module, err = readModule(ctx, conf.Source, in.buildCache()); err != nil {
 		return nil, "", err
 	}
 	m.Signature, err = readSignature(conf.SignatureFile(), conf.Signature != "")
 	return m, "", err
-}
-
-func (in *instance) buildCache() string {
-	return filepath.Join(in.conf.Instance.StateDir, "cache", "build")
 }
 
 // closeSlots closes the policies of a server that was not made.

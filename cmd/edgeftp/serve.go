@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,7 +41,7 @@ func serveCommand() *cobra.Command {
 	fl.StringVar(&f.Perm, "perm", "", "the user's permission letters (default elradfmwMT)")
 	fl.BoolVar(&f.Anonymous, "anonymous", false, "let anonymous users read")
 	fl.BoolVar(&f.ReadOnly, "read-only", false, "let nobody change anything")
-	fl.StringArrayVar(&f.Policies, "policy", nil, "[NAME=]PATH of a policy: a .wasm file or a directory of Go; repeatable, in order")
+	fl.StringArrayVar(&f.Policies, "policy", nil, "[NAME=]PATH of a policy: a .wasm file, or a directory of source, which is built again whenever it changes; repeatable, in order")
 	fl.StringVar(&f.StateDir, "state-dir", "", "where edgeftp keeps its state (default ./.edgeftp)")
 	fl.StringVar(&f.Events, "events", "", "file to which every event is appended as a JSON object (default: none)")
 	fl.StringVar(&f.Log, "log", "", "human or json (default: human on a terminal)")
@@ -188,14 +189,15 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	if in.files != nil {
 		go in.files.Watch(ctx)
 	}
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		in.watchModules(ctx)
-	}()
+	// A server that drains takes no new source, and its compilers end.
+	working, leave := context.WithCancel(ctx)
+	var watches sync.WaitGroup
+	watches.Go(func() { in.watchModules(ctx) })
+	watches.Go(func() { in.watchSources(working) })
 	defer func() {
 		cancel()
-		<-watched
+		watches.Wait()
+		leave()
 	}()
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()
@@ -207,6 +209,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 			log.Error("the admin socket failed", "error", err)
 		}
 	case s := <-signals:
+		leave()
 		log.Info("draining", "signal", s.String(), "limit", drain)
 		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
 	}

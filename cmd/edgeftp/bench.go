@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sources"
+	"github.com/edgeftp/edgeftp/wasmhost/trust"
+)
+
+// bench is where a policy is worked on while it serves: its source is built again
+// whenever it changes.
+type bench struct {
+	conf   *config.Module
+	source *sources.Watch
+	failed bool // the last source gave no module that was taken
+}
+
+// build builds a policy's source in a process of its own, and has it watched from
+// then on if it is to be. How it was built is for the greeting.
+func (in *instance) build(ctx context.Context, conf *config.Module) (module []byte, how string, err error) {
+	if in.builder == nil {
+		program, err := builder.Self()
+		if err != nil {
+			return nil, "", err
+		}
+		in.builder = builder.New(builder.Options{Program: program, Cache: in.buildCache()})
+	}
+	b := &bench{conf: conf}
+	if conf.WatchSource { // the look comes first: nobody's work is missed
+		b.source = sources.New(conf.Source, sources.Options{Log: in.log})
+	}
+	r, err := in.builder.Build(ctx, conf.Source)
+	if err != nil {
+		return nil, "", err
+	}
+	how = r.How
+	switch {
+	case conf.WatchSource:
+		b.source.Also(r.Dirs)
+		in.benches = append(in.benches, b)
+		how += "; it is built again when it changes"
+	case conf.Unwatched != "":
+		in.log.Warn("policy source not watched", "policy", conf.Name, "reason", conf.Unwatched)
+	}
+	return r.Module, "  (" + how + ")", nil
+}
+
+func (in *instance) buildCache() string {
+	return filepath.Join(in.conf.Instance.StateDir, "cache", "build")
+}
+
+// watchSources builds and swaps what is worked on, until ctx ends.
+func (in *instance) watchSources(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, b := range in.benches {
+		all.Go(func() {
+			b.source.Run(ctx, func(ctx context.Context, names []string) { in.rebuild(ctx, b, names) })
+		})
+	}
+	all.Wait()
+}
+
+// rebuild builds a policy whose files have changed, and swaps it in if a server can
+// take it. If not, what is in force stays, and the log has the compiler's words.
+func (in *instance) rebuild(ctx context.Context, b *bench, names []string) {
+	name, start := b.conf.Name, time.Now()
+	changed := []any{"changed", sources.Brief(names)}
+	r, err := in.builder.Build(ctx, b.conf.Source)
+	if err == nil {
+		b.source.Also(r.Dirs)
+		changed = append(changed, "build", time.Since(start).Round(time.Millisecond).String())
+		if in.modules.known(name, trust.Sum(r.Module)) {
+			in.same(b, changed)
+			return
+		}
+		m := control.Module{Name: name, Module: r.Module, Source: b.conf.Source}
+		_, err = in.modules.swap(ctx, control.Swap{Modules: []control.Module{m}, Now: true}, changed...)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if b.failed = err != nil; !b.failed {
+		return
+	}
+	text, keeps := err.Error(), fmt.Sprintf("generation %d keeps running", in.modules.generation(name))
+	if !strings.HasSuffix(text, keeps) {
+		text += "\n   = " + keeps
+	}
+	in.log.Error("policy not swapped", append([]any{"policy", name}, append(changed, "error", lines(text))...)...)
+}
+
+// same tells that a source gives the module that is in force: after a failure that is
+// news, else it was a comment.
+func (in *instance) same(b *bench, changed []any) {
+	say := in.log.Debug
+	if b.failed {
+		say = in.log.Info
+	}
+	b.failed = false
+	say("policy unchanged", append([]any{"policy", b.conf.Name, "policy_gen", in.modules.generation(b.conf.Name)}, changed...)...)
+}
