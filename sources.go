@@ -13,6 +13,9 @@ import "embed"
 //go:embed edge/policy/*.go wasmhost/abi/*.go wasmhost/abi/cases/*.go
 //go:embed guest-sdk/go/*.go guest-sdk/go/*/*.go guest-sdk/go/internal/*/*.go guest-sdk/go/template
 //go:embed guest-sdk/c/*.h guest-sdk/c/libc guest-sdk/c/template
+//go:embed guest-sdk/rust/Cargo.toml guest-sdk/rust/src guest-sdk/rust/template
+//go:embed guest-sdk/assemblyscript/README.md guest-sdk/assemblyscript/module.ts guest-sdk/assemblyscript/edgeftp guest-sdk/assemblyscript/template
+//go:embed guest-sdk/wat/template
 //go:embed guest-sdk/zig/*.zig guest-sdk/zig/hooks guest-sdk/zig/template
 var sources embed.FS
 

@@ -5,8 +5,6 @@ import (
 	"bytes"
 	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"

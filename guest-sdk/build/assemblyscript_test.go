@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// needs skips a test without a tool, and fails it in CI, where all are there.
-func needs(t *testing.T, tool, install string) {
+// toolOrSkip skips a test without a tool, and fails it in CI, where all are there.
+func toolOrSkip(t *testing.T, tool, install string) {
 	t.Helper()
 	if _, err := exec.LookPath(tool); err == nil {
 		return
@@ -39,7 +39,7 @@ func TestAscWords(t *testing.T) {
 // TestAssemblyScriptIsBuilt builds with the SDK in sdk/ and with that of a folder above,
 // to the same bytes.
 func TestAssemblyScriptIsBuilt(t *testing.T) {
-	needs(t, "asc", "npm install -g assemblyscript@0.28.20")
+	toolOrSkip(t, "asc", "npm install -g assemblyscript@0.28.20")
 	const source = "import { fs } from \"edgeftp\";\n\nexport function edgeftp_fs(length: i32): i64 {\n  return fs(length, (q) => q.path.is(\"/x\") ? q.deny(\"no\") : q.pass());\n}\n"
 	root := write(t, map[string]string{"one/policy.ts": source, "two/policy.ts": source})
 	for _, sdk := range []string{"one/sdk", "guest-sdk/assemblyscript"} {
@@ -67,7 +67,7 @@ func TestAssemblyScriptIsBuilt(t *testing.T) {
 
 // TestNoSDK says how to get it.
 func TestNoSDK(t *testing.T) {
-	needs(t, "asc", "npm install -g assemblyscript@0.28.20")
+	toolOrSkip(t, "asc", "npm install -g assemblyscript@0.28.20")
 	_, err := Build(t.Context(), write(t, map[string]string{"policy.ts": ""}), "")
 	if err == nil || !strings.Contains(err.Error(), "policy init --lang assemblyscript") {
 		t.Errorf("got %v", err)

@@ -21,7 +21,7 @@ const goodWat = `;; (start $this is a comment)
 
 // TestVetWat changes one thing of a good policy.
 func TestVetWat(t *testing.T) {
-	needs(t, "wat2wasm", "install wabt")
+	toolOrSkip(t, "wat2wasm", "install wabt")
 	fault := func(source string) string {
 		_, err := Build(t.Context(), write(t, map[string]string{"policy.wat": source}), "")
 		if err == nil {
@@ -58,7 +58,7 @@ func TestVetWat(t *testing.T) {
 }
 
 func TestWatIsBuilt(t *testing.T) {
-	needs(t, "wat2wasm", "install wabt")
+	toolOrSkip(t, "wat2wasm", "install wabt")
 	r, err := Build(t.Context(), write(t, map[string]string{"policy.wat": goodWat, "manifest.json": `{"name":"a"}`}), "")
 	if err != nil || r.Language != "wat" || !strings.Contains(r.How, "wat2wasm") || !strings.HasSuffix(string(r.Module), `edgeftp.manifest{"name":"a"}`) {
 		t.Errorf("got %+v, %v", r, err)
