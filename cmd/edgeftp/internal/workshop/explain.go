@@ -91,6 +91,9 @@ func (f *Failure) read(lines []string) {
 		}
 		if f.At == "" {
 			f.At = where
+			if words, led := strings.CutPrefix(line, m[0]+": "); led && f.Says == line {
+				f.Says = words // the place is told once
+			}
 		}
 		if function != "" && len(f.Frames) < maxFrames {
 			f.Frames = append(f.Frames, function+" "+where)
