@@ -215,7 +215,7 @@ func TestInitWithoutTools(t *testing.T) {
 		t.Errorf("%d, %v, %+v", code, err, f)
 	}
 	text, code = command(t, "policy", "build", "--check")
-	if code != exitOK || !strings.Contains(text, "go        missing: the Go tool is missing; install Go") {
+	if code != exitOK || !strings.Contains(text, "missing: the Go tool is missing; install Go") {
 		t.Errorf("%d\n%s", code, text)
 	}
 }

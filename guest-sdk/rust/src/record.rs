@@ -94,14 +94,17 @@ pub struct Meta<'a> {
     attrs: [Option<&'a [u8]>; ATTRS],
 }
 
+#[inline(always)] // rustc 1.63 calls it
 pub(crate) fn u16_at(b: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([b[at], b[at + 1]])
 }
 
+#[inline(always)] // rustc 1.63 calls it
 pub(crate) fn u32_at(b: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]])
 }
 
+#[inline(always)] // rustc 1.63 calls it
 pub(crate) fn i64_at(b: &[u8], at: usize) -> i64 {
     let mut n = [0; 8];
     n.copy_from_slice(&b[at..at + 8]);

@@ -39,6 +39,9 @@ func TestSources(t *testing.T) {
 		want := onDisk(t, path.Join("guest-sdk", language))
 		for _, file := range want {
 			inner, name := strings.CutPrefix(file, "template/")
+			if !name && language == "wat" {
+				continue // the text format has no SDK
+			}
 			inPolicy := strings.TrimSuffix(inner, ".template")
 			if !name {
 				inPolicy = path.Join("sdk", file)

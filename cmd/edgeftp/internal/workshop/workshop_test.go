@@ -55,7 +55,7 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, says := range []string{"unit tests   none\n", "built with go1.", "        got          fail: main.go:40: panic: assignment to entry in nil map\n",
-		"        trap         wasm error: unreachable\n                     in main.(*guest).Authorize main.go:40\n"} {
+		"        trap         the guest left with exit code 2\n"} {
 		if !strings.Contains(out.String(), says) {
 			t.Errorf("no %q in\n%s", says, &out)
 		}
