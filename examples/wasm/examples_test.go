@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -74,18 +75,18 @@ func question(op policy.Op, path, path2 string) *policy.Action {
 	}
 }
 
+// TestReadonly asks the one file of vectors of the policy in every language.
 func TestReadonly(t *testing.T) {
 	set, err := cases.Parse(readFile(t, "readonly/tests.json"))
 	if err != nil || len(set.Tests) < 17 {
 		t.Fatalf("%+v, %v", set, err)
 	}
-	builds := map[string]func() []byte{
-		"go":  func() []byte { return live.Build(t, "readonly/go") },
-		"wat": func() []byte { return readFile(t, "readonly/wat/readonly.wasm") },
-	}
-	for name, build := range builds {
-		t.Run(name, func(t *testing.T) {
-			if err := set.Run(t.Context(), "example", load(t, generous(), build(), nil).Hooks()); err != nil {
+	for _, dir := range folders(t) {
+		if filepath.Dir(dir) != "readonly" {
+			continue
+		}
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			if err := set.Run(t.Context(), "example", load(t, generous(), live.Build(t, dir), nil).Hooks()); err != nil {
 				t.Error(err)
 			}
 		})

@@ -17,12 +17,12 @@ import (
 	"github.com/edgeftp/edgeftp/guest-sdk/go/manifest"
 )
 
-var errCut = errors.New("the module ends inside a name")
+var errGoCut = errors.New("the module ends inside a name")
 
 // checkGo refuses what the host would refuse, with the line of the author's that leads
 // to it: after the build only the names of imports are left.
 func (j *job) checkGo(module []byte) error {
-	imports := wasmImports(module)
+	imports := goImports(module)
 	var files []string
 	for _, name := range imports["wasi_snapshot_preview1"] {
 		if strings.HasPrefix(name, "path_") || strings.HasPrefix(name, "sock_") || name == "fd_read" {
@@ -44,7 +44,7 @@ func (j *job) checkGo(module []byte) error {
 	}
 	capabilities, packages := map[string]string{}, map[string]string{}
 	for _, name := range imports["edgeftp"] {
-		if need, pkg := needs(name); need != "" && !declares(m.Capabilities, need) {
+		if need, pkg := goNeeds(name); need != "" && !goDeclares(m.Capabilities, need) {
 			capabilities[need], packages[pkg] = name, pkg
 		}
 	}
@@ -60,9 +60,9 @@ func (j *job) checkGo(module []byte) error {
 		fmt.Sprintf("add to %s: \"capabilities\": [%q]", manifest.File, strings.Join(names, `", "`)), nil)
 }
 
-// needs is the capability of an import of the host, and the package of the SDK that
+// goNeeds is the capability of an import of the host, and the package of the SDK that
 // has it.
-func needs(name string) (capability, pkg string) {
+func goNeeds(name string) (capability, pkg string) {
 	switch name {
 	case "kv_get", "kv_set", "kv_incr", "kv_cas":
 		return "kv", "kv"
@@ -80,9 +80,9 @@ func needs(name string) (capability, pkg string) {
 	return "", ""
 }
 
-// declares reports whether one of the capabilities is the one that is needed, whatever
+// goDeclares reports whether one of the capabilities is the one that is needed, whatever
 // follows its colon.
-func declares(have []string, need string) bool {
+func goDeclares(have []string, need string) bool {
 	need, _, _ = strings.Cut(need, ":")
 	return slices.ContainsFunc(have, func(c string) bool {
 		c, _, _ = strings.Cut(c, ":")
@@ -117,10 +117,10 @@ func (j *job) importers(packages ...string) string {
 	return strings.Join(lines, "\n")
 }
 
-// wasmImports lists the functions that a module imports, by the name of the module
+// goImports lists the functions that a module imports, by the name of the module
 // they are of (core specification §5.5.5). What follows a form that it does not know,
 // it leaves out: the host reads all of it.
-func wasmImports(module []byte) map[string][]string {
+func goImports(module []byte) map[string][]string {
 	list := map[string][]string{}
 	r := bytes.NewReader(module)
 	if _, err := r.Seek(8, 0); err != nil {
@@ -141,8 +141,8 @@ func wasmImports(module []byte) map[string][]string {
 	}
 	n, err := binary.ReadUvarint(r)
 	for ; err == nil && n > 0; n-- {
-		from, err1 := word(r)
-		name, err2 := word(r)
+		from, err1 := goWord(r)
+		name, err2 := goWord(r)
 		kind, err3 := r.ReadByte()
 		_, err4 := binary.ReadUvarint(r)
 		if err1 != nil || err2 != nil || err3 != nil || err4 != nil || kind != 0 {
@@ -153,11 +153,11 @@ func wasmImports(module []byte) map[string][]string {
 	return list
 }
 
-// word reads a name with its length.
-func word(r *bytes.Reader) (string, error) {
+// goWord reads a name with its length.
+func goWord(r *bytes.Reader) (string, error) {
 	n, err := binary.ReadUvarint(r)
 	if err != nil || n > uint64(r.Len()) {
-		return "", errCut
+		return "", errGoCut
 	}
 	b := make([]byte, n)
 	_, err = r.Read(b)

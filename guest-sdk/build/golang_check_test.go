@@ -9,13 +9,13 @@ import (
 // imported is a module that imports one function of the host.
 const imported = "\x00asm\x01\x00\x00\x00" + "\x01\x04\x01\x60\x00\x00" + "\x02\x12\x01\x07edgeftp\x06kv_get\x00\x00"
 
-func FuzzImports(f *testing.F) {
+func FuzzGoImports(f *testing.F) {
 	f.Add([]byte(imported))
 	f.Add([]byte(imported[:len(imported)-3]))
 	f.Add([]byte("\x00asm"))
 	f.Fuzz(func(t *testing.T, module []byte) {
 		n := 0
-		for _, names := range wasmImports(module) {
+		for _, names := range goImports(module) {
 			n += len(names)
 		}
 		if n > len(module) {
@@ -24,14 +24,14 @@ func FuzzImports(f *testing.F) {
 	})
 }
 
-func TestImports(t *testing.T) {
-	if got := wasmImports([]byte(imported)); len(got) != 1 || !slices.Equal(got["edgeftp"], []string{"kv_get"}) {
+func TestGoImports(t *testing.T) {
+	if got := goImports([]byte(imported)); len(got) != 1 || !slices.Equal(got["edgeftp"], []string{"kv_get"}) {
 		t.Errorf("got %q", got)
 	}
 }
 
 // TestCapabilities holds which manifests fit which imports.
-func TestCapabilities(t *testing.T) {
+func TestGoCapabilities(t *testing.T) {
 	for manifest, says := range map[string]string{
 		"":                                  `./main.go:3:8: imports github.com/edgeftp/edgeftp/guest-sdk/go/kv`,
 		`{"capabilities": ["fetch:a"]}`:     `add to manifest.json: "capabilities": ["kv"]`,

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,22 +82,10 @@ func Need(t testing.TB, tool, remedy string) {
 	t.Skipf("%s is missing: %s", tool, remedy)
 }
 
-// Known reports whether the policy in a folder POLICY/LANGUAGE can be built: package
-// build knows the language.
-func Known(dir string) bool { return slices.Contains(build.Languages(), filepath.Base(dir)) }
-
-// Build builds the policy in a folder POLICY/LANGUAGE and returns the module. Without
-// its language's tools the test is skipped, and fails in CI. In a language that package
-// build does not know, it is the committed module, POLICY.wasm.
+// Build builds the policy in a folder and returns the module. Without its language's
+// tools the test is skipped, and fails in CI.
 func Build(t testing.TB, dir string) []byte {
 	t.Helper()
-	if !Known(dir) {
-		module, err := os.ReadFile(filepath.Join(dir, filepath.Base(filepath.Dir(dir))+".wasm"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return module
-	}
 	lang, err := build.Detect(dir)
 	if err != nil {
 		t.Fatal(err)
