@@ -3,6 +3,7 @@ package tutorials
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,7 +24,7 @@ const blockTime = 5 * time.Minute
 func TestTutorials(t *testing.T) {
 	bin := program(t)
 	docs, err := filepath.Glob("../../docs/authors/*.md")
-	if err != nil || len(docs) < 6 {
+	if err != nil || len(docs) < 7 {
 		t.Fatalf("%d tutorials, %v", len(docs), err)
 	}
 	for _, doc := range docs {
@@ -78,7 +79,8 @@ type reader struct {
 	dir, bin string
 	said     string // by the last sh block
 	commands int
-	cmd      *exec.Cmd // the server, nil if there is none
+	cmd      *exec.Cmd     // the server, nil if there is none
+	ended    chan struct{} // closed when it has ended
 	server   bytes.Buffer
 }
 
@@ -129,6 +131,12 @@ func (r *reader) serve(t *testing.T, text string) error {
 		r.cmd = nil
 		return err
 	}
+	cmd, ended := r.cmd, make(chan struct{})
+	r.ended = ended
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // its words tell why
+	}()
 	ctx, cancel := context.WithTimeout(t.Context(), blockTime)
 	defer cancel()
 	every := time.NewTicker(50 * time.Millisecond)
@@ -140,6 +148,8 @@ func (r *reader) serve(t *testing.T, text string) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the server does not answer: %w", ctx.Err())
+		case <-ended:
+			return errors.New("the server has ended")
 		case <-every.C:
 		}
 	}
@@ -149,7 +159,7 @@ func (r *reader) serve(t *testing.T, text string) error {
 func (r *reader) stop() {
 	if r.cmd != nil {
 		_ = r.cmd.Process.Signal(syscall.SIGTERM)
-		_ = r.cmd.Wait() // it was told to end
+		<-r.ended // it was told to end
 		r.cmd = nil
 	}
 }

@@ -185,7 +185,7 @@ func checkMemory(s string) error {
 // checkKeys never repeats the text, which may be a secret key.
 func checkKeys(s string) error {
 	if _, err := trust.ParseKeys(s); err != nil {
-		return fault{"is no public key: " + err.Error(), `minisign -G makes keys; write the line of the .pub file that begins with RW, or "${file:NAME.pub}"`}
+		return fault{"is no public key: " + err.Error(), `edgeftp policy keygen makes keys; write the line of the .pub file that begins with RW, or "${file:NAME.pub}"`}
 	}
 	return nil
 }
