@@ -63,7 +63,7 @@ func inspectCommand() *cobra.Command {
 		if f := cmd.Flag("output"); f != nil {
 			output = f.Value.String()
 		}
-		module, err := readModule(cmd.Context(), args[0], "")
+		module, err := readModule(cmd.Context(), args[0], buildCache())
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}

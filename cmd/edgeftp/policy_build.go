@@ -86,7 +86,7 @@ func buildCommand() *cobra.Command {
 // buildPolicy builds one folder and writes the module if a server would take it as far
 // as can be told.
 func buildPolicy(ctx context.Context, dir, to string) (*built, error) {
-	r, err := build.Build(ctx, dir, "")
+	r, err := build.Build(ctx, dir, buildCache())
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func doctorCommand() *cobra.Command {
 			"It exits with 1 if a server would refuse the module or its answers."}
 	cmd.Flags().StringVar(&settings, "settings", "", "file with the settings, a JSON object (default: those of the module's own tests)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		module, err := readModule(cmd.Context(), args[0], "")
+		module, err := readModule(cmd.Context(), args[0], buildCache())
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}

@@ -85,7 +85,7 @@ func replay(ctx context.Context, list []*record.Exchange, against, settings, old
 
 // replayed loads a module that gets its answers from a recording.
 func replayed(ctx context.Context, h *wasmhost.Host, path, settings string) (*wasmhost.Policy, error) {
-	module, err := readModule(ctx, path, "")
+	module, err := readModule(ctx, path, buildCache())
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,14 @@ func workshopCache() string {
 	return filepath.Join(dir, "edgeftp")
 }
 
+// buildCache is the part of it for what was built.
+func buildCache() string {
+	if dir := workshopCache(); dir != "" {
+		return filepath.Join(dir, "build")
+	}
+	return ""
+}
+
 // asking are the flags of the commands that ask one question.
 type asking struct {
 	event, settings, kv string

@@ -13,7 +13,6 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -147,16 +146,9 @@ func Build(ctx context.Context, dir, cacheDir string) (*Result, error) {
 	if r.Dirs, err = j.folders(); err != nil {
 		return nil, err
 	}
-	cached := ""
-	if cacheDir != "" {
-		if err := os.MkdirAll(cacheDir, 0o700); err != nil {
-			return nil, fmt.Errorf("cache of built policies: %w", err)
-		}
-		cached = filepath.Join(cacheDir, j.language.name+"-"+digest+".wasm")
-		if old, err := os.ReadFile(cached); err == nil && bytes.HasPrefix(old, []byte("\x00asm")) {
-			r.Module, r.How = old, "unchanged, from the cache"
-			return r, nil
-		}
+	if old := (cache{cacheDir}).find(r.Language, digest); old != nil {
+		r.Module, r.How = old, "unchanged, from the cache"
+		return r, nil
 	}
 	start := time.Now()
 	err = j.temporary(func() (err error) {
@@ -169,10 +161,8 @@ func Build(ctx context.Context, dir, cacheDir string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cached != "" {
-		if err := writeFile(cached, r.Module); err != nil {
-			return nil, fmt.Errorf("cache of built policies: %w", err)
-		}
+	if err := (cache{cacheDir}).keep(r.Language, digest, r.Module); err != nil {
+		return nil, err
 	}
 	r.Took = time.Since(start)
 	r.How = fmt.Sprintf("built with %s in %s", j.version, r.Took.Round(100*time.Millisecond))
@@ -237,7 +227,7 @@ func detect(dir string) (*language, error) {
 // digest is that of everything that goes into the build.
 func (j *job) digest(ctx context.Context) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "edgeftp build 3\n%q\n%q\n", j.language.name, j.version)
+	fmt.Fprintf(h, "edgeftp build 4\n%q\n%q\n", j.language.name, j.version)
 	if named(ctx) {
 		fmt.Fprintf(h, "with names\n")
 	}

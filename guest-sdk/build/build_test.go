@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -212,5 +214,27 @@ func TestContextEndsTheBuild(t *testing.T) {
 	dir := write(t, map[string]string{"go.mod": goMod, "main.go": goMain, "words/words.go": goLib})
 	if _, err := Build(ctx, dir, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The cache does not grow for ever.
+func TestCacheIsPruned(t *testing.T) {
+	dir := t.TempDir()
+	at := time.Now().Add(-time.Hour)
+	for i := range maxCached + 3 {
+		path := filepath.Join(dir, fmt.Sprintf("go-%03d.wasm", i))
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, at, at.Add(time.Duration(i)*time.Second))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (cache{dir}).keep("c", "digest", []byte("\x00asm")); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(left) != maxCached || filepath.Base(left[0]) != "c-digest.wasm" || filepath.Base(left[1]) != "go-004.wasm" {
+		t.Errorf("%d files, the first %s, %v", len(left), left[0], err)
+	}
+	if (cache{dir}).find("c", "digest") == nil || (cache{}).find("c", "digest") != nil {
+		t.Error("found what is not there, or not what is")
 	}
 }

@@ -105,7 +105,7 @@ func (r *reader) do(t *testing.T, b *block) error {
 
 // shell makes a command of lines of shell.
 func (r *reader) shell(ctx context.Context, text string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "bash", "-e", "-o", "pipefail", "-c", text)
+	cmd := exec.CommandContext(ctx, "bash", "-e", "-c", text)
 	cmd.Dir = r.dir
 	cmd.Env = append(os.Environ(), "PATH="+r.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return cmd
