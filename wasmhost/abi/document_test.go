@@ -1,10 +1,12 @@
 package abi
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -220,5 +222,48 @@ func TestDocumentedExports(t *testing.T) {
 		if name != ExportPrefix && !slices.Contains(known, name) {
 			t.Errorf("ABI.md speaks of %s", name)
 		}
+	}
+}
+
+// TestDocumentedBytes finds each block of hex of the document among the golden vectors.
+func TestDocumentedBytes(t *testing.T) {
+	var vectors []struct{ Record, Reply string }
+	golden := ""
+	for _, file := range []string{"records.json", "replies.json"} {
+		b, err := os.ReadFile("../../guest-sdk/vectors/" + file)
+		if err == nil {
+			err = json.Unmarshal(b, &vectors)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range vectors {
+			golden += v.Record + "\n" + v.Reply + "\n"
+		}
+		vectors = nil
+	}
+	b, err := os.ReadFile("../../guest-sdk/ABI.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, block := range strings.Split(string(b), "```hex\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		digits := ""
+		for line := range strings.Lines(block) {
+			for _, word := range strings.Fields(line) {
+				if _, err := strconv.ParseUint(word, 16, 8); err != nil || len(word) != 2 {
+					break // the words behind the bytes
+				}
+				digits += word
+			}
+		}
+		found++
+		if !strings.Contains(golden, digits+"\n") {
+			t.Errorf("no vector has the bytes of\n%s", block)
+		}
+	}
+	if found < 4 {
+		t.Errorf("%d blocks", found)
 	}
 }
