@@ -55,6 +55,12 @@ func executable(t testing.TB) string {
 	return path
 }
 
+// Validate has the real program judge a configuration file.
+func Validate(t testing.TB, file string) Result {
+	t.Helper()
+	return run(t, executable(t), "config", "validate", file)
+}
+
 // scratch is a directory that lasts as long as the process.
 func scratch(t testing.TB) string {
 	t.Helper()
