@@ -18,7 +18,7 @@ func policyCommand() *cobra.Command {
 	a := new(admin)
 	cmd := &cobra.Command{Use: "policy", Short: "Make and build policies; list, swap and roll back those of a running server",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return exitWith(exitUsage, errors.New("policy needs init, build, inspect, list, swap, promote, rollback, history or differences"))
+			return exitWith(exitUsage, errors.New("policy needs a command: edgeftp policy --help lists them"))
 		}, Args: cobra.ArbitraryArgs}
 	a.flags(cmd)
 	one := func(w io.Writer, got any) { printPolicies(w, []control.Policy{got.(control.Policy)}) }
@@ -35,8 +35,17 @@ func policyCommand() *cobra.Command {
 			return c.Rollback(ctx, name, to)
 		}, one)
 	back.Flags().StringVar(&to, "to", "", "number in policy history, or the beginning of a digest (default: the module before)")
-	cmd.AddCommand(a.listCommand(), a.swapCommand(), back, inspectCommand(), a.recordCommand(), replayCommand(), a.crashesCommand(), doctorCommand(),
-		a.testCommand(), a.runCommand(), a.benchCommand(), a.traceCommand(),
+	group := func(id, title string, commands ...*cobra.Command) {
+		cmd.AddGroup(&cobra.Group{ID: id, Title: title})
+		for _, c := range commands {
+			c.GroupID = id
+			cmd.AddCommand(c)
+		}
+	}
+	group("make", "Policies, made and tried without a server:", a.initCommand(), buildCommand(), a.testCommand(), a.runCommand(),
+		a.benchCommand(), a.traceCommand(), inspectCommand(), doctorCommand(), replayCommand())
+	group("ship", "Signed and shipped:", keygenCommand(), signCommand(), verifyCommand(), pushCommand(), pullCommand(), saveCommand(), loadCommand())
+	group("serve", "In a running server:", a.listCommand(), a.swapCommand(), back, a.recordCommand(), a.crashesCommand(),
 		named("promote", "Put a candidate in force for all sessions",
 			"Ends the trial of a candidate (--canary, --for) in its favour, or puts a compared one (--shadow) in force.",
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.Promote(ctx, name) }, one),
@@ -44,8 +53,7 @@ func policyCommand() *cobra.Command {
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.History(ctx, name) }, printHistory),
 		named("differences", "List what a shadow answered otherwise than the module in force", "The last 256 are kept, until the comparison ends.",
 			func(ctx context.Context, c control.Client, name string) (any, error) { return c.Differences(ctx, name) }, printDifferences))
-	cmd.AddCommand(a.initCommand(), buildCommand(), builderCommand())
-	cmd.AddCommand(keygenCommand(), signCommand(), verifyCommand(), pushCommand(), pullCommand(), saveCommand(), loadCommand())
+	cmd.AddCommand(builderCommand())
 	return cmd
 }
 
