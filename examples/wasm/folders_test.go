@@ -32,6 +32,16 @@ func TestFolders(t *testing.T) {
 				t.Errorf("tests %v, manifest %v", facts.Tests, facts.Described)
 			}
 			committed(t, dir, module)
+			file := filepath.Join(t.TempDir(), "policy.wasm")
+			if err := os.WriteFile(file, module, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			checks := live.Doctor(t, file).Want(t, 0)
+			for line := range strings.Lines(checks.Stdout) {
+				if !strings.HasPrefix(line, "ok ") {
+					t.Errorf("policy doctor: %s", line)
+				}
+			}
 		})
 	}
 }

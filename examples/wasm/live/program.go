@@ -55,6 +55,12 @@ func executable(t testing.TB) string {
 	return path
 }
 
+// Doctor has the real program look at a policy's folder or module.
+func Doctor(t testing.TB, path string) Result {
+	t.Helper()
+	return run(t, executable(t), "policy", "doctor", path)
+}
+
 // Validate has the real program judge a configuration file.
 func Validate(t testing.TB, file string) Result {
 	t.Helper()
