@@ -62,12 +62,18 @@ func (s *desk) golden(name string) {
 	s.t.Helper()
 	got := strings.ReplaceAll(s.text.String(), s.host, "127.0.0.1:5000")
 	got = regexp.MustCompile(`127\.0\.0\.1:\d+->`).ReplaceAllString(got, "127.0.0.1:PORT->")
+	golden(s.t, name, got)
+}
+
+// golden holds what was said to a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
 	path := filepath.Join("testdata", name)
 	if os.Getenv("UPDATE_GOLDEN") != "" {
-		ok(s.t, os.WriteFile(path, []byte(got), 0o644))
+		ok(t, os.WriteFile(path, []byte(got), 0o644))
 	}
 	if want, err := os.ReadFile(path); err != nil || string(want) != got {
-		s.t.Errorf("%s is not what was said (%v); UPDATE_GOLDEN=1 writes it:\n%s", path, err, got)
+		t.Errorf("%s is not what was said (%v); UPDATE_GOLDEN=1 writes it:\n%s", path, err, got)
 	}
 }
 

@@ -168,7 +168,7 @@ func checkModule(w http.ResponseWriter, module []byte) bool {
 		refuse(w, http.StatusRequestEntityTooLarge, &Refusal{Code: "EF2100",
 			Message: fmt.Sprintf("the module is larger than %d MiB", maxModule>>20), Help: "build it without debugging information"})
 	case len(module) == 0:
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2104", Message: "the module is empty"})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2104", Message: "the module is empty", Help: "build it again, or name another file; nothing has changed"})
 	default:
 		return true
 	}
