@@ -199,7 +199,7 @@ func TestRefusals(t *testing.T) {
 		{"no rollback", rollback, Refusal{Code: "EF2002", Message: "nothing to go back to"}},
 		{"fault", swap("guard", []byte("broken")), Refusal{Code: "EF1000", Message: "the disk is full"}},
 		{"oversized", swap("guard", make([]byte, maxModule+1)), Refusal{"EF2100", "the module is larger than 8 MiB", "build it without debugging information"}},
-		{"empty", swap("guard", []byte{}), Refusal{Code: "EF2104", Message: "the module is empty"}},
+		{"empty", swap("guard", []byte{}), Refusal{Code: "EF2104", Message: "the module is empty", Help: "build it again, or name another file; nothing has changed"}},
 		{"largest", swap("guard", make([]byte, maxModule)), Refusal{}},
 	}
 	for _, tc := range cases {
