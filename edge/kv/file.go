@@ -156,12 +156,15 @@ func (f *file) load(each func(space string, r record)) error {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	err := f.guard(func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
-			if about := tx.Bucket([]byte(bucketAbout)); about != nil {
+			spaces, about, err := structure(tx)
+			if err != nil {
+				return err
+			}
+			if about != nil {
 				if n := about.Get([]byte(keyWrite)); len(n) == 8 {
 					f.number = binary.LittleEndian.Uint64(n)
 				}
 			}
-			spaces := tx.Bucket([]byte(bucketSpaces))
 			if spaces == nil {
 				return nil
 			}
@@ -180,6 +183,28 @@ func (f *file) load(each func(space string, r record)) error {
 		return damaged(err)
 	}
 	return err
+}
+
+// structure returns the two buckets of a file, nil for one that there is not. Pages may
+// be in order and say that a bucket is a value, or a value a bucket: that would be found
+// when something is written.
+func structure(tx *bbolt.Tx) (spaces, about *bbolt.Bucket, err error) {
+	all := func(c *bbolt.Cursor, buckets bool) error {
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			if (v == nil) != buckets {
+				return damaged(fmt.Sprintf("%q is of another kind", k))
+			}
+		}
+		return nil
+	}
+	err = all(tx.Cursor(), true)
+	if spaces = tx.Bucket([]byte(bucketSpaces)); err == nil && spaces != nil {
+		err = all(spaces.Cursor(), true)
+	}
+	if about = tx.Bucket([]byte(bucketAbout)); err == nil && about != nil {
+		err = all(about.Cursor(), false)
+	}
+	return spaces, about, err
 }
 
 // write writes ops in one transaction. If it fails it may all the same be in the

@@ -186,6 +186,7 @@ func FuzzDamaged(f *testing.F) {
 		}
 	}
 	f.Add(uint32(0), uint32(5000), []byte("x"))
+	f.Add(uint32(8208), uint32(0), []byte("\x01")) // a bucket becomes a value
 	dir, n := f.TempDir(), 0
 	f.Fuzz(func(t *testing.T, at, cut uint32, change []byte) {
 		bad := bytes.Clone(good)
