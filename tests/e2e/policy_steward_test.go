@@ -166,7 +166,10 @@ func TestStewardStopsUploads(t *testing.T) {
 	for _, name := range []string{"small", "late", "border"} {
 		for _, to := range []string{"/new", "/old"} {
 			r := s.curl(t, "-v", "-T", filepath.Join(here, name), s.url(to)).run(t)
-			if r.code == 0 || !strings.Contains(r.stderr, "< 552 this holds something bad") {
+			// A client that is still sending may see the data connection closed before it
+			// reads the reply; curl then gives up with 55 and reads nothing.
+			early := name == "late" && r.code == 55
+			if r.code == 0 || !early && !strings.Contains(r.stderr, "< 552 this holds something bad") {
 				t.Errorf("%s to %s: exit code %d\n%s", name, to, r.code, r.both())
 			}
 		}

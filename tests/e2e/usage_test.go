@@ -124,7 +124,7 @@ func TestMistakes(t *testing.T) {
 		{"no module", 3, []string{p.out("bad.wasm")}, good("--policy", p.out("bad.wasm"))},
 		{"missing module", 3, []string{p.out("missing.wasm")}, good("--policy", p.out("missing.wasm"))},
 		{"module that does not compile", 3, []string{"main.go:3", "nonsense"}, good("--policy", p.out("broken"))},
-		{"module in no Go module", 3, []string{"alone", "go mod init"}, good("--policy", p.out("alone"))},
+		{"module in no Go module", 3, []string{"alone", "policy init --lang go"}, good("--policy", p.out("alone"))},
 		{"module that traps at its start", 3, []string{"init-trap"}, good("--policy", testModule(t, "init-trap"))},
 		{"two modules of one name", 3, []string{"twin"}, good("--policy", "twin="+testModule(t, "pass"), "--policy", "twin="+testModule(t, "deny"))},
 		{"clear text to everybody", 3, []string{"0.0.0.0", "--tls"}, good("--tls", "off", "--listen", "0.0.0.0:0")},
