@@ -133,9 +133,13 @@ func TestWatchedAlike(t *testing.T) {
 	var told []*Exchange
 	plain := alike(t, calls, LoadOptions{}, nil)
 	for what, run := range map[string]func() []string{
-		"watched":  func() []string { return alike(t, calls, LoadOptions{}, &Watcher{Tell: func(x *Exchange) { told = append(told, x) }}) },
-		"failures": func() []string { return alike(t, calls, LoadOptions{}, &Watcher{Failed: true, Tell: func(*Exchange) {}}) },
-		"traced":   func() []string { return alike(t, calls, LoadOptions{Traced: true}, nil) },
+		"watched": func() []string {
+			return alike(t, calls, LoadOptions{}, &Watcher{Tell: func(x *Exchange) { told = append(told, x) }})
+		},
+		"failures": func() []string {
+			return alike(t, calls, LoadOptions{}, &Watcher{Failed: true, Tell: func(*Exchange) {}})
+		},
+		"traced": func() []string { return alike(t, calls, LoadOptions{Traced: true}, nil) },
 		"asked about": func() []string {
 			return alike(t, calls, LoadOptions{Intercept: func(context.Context, *HostCall) bool { return false }}, nil)
 		},
