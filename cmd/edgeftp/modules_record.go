@@ -64,6 +64,7 @@ type tap struct {
 	what    control.Recording
 	queue   chan tapped
 	held    atomic.Int64 // bytes in the queue
+	over    atomic.Bool  // modules that were replaced meanwhile may still know it
 	dropped atomic.Uint64
 }
 
@@ -74,7 +75,7 @@ type tapped struct {
 
 // offer takes an exchange if it is wanted. It does not block.
 func (t *tap) offer(about *record.Module, x *wasmhost.Exchange) {
-	if !t.wants(x) {
+	if t.over.Load() || !t.wants(x) {
 		return
 	}
 	n := weight(x)
@@ -143,6 +144,7 @@ func (m *modules) Record(ctx context.Context, name string, what control.Recordin
 	end := func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		t.over.Store(true)
 		if s.tap == t { // it is told twice, and another recording may have begun
 			m.setTap(s, nil)
 		}

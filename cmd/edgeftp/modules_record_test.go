@@ -122,6 +122,11 @@ func TestTapIsBounded(t *testing.T) {
 	if tp.held.Load() != 0 {
 		t.Errorf("%d bytes wait in an empty queue", tp.held.Load())
 	}
+	tp.over.Store(true)
+	if tp.offer(nil, x); len(tp.queue) != 0 {
+		t.Error("a recording that has ended goes on")
+	}
+	tp.over.Store(false)
 	x.Lost = 1
 	if tp.offer(nil, x); len(tp.queue) != 0 || tp.held.Load() != 0 {
 		t.Error("an exchange that is not whole is recorded")
