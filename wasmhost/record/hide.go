@@ -219,17 +219,23 @@ func (h *Hider) host(a netip.Addr) netip.Addr {
 	return netip.AddrFrom16(b).WithZone(a.Zone())
 }
 
-// line replaces all but the first word.
-func (s *search) line(text string) string {
-	first, rest, ok := strings.Cut(text, " ")
-	if !ok {
-		return text
-	}
-	words := strings.Split(rest, " ")
+// line replaces all words, but for the first if that is a command. Addresses keep
+// their form, and their networks.
+func (s *search) line(text string, command bool) string {
+	words := strings.Split(text, " ")
 	for i, w := range words {
-		words[i] = s.path(w)
+		if i == 0 && command {
+			continue
+		}
+		if net, err := netip.ParsePrefix(w); err == nil {
+			words[i] = netip.PrefixFrom(s.h.host(net.Addr()), net.Bits()).String()
+		} else if addr, err := netip.ParseAddr(w); err == nil {
+			words[i] = s.h.host(addr).String()
+		} else {
+			words[i] = s.path(w)
+		}
 	}
-	return first + " " + strings.Join(words, " ")
+	return strings.Join(words, " ")
 }
 
 // session replaces the names of the session itself.

@@ -94,3 +94,31 @@ func TestStrippedReplay(t *testing.T) {
 		t.Errorf("a verification is answered with %d, %d missed", c.Result, told.missed)
 	}
 }
+
+// TestHideTexts holds that what an event says has no name and no address, wherever in
+// the text it stands.
+func TestHideTexts(t *testing.T) {
+	for text, kind := range map[string]policy.EventKind{
+		"192.0.2.147/32 until 2026-01-02T03:04:05Z: failures": policy.EventBanAdded,
+		"2001:db8:1:2::147/64 until then":                     policy.EventBanAdded,
+		"annabel.example":                                     policy.EventCertObtained,
+		"annabel may not":                                     policy.EventDenied,
+		"RETR annabel 147":                                    policy.EventCommandDone,
+	} {
+		rec, err := abi.AppendEvent(nil, slotName, &policy.Event{Meta: policy.Meta{Session: new(policy.Session)}, Kind: kind, Text: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &wasmhost.Exchange{Hook: "event", Record: rec}
+		if err := NewHider([]byte("key")).Hide(x); err != nil {
+			t.Fatal(err)
+		}
+		q, err := new(abi.Decoder).Event(x.Record)
+		if err != nil || len(q.Text) != len(text) || strings.Contains(q.Text, "147") || strings.Contains(q.Text, "annabel") {
+			t.Errorf("%q: %q, %v", text, q.Text, err)
+		}
+		if kind == policy.EventCommandDone != strings.HasPrefix(q.Text, "RETR ") {
+			t.Errorf("%q: %q", text, q.Text)
+		}
+	}
+}
