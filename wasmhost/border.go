@@ -15,7 +15,8 @@ type HostCall struct {
 	Import string // such as "kv_get" (ABI §7)
 	// In are the arguments in the ABI's order, without where results go: a byte string
 	// is a u32 length and the bytes (abi.NoValue alone for none), a number is an i64,
-	// all little-endian.
+	// all little-endian. Of a string that is longer than the function takes there is the
+	// beginning, with a byte too many. Nil is for what must not be kept: see [Exchange].
 	In []byte
 	// Result is what the function returned, 0 if it returns nothing.
 	Result int64
@@ -80,11 +81,38 @@ func cost(name string, stack []uint64) int64 {
 	return 0
 }
 
+// longest is how much of a byte string a function can take: what is longer it refuses
+// or cuts, whatever it is.
+func longest(name string, kind rune) int {
+	switch name {
+	case abi.ImportLog:
+		return abi.MaxLog
+	case abi.ImportMetric:
+		return abi.MaxMetricName
+	case abi.ImportVerify:
+		return abi.MaxVerifyHash
+	case abi.ImportStat:
+		return abi.MaxPath
+	case abi.ImportDigest:
+		return abi.MaxAlgorithm
+	case abi.ImportFetch:
+		return maxFetchRequest
+	}
+	if kind == 'v' {
+		return policy.MaxKVValue
+	}
+	return policy.MaxKVKey
+}
+
 // cross carries out a call of the host's, or has it answered by whoever tries the
 // module, and writes it down where somebody wants to know.
 func (in *instance) cross(f *hostFunction, mod api.Module, stack []uint64) {
 	in.charge(cost(f.name, stack))
 	tape, intercept := in.tape, in.policy.intercept
+	if tape != nil && tape.bytes > maxTape {
+		tape.lost++
+		tape = nil
+	}
 	if tape == nil && intercept == nil {
 		f.call(in, mod, stack)
 		return
@@ -92,7 +120,11 @@ func (in *instance) cross(f *hostFunction, mod api.Module, stack []uint64) {
 	shape := border(f.name)
 	c := HostCall{Import: f.name}
 	var out []byte
-	c.In, out = arguments(mod, f.name, shape, stack)
+	var ok bool
+	if c.In, out, ok = arguments(mod, f.name, shape, stack); !ok {
+		f.call(in, mod, stack) // it says what is wrong, and ends the call
+		return
+	}
 	if intercept != nil && intercept(in.call.ctx, &c) {
 		give(&c, shape, out)
 		result(f.typ, stack, c.Result)
@@ -105,20 +137,30 @@ func (in *instance) cross(f *hostFunction, mod api.Module, stack []uint64) {
 	}
 	if tape != nil {
 		tape.calls = append(tape.calls, c)
+		tape.bytes += len(c.In) + len(c.Out) + callSize
 	}
 }
 
-// arguments reads what a guest hands over, and finds where it wants what comes back.
-func arguments(mod api.Module, name, shape string, stack []uint64) (in, out []byte) {
+// arguments reads what a guest hands over, and finds where it wants what comes back. It
+// is false for what the function does not take at all: bytes that the guest has not.
+func arguments(mod api.Module, name, shape string, stack []uint64) (in, out []byte, ok bool) {
 	le := binary.LittleEndian
+	view := func(at int, n uint32) (b []byte) {
+		if ok {
+			b, ok = mod.Memory().Read(uint32(stack[at]), n)
+		}
+		return b
+	}
 	at := 0
+	ok = true
 	for _, kind := range shape {
 		switch kind {
 		case 'b', 'v':
 			if kind == 'v' && uint32(stack[at+1]) == abi.NoValue {
 				in = le.AppendUint32(in, abi.NoValue)
 			} else {
-				b := guestBytes(mod, name, stack[at], stack[at+1])
+				b := view(at, size(stack, at+1))
+				b = b[:min(len(b), longest(name, kind)+1)]
 				in = append(le.AppendUint32(in, uint32(len(b))), b...)
 			}
 			at++
@@ -127,18 +169,19 @@ func arguments(mod api.Module, name, shape string, stack []uint64) (in, out []by
 		case 'l':
 			in = le.AppendUint64(in, stack[at])
 		case 'o':
-			out = guestBytes(mod, name, stack[at], stack[at+1])
+			out = view(at, size(stack, at+1))
 			at++
 		case 'c':
-			out = guestBytes(mod, name, stack[at], 8)
+			out = view(at, 8)
 		case 'r':
 			in = le.AppendUint64(in, uint64(size(stack, at+1)))
-			out = guestBytes(mod, name, stack[at], stack[at+1])
+			out = view(at, size(stack, at+1))
+			ok = ok && size(stack, at+1) <= abi.MaxRandom
 			at++
 		}
 		at++
 	}
-	return in, out
+	return in, out, ok
 }
 
 // written is how many bytes a function wrote, by what it returned.

@@ -218,7 +218,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 		reply, err = read(in, h, raw, decode, answer)
 	}
 	if in.tape != nil {
-		in.tapeOff(h, raw, reply, err, func() ([]byte, error) { return encode(nil, in.policy.name, q) })
+		in.tapeOff(h, raw, reply, err, passwordOf(q), func() ([]byte, error) { return encode(nil, in.policy.name, q) })
 	}
 	return err
 }
@@ -247,4 +247,12 @@ func (in *instance) judged(h abi.Hook, err error) error {
 func early(q any) bool {
 	login, ok := q.(*policy.Login)
 	return ok && login.Early
+}
+
+// passwordOf is the password in a question.
+func passwordOf(q any) string {
+	if login, ok := q.(*policy.Login); ok {
+		return login.Password
+	}
+	return ""
 }

@@ -5,19 +5,24 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 // Exchange is one question to a guest with everything that crossed the border for it,
-// by value. It never holds a password: ARG of a login's record is empty.
+// by value. It never holds the password of a login: ARG of its record is empty, and of
+// a policy that is shown the password there are no arguments of calls of the host (but
+// in a trial, whose passwords are those of tests); where the rest has it in so many
+// words, it is made unreadable.
 type Exchange struct {
 	Hook    string        // such as "fs"
 	Record  []byte        // the question (ABI §3)
 	Verdict uint64        // what the hook returned (ABI §6), 0 after a failure
 	Reply   []byte        // what it wrote, nil for nothing
 	Host    []HostCall    // what it asked the host, in order
+	Lost    int           // calls of the host beyond those, which were too much to keep
 	Fuel    int64         // units of work
 	Took    time.Duration // from the question in the mailbox to the verdict
 	Memory  uint32        // bytes of the instance's memory afterwards
@@ -45,9 +50,18 @@ type tape struct {
 	watcher *Watcher
 	record  []byte // nil if only failures are told
 	calls   []HostCall
+	bytes   int // of the calls
+	lost    int // calls that are not there
 	trace   *Span
 	start   time.Time
 }
+
+// maxTape bounds what is kept of the calls of one exchange, whatever they cost the
+// guest: its limits are not those of the server's memory.
+const maxTape = 2 << 20
+
+// callSize is about what one call takes beside its bytes.
+const callSize = 128
 
 // tapeOn starts the tape of a call if somebody wants it.
 func (in *instance) tapeOn(record []byte) {
@@ -63,14 +77,14 @@ func (in *instance) tapeOn(record []byte) {
 }
 
 // tapeOff ends it and tells of the call. again writes the record anew, since the guest
-// has written over it.
-func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, again func() ([]byte, error)) {
+// has written over it. shown is the password that the guest was shown, if it was.
+func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, shown string, again func() ([]byte, error)) {
 	t := in.tape
 	in.tape = nil
 	if t == nil || t.watcher.Failed && err == nil {
 		return
 	}
-	x := &Exchange{Hook: h.String(), Record: t.record, Verdict: raw, Reply: append([]byte(nil), reply...), Host: t.calls,
+	x := &Exchange{Hook: h.String(), Record: t.record, Verdict: raw, Reply: append([]byte(nil), reply...), Host: t.calls, Lost: t.lost,
 		Fuel: in.used(), Memory: in.mem.Size(), Trace: t.trace, Err: err}
 	if x.Record == nil {
 		x.Record, _ = again() // it could be written before
@@ -83,7 +97,38 @@ func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, aga
 	if h == abi.HookAuth {
 		x.Record = withoutPassword(x.Record)
 	}
+	if shown != "" && in.policy.world == nil {
+		x.forget(shown)
+	}
 	t.watcher.Tell(x)
+}
+
+// leastPassword is the length of the shortest password that is looked for in texts:
+// what is shorter is found everywhere by chance.
+const leastPassword = 4
+
+// forget removes a password that the guest was shown. What it handed to the host may
+// hold it in any form, and a request what the other server knows the server by; what
+// it wrote elsewhere is looked through.
+func (x *Exchange) forget(password string) {
+	for i := range x.Host {
+		x.Host[i].In = nil
+	}
+	if len(password) < leastPassword {
+		return
+	}
+	stars := strings.Repeat("*", len(password))
+	hide := strings.NewReplacer(password, stars, escape([]byte(password), maxStderr), stars).Replace
+	x.Reply = []byte(hide(string(x.Reply)))
+	for i := range x.Host {
+		if c := &x.Host[i]; c.Out != nil {
+			c.Out = []byte(hide(string(c.Out)))
+		}
+	}
+	x.Stderr = hide(x.Stderr)
+	if fault := (*CallError)(nil); errors.As(x.Err, &fault) {
+		x.Err = &CallError{Cause: fault.Cause, Hook: fault.Hook, Stderr: x.Stderr, Err: errors.New(hide(fault.Err.Error()))}
+	}
 }
 
 // withoutPassword empties the span ARG of a record, which is the caller's own.
@@ -149,7 +194,8 @@ func (in *instance) replay(ctx context.Context, h abi.Hook, waited time.Duration
 	start := time.Now()
 	raw, err := in.ask(h, len(record), at, waited)
 	in.tape = nil
-	x.Took, x.Host, x.Fuel, x.Memory, x.Trace = time.Since(start), in.own.calls, in.used(), in.mem.Size(), in.own.trace
+	x.Took, x.Host, x.Lost = time.Since(start), in.own.calls, in.own.lost
+	x.Fuel, x.Memory, x.Trace = in.used(), in.mem.Size(), in.own.trace
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ const (
 )
 
 // crashes keeps what a module was asked when it crashed: recordings of one exchange,
-// with all names and without any password, in a directory of the server's own. A nil
+// with all names and without any password or stored hash, in a directory of the server's own. A nil
 // one keeps nothing.
 type crashes struct {
 	dir  string
@@ -107,7 +107,9 @@ func (c *crashes) keep(one crash) error {
 		err = w.Module(one.about)
 	}
 	if err == nil {
-		_, err = w.Exchange(one.x)
+		kept := *one.x // a recording may have the same exchange
+		record.Strip(&kept, false)
+		_, err = w.Exchange(&kept)
 	}
 	if err == nil {
 		err = w.Close(0)

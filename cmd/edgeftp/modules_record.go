@@ -52,31 +52,56 @@ func (m *modules) setTap(s *slot, t *tap) {
 	}
 }
 
-// tapQueue is how many exchanges wait for a recording's writer before they are dropped.
-const tapQueue = 8192
+// tapQueue is how many exchanges wait for a recording's writer before they
+// are dropped, and tapBytes how many bytes they have together.
+const (
+	tapQueue = 8192
+	tapBytes = 64 << 20
+)
 
 // tap takes exchanges of one slot for one recording.
 type tap struct {
 	what    control.Recording
 	queue   chan tapped
+	held    atomic.Int64 // bytes in the queue
+	over    atomic.Bool  // modules that were replaced meanwhile may still know it
 	dropped atomic.Uint64
 }
 
 type tapped struct {
 	about *record.Module
-	x     *wasmhost.Exchange
+	x     wasmhost.Exchange // the recording's own: names are replaced in it
 }
 
 // offer takes an exchange if it is wanted. It does not block.
 func (t *tap) offer(about *record.Module, x *wasmhost.Exchange) {
-	if !t.wants(x) {
+	if t.over.Load() || !t.wants(x) {
 		return
 	}
-	select {
-	case t.queue <- tapped{about, x}:
-	default:
-		t.dropped.Add(1)
+	n := weight(x)
+	if x.Lost == 0 && t.held.Add(n) <= tapBytes {
+		select {
+		case t.queue <- tapped{about, *x}:
+			return
+		default:
+		}
 	}
+	if x.Lost == 0 {
+		t.held.Add(-n)
+	}
+	t.dropped.Add(1) // also what is not whole, and could not be replayed
+}
+
+// take says that an exchange has left the queue.
+func (t *tap) take(e *tapped) { t.held.Add(-weight(&e.x)) }
+
+// weight is about how many bytes an exchange has.
+func weight(x *wasmhost.Exchange) int64 {
+	n := len(x.Record) + len(x.Reply) + len(x.Stderr) + 512
+	for i := range x.Host {
+		n += len(x.Host[i].In) + len(x.Host[i].Out) + 128
+	}
+	return int64(n)
 }
 
 func (t *tap) wants(x *wasmhost.Exchange) bool {
@@ -118,8 +143,11 @@ func (m *modules) Record(ctx context.Context, name string, what control.Recordin
 	m.log.Info("policy recording begins", "policy", name, "for", what.For.String(), "names", what.Names)
 	end := func() {
 		m.mu.Lock()
-		m.setTap(s, nil)
-		m.mu.Unlock()
+		defer m.mu.Unlock()
+		t.over.Store(true)
+		if s.tap == t { // it is told twice, and another recording may have begun
+			m.setTap(s, nil)
+		}
 	}
 	n, err := t.write(ctx, w, end)
 	m.log.Info("policy recording ended", "policy", name, "exchanges", n, "dropped", t.dropped.Load())
@@ -144,7 +172,8 @@ func (t *tap) write(ctx context.Context, w io.Writer, end func()) (n uint64, err
 	for full := false; !full; {
 		select {
 		case e := <-t.queue:
-			if full, err = out.write(e); err != nil {
+			t.take(&e)
+			if full, err = out.write(&e); err != nil {
 				return out.n, err
 			}
 			continue
@@ -154,7 +183,9 @@ func (t *tap) write(ctx context.Context, w io.Writer, end func()) (n uint64, err
 	}
 	end()
 	for len(t.queue) > 0 {
-		if _, err := out.write(<-t.queue); err != nil {
+		e := <-t.queue
+		t.take(&e)
+		if _, err := out.write(&e); err != nil {
 			return out.n, err
 		}
 	}
@@ -170,7 +201,7 @@ type tapWriter struct {
 	n     uint64
 }
 
-func (o *tapWriter) write(e tapped) (full bool, err error) {
+func (o *tapWriter) write(e *tapped) (full bool, err error) {
 	if o.about == nil || *o.about != *e.about {
 		o.about = e.about
 		about := *e.about
@@ -179,20 +210,20 @@ func (o *tapWriter) write(e tapped) (full bool, err error) {
 			return false, err
 		}
 	}
-	if o.hider != nil {
-		if err := o.hider.Hide(e.x); err != nil {
-			o.tap.dropped.Add(1) // names that cannot be hidden are not written
-			return false, nil
-		}
+	if o.hider == nil {
+		record.Strip(&e.x, true)
+	} else if err := o.hider.Hide(&e.x); err != nil {
+		o.tap.dropped.Add(1) // names that cannot be hidden are not written
+		return false, nil
 	}
-	written, err := o.w.Exchange(e.x)
+	written, err := o.w.Exchange(&e.x)
 	if written {
 		o.n++
 	}
 	return !written && err == nil, err
 }
 
-// sessionOf and requestOf tell where in a server's log the question of a record is.
+// reference tells where in a server's log the question of a record is.
 func reference(rec []byte) string {
 	if len(rec) < abi.HeaderSize {
 		return ""

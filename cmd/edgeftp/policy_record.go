@@ -154,6 +154,8 @@ func printCrash(w io.Writer, file, name string) {
 	switch {
 	case err != nil || len(list) == 0:
 		fmt.Fprintf(w, "%s\tcannot be read\n", file)
+	case list[0].Err == nil:
+		fmt.Fprintf(w, "%s\tno crash\n", file)
 	case name == "" || list[0].Module.Policy == name:
 		x := list[0]
 		text, _, _ := strings.Cut(strings.TrimSpace(cmp.Or(x.Stderr, x.Err.Error())), "\n")

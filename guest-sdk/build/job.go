@@ -85,6 +85,28 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// What a tool may write: its result, and its words on faults. A source can have a
+// compiler talk without end.
+const (
+	maxStdout = 64 << 20
+	maxWords  = 1 << 20
+)
+
+// head keeps the beginning of what is written to it, and takes everything.
+type head struct {
+	b    []byte
+	most int
+	cut  bool
+}
+
+// Write implements io.Writer.
+func (h *head) Write(p []byte) (int, error) {
+	n := min(len(p), h.most-len(h.b))
+	h.b = append(h.b, p[:n]...)
+	h.cut = h.cut || n < len(p)
+	return len(p), nil
+}
+
 // run runs a tool and returns its standard output. env is added to the environment.
 // If the tool fails, its output is the author's message; what helpFor makes of
 // it is the help.
@@ -92,11 +114,14 @@ func (j *job) run(ctx context.Context, env []string, helpFor func(output string)
 	cmd := exec.CommandContext(ctx, tool, args...)
 	cmd.Dir = j.dir
 	cmd.Env = append(os.Environ(), env...)
-	var stdout, stderr bytes.Buffer
+	stdout, stderr := head{most: maxStdout}, head{most: maxWords}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	if err == nil && stdout.cut {
+		err = fmt.Errorf("it wrote more than %d bytes", maxStdout)
+	}
 	if err == nil {
-		return stdout.Bytes(), nil
+		return stdout.b, nil
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -106,7 +131,7 @@ func (j *job) run(ctx context.Context, env []string, helpFor func(output string)
 	if !errors.As(err, &exit) {
 		return nil, j.fail(name+" could not be run", "", "", err)
 	}
-	text := strings.TrimSpace(stdout.String() + stderr.String())
+	text := strings.TrimSpace(string(stdout.b[:min(len(stdout.b), maxWords)]) + string(stderr.b))
 	help := ""
 	if helpFor != nil {
 		help = helpFor(text)

@@ -45,18 +45,29 @@ func TestConformanceGuest(t *testing.T) {
 	if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, append(want, '\n')) {
 		t.Fatalf("%s is not what this test plays (%v): go test ./tests/sdk -run Conformance -update", file, err)
 	}
-	p, err := load(t, conformanceGuest(t), wasmhost.LoadOptions{Settings: []byte(`{"n":1}`), Limits: wasmhost.Limits{Instances: 2},
-		Grant: wasmhost.Grant{KV: shared(), Metric: new(mirror), Random: true, Verify: true, Stat: true, Digest: true,
-			Fetch: wasmhost.FetchGrant{Allow: []string{"http://" + origin}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := conforming(t, wasmhost.LoadOptions{})
+	// What is looked at from outside, or answered by somebody else, costs what it costs.
+	var answers []wasmhost.HostCall
+	traced, told := conforming(t, wasmhost.LoadOptions{Traced: true}), conforming(t, wasmhost.LoadOptions{Intercept: func(ctx context.Context, c *wasmhost.HostCall) bool {
+		if ctx == nil || len(answers) == 0 || answers[0].Import != c.Import || !bytes.Equal(answers[0].In, c.In) {
+			return false // it starts, or what it asks is another thing: then the fuel is, too
+		}
+		c.Result, c.Out, answers = answers[0].Result, answers[0].Out, answers[1:]
+		return true
+	}})
 	serveOrigin(t)
 	ctx := policy.WithServices(t.Context(), world{})
-	var x wasmhost.Exchange
+	var x, y wasmhost.Exchange
 	for i := range steps {
 		s := &steps[i]
 		err := p.Ask(ctx, hookOf(t, s.Hook), unhex(t, s.Record), &x)
+		for what, other := range map[string]*wasmhost.Policy{"traced": traced, "told": told} {
+			answers = x.Host
+			_ = other.Ask(ctx, hookOf(t, s.Hook), unhex(t, s.Record), &y) // compared
+			if y.Fuel != x.Fuel || y.Verdict != x.Verdict || !bytes.Equal(y.Reply, x.Reply) || fmt.Sprint(y.Err) != fmt.Sprint(x.Err) || what == "told" && len(answers) > 0 {
+				t.Errorf("%s, %s: %d units, %016x %x, %v; plainly %d units, %016x %x, %v", s.Name, what, y.Fuel, y.Verdict, y.Reply, y.Err, x.Fuel, x.Verdict, x.Reply, x.Err)
+			}
+		}
 		if fault := (*wasmhost.CallError)(nil); s.Fails && errors.As(err, &fault) && fault.Cause == wasmhost.CauseFailed {
 			continue
 		}
@@ -64,6 +75,19 @@ func TestConformanceGuest(t *testing.T) {
 			t.Errorf("%s: got %s, %v, want %s %s", s.Name, got, err, s.Verdict, s.Reply)
 		}
 	}
+}
+
+// conforming loads the guest of the conformance kit as its README says.
+func conforming(t *testing.T, o wasmhost.LoadOptions) *wasmhost.Policy {
+	t.Helper()
+	o.Settings, o.Limits = []byte(`{"n":1}`), wasmhost.Limits{Instances: 2}
+	o.Grant = wasmhost.Grant{KV: shared(), Metric: new(mirror), Random: true, Verify: true, Stat: true, Digest: true,
+		Fetch: wasmhost.FetchGrant{Allow: []string{"http://" + origin}}}
+	p, err := load(t, conformanceGuest(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // conformanceGuest is the committed module with its manifest.

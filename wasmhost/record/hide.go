@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -35,6 +34,7 @@ func NewHider(key []byte, keep ...string) *Hider { return &Hider{key: key, keep:
 // Hide replaces the names in an exchange, whose parts it makes anew. It fails for a
 // record that is none.
 func (h *Hider) Hide(x *wasmhost.Exchange) error {
+	Strip(x, true)
 	s := &search{h: h, names: map[string]string{}}
 	record, err := s.question(x.Record)
 	if err != nil {
@@ -42,7 +42,7 @@ func (h *Hider) Hide(x *wasmhost.Exchange) error {
 	}
 	x.Record = record
 	r := s.replacer()
-	x.Reply = maskReply(x.Hook, x.Verdict, []byte(r.Replace(string(x.Reply))))
+	x.Reply = []byte(r.Replace(string(x.Reply)))
 	x.Stderr = r.Replace(x.Stderr)
 	if x.Err != nil {
 		f := &Failure{Text: r.Replace(x.Err.Error()), Cause: causeOf(x.Err)}
@@ -54,12 +54,10 @@ func (h *Hider) Hide(x *wasmhost.Exchange) error {
 		switch c.Import {
 		case abi.ImportFetch:
 			c.In, c.Out = nil, nil
-		case abi.ImportVerify:
-			c.In = maskHash(c.In)
 		case abi.ImportDigest:
 			c.Out = h.bytes(c.Out)
 		default:
-			c.In, c.Out = []byte(r.Replace(string(c.In))), []byte(r.Replace(string(c.Out)))
+			c.In, c.Out = replaced(c.In, r), replaced(c.Out, r)
 		}
 	}
 	x.Host = calls
@@ -221,17 +219,23 @@ func (h *Hider) host(a netip.Addr) netip.Addr {
 	return netip.AddrFrom16(b).WithZone(a.Zone())
 }
 
-// line replaces all but the first word.
-func (s *search) line(text string) string {
-	first, rest, ok := strings.Cut(text, " ")
-	if !ok {
-		return text
-	}
-	words := strings.Split(rest, " ")
+// line replaces all words, but for the first if that is a command. Addresses keep
+// their form, and their networks.
+func (s *search) line(text string, command bool) string {
+	words := strings.Split(text, " ")
 	for i, w := range words {
-		words[i] = s.path(w)
+		if i == 0 && command {
+			continue
+		}
+		if net, err := netip.ParsePrefix(w); err == nil {
+			words[i] = netip.PrefixFrom(s.h.host(net.Addr()), net.Bits()).String()
+		} else if addr, err := netip.ParseAddr(w); err == nil {
+			words[i] = s.h.host(addr).String()
+		} else {
+			words[i] = s.path(w)
+		}
 	}
-	return first + " " + strings.Join(words, " ")
+	return strings.Join(words, " ")
 }
 
 // session replaces the names of the session itself.
@@ -250,43 +254,4 @@ func (s *search) state(p *policy.Session) {
 	for slot, b := range p.State {
 		p.State[slot] = []byte(r.Replace(string(b)))
 	}
-}
-
-// maskHash replaces a stored hash behind its parameters.
-func maskHash(b []byte) []byte {
-	out := bytes.Clone(b)
-	dollars := 0
-	for i, c := range out {
-		if c == '$' {
-			dollars++
-		} else if dollars >= 3 {
-			out[i] = 'A'
-		}
-	}
-	return out
-}
-
-// maskReply replaces the stored hash in a login's reply, and the bytes of a rewritten
-// chunk.
-func maskReply(hook string, verdict uint64, reply []byte) []byte {
-	v, err := abi.UnpackVerdict(verdict)
-	if err != nil || len(reply) == 0 {
-		return reply
-	}
-	if hook == abi.HookData.String() && v.Action == policy.Rewrite && len(reply) >= 4 {
-		n := uint64(binary.LittleEndian.Uint32(reply))
-		clear(reply[4:min(4+n, uint64(len(reply)))])
-		return reply
-	}
-	for at := 0; at+4 <= len(reply); {
-		key, n := binary.LittleEndian.Uint16(reply[at:]), int(binary.LittleEndian.Uint16(reply[at+2:]))
-		if at += 4; at+n > len(reply) {
-			break
-		}
-		if abi.Key(key) == abi.KeyPasswordHash {
-			copy(reply[at:], maskHash(reply[at:at+n]))
-		}
-		at += n
-	}
-	return reply
 }

@@ -101,7 +101,7 @@ func (s *search) chunk(q *policy.Chunk) {
 }
 
 func (s *search) event(q *policy.Event) {
-	q.Path, q.Path2, q.Text = s.path(q.Path), s.path(q.Path2), s.line(q.Text)
+	q.Path, q.Path2, q.Text = s.path(q.Path), s.path(q.Path2), s.line(q.Text, q.Kind == policy.EventCommandDone)
 }
 
 // causeOf returns the cause of a failed call, 0 for another error.

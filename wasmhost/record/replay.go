@@ -52,7 +52,7 @@ func (t *told) find(c *wasmhost.HostCall) bool {
 			continue
 		}
 		t.used[i] = true
-		if then.In == nil && then.Out == nil && then.Result > 0 {
+		if then.In == nil && then.Out == nil && then.Result > 0 && then.Import == abi.ImportFetch {
 			return false // what it was told was not kept either
 		}
 		c.Result, c.Out = then.Result, then.Out

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -61,7 +60,7 @@ func (r *Report) count(x *Exchange, was, now *wasmhost.Exchange, missed int) {
 	if x.Module.Hidden {
 		r.Hidden++
 	}
-	if was.Verdict == now.Verdict && (was.Err == nil) == (now.Err == nil) && bytes.Equal(was.Reply, now.Reply) {
+	if was.Verdict == now.Verdict && (was.Err == nil) == (now.Err == nil) && sameReply(was, now) {
 		r.Same++
 		return
 	}

@@ -4,8 +4,8 @@
 //
 // The process and the compilers that it starts are a group that is ended as a whole:
 // when the module is there, when the time is over, when the caller gives up, and when
-// the caller is gone, however that came about. They see nothing of the environment
-// that is known to be the server's own.
+// the caller is gone, however that came about. Of the environment they see what
+// compilers need and nothing else.
 package builder
 
 import (
@@ -147,32 +147,48 @@ func Self() ([]string, error) {
 	return []string{path, "policy", "builder"}, nil
 }
 
-// Environment returns those of the variables that compilers may see: all but what is
-// the server's own, what its service manager has given it, and what has the name of a
-// secret.
+// Environment returns those of the variables that compilers need: where programs and
+// their libraries are, the user's folders, the language, and what the six toolchains
+// read. A server's configuration may name any other one as a secret (${env:NAME}).
 func Environment(all []string) []string {
 	var out []string
 	for _, v := range all {
 		name, _, _ := strings.Cut(v, "=")
-		if !private(strings.ToUpper(name)) {
+		if name = strings.ToUpper(name); needed(name) && !private(name) {
 			out = append(out, v)
 		}
 	}
 	return out
 }
 
-func private(name string) bool {
-	for _, prefix := range []string{"EDGEFTP_", "LISTEN_", "WATCHDOG_"} {
+// needed reports whether compilers may need a variable.
+func needed(name string) bool {
+	switch name {
+	case "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM", "NO_COLOR", "SOURCE_DATE_EPOCH",
+		"CC", "AR", "LD_LIBRARY_PATH", "LIBRARY_PATH", "CPATH", "C_INCLUDE_PATH", "DYLD_LIBRARY_PATH", "SDKROOT", "DEVELOPER_DIR",
+		"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA",
+		"PROGRAMFILES", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE":
+		return true
+	}
+	if rest, ok := strings.CutPrefix(name, "GO"); ok { // GOFLAGS, and not GOOGLE_...
+		return !strings.Contains(rest, "_")
+	}
+	for _, prefix := range []string{"LC_", "XDG_", "CGO_", "RUST", "CARGO_", "ZIG_", "NODE_", "NIX_", "ASDF_", "NVM_", "VOLTA_"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
-	for _, word := range []string{"PASSW", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY"} {
+	return false
+}
+
+// private reports whether a variable that a compiler might need has the name of a secret.
+func private(name string) bool {
+	for _, word := range []string{"PASS", "SECRET", "TOKEN", "CREDENTIAL", "AUTH", "_KEY"} {
 		if strings.Contains(name, word) {
 			return true
 		}
 	}
-	return name == "NOTIFY_SOCKET" || name == "INVOCATION_ID" || name == "JOURNAL_STREAM"
+	return false
 }
 
 // head keeps the beginning of what is written to it.

@@ -218,8 +218,9 @@ func TestTheGroupEnds(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	got := Environment([]string{"PATH=/bin", "HOME=/h", "EDGEFTP_X=1", "edgeftp_y=1", "NOTIFY_SOCKET=/n", "LISTEN_FDS=3", "DB_PASSWORD=p", "NPM_TOKEN=t",
-		"AWS_SECRET_ACCESS_KEY=s", "CREDENTIALS_DIRECTORY=/c", "GOFLAGS=-p=1", "LC_ALL=C", "no sign"})
-	if want := []string{"PATH=/bin", "HOME=/h", "GOFLAGS=-p=1", "LC_ALL=C", "no sign"}; !slices.Equal(got, want) {
+		"AWS_SECRET_ACCESS_KEY=s", "CREDENTIALS_DIRECTORY=/c", "GOFLAGS=-p=1", "LC_ALL=C", "no sign", "Path=C:", "RUSTUP_HOME=/r",
+		"DEV_HASH=$2a$04$x", "DATABASE_URL=postgres://u:p@h", "MYSQL_PWD=p", "GOOGLE_X=g", "GOAUTH=a", "CARGO_REGISTRY_TOKEN=t", "INVOCATION_ID=i"})
+	if want := []string{"PATH=/bin", "HOME=/h", "GOFLAGS=-p=1", "LC_ALL=C", "Path=C:", "RUSTUP_HOME=/r"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }

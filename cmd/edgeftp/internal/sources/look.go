@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -70,6 +71,9 @@ func (l *looker) folder(dir string, below bool) error {
 	} else if err != nil {
 		return err
 	}
+	if info, err := os.Stat(dir); err == nil && open(info) {
+		return fmt.Errorf("everybody may write in %s (mode %v)", dir, info.Mode())
+	}
 	if l.dirs++; l.dirs > maxDirs {
 		return fmt.Errorf("there are more than %d folders in it", maxDirs)
 	}
@@ -83,12 +87,21 @@ func (l *looker) folder(dir string, below bool) error {
 		case e.IsDir(), skippedFile(e.Name()):
 		default:
 			l.file(path)
+			if s, there := l.now[path]; there && open(s.info) {
+				return fmt.Errorf("everybody may write to %s (mode %v)", path, s.info.Mode())
+			}
 		}
 		if len(l.now) > maxFiles {
 			return fmt.Errorf("there are more than %d files in it", maxFiles)
 		}
 	}
 	return nil
+}
+
+// open reports whether everybody may write there: then everybody could change what the
+// server runs, at any time. Windows keeps that elsewhere.
+func open(info fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0
 }
 
 // file looks at one file, links followed. What is no file, or cannot be read, is not

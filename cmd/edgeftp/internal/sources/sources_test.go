@@ -359,3 +359,34 @@ func TestBrief(t *testing.T) {
 		}
 	}
 }
+
+// What everybody may write to is not built again: neither a file nor a folder, nor one
+// elsewhere that belongs to the source.
+func TestWhatEverybodyMayWriteTo(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // it has no such modes
+	}
+	sdk := t.TempDir()
+	put(t, filepath.Join(sdk, "sdk.h"), "first")
+	r := watching(t, Options{Poll: 20 * time.Millisecond}, "policy.c", "sub/a.h")
+	r.stop()
+	for _, path := range []string{filepath.Join(r.dir, "policy.c"), filepath.Join(r.dir, "sub"), sdk} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, info.Mode().Perm()|0o002); err != nil {
+			t.Fatal(err)
+		}
+		w := &Watch{dir: r.dir, more: []string{sdk}}
+		if _, err := w.look(); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err := os.Chmod(path, info.Mode().Perm()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.look(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -12,7 +12,7 @@ struct Dropbox {
 impl Policy for Dropbox {
     fn new(s: &Settings) -> Result<Self> {
         let inbox = s.string("inbox", "/in");
-        if !inbox.starts_with('/') || inbox.ends_with('/') || inbox.contains("//") {
+        if !inbox.starts_with('/') || inbox[1..].split('/').any(|name| matches!(name, "" | "." | "..")) {
             s.refuse("inbox", "an absolute path of a directory below the root");
         }
         let readers = s.string("readers", "");
@@ -23,7 +23,19 @@ impl Policy for Dropbox {
 impl Dropbox {
     /// Whether the path is in the inbox or the inbox itself, for one who may only write.
     fn guards(&self, path: &Path, group: &Text) -> bool {
-        path.within(&self.inbox) && (self.readers.is_empty() || *group != self.readers)
+        path.within(&self.inbox) && self.binds(group)
+    }
+
+    /// Whether somebody of the group may only write.
+    fn binds(&self, group: &Text) -> bool {
+        self.readers.is_empty() || *group != self.readers
+    }
+
+    /// Whether the inbox would get another path: what it lies in would be renamed, or
+    /// linked to.
+    fn moves(&self, q: &fs::Question) -> bool {
+        let again = matches!(q.op(), fs::Op::Rename | fs::Op::Symlink);
+        again && self.binds(q.group()) && q.paths().any(|p| Path::new(&self.inbox).within(p))
     }
 
     /// The path that an upload gets: /in/USER~DATE~NAME, or /in/USER/DATE/NAME.
@@ -54,7 +66,7 @@ fn safe(user: &[u8], path: &mut Vec<u8>) {
 
 impl fs::Hook for Dropbox {
     fn fs(&mut self, q: &fs::Question) -> Result<fs::Answer> {
-        if !q.paths().any(|p| self.guards(p, q.group())) {
+        if !q.paths().any(|p| self.guards(p, q.group())) && !self.moves(q) {
             return Ok(fs::Answer::pass());
         }
         let itself = q.path() == &self.inbox;

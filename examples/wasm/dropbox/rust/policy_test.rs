@@ -9,7 +9,7 @@ fn dropbox(settings: &str) -> Dropbox {
 
 #[test]
 fn settings() {
-    for bad in ["in", "/", "/in/", "//in", ""] {
+    for bad in ["in", "/", "/in/", "//in", "", "/in/.", "/a/../in"] {
         let fault = fake::policy::<Dropbox>(&format!("{{\"inbox\":\"{bad}\"}}")).err().unwrap();
         assert_eq!(fault.to_string(), "setting \"inbox\" is not an absolute path of a directory below the root");
     }
@@ -42,6 +42,26 @@ fn the_day_is_that_of_the_question_in_utc() {
 fn names_that_are_not_utf8_pass_through() {
     let q = fake::fs(Op::Write, "").span(edgeftp::Span::Path, b"/in/\xff").user("ann");
     assert_eq!(dropbox("{}").fs(&q.question()).unwrap(), Answer::rewrite(b"/in/ann~2023-11-14~\xff"));
+}
+
+#[test]
+fn what_the_inbox_lies_in_stays_where_it_is() {
+    let mut d = dropbox(r#"{"inbox":"/a/in","readers":"staff"}"#);
+    let no = Answer::deny("this is an inbox: files go in and stay as they are");
+    for (op, path, path2, want) in [
+        (Op::Rename, "/a", "", &no),
+        (Op::Rename, "/a", "/b", &no),
+        (Op::Symlink, "/b", "/a", &no),
+        (Op::Symlink, "/b", "/", &no),
+        (Op::Rename, "/ab", "/b", &Answer::pass()),
+        (Op::Symlink, "/b", "/ab", &Answer::pass()),
+        (Op::List, "/a", "", &Answer::pass()),
+        (Op::Write, "/a", "", &Answer::pass()),
+    ] {
+        let q = fake::fs(op, path).path2(path2).user("ann");
+        assert_eq!(&d.fs(&q.question()).unwrap(), want, "{path} {path2}");
+        assert_eq!(d.fs(&q.clone().group("staff").question()).unwrap(), Answer::pass());
+    }
 }
 
 #[test]

@@ -140,7 +140,8 @@ impl Quota {
         if !self.update(&key, fits)? {
             return Ok(full());
         }
-        let note = kv::set(pending(q.user(), q.session(), q.request()), grown.text(), Some(PENDING));
+        let what = [grown.text().as_bytes(), b" ", &key].concat();
+        let note = kv::set(pending(q.user(), q.session(), q.request()), what, Some(PENDING));
         if let Err(e) = note {
             self.update(&key, |_| Some(grown.less()))?;
             return Err(e.into());
@@ -151,6 +152,13 @@ impl Quota {
 
 fn full() -> fs::Answer {
     fs::Answer::deny_code(552, "you have stored as much as you may")
+}
+
+/// What was charged and where: `BYTES FILES KEY`. The event may come in another month.
+fn charge(note: &[u8]) -> Result<(Amount, &[u8])> {
+    let mut spaces = note.iter().enumerate().filter(|(_, &c)| c == b' ').map(|(i, _)| i);
+    let end = spaces.nth(1).ok_or("a charge is damaged")?;
+    Ok((parse(Some(&note[..end]))?, &note[end + 1..]))
 }
 
 /// Where the charge of an upload is remembered: its event has the same numbers.
@@ -181,6 +189,7 @@ impl event::Hook for Quota {
             return Ok(());
         }
         let mut back = Amount::default();
+        let mut key = self.key(e.user(), e.time());
         match e.kind() {
             // An empty file is not told from a link or what is left of an upload.
             event::Kind::FileDeleted if e.size() > 0 && !self.monthly => {
@@ -190,13 +199,17 @@ impl event::Hook for Quota {
                 let note = pending(e.user(), e.session(), e.request());
                 let charged = kv::get(&note)?;
                 if kv::cas(&note, charged.as_deref(), None, None)? && e.kind() != event::Kind::FileReceived {
-                    back = parse(charged.as_deref())?.less();
+                    if let Some(note) = charged.as_deref() {
+                        let (amount, at) = charge(note)?;
+                        back = amount.less();
+                        key = at.to_vec();
+                    }
                 }
             }
             _ => {}
         }
         if back != Amount::default() {
-            self.update(&self.key(e.user(), e.time()), |_| Some(back))?;
+            self.update(&key, |_| Some(back))?;
         }
         Ok(())
     }

@@ -102,6 +102,20 @@ fn months_begin_anew() {
 }
 
 #[test]
+fn what_fails_in_the_next_month_is_given_back_to_its_own() {
+    let mut q = quota(r#"{"bytes":100,"monthly":true}"#);
+    let (november, december) = (1_701_388_799, 1_701_388_800);
+    let mut bring = |at, session| {
+        let ask = fake::fs(Op::Commit, "/a").user("ann").numbers(50, 0).at(at).session(session);
+        assert_eq!(q.fs(&ask.question()).unwrap(), Answer::pass());
+    };
+    bring(november, 1);
+    bring(december, 2);
+    q.event(&fake::event(Kind::IncompleteFileReceived, "/a").user("ann").at(december).question()).unwrap();
+    assert_eq!((used("u/2023-11-ann"), used("u/2023-12-ann")), ("0 0".to_string(), "50 1".to_string()));
+}
+
+#[test]
 fn a_trial_charges_nothing() {
     let mut q = quota(r#"{"bytes":100}"#);
     let ask = fake::fs(Op::Commit, "/a").user("ann").numbers(60, 0).flags(flag::SHADOW);
