@@ -121,29 +121,45 @@ func (in *instance) cross(f *hostFunction, mod api.Module, stack []uint64) {
 	c := HostCall{Import: f.name}
 	var out []byte
 	var ok bool
-	if c.In, out, ok = arguments(mod, f.name, shape, stack); !ok {
+	var arena []byte
+	if tape != nil {
+		arena = tape.arena
+	}
+	if c.In, out, ok = arguments(arena[len(arena):], mod, f.name, shape, stack); !ok {
 		f.call(in, mod, stack) // it says what is wrong, and ends the call
 		return
 	}
-	if intercept != nil && intercept(in.call.ctx, &c) {
-		give(&c, shape, out)
-		result(f.typ, stack, c.Result)
-	} else {
+	answered := false
+	if intercept != nil {
+		own := c // here alone it must outlive the call: a watched call costs no memory
+		if answered = intercept(in.call.ctx, &own); answered {
+			give(&own, shape, out)
+			result(f.typ, stack, own.Result)
+		}
+		c = own
+	}
+	if !answered {
 		f.call(in, mod, stack)
 		c.Result = resultOf(f.typ, stack)
 		if n := written(shape, c.Result, len(out)); n > 0 {
-			c.Out = append([]byte(nil), out[:n]...)
+			c.Out = append(c.In[len(c.In):], out[:n]...) // behind the arguments, where there is room
 		}
 	}
 	if tape != nil {
 		tape.calls = append(tape.calls, c)
 		tape.bytes += len(c.In) + len(c.Out) + callSize
+		tape.arena = c.In
+		if len(c.Out) > 0 {
+			tape.arena = c.Out
+		}
 	}
 }
 
-// arguments reads what a guest hands over, and finds where it wants what comes back. It
-// is false for what the function does not take at all: bytes that the guest has not.
-func arguments(mod api.Module, name, shape string, stack []uint64) (in, out []byte, ok bool) {
+// arguments reads what a guest hands over into dst, which is empty and may have room,
+// and finds where it wants what comes back. It is false for what the function does not
+// take at all: bytes that the guest has not.
+func arguments(dst []byte, mod api.Module, name, shape string, stack []uint64) (in, out []byte, ok bool) {
+	in = dst
 	le := binary.LittleEndian
 	view := func(at int, n uint32) (b []byte) {
 		if ok {

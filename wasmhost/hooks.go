@@ -217,7 +217,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 	if err == nil {
 		reply, err = read(in, h, raw, decode, answer)
 	}
-	if in.tape != nil {
+	if in.tape != nil && in.wanted(err) {
 		in.tapeOff(h, raw, reply, err, passwordOf(q), func() ([]byte, error) { return encode(nil, in.policy.name, q) })
 	}
 	return err

@@ -50,8 +50,10 @@ type tape struct {
 	watcher *Watcher
 	record  []byte // nil if only failures are told
 	calls   []HostCall
-	bytes   int // of the calls
-	lost    int // calls that are not there
+	arena   []byte // the last of what the calls hold, with room behind it
+	room    []byte // what the arena begins with
+	bytes   int    // of the calls
+	lost    int    // calls that are not there
 	trace   *Span
 	start   time.Time
 }
@@ -63,6 +65,17 @@ const maxTape = 2 << 20
 // callSize is about what one call takes beside its bytes.
 const callSize = 128
 
+// maxRoom is how much room an instance keeps for the next call.
+const maxRoom = 64 << 10
+
+// forgotten makes the tape ready for the next call, after one that nobody is told of.
+func (t *tape) forgotten() {
+	if used := t.bytes - callSize*len(t.calls); used > cap(t.room) && used <= maxRoom {
+		t.room = make([]byte, 0, 2*used)
+	}
+	clear(t.calls)
+}
+
 // tapeOn starts the tape of a call if somebody wants it.
 func (in *instance) tapeOn(record []byte) {
 	w := in.policy.watch.Load()
@@ -70,10 +83,23 @@ func (in *instance) tapeOn(record []byte) {
 		in.tape = nil
 		return
 	}
-	in.tape = &tape{watcher: w}
+	// The instance's own, with the room of earlier calls: nearly all calls are told to
+	// nobody.
+	in.own = tape{watcher: w, calls: in.own.calls[:0], arena: in.own.room[:0], room: in.own.room}
+	in.tape = &in.own
 	if !w.Failed {
-		in.tape.record, in.tape.start = append([]byte(nil), record...), time.Now()
+		in.own.record, in.own.start = append([]byte(nil), record...), time.Now()
 	}
+}
+
+// wanted reports whether the running call is to be told. One that is not is over.
+func (in *instance) wanted(err error) bool {
+	if in.tape.watcher.Failed && err == nil {
+		in.tape.forgotten()
+		in.tape = nil
+		return false
+	}
+	return true
 }
 
 // tapeOff ends it and tells of the call. again writes the record anew, since the guest
@@ -81,11 +107,10 @@ func (in *instance) tapeOn(record []byte) {
 func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, shown string, again func() ([]byte, error)) {
 	t := in.tape
 	in.tape = nil
-	if t == nil || t.watcher.Failed && err == nil {
-		return
-	}
 	x := &Exchange{Hook: h.String(), Record: t.record, Verdict: raw, Reply: append([]byte(nil), reply...), Host: t.calls, Lost: t.lost,
 		Fuel: in.used(), Memory: in.mem.Size(), Trace: t.trace, Err: err}
+	watcher := t.watcher
+	t.room, t.calls = nil, nil // they are the exchange's from here on
 	if x.Record == nil {
 		x.Record, _ = again() // it could be written before
 	} else {
@@ -100,7 +125,7 @@ func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, sho
 	if shown != "" && in.policy.world == nil {
 		x.forget(shown)
 	}
-	t.watcher.Tell(x)
+	watcher.Tell(x)
 }
 
 // leastPassword is the length of the shortest password that is looked for in texts:

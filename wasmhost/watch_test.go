@@ -112,3 +112,26 @@ func TestWatchFailures(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// TestWatchedForFailures costs a call that succeeds no allocation, if it asks the host
+// for something or not.
+func TestWatchedForFailures(t *testing.T) {
+	c := newCaller(t, Config{}, everything(), allGranted(&policy.MemKV{}, nowhere{}))
+	c.write(inAt, []byte("keyvalue"))
+	call := func(fn int, args ...uint64) func() {
+		return func() {
+			if _, err := c.call(t.Context(), abi.HookFS, fn, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, f := range []func(){call(fnStat + 100), call(fnMetric, inAt, 3, 0, 1), call(fnKVGet, inAt, 3, outAt, 64)} {
+		c.p.Watch(nil)
+		plain := testing.AllocsPerRun(200, f)
+		c.p.Watch(&Watcher{Failed: true, Tell: func(*Exchange) { t.Error("told") }})
+		f()
+		if watched := testing.AllocsPerRun(200, f); watched > plain {
+			t.Errorf("%.0f allocations, %.0f without a watcher", watched, plain)
+		}
+	}
+}
