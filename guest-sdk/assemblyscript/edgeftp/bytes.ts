@@ -100,15 +100,18 @@
   get dir(): Bytes { return this.slice(0, max(this.lastIndexOfByte(0x2f), 1)); }
 
   /**
-   * Whether the path ends with a dot and `extension`, whatever the case of ASCII
-   * letters. Nothing is allocated.
+   * Whether the path ends with `extension`, given with its dot or without, in any case
+   * of ASCII letters. Dots and spaces at the end do not count: Windows drops them.
    */
   hasExtension(extension: string): bool {
-    const n = extension.length;
-    const skip = this.length - n;
-    if (skip < 1 || load<u8>(this.start + skip - 1) != 0x2e) return false;
+    const from = extension.startsWith(".") ? 1 : 0; // given with its dot
+    const n = extension.length - from;
+    let end = this.length; // Windows drops dots and spaces at the end
+    while (end > 0 && (load<u8>(this.start + end - 1) == 0x2e || load<u8>(this.start + end - 1) == 0x20)) end--;
+    const skip = end - n;
+    if (n == 0 || skip < 1 || load<u8>(this.start + skip - 1) != 0x2e) return false;
     for (let i = 0; i < n; i++) {
-      const c = extension.charCodeAt(i);
+      const c = extension.charCodeAt(from + i);
       if (c > 0x7f) return this.endsWith(extension);
       if (lower(c) != lower(load<u8>(this.start + skip + i))) return false;
     }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/guest-sdk/go/fs"
@@ -16,10 +15,8 @@ type guard struct{ deny []string }
 
 // Authorize looks at both paths: a rename has two.
 func (g *guard) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
-	for _, ext := range g.deny {
-		if strings.HasSuffix(strings.ToLower(a.Path), "."+ext) || strings.HasSuffix(strings.ToLower(a.Path2), "."+ext) {
-			return policy.Answer{Verdict: policy.Deny, Text: "files of this kind are not accepted here"}, nil
-		}
+	if fs.HasExtension(a, g.deny...) {
+		return policy.Answer{Verdict: policy.Deny, Text: "files of this kind are not accepted here"}, nil
 	}
 	return policy.Answer{}, nil
 }

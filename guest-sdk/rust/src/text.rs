@@ -102,12 +102,12 @@ impl Path {
         }
     }
 
-    /// Whether the extension is one of these, whatever the case of its ASCII letters. Dots
-    /// and spaces at the end of the name do not count, as Windows drops them.
+    /// Whether the extension is one of these, with a dot or without, in any case of ASCII
+    /// letters. Dots and spaces at the end of the name do not count: Windows drops them.
     pub fn has_extension<S: AsRef<str>>(&self, any: &[S]) -> bool {
         let end = self.iter().rposition(|&c| c != b'.' && c != b' ').map_or(0, |i| i + 1);
         let mine = Path::new(&self[..end]).extension();
-        any.iter().any(|e| mine.eq_ignore_ascii_case(e.as_ref().as_bytes()))
+        any.iter().any(|e| mine.eq_ignore_ascii_case(e.as_ref().trim_start_matches('.').as_bytes()))
     }
 
     /// Whether the path is the directory or lies below it: `/in/a` is within `/in`, and

@@ -20,9 +20,11 @@ pub const Guard = struct {
     }
 
     fn refuses(self: *Guard, path: []const u8) ?[]const u8 {
-        const dot = std.mem.lastIndexOfScalar(u8, path, '.') orelse return null;
-        for (self.settings.deny_extensions) |extension| {
-            if (std.ascii.eqlIgnoreCase(path[dot + 1 ..], extension)) return extension;
+        const name = std.mem.trimEnd(u8, path, ". "); // Windows drops them
+        const dot = std.mem.lastIndexOfScalar(u8, name, '.') orelse return null;
+        for (self.settings.deny_extensions) |given| {
+            const extension = std.mem.trimStart(u8, given, ".");
+            if (std.ascii.eqlIgnoreCase(name[dot + 1 ..], extension)) return extension;
         }
         return null;
     }
