@@ -12,7 +12,7 @@ import (
 // hook asks one hook all golden questions of its kind, twice: the answers keep the
 // ABI, and are the same.
 func (e *exam) hook(name string, all []vectors.Record) {
-	asked, worst := 0, int64(0)
+	asked, gaveUp, worst := 0, 0, int64(0)
 	for _, r := range all {
 		if r.Hook != name {
 			continue
@@ -20,6 +20,9 @@ func (e *exam) hook(name string, all []vectors.Record) {
 		asked++
 		first, second := e.ask(r), e.ask(r)
 		worst = max(worst, first.Fuel)
+		if failed(first.Err) {
+			gaveUp++
+		}
 		if first.Err != nil && !failed(first.Err) {
 			e.report.add("hook "+name, Bad, fmt.Sprintf("the golden question %q: %v", r.Name, first.Err), "edgeftp policy run asks it one question, and shows what happens")
 			return
@@ -29,6 +32,11 @@ func (e *exam) hook(name string, all []vectors.Record) {
 				"memory is a cache: an answer must not depend on what was asked before")
 			return
 		}
+	}
+	if gaveUp == asked {
+		e.report.add("hook "+name, Worth, fmt.Sprintf("%d golden questions, and to each the answer was that it cannot decide", asked),
+			"a failed decision refuses what was asked; edgeftp policy run shows the policy's own words")
+		return
 	}
 	e.report.add("hook "+name, Good, fmt.Sprintf("%d golden questions, at most %d units of work", asked, worst), "")
 }
@@ -53,6 +61,9 @@ func (e *exam) memory(all []vectors.Record) {
 		if e.listens(r) {
 			own = append(own, r)
 		}
+	}
+	if len(own) == 0 {
+		return // no hook has golden questions
 	}
 	var half, end uint32
 	for i := range rounds {
