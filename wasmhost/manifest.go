@@ -145,6 +145,32 @@ type manifestFault struct {
 	unknown      bool // a capability that this server does not know
 }
 
+// ManifestError says what is wrong with a manifest that is in no module yet.
+type ManifestError struct {
+	Line, Column int // from 1; 0 if it is about no place
+	// Found is what is there, Needs what should be, Help what to do; the last two may be
+	// empty.
+	Found, Needs, Help string
+}
+
+// Error tells the place and what is there.
+func (e *ManifestError) Error() string {
+	if e.Line == 0 {
+		return e.Found
+	}
+	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Found)
+}
+
+// CheckManifest judges the text of a manifest (ABI §8) as this server does at load, but
+// for what it says about its module. It fails with a [*ManifestError], whose lines are
+// those of the text: in a module a manifest is one line.
+func CheckManifest(text []byte) error {
+	if _, f := parseManifest(text); f != nil {
+		return &ManifestError{Line: f.line, Column: f.column, Found: f.found, Needs: f.needs, Help: f.help}
+	}
+	return nil
+}
+
 // refusal makes the error of the load.
 func (f *manifestFault) refusal(name string) *LoadError {
 	e := &LoadError{Code: CodeManifest, Found: f.found, Needs: f.needs, Help: f.help,

@@ -29,7 +29,7 @@ func (r *manifestReader) capabilities(v value, m *Manifest) {
 		case !slices.Contains(knownCapabilities(), what):
 			r.fail(item, "one of "+strings.Join(knownCapabilities(), ", "))
 			if r.fault != nil {
-				r.fault.unknown, r.fault.help = true, "upgrade the server, or leave it out"
+				r.fault.unknown, r.fault.help = true, "correct its name, or leave it out; later servers may have more"
 			}
 			return
 		case what == abi.CapKV:

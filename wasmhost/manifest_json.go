@@ -204,7 +204,7 @@ func (r *manifestReader) each(v value, fields map[string]func(value)) {
 		case !ok:
 			r.failAt(field.at, field.key, fmt.Sprintf("the key %q", field.key),
 				"only the keys "+strings.Join(slices.Sorted(maps.Keys(fields)), ", "),
-				"leave it out, or upgrade the server")
+				"correct its name, or leave it out: what a server does not know is never ignored")
 		default:
 			read(field)
 		}

@@ -29,7 +29,7 @@ func parseManifest(text []byte) (*Manifest, *manifestFault) {
 		"license": line(&m.License, 200), "source": line(&m.Source, 500),
 		"version":      func(v value) { m.Version = r.version(v) },
 		"abi":          func(v value) { m.ABI = r.abi(v) },
-		"hooks":        func(v value) { m.Hooks = r.words(v, "hooks", hookKnown) },
+		"hooks":        func(v value) { m.Hooks = r.words(v, "hooks: "+strings.Join(hookNames(), ", "), hookKnown) },
 		"capabilities": func(v value) { r.capabilities(v, m) },
 		"interest":     func(v value) { r.interest(v, &m.Interest) },
 		"limits":       func(v value) { r.limits(v, &m.Limits) },
@@ -80,8 +80,12 @@ func (r *manifestReader) choice(v value, words ...string) int {
 // words reads a list of different strings that check takes. An empty list would
 // match nothing and is refused.
 func (r *manifestReader) words(v value, what string, check func(string) bool) []string {
-	if v.kind != "a list" || len(v.items) == 0 {
-		r.fail(v, "a list of "+what+" with at least one item")
+	if v.kind == "a list" && len(v.items) == 0 {
+		r.failAt(v.at, v.key, v.key+" is an empty list", "at least one item, or no "+v.key, "")
+		return nil
+	}
+	if v.kind != "a list" {
+		r.fail(v, "a list of "+what)
 		return nil
 	}
 	var all []string
@@ -99,13 +103,14 @@ func (r *manifestReader) words(v value, what string, check func(string) bool) []
 	return all
 }
 
-func hookKnown(s string) bool {
+func hookKnown(s string) bool { return slices.Contains(hookNames(), s) }
+
+// hookNames lists the hooks that a manifest may name.
+func hookNames() (all []string) {
 	for h := abi.HookAuth; int(h) < abi.NumHooks; h++ {
-		if h.String() == s {
-			return true
-		}
+		all = append(all, h.String())
 	}
-	return false
+	return all
 }
 
 func (r *manifestReader) version(v value) string {
@@ -150,12 +155,12 @@ func (r *manifestReader) abi(v value) string {
 func (r *manifestReader) interest(v value, to *policy.Interest) {
 	r.each(v, map[string]func(value){
 		"ops": func(v value) {
-			for _, s := range r.words(v, "names of operations", func(s string) bool { return opNamed(s) != 0 }) {
+			for _, s := range r.words(v, "names of operations: "+strings.Join(opNames(), ", "), func(s string) bool { return opNamed(s) != 0 }) {
 				to.Ops = append(to.Ops, opNamed(s))
 			}
 		},
 		"events": func(v value) {
-			for _, s := range r.words(v, "names of events", func(s string) bool { return eventNamed(s) != 0 }) {
+			for _, s := range r.words(v, "names of events: "+strings.Join(eventNames(), ", "), func(s string) bool { return eventNamed(s) != 0 }) {
 				to.Events = append(to.Events, eventNamed(s))
 			}
 		},
@@ -174,6 +179,20 @@ func opNamed(name string) policy.Op {
 		}
 	}
 	return 0
+}
+
+func opNames() (all []string) {
+	for op := policy.OpStat; op <= policy.OpSymlink; op++ {
+		all = append(all, op.String())
+	}
+	return all
+}
+
+func eventNames() (all []string) {
+	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+		all = append(all, k.String())
+	}
+	return all
 }
 
 func eventNamed(name string) policy.EventKind {

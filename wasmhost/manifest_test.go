@@ -95,13 +95,13 @@ func TestManifestFaults(t *testing.T) {
 		{`{"version":"v1.0.0"}`, "version is", ""},
 		{`{"version":1}`, "version is 1", ""},
 		{`{"abi":1.2}`, "abi is 1.2", ""},
-		{`{"hooks":["fs","list2"]}`, `hooks[1] is "list2"`, "a list of hooks"},
+		{`{"hooks":["fs","list2"]}`, `hooks[1] is "list2"`, "a list of hooks: auth, fs, list"},
 		{`{"hooks":"fs"}`, `hooks is "fs"`, ""},
-		{`{"hooks":[]}`, "hooks is a list", "at least one item"},
+		{`{"hooks":[]}`, "hooks is an empty list", "at least one item"},
 		{`{"hooks":["fs","fs"]}`, "for the second time", ""},
-		{`{"interest":{"ops":["steal"]}}`, `interest.ops[0] is "steal"`, "names of operations"},
+		{`{"interest":{"ops":["steal"]}}`, `interest.ops[0] is "steal"`, "names of operations: stat, list, read"},
 		{`{"interest":{"ops":["invalid"]}}`, `interest.ops[0]`, ""},
-		{`{"interest":{"ops":[]}}`, "interest.ops is a list", "at least one item"},
+		{`{"interest":{"ops":[]}}`, "interest.ops is an empty list", "at least one item"},
 		{`{"interest":{"events":["Login"]}}`, `interest.events[0] is "Login"`, ""},
 		{`{"interest":{"verbs":["stor"]}}`, `interest.verbs[0] is "stor"`, ""},
 		{`{"interest":{"verbs":["SITE  X"]}}`, `interest.verbs[0]`, ""},
@@ -143,6 +143,19 @@ func TestManifestFaults(t *testing.T) {
 		if e.Code != CodeManifest || !strings.Contains(e.Found, tt.found) || !strings.Contains(e.Needs, tt.needs) {
 			t.Errorf("%.80s\n%v\nwant %q and %q", tt.text, e, tt.found, tt.needs)
 		}
+	}
+}
+
+// TestCheckManifest holds that a manifest is judged by its own lines, before it is one line
+// in a module.
+func TestCheckManifest(t *testing.T) {
+	if err := CheckManifest([]byte("{\n  \"name\": \"guard\"\n}\n")); err != nil {
+		t.Error(err)
+	}
+	err := CheckManifest([]byte("{\n  \"name\": \"guard\",\n  \"capabilties\": [\"kv\"]\n}\n"))
+	var e *ManifestError
+	if !errors.As(err, &e) || err.Error() != `3:18: the key "capabilties"` || !strings.Contains(e.Needs, "capabilities") || e.Help == "" {
+		t.Errorf("%v, %+v", err, e)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
-	"github.com/edgeftp/edgeftp/guest-sdk/build"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
@@ -82,7 +82,7 @@ func readModule(ctx context.Context, path, cache string) ([]byte, error) {
 		return nil, fmt.Errorf("the policy module cannot be read: %w\n   = help: name a .wasm file or a directory with a policy's source", err)
 	}
 	if info.IsDir() {
-		r, err := build.Build(ctx, path, cache)
+		r, err := builder.Build(ctx, path, cache)
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/guest-sdk/build"
 )
@@ -86,7 +87,7 @@ func buildCommand() *cobra.Command {
 // buildPolicy builds one folder and writes the module if a server would take it as far
 // as can be told.
 func buildPolicy(ctx context.Context, dir, to string) (*built, error) {
-	r, err := build.Build(ctx, dir, buildCache())
+	r, err := builder.Build(ctx, dir, buildCache())
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,24 @@ func TestFault(t *testing.T) {
 	b.empty(t)
 }
 
+// A manifest that no server takes is told of by its own lines, which it has not in the
+// module.
+func TestManifestByItsLines(t *testing.T) {
+	b := newBuilder(t, "builder", 0)
+	dir := policyFolder(t, "package main\n\nfunc main() {}\n")
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{\n  \"name\": \"guard\",\n  \"capabilties\": [\"kv\"]\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Build(t.Context(), dir)
+	want := "building the policy in " + dir + ": manifest.json:3:18: the key \"capabilties\"\n" +
+		"   = needs:  only the keys abi, capabilities, data, description, hooks, interest, isolation, kv, license, limits, name, settings, site, source, version\n" +
+		"   = help:   correct its name, or leave it out: what a server does not know is never ignored"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	b.empty(t)
+}
+
 // What is no builder is told of, with what it says.
 func TestNoBuilder(t *testing.T) {
 	dir := t.TempDir()

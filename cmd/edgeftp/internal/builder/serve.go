@@ -3,8 +3,6 @@ package builder
 import (
 	"context"
 	"io"
-
-	"github.com/edgeftp/edgeftp/guest-sdk/build"
 )
 
 // Serve is the builder's side: it builds the policy in dir and writes the answer to
@@ -16,6 +14,6 @@ func Serve(ctx context.Context, dir, cache string, life io.Reader, out io.Writer
 		endGroup()
 	}()
 	lower()
-	r, err := build.Build(ctx, dir, cache)
+	r, err := Build(ctx, dir, cache)
 	return writeAnswer(out, r, err)
 }

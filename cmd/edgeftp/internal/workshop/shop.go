@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -113,7 +114,7 @@ func (s *Shop) read(ctx context.Context) error {
 	if s.Source.Traced {
 		ctx = build.WithNames(ctx)
 	}
-	if s.Built, err = build.Build(ctx, path, cache); err != nil {
+	if s.Built, err = builder.Build(ctx, path, cache); err != nil {
 		return err
 	}
 	s.Module = s.Built.Module
