@@ -16,7 +16,8 @@ func (a *admin) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench [DIR|FILE.wasm]", Short: "Measure what a policy's tests cost, in the format of Go's benchmarks", Args: cobra.MaximumNArgs(1),
 		Long: "Asks each test of the policy in a folder (default .), or of a built module, over and over, and tells the time, the\n" +
 			"fuel and the growth of memory of one question, and those of starting and of compiling it. benchstat reads it.\n" +
-			"Fuel is the same on every machine; time is not."}
+			"Fuel is the same on every machine; time is not. A value that a test changes stays changed while it is asked again: a\n" +
+			"policy that counts and then refuses is measured refusing."}
 	fl := cmd.Flags()
 	fl.StringVar(&tests, "tests", "", "file of tests, in the place of the module's own")
 	fl.IntVar(&o.Count, "count", 1, "measure everything so often")

@@ -344,3 +344,14 @@ func TestPolicyBench(t *testing.T) {
 		}
 	}
 }
+
+// A counter that was asked about over and over is not what the next test finds.
+func TestPolicyBenchOfCounters(t *testing.T) {
+	path := guard(t, `{"kv":{"hits":7},"tests":[
+ {"name":"once","hook":"fs","op":"write","path":"/k","want":{"action":"pass","kv":{"hits":8},"log":["one more"]}},
+ {"name":"twice","hook":"fs","op":"write","path":"/k","want":{"action":"pass","kv":{"hits":9},"log":["one more"]}}]}`)
+	text, code := shopped(t, "bench", path, "--benchtime", "1ms")
+	if code != exitOK || !strings.Contains(text, "BenchmarkPolicy/fs/twice ") {
+		t.Errorf("exit code %d\n%s", code, text)
+	}
+}
