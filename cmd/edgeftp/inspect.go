@@ -76,11 +76,8 @@ func inspectCommand() *cobra.Command {
 		}
 		var with json.RawMessage
 		if settings != "" {
-			if with, err = os.ReadFile(settings); err == nil && !json.Valid(with) {
-				err = fmt.Errorf("%s is no JSON", settings)
-			}
-			if err != nil {
-				return exitWith(exitFailed, err)
+			if with, err = readJSON(settings); err != nil {
+				return exitWith(exitFailed, fmt.Errorf("--settings: %w", err))
 			}
 		}
 		got, err := inspect(cmd.Context(), module, sealed, rules, with)

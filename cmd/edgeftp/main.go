@@ -64,8 +64,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Use: "edgeftp", Short: "A hardened FTP/FTPS server with policy modules",
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return exitWith(exitUsage, errors.New("say what to do; edgeftp --help lists the commands"))
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return noCommand(cmd, args, "say what to do; edgeftp --help lists the commands")
 		},
 		Args: cobra.ArbitraryArgs,
 	}
@@ -76,14 +76,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exitWith(exitUsage, fmt.Errorf("%w\n   = help: %s --help lists the flags", err, cmd.CommandPath()))
 	})
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(stderr, "error:", strings.TrimPrefix(err.Error(), "error: "))
+	code := exitUsage
 	var exit *exitError
 	if errors.As(err, &exit) {
-		return exit.code
+		code = exit.code
+	} else { // cobra's own: a wrong number of arguments, a missing flag
+		err = misused(cmd, err)
 	}
-	return exitUsage // cobra's own: an unknown command, a wrong number of arguments
+	fmt.Fprintln(stderr, "error:", strings.TrimPrefix(err.Error(), "error: "))
+	return code
 }

@@ -17,8 +17,8 @@ import (
 func policyCommand() *cobra.Command {
 	a := new(admin)
 	cmd := &cobra.Command{Use: "policy", Short: "Make and build policies; list, swap and roll back those of a running server",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return exitWith(exitUsage, errors.New("policy needs a command: edgeftp policy --help lists them"))
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return noCommand(cmd, args, "policy needs a command: edgeftp policy --help lists them")
 		}, Args: cobra.ArbitraryArgs}
 	a.flags(cmd)
 	one := func(w io.Writer, got any) { printPolicies(w, []control.Policy{got.(control.Policy)}) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -31,8 +30,8 @@ func doctorCommand() *cobra.Command {
 		}
 		o := doctor.Options{}
 		if settings != "" {
-			if o.Settings, err = os.ReadFile(settings); err != nil {
-				return exitWith(exitFailed, err)
+			if o.Settings, err = readJSON(settings); err != nil {
+				return exitWith(exitFailed, fmt.Errorf("--settings: %w", err))
 			}
 		}
 		store, err := kv.Open("", kv.Options{})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -18,6 +19,8 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 	"github.com/edgeftp/edgeftp/wasmhost/record"
 )
 
@@ -43,9 +46,38 @@ func (a *admin) recordCommand() *cobra.Command {
 		if r.Max, err = config.ParseSize(limit); err != nil {
 			return exitWith(exitUsage, fmt.Errorf("--max: %w", err))
 		}
+		if err = recordable(&r); err != nil {
+			return exitWith(exitUsage, err)
+		}
 		return a.record(cmd, args[0], args[1], r)
 	}
 	return cmd
+}
+
+// recordable refuses what would record nothing: hooks and operations that there are not.
+// Commands cannot be told from what is none, but are in capitals.
+func recordable(r *control.Recording) error {
+	var hooks, ops []string
+	for h := abi.HookAuth; h < abi.HookIdle; h++ {
+		hooks = append(hooks, h.String())
+	}
+	for op := policy.OpStat; op <= policy.OpSymlink; op++ {
+		ops = append(ops, op.String())
+	}
+	for _, h := range r.Hooks {
+		if !slices.Contains(hooks, h) {
+			return fmt.Errorf("--hook: %q is no hook\n   = help: there are %s", h, strings.Join(hooks, ", "))
+		}
+	}
+	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+		ops = append(ops, k.String())
+	}
+	for _, op := range r.Ops {
+		if !slices.ContainsFunc(ops, func(s string) bool { return strings.EqualFold(s, op) }) && op != strings.ToUpper(op) {
+			return fmt.Errorf("--op: %q is no operation, no kind of event and no command in capitals\n   = help: there are %s", op, strings.Join(ops, ", "))
+		}
+	}
+	return nil
 }
 
 func (a *admin) record(cmd *cobra.Command, name, file string, r control.Recording) error {
@@ -53,7 +85,7 @@ func (a *admin) record(cmd *cobra.Command, name, file string, r control.Recordin
 	if err != nil {
 		return exitWith(exitFailed, fmt.Errorf("the recording cannot be written: %w\n   = help: name a file that is not there yet", err))
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "recording %s for %v; interrupt it to end it sooner\n", name, r.For)
+	fmt.Fprintf(cmd.ErrOrStderr(), "asks the server to record %s for %v; interrupt it to end it sooner\n", name, r.For)
 	interrupted, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(interrupted, r.For+time.Minute)
@@ -123,7 +155,7 @@ func readRecording(file string) (list []*record.Exchange, end *record.End, err e
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return list, r.End(), nil
 	}
-	return nil, nil, fmt.Errorf("%s: %w\n   = help: edgeftp policy record makes one", file, err)
+	return nil, nil, fmt.Errorf("%s: %w\n   = help: edgeftp policy record makes recordings; edgeftp policy crashes lists the bundles of crashes", file, err)
 }
 
 // crashesCommand is policy crashes.

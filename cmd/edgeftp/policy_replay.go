@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -95,11 +94,8 @@ func replayed(ctx context.Context, h *wasmhost.Host, path, settings string) (*wa
 	}
 	var with json.RawMessage
 	if settings != "" {
-		if with, err = os.ReadFile(settings); err == nil && !json.Valid(with) {
-			err = fmt.Errorf("%s is no JSON", settings)
-		}
-		if err != nil {
-			return nil, err
+		if with, err = readJSON(settings); err != nil {
+			return nil, fmt.Errorf("settings: %w", err)
 		}
 	}
 	store, err := kv.Open("", kv.Options{}) // never asked: all comes from the recording

@@ -24,11 +24,13 @@ func (a *admin) runCommand() *cobra.Command {
 	q.flags(cmd)
 	cmd.Flags().StringVar(&bundle, "bundle", "", "file that the server kept of a crash, in the place of --event")
 	cmd.Flags().StringVar(&raw, "record", "", "file with the bytes of one record (ABI, section 3), in the place of --event")
-	cmd.MarkFlagsOneRequired("event", "bundle", "record")
 	cmd.MarkFlagsMutuallyExclusive("event", "bundle", "record")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := a.checkOutput(); err != nil {
 			return err
+		}
+		if q.event == "" && bundle == "" && raw == "" {
+			return exitWith(exitUsage, errors.New("there is no question: give --event, --bundle or --record\n"+eventHelp))
 		}
 		src, err := q.source(pathOf(args))
 		if err != nil {

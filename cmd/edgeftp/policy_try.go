@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -126,10 +127,7 @@ func (q *asking) flags(cmd *cobra.Command) {
 func (q *asking) source(path string) (workshop.Source, error) {
 	src := workshop.Source{Path: path, Cache: workshopCache()}
 	if q.settings != "" {
-		text, err := os.ReadFile(q.settings)
-		if err == nil && !json.Valid(text) {
-			err = fmt.Errorf("%s is no JSON", q.settings)
-		}
+		text, err := readJSON(q.settings)
 		if err != nil {
 			return src, fmt.Errorf("--settings: %w", err)
 		}
@@ -147,14 +145,20 @@ func (q *asking) source(path string) (workshop.Source, error) {
 	return src, nil
 }
 
+// eventHelp shows a question.
+const eventHelp = `   = help:   for example  --event '{"hook":"fs","op":"write","path":"/in/a.exe","user":"anna"}'`
+
 // question reads the one of --event.
 func (q *asking) question() (*cases.Case, error) {
 	text := []byte(q.event)
-	if !json.Valid(text) {
+	if strings.HasPrefix(strings.TrimSpace(q.event), "{") {
+		if at, says := brokenJSON(text); says != "" {
+			return nil, fmt.Errorf("--event: %s: it is no JSON: %s\n"+eventHelp, at, says)
+		}
+	} else if !json.Valid(text) {
 		var err error
 		if text, err = os.ReadFile(q.event); err != nil {
-			return nil, fmt.Errorf("--event is neither JSON nor a file that can be read: %w\n"+
-				`   = help:   for example  --event '{"hook":"fs","op":"write","path":"/in/a.exe","user":"anna"}'`, err)
+			return nil, fmt.Errorf("--event is neither JSON nor a file that can be read: %w\n"+eventHelp, err)
 		}
 	}
 	c, err := cases.ParseQuestion(text)

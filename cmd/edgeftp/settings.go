@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,8 +10,8 @@ import (
 
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check a configuration file, or explain its keys", Args: cobra.ArbitraryArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return exitWith(exitUsage, errors.New("config needs validate, describe or schema"))
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return noCommand(cmd, args, "config needs validate, describe or schema")
 		}}
 	cmd.AddCommand(
 		&cobra.Command{Use: "validate FILE", Short: "Check a configuration file as serve does", Args: cobra.ExactArgs(1),

@@ -78,7 +78,7 @@ func TestRunFails(t *testing.T) {
 		`{"tests": [{"name": "one", "hook": "fs", "op": "write", "path": "/a", "want": {"action": "pass"}}]}`: `one: got deny`,
 		`{"tests": [{"name": "two", "hook": "auth", "user": "a", "want": {"action": "pass"}}]}`:               "two: the policy has no such hook: auth",
 		`{"settings": {"txt": 1}, "tests": []}`:                                                               `settings: unknown setting "txt"`,
-		`{"test": []}`:                                                                                        `unknown field "test"`,
+		`{"test": []}`:                                                                                        `unknown key "test"`,
 		``:                                                                                                    "no such file",
 	} {
 		file := t.TempDir() + "/tests.json"

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -130,10 +131,20 @@ func Parse(section []byte) (*Set, error) {
 			err = c.check(true)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Name, err)
+			return nil, fmt.Errorf("%s%s: %w", lineOf(section, text), c.Name, err)
 		}
 	}
 	return s, nil
+}
+
+// lineOf says in which line of a text a part of it begins, in words that lead an error;
+// nothing if the text has one line, as in a module.
+func lineOf(whole, part []byte) string {
+	at := bytes.Index(whole, part)
+	if at < 0 || !bytes.Contains(bytes.TrimSpace(whole), []byte("\n")) {
+		return ""
+	}
+	return fmt.Sprintf("line %d: ", 1+bytes.Count(whole[:at], []byte("\n")))
 }
 
 // ParseQuestion reads one test that wants nothing yet: the key want may be absent, and
@@ -186,9 +197,58 @@ func decode(text []byte, into any) error {
 		}
 	}
 	if at < 0 || at > int64(len(text)) {
-		return err
+		return plainly(err)
 	}
-	return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:at], []byte("\n")), err)
+	return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:at], []byte("\n")), plainly(err))
+}
+
+// plainly says what is wrong with the keys and values of a JSON text in words for authors
+// who do not know how it is read.
+func plainly(err error) error {
+	var typ *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &typ) && typ.Field != "":
+		key := typ.Field[strings.LastIndexByte(typ.Field, '.')+1:]
+		return fmt.Errorf("the key %q is %s, want %s", abi.Clean(key, 50), given(typ.Value), kindOf(typ.Type))
+	case errors.As(err, &typ):
+		return fmt.Errorf("%s, want %s", given(typ.Value), kindOf(typ.Type))
+	}
+	if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("unknown key %s", abi.Clean(key, 52))
+	}
+	return err
+}
+
+// given names a value as JSON does, of what the decoder calls it.
+func given(value string) string {
+	switch kind, _, _ := strings.Cut(value, " "); kind {
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "bool":
+		return "true or false"
+	case "number":
+		return "the " + value
+	}
+	return "a " + value
+}
+
+// kindOf names a type as JSON does.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Uint32, reflect.Uint64:
+		return "a whole number"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
 }
 
 // Run asks all questions of the policy's hooks under the name of its slot, which

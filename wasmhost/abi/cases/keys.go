@@ -65,7 +65,7 @@ func (c *Case) UnmarshalJSON(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields() // it does not come down from the outer decoder
 	if err := d.Decode((*plain)(c)); err != nil {
-		return err
+		return plainly(err)
 	}
 	h := hookOf(c.Hook)
 	if h == 0 {
@@ -117,7 +117,7 @@ func (c *Case) check(wants bool) error {
 	}
 	if c.Peer != "" {
 		if _, err := netip.ParseAddrPort(c.Peer); err != nil {
-			return fmt.Errorf("peer: %w", err)
+			return fmt.Errorf("peer %q is no address with a port, such as 192.0.2.7:40001", abi.Clean(c.Peer, 100))
 		}
 	}
 	if n := len(c.Entries); h == abi.HookList && (n == 0 || n > policy.MaxEntries) {
@@ -128,9 +128,9 @@ func (c *Case) check(wants bool) error {
 	}
 	switch {
 	case h == abi.HookEvent && c.kind() == 0:
-		return fmt.Errorf("%q is no kind of event", abi.Clean(c.Op, 50))
+		return c.badOp("kind of event", abi.HookEvent)
 	case (h == abi.HookFS || h == abi.HookThrottle || h == abi.HookData) && c.op() == 0:
-		return fmt.Errorf("%q is no operation", abi.Clean(c.Op, 50))
+		return c.badOp("operation", h)
 	case (h == abi.HookCmd || h == abi.HookSite) && c.Verb == "", h == abi.HookCert && c.Arg == "":
 		return errors.New("verb, or the name in arg, is missing")
 	}
@@ -160,6 +160,24 @@ func (w *Want) check(h abi.Hook) error {
 		}
 	}
 	return nil
+}
+
+// badOp says that op is absent or wrong, and what it may be.
+func (c *Case) badOp(what string, h abi.Hook) error {
+	var all []string
+	if h == abi.HookEvent {
+		for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+			all = append(all, k.String())
+		}
+	} else {
+		for op := policy.OpStat; op <= policy.OpSymlink; op++ {
+			all = append(all, op.String())
+		}
+	}
+	if c.Op == "" {
+		return fmt.Errorf("no op: a test of %s names its %s: %s", h, what, strings.Join(all, ", "))
+	}
+	return fmt.Errorf("%q is no %s: there are %s", abi.Clean(c.Op, 50), what, strings.Join(all, ", "))
 }
 
 func (c *Case) op() policy.Op {

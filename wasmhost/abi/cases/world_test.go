@@ -164,7 +164,7 @@ func TestWorldParseRefuses(t *testing.T) {
 		`{"http":{"BREW https://a.example/":{}}}`:                     "METHOD URL",
 		`{"http":{"GET https://a.example/":{"status":7}}}`:            "status 7",
 		`{"http":{"GET https://a.example/":{"headers":{"a b":"c"}}}}`: "header",
-		`{"http":{"GET https://a.example/":{"code":200}}}`:            "unknown field",
+		`{"http":{"GET https://a.example/":{"code":200}}}`:            "unknown key",
 		`{"files":{"a":{}}}`:                                          "canonical",
 		`{"files":{"/a/../b":{}}}`:                                    "canonical",
 		`{"files":{"/a":{"size":1,"data":"ab"}}}`:                     "not that of its data",
