@@ -173,7 +173,7 @@ func (p *Policy) try(ctx context.Context, section []byte) error {
 	if err := set.RunIn(ctx, p.name, t.policy.Hooks(), t.world); err != nil {
 		return &LoadError{Code: CodeTests, Err: err, Found: abi.Clean(firstLine(err.Error()), 500),
 			Summary: fmt.Sprintf("policy %q fails a test that it brings", p.name),
-			Help:    "build it again from its source, whose tests should say the same"}
+			Help:    "edgeftp policy test tells more: the policy or its tests.json says the wrong thing"}
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func keyAsc(ctx context.Context, j *job, w io.Writer) error {
 }
 
 func compileAsc(ctx context.Context, j *job) ([]byte, error) {
-	sources, err := j.typeScript()
+	sources, err := j.sources(".ts")
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +77,9 @@ type source struct{ name, text string }
 
 type sourceList []source
 
-// typeScript reads the author's files: those beside the entry and below, but for the
-// SDK's and those of tools.
-func (j *job) typeScript() (list sourceList, err error) {
+// sources reads the author's files with an extension: those beside the entry and below,
+// but for the SDK's and those of tools.
+func (j *job) sources(extension string) (list sourceList, err error) {
 	err = filepath.WalkDir(j.dir, func(path string, d os.DirEntry, err error) error {
 		name, _ := filepath.Rel(j.dir, path) // path lies below
 		switch {
@@ -87,7 +87,7 @@ func (j *job) typeScript() (list sourceList, err error) {
 			return err
 		case d.IsDir() && path != j.dir && (name == "sdk" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".")):
 			return filepath.SkipDir
-		case d.IsDir() || filepath.Ext(path) != ".ts":
+		case d.IsDir() || filepath.Ext(path) != extension:
 			return nil
 		}
 		text, err := os.ReadFile(path)

@@ -131,7 +131,28 @@ func compileRust(ctx context.Context, j *job) ([]byte, error) {
 		return nil, j.fail("policy.rs exports no policy", "",
 			"say which hooks your type has, at the end of policy.rs:  edgeftp::export!(YourType: fs);", nil)
 	}
-	return module, err
+	if err != nil {
+		return nil, err
+	}
+	return module, j.vetRust(module)
+}
+
+// vetRust wants the capabilities of what the policy imports, and says where it is called.
+func (j *job) vetRust(module []byte) error {
+	sources, err := j.sources(".rs")
+	if err != nil {
+		return j.fail("a source file cannot be read", "", "", err)
+	}
+	return j.vetCapabilities(borderOf(module), func(imported string) string {
+		switch imported {
+		case "stat", "digest":
+			return sources.find(`\b` + imported + `\(`)
+		case "pw_verify":
+			return sources.find(`\bverify_password\(`)
+		}
+		module, _, _ := strings.Cut(imported, "_")
+		return sources.find(`\b` + module + `::\w+(?:\(|::)`)
+	})
 }
 
 // testRust runs the tests in policy.rs and its modules natively.

@@ -55,6 +55,21 @@ mod tests {
 }
 `
 
+// TestRustWantsCapabilities tells where a capability is needed that the manifest lacks.
+func TestRustWantsCapabilities(t *testing.T) {
+	counts := strings.Replace(rustPolicy, "        Ok(fs::Answer::deny", "        edgeftp::kv::incr(\"n\", 1, None)?;\n        Ok(fs::Answer::deny", 1)
+	files := map[string]string{"policy.rs": counts, "words.rs": "pub const NO: &str = \"no\";\n", "manifest.json": `{"capabilities": ["log"]}`}
+	_, err := Build(t.Context(), rustFolder(t, files), "")
+	var e *Error
+	if !errors.As(err, &e) || e.Summary != `policy.rs:15: kv_incr needs the capability "kv", which manifest.json does not declare` {
+		t.Errorf("%v", err)
+	}
+	files["manifest.json"] = `{"capabilities": ["kv"]}`
+	if _, err := Build(t.Context(), rustFolder(t, files), ""); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRustIsCachedByContent builds, builds again, and changes a module of the policy,
 // whose unit test then fails.
 func TestRustIsCachedByContent(t *testing.T) {

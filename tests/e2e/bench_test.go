@@ -168,7 +168,7 @@ func faults(t *testing.T, w workshop, s *server, n int, says func(words string))
 		{"q->path", "q->", "building the policy in DIR: clang reports faults\npolicy.c:4:37: error: expected identifier\n"},
 		{"return", "nonsense; return", "building the policy in DIR: clang reports faults\npolicy.c:4:5: error: use of undeclared identifier 'nonsense'\n"},
 		{"no programs", "no software", "policy \"guard\": EF2122: policy \"guard\" fails a test that it brings\n   = found:  a program: got the text \"no software\", want \"no programs\"\n" +
-			"   = help:   build it again from its source, whose tests should say the same\n   = generation 2 keeps running"},
+			"   = help:   edgeftp policy test tells more: the policy or its tests.json says the wrong thing\n   = generation 2 keeps running"},
 	} {
 		w.put(t, "policy.c", strings.Replace(good, fault.old, fault.with, 1))
 		n++
