@@ -31,11 +31,18 @@ func (s *Shop) hints(t *wasmhost.Tried) (hints []string) {
 		"it denies without TEXT: the client is told the server's own words")
 	hint(t.Action == want && want == "deny" && c.Want.Code == 0 && strings.HasPrefix(fmt.Sprint(t.Err), "got the code"),
 		"want.code is always compared: name the code that the policy answers, or have it answer none")
+	hint(t.Action == want && strings.HasPrefix(fmt.Sprint(t.Err), "got the code 0,"),
+		"the policy leaves the code to the server, and that is 0 here: leave want.code out, or have the policy answer %d", c.Want.Code)
 	hint(c.Hook == "auth" && c.Password != "" && !slices.Contains(s.Facts.Manifest.Capabilities, abi.CapPassword) && t.Action != want,
 		"the policy is not shown the password: its manifest does not declare the capability %q; it may answer with PWHASH, or ask with pw_verify (%q)", abi.CapPassword, abi.CapVerify)
 	hint(errors.Is(t.Err, cases.ErrNoHook), "it exports the hooks %s: is the function registered or exported?", strings.Join(s.Facts.Hooks, ", "))
 	hint(!s.interested(c), "a server would not ask this: it is outside of the interest in the manifest")
 	hints = append(hints, ofCause(t.Cause)...)
+	if f := explain(t.Cause); f != nil && f.Cause == wasmhost.CauseTrap.String() && f.Says == "" {
+		most, has := uint64(s.pages())<<16, uint64(t.Memory())
+		hint(has > most/4*3, "the memory is nearly full, %s of %s: a language that finds no room traps", bytesOf(has), bytesOf(most))
+		hint(slices.ContainsFunc(f.Frames, nameless), "policy trace  builds with the names of the functions, where the language has them, and tells in which it was")
+	}
 	for _, x := range t.Calls {
 		for i := range x.Host {
 			hints = append(hints, ofCall(c, &x.Host[i])...)
@@ -61,8 +68,11 @@ func ofCause(err error) []string {
 	}
 	text := fault.Err.Error()
 	switch {
-	case fault.Cause == wasmhost.CauseBadOutput && strings.Contains(text, "code"):
+	case fault.Cause == wasmhost.CauseBadOutput && strings.Contains(text, "code"),
+		fault.Cause == wasmhost.CauseFailed && (strings.Contains(text, "code is out of range") || strings.Contains(text, "is not between 400 and")):
 		return []string{"the code of a deny is 400 to 599, of an allow of site 200 to 299, and of all else 0 (ABI, section 6)"}
+	case strings.Contains(text, "is not one line"):
+		return []string{"a text is one line of UTF-8 without control characters, at most 512 bytes; only a reply of site has several"}
 	case fault.Cause == wasmhost.CauseBadOutput:
 		return []string{"the answer breaks section 6 of the ABI: a server takes it for a failure"}
 	case fault.Cause == wasmhost.CauseFuel:

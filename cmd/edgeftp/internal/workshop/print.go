@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 // number writes a number with its thousands apart.
@@ -80,9 +82,10 @@ func (r *Report) Print(w io.Writer) error {
 	} else {
 		s.line(0, "tests", "%d passed, %d failed", r.Passed, r.Failed)
 	}
+	told := map[string]bool{}
 	for i := range r.Tests {
 		if !r.Tests[i].Passed {
-			r.Tests[i].print(s)
+			r.Tests[i].print(s, told)
 		}
 	}
 	if r.Failed > 0 {
@@ -123,11 +126,16 @@ func (u *Units) print(s *sheet) {
 	}
 }
 
-func (t *TestResult) print(s *sheet) {
+// print writes a test that failed, but for hints that were told before.
+func (t *TestResult) print(s *sheet, told map[string]bool) {
 	s.write("\n  FAIL  " + strings.Map(visible, t.Name) + "\n")
 	s.line(8, "question", "%s", t.Question)
 	s.line(8, "want", "%s", t.Want)
-	s.line(8, "got", "%s", t.Got)
+	got := brief(t.Got)
+	if t.Failure != nil {
+		got = word(got) // the next lines tell why
+	}
+	s.line(8, "got", "%s", got)
 	t.Failure.print(s, 8)
 	if t.Failure == nil && word(t.Want) == word(t.Got) { // else the two lines tell it
 		s.line(8, "problem", "%s", t.Problem)
@@ -143,7 +151,10 @@ func (t *TestResult) print(s *sheet) {
 		s.line(8, "note", "%s", line)
 	}
 	for _, line := range t.Hints {
-		s.line(8, "hint", "%s", line)
+		if !told[line] {
+			s.line(8, "hint", "%s", line)
+		}
+		told[line] = true
 	}
 }
 
@@ -161,8 +172,25 @@ func (f *Failure) print(s *sheet, indent int) {
 	}
 	s.line(indent, f.Cause, "%s", f.Trap)
 	for _, frame := range f.Frames {
-		s.line(indent, "", "in %s", frame)
+		if f.Says == "" || !nameless(frame) {
+			s.line(indent, "", "in %s", frame)
+		}
 	}
+}
+
+// brief is an answer without the host's words in front of the policy's own, where it
+// said that it could not decide.
+func brief(got string) string {
+	if before, words, ok := strings.Cut(got, ": "+abi.ErrFailed.Error()+": "); ok && strings.HasPrefix(before, "fail: failed in ") {
+		return "fail: " + words
+	}
+	return got
+}
+
+// nameless reports whether a function is known by its number alone.
+func nameless(frame string) bool {
+	n, ok := strings.CutPrefix(frame, "$")
+	return ok && strings.Trim(n, "0123456789") == ""
 }
 
 func (c *Cover) print(s *sheet) {

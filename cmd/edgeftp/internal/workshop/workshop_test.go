@@ -54,7 +54,7 @@ func TestFolder(t *testing.T) {
 	if err := r.Print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, says := range []string{"unit tests   none\n", "built with go1.", "        got          fail: main.go:40: panic: assignment to entry in nil map\n",
+	for _, says := range []string{"unit tests   none\n", "built with go1.", "        got          fail\n        at           main.go:40: panic: assignment to entry in nil map\n" +
 		"        trap         the guest left with exit code 2\n"} {
 		if !strings.Contains(out.String(), says) {
 			t.Errorf("no %q in\n%s", says, &out)
@@ -171,11 +171,19 @@ func TestHints(t *testing.T) {
 			Err: errors.New("x")}},
 		"breaks section 6": {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "event"}, Cause: &wasmhost.CallError{Cause: wasmhost.CauseBadOutput, Err: errors.New("a path")}}},
 		"busy machine":     {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "event"}, Cause: &wasmhost.CallError{Cause: wasmhost.CauseTimeout, Err: errors.New("x")}}},
-		"needs a bound":    {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "event"}, Cause: &wasmhost.CallError{Cause: wasmhost.CauseDepth, Err: errors.New("x")}}},
-		"fetch is there":   {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "fs", Op: "read"}}, Calls: denied("fetch")},
-		"pw_verify is":     {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "auth", Early: true}}, Calls: denied("pw_verify")},
-		"stat needs":       {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "cert"}}, Calls: denied("stat")},
-		"digest is there":  {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "site"}}, Calls: denied("digest")},
+		"400 to 599":       {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "fs"}, Cause: &wasmhost.CallError{Cause: wasmhost.CauseFailed, Err: errors.New("policy.rs:22: the answer's code is out of range")}}},
+		"at most 512":      {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "fs"}, Cause: &wasmhost.CallError{Cause: wasmhost.CauseFailed, Err: errors.New("a text is not one line of UTF-8")}}},
+		"is 0 here": {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "site", Want: cases.Want{Action: "allow", Code: 200}}, Action: "allow",
+			Err: errors.New("got the code 0, want 200")}},
+		"nearly full": {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "fs"}, Cause: &wasmhost.CallError{Cause: wasmhost.CauseTrap, Err: errors.New("wasm error: unreachable")}},
+			Calls: []*wasmhost.Exchange{{Memory: 15 << 20}}},
+		"builds with the names": {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "fs"},
+			Cause: &wasmhost.CallError{Cause: wasmhost.CauseTrap, Err: errors.New("wasm error: unreachable\nwasm stack trace:\n\t.$14(i32) i64")}}},
+		"needs a bound":   {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "event"}, Cause: &wasmhost.CallError{Cause: wasmhost.CauseDepth, Err: errors.New("x")}}},
+		"fetch is there":  {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "fs", Op: "read"}}, Calls: denied("fetch")},
+		"pw_verify is":    {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "auth", Early: true}}, Calls: denied("pw_verify")},
+		"stat needs":      {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "cert"}}, Calls: denied("stat")},
+		"digest is there": {Outcome: &cases.Outcome{Case: &cases.Case{Hook: "site"}}, Calls: denied("digest")},
 	} {
 		if got := strings.Join(s.hints(one), "\n"); !strings.Contains(got, says) || strings.Contains(got, "\n") {
 			t.Errorf("got %q, want %q", got, says)
