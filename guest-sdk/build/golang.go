@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -41,9 +42,16 @@ func goHelp(output string) string {
 		return "give the directory that holds the policy's main package"
 	case strings.Contains(output, "go.mod file not found"), strings.Contains(output, "cannot find main module"):
 		return "the directory is in no Go module: edgeftp policy init --lang go NAME  writes one that has the SDK with it"
+	case goUnused.MatchString(output):
+		return "export the policy from init:  func init() { " + goUnused.FindStringSubmatch(output)[1] + ".Export(yourPolicy) }"
+	case strings.Contains(output, "function main is undeclared"):
+		return "write  func main() {} : it is never called, and Go wants one"
 	}
 	return ""
 }
+
+// goUnused is a hook of the SDK that is imported and has no policy.
+var goUnused = regexp.MustCompile(`guest-sdk/go/(auth|fs|list|cmd|site|throttle|data|event|cert)" imported and not used`)
 
 // listed is what is needed of one package of go list.
 type listed struct {
