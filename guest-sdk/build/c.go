@@ -133,6 +133,9 @@ func helpC(output string) string {
 		return `edgeftp.h is in sdk/ beside the source: edgeftp policy init --lang c NAME  writes both`
 	case strings.Contains(output, "file not found"):
 		return "a policy has no C library: of its headers there are stdint.h, stddef.h, stdbool.h, limits.h, string.h and assert.h"
+	case unaskedPattern.MatchString(output):
+		hook := strings.Join(unaskedPattern.FindStringSubmatch(output)[1:], "")
+		return cTest + " asks for " + hook + ", which " + cEntry + " does not have: let it ask for what there is, or remove it"
 	case strings.Contains(output, "undefined symbol: main"):
 		return "a policy has no main function: write a hook, such as EDGEFTP_FS(question) { ... }"
 	case strings.Contains(output, "undefined symbol"):
@@ -146,6 +149,9 @@ func helpC(output string) string {
 	}
 	return ""
 }
+
+// unaskedPattern is a hook, or the settings, that a unit test wants and the policy lacks.
+var unaskedPattern = regexp.MustCompile(`edgeftp_policy_(\w+)\W+ undeclared|undeclared identifier 'edgeftp_policy_(\w+)'`)
 
 var undefinedPattern = regexp.MustCompile(`(?m)^.*undefined symbol: (\w+)$`)
 
@@ -204,6 +210,9 @@ func testC(ctx context.Context, j *job, w io.Writer) (bool, error) {
 		cc = path
 	}
 	args := append([]string{"-std=c11", "-g"}, warningsC()...)
+	if says, err := j.run(ctx, nil, nil, cc, "--version"); err == nil && strings.Contains(string(says), "Free Software Foundation") {
+		args = append(args, "-ftrack-macro-expansion=0") // a fault is in the author's line, not in the macro's
+	}
 	program := filepath.Join(j.tmp, "policy_test")
 	args = append(args, "-I", j.sdk, cTest, "-o", program)
 	const sanitizers = "-fsanitize=address,undefined"

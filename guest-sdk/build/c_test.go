@@ -1,6 +1,8 @@
 package build
 
 import (
+	"errors"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -96,5 +98,28 @@ func TestNoSDKC(t *testing.T) {
 	_, err := Build(t.Context(), write(t, map[string]string{"policy.c": "int x;"}), "")
 	if err == nil || !strings.Contains(err.Error(), "the SDK is missing") || !strings.Contains(err.Error(), "policy init --lang c") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A unit test of a hook that the policy has no more is told so, once and in its own line.
+func TestUnitsOfNoHook(t *testing.T) {
+	if _, err := Toolchain(t.Context(), "c"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	dir := write(t, map[string]string{
+		"policy.c":      "#include \"edgeftp.h\"\nEDGEFTP_EVENT(q) { (void)q; return edgeftp_pass(); }\n",
+		"policy_test.c": "#include \"policy.c\"\n#include \"edgeftp_fake.h\"\nint main(void) {\n    EDGEFTP_CHECK(edgeftp_fake_fs(.path = \"/a\").action == EDGEFTP_PASS);\n    return 0;\n}\n",
+	})
+	if err := os.CopyFS(filepath.Join(dir, "sdk"), os.DirFS("../c")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Test(t.Context(), dir, io.Discard)
+	var e *Error
+	if !errors.As(err, &e) || !strings.HasPrefix(e.Help, "policy_test.c asks for fs, which policy.c does not have") ||
+		!strings.Contains(e.Output, "policy_test.c:4:") || len(e.Output) > 700 {
+		t.Errorf("%v", err)
 	}
 }

@@ -190,7 +190,7 @@ func (r *Run) Print(w io.Writer) error {
 		s.line(0, "time", "%s of %s", duration(r.Nanos), duration(r.NanosMax))
 		s.line(0, "memory", "%s", bytesOf(r.Memory))
 	}
-	if f := r.Failure; f != nil && f.Stderr != "" {
+	if f := r.Failure; f != nil && f.Stderr != "" && !(strings.HasSuffix(f.Stderr, f.Says) && !strings.Contains(f.Stderr, `\n`)) {
 		s.line(0, "stderr", "%s", strings.ReplaceAll(f.Stderr, `\n`, "\n"))
 	}
 	return s.err

@@ -173,7 +173,9 @@ func (s *Shop) units(ctx context.Context) *Units {
 	var fault *build.Error
 	switch {
 	case errors.As(err, &fault) && fault.Output != "" && out.Len() == 0:
-		u.Output = fault.Output
+		if u.Output = fault.Output; fault.Help != "" {
+			u.Output += "\n= help: " + fault.Help
+		}
 	case err != nil && u.Output == "":
 		u.Output = err.Error()
 	}
