@@ -9,7 +9,7 @@ import "embed"
 // out leaves the rest away. Each language has its line, so that what tools leave in
 // the folders stays out.
 //
-//go:embed LICENSE go.mod
+//go:embed LICENSE go.mod guest-sdk/ABI.md
 //go:embed edge/policy/*.go wasmhost/abi/*.go wasmhost/abi/cases/*.go
 //go:embed guest-sdk/go/*.go guest-sdk/go/*/*.go guest-sdk/go/internal/*/*.go guest-sdk/go/template
 //go:embed guest-sdk/c/*.h guest-sdk/c/libc guest-sdk/c/template
@@ -19,6 +19,6 @@ import "embed"
 //go:embed guest-sdk/zig/*.zig guest-sdk/zig/hooks guest-sdk/zig/template
 var sources embed.FS
 
-// Sources returns the sources under their paths in the module: LICENSE, go.mod,
-// guest-sdk/LANGUAGE with its template, and the packages that guests in Go import.
+// Sources returns the sources under their paths in the module: LICENSE, go.mod, the
+// contract guest-sdk/ABI.md, guest-sdk/LANGUAGE with its template, and the packages that guests in Go import.
 func Sources() embed.FS { return sources }

@@ -33,7 +33,7 @@ func (a *admin) initCommand() *cobra.Command {
 	var language, dir string
 	languages := strings.Join(workbench.Languages(edgeftp.Sources()), ", ")
 	cmd := &cobra.Command{Use: "init --lang LANGUAGE NAME", Short: "Make a folder with a small policy to begin with", Args: cobra.ExactArgs(1),
-		Long: "Makes a folder with a small, complete policy in the language, its tests and the SDK. Everything comes out of this\n" +
+		Long: "Makes a folder with a small, complete policy in the language, its tests, the SDK and ABI.md, the contract. Everything comes out of this\n" +
 			"program; nothing is fetched, now or when it is built. Languages: " + languages + ".\n" +
 			"It exits with 5 if the language's tools are missing; the folder is there all the same."}
 	cmd.Flags().StringVar(&language, "lang", "", "the language: "+languages)

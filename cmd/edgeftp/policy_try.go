@@ -163,7 +163,7 @@ func (q *asking) question() (*cases.Case, error) {
 	}
 	c, err := cases.ParseQuestion(text)
 	if err != nil {
-		return nil, fmt.Errorf("--event: %w\n   = help:   guest-sdk/ABI.md, section 8, lists the keys of a test", err)
+		return nil, fmt.Errorf("--event: %w\n   = help:   ABI.md, section 8, lists the keys of a test: policy init writes it into the folder", err)
 	}
 	return c, nil
 }

@@ -142,7 +142,7 @@ func (e *exam) declared() bool {
 	}
 	set, err := cases.Parse(text)
 	if err != nil {
-		e.report.add("tests", Bad, err.Error(), "guest-sdk/ABI.md, section 8, says what they hold")
+		e.report.add("tests", Bad, err.Error(), "ABI.md, section 8, says what they hold: policy init writes it into the folder")
 		return false
 	}
 	if e.o.Settings == nil {

@@ -25,6 +25,8 @@ const (
 	placeholder = "{{name}}"
 	// golang is the language whose SDK is a module with packages from elsewhere.
 	golang = "go"
+	// contract is what guest and host agree on; help texts name its sections.
+	contract = "ABI.md"
 )
 
 // Languages lists those that src has a template for, in order.
@@ -38,7 +40,7 @@ func Languages(src fs.FS) []string {
 }
 
 // Files returns what the folder of a policy with a name consists of, by path: the
-// language's template, and in sdk/ its SDK if it has one. src holds the sources of
+// language's template, the contract, and in sdk/ its SDK if it has one. src holds the sources of
 // this module under their paths; the name is one that a slot can have.
 func Files(src fs.FS, language, name string) (map[string][]byte, error) {
 	if all := Languages(src); !slices.Contains(all, language) {
@@ -72,9 +74,15 @@ func Files(src fs.FS, language, name string) (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	abi, err := fs.ReadFile(src, path.Join(sdks, contract))
+	if err != nil {
+		return nil, err
+	}
 	if !any { // only a template: the language needs no SDK
+		files[contract] = abi
 		return files, nil
 	}
+	files[path.Join("sdk", contract)] = abi
 	if language == golang {
 		if files["sdk/go.mod"], err = goMod(src); err != nil {
 			return nil, err

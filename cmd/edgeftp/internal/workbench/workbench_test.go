@@ -92,7 +92,7 @@ func onDisk(t *testing.T, dir string) (all []string) {
 func TestFiles(t *testing.T) {
 	src := fstest.MapFS{}
 	for name, text := range map[string]string{
-		"LICENSE": "free", "go.mod": "module example.org/m\n\ngo 1.26.5\n\nrequire x v1\n", "edge/policy/a.go": "p", "edge/policy/a_test.go": "t", "wasmhost/abi/b.go": "b",
+		"LICENSE": "free", "guest-sdk/ABI.md": "abi", "go.mod": "module example.org/m\n\ngo 1.26.5\n\nrequire x v1\n", "edge/policy/a.go": "p", "edge/policy/a_test.go": "t", "wasmhost/abi/b.go": "b",
 		"guest-sdk/go/c.go": "c", "guest-sdk/go/manifest/m.go": "m", "guest-sdk/go/template/go.mod.template": "module {{name}}", "guest-sdk/go/template/x/y.json": "{{name}} {{name}}",
 		"guest-sdk/c/edgeftp.h": "h", "guest-sdk/c/fake_test.h": "h", "guest-sdk/c/edgeftp_test.c": "t", "guest-sdk/c/tests/x.c": "t", "guest-sdk/c/testdata/x.c": "t", "guest-sdk/c/template/policy.c": "// {{name}}",
 		"guest-sdk/wat/template/policy.wat": ";; {{name}}", "guest-sdk/vectors/x.json": "{}",
@@ -103,10 +103,10 @@ func TestFiles(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	for language, want := range map[string]map[string]string{
-		"go": {"go.mod": "module n", "x/y.json": "n n", "sdk/LICENSE": "free", "sdk/go.mod": "module example.org/m\n\ngo 1.26\n", "sdk/edge/policy/a.go": "p",
+		"go": {"go.mod": "module n", "x/y.json": "n n", "sdk/LICENSE": "free", "sdk/ABI.md": "abi", "sdk/go.mod": "module example.org/m\n\ngo 1.26\n", "sdk/edge/policy/a.go": "p",
 			"sdk/wasmhost/abi/b.go": "b", "sdk/guest-sdk/go/c.go": "c"},
-		"c":   {"policy.c": "// n", "sdk/LICENSE": "free", "sdk/edgeftp.h": "h", "sdk/fake_test.h": "h"},
-		"wat": {"policy.wat": ";; n"},
+		"c":   {"policy.c": "// n", "sdk/LICENSE": "free", "sdk/ABI.md": "abi", "sdk/edgeftp.h": "h", "sdk/fake_test.h": "h"},
+		"wat": {"policy.wat": ";; n", "ABI.md": "abi"},
 	} {
 		files, err := Files(src, language, "n")
 		got := map[string]string{}

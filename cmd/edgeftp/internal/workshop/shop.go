@@ -173,7 +173,7 @@ func (s *Shop) tests() (*cases.Set, error) {
 	}
 	set, err := cases.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w\n   = help:   guest-sdk/ABI.md, section 8, says what tests hold", where, err)
+		return nil, fmt.Errorf("%s: %w\n   = help:   ABI.md, section 8, says what tests hold: policy init writes it into the folder", where, err)
 	}
 	return set, nil
 }
