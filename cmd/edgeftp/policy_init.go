@@ -33,8 +33,8 @@ func (a *admin) initCommand() *cobra.Command {
 	var language, dir string
 	languages := strings.Join(workbench.Languages(edgeftp.Sources()), ", ")
 	cmd := &cobra.Command{Use: "init --lang LANGUAGE NAME", Short: "Make a folder with a small policy to begin with", Args: cobra.ExactArgs(1),
-		Long: "Makes a folder with a small, complete policy in the language, its tests, the SDK and ABI.md, the contract. Everything comes out of this\n" +
-			"program; nothing is fetched, now or when it is built. Languages: " + languages + ".\n" +
+		Long: "Makes a folder with a small, complete policy in the language, its tests, the SDK and the contract (ABI.md).\n" +
+			"Everything comes out of this program; nothing is fetched, now or when it is built. Languages: " + languages + ".\n" +
 			"It exits with 5 if the language's tools are missing; the folder is there all the same."}
 	cmd.Flags().StringVar(&language, "lang", "", "the language: "+languages)
 	cmd.Flags().StringVar(&dir, "dir", "", "the folder, which is not there yet or empty (default NAME)")

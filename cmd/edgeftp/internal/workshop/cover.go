@@ -1,7 +1,11 @@
 package workshop
 
 import (
+	"path"
 	"slices"
+
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/wasmhost/abi/cases"
 )
 
 // Cover is what the tests ask of what the module takes part in.
@@ -12,6 +16,8 @@ type Cover struct {
 	Unasked []string `json:"unasked"`
 	// Outside are tests that a server would not ask: the interest leaves them out.
 	Outside []string `json:"outside"`
+	// Unclean are tests with a path that is not canonical, as those of a server are (ABI §3).
+	Unclean []string `json:"unclean"`
 }
 
 // HookCover is one hook that the module exports.
@@ -21,7 +27,7 @@ type HookCover struct {
 }
 
 func (s *Shop) cover() Cover {
-	c := Cover{Unasked: []string{}, Outside: []string{}, Hooks: []HookCover{}}
+	c := Cover{Unasked: []string{}, Outside: []string{}, Unclean: []string{}, Hooks: []HookCover{}}
 	asked := map[string]int{}
 	for i := range s.Set.Tests {
 		t := &s.Set.Tests[i]
@@ -29,6 +35,9 @@ func (s *Shop) cover() Cover {
 		asked[t.Hook+" "+t.Op+t.Verb]++
 		if !s.interested(t) {
 			c.Outside = append(c.Outside, s.unique(i))
+		}
+		if unclean(t) {
+			c.Unclean = append(c.Unclean, s.unique(i))
 		}
 	}
 	m := &s.Facts.Manifest
@@ -50,4 +59,15 @@ func (s *Shop) cover() Cover {
 		}
 	}
 	return c
+}
+
+// unclean reports whether a test has a path as no server has one. That of symlink is what
+// the client gave.
+func unclean(t *cases.Case) bool {
+	for _, p := range []string{t.Path, t.Path2} {
+		if p != "" && path.Clean("/"+p) != p && !(p == t.Path2 && t.Op == policy.OpSymlink.String()) {
+			return true
+		}
+	}
+	return false
 }

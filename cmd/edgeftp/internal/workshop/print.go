@@ -208,6 +208,9 @@ func (c *Cover) print(s *sheet) {
 	if len(c.Outside) > 0 {
 		s.line(0, "", "outside of the interest, where no server asks: %s", strings.Join(c.Outside, ", "))
 	}
+	if len(c.Unclean) > 0 {
+		s.line(0, "", "a path that is not absolute and clean, as every path of a server is: %s", strings.Join(c.Unclean, ", "))
+	}
 }
 
 func (b *Budget) print(s *sheet) {

@@ -216,6 +216,7 @@ func TestInterested(t *testing.T) {
 		{cases.Case{Hook: "data", Path: "/", Group: "staff"}, false},
 		{cases.Case{Hook: "site", Group: "staff"}, true},
 		{cases.Case{Hook: "auth"}, true},
+		{cases.Case{Hook: "event", Op: "login", Path: "in/../a"}, true},
 	} {
 		c.asked.Name = string(rune('a' + i))
 		s.Set.Tests = append(s.Set.Tests, c.asked)
@@ -223,7 +224,7 @@ func TestInterested(t *testing.T) {
 			t.Errorf("%+v: %v", c.asked, got)
 		}
 	}
-	want := Cover{Hooks: []HookCover{{"fs", 6}, {"event", 2}, {"cmd", 2}, {"list", 1}}, Unasked: []string{}, Outside: []string{"c", "e", "f", "h", "j", "l"}}
+	want := Cover{Hooks: []HookCover{{"fs", 6}, {"event", 3}, {"cmd", 2}, {"list", 1}}, Unasked: []string{}, Outside: []string{"c", "e", "f", "h", "j", "l"}, Unclean: []string{"o"}}
 	if d := cmp.Diff(want, s.cover()); d != "" {
 		t.Error(d)
 	}
