@@ -130,7 +130,7 @@ func TestRustUnits(t *testing.T) {
 	if out := rustRun(t, rustdoc, append(options[:2:2], lib, "--test", "--extern=edgeftp="+rlib)...); !strings.Contains(out, "3 passed; 0 failed") {
 		t.Error(out)
 	}
-	for policy, want := range map[string]string{"dropbox": "5 passed; 0 failed", "quota": "10 passed; 0 failed"} {
+	for policy, want := range map[string]string{"dropbox": "6 passed; 0 failed", "quota": "11 passed; 0 failed"} {
 		var out bytes.Buffer
 		if ran, err := build.Test(t.Context(), rustExample(policy), &out); !ran || err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("%s: %v, %v\n%s", policy, ran, err, &out)
