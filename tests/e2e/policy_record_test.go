@@ -74,4 +74,8 @@ func (s *server) crashed(t *testing.T) {
 	if b := must(os.ReadFile(files[0]))(t); strings.Contains(string(b), s.password) {
 		t.Error("the password is in it")
 	}
+	again := edgeftp(t, "policy", "run", testModule(t, "moody"), "--bundle", files[0])
+	if again.code != 1 || !strings.Contains(again.both(), "wasm error: unreachable") || !strings.Contains(again.both(), "/a/trap") {
+		t.Errorf("the crash is not reproduced: %d\n%s", again.code, again.both())
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 	"github.com/edgeftp/edgeftp/wasmhost/abi/cases"
+	"github.com/edgeftp/edgeftp/wasmhost/record"
 )
 
 // Run is what policy run tells of one question.
@@ -66,11 +67,13 @@ func (s *Shop) Run(ctx context.Context, c *cases.Case) *Run {
 // RunRecord asks one record as it is (ABI §3). answers are what the host told the guest
 // then; without them, and for calls that are not among them, the world of the tests
 // answers.
-func (s *Shop) RunRecord(ctx context.Context, record []byte, answers []wasmhost.HostCall) *Run {
+func (s *Shop) RunRecord(ctx context.Context, rec []byte, answers []wasmhost.HostCall) *Run {
 	t := s.policy.Trial(s.Set)
 	defer t.Close()
-	x, missed, err := t.Replay(ctx, abi.KindOf(record), record, answers)
-	r := &Run{Question: fmt.Sprintf("%s, a record of %d bytes", abi.KindOf(record), len(record)), Missed: missed}
+	x, missed, err := t.Replay(ctx, abi.KindOf(rec), rec, answers)
+	op, where := record.About(rec)
+	about := strings.Join(strings.Fields(fmt.Sprint(abi.KindOf(rec), " ", op, " ", abi.Clean(where, 300))), " ")
+	r := &Run{Question: fmt.Sprintf("%s, a record of %d bytes", about, len(rec)), Missed: missed}
 	r.take(t, x)
 	for i := range x.Host {
 		if c := &x.Host[i]; c.Import == abi.ImportLog {
