@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -25,7 +26,7 @@ func rust() language {
 // findRust takes the first rustc that has the target: one of rustup, which often comes
 // first in PATH, may lack it where the distribution's has it.
 func findRust(ctx context.Context, j *job) error {
-	return j.findRustc(ctx, append(filepath.SplitList(os.Getenv("PATH")), "/usr/bin"))
+	return j.findRustc(ctx, filepath.SplitList(os.Getenv("PATH")))
 }
 
 func (j *job) findRustc(ctx context.Context, dirs []string) error {
@@ -45,6 +46,9 @@ func (j *job) findRustc(ctx context.Context, dirs []string) error {
 			j.tool = tool
 			version, err := j.run(ctx, nil, nil, tool, "--version")
 			j.version = strings.TrimSpace(string(version))
+			if err == nil && !j.rustLinker(ctx, tool) {
+				err = j.fail("the linker rust-lld is missing", "", "apt-get install lld  (rustup has it with it)", nil)
+			}
 			return err
 		}
 		if ctx.Err() != nil {
@@ -60,6 +64,19 @@ func (j *job) findRustc(ctx context.Context, dirs []string) error {
 		help = "rustup target add " + rustTarget
 	}
 	return j.fail("no rustc has the target "+rustTarget, "", help, nil)
+}
+
+// rustLinker reports whether a rustc finds its linker: beside its libraries, or in PATH.
+func (j *job) rustLinker(ctx context.Context, tool string) bool {
+	if _, err := exec.LookPath("rust-lld" + exeSuffix()); err == nil {
+		return true
+	}
+	root, err := j.run(ctx, nil, nil, tool, "--print=sysroot")
+	if err != nil {
+		return false
+	}
+	found, _ := filepath.Glob(filepath.Join(strings.TrimSpace(string(root)), "lib", "rustlib", "*", "bin", "rust-lld"+exeSuffix())) // the pattern is in order
+	return len(found) > 0
 }
 
 func keyRust(ctx context.Context, j *job, w io.Writer) error {
