@@ -120,12 +120,20 @@ func TestRustc(t *testing.T) {
 		}
 		return path
 	}
-	libs := t.TempDir()
-	if err := os.WriteFile(filepath.Join(libs, "libstd-0.rlib"), nil, 0o644); err != nil {
+	t.Setenv("PATH", t.TempDir()) // no linker is in it
+	libs, unlinked := t.TempDir(), t.TempDir()
+	linker := filepath.Join(libs, "lib", "rustlib", "host", "bin", "rust-lld"+exeSuffix())
+	if err := os.MkdirAll(filepath.Dir(linker), 0o755); err != nil {
 		t.Fatal(err)
+	}
+	for _, file := range []string{filepath.Join(libs, "libstd-0.rlib"), filepath.Join(unlinked, "libstd-0.rlib"), linker} {
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	broken, bare := script("broken", "exit 1"), script("bare", "echo /nowhere")
 	good := script("good", `case $1 in --version) echo rustc 9.9.9;; *) echo "`+libs+`";; esac`)
+	alone := script("alone", `case $1 in --version) echo rustc 9.9.9;; *) echo "`+unlinked+`";; esac`)
 	rustup := script("rustup", "echo /nowhere")
 	if err := os.WriteFile(filepath.Join(rustup, "rustup"), nil, 0o755); err != nil {
 		t.Fatal(err)
@@ -135,6 +143,7 @@ func TestRustc(t *testing.T) {
 		says string // of the fault; empty is the good one
 	}{
 		{[]string{broken, bare, t.TempDir(), good, rustup}, ""},
+		{[]string{alone}, "the linker rust-lld is missing"},
 		{[]string{bare, rustup}, "help:   apt-get install libstd-rust-dev-wasm32"},
 		{[]string{rustup, bare}, "help:   rustup target add wasm32-unknown-unknown"},
 		{[]string{t.TempDir()}, "apt-get install rustc libstd-rust-dev-wasm32"},
