@@ -85,7 +85,7 @@ func allowed() map[string][]string {
 		"wasmhost/internal/meter":  {"wasmhost/internal/module"},
 		"wasmhost/internal/fetch":  {},
 		"wasmhost":                 {"edge/policy", "wasmhost/abi", "wasmhost/abi/cases", "wasmhost/refusal", "wasmhost/internal/", "github.com/tetratelabs/wazero/"},
-		"guest-sdk/build":          {"guest-sdk/go/manifest"},
+		"guest-sdk/build":          {"guest-sdk/go/manifest", "wasmhost/abi"},
 		"guest-sdk/vectors":        {},
 		"guest-sdk/go/":            {"edge/policy", "wasmhost/abi", "guest-sdk/go/"},
 		"guest-sdk/go/guesttest":   {"edge/policy", "wasmhost/abi", "wasmhost/abi/cases", "guest-sdk/go", "guest-sdk/go/"},

@@ -52,6 +52,16 @@ func (a *admin) form() error {
 	return nil
 }
 
+// show prints a result in the form that was asked for.
+func (a *admin) show(cmd *cobra.Command, v any, human func(io.Writer) error) error {
+	if a.output != "json" {
+		return exitWith(exitFailed, human(cmd.OutOrStdout()))
+	}
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return exitWith(exitFailed, enc.Encode(v))
+}
+
 // do calls the server and prints its answer.
 func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client) (any, error), human func(io.Writer, any)) error {
 	if err := a.form(); err != nil {
@@ -66,13 +76,7 @@ func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client
 	case err != nil:
 		return exitWith(exitFailed, err)
 	}
-	if a.output == "json" {
-		enc := json.NewEncoder(cmd.OutOrStdout())
-		enc.SetIndent("", "  ")
-		return exitWith(exitFailed, enc.Encode(got))
-	}
-	human(cmd.OutOrStdout(), got)
-	return nil
+	return a.show(cmd, got, func(w io.Writer) error { human(w, got); return nil })
 }
 
 // readModule reads a .wasm file, or builds a directory with a policy's source.

@@ -49,8 +49,8 @@ type inspection struct {
 	Refused      string          `json:"refused,omitempty"` // why it cannot be started
 }
 
-func inspectCommand() *cobra.Command {
-	var settings, trusted, signature, output string
+func (a *admin) inspectCommand() *cobra.Command {
+	var settings, trusted, signature string
 	cmd := &cobra.Command{Use: "inspect FILE", Short: "Judge a module as a server would, and tell what it is and wants", Args: cobra.ExactArgs(1),
 		Long: "Judges a module (.wasm, or a directory of source) without a server: its form, its manifest, and whether it starts and passes\n" +
 			"its own tests, with everything granted that it declares. Nothing is fetched and nothing kept.\n" +
@@ -60,8 +60,8 @@ func inspectCommand() *cobra.Command {
 	fl.StringVar(&trusted, "trust", "", "file with public keys of minisign, one of which must have signed the module")
 	fl.StringVar(&signature, "signature", "", "signature file (default FILE.minisig)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if f := cmd.Flag("output"); f != nil {
-			output = f.Value.String()
+		if err := a.form(); err != nil {
+			return err
 		}
 		module, err := readModule(cmd.Context(), args[0], buildCache())
 		if err != nil {
@@ -84,13 +84,7 @@ func inspectCommand() *cobra.Command {
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}
-		if output == "json" {
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			err = enc.Encode(got)
-		} else {
-			got.print(cmd.OutOrStdout())
-		}
+		err = a.show(cmd, got, func(w io.Writer) error { got.print(w); return nil })
 		if err == nil && got.Refused != "" {
 			err = errors.New(got.Refused)
 		}

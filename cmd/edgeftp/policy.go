@@ -43,7 +43,7 @@ func policyCommand() *cobra.Command {
 		}
 	}
 	group("make", "Policies, made and tried without a server:", a.initCommand(), buildCommand(), a.testCommand(), a.runCommand(),
-		a.benchCommand(), a.traceCommand(), inspectCommand(), doctorCommand(), replayCommand())
+		a.benchCommand(), a.traceCommand(), a.inspectCommand(), a.doctorCommand(), a.replayCommand())
 	group("ship", "Signed and shipped:", keygenCommand(), signCommand(), verifyCommand(), pushCommand(), pullCommand(), saveCommand(), loadCommand())
 	group("serve", "In a running server:", a.listCommand(), a.swapCommand(), back, a.recordCommand(), a.crashesCommand(),
 		named("promote", "Put a candidate in force for all sessions",

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,7 @@ import (
 )
 
 // doctorCommand is policy doctor.
-func doctorCommand() *cobra.Command {
+func (a *admin) doctorCommand() *cobra.Command {
 	var settings string
 	cmd := &cobra.Command{Use: "doctor FILE", Short: "Tell how far a module keeps the guest ABI, and what helps", Args: cobra.ExactArgs(1),
 		Long: "Looks at a module (.wasm, or a directory of source) as a server does, and asks it the golden questions of the ABI: whether its\n" +
@@ -24,6 +23,9 @@ func doctorCommand() *cobra.Command {
 			"It exits with 1 if a server would refuse the module or its answers."}
 	cmd.Flags().StringVar(&settings, "settings", "", "file with the settings, a JSON object (default: those of the module's own tests)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := a.form(); err != nil {
+			return err
+		}
 		module, err := readModule(cmd.Context(), args[0], buildCache())
 		if err != nil {
 			return exitWith(exitFailed, err)
@@ -44,13 +46,7 @@ func doctorCommand() *cobra.Command {
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}
-		if f := cmd.Flag("output"); f != nil && f.Value.String() == "json" {
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			err = enc.Encode(report)
-		} else {
-			err = printChecks(cmd.OutOrStdout(), report)
-		}
+		err = a.show(cmd, report, func(w io.Writer) error { return printChecks(w, report) })
 		if err == nil && !report.Healthy() {
 			err = errors.New("a server would refuse this module")
 		}

@@ -18,7 +18,7 @@ import (
 )
 
 // replayCommand is policy replay.
-func replayCommand() *cobra.Command {
+func (a *admin) replayCommand() *cobra.Command {
 	var against, old, settings, oldSettings string
 	var fail bool
 	cmd := &cobra.Command{Use: "replay FILE --against MODULE", Short: "Ask another module what was recorded, and tell what it would answer otherwise", Args: cobra.ExactArgs(1),
@@ -33,6 +33,9 @@ func replayCommand() *cobra.Command {
 	fl.BoolVar(&fail, "fail", false, "exit with 1 if any answer differs")
 	_ = cmd.MarkFlagRequired("against") // the flag is there
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := a.form(); err != nil {
+			return err
+		}
 		if oldSettings == "" {
 			oldSettings = settings
 		}
@@ -47,13 +50,7 @@ func replayCommand() *cobra.Command {
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}
-		if f := cmd.Flag("output"); f != nil && f.Value.String() == "json" {
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			err = enc.Encode(report)
-		} else {
-			err = printReport(cmd.OutOrStdout(), report, old != "")
-		}
+		err = a.show(cmd, report, func(w io.Writer) error { return printReport(w, report, old != "") })
 		if err == nil && fail && report.Differ > 0 {
 			err = fmt.Errorf("%d of %d answers differ", report.Differ, report.Exchanges)
 		}

@@ -26,7 +26,7 @@ func (a *admin) runCommand() *cobra.Command {
 	cmd.Flags().StringVar(&raw, "record", "", "file with the bytes of one record (ABI, section 3), in the place of --event")
 	cmd.MarkFlagsMutuallyExclusive("event", "bundle", "record")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.checkOutput(); err != nil {
+		if err := a.form(); err != nil {
 			return err
 		}
 		if q.event == "" && bundle == "" && raw == "" {

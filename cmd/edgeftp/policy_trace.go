@@ -28,7 +28,7 @@ func (a *admin) traceCommand() *cobra.Command {
 	}
 	cmd.MarkFlagsMutuallyExclusive("folded", "tree")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.checkOutput(); err != nil {
+		if err := a.form(); err != nil {
 			return err
 		}
 		src, err := q.source(pathOf(args))

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +39,7 @@ func (a *admin) testCommand() *cobra.Command {
 	fl.Float64Var(&percent, "fuel-percent", 5, "percent that a test may cost more than pinned; for --update-fuel")
 	fl.IntVar(&questions, "questions", 10_000, "questions that show whether memory grows, 0 for none")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.checkOutput(); err != nil {
+		if err := a.form(); err != nil {
 			return err
 		}
 		s, err := workshop.Open(cmd.Context(), workshop.Source{Path: pathOf(args), Tests: tests, Cache: workshopCache()})
@@ -65,24 +64,6 @@ func (a *admin) testCommand() *cobra.Command {
 		return nil
 	}
 	return cmd
-}
-
-// show prints a result in the form that was asked for.
-func (a *admin) show(cmd *cobra.Command, v any, human func(io.Writer) error) error {
-	if a.output != "json" {
-		return exitWith(exitFailed, human(cmd.OutOrStdout()))
-	}
-	enc := json.NewEncoder(cmd.OutOrStdout())
-	enc.SetIndent("", "  ")
-	return exitWith(exitFailed, enc.Encode(v))
-}
-
-// checkOutput refuses another form than there is.
-func (a *admin) checkOutput() error {
-	if a.output != "human" && a.output != "json" {
-		return exitWith(exitUsage, fmt.Errorf("--output is %q; it can be human or json", a.output))
-	}
-	return nil
 }
 
 // pathOf is the policy that a command is about.

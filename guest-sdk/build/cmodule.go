@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 // border is what a module and its host have in common: the names that it exports and
@@ -94,8 +96,11 @@ func at(list []string, i int) string {
 }
 
 // hookNames are those of the ABI (§1).
-func hookNames() []string {
-	return []string{"auth", "fs", "list", "cmd", "site", "throttle", "data", "event", "cert"}
+func hookNames() (names []string) {
+	for h := abi.HookAuth; h < abi.HookIdle; h++ {
+		names = append(names, h.String())
+	}
+	return names
 }
 
 // checkC says with the author's file and line, and in the SDK's words, what the server
@@ -132,26 +137,12 @@ func (j *job) checkCapabilities(imports []string, source, manifest []byte) error
 		return nil // describe tells more about a manifest that cannot be read
 	}
 	for _, name := range imports {
-		call, wants := "edgeftp_"+name, name
-		switch {
-		case name == "log":
-			continue
-		case strings.HasPrefix(name, "kv_"):
-			call, wants = "edgeftp_kv_", "kv"
-		case name == "pw_verify":
-			wants = "pw"
-		case name == "stat":
-			wants = "fs.stat"
+		wants, example := capabilityOf(name)
+		call := "edgeftp_" + name
+		if wants == abi.CapKV {
+			call = "edgeftp_kv_" // the SDK has other names for some of them
 		}
-		has, example := false, wants
-		for _, c := range declared {
-			before, _, _ := strings.Cut(c, ":")
-			has = has || before == wants
-		}
-		if wants == "fetch" {
-			example = "fetch:HOST"
-		}
-		if !has {
+		if wants != "" && !declares(declared, wants) {
 			line, called := lineOf(source, call)
 			return j.fail("a capability is missing", fmt.Sprintf("%s:%d: %s needs the capability %q, which manifest.json does not declare",
 				cEntry, line, called, wants),

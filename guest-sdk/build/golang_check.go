@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/edgeftp/edgeftp/guest-sdk/go/manifest"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 var errGoCut = errors.New("the module ends inside a name")
@@ -44,8 +45,9 @@ func (j *job) checkGo(module []byte) error {
 	}
 	capabilities, packages := map[string]string{}, map[string]string{}
 	for _, name := range imports["edgeftp"] {
-		if need, pkg := goNeeds(name); need != "" && !goDeclares(m.Capabilities, need) {
-			capabilities[need], packages[pkg] = name, pkg
+		if need, example := capabilityOf(name); need != "" && !declares(m.Capabilities, need) {
+			pkg := goPackage(name, need)
+			capabilities[example], packages[pkg] = name, pkg
 		}
 	}
 	if len(capabilities) == 0 {
@@ -60,34 +62,15 @@ func (j *job) checkGo(module []byte) error {
 		fmt.Sprintf("add to %s: \"capabilities\": [%q]", manifest.File, strings.Join(names, `", "`)), nil)
 }
 
-// goNeeds is the capability of an import of the host, and the package of the SDK that
-// has it.
-func goNeeds(name string) (capability, pkg string) {
-	switch name {
-	case "kv_get", "kv_set", "kv_incr", "kv_cas":
-		return "kv", "kv"
-	case "pw_verify":
-		return "pw", "host"
-	case "stat":
-		return "fs.stat", "host"
-	case "digest":
-		return "digest", "host"
-	case "metric", "random":
-		return name, name
-	case "fetch":
-		return "fetch:HOST", "fetch"
+// goPackage is the package of the SDK that has an import of the host.
+func goPackage(name, capability string) string {
+	switch capability {
+	case abi.CapVerify, abi.CapStat, abi.CapDigest:
+		return "host"
+	case abi.CapKV, abi.CapFetch:
+		return capability
 	}
-	return "", ""
-}
-
-// goDeclares reports whether one of the capabilities is the one that is needed, whatever
-// follows its colon.
-func goDeclares(have []string, need string) bool {
-	need, _, _ = strings.Cut(need, ":")
-	return slices.ContainsFunc(have, func(c string) bool {
-		c, _, _ = strings.Cut(c, ":")
-		return c == need
-	})
+	return name
 }
 
 // importers are the lines of the folder's source that import one of the packages; a

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/edgeftp/edgeftp/guest-sdk/go/manifest"
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 // isHook reports whether the export is a hook (ABI §1).
@@ -41,10 +42,7 @@ func (j *job) vetCapabilities(b *border, place func(imported string) string) err
 	}
 	for _, imported := range b.imports {
 		wants, example := capabilityOf(imported)
-		if wants == "" || slices.ContainsFunc(declared, func(c string) bool {
-			before, _, _ := strings.Cut(c, ":")
-			return before == wants
-		}) {
+		if wants == "" || declares(declared, wants) {
 			continue
 		}
 		return j.fail(place(imported)+imported+" needs the capability \""+wants+"\", which manifest.json does not declare", "",
@@ -53,20 +51,25 @@ func (j *job) vetCapabilities(b *border, place func(imported string) string) err
 	return nil
 }
 
-// capabilityOf says which capability an import needs, and how it is written; empty for
-// none.
+// capabilityOf says which capability an import needs (ABI §7), and how it is written;
+// empty for none.
 func capabilityOf(imported string) (name, example string) {
-	switch {
-	case imported == "log":
-		return "", ""
-	case strings.HasPrefix(imported, "kv_"):
-		return "kv", "kv"
-	case imported == "pw_verify":
-		return "pw", "pw"
-	case imported == "stat":
-		return "fs.stat", "fs.stat"
-	case imported == "fetch":
-		return "fetch", "fetch:HOST"
+	for _, i := range abi.Imports() {
+		if i.Name == imported {
+			name = i.Capability
+		}
 	}
-	return imported, imported
+	if name == abi.CapFetch {
+		return name, name + ":HOST"
+	}
+	return name, name
+}
+
+// declares reports whether one of the capabilities is the one that is needed, whatever
+// follows its colon.
+func declares(have []string, need string) bool {
+	return slices.ContainsFunc(have, func(c string) bool {
+		before, _, _ := strings.Cut(c, ":")
+		return before == need
+	})
 }

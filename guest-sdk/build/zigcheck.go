@@ -8,8 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 // checkZig says with the author's file and line what the server would say of the module:
@@ -37,13 +38,10 @@ func (j *job) checkZig(module []byte) error {
 			"a hook is a pub fn of the struct that exportPolicy is given; take it out of manifest.json if there is none", nil)
 	}
 	for _, name := range b.imports {
-		call, wants := zigCall(name)
-		if wants == "" || slices.ContainsFunc(declared, func(c string) bool { before, _, _ := strings.Cut(c, ":"); return before == wants }) {
+		call := zigCall(name)
+		wants, example := capabilityOf(name)
+		if wants == "" || declares(declared, wants) {
 			continue
-		}
-		example := wants
-		if wants == "fetch" {
-			example = "fetch:HOST"
 		}
 		return j.fail("a capability is missing", fmt.Sprintf("%s: %s needs the capability %q, which manifest.json does not declare", j.zigPlace(`\b`+regexp.QuoteMeta(call)+`\b`), call, wants),
 			fmt.Sprintf(`write it into manifest.json beside the source: "capabilities": [%q]; the operator grants it`, example), nil)
@@ -51,22 +49,17 @@ func (j *job) checkZig(module []byte) error {
 	return nil
 }
 
-// zigCall is the SDK's name for an import, and the capability that it needs (ABI §7), empty
-// if it needs none.
-func zigCall(name string) (call, capability string) {
+// zigCall is the SDK's name for an import.
+func zigCall(name string) string {
 	switch {
-	case name == "log":
-		return "edgeftp.log", ""
-	case name == "kv_cas":
-		return "edgeftp.kv.swap", "kv"
+	case name == abi.ImportKVCAS:
+		return "edgeftp.kv.swap"
 	case strings.HasPrefix(name, "kv_"):
-		return "edgeftp." + strings.Replace(name, "_", ".", 1), "kv"
-	case name == "pw_verify":
-		return "edgeftp.verify", "pw"
-	case name == "stat":
-		return "edgeftp.stat", "fs.stat"
+		return "edgeftp." + strings.Replace(name, "_", ".", 1)
+	case name == abi.ImportVerify:
+		return "edgeftp.verify"
 	}
-	return "edgeftp." + name, name
+	return "edgeftp." + name
 }
 
 // zigPlace is where the policy's own source first matches the pattern, as compilers write

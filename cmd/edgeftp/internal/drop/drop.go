@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ring"
 )
 
 // Candidate is a complete file for a slot.
@@ -121,8 +123,7 @@ func silent() bell {
 	return bell{again: func() error { return nil }, close: func() {}}
 }
 
-// newBell rings for the system's word. Which file it was about, and what was done
-// to it, is not used: a look at the directory tells that more reliably.
+// newBell rings for the system's word.
 func newBell(dir string) (bell, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -131,31 +132,7 @@ func newBell(dir string) (bell, error) {
 	if err := w.Add(dir); err != nil {
 		return bell{}, errors.Join(err, w.Close())
 	}
-	b := bell{rung: make(chan struct{}, 1), again: func() error { return w.Add(dir) }}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for events, errs := w.Events, w.Errors; events != nil || errs != nil; {
-			var open bool
-			select {
-			case _, open = <-events:
-				if !open {
-					events = nil
-				}
-			case _, open = <-errs: // events were lost: all the more reason to look
-				if !open {
-					errs = nil
-				}
-			}
-			select {
-			case b.rung <- struct{}{}:
-			default:
-			}
-		}
-	}()
-	b.close = func() {
-		_ = w.Close()
-		<-done
-	}
+	b := bell{again: func() error { return w.Add(dir) }}
+	b.rung, b.close = ring.Of(w)
 	return b, nil
 }

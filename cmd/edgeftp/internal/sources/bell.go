@@ -1,6 +1,10 @@
 package sources
 
-import "github.com/fsnotify/fsnotify"
+import (
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ring"
+)
 
 // bell rings when something may have changed in the watched folders.
 type bell struct {
@@ -21,36 +25,12 @@ func newBell() (*bell, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bell{rung: make(chan struct{}, 1)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for events, errs := w.Events, w.Errors; events != nil || errs != nil; {
-			var open bool
-			select {
-			case _, open = <-events:
-				if !open {
-					events = nil
-				}
-			case _, open = <-errs: // events were lost: all the more reason to look
-				if !open {
-					errs = nil
-				}
-			}
-			select {
-			case b.rung <- struct{}{}:
-			default:
-			}
-		}
-	}()
+	b := new(bell)
+	b.rung, b.close = ring.Of(w)
 	b.watch = func(dirs []string) {
 		for _, dir := range dirs {
 			_ = w.Add(dir) // what cannot be watched is looked at from time to time
 		}
-	}
-	b.close = func() {
-		_ = w.Close()
-		<-done
 	}
 	return b, nil
 }
