@@ -31,10 +31,17 @@ func newIndex(all []*tls.Certificate) *index {
 
 // choose returns the certificate for a handshake: that of the exact name, then
 // that of its wildcard; for a client that names no server, that of the address
-// it came to; else the first. Of several, such as RSA beside ECDSA, it is the
-// first that the client can use.
-func (x *index) choose(hello *tls.ClientHelloInfo) *tls.Certificate {
+// it came to; else that of choice, or the first. Of several, such as RSA beside
+// ECDSA, it is the first that the client can use.
+func (x *index) choose(hello *tls.ClientHelloInfo, choice Choice) *tls.Certificate {
 	some := x.find(hello)
+	if len(some) == 0 {
+		other := choice.Fallback
+		if serverName(hello) == "" {
+			other = choice.Default
+		}
+		some = x.named(other)
+	}
 	if len(some) == 0 {
 		some = x.all
 	}
@@ -48,22 +55,20 @@ func (x *index) choose(hello *tls.ClientHelloInfo) *tls.Certificate {
 
 func (x *index) find(hello *tls.ClientHelloInfo) []*tls.Certificate {
 	if name := serverName(hello); name != "" {
-		if some := x.dns[name]; len(some) > 0 {
-			return some
-		}
-		return x.dns[wildcard(name)]
+		return x.named(name)
 	}
-	if ip, err := netip.ParseAddr(hello.ServerName); err == nil {
-		return x.addr[ip.Unmap().WithZone("")]
+	return x.named(address(hello))
+}
+
+// named are the certificates of a name, or of an address in its plain form.
+func (x *index) named(name string) []*tls.Certificate {
+	if ip, err := netip.ParseAddr(name); err == nil {
+		return x.addr[ip]
 	}
-	if hello.Conn == nil || hello.Conn.LocalAddr() == nil {
-		return nil
+	if some := x.dns[name]; len(some) > 0 {
+		return some
 	}
-	local, err := netip.ParseAddrPort(hello.Conn.LocalAddr().String())
-	if err != nil {
-		return nil
-	}
-	return x.addr[local.Addr().Unmap().WithZone("")]
+	return x.dns[wildcard(name)]
 }
 
 // serverName is the name that the client asks for, or nothing. An address is no

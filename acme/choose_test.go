@@ -27,7 +27,7 @@ func choices() []struct{ ask, want, strict string } {
 }
 
 func chooser(t *testing.T) *FileSet {
-	is := newIssuer(t, newKey(t))
+	is := newTestCA(t, newKey(t))
 	dir := t.TempDir()
 	pairs := []FilePair{
 		is.files(dir, "a", is.issue(newKey(t), "first.example")),
@@ -53,13 +53,13 @@ func which(set *FileSet, cert *x509.Certificate) string {
 
 func TestChoose(t *testing.T) {
 	set := chooser(t)
-	strict := set.Config()
+	strict := set.Config(Choice{})
 	var refused []string
 	StrictSNI(strict, func(name string) { refused = append(refused, name) })
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, c := range choices() {
 			client := &tls.Config{ServerName: c.ask, InsecureSkipVerify: true, MaxVersion: version}
-			state, err := shake(t, set.Config(), client)
+			state, err := shake(t, set.Config(Choice{}), client)
 			if err != nil || which(set, state.PeerCertificates[0]) != c.want {
 				t.Errorf("%q: not %s, %v", c.ask, c.want, err)
 			}
@@ -82,7 +82,7 @@ func TestChoose(t *testing.T) {
 // An address is no name; crypto/tls does not send one, others do.
 func TestAddressAsName(t *testing.T) {
 	set := chooser(t)
-	config := set.Config()
+	config := set.Config(Choice{})
 	StrictSNI(config, func(name string) { t.Errorf("%q refused", name) })
 	for name, want := range map[string]string{"192.0.2.1": "a", "127.0.0.1": "e", "::ffff:127.0.0.1": "e", "::1": "e", "::1%lo": "e"} {
 		cert, err := config.GetCertificate(&tls.ClientHelloInfo{ServerName: name})
@@ -91,7 +91,7 @@ func TestAddressAsName(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("x", 1000)
-	config = set.Config()
+	config = set.Config(Choice{})
 	StrictSNI(config, func(name string) {
 		if len(name) != 255 {
 			t.Errorf("%d bytes of the client's name are told", len(name))
@@ -104,7 +104,7 @@ func TestAddressAsName(t *testing.T) {
 
 // Of two certificates for one name the client gets the one it can use.
 func TestChooseByKey(t *testing.T) {
-	is := newIssuer(t, newKey(t))
+	is := newTestCA(t, newKey(t))
 	dir := t.TempDir()
 	set, _, err := OpenFiles([]FilePair{
 		is.files(dir, "a", is.issue(newKey(t), "a.example")),
@@ -115,7 +115,7 @@ func TestChooseByKey(t *testing.T) {
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: "a", tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: "b",
 	} {
 		client := &tls.Config{ServerName: "a.example", RootCAs: is.pool, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
-		state, err := shake(t, set.Config(), client)
+		state, err := shake(t, set.Config(Choice{}), client)
 		if err != nil || which(set, state.PeerCertificates[0]) != want {
 			t.Errorf("%s: %v", tls.CipherSuiteName(suite), err)
 		}
@@ -129,7 +129,7 @@ func TestStrictSNIElsewhere(t *testing.T) {
 	must(t, err)
 	dev, err := ca.Config([]string{"dev.example"})
 	must(t, err)
-	is := newIssuer(t, newKey(t))
+	is := newTestCA(t, newKey(t))
 	first, second := is.issue(newKey(t), "dev.example"), is.issue(newKey(t), "second.example")
 	second.Leaf = nil
 	own := &tls.Config{Certificates: []tls.Certificate{*first, *second}}
@@ -158,10 +158,10 @@ func TestStrictSNIElsewhere(t *testing.T) {
 func TestChooseOverPipe(t *testing.T) {
 	set := chooser(t)
 	a, b := net.Pipe()
-	if cert, err := set.Config().GetCertificate(&tls.ClientHelloInfo{Conn: nowhere{a}}); err != nil || which(set, cert.Leaf) != "a" {
+	if cert, err := set.Config(Choice{}).GetCertificate(&tls.ClientHelloInfo{Conn: nowhere{a}}); err != nil || which(set, cert.Leaf) != "a" {
 		t.Error(err)
 	}
-	state, err := shakeOver(a, b, set.Config(), &tls.Config{InsecureSkipVerify: true})
+	state, err := shakeOver(a, b, set.Config(Choice{}), &tls.Config{InsecureSkipVerify: true})
 	if err != nil || which(set, state.PeerCertificates[0]) != "a" {
 		t.Error(err)
 	}

@@ -23,14 +23,14 @@ func caFile(t *testing.T, certs ...*x509.Certificate) string {
 }
 
 // clientIssuer issues certificates that are for clients.
-func clientIssuer(t *testing.T) *issuer {
-	is := newIssuer(t, newKey(t))
+func clientIssuer(t *testing.T) *testCA {
+	is := newTestCA(t, newKey(t))
 	is.change = func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }
 	return is
 }
 
 func TestClientCertificates(t *testing.T) {
-	server := newIssuer(t, newKey(t)).set([]string{"a.example"})
+	server := newTestCA(t, newKey(t)).set([]string{"a.example"})
 	ours, theirs := clientIssuer(t), clientIssuer(t)
 	good := ours.issue(newKey(t), "client.example")
 	short := ours.issue(newRSA(t, 1024), "client.example")
@@ -39,7 +39,7 @@ func TestClientCertificates(t *testing.T) {
 	ours.change = func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
 	expired := ours.issue(newKey(t), "client.example")
 	stranger := theirs.issue(newKey(t), "client.example")
-	pinned := newIssuer(t, newKey(t)) // its own certificate, and no authority for others
+	pinned := newTestCA(t, newKey(t)) // its own certificate, and no authority for others
 	alone := &tls.Certificate{Certificate: [][]byte{pinned.cert.Raw}, PrivateKey: pinned.key, Leaf: pinned.cert}
 	pool, warnings, err := ClientCAs(caFile(t, ours.cert, pinned.cert))
 	if err != nil || len(warnings) > 0 {
@@ -60,7 +60,7 @@ func TestClientCertificates(t *testing.T) {
 	}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, mode := range []ClientCerts{ClientCertsOff, ClientCertsOptional, ClientCertsRequired} {
-			config := server.Config()
+			config := server.Config(Choice{})
 			must(t, mode.Apply(config, pool))
 			for _, c := range clients {
 				want := mode == ClientCertsOff || mode == ClientCertsOptional && c.optional || mode == ClientCertsRequired && c.required
@@ -91,7 +91,7 @@ func TestClientCertsNeedAuthorities(t *testing.T) {
 }
 
 func TestClientCAsErrors(t *testing.T) {
-	short := newIssuer(t, newRSA(t, 1024))
+	short := newTestCA(t, newRSA(t, 1024))
 	_, keyPEM := selfSigned(t, newKey(t), -time.Hour, time.Hour)
 	cases := map[string]string{
 		filepath.Join(t.TempDir(), "none.pem"):      "does not exist",
@@ -122,7 +122,7 @@ func TestClientCAsWarnings(t *testing.T) {
 // A session with a client certificate is resumed where the certificate is still
 // good, as data connections do.
 func TestClientCertificateResumes(t *testing.T) {
-	config := newIssuer(t, newKey(t)).set([]string{"a.example"}).Config()
+	config := newTestCA(t, newKey(t)).set([]string{"a.example"}).Config(Choice{})
 	ours := clientIssuer(t)
 	pool, _, err := ClientCAs(caFile(t, ours.cert))
 	must(t, err)

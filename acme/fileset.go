@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,35 +33,6 @@ type FileOptions struct {
 	// certificate was replaced or its new files turned out not to be usable. It
 	// must not block. Nil: it is not called.
 	Event func(CertEvent)
-}
-
-// CertEvent says that the files of a certificate have changed: cert_renewed, or
-// with an Err cert_failed.
-type CertEvent struct {
-	File string            // the certificate file as configured
-	Leaf *x509.Certificate // in use from now on, or still in use
-	Err  error             // why the new files are not used, a [*FileError]; nil: they are
-}
-
-// String is the event in one line.
-func (e CertEvent) String() string {
-	until := e.Leaf.NotAfter.UTC().Format(time.DateOnly)
-	if e.Err != nil {
-		return fmt.Sprintf("%v; the certificate in use stays, it is valid until %s", e.Err, until)
-	}
-	return fmt.Sprintf("%s: %s, valid until %s", e.File, subject(e.Leaf), until)
-}
-
-// subject names what a certificate is for.
-func subject(leaf *x509.Certificate) string {
-	names := hostNames(leaf)
-	for _, ip := range leaf.IPAddresses {
-		names = append(names, ip.String())
-	}
-	if len(names) == 0 {
-		return "no name"
-	}
-	return strings.Join(names, " ")
 }
 
 // FileSet are certificates from files, chosen by the name that a client asks
@@ -119,11 +89,11 @@ func OpenFiles(pairs []FilePair, opt FileOptions) (set *FileSet, warnings []stri
 // long-lived, with ticket keys of [TicketKeys]; sessions and tickets outlast a
 // change of the files. NextProtos is left to the caller, and so is a higher
 // MinVersion.
-func (s *FileSet) Config() *tls.Config {
+func (s *FileSet) Config(choice Choice) *tls.Config {
 	c := base()
 	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		s.look()
-		return s.now.Load().choose(hello), nil
+		return s.now.Load().choose(hello, choice), nil
 	}
 	return c
 }

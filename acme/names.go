@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/idna"
 )
 
 // subjects are the names of one certificate, as its SAN extension holds them
@@ -101,4 +103,25 @@ func validHost(name string) bool {
 		}
 	}
 	return true
+}
+
+// Subject returns the one form of what a certificate can be asked for: a host name in
+// lower case and ASCII (RFC 5890), a wildcard of one label (*.example.org), or an IP
+// address. The error says what it is instead.
+func Subject(name string) (string, error) {
+	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		if ip.IsUnspecified() || ip.Zone() != "" {
+			return "", fmt.Errorf("%q stands for no single address that a certificate can hold", name)
+		}
+		return ip.Unmap().String(), nil
+	}
+	star, rest := "", name
+	if after, ok := strings.CutPrefix(name, "*."); ok {
+		star, rest = "*.", after
+	}
+	ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(rest, "."))
+	if err != nil || !validHost(ascii) || strings.Contains(ascii, "_") {
+		return "", fmt.Errorf("%q is neither an IP address nor a DNS name that a certificate can hold", name)
+	}
+	return star + strings.ToLower(ascii), nil
 }

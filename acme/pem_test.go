@@ -57,7 +57,7 @@ func openPair(cert, key string) (*tls.Config, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return set.Config(), warnings, nil
+	return set.Config(Choice{}), warnings, nil
 }
 
 func TestFilesHandshake(t *testing.T) {
@@ -226,7 +226,7 @@ func TestPipe(t *testing.T) {
 	}
 	must(t, os.Remove(cert))
 	c.at = c.at.Add(time.Hour - 2*time.Minute)
-	if _, err := shake(t, set.Config(), &tls.Config{InsecureSkipVerify: true}); err != nil {
+	if _, err := shake(t, set.Config(Choice{}), &tls.Config{InsecureSkipVerify: true}); err != nil {
 		t.Error(err)
 	}
 	if set.pairs[0].trouble.text != "" {
@@ -293,7 +293,7 @@ func FuzzPair(f *testing.F) {
 			t.Fatal("accepted and does not fit")
 		}
 		hello := &tls.ClientHelloInfo{ServerName: "a.example", SupportedVersions: []uint16{tls.VersionTLS13}}
-		if newIndex([]*tls.Certificate{pair}).choose(hello) != pair {
+		if newIndex([]*tls.Certificate{pair}).choose(hello, Choice{}) != pair {
 			t.Fatal("the only certificate is not chosen")
 		}
 	})

@@ -111,10 +111,10 @@ func TestRefusedHellos(t *testing.T) {
 	good := []uint16{0xc02b, 0xc02f}
 	both, sha1 := []uint16{ecdsaSHA256, rsaSHA256}, []uint16{ecdsaSHA1, rsaSHA1}
 	for name, key := range map[string]crypto.Signer{"ECDSA": newKey(t), "RSA": newRSA(t, 2048)} {
-		is := newIssuer(t, newKey(t))
+		is := newTestCA(t, newKey(t))
 		set, _, err := OpenFiles([]FilePair{is.files(t.TempDir(), "x", is.issue(key, "a.example"))}, FileOptions{})
 		must(t, err)
-		config := set.Config()
+		config := set.Config(Choice{})
 		if got := answer(t, config, helloRecord(tls.VersionTLS12, good, both)); got != "ServerHelloDone" {
 			t.Errorf("%s: a good hello is answered by %s", name, got)
 		}
@@ -137,17 +137,17 @@ func TestRefusedHellos(t *testing.T) {
 // Go's own client, told to do the worst it still can.
 func TestRefusedClients(t *testing.T) {
 	t.Setenv("GODEBUG", "tlsrsakex=1,tls3des=1")
-	is := newIssuer(t, newKey(t))
+	is := newTestCA(t, newKey(t))
 	set, _, err := OpenFiles([]FilePair{is.files(t.TempDir(), "x", is.issue(newRSA(t, 2048), "a.example"))}, FileOptions{})
 	must(t, err)
 	for _, suite := range tls.InsecureCipherSuites() {
 		client := &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID}}
-		if _, err := shake(t, set.Config(), client); err == nil || !strings.Contains(err.Error(), "handshake failure") {
+		if _, err := shake(t, set.Config(Choice{}), client); err == nil || !strings.Contains(err.Error(), "handshake failure") {
 			t.Errorf("%s: %v", suite.Name, err)
 		}
 	}
 	old := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
-	if _, err := shake(t, set.Config(), old); err == nil || !strings.Contains(err.Error(), "protocol version") {
+	if _, err := shake(t, set.Config(Choice{}), old); err == nil || !strings.Contains(err.Error(), "protocol version") {
 		t.Errorf("TLS 1.1: %v", err)
 	}
 }
@@ -183,10 +183,10 @@ func TestRefusedOpenSSL(t *testing.T) {
 		}
 		t.Skip("openssl is not installed")
 	}
-	is := newIssuer(t, newKey(t))
+	is := newTestCA(t, newKey(t))
 	set, _, err := OpenFiles([]FilePair{is.files(t.TempDir(), "x", is.issue(newRSA(t, 2048), "a.example"))}, FileOptions{})
 	must(t, err)
-	config := set.Config()
+	config := set.Config(Choice{})
 	StrictSNI(config, nil)
 	ca := caFile(t, is.cert)
 	for _, args := range [][]string{{"-tls1_2"}, {"-tls1_3"}, {"-tls1_2", "-noservername"}} {

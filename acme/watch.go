@@ -139,7 +139,7 @@ func (s *FileSet) tell(p *filePair) {
 	s.opt.Log.Info("a changed certificate is in use", "file", p.Cert, "names", subject(leaf),
 		"valid_until", leaf.NotAfter.UTC().Format(time.DateOnly), "sha256", Fingerprint(leaf))
 	if s.opt.Event != nil {
-		s.opt.Event(CertEvent{File: p.Cert, Leaf: leaf})
+		s.opt.Event(CertEvent{Name: p.Cert, Leaf: leaf})
 	}
 }
 
@@ -179,7 +179,7 @@ func (s *FileSet) fail(p *filePair, err error, now time.Time) {
 	s.opt.Log.Error("changed certificate files cannot be used; the certificate before stays in use", "error", err, "help", help,
 		"file", p.Cert, "valid_until", p.cert.Leaf.NotAfter.UTC().Format(time.DateOnly))
 	if s.opt.Event != nil {
-		s.opt.Event(CertEvent{File: p.Cert, Leaf: p.cert.Leaf, Err: err})
+		s.opt.Event(CertEvent{Name: p.Cert, Leaf: p.cert.Leaf, Err: err})
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 // watched is a set of one pair whose files a test replaces.
 type watched struct {
 	t      *testing.T
-	is     *issuer
+	is     *testCA
 	files  FilePair
 	set    *FileSet
 	config *tls.Config
@@ -33,13 +33,13 @@ type watched struct {
 // newWatched starts a minute from now, so that the files are not fresh.
 func newWatched(t *testing.T) *watched {
 	t.Helper()
-	w := &watched{t: t, is: newIssuer(t, newKey(t)), clock: &clock{time.Now().Add(time.Minute)}}
+	w := &watched{t: t, is: newTestCA(t, newKey(t)), clock: &clock{time.Now().Add(time.Minute)}}
 	w.files = w.is.files(t.TempDir(), "x", w.is.issue(newKey(t), "first.example"))
 	var err error
 	w.set, _, err = OpenFiles([]FilePair{w.files}, FileOptions{Clock: w.clock.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Event: func(e CertEvent) { w.events = append(w.events, e) }})
 	must(t, err)
-	w.config = w.set.Config()
+	w.config = w.set.Config(Choice{})
 	return w
 }
 
@@ -237,7 +237,7 @@ func TestReloadBehindLinks(t *testing.T) {
 	var err error
 	w.set, _, err = OpenFiles([]FilePair{linked}, FileOptions{Clock: w.clock.now})
 	must(t, err)
-	w.config = w.set.Config()
+	w.config = w.set.Config(Choice{})
 	w.want("before", w.serves(time.Second), "first")
 	must(t, os.Symlink("2", filepath.Join(dir, "new")))
 	must(t, os.Rename(filepath.Join(dir, "new"), now))
@@ -250,7 +250,7 @@ func TestOnce(t *testing.T) {
 	var err error
 	w.set, _, err = OpenFiles([]FilePair{w.files}, FileOptions{Clock: w.clock.now})
 	must(t, err)
-	w.config = w.set.Config()
+	w.config = w.set.Config(Choice{})
 	w.put(w.is.issue(newKey(t), "second.example"), "cert", "key")
 	w.want("not watched", w.serves(time.Hour/4), "first")
 }
@@ -275,7 +275,7 @@ func (s *safeBuffer) String() string {
 
 // Watch tells without any client, of trouble and of expiry, each once.
 func TestWatch(t *testing.T) {
-	is := newIssuer(t, newKey(t))
+	is := newTestCA(t, newKey(t))
 	synctest.Test(t, func(t *testing.T) {
 		is.change = func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
@@ -339,13 +339,13 @@ func TestSessionsOutlastReload(t *testing.T) {
 // Two hundred handshakes while the files change, certificate and key at
 // different moments: each is whole, and the last pair is served in the end.
 func TestReloadUnderHandshakes(t *testing.T) {
-	is := newIssuer(t, newKey(t))
+	is := newTestCA(t, newKey(t))
 	files := is.files(t.TempDir(), "x", is.issue(newKey(t), "a.example"))
 	var at atomic.Int64
 	at.Store(time.Now().Add(time.Minute).UnixNano())
 	set, _, err := OpenFiles([]FilePair{files}, FileOptions{Clock: func() time.Time { return time.Unix(0, at.Load()) }})
 	must(t, err)
-	config := set.Config()
+	config := set.Config(Choice{})
 	NewTicketKeys().Attach(config)
 	var served sync.Map
 	var group sync.WaitGroup

@@ -50,3 +50,14 @@ func forgeable(a x509.SignatureAlgorithm) bool {
 	}
 	return false
 }
+
+// keyWords names the kind and size of a certificate's key.
+func keyWords(cert *x509.Certificate) string {
+	switch key := cert.PublicKey.(type) {
+	case *ecdsa.PublicKey:
+		return "ECDSA " + key.Curve.Params().Name
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA %d", key.N.BitLen())
+	}
+	return cert.PublicKeyAlgorithm.String()
+}

@@ -15,10 +15,10 @@ import (
 func TestWeakCertificates(t *testing.T) {
 	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	must(t, err)
-	strong, rsaCA := newIssuer(t, newKey(t)), newIssuer(t, newRSA(t, 2048))
+	strong, rsaCA := newTestCA(t, newKey(t)), newTestCA(t, newRSA(t, 2048))
 	cases := []struct {
 		name, want string
-		by         *issuer
+		by         *testCA
 		key        crypto.Signer
 		alg        x509.SignatureAlgorithm
 	}{
@@ -40,8 +40,8 @@ func TestWeakCertificates(t *testing.T) {
 
 // What is weak further up counts as well, but for a root: nobody checks it.
 func TestWeakChain(t *testing.T) {
-	weakRoot := newIssuer(t, newRSA(t, 1024))
-	leafFrom := func(is *issuer, issuing *issuer) FilePair {
+	weakRoot := newTestCA(t, newRSA(t, 1024))
+	leafFrom := func(is *testCA, issuing *testCA) FilePair {
 		pair := is.files(t.TempDir(), "x", is.issue(newKey(t), "a.example"))
 		data, err := os.ReadFile(pair.Cert)
 		must(t, err)
@@ -52,8 +52,8 @@ func TestWeakChain(t *testing.T) {
 	if _, _, err := OpenFiles([]FilePair{leafFrom(weakRoot, weakRoot)}, FileOptions{}); err != nil {
 		t.Errorf("a weak root beside the chain: %v", err)
 	}
-	middle := &issuer{t: t, key: newRSA(t, 1024)}
-	root := newIssuer(t, newKey(t))
+	middle := &testCA{t: t, key: newRSA(t, 1024)}
+	root := newTestCA(t, newKey(t))
 	template := root.template("middle")
 	template.IsCA, template.BasicConstraintsValid = true, true
 	middle.cert = root.sign(template, root.cert, middle.key)

@@ -108,7 +108,7 @@ func (in *instance) fileCertificates() (*tls.Config, error) {
 		return nil, helped(err, "name a certificate and the key that belongs to it, both PEM")
 	}
 	in.files = set
-	return set.Config(), nil
+	return set.Config(acme.Choice{}), nil
 }
 
 // certificateChanged tells observers of a certificate that was replaced, or could

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// issuer is an authority for tests. Its certificates hold for an hour around now.
-type issuer struct {
+// testCA is an authority for tests. Its certificates hold for an hour around now.
+type testCA struct {
 	t      *testing.T
 	cert   *x509.Certificate
 	key    crypto.Signer
@@ -23,9 +23,9 @@ type issuer struct {
 	change func(*x509.Certificate) // of each template, or nil
 }
 
-func newIssuer(t *testing.T, key crypto.Signer) *issuer {
+func newTestCA(t *testing.T, key crypto.Signer) *testCA {
 	t.Helper()
-	is := &issuer{t: t, key: key, pool: x509.NewCertPool()}
+	is := &testCA{t: t, key: key, pool: x509.NewCertPool()}
 	template := is.template("test authority")
 	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
 	is.cert = is.sign(template, template, key)
@@ -33,13 +33,13 @@ func newIssuer(t *testing.T, key crypto.Signer) *issuer {
 	return is
 }
 
-func (is *issuer) template(name string) *x509.Certificate {
+func (is *testCA) template(name string) *x509.Certificate {
 	now := time.Now()
 	return &x509.Certificate{SerialNumber: newSerial(), Subject: pkix.Name{CommonName: name},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
 }
 
-func (is *issuer) sign(template, parent *x509.Certificate, key crypto.Signer) *x509.Certificate {
+func (is *testCA) sign(template, parent *x509.Certificate, key crypto.Signer) *x509.Certificate {
 	is.t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), is.key)
 	must(is.t, err)
@@ -49,7 +49,7 @@ func (is *issuer) sign(template, parent *x509.Certificate, key crypto.Signer) *x
 }
 
 // issue makes a certificate for names and addresses.
-func (is *issuer) issue(key crypto.Signer, names ...string) *tls.Certificate {
+func (is *testCA) issue(key crypto.Signer, names ...string) *tls.Certificate {
 	is.t.Helper()
 	template := is.template("leaf")
 	for _, name := range names {
@@ -67,7 +67,7 @@ func (is *issuer) issue(key crypto.Signer, names ...string) *tls.Certificate {
 }
 
 // files writes a pair into dir.
-func (is *issuer) files(dir, name string, cert *tls.Certificate) FilePair {
+func (is *testCA) files(dir, name string, cert *tls.Certificate) FilePair {
 	is.t.Helper()
 	certPEM, keyPEM := pemPair(is.t, cert)
 	p := FilePair{Cert: filepath.Join(dir, name+".pem"), Key: filepath.Join(dir, name+".key")}
@@ -77,7 +77,7 @@ func (is *issuer) files(dir, name string, cert *tls.Certificate) FilePair {
 }
 
 // set opens pairs for certificates of these names.
-func (is *issuer) set(names ...[]string) *FileSet {
+func (is *testCA) set(names ...[]string) *FileSet {
 	is.t.Helper()
 	var pairs []FilePair
 	for i, n := range names {

@@ -1,0 +1,276 @@
+package acme
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+)
+
+// Manager obtains certificates, keeps them, and renews them while they are served. A
+// name that cannot be had leaves the others alone; a certificate that cannot be renewed
+// is served until it ends.
+//
+// Make it with [NewManager], then [Manager.Start] it. It is safe for concurrent use.
+type Manager struct {
+	conf      Config
+	log       *slog.Logger
+	storage   Storage
+	cache     *certmagic.Cache
+	long      *certmagic.Config // for certificates of more than shortLife
+	short     *certmagic.Config
+	issuers   []certmagic.Issuer
+	solving   *challenges // nil with Local
+	demand    *demand     // nil without OnDemand
+	attempts  attempts
+	ctx       context.Context // ends with Close
+	cancel    context.CancelFunc
+	jobs      sync.WaitGroup
+	closeOnce sync.Once
+}
+
+const (
+	lookDue = 10 * time.Minute
+	// shortLife is where certificates begin for which a third of the life would be too
+	// late: with 6 days an outage of two would be enough.
+	shortLife  = 10 * 24 * time.Hour
+	longRatio  = 1.0 / 3
+	shortRatio = 1.0 / 2
+)
+
+// NewManager makes a manager, and does nothing yet. The error says what in conf cannot
+// be.
+func NewManager(conf Config) (*Manager, error) {
+	m := &Manager{conf: conf, log: conf.Log, storage: conf.Storage}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	if conf.Local != nil {
+		m.issuers = []certmagic.Issuer{conf.Local}
+	} else {
+		m.solving = newChallenges(&m.conf, m.log)
+		for _, a := range conf.Authorities {
+			m.issuers = append(m.issuers, newIssuer(&m.conf, a, m.solving, m.attempts.inRow, m.log))
+		}
+	}
+	zlog := zapLogger(m.log)
+	m.cache = certmagic.NewCache(certmagic.CacheOptions{GetConfigForCert: m.configFor, RenewCheckInterval: cmp.Or(conf.every, lookDue), Logger: zlog})
+	m.long, m.short = m.config(longRatio, zlog), m.config(shortRatio, zlog)
+	if conf.OnDemand != nil {
+		m.demand = newDemand(m)
+	}
+	return m, nil
+}
+
+func (m *Manager) check() error {
+	c := &m.conf
+	switch {
+	case c.Storage == nil:
+		return errors.New("certificates need a storage")
+	case len(c.Names) == 0 && c.OnDemand == nil:
+		return errors.New("there are no names to have certificates for")
+	case (c.Local == nil) == (len(c.Authorities) == 0):
+		return errors.New("certificates need either authorities or the development authority")
+	case c.Local == nil && c.Challenges.none():
+		return errors.New("no challenge is allowed, and an authority needs a proof")
+	}
+	for i, name := range c.Names {
+		plain, err := Subject(name)
+		if err != nil {
+			return err
+		}
+		if plain != name || slices.Contains(c.Names[:i], name) {
+			return fmt.Errorf("the name %q is there twice, or not in its plain form %q", name, plain)
+		}
+		if err := c.Challenges.prove(name); c.Local == nil && err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// config is certmagic's view of the manager.
+func (m *Manager) config(ratio float64, zlog *zap.Logger) *certmagic.Config {
+	kinds := map[KeyKind]certmagic.KeyType{P384: certmagic.P384, RSA2048: certmagic.RSA2048, RSA4096: certmagic.RSA4096}
+	return certmagic.New(m.cache, certmagic.Config{
+		RenewalWindowRatio: ratio,
+		Issuers:            m.issuers,
+		ReusePrivateKeys:   m.conf.KeepKey,
+		KeySource:          certmagic.StandardKeyGenerator{KeyType: cmp.Or(kinds[m.conf.Key], certmagic.P256)},
+		Storage:            m.storage,
+		OnEvent:            m.onEvent,
+		ShouldEmitFunc:     func(event string) bool { return event != "tls_get_certificate" },
+		Logger:             zlog,
+	})
+}
+
+// configFor chooses how a certificate is looked after by how long it lives.
+func (m *Manager) configFor(cert certmagic.Certificate) (*certmagic.Config, error) {
+	if cert.Leaf != nil && cert.Leaf.NotAfter.Sub(cert.Leaf.NotBefore) <= shortLife {
+		return m.short, nil
+	}
+	return m.long, nil
+}
+
+// Start takes the certificates that are in the storage, and begins to obtain the
+// others and to renew. With Local it returns when all are there.
+//
+// The error says that the storage cannot be used. That an authority does not answer is
+// no error: it is tried again, and told to Log and Event. Files in the storage that are
+// damaged are put aside, under the prefix damaged.
+func (m *Manager) Start(ctx context.Context) error {
+	if err := CheckStorage(ctx, m.storage); err != nil {
+		return err
+	}
+	var missing []string
+	for _, name := range m.conf.Names {
+		switch err := m.load(ctx, name); {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, name)
+		case err != nil:
+			return fmt.Errorf("the certificate of %s cannot be read: %w", name, err)
+		}
+	}
+	if m.solving != nil {
+		m.solving.begin(m.ctx, &m.jobs)
+	}
+	if m.conf.Local != nil {
+		return m.issueAll(ctx, missing)
+	}
+	for _, name := range missing {
+		m.jobs.Go(func() { m.keep(name) })
+	}
+	return nil
+}
+
+// Close ends all work: orders that are pending are given up, and go on at the next
+// start. Handshakes go on with what is there.
+func (m *Manager) Close() {
+	m.closeOnce.Do(func() {
+		m.cancel()
+		m.cache.Stop()
+		m.jobs.Wait()
+	})
+}
+
+// load takes the certificate of a name from the storage, if it is whole. The error is
+// fs.ErrNotExist if there is none, or it was damaged.
+func (m *Manager) load(ctx context.Context, name string) error {
+	for _, is := range m.issuers {
+		if err := m.mend(ctx, is.IssuerKey(), name); err != nil {
+			return err
+		}
+	}
+	_, err := m.long.CacheManagedCertificate(ctx, name)
+	return err
+}
+
+// issueAll obtains certificates from the authority that lives in this process.
+func (m *Manager) issueAll(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := m.obtain(ctx, name); err != nil {
+			return fmt.Errorf("no certificate for %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// obtain makes one attempt to get the first certificate of a name.
+func (m *Manager) obtain(ctx context.Context, name string) error {
+	before := m.attempts.inRow(name)
+	err := m.long.ObtainCertSync(ctx, name)
+	if err == nil {
+		err = m.load(ctx, name)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errTooSoon) && m.attempts.inRow(name) == before {
+		m.failed(name, err) // not the authority's failure, which onEvent is told of
+	}
+	return err
+}
+
+// keep tries until there is a certificate for name, which is then maintained as all
+// are.
+func (m *Manager) keep(name string) {
+	for m.obtain(m.ctx, name) != nil {
+		wait := time.NewTimer(time.Until(m.attempts.next(name)))
+		select {
+		case <-wait.C:
+		case <-m.ctx.Done():
+			wait.Stop()
+			return
+		}
+	}
+}
+
+type nowKey struct{}
+
+// Renew orders a new certificate for a name now, however long the present one is valid
+// and whatever failed before, and serves it from then on. Sessions are not disturbed.
+// It is one attempt; its error is the authority's.
+func (m *Manager) Renew(ctx context.Context, name string) error {
+	if !slices.Contains(m.conf.Names, name) && (m.demand == nil || !m.demand.has(name)) {
+		return fmt.Errorf("%q: %w", name, ErrUnknownName)
+	}
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, nowKey{}, true))
+	defer cancel()
+	defer context.AfterFunc(m.ctx, cancel)()
+	if len(m.held(name)) == 0 {
+		return m.obtain(ctx, name)
+	}
+	if err := m.long.RenewCertSync(ctx, name, true); err != nil {
+		return err
+	}
+	return m.serve(ctx, name)
+}
+
+// ErrUnknownName says that a manager has nothing to do with a name.
+var ErrUnknownName = errors.New("that is no name of this server's certificates")
+
+// serve puts the stored certificate of a name in the place of those in memory. There is
+// one at any time.
+func (m *Manager) serve(ctx context.Context, name string) error {
+	old := m.held(name)
+	fresh, err := m.long.CacheManagedCertificate(ctx, name)
+	if err != nil {
+		return err
+	}
+	var gone []string
+	for _, c := range old {
+		if c.Hash() != fresh.Hash() {
+			gone = append(gone, c.Hash())
+		}
+	}
+	m.cache.Remove(gone)
+	return nil
+}
+
+// held are the certificates in memory that were obtained for name.
+func (m *Manager) held(name string) []certmagic.Certificate {
+	return slices.DeleteFunc(m.cache.AllMatchingCertificates(name), func(c certmagic.Certificate) bool {
+		return !slices.Contains(c.Names, name)
+	})
+}
+
+// leaf is the certificate in use for a name, or nil.
+func (m *Manager) leaf(name string) *x509.Certificate {
+	var best *x509.Certificate
+	for _, c := range m.held(name) {
+		if best == nil || c.Leaf.NotAfter.After(best.NotAfter) {
+			best = c.Leaf
+		}
+	}
+	return best
+}
