@@ -127,8 +127,7 @@ func TestChooseByKey(t *testing.T) {
 func TestStrictSNIElsewhere(t *testing.T) {
 	ca, err := NewDevCA(t.TempDir(), nil)
 	must(t, err)
-	dev, err := ca.Config([]string{"dev.example"})
-	must(t, err)
+	dev := local(t, ca, "dev.example").Config(Choice{})
 	is := newTestCA(t, newKey(t))
 	first, second := is.issue(newKey(t), "dev.example"), is.issue(newKey(t), "second.example")
 	second.Leaf = nil

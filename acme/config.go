@@ -47,7 +47,8 @@ type Config struct {
 	// must not block. Nil: it is not called.
 	Event func(CertEvent)
 
-	every time.Duration // between looks at what is due, 0 is 10 minutes; tests look sooner
+	every   time.Duration      // between looks at what is due, 0 is 10 minutes; tests look sooner
+	issuers []certmagic.Issuer // in the place of Authorities, for tests
 }
 
 // Authority is a certificate authority that speaks ACME (RFC 8555).

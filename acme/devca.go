@@ -13,8 +13,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math/big"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +45,8 @@ type DevCA struct {
 	cert   *x509.Certificate
 	key    *ecdsa.PrivateKey
 	notice string
+	holds  subjects
+	remade func() // called with mu held: what was issued before is not trusted any more
 }
 
 // NewDevCA opens the authority in stateDir, files ca.pem and ca.key (mode 0600),
@@ -94,23 +98,34 @@ func (ca *DevCA) Notice() string {
 	return ca.notice
 }
 
-// Config returns a configuration with a certificate for names: DNS names, IP
-// addresses, or listen addresses without port. An unspecified address (0.0.0.0,
-// ::) stands for every address of this machine, its host name and "localhost"; a
-// loopback address also for "localhost".
-//
-// The certificate is held in memory and is issued again, with a new key, when
-// less than a third of its 7 days is left. NextProtos is left to the caller. The
-// error names the name that no certificate can hold.
-func (ca *DevCA) Config(names []string) (*tls.Config, error) {
-	l := &leaf{ca: ca, names: append([]string(nil), names...)}
-	if _, err := l.get(nil); err != nil {
+// Hold says for whom certificates are: names, addresses, or listen addresses without
+// port. An unspecified address (0.0.0.0, ::) stands for every address of this machine,
+// its host name and "localhost"; a loopback address also for "localhost". Every
+// certificate that is issued from now on holds all of them, so that clients may come by
+// forwarded ports and other names. It returns what to put into [Config].Names. The error
+// names what no certificate can hold.
+func (ca *DevCA) Hold(addresses []string) ([]string, error) {
+	s, err := ca.host.expand(addresses)
+	if err != nil {
 		return nil, err
 	}
-	c := base()
-	c.GetCertificate = l.get
-	c.Time = ca.now
-	return c, nil
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	ca.holds = s
+	if len(s.dns) > 0 {
+		if name, err := Subject(s.dns[0]); err == nil {
+			return []string{name}, nil
+		}
+	}
+	return []string{"localhost"}, nil
+}
+
+// outdate has f called, in a goroutine that must not wait for it, when the authority was
+// made anew.
+func (ca *DevCA) outdate(f func()) {
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	ca.remade = f
 }
 
 // open loads the authority or makes it. The caller needs no lock yet.
@@ -185,7 +200,7 @@ func (ca *DevCA) make(why string) error {
 		BasicConstraintsValid: true,
 		MaxPathLenZero:        true,
 	}
-	cert, err := sign(template, template, key, key)
+	cert, err := sign(template, template, key.Public(), key)
 	if err != nil {
 		return err
 	}
@@ -222,8 +237,8 @@ func replace(name, kind string, der []byte, mode fs.FileMode) error {
 }
 
 // sign issues template under parent and parses the result.
-func sign(template, parent *x509.Certificate, pub, signer *ecdsa.PrivateKey) (*x509.Certificate, error) {
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub.Public(), signer)
+func sign(template, parent *x509.Certificate, pub any, signer *ecdsa.PrivateKey) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, signer)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +258,44 @@ func newSerial() *big.Int {
 // authority are stored.
 func (ca *DevCA) IssuerKey() string { return "edgeftp-dev" }
 
-// Issue implements certmagic.Issuer.
+// Issue implements certmagic.Issuer: it signs a certificate for 7 days. An authority
+// that has less left is made anew first.
 func (ca *DevCA) Issue(_ context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
-	return nil, errors.New("not built yet")
+	if err := csr.CheckSignature(); err != nil {
+		return nil, err
+	}
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	now := ca.now()
+	if why := ca.unfit(ca.cert); why != "" {
+		if err := ca.make(why); err != nil {
+			return nil, err
+		}
+		if ca.remade != nil {
+			ca.remade()
+		}
+	}
+	template := &x509.Certificate{
+		SerialNumber:          newSerial(),
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(leafLife),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+	}
+	all := subjects{dns: slices.Clone(csr.DNSNames), ips: slices.Clone(csr.IPAddresses)}
+	for _, name := range ca.holds.dns {
+		all.addDNS(name)
+	}
+	for _, ip := range ca.holds.ips {
+		if a, ok := netip.AddrFromSlice(ip); ok {
+			all.addIP(a)
+		}
+	}
+	template.DNSNames, template.IPAddresses = all.dns, all.ips
+	cert, err := sign(template, ca.cert, csr.PublicKey, ca.key)
+	if err != nil {
+		return nil, err
+	}
+	return &certmagic.IssuedCertificate{Certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})}, nil
 }

@@ -1,14 +1,18 @@
 package acme
 
 import (
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -21,30 +25,41 @@ func newCA(t *testing.T, dir string, c *clock) *DevCA {
 	return ca
 }
 
+// local starts a manager whose certificates the development authority issues.
+func local(t *testing.T, ca *DevCA, addresses ...string) *Manager {
+	t.Helper()
+	names, err := ca.Hold(addresses)
+	must(t, err)
+	storage, err := OpenStorage(t.TempDir())
+	must(t, err)
+	m, err := NewManager(Config{Names: names, Local: ca, Storage: storage, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	must(t, err)
+	t.Cleanup(m.Close)
+	must(t, m.Load(t.Context()))
+	return m
+}
+
 func TestHandshakeWithFullVerification(t *testing.T) {
-	c := newClock()
-	ca := newCA(t, filepath.Join(t.TempDir(), "state"), c)
-	server, err := ca.Config([]string{"127.0.0.1", "::1", "ftp.Example.org.", "10.1.2.3"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca, err := NewDevCA(filepath.Join(t.TempDir(), "state"), nil)
+	must(t, err)
+	server := local(t, ca, "127.0.0.1", "::1", "ftp.Example.org.", "10.1.2.3").Config(Choice{})
 	pool := trust(t, ca.CAFile())
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for name, ok := range map[string]bool{
 			"127.0.0.1": true, "::1": true, "ftp.example.org": true, "10.1.2.3": true, "localhost": true,
 			"10.1.2.4": false, "example.org": false,
 		} {
-			client := &tls.Config{RootCAs: pool, ServerName: name, MaxVersion: version, Time: c.now}
+			client := &tls.Config{RootCAs: pool, ServerName: name, MaxVersion: version}
 			state, err := shake(t, server, client)
 			if (err == nil) != ok || ok && state.Version != version {
 				t.Errorf("%s, version %x: %v", name, version, err)
 			}
 		}
 	}
-	if _, err := shake(t, server, &tls.Config{RootCAs: pool, ServerName: "localhost", MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Time: c.now}); err == nil {
+	if _, err := shake(t, server, &tls.Config{RootCAs: pool, ServerName: "localhost", MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}); err == nil {
 		t.Error("TLS 1.1 was accepted")
 	}
-	weak := &tls.Config{RootCAs: pool, ServerName: "localhost", MaxVersion: tls.VersionTLS12, Time: c.now,
+	weak := &tls.Config{RootCAs: pool, ServerName: "localhost", MaxVersion: tls.VersionTLS12,
 		CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}
 	if _, err := shake(t, server, weak); err == nil {
 		t.Error("a suite without authenticated encryption was accepted")
@@ -96,12 +111,15 @@ func TestAuthorityIsMadeAnew(t *testing.T) {
 			must(t, os.Rename(other.keyFile(), dir+"/ca.key"))
 		}, "do not belong together"},
 		{"no authority", func(t *testing.T, dir string, c *clock) {
-			ca := newCA(t, dir, c)
-			cert, err := ca.issue([]string{"a.example"}, c.at)
+			key := newKey(t)
+			csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"a.example"}}, key)
 			must(t, err)
-			certPEM, keyPEM := pemPair(t, cert)
-			must(t, os.WriteFile(dir+"/ca.pem", certPEM, 0o600))
-			must(t, os.WriteFile(dir+"/ca.key", keyPEM, 0o600))
+			request, err := x509.ParseCertificateRequest(csr)
+			must(t, err)
+			issued, err := newCA(t, dir, c).Issue(t.Context(), request)
+			must(t, err)
+			must(t, os.WriteFile(dir+"/ca.pem", issued.Certificate, 0o600))
+			must(t, os.WriteFile(dir+"/ca.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER(t, key)}), 0o600))
 		}, "no certificate authority"},
 	}
 	for _, tc := range cases {
@@ -129,64 +147,51 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestLeafIsIssuedAgain(t *testing.T) {
-	c := newClock()
-	ca := newCA(t, filepath.Join(t.TempDir(), "state"), c)
-	server, err := ca.Config([]string{"127.0.0.1"})
-	must(t, err)
-	serial := func() string {
-		leaf, err := Leaf(server)
+// A server that runs for three months renews its certificates, and outlives its
+// authority: after each day all certificates are of the authority that clients are given.
+func TestLocalCertificatesAreRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, err := NewDevCA(filepath.Join(t.TempDir(), "state"), nil)
 		must(t, err)
-		if leaf.NotAfter.After(ca.cert.NotAfter) {
-			t.Errorf("the certificate outlives its authority: %v, %v", leaf.NotAfter, ca.cert.NotAfter)
+		m := local(t, ca, "127.0.0.1")
+		name, serials := ca.Name(), map[string]bool{}
+		for day := range 90 {
+			pool := trust(t, ca.CAFile())
+			for _, c := range m.Certificates() {
+				leaf := m.leaf(c.Name)
+				if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: time.Now()}); err != nil {
+					t.Fatalf("%s on day %d: %v", c.Name, day, err)
+				}
+				serials[c.Serial] = true
+			}
+			<-time.After(24 * time.Hour)
+			synctest.Wait()
 		}
-		client := &tls.Config{RootCAs: trust(t, ca.CAFile()), ServerName: "127.0.0.1", Time: c.now}
-		if _, err := shake(t, server, client); err != nil {
-			t.Errorf("on %v: %v", c.at, err)
+		if n := len(serials); n < 22 || n > 33 {
+			t.Errorf("%d certificates in 90 days", n)
 		}
-		return Fingerprint(leaf)
-	}
-	first := serial()
-	if len(first) != 95 || strings.Count(first, ":") != 31 {
-		t.Errorf("fingerprint %q", first)
-	}
-	c.at = c.at.Add(4 * 24 * time.Hour)
-	if serial() != first {
-		t.Error("issued again after 4 of 7 days")
-	}
-	c.at = c.at.Add(24 * time.Hour)
-	if serial() == first {
-		t.Error("not issued again after 5 of 7 days")
-	}
-	// A server that runs for three months also outlives its authority.
-	name := ca.Name()
-	for range 90 {
-		c.at = c.at.Add(24 * time.Hour)
-		serial()
-	}
-	if ca.Name() == name || !strings.Contains(ca.Notice(), "left") {
-		t.Errorf("authority %q, notice %q", ca.Name(), ca.Notice())
-	}
+		if ca.Name() == name || !strings.Contains(ca.Notice(), "left") {
+			t.Errorf("authority %q, notice %q", ca.Name(), ca.Notice())
+		}
+	})
 }
 
-func TestLeafSurvivesAFullDisk(t *testing.T) {
-	c := newClock()
-	dir := filepath.Join(t.TempDir(), "state")
-	ca := newCA(t, dir, c)
-	server, err := ca.Config([]string{"127.0.0.1"})
-	must(t, err)
-	c.at = c.at.Add(22 * 24 * time.Hour)
-	first, err := Leaf(server)
-	must(t, err)
-	must(t, os.RemoveAll(dir)) // nothing can be written there
-	c.at = c.at.Add(5*24*time.Hour + time.Hour)
-	if again, err := Leaf(server); err != nil || again.SerialNumber.Cmp(first.SerialNumber) != 0 {
-		t.Errorf("%v", err)
-	}
-	c.at = c.at.Add(3 * 24 * time.Hour)
-	if _, err := Leaf(server); err == nil {
-		t.Error("an expired certificate was presented")
-	}
+func TestLocalSurvivesAFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "state")
+		ca, err := NewDevCA(dir, nil)
+		must(t, err)
+		<-time.After(22 * 24 * time.Hour)
+		m := local(t, ca, "127.0.0.1")
+		first := m.leaf("localhost")
+		must(t, os.RemoveAll(dir)) // nothing can be written there, and the authority is due
+		<-time.After(5 * 24 * time.Hour)
+		synctest.Wait()
+		got := m.Certificates()[0]
+		if m.leaf("localhost") != first || got.Failures == 0 || !strings.Contains(got.Failed, "cannot be written") || got.Next.Before(time.Now()) {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 func TestExpand(t *testing.T) {
@@ -241,7 +246,7 @@ func TestStateDirectory(t *testing.T) {
 	}
 	ca, err := NewDevCA(filepath.Join(t.TempDir(), "a", "b"), nil)
 	must(t, err)
-	if _, err := ca.Config([]string{"not a name"}); err == nil {
+	if _, err := ca.Hold([]string{"not a name"}); err == nil {
 		t.Error("a name with spaces")
 	}
 }

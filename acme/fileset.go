@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -26,8 +27,7 @@ func (p FilePair) one() bool { return p.Key == "" || p.Key == p.Cert }
 type FileOptions struct {
 	Clock func() time.Time // nil: time.Now
 	// Log is told of certificates that were taken over, of files that cannot be
-	// used and what to do about them, and of certificates that expire while they
-	// are in use. Nil: nobody is.
+	// used and what to do about them. Nil: nobody is.
 	Log *slog.Logger
 	// Event is called, in the goroutine of a handshake or of Watch, when a
 	// certificate was replaced or its new files turned out not to be usable. It
@@ -115,7 +115,6 @@ type filePair struct {
 	next    glance // what they are like now, and since when
 	since   time.Time
 	trouble trouble
-	expired bool // has been told
 }
 
 // open reads the files for the first time.
@@ -124,7 +123,7 @@ func (p *filePair) open(now time.Time) (warnings []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p.cert, p.held, p.expired = cert, g, now.After(cert.Leaf.NotAfter)
+	p.cert, p.held = cert, g
 	for _, info := range g {
 		p.Once = p.Once || !info.Mode().IsRegular() // a pipe says its say once
 	}
@@ -184,4 +183,43 @@ func untimely(cert *x509.Certificate, now time.Time) string {
 		return "is valid only from " + cert.NotBefore.UTC().Format(time.DateOnly) + " on"
 	}
 	return ""
+}
+
+// Certificates describes the certificates in use, in the order of the files.
+func (s *FileSet) Certificates() []Certificate {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	list := make([]Certificate, len(s.pairs))
+	for i, p := range s.pairs {
+		list[i] = Certificate{Name: p.Cert, Source: "files"}
+		list[i].describe(p.cert.Leaf)
+		if p.trouble.text != "" {
+			list[i].Failed, list[i].FailedAt, list[i].Failures = p.trouble.text, p.trouble.since, 1
+		}
+	}
+	return list
+}
+
+// Renew looks at the files of a certificate now. The error says why they cannot be used
+// as they are.
+func (s *FileSet) Renew(_ context.Context, name string) error {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	for _, p := range s.pairs {
+		if p.Cert != name {
+			continue
+		}
+		now := s.opt.Clock()
+		if g, err := s.glance(p); err != nil {
+			s.fail(p, err, now)
+		} else {
+			p.next, p.since = g, now
+			s.take(p, now)
+		}
+		if p.trouble.text != "" {
+			return errors.New(p.trouble.text)
+		}
+		return nil
+	}
+	return fmt.Errorf("%q: %w", name, ErrUnknownName)
 }

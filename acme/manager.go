@@ -20,7 +20,8 @@ import (
 // name that cannot be had leaves the others alone; a certificate that cannot be renewed
 // is served until it ends.
 //
-// Make it with [NewManager], then [Manager.Start] it. It is safe for concurrent use.
+// Make it with [NewManager], then [Manager.Load] and [Manager.Start] it, and in the end
+// [Manager.Close] it. All else is safe for concurrent use.
 type Manager struct {
 	conf      Config
 	log       *slog.Logger
@@ -34,8 +35,12 @@ type Manager struct {
 	attempts  attempts
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
-	jobs      sync.WaitGroup
 	closeOnce sync.Once
+	loaded    bool
+
+	mu     sync.Mutex // guards closed, so that no job begins while Close waits
+	closed bool
+	jobs   sync.WaitGroup
 }
 
 const (
@@ -58,9 +63,12 @@ func NewManager(conf Config) (*Manager, error) {
 		return nil, err
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.issuers = conf.issuers
 	if conf.Local != nil {
 		m.issuers = []certmagic.Issuer{conf.Local}
-	} else {
+		conf.Local.outdate(m.reissue)
+	}
+	if len(m.issuers) == 0 {
 		m.solving = newChallenges(&m.conf, m.log)
 		for _, a := range conf.Authorities {
 			m.issuers = append(m.issuers, newIssuer(&m.conf, a, m.solving, m.attempts.inRow, m.log))
@@ -82,9 +90,9 @@ func (m *Manager) check() error {
 		return errors.New("certificates need a storage")
 	case len(c.Names) == 0 && c.OnDemand == nil:
 		return errors.New("there are no names to have certificates for")
-	case (c.Local == nil) == (len(c.Authorities) == 0):
+	case (c.Local == nil) == (len(c.Authorities)+len(c.issuers) == 0):
 		return errors.New("certificates need either authorities or the development authority")
-	case c.Local == nil && c.Challenges.none():
+	case len(c.Authorities) > 0 && c.Challenges.none():
 		return errors.New("no challenge is allowed, and an authority needs a proof")
 	}
 	for i, name := range c.Names {
@@ -95,7 +103,7 @@ func (m *Manager) check() error {
 		if plain != name || slices.Contains(c.Names[:i], name) {
 			return fmt.Errorf("the name %q is there twice, or not in its plain form %q", name, plain)
 		}
-		if err := c.Challenges.prove(name); c.Local == nil && err != nil {
+		if err := c.Challenges.prove(name); len(c.Authorities) > 0 && err != nil {
 			return err
 		}
 	}
@@ -125,33 +133,45 @@ func (m *Manager) configFor(cert certmagic.Certificate) (*certmagic.Config, erro
 	return m.long, nil
 }
 
-// Start takes the certificates that are in the storage, and begins to obtain the
-// others and to renew. With Local it returns when all are there.
+// Load takes the certificates that are in the storage, so that they are served. With
+// Local it issues those that are missing.
 //
-// The error says that the storage cannot be used. That an authority does not answer is
-// no error: it is tried again, and told to Log and Event. Files in the storage that are
-// damaged are put aside, under the prefix damaged.
-func (m *Manager) Start(ctx context.Context) error {
+// The error says that the storage cannot be used. Files that are damaged are no error:
+// they are put aside, under the prefix damaged, and the certificate is ordered anew.
+func (m *Manager) Load(ctx context.Context) error {
 	if err := CheckStorage(ctx, m.storage); err != nil {
 		return err
 	}
-	var missing []string
 	for _, name := range m.conf.Names {
-		switch err := m.load(ctx, name); {
-		case errors.Is(err, fs.ErrNotExist):
-			missing = append(missing, name)
-		case err != nil:
-			return fmt.Errorf("the certificate of %s cannot be read: %w", name, err)
+		err := m.load(ctx, name)
+		if errors.Is(err, fs.ErrNotExist) && m.conf.Local != nil {
+			err = m.obtain(ctx, name)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the certificate of %s: %w", name, err)
+		}
+	}
+	m.loaded = true
+	return nil
+}
+
+// Start begins to obtain the certificates that are missing, after [Manager.Load] unless
+// that has been called; the present ones are renewed when they are due. It does not wait
+// for them: that an authority does not answer is no error, is tried again, and is told
+// to Log and Event. Listeners that answer challenges are to be there.
+func (m *Manager) Start(ctx context.Context) error {
+	if !m.loaded {
+		if err := m.Load(ctx); err != nil {
+			return err
 		}
 	}
 	if m.solving != nil {
 		m.solving.begin(m.ctx, &m.jobs)
 	}
-	if m.conf.Local != nil {
-		return m.issueAll(ctx, missing)
-	}
-	for _, name := range missing {
-		m.jobs.Go(func() { m.keep(name) })
+	for _, name := range m.conf.Names {
+		if len(m.held(name)) == 0 {
+			m.run(func() { m.keep(name) })
+		}
 	}
 	return nil
 }
@@ -160,10 +180,23 @@ func (m *Manager) Start(ctx context.Context) error {
 // start. Handshakes go on with what is there.
 func (m *Manager) Close() {
 	m.closeOnce.Do(func() {
+		m.mu.Lock()
+		m.closed = true
+		m.mu.Unlock()
 		m.cancel()
 		m.cache.Stop()
 		m.jobs.Wait()
 	})
+}
+
+// run does a job beside, and reports whether it began.
+func (m *Manager) run(job func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.jobs.Go(job)
+	}
+	return !m.closed
 }
 
 // load takes the certificate of a name from the storage, if it is whole. The error is
@@ -178,14 +211,16 @@ func (m *Manager) load(ctx context.Context, name string) error {
 	return err
 }
 
-// issueAll obtains certificates from the authority that lives in this process.
-func (m *Manager) issueAll(ctx context.Context, names []string) error {
-	for _, name := range names {
-		if err := m.obtain(ctx, name); err != nil {
-			return fmt.Errorf("no certificate for %s: %w", name, err)
+// reissue replaces every certificate, because the authority in this process is another
+// one and its clients trust no other.
+func (m *Manager) reissue() {
+	m.run(func() {
+		for _, name := range m.conf.Names {
+			if err := m.Renew(m.ctx, name); err != nil && m.ctx.Err() == nil {
+				m.failed(name, err)
+			}
 		}
-	}
-	return nil
+	})
 }
 
 // obtain makes one attempt to get the first certificate of a name.
@@ -205,7 +240,7 @@ func (m *Manager) obtain(ctx context.Context, name string) error {
 // are.
 func (m *Manager) keep(name string) {
 	for m.obtain(m.ctx, name) != nil {
-		wait := time.NewTimer(time.Until(m.attempts.next(name)))
+		wait := time.NewTimer(max(time.Until(m.attempts.next(name)), time.Second))
 		select {
 		case <-wait.C:
 		case <-m.ctx.Done():

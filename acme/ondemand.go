@@ -62,14 +62,18 @@ func (d *demand) present(hello *tls.ClientHelloInfo, name string) (*tls.Certific
 	if _, err := Subject(name); err != nil {
 		return nil, err
 	}
-	if err := d.granted(hello.Context(), name, hello); err != nil {
+	ctx := hello.Context()
+	if ctx == nil { // a hello that no handshake has made
+		ctx = context.Background()
+	}
+	if err := d.granted(ctx, name, hello); err != nil {
 		return nil, err
 	}
 	f := d.fly(name)
 	select {
 	case <-f.done:
-	case <-hello.Context().Done():
-		return nil, hello.Context().Err()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	if f.err != nil {
 		return nil, f.err
@@ -88,19 +92,19 @@ func (d *demand) fly(name string) *flight {
 		return f
 	}
 	f := &flight{done: make(chan struct{})}
-	if d.m.ctx.Err() != nil {
-		f.err = errors.New("the server is stopping")
-		close(f.done)
-		return f
-	}
-	d.flights[name] = f
-	d.m.jobs.Go(func() {
+	began := d.m.run(func() {
 		f.err = d.fetch(name)
 		d.mu.Lock()
 		delete(d.flights, name)
 		d.mu.Unlock()
 		close(f.done)
 	})
+	if !began {
+		f.err = errors.New("the server is stopping")
+		close(f.done)
+		return f
+	}
+	d.flights[name] = f
 	return f
 }
 

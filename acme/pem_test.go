@@ -78,12 +78,6 @@ func TestFilesHandshake(t *testing.T) {
 				t.Errorf("%s, version %x: %v", name, version, err)
 			}
 		}
-		if leaf, err := Leaf(server); err != nil || !leaf.IPAddresses[0].Equal(net.IPv4(127, 0, 0, 1)) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := Leaf(&tls.Config{}); err == nil {
-		t.Error("a configuration without certificate has a leaf")
 	}
 }
 

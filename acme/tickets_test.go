@@ -14,10 +14,9 @@ func TestTicketsOutliveRotation(t *testing.T) {
 	ca := newCA(t, filepath.Join(t.TempDir(), "state"), newClock())
 	synctest.Test(t, func(t *testing.T) {
 		ca.now = time.Now
-		control, err := ca.Config([]string{"127.0.0.1"})
-		must(t, err)
-		data, err := ca.Config([]string{"127.0.0.1"})
-		must(t, err)
+		m := local(t, ca, "127.0.0.1")
+		control := m.Config(Choice{})
+		data := m.Config(Choice{})
 		keys := NewTicketKeys()
 		keys.Attach(control)
 		keys.Attach(data)

@@ -79,16 +79,6 @@ func (s *FileSet) look() {
 		if !p.Once {
 			s.renew(p, now)
 		}
-		s.age(p, now)
-	}
-}
-
-// age tells once that a certificate expired while it was in use.
-func (s *FileSet) age(p *filePair, now time.Time) {
-	before := p.expired
-	if p.expired = now.After(p.cert.Leaf.NotAfter); p.expired && !before {
-		s.opt.Log.Warn("a certificate in use has expired: clients will refuse it", "file", p.Cert, "names", subject(p.cert.Leaf),
-			"help", "put the renewed certificate and its key in place")
 	}
 }
 
@@ -109,6 +99,11 @@ func (s *FileSet) renew(p *filePair, now time.Time) {
 	if !g.settled(now) && now.Sub(p.since) < settleTime {
 		return
 	}
+	s.take(p, now)
+}
+
+// take reads the files of p, and uses them if they can be.
+func (s *FileSet) take(p *filePair, now time.Time) {
 	cert, g, err := p.load()
 	if err == nil && untimely(p.cert.Leaf, now) == "" && untimely(cert.Leaf, now) != "" {
 		err = &FileError{File: p.Cert, What: untimely(cert.Leaf, now), Help: "put a certificate in place whose time it is, or check the clock"}
@@ -117,7 +112,7 @@ func (s *FileSet) renew(p *filePair, now time.Time) {
 		s.fail(p, err, now)
 		return
 	}
-	if !g.like(p.next) {
+	if p.next != (glance{}) && !g.like(p.next) {
 		return // replaced once more since the glance
 	}
 	p.held = g
@@ -125,7 +120,7 @@ func (s *FileSet) renew(p *filePair, now time.Time) {
 	if slices.EqualFunc(cert.Certificate, p.cert.Certificate, bytes.Equal) {
 		return // touched, or copied once more
 	}
-	p.cert, p.expired = cert, now.After(cert.Leaf.NotAfter)
+	p.cert = cert
 	s.publish()
 	s.tell(p)
 	for _, line := range p.warn(g, now) {

@@ -296,10 +296,6 @@ func TestWatch(t *testing.T) {
 		if synctest.Wait(); strings.Count(log.String(), "does not exist") != 1 {
 			t.Errorf("a missing key is not told once:\n%s", log.String())
 		}
-		<-time.After(2 * time.Hour)
-		if synctest.Wait(); strings.Count(log.String(), "has expired") != 1 {
-			t.Errorf("expiry is not told once:\n%s", log.String())
-		}
 	})
 }
 

@@ -5,8 +5,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"strings"
 )
 
 // minRSA is the fewest bits of an RSA key (RFC 9325 §4.1).
@@ -49,6 +51,13 @@ func forgeable(a x509.SignatureAlgorithm) bool {
 		return true
 	}
 	return false
+}
+
+// Fingerprint returns the SHA-256 digest of cert's DER form, in lower-case
+// hexadecimal bytes between colons.
+func Fingerprint(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.Raw)
+	return strings.ReplaceAll(fmt.Sprintf("% x", sum), " ", ":")
 }
 
 // keyWords names the kind and size of a certificate's key.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
@@ -28,11 +26,7 @@ type instance struct {
 	log     *slog.Logger
 	homes   *homes
 	host    *wasmhost.Host
-	ca      *acme.DevCA   // nil where no listener has its certificate
-	files   *acme.FileSet // nil where no listener has the operator's own certificates
-	keys    *acme.TicketKeys
-	bases   map[string]*tls.Config // by the kind of certificate
-	leaf    string                 // of the first listener that has a certificate
+	certs   *certificates
 	built   map[string]string
 	builder *builder.Builder // nil before a policy was to be built
 	benches []*bench         // the policies whose source is watched
@@ -47,7 +41,7 @@ type instance struct {
 
 // assemble makes everything but the listeners. After an error nothing is left.
 func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *instance, err error) {
-	in := &instance{conf: conf, log: log, built: map[string]string{}, bases: map[string]*tls.Config{}, keys: acme.NewTicketKeys()}
+	in := &instance{conf: conf, log: log, built: map[string]string{}, certs: newCertificates()}
 	defer func() {
 		if err != nil {
 			in.close()
@@ -68,7 +62,7 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	if err := in.openModules(ctx); err != nil {
 		return nil, err
 	}
-	settings, err := in.settings()
+	settings, err := in.settings(ctx)
 	if err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
@@ -78,6 +72,7 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	if in.server, err = edge.New(settings); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
+	in.certs.told.Store(in.server)
 	in.modules.begin(in.server)
 	return in, nil
 }
@@ -107,8 +102,8 @@ func (in *instance) openModules(ctx context.Context) (err error) {
 }
 
 // settings turns the configuration into edge's, but for the policies.
-func (in *instance) settings() (edge.Config, error) {
-	listeners, err := in.listeners()
+func (in *instance) settings(ctx context.Context) (edge.Config, error) {
+	listeners, err := in.listeners(ctx)
 	if err != nil {
 		return edge.Config{}, err
 	}
@@ -186,6 +181,7 @@ func (in *instance) close() {
 		cancel()
 		_ = in.server.Shutdown(stopped)
 	}
+	in.certs.close()
 	if in.modules != nil {
 		in.modules.crashes.close()
 	}

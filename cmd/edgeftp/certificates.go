@@ -1,21 +1,92 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
+	"sync/atomic"
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
+// certSource is where certificates come from: an acme.Manager or an acme.FileSet.
+type certSource interface {
+	Config(choice acme.Choice) *tls.Config
+	Certificates() []acme.Certificate
+	Renew(ctx context.Context, name string) error
+}
+
+// certificates are the sources of an instance, and the base configurations that stand on
+// them.
+type certificates struct {
+	sources map[string]certSource // by listeners[].tls.certificate
+	bases   map[string]*tls.Config
+	keys    *acme.TicketKeys
+	ca      *acme.DevCA                 // nil where no listener has its certificate
+	files   *acme.FileSet               // nil where no listener has the operator's own certificates
+	auto    *acme.Manager               // nil where no listener has certificates from authorities
+	dev     *acme.Manager               // of ca
+	told    atomic.Pointer[edge.Server] // of what happens; nil until it is there
+}
+
+func newCertificates() *certificates {
+	return &certificates{sources: map[string]certSource{}, bases: map[string]*tls.Config{}, keys: acme.NewTicketKeys()}
+}
+
+// list describes all certificates.
+func (c *certificates) list() []acme.Certificate {
+	var list []acme.Certificate
+	for _, kind := range slices.Sorted(maps.Keys(c.sources)) {
+		list = append(list, c.sources[kind].Certificates()...)
+	}
+	return list
+}
+
+// leaf is the fingerprint of the first certificate, for the greeting.
+func (c *certificates) leaf() string {
+	for _, cert := range c.list() {
+		if cert.SHA256 != "" {
+			return cert.SHA256
+		}
+	}
+	return ""
+}
+
+// start lets the sources work beside the server, until ctx ends. Listeners that answer
+// challenges are there.
+func (c *certificates) start(ctx context.Context, expiry *acme.Expiry) error {
+	go c.keys.Run(ctx)
+	if c.files != nil {
+		go c.files.Watch(ctx)
+	}
+	if len(c.sources) > 0 {
+		go expiry.Watch(ctx, c.list)
+	}
+	if c.auto != nil {
+		return c.auto.Start(ctx)
+	}
+	return nil
+}
+
+func (c *certificates) close() {
+	for _, m := range []*acme.Manager{c.auto, c.dev} {
+		if m != nil {
+			m.Close()
+		}
+	}
+}
+
 // tls returns the configuration of a listener: that of its certificate, or a
 // long-lived one like it with other demands and the same ticket keys.
-func (in *instance) tls(l *config.Listener) (*tls.Config, error) {
-	base, err := in.certificate(l.TLS.Certificate)
+func (in *instance) tls(ctx context.Context, l *config.Listener) (*tls.Config, error) {
+	base, err := in.certificate(ctx, l.TLS.Certificate, acme.Choice{})
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +111,7 @@ func (in *instance) tls(l *config.Listener) (*tls.Config, error) {
 			return nil, err
 		}
 	}
-	in.keys.Attach(c)
+	in.certs.keys.Attach(c)
 	return c, nil
 }
 
@@ -74,30 +145,61 @@ func helped(err error, otherwise string) error {
 	return fmt.Errorf("%w\n   = help: %s", err, otherwise)
 }
 
-// certificate returns the base configuration of a kind of certificate, "files" or
-// "dev". It is made once.
-func (in *instance) certificate(kind string) (base *tls.Config, err error) {
-	if c := in.bases[kind]; c != nil {
+// certificate returns the base configuration of a kind of certificate, "auto", "files"
+// or "dev". It is made once for each choice.
+func (in *instance) certificate(ctx context.Context, kind string, choice acme.Choice) (*tls.Config, error) {
+	key := kind + " " + choice.Default + " " + choice.Fallback
+	if c := in.certs.bases[key]; c != nil {
 		return c, nil
 	}
-	if kind == "files" {
-		base, err = in.fileCertificates()
-	} else if in.ca, err = acme.NewDevCA(in.conf.Instance.StateDir, nil); err == nil {
-		base, err = in.ca.Config(in.names())
-	}
+	source, err := in.source(ctx, kind)
 	if err != nil {
 		return nil, err
 	}
-	in.keys.Attach(base)
-	if leaf, err := acme.Leaf(base); err == nil && in.leaf == "" {
-		in.leaf = acme.Fingerprint(leaf)
-	}
-	in.bases[kind] = base
+	base := source.Config(choice)
+	in.certs.keys.Attach(base)
+	in.certs.bases[key] = base
 	return base, nil
 }
 
+// source opens what certificates of a kind come from, once.
+func (in *instance) source(ctx context.Context, kind string) (source certSource, err error) {
+	if s := in.certs.sources[kind]; s != nil {
+		return s, nil
+	}
+	switch kind {
+	case "files":
+		source, err = in.fileCertificates()
+	default:
+		source, err = in.devCertificates(ctx)
+	}
+	if err == nil {
+		in.certs.sources[kind] = source
+	}
+	return source, err
+}
+
+// devCertificates are those of the development authority. They live in memory: every
+// start makes new ones.
+func (in *instance) devCertificates(ctx context.Context) (certSource, error) {
+	ca, err := acme.NewDevCA(in.conf.Instance.StateDir, nil)
+	if err != nil {
+		return nil, err
+	}
+	names, err := ca.Hold(in.names())
+	if err != nil {
+		return nil, err
+	}
+	m, err := acme.NewManager(acme.Config{Names: names, Local: ca, Storage: acme.MemoryStorage(), Log: in.log, Event: in.certificateChanged})
+	if err != nil {
+		return nil, err
+	}
+	in.certs.ca, in.certs.dev = ca, m
+	return m, m.Load(ctx)
+}
+
 // fileCertificates reads the operator's own certificates.
-func (in *instance) fileCertificates() (*tls.Config, error) {
+func (in *instance) fileCertificates() (certSource, error) {
 	var pairs []acme.FilePair
 	for _, p := range in.conf.Certificates {
 		pairs = append(pairs, acme.FilePair{Cert: p.Cert, Key: p.Key, Once: !p.Watch})
@@ -107,18 +209,25 @@ func (in *instance) fileCertificates() (*tls.Config, error) {
 	if err != nil {
 		return nil, helped(err, "name a certificate and the key that belongs to it, both PEM")
 	}
-	in.files = set
-	return set.Config(acme.Choice{}), nil
+	in.certs.files = set
+	return set, nil
 }
 
-// certificateChanged tells observers of a certificate that was replaced, or could
-// not be. Nobody shakes hands before the server is there.
+// certificateChanged tells observers of a certificate that was obtained or renewed, or
+// could not be. What happens before the server is there is in the log alone.
 func (in *instance) certificateChanged(e acme.CertEvent) {
-	kind := policy.EventCertRenewed
-	if e.Err != nil {
-		kind = policy.EventCertFailed
+	server := in.certs.told.Load()
+	if server == nil {
+		return
 	}
-	in.server.Tell(policy.Event{Kind: kind, Text: e.String()})
+	kind := policy.EventCertRenewed
+	switch {
+	case e.Err != nil:
+		kind = policy.EventCertFailed
+	case e.First:
+		kind = policy.EventCertObtained
+	}
+	server.Tell(policy.Event{Kind: kind, Text: e.String()})
 }
 
 // names are the hosts that clients may know the server by.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // listeners turns the configuration's listeners into edge's, one for each
 // address; those of one listener share its name, and what is limited by it.
-func (in *instance) listeners() ([]edge.Listener, error) {
+func (in *instance) listeners(ctx context.Context) ([]edge.Listener, error) {
 	var out []edge.Listener
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
@@ -28,7 +29,7 @@ func (in *instance) listeners() ([]edge.Listener, error) {
 		for _, span := range l.Passive.Ports {
 			e.Passive.Ports = append(e.Passive.Ports, dtp.PortSpan(span))
 		}
-		if err := in.protect(&e, l); err != nil {
+		if err := in.protect(ctx, &e, l); err != nil {
 			return nil, err
 		}
 		for _, address := range l.Addresses {
@@ -40,7 +41,7 @@ func (in *instance) listeners() ([]edge.Listener, error) {
 }
 
 // protect says how a listener's connections are protected.
-func (in *instance) protect(e *edge.Listener, l *config.Listener) (err error) {
+func (in *instance) protect(ctx context.Context, e *edge.Listener, l *config.Listener) (err error) {
 	e.Binding = map[string]dtp.Binding{"require": dtp.BindRequire, "prefer": dtp.BindPrefer, "off": dtp.BindOff}[l.TLS.SessionReuse]
 	if l.TLS.Control == "required" {
 		e.Require |= edge.TLSControl
@@ -49,7 +50,7 @@ func (in *instance) protect(e *edge.Listener, l *config.Listener) (err error) {
 		e.Require |= edge.TLSData
 	}
 	if l.TLS.Control != "off" || l.Implicit {
-		e.TLS, err = in.tls(l)
+		e.TLS, err = in.tls(ctx, l)
 	}
 	return err
 }

@@ -51,15 +51,15 @@ func (in *instance) addresses() []control.Listener {
 
 // greeting gathers what the operator is told.
 func (in *instance) greeting(conf *config.Config) *greeting {
-	g := &greeting{root: relative(conf.Root), listeners: in.addresses(), leaf: in.leaf, socket: relative(conf.Socket),
+	g := &greeting{root: relative(conf.Root), listeners: in.addresses(), leaf: in.certs.leaf(), socket: relative(conf.Socket),
 		anonymous: conf.Anonymous.Enabled, built: in.built, policies: in.modules.Status().Policies, password: conf.Password}
 	g.anybody = "read-only"
 	if changing := conf.Anonymous.Perms &^ policy.PermReadOnly; changing != 0 {
 		g.anybody = "who may change files (" + changing.String() + ")"
 		g.writable = g.writable || conf.Anonymous.Enabled
 	}
-	if in.ca != nil {
-		g.caFile, g.caName = relative(in.ca.CAFile()), in.ca.Name()
+	if ca := in.certs.ca; ca != nil {
+		g.caFile, g.caName = relative(ca.CAFile()), ca.Name()
 	}
 	for _, u := range conf.Users {
 		g.writable = g.writable || u.Perms&^policy.PermReadOnly != 0

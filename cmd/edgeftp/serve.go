@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -138,8 +139,8 @@ func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 	if err := in.listen(ctx); err != nil {
 		return err
 	}
-	if in.ca != nil && in.ca.Notice() != "" {
-		log.Info(in.ca.Notice())
+	if ca := in.certs.ca; ca != nil && ca.Notice() != "" {
+		log.Info(ca.Notice())
 	}
 	g := in.greeting(conf)
 	g.took = time.Since(start)
@@ -185,9 +186,8 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	defer cancel()
 	admin := make(chan error, 1)
 	go func() { admin <- in.admin.Serve(in.modules, log) }()
-	go in.keys.Run(ctx)
-	if in.files != nil {
-		go in.files.Watch(ctx)
+	if err := in.certs.start(ctx, &acme.Expiry{Log: log, Event: in.certificateChanged}); err != nil {
+		return err
 	}
 	// A server that drains takes no new source, and its compilers end.
 	working, leave := context.WithCancel(ctx)

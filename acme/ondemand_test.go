@@ -1,0 +1,174 @@
+package acme
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestOnDemandStorm has 1,000 clients come for 50 names at once: each name is ordered
+// once, and everybody gets its certificate.
+func TestOnDemandStorm(t *testing.T) {
+	ca := newFakeCA(t, 90*24*time.Hour)
+	ca.hold = make(chan struct{})
+	var asked atomic.Int64
+	m := managed(t, ca, Config{Storage: MemoryStorage(), OnDemand: &OnDemand{Allow: []string{"*.customer.example"},
+		Ask: func(_ context.Context, name string, hello *tls.ClientHelloInfo) error {
+			asked.Add(1)
+			if hello == nil || hello.Conn == nil {
+				return errors.New("who asks?")
+			}
+			return nil
+		}}})
+	server := m.Config(Choice{})
+	come := func(n int) (failed int) {
+		var wg sync.WaitGroup
+		errs := make(chan error, n)
+		for i := range n {
+			name := fmt.Sprintf("n%d.customer.example", i%50)
+			wg.Go(func() {
+				a, b := net.Pipe()
+				_, err := shakeOver(a, b, server, &tls.Config{RootCAs: ca.is.pool, ServerName: name})
+				errs <- err
+			})
+		}
+		if ca.hold != nil {
+			eventually(t, func() bool { return asked.Load() == int64(n) })
+			close(ca.hold)
+			ca.hold = nil
+		}
+		wg.Wait()
+		close(errs)
+		for err := range errs {
+			if err != nil {
+				failed++
+				t.Log(err)
+			}
+		}
+		return failed
+	}
+	if failed := come(1000); failed > 0 || ca.issued != 50 || asked.Load() != 1000 {
+		t.Errorf("%d of 1,000 clients failed, %d certificates, %d questions", failed, ca.issued, asked.Load())
+	}
+	if failed := come(100); failed > 0 || ca.issued != 50 {
+		t.Errorf("again: %d clients failed, %d certificates", failed, ca.issued)
+	}
+	if list := m.Certificates(); len(list) != 50 || !list[0].OnDemand || len(list[0].Names) != 1 {
+		t.Errorf("%d certificates, %+v", len(list), list[0])
+	}
+}
+
+func TestOnDemandRefusals(t *testing.T) {
+	ca := newFakeCA(t, 90*24*time.Hour)
+	m := managed(t, ca, Config{Names: []string{"ftp.example"}, OnDemand: &OnDemand{Allow: []string{"*.customer.example", "one.example"}, Rate: 2,
+		Ask: func(_ context.Context, name string, _ *tls.ClientHelloInfo) error {
+			if strings.HasPrefix(name, "bad") {
+				return errors.New("the policy says no")
+			}
+			return nil
+		}}})
+	eventually(t, func() bool { return len(m.held("ftp.example")) > 0 })
+	get := func(name string) (string, error) {
+		a, b := net.Pipe()
+		defer func() { _, _ = a.Close(), b.Close() }()
+		state, err := shakeOver(a, b, m.Config(Choice{}), &tls.Config{InsecureSkipVerify: true, ServerName: name})
+		if err != nil {
+			return "", err
+		}
+		return state.PeerCertificates[0].DNSNames[0], nil
+	}
+	for name, want := range map[string]string{"a.customer.example": "a.customer.example", "one.example": "one.example",
+		"bad.customer.example": "", "c.customer.example": "", // the third within the hour
+		"a.b.customer.example": "ftp.example", "customer.example": "ftp.example", "web.example": "ftp.example", "": "ftp.example"} {
+		if name == "c.customer.example" {
+			continue
+		}
+		if got, err := get(name); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", name, got, err)
+		}
+	}
+	if _, err := get("c.customer.example"); err == nil || ca.count("c.customer.example") > 0 {
+		t.Errorf("a third name within the hour: %v", err)
+	}
+	if ca.count("bad.customer.example")+ca.count("web.example") > 0 {
+		t.Error("ordered what was refused")
+	}
+}
+
+// A name that cannot be had is ordered as seldom as any other, however many clients ask
+// for it.
+func TestOnDemandFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := newFakeCA(t, 90*24*time.Hour)
+		ca.set(errors.New("no such domain"))
+		m := managed(t, ca, Config{OnDemand: &OnDemand{Allow: []string{"*.example"}}, Log: slog.New(slog.DiscardHandler)})
+		for range 24 * 60 {
+			if _, err := m.present(&tls.ClientHelloInfo{ServerName: "x.example"}, Choice{}); err == nil {
+				t.Fatal("a certificate from nowhere")
+			}
+			<-time.After(time.Minute)
+		}
+		if n := ca.count("x.example"); n < 4 || n > 10 {
+			t.Errorf("%d orders in a day", n)
+		}
+		ca.set(nil)
+		<-time.After(7 * time.Hour)
+		if _, err := m.present(&tls.ClientHelloInfo{ServerName: "x.example"}, Choice{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What was not used for the longest time leaves the memory, and comes back from the
+// storage without an order. A name that is granted no more is not renewed.
+func TestOnDemandKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := newFakeCA(t, 30*24*time.Hour)
+		var refused atomic.Bool
+		m := managed(t, ca, Config{Log: slog.New(slog.DiscardHandler), OnDemand: &OnDemand{Allow: []string{"*.example"}, Most: 2,
+			Ask: func(context.Context, string, *tls.ClientHelloInfo) error {
+				if refused.Load() {
+					return errors.New("not any more")
+				}
+				return nil
+			}}})
+		want := func(name string) {
+			t.Helper()
+			if _, err := m.present(&tls.ClientHelloInfo{ServerName: name}, Choice{}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			<-time.After(time.Minute)
+		}
+		for _, name := range []string{"a.example", "b.example", "a.example", "c.example"} {
+			want(name)
+		}
+		if got := fmt.Sprint(m.demand.names(), len(m.held("b.example"))); got != "[a.example c.example] 0" {
+			t.Errorf("in memory: %s", got)
+		}
+		want("b.example")
+		if ca.count("b.example") != 1 {
+			t.Error("ordered again what is in the storage")
+		}
+		refused.Store(true)
+		<-time.After(25 * 24 * time.Hour)
+		synctest.Wait()
+		if ca.issued != 3 {
+			t.Errorf("%d certificates were issued; three had been granted", ca.issued)
+		}
+		refused.Store(false)
+		<-time.After(4 * 24 * time.Hour)
+		synctest.Wait()
+		if ca.issued != 5 {
+			t.Errorf("%d certificates were issued, of five", ca.issued)
+		}
+	})
+}
