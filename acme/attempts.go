@@ -112,10 +112,17 @@ func (m *Manager) mayOrder(ctx context.Context, name string, renewal bool) error
 		}
 	}
 	if renewal && m.demand != nil && !slices.Contains(m.conf.Names, name) {
-		return m.demand.granted(ctx, name, nil)
+		if err := m.demand.granted(ctx, name, nil); err != nil {
+			return &refusedError{err}
+		}
 	}
 	return nil
 }
+
+// refusedError says that a name is not to be ordered any more.
+type refusedError struct{ error }
+
+func (e *refusedError) Unwrap() error { return e.error }
 
 // failed tells of an order, or of a storage, that has failed.
 func (m *Manager) failed(name string, err error) {
@@ -130,6 +137,9 @@ func (m *Manager) failed(name string, err error) {
 		m.log.Error("a certificate could not be obtained; clients of that name cannot use TLS yet", args...)
 	}
 	m.tell(CertEvent{Name: name, First: leaf == nil, Leaf: leaf, Err: err})
+	if leaf != nil {
+		m.pursue(name) // certmagic counts what mayOrder refuses, and would come later and later
+	}
 }
 
 // obtained tells of a new certificate, which certmagic has just stored at path.

@@ -30,12 +30,10 @@ func local(t *testing.T, ca *DevCA, addresses ...string) *Manager {
 	t.Helper()
 	names, err := ca.Hold(addresses)
 	must(t, err)
-	storage, err := OpenStorage(t.TempDir())
-	must(t, err)
-	m, err := NewManager(Config{Names: names, Local: ca, Storage: storage, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	m, err := NewManager(Config{Names: names, Local: ca, Storage: MemoryStorage(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	must(t, err)
 	t.Cleanup(m.Close)
-	must(t, m.Load(t.Context()))
+	must(t, m.Start(t.Context()))
 	return m
 }
 

@@ -38,9 +38,10 @@ type Manager struct {
 	closeOnce sync.Once
 	loaded    bool
 
-	mu     sync.Mutex // guards closed, so that no job begins while Close waits
-	closed bool
-	jobs   sync.WaitGroup
+	mu      sync.Mutex
+	pursued map[string]bool // names for which a job tries again and again
+	closed  bool            // no job begins while Close waits
+	jobs    sync.WaitGroup
 }
 
 const (
@@ -55,7 +56,7 @@ const (
 // NewManager makes a manager, and does nothing yet. The error says what in conf cannot
 // be.
 func NewManager(conf Config) (*Manager, error) {
-	m := &Manager{conf: conf, log: conf.Log, storage: conf.Storage}
+	m := &Manager{conf: conf, log: conf.Log, storage: conf.Storage, pursued: map[string]bool{}}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
@@ -170,10 +171,33 @@ func (m *Manager) Start(ctx context.Context) error {
 	}
 	for _, name := range m.conf.Names {
 		if len(m.held(name)) == 0 {
-			m.run(func() { m.keep(name) })
+			m.pursue(name)
 		}
 	}
+	m.run(m.tend)
 	return nil
+}
+
+// tend looks for what is due. certmagic does so too, and refreshes what authorities
+// suggest (RFC 9773); but after failures it comes later and later, and it counts what
+// mayOrder refuses.
+func (m *Manager) tend() {
+	tick := time.NewTicker(cmp.Or(m.conf.every, lookDue))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-m.ctx.Done():
+			return
+		}
+		for _, name := range m.names() {
+			for _, held := range m.held(name) {
+				if config, _ := m.configFor(held); held.NeedsRenewal(config) {
+					m.pursue(name)
+				}
+			}
+		}
+	}
 }
 
 // Close ends all work: orders that are pending are given up, and go on at the next
@@ -225,29 +249,67 @@ func (m *Manager) reissue() {
 
 // obtain makes one attempt to get the first certificate of a name.
 func (m *Manager) obtain(ctx context.Context, name string) error {
-	before := m.attempts.inRow(name)
-	err := m.long.ObtainCertSync(ctx, name)
-	if err == nil {
-		err = m.load(ctx, name)
-	}
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errTooSoon) && m.attempts.inRow(name) == before {
-		m.failed(name, err) // not the authority's failure, which onEvent is told of
-	}
-	return err
+	return m.attempt(ctx, name, func() error {
+		if err := m.long.ObtainCertSync(ctx, name); err != nil {
+			return err
+		}
+		return m.load(ctx, name)
+	})
 }
 
-// keep tries until there is a certificate for name, which is then maintained as all
-// are.
-func (m *Manager) keep(name string) {
-	for m.obtain(m.ctx, name) != nil {
-		wait := time.NewTimer(max(time.Until(m.attempts.next(name)), time.Second))
-		select {
-		case <-wait.C:
-		case <-m.ctx.Done():
-			wait.Stop()
-			return
-		}
+// pursue tries until a name has a certificate that is not due, beside and once at a
+// time. The first attempt is at once, unless the last one has failed just now.
+func (m *Manager) pursue(name string) {
+	m.mu.Lock()
+	began := m.pursued[name]
+	m.pursued[name] = true
+	m.mu.Unlock()
+	if began {
+		return
 	}
+	m.run(func() {
+		for {
+			wait := time.NewTimer(time.Until(m.attempts.next(name)))
+			select {
+			case <-wait.C:
+			case <-m.ctx.Done():
+				wait.Stop()
+				return
+			}
+			if m.try(name) {
+				break
+			}
+		}
+		m.mu.Lock()
+		delete(m.pursued, name)
+		m.mu.Unlock()
+	})
+}
+
+// try makes one attempt to obtain or renew a certificate, and reports whether no other
+// is needed.
+func (m *Manager) try(name string) bool {
+	held := m.held(name)
+	if len(held) == 0 {
+		return m.obtain(m.ctx, name) == nil
+	}
+	config, _ := m.configFor(held[0])
+	err := m.attempt(m.ctx, name, func() error { return config.RenewCertSync(m.ctx, name, false) })
+	if err == nil {
+		err = m.serve(m.ctx, name)
+	}
+	return err == nil || errors.As(err, new(*refusedError))
+}
+
+// attempt makes one and notes a failure that is not the authority's, of which onEvent
+// is not told: a storage that cannot be locked, for example.
+func (m *Manager) attempt(ctx context.Context, name string, do func() error) error {
+	before := m.attempts.inRow(name)
+	err := do()
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errTooSoon) && !errors.As(err, new(*refusedError)) && m.attempts.inRow(name) == before {
+		m.failed(name, err)
+	}
+	return err
 }
 
 type nowKey struct{}

@@ -137,7 +137,9 @@ func (s *memory) Lock(ctx context.Context, name string) error {
 }
 
 // TryLock implements certmagic.TryLocker.
-func (s *memory) TryLock(_ context.Context, name string) (bool, error) { return s.take(name) == nil, nil }
+func (s *memory) TryLock(_ context.Context, name string) (bool, error) {
+	return s.take(name) == nil, nil
+}
 
 // take takes a lock, or returns what is closed when its holder releases it.
 func (s *memory) take(name string) <-chan struct{} {

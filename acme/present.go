@@ -91,15 +91,20 @@ func address(hello *tls.ClientHelloInfo) string {
 // Certificates describes what is served and what is wanted, the configured names first
 // and in their order.
 func (m *Manager) Certificates() []Certificate {
-	names := slices.Clone(m.conf.Names)
-	if m.demand != nil {
-		names = append(names, m.demand.names()...)
-	}
+	names := m.names()
 	list := make([]Certificate, 0, len(names))
 	for i, name := range names {
 		list = append(list, m.certificate(name, i >= len(m.conf.Names)))
 	}
 	return list
+}
+
+// names are the configured names, and those on demand that are in memory.
+func (m *Manager) names() []string {
+	if m.demand == nil {
+		return m.conf.Names
+	}
+	return slices.Concat(m.conf.Names, m.demand.names())
 }
 
 func (m *Manager) certificate(name string, onDemand bool) Certificate {

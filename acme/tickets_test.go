@@ -11,9 +11,9 @@ import (
 )
 
 func TestTicketsOutliveRotation(t *testing.T) {
-	ca := newCA(t, filepath.Join(t.TempDir(), "state"), newClock())
 	synctest.Test(t, func(t *testing.T) {
-		ca.now = time.Now
+		ca, err := NewDevCA(filepath.Join(t.TempDir(), "state"), nil)
+		must(t, err)
 		m := local(t, ca, "127.0.0.1")
 		control := m.Config(Choice{})
 		data := m.Config(Choice{})

@@ -69,17 +69,26 @@ func (c *certificates) start(ctx context.Context, expiry *acme.Expiry) error {
 	if len(c.sources) > 0 {
 		go expiry.Watch(ctx, c.list)
 	}
-	if c.auto != nil {
-		return c.auto.Start(ctx)
+	for _, m := range c.managers() {
+		if err := m.Start(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (c *certificates) close() {
-	for _, m := range []*acme.Manager{c.auto, c.dev} {
-		if m != nil {
-			m.Close()
+func (c *certificates) managers() (list []*acme.Manager) {
+	for _, s := range c.sources {
+		if m, ok := s.(*acme.Manager); ok {
+			list = append(list, m)
 		}
+	}
+	return list
+}
+
+func (c *certificates) close() {
+	for _, m := range c.managers() {
+		m.Close()
 	}
 }
 
@@ -194,8 +203,12 @@ func (in *instance) devCertificates(ctx context.Context) (certSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.certs.ca, in.certs.dev = ca, m
-	return m, m.Load(ctx)
+	in.certs.ca = ca
+	if err := m.Load(ctx); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
 }
 
 // fileCertificates reads the operator's own certificates.
