@@ -6,15 +6,19 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 )
 
-// pauses follow failures in a row, the last one all further. They make 9 attempts on
-// the first day without an authority, and 4 on every other.
-var pauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour}
+// pause follows the failure of that number in a row, from 0. The pauses make 9 attempts
+// on the first day without an authority, and 4 on every other.
+func pause(failure int) time.Duration {
+	pauses := [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour}
+	return pauses[min(failure, len(pauses)-1)]
+}
 
 // errTooSoon is why an order is not made: the last one has failed just now.
 var errTooSoon = errors.New("it is not yet time to try again")
@@ -55,6 +59,7 @@ func (a *attempts) succeed(name string) {
 func (a *attempts) fail(name string, err error, now time.Time) attempt {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	maps.DeleteFunc(a.names, func(_ string, old *attempt) bool { return now.Sub(old.next) > 24*time.Hour }) // names on demand that nobody asks for
 	got := a.names[name]
 	if got == nil {
 		got = &attempt{}
@@ -63,9 +68,8 @@ func (a *attempts) fail(name string, err error, now time.Time) attempt {
 		}
 		a.names[name] = got
 	}
-	pause := pauses[min(got.inRow, len(pauses)-1)]
-	pause += rand.N(pause / 10)
-	got.failed, got.at, got.next = err.Error(), now, now.Add(pause)
+	wait := pause(got.inRow)
+	got.failed, got.at, got.next = err.Error(), now, now.Add(wait+rand.N(wait/10))
 	got.inRow++
 	var limited *limitedError
 	if errors.As(err, &limited) && limited.until.After(got.next) {
