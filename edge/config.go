@@ -72,8 +72,18 @@ type Listener struct {
 	// TLS is the configuration of control and data connections, nil for none. It
 	// is kept for the life of the server, as it holds the keys of session tickets,
 	// and must not be changed but by its own methods. ALPN and the wrapping of
-	// tickets are the server's.
-	TLS      *tls.Config
+	// tickets are the server's; dtp.Foreign names the exception. What
+	// GetCertificate returns may change at any time: data connections go on with the
+	// certificate of their control connection. The name that a client has given by
+	// HOST stands in ClientHelloInfo.ServerName where its handshake names none; an
+	// address has no brackets there.
+	TLS *tls.Config
+	// Ready reports whether TLS has a certificate to present. While it returns false,
+	// AUTH answers 431 (RFC 2228 §5.1), and what is implicit is closed before the
+	// server has said a word, but for handshakes of another protocol (dtp.Foreign),
+	// by which the first certificate may be had. It is asked for each client and must
+	// not block. Nil: there always is one.
+	Ready    func() bool
 	Implicit bool    // connections begin with TLS
 	Require  Require // what is refused in the clear
 	// Binding says how data connections prove that they belong to their control

@@ -109,7 +109,7 @@ func (s *Server) Listen(ctx context.Context) error {
 func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 	conf := s.shared
 	conf.Name, conf.Banner, conf.Implicit, conf.Hosts = l.Name, l.Banner, l.Implicit, l.Hosts
-	conf.TLS, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Binding, l.Passive, l.Active
+	conf.TLS, conf.Ready, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Ready, l.Binding, l.Passive, l.Active
 	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
 	conf.Charset, _ = l.Encoding.charset() // check has made it
 	conf.Own = s.listensAt

@@ -20,9 +20,8 @@ func (s *site) filezilla(t *testing.T, client *tls.Config) *Protection {
 // negotiated does a control connection's handshake and returns what was agreed on.
 func (s *site) negotiated(t *testing.T, client *tls.Config) (string, error) {
 	t.Helper()
-	var tickets bool
 	rawServer, rawClient := pair(t)
-	server := tls.Server(rawServer, ControlTLS(s.base, NewTag(), &tickets))
+	server := tls.Server(rawServer, ControlTLS(s.base, &Control{Tag: NewTag()}))
 	ended := make(chan error, 1)
 	go func() { ended <- server.HandshakeContext(within(t)) }()
 	c := tls.Client(rawClient, client)

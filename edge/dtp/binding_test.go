@@ -54,7 +54,7 @@ func client(roots *x509.CertPool, version uint16) *tls.Config {
 // the server then protects data connections with.
 func login(t testing.TB, base, client *tls.Config, binding Binding) *Protection {
 	t.Helper()
-	p := &Protection{Base: base, Tag: NewTag(), Binding: binding}
+	p := &Protection{Base: base, Control: Control{Tag: NewTag()}, Binding: binding}
 	l, err := net.Listen("tcp", "127.0.0.1:0") // a pipe would not hold what both ends write at once
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func login(t testing.TB, base, client *tls.Config, binding Binding) *Protection 
 		}
 		defer far.Close()
 		_ = far.SetDeadline(time.Now().Add(patience))
-		s := tls.Server(far, ControlTLS(base, p.Tag, &p.Tickets))
+		s := tls.Server(far, ControlTLS(base, &p.Control))
 		_, err = s.Write([]byte("x")) // shakes hands first; a TLS 1.3 client takes its ticket with this byte
 		served <- err
 	}()

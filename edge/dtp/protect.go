@@ -79,65 +79,6 @@ const tagPrefix = "edgeftp/1:"
 
 func (t Tag) extra() []byte { return append([]byte(tagPrefix), t[:]...) }
 
-// ControlTLS returns the configuration for one control connection's handshake:
-// its tickets carry the tag, and it never resumes, so that every control
-// connection authenticates afresh. base must be the one long-lived configuration
-// that holds the ticket keys. When the handshake has begun, *tickets says whether
-// the client can take tickets at all. When it is done, the connection's negotiated
-// protocol says whether Protection.FileZilla is to be set.
-func ControlTLS(base *tls.Config, tag Tag, tickets *bool) *tls.Config {
-	c := derive(base, func(c *tls.Config) {
-		c.NextProtos = []string{ProtocolFileZilla, ProtocolControl} // FileZilla offers both
-		c.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
-			ss.Extra = append(ss.Extra, tag.extra())
-			return base.EncryptTicket(cs, ss)
-		}
-		c.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) { return nil, nil }
-	})
-	next := c.GetConfigForClient
-	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (chosen *tls.Config, err error) {
-		if next != nil {
-			chosen, err = next(hello)
-		}
-		used := chosen
-		if used == nil {
-			used = c
-		}
-		*tickets = !used.SessionTicketsDisabled && takesTickets(hello, used.MaxVersion)
-		if *tickets || err != nil || !slices.Contains(hello.SupportedProtos, ProtocolFileZilla) {
-			return chosen, err
-		}
-		if chosen == nil {
-			chosen = c.Clone()
-			chosen.GetConfigForClient = nil
-		}
-		chosen.NextProtos = []string{ProtocolControl} // it could not resume, as the other demands
-		return chosen, nil
-	}
-	return c
-}
-
-// derive returns a copy of base that set has changed. What base's own
-// GetConfigForClient chooses is changed in the same way, or it would lead around
-// the binding.
-func derive(base *tls.Config, set func(*tls.Config)) *tls.Config {
-	c := base.Clone()
-	set(c)
-	if choose := base.GetConfigForClient; choose != nil {
-		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			chosen, err := choose(hello)
-			if err != nil || chosen == nil {
-				return nil, err
-			}
-			chosen = chosen.Clone()
-			chosen.SessionTicketsDisabled = chosen.SessionTicketsDisabled || base.SessionTicketsDisabled
-			set(chosen)
-			return chosen, nil
-		}
-	}
-	return c
-}
-
 // takesTickets reports whether a client can resume a session by a ticket.
 func takesTickets(hello *tls.ClientHelloInfo, highest uint16) bool {
 	const (
@@ -155,9 +96,8 @@ func takesTickets(hello *tls.ClientHelloInfo, highest uint16) bool {
 // 4217 §9).
 type Protection struct {
 	Base    *tls.Config // as given to ControlTLS
-	Tag     Tag         // of the control connection
+	Control             // the control connection, as ControlTLS has left it
 	Binding Binding     // how the data connection has to prove that it belongs to it
-	Tickets bool        // the client can take tickets, as ControlTLS found
 	// FileZilla says that the control connection negotiated ProtocolFileZilla: the
 	// data connection must then negotiate ProtocolData and resume, whatever Binding
 	// says.
@@ -173,7 +113,18 @@ type Protection struct {
 // bears the tag only if the connection itself proved to belong to the session:
 // otherwise a stranger who was refused would hold a valid ticket.
 func (p *Protection) config() *tls.Config {
-	return derive(p.Base, p.bind)
+	c := p.Base.Clone()
+	p.bind(c)
+	if choose := p.Base.GetConfigForClient; choose != nil {
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			chosen, err := choose(p.named(hello))
+			if err != nil || chosen == nil {
+				return nil, err
+			}
+			return adopt(p.Base, chosen, p.bind), nil
+		}
+	}
+	return c
 }
 
 func (p *Protection) bind(c *tls.Config) {
@@ -199,6 +150,14 @@ func (p *Protection) bind(c *tls.Config) {
 			return nil, nil
 		}
 		return ss, nil
+	}
+	own := certificates(c)
+	c.Certificates = nil
+	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if cert := p.presented(hello, now(p.Base)); cert != nil {
+			return cert, nil
+		}
+		return own(p.named(hello))
 	}
 }
 

@@ -97,9 +97,9 @@ func pair(t testing.TB) (server, client *net.TCPConn) {
 // tickets of TLS 1.3.
 func (s *site) control(t testing.TB, client *tls.Config, binding Binding) *Protection {
 	t.Helper()
-	p := &Protection{Base: s.base, Tag: NewTag(), Binding: binding}
+	p := &Protection{Base: s.base, Control: Control{Tag: NewTag()}, Binding: binding}
 	rawServer, rawClient := pair(t)
-	server := tls.Server(rawServer, ControlTLS(s.base, p.Tag, &p.Tickets))
+	server := tls.Server(rawServer, ControlTLS(s.base, &p.Control))
 	failed := make(chan error, 1)
 	ctx := within(t)
 	go func() {

@@ -20,6 +20,7 @@ func (s *Session) greet(ctx context.Context) {
 			return
 		}
 	}
+	s.link.told = true
 	s.event(policy.Event{Kind: policy.EventConnect})
 	s.say(message(wire.CodeReady, s.conf.Banner))
 }
@@ -243,6 +244,7 @@ func (s *Session) logout() {
 
 func reinitialize(s *Session, _ Args) Outcome {
 	s.logout()
+	s.who.Host = "" // RFC 7151 §3.2.1
 	s.rank.attempts = 0
 	s.link.lang = s.conf.Languages.Default()
 	return Say(wire.CodeReady, "Ready for a new user.")

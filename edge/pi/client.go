@@ -12,9 +12,10 @@ import (
 // maxClient is how long a client's own name may be, in bytes.
 const maxClient = 128
 
-// host is HOST (RFC 7151 §3): which of the server's names the client means. It
-// must come before the login and, under TLS, agree with the name in the
-// handshake (RFC 7151 §4).
+// host is HOST (RFC 7151 §3): which of the server's names the client means. It must
+// come before the login. In the clear it chooses the certificate of a handshake that
+// names no server itself; under TLS it has to agree with what the handshake was for,
+// because the connection can be made one to another host no longer (RFC 7151 §3.2, §4).
 func host(s *Session, a Args) Outcome {
 	if s.rank.in {
 		return Say(wire.CodeBadSequence, "HOST must come before the login.")
@@ -24,8 +25,11 @@ func host(s *Session, a Args) Outcome {
 		return Say(wire.CodeBadArgument, "That is neither a host name nor an address in brackets.")
 	}
 	known := len(s.conf.Hosts) == 0 || slices.ContainsFunc(s.conf.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
-	if sni := s.who.TLS.ServerName; !known || sni != "" && !strings.EqualFold(sni, name) {
+	switch {
+	case !known:
 		return Say(wire.CodeBadParameter, "There is no such host here.")
+	case s.who.TLS.Enabled() && !s.link.tls.Agrees(name):
+		return Say(wire.CodeBadParameter, "The TLS handshake was for another host; connect anew for this one.")
 	}
 	s.who.Host = name
 	s.link.lang = s.conf.Languages.Default() // RFC 7151 §3.2: as if just connected

@@ -29,6 +29,7 @@ type Config struct {
 	Home Home
 
 	TLS        *tls.Config  // the long-lived base configuration; nil: no TLS
+	Ready      func() bool  // there is a certificate; nil: there always is
 	Implicit   bool         // the connection begins with TLS (RFC 4217 Appendix A's port 990)
 	TLSControl bool         // no login in the clear
 	TLSData    bool         // no data connection in the clear

@@ -324,7 +324,7 @@ func (s *Session) end() {
 	s.held = nil
 	if tc, ok := s.link.conn.(interface{ CloseWrite() error }); ok {
 		s.link.plain.within = patience
-		if tc.CloseWrite() == nil {
+		if tc.CloseWrite() == nil && !s.link.quiet {
 			s.event(policy.Event{Kind: policy.EventTLSShutdown})
 		}
 	}
@@ -333,5 +333,7 @@ func (s *Session) end() {
 		_, _ = io.CopyN(io.Discard, s.link.raw, 64<<10)
 	}
 	_ = s.link.raw.Close()
-	s.event(policy.Event{Kind: policy.EventDisconnect})
+	if s.link.told || !s.link.quiet {
+		s.event(policy.Event{Kind: policy.EventDisconnect})
+	}
 }

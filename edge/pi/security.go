@@ -3,6 +3,7 @@ package pi
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"strings"
 	"time"
 
@@ -29,6 +30,9 @@ func auth(s *Session, a Args) Outcome {
 		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "bytes in the clear came behind AUTH"})
 		return Outcome{Reply: wire.Say(wire.CodeNotAvailable, "Nothing may follow AUTH before TLS has begun; closing the control connection."), Close: true}
 	}
+	if s.conf.Ready != nil && !s.conf.Ready() {
+		return Say(wire.CodeNoSecurity, "The server has no certificate for TLS yet; try again in a minute.")
+	}
 	return Outcome{Reply: wire.Say(wire.CodeSecurityOK, "Begin TLS."), Secure: true}
 }
 
@@ -41,25 +45,44 @@ func (s *Session) secure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, dtp.HandshakeTime)
 	defer cancel()
 	_ = s.link.raw.SetReadDeadline(time.Time{})
-	tc := tls.Server(s.link.plain, dtp.ControlTLS(s.conf.TLS, s.link.tag, &s.link.tickets))
+	s.link.tls.Host = s.who.Host
+	tc := tls.Server(s.link.plain, dtp.ControlTLS(s.conf.TLS, &s.link.tls))
 	s.link.plain.greets, s.link.plain.spoken = true, false
 	err := tc.HandshakeContext(ctx)
 	s.link.plain.greets = false
 	if err != nil {
-		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: brief(err)})
-		s.log().Info("TLS handshake failed on the control connection", "error", brief(err))
-		s.link.closed = true
+		s.unsecured(err)
+		return
+	}
+	s.link.conn = tc
+	if p := tc.ConnectionState().NegotiatedProtocol; dtp.Foreign(p) {
+		s.log().Debug("the control connection was for another protocol", "protocol", p)
+		s.link.quiet, s.link.closed = true, true // the handshake was all of it (RFC 8737 §3)
 		return
 	}
 	s.logout()
 	s.link.lang = s.conf.Languages.Default()
 	s.link.reader.Reset()
-	s.link.conn = tc
 	s.who.TLS = tlsFacts(tc.ConnectionState())
+	if !s.link.tls.Agrees(s.who.Host) {
+		s.who.Host = "" // it was said in the clear
+	}
 	if s.filezilla() {
 		s.with.protect, s.who.DataTLS = true, true
 	}
 	s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS " + s.who.TLS.Version})
+}
+
+// unsecured ends a session whose handshake failed.
+func (s *Session) unsecured(err error) {
+	s.link.closed = true
+	if errors.Is(err, dtp.ErrNotReady) {
+		s.log().Debug("no TLS handshake on the control connection", "error", err)
+		s.link.quiet = true
+		return
+	}
+	s.event(policy.Event{Kind: policy.EventTLSFailed, Text: brief(err)})
+	s.log().Info("TLS handshake failed on the control connection", "error", brief(err))
 }
 
 // brief is the text of an error without the most of what a client's handshake may have

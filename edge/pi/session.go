@@ -47,10 +47,11 @@ type link struct {
 	plain   *prompt  // raw, for writing
 	conn    net.Conn // plain, or TLS over it
 	reader  wire.Reader
-	out     []byte // replies not yet written
-	tag     dtp.Tag
-	tickets bool // the client can take TLS session tickets
+	out     []byte      // replies not yet written
+	tls     dtp.Control // its handshake, for those of data connections
 	greeted bool
+	told    bool            // observers were told of the connection
+	quiet   bool            // it was not for FTP, or could not be yet: observers are told no more
 	closed  bool            // no further command is carried out
 	lang    *lang.Catalogue // of replies (RFC 2640 §4)
 }
@@ -168,7 +169,7 @@ func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPo
 	plain := &prompt{Conn: conn, within: writeTime}
 	s := &Session{
 		conf:  conf,
-		link:  link{raw: conn, plain: plain, conn: plain, tag: dtp.NewTag(), lang: conf.Languages.Default()},
+		link:  link{raw: conn, plain: plain, conn: plain, tls: dtp.Control{Tag: dtp.NewTag(), Ready: conf.Ready}, lang: conf.Languages.Default()},
 		clock: clock{began: now, line: now},
 		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
 			Listener: conf.Name, Root: string(vfs.Root), Memo: new(policy.Memo)},
@@ -259,7 +260,7 @@ func (s *Session) protection() *dtp.Protection {
 	if !s.with.protect {
 		return nil
 	}
-	p := &dtp.Protection{Base: s.conf.TLS, Tag: s.link.tag, Binding: s.conf.Binding, Tickets: s.link.tickets, FileZilla: s.filezilla(),
+	p := &dtp.Protection{Base: s.conf.TLS, Control: s.link.tls, Binding: s.conf.Binding, FileZilla: s.filezilla(),
 		LenientClose: s.rank.id.Lenient.CloseNotify}
 	if s.rank.id.Lenient.Resumption {
 		p.Binding = dtp.BindPrefer

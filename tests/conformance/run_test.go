@@ -308,7 +308,12 @@ func (r *run) login(c *client, args []string) error {
 
 func (r *run) handshake(c *client, args []string) error {
 	r.script.note(r.at, "(handshake)")
-	err := c.StartTLS(r.suite.clientTLS)
+	conf := r.suite.clientTLS
+	if len(args) == 1 && args[0] == "nameless" {
+		conf = conf.Clone()
+		conf.ServerName = "127.0.0.1" // an address is not sent (RFC 6066 §3)
+	}
+	err := c.StartTLS(conf)
 	if len(args) == 1 && args[0] == "fails" {
 		if err == nil {
 			return errors.New("the handshake succeeded")

@@ -91,6 +91,8 @@ func (o *options) set(args []string) error {
 		return fmt.Errorf("server %s needs a value", key)
 	case key == "tls":
 		err = o.setTLS(args[0])
+	case key == "ready":
+		l.Ready = func() bool { return args[0] != "off" }
 	case key == "binding":
 		kinds := []dtp.Binding{dtp.BindAuto, dtp.BindRequire, dtp.BindPrefer, dtp.BindOff}
 		i := slices.IndexFunc(kinds, func(b dtp.Binding) bool { return b.String() == args[0] })
