@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,4 +79,20 @@ func expanded(wire []byte, ascii bool) (content []byte, whole bool) {
 		content = dec.Flush(dec.Append(nil, content))
 	}
 	return content, err == nil && in.Len() == 0
+}
+
+// FuzzPlain: what HOST names has one form, without brackets where it is an address.
+func FuzzPlain(f *testing.F) {
+	for _, s := range []string{"", "a.example.org", "192.0.2.1", "[2001:DB8:0::1]", "[::ffff:192.0.2.1]", "[fe80::1%eth0]", "[", "]", "[x]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		once := plain(host)
+		if again := plain(once); again != once {
+			t.Errorf("%q is %q, and that is %q", host, once, again)
+		}
+		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && plain("["+ip.String()+"]") != ip.Unmap().WithZone("").String() {
+			t.Errorf("%q is %q", host, once)
+		}
+	})
 }
