@@ -15,7 +15,7 @@ const maxClient = 128
 // host is HOST (RFC 7151 §3): which of the server's names the client means. It must
 // come before the login. In the clear it chooses the certificate of a handshake that
 // names no server itself; under TLS it has to agree with what the handshake was for,
-// because the connection can be made one to another host no longer (RFC 7151 §3.2, §4).
+// because the connection can be made one to another host no longer (RFC 7151 §3.2).
 func host(s *Session, a Args) Outcome {
 	if s.rank.in {
 		return Say(wire.CodeBadSequence, "HOST must come before the login.")
