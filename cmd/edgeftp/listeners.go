@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -50,9 +51,14 @@ func (in *instance) protect(ctx context.Context, e *edge.Listener, l *config.Lis
 		e.Require |= edge.TLSData
 	}
 	if l.TLS.Control != "off" || l.Implicit {
-		e.TLS, err = in.tls(ctx, l)
+		if e.TLS, err = in.tls(ctx, l); err != nil {
+			return err
+		}
+		if m, ok := in.certs.sources[l.TLS.Certificate].(*acme.Manager); ok {
+			e.Ready = m.Ready
+		}
 	}
-	return err
+	return nil
 }
 
 // commands is the table of a listener's commands.

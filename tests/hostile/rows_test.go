@@ -104,7 +104,7 @@ func tlsRows() []row {
 		{60, "a certificate shared with HTTPS", attacks{"other protocols": protocols}, slices.Concat(tests("edge/dtp", "TestControlProtocols", "TestDataProtocols"), tests("acme", "TestStrictSNIElsewhere"), tests("tests/e2e", "TestHTTP")), ""},
 		{61, "tickets of another host", attacks{"of another listener": otherListener}, tests("edge/dtp", "TestBindingOtherSession"), ""},
 		{62, "a certificate authority that fails", nil, nil, "issue 6: ACME"},
-		{63, "certificates expired, cut, on a full disk", nil, tests("acme", "TestHalfReplaced", "TestBrokenReload", "TestLeafSurvivesAFullDisk"), "issue 6: those of ACME"},
+		{63, "certificates expired, cut, on a full disk", nil, tests("acme", "TestHalfReplaced", "TestBrokenReload", "TestLocalSurvivesAFullDisk"), "issue 6: those of ACME"},
 		{64, "two nodes renew at once", nil, nil, "issue 6: ACME"},
 		{65, "the challenge port abused", nil, nil, "issue 6: ACME"},
 		{66, "a certificate for any name on demand", nil, nil, "issue 6: ACME"},
