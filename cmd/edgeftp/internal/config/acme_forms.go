@@ -97,7 +97,9 @@ func subject(s string) string {
 
 func checkEmail(s string) error {
 	user, host, found := strings.Cut(s, "@")
-	if !found || user == "" || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>,;:@", r) && r != '@' }) ||
+	if !found || user == "" || strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>,;:@", r) && r != '@'
+	}) ||
 		strings.Contains(host, "@") || !strings.Contains(host, ".") || subject(host) == "" || len(s) > 254 {
 		return fault{"is no email address", "write it like ops@example.org, or leave the key out"}
 	}

@@ -34,9 +34,9 @@ func knownAuthorities() []knownAuthority {
 	}
 }
 
-// known returns what is known of the authority with this directory; the zero value,
+// authorityOf returns what is known of the authority with this directory; the zero value,
 // without a name, if nothing is.
-func known(directory string) knownAuthority {
+func authorityOf(directory string) knownAuthority {
 	for _, a := range knownAuthorities() {
 		if a.directory == directory {
 			return a
@@ -47,7 +47,7 @@ func known(directory string) knownAuthority {
 
 // authorityName is how people call the authority with this directory.
 func authorityName(directory string) string {
-	if name := known(directory).name; name != "" {
+	if name := authorityOf(directory).name; name != "" {
 		return name
 	}
 	return directory

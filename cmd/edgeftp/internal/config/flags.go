@@ -58,7 +58,7 @@ func (f Flags) config(dir string, machine outside) (*Config, error) {
 	value := f.value(r, hash)
 	raw := func(path []string) (string, bool) { return lookup(value, path) }
 	v := &validator{report: r, schema: s, value: value, raw: raw, empty: func([]string) bool { return false }}
-	c := &checker{report: r, outside: machine, dir: dir}
+	c := &checker{report: r, outside: machine, dir: dir, source: raw}
 	conf, err := finish(v, c)
 	if err != nil {
 		return nil, err
