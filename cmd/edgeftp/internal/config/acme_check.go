@@ -195,7 +195,7 @@ func (n *namer) name(name string, onDemand bool) error {
 	case isAddress(name) && !can(tlsALPN01, http01):
 		return fault{"is an address, which dns-01 and dns-persist-01 cannot prove (RFC 8738 §7)", "add tls-alpn-01 or http-01 to challenges"}
 	case wildcard && !onDemand && !can(dns01, dnsPersist01):
-		return fault{"is a wildcard, which tls-alpn-01 and http-01 cannot prove (RFC 8555 §8.3)", "add dns-01 with dns, or dns-persist-01, to challenges, or name the hosts one by one"}
+		return fault{"is a wildcard, which tls-alpn-01 and http-01 cannot prove", "add dns-01 with dns, or dns-persist-01, to challenges, or name the hosts one by one"}
 	}
 	return nil
 }

@@ -85,14 +85,14 @@ func notPublic(name string) error {
 	switch {
 	case host == "localhost":
 		return fault{"is this machine for every client, so no public authority issues certificates for it", own}
+	case listed && suffix == host && top != "onion":
+		return fault{"is what names are registered under, not a name of yours", "name a host of your own domain"}
 	case !strings.Contains(host, "."):
 		return fault{"is a single label, for which no public authority issues certificates", own}
 	case top == "onion":
 		return fault{"is a name of Tor (RFC 7686), for which the known authorities issue no certificates by ACME", own}
 	case reserved(top) || host == "home.arpa" || strings.HasSuffix(host, ".home.arpa"):
 		return fault{fmt.Sprintf("ends in .%s, which is not in the public DNS, so no public authority issues certificates for it", top), own}
-	case listed && suffix == host:
-		return fault{"is what names are registered under, not a name of yours", "name a host of your own domain"}
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func (c *checker) challengePorts(f *file, made *Challenges, path []string, conf 
 			c.at(at, fmt.Sprintf("%q is an address of %s", a, o.what), "http-01 needs an address of its own: change one of the two, or remove http-01 from challenges")
 			continue
 		}
-		all = append(all, owner{address: a, what: "http"})
+		all = append(all, owner{address: a, what: "http.listen"})
 		c.foreign(at, a, conf)
 	}
 	for i, a := range made.listen {
@@ -130,7 +130,7 @@ func (c *checker) challengePorts(f *file, made *Challenges, path []string, conf 
 			c.at(at, fmt.Sprintf("%q is an address of %s", a, o.what), "give each an address of its own")
 			continue
 		}
-		all = append(all, owner{address: a, what: "tls_alpn"})
+		all = append(all, owner{address: a, what: "tls_alpn.listen"})
 		made.TLSALPN = append(made.TLSALPN, a)
 		c.foreign(at, a, conf)
 	}
