@@ -158,3 +158,44 @@ func TestOverlap(t *testing.T) {
 		}
 	}
 }
+
+func TestDomainFlags(t *testing.T) {
+	got, err := Flags{Root: "/srv", Domains: []string{"FTP.example.org", "9.9.9.9"}, Email: "ops@example.org", AgreeToTerms: true, CA: "letsencrypt-staging",
+		Listen: []string{":21"}, Implicit: ":443"}.config("/etc", flagMachine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &ACME{Names: []string{"ftp.example.org", "9.9.9.9"}, Storage: "/etc/.edgeftp/certificates",
+		Authorities: []Authority{{Directory: "https://acme-staging-v02.api.letsencrypt.org/directory", Email: "ops@example.org"}},
+		Challenges:  Challenges{HTTP: []string{":80"}, TLSALPNServed: true, listen: []string{":443"}}}
+	if diff := cmp.Diff(want, got.ACME, alike()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, l := range got.Listeners {
+		if l.TLS.Certificate != "auto" {
+			t.Errorf("%s: %s", l.Name, l.TLS.Certificate)
+		}
+	}
+	again(t, got, flagMachine())
+	// Plain beside implicit TLS has a certificate to be issued.
+	got, err = Flags{Root: "/srv", TLS: "off", Implicit: ":990", Domains: []string{"ftp.example.org"}, AgreeToTerms: true}.config("/etc", flagMachine())
+	if err != nil || got.Listeners[0].TLS.Certificate != "dev" || got.Listeners[1].TLS.Certificate != "auto" {
+		t.Error(got, err)
+	}
+}
+
+// What no file is to show is neither in messages nor in what is written.
+func TestSecretsAreNotShown(t *testing.T) {
+	got := acmeOf(t, "    domains: [ftp.example.org]\n    ca: zerossl\n    challenges: [dns-01]\n    account_binding: { key_id: a, mac: aHVudGVyMg }\n"+
+		"    dns: { provider: rfc2136, settings: { server: \"127.0.0.1:53\", key_name: k, key: aHVudGVyMiBrZXk= } }\n")
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v", got, got.Authorities[0].Binding, got.Challenges.DNS), fmt.Sprint(got.Authorities[0].Binding.MAC)} {
+		if strings.Contains(text, "aHVudGVyMg") {
+			t.Error(text)
+		}
+	}
+	conf := &Config{ACME: got, Listeners: []Listener{{}}}
+	data, err := conf.YAML()
+	if err != nil || strings.Contains(string(data), "aHVudGVyMg") || strings.Contains(string(data), "aHVudGVyMiBrZXk") || !strings.Contains(string(data), "mac: ${env:EDGEFTP_ACME_MAC}") {
+		t.Errorf("%v\n%s", err, data)
+	}
+}

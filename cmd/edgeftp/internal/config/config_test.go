@@ -53,7 +53,7 @@ func testMachine(files, env map[string]string) outside {
 			return &net.OpError{Op: "listen", Err: syscall.EACCES}
 		},
 		running: func(socket string) bool { return strings.HasPrefix(socket, "/run/") },
-		getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		getenv:  func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		read: func(path string, _ int64) ([]byte, error) {
 			if s, ok := files[path]; ok {
 				return []byte(s), nil
