@@ -37,6 +37,10 @@ func serveCommand() *cobra.Command {
 	fl.StringVar(&f.TLS, "tls", "", "required, optional, or off on loopback addresses (default required)")
 	fl.StringVar(&f.Cert, "cert", "", "certificate file, PEM (default: a development authority)")
 	fl.StringVar(&f.Key, "key", "", "key file, PEM")
+	fl.StringArrayVar(&f.Domains, "domain", nil, "name or IP address whose certificate an authority issues and renews; repeatable. It has to reach port 443 or 80 of the name here")
+	fl.StringVar(&f.Email, "email", "", "where the authority may write to")
+	fl.BoolVar(&f.AgreeToTerms, "agree-to-terms", false, "you agree to the authority's terms of service; --domain needs it")
+	fl.StringVar(&f.CA, "acme-ca", "", "letsencrypt-staging for tests, or the URL of an authority's directory (default letsencrypt)")
 	fl.StringVar(&f.User, "user", "", "name of the user (default dev)")
 	fl.StringVar(&f.PasswordFile, "password-file", "", "file with the user's password (default: one is made up)")
 	fl.StringVar(&f.Perm, "perm", "", "the user's permission letters (default elradfmwMT)")
@@ -56,6 +60,9 @@ func serveCommand() *cobra.Command {
 			text, err := conf.YAML()
 			if err == nil {
 				_, err = cmd.OutOrStdout().Write(text)
+			}
+			if missing := conf.Unwritten(); err == nil && len(missing) > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "secrets are not printed: the file wants them in the environment, as %s\n", strings.Join(missing, ", "))
 			}
 			if err == nil && conf.Password != "" { // the file has its hash alone
 				fmt.Fprintf(cmd.ErrOrStderr(), "the password of %s is %s\n", conf.Users[0].Name, conf.Password)
@@ -78,7 +85,7 @@ func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config,
 	var conf *config.Config
 	var err error
 	if file != "" {
-		for _, name := range []string{"root", "listen", "implicit", "passive-ports", "tls", "cert", "key", "user", "password-file",
+		for _, name := range []string{"root", "listen", "implicit", "passive-ports", "tls", "cert", "key", "domain", "email", "agree-to-terms", "acme-ca", "user", "password-file",
 			"perm", "anonymous", "read-only", "policy", "state-dir"} {
 			if cmd.Flags().Changed(name) {
 				return nil, exitWith(exitUsage, fmt.Errorf("--%s and --config exclude each other\n   = help: put it into the file", name))

@@ -18,7 +18,8 @@ import (
 type checker struct {
 	*report
 	outside
-	dir string // relative paths are in it
+	dir    string                             // relative paths are in it
+	source func(path []string) (string, bool) // what the author wrote, secrets too
 }
 
 func (c *checker) config(f *file) *Config {
@@ -43,6 +44,7 @@ func (c *checker) config(f *file) *Config {
 	c.policies(f, conf)
 	c.events(f.Events.File, conf)
 	c.telemetry(&f.Telemetry, conf)
+	c.acme(f, conf)
 	return conf
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	Instance     Instance
 	Listeners    []Listener // at least one
 	Certificates []CertFile // the first serves clients that ask for no name
+	ACME         *ACME      // nil: no authority is asked
 	Limits       Limits
 	Bandwidth    edge.Bandwidth
 	HideDotFiles bool // in listings

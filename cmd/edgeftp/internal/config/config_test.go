@@ -3,10 +3,12 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +40,20 @@ func (f fakeInfo) IsDir() bool { return f.dir }
 // the given files, and nothing else.
 func testMachine(files, env map[string]string) outside {
 	return outside{
-		getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		list: func(dir string) error {
+			if files[dir] == "closed dir" {
+				return &fs.PathError{Op: "open", Path: dir, Err: errors.New("permission denied")}
+			}
+			return nil
+		},
+		bind: func(address string) error {
+			if strings.HasSuffix(address, ":8021") {
+				return &net.OpError{Op: "listen", Err: syscall.EADDRINUSE}
+			}
+			return &net.OpError{Op: "listen", Err: syscall.EACCES}
+		},
+		running: func(socket string) bool { return strings.HasPrefix(socket, "/run/") },
+		getenv:  func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		read: func(path string, _ int64) ([]byte, error) {
 			if s, ok := files[path]; ok {
 				return []byte(s), nil
@@ -47,7 +62,7 @@ func testMachine(files, env map[string]string) outside {
 		},
 		stat: func(path string) (fs.FileInfo, error) {
 			if content, ok := files[path]; ok {
-				return fakeInfo{dir: content == "dir" || content == "open dir", open: content == "open dir"}, nil
+				return fakeInfo{dir: content == "dir" || content == "open dir" || content == "closed dir", open: content == "open dir"}, nil
 			}
 			if path == "/srv" || path == "/etc" || path == "/srv/no/${x}" {
 				return fakeInfo{dir: true}, nil
@@ -90,7 +105,7 @@ func TestBrokenFiles(t *testing.T) {
 		t.Fatal(names, err)
 	}
 	machine := testMachine(
-		map[string]string{"/etc/c.pem": "", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}"},
+		map[string]string{"/etc/c.pem": "", "/etc/closed": "closed dir", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}"},
 		map[string]string{"NAME": "fra-1", "BAD": "hunter2 secret"})
 	for _, name := range names {
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -130,7 +145,8 @@ func full() *Config {
 			Unlisted: []string{"SITE CHMOD", "MFMT"}, Optional: []string{"SITE SYMLINK"},
 		}, {
 			Name: "implicit", Implicit: true, Addresses: []string{"127.0.0.1:990"}, Banner: "edgeftp ready.",
-			TLS:     plainTLS("required"),
+			TLS: TLS{Control: "required", Data: "required", Certificate: "auto", DefaultName: "ftp.example.org", FallbackName: "a.files.example.org",
+				MinVersion: "1.2", SessionReuse: "auto", ClientCerts: "off"},
 			Passive: Passive{Ports: []PortSpan{{50000, 50000}, {50010, 50019}}, SamePeer: true, Timeout: 30 * time.Second},
 			Active:  Active{Timeout: 30 * time.Second}, Encoding: edge.Encoding{Name: "utf-8"},
 		}, {
@@ -138,6 +154,7 @@ func full() *Config {
 			TLS:     plainTLS("off"),
 			Passive: Passive{SamePeer: true}, Encoding: edge.Encoding{Name: "utf-8"},
 		}},
+		ACME:         fullACME(),
 		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}, {Cert: "/etc/clients.pem", Key: "/etc/clients.pem", Watch: true}},
 		Limits: Limits{Sessions: 100, SessionsPerIP: 5, SessionsPerUser: 4, Idle: 24 * time.Hour, Login: time.Second, Stall: 0,
 			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2, Listing: Listing{Matches: 1, Directories: 2, Depth: 0, Time: 3 * time.Second, Sort: 5},
@@ -192,8 +209,8 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
-	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "CREDENTIALS_DIRECTORY": "/run/cred"})
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "MAC": "YWJj", "ALG": "hmac-sha", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 
 func TestFullFile(t *testing.T) {
@@ -238,7 +255,7 @@ func TestDefaults(t *testing.T) {
 
 // alike compares empty lists and maps with absent ones, and addresses.
 func alike() cmp.Option {
-	return cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
+	return cmp.Options{cmp.AllowUnexported(Challenges{}), cmp.Comparer(func(a, b Secret) bool { return a.value == b.value }), cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
 		cmp.Comparer(func(a, b trust.Key) bool { return a.String() == b.String() })}
 }
 
@@ -249,7 +266,7 @@ func again(t *testing.T, c *Config, machine outside) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := parse("written.yaml", "/elsewhere", data, machine)
+	got, err := parse("written.yaml", "/elsewhere", data, machine.with(c.unwritten()))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, data)
 	}

@@ -19,10 +19,27 @@ type outside struct {
 	read   func(path string, most int64) ([]byte, error)
 	stat   func(path string) (fs.FileInfo, error)
 	real   func(path string) string // without symbolic links
+
+	list    func(dir string) error     // whether a directory can be read
+	bind    func(address string) error // whether it can be listened on
+	running func(socket string) bool   // whether a server has this admin socket
 }
 
 func thisMachine() outside {
-	return outside{getenv: os.LookupEnv, read: readFile, stat: os.Stat, real: realPath}
+	return outside{getenv: os.LookupEnv, read: readFile, stat: os.Stat, real: realPath, list: list, bind: bind, running: running}
+}
+
+// list reads a name of a directory.
+func list(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // opened for reading alone
+	if _, err = f.Readdirnames(1); errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return err
 }
 
 // readFile reads a file of at most most bytes.

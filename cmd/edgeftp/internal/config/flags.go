@@ -21,9 +21,13 @@ type Flags struct {
 	PassivePorts string   // the kernel's choice
 	TLS          string   // required
 	Cert, Key    string   // the development authority
-	User         string   // dev
-	PasswordFile string   // a password is made up
-	Perm         string   // elradfmwMT
+	Domains      []string // no authority is asked
+	Email        string   // none is told to the authority
+	AgreeToTerms bool
+	CA           string // letsencrypt
+	User         string // dev
+	PasswordFile string // a password is made up
+	Perm         string // elradfmwMT
 	Anonymous    bool
 	ReadOnly     bool
 	Policies     []string // [NAME=]PATH
@@ -58,7 +62,7 @@ func (f Flags) config(dir string, machine outside) (*Config, error) {
 	value := f.value(r, hash)
 	raw := func(path []string) (string, bool) { return lookup(value, path) }
 	v := &validator{report: r, schema: s, value: value, raw: raw, empty: func([]string) bool { return false }}
-	c := &checker{report: r, outside: machine, dir: dir}
+	c := &checker{report: r, outside: machine, dir: dir, source: raw}
 	conf, err := finish(v, c)
 	if err != nil {
 		return nil, err
@@ -77,8 +81,11 @@ func (f Flags) config(dir string, machine outside) (*Config, error) {
 // value builds what a configuration file would say.
 func (f Flags) value(r *report, hash string) map[string]any {
 	tls := map[string]any{"control": orElse(f.TLS, "required")}
-	if f.Cert != "" || f.Key != "" {
+	switch {
+	case f.Cert != "" || f.Key != "":
 		tls["certificate"] = "files"
+	case f.issued() && f.TLS != "off":
+		tls["certificate"] = auto
 	}
 	listener := func(name, protocol string, tls map[string]any, addresses []any) map[string]any {
 		l := map[string]any{"name": name, "protocol": protocol, "address": addresses, "tls": tls,
@@ -97,6 +104,8 @@ func (f Flags) value(r *report, hash string) map[string]any {
 		implicit := map[string]any{}
 		if c, set := tls["certificate"]; set {
 			implicit["certificate"] = c
+		} else if f.issued() {
+			implicit["certificate"] = auto
 		}
 		listeners = append(listeners, listener("implicit", "ftps", implicit, []any{f.Implicit}))
 	}
@@ -136,6 +145,10 @@ func anys(list []string) []any {
 }
 
 func (f Flags) certificates(r *report) map[string]any {
+	f.contradictions(r)
+	if f.issued() {
+		return f.authority()
+	}
 	if f.Cert == "" && f.Key == "" {
 		return map[string]any{}
 	}
@@ -267,6 +280,8 @@ func locateFlag(path []string, _ bool) spot {
 		{"listeners[0].address", "--listen"}, {"listeners[1]", "--implicit"},
 		{"listeners[0].passive.ports", "--passive-ports"}, {"listeners[0].tls", "--tls"}, {"listeners[0]", "--listen"},
 		{"certificates.files[0].cert", "--cert"}, {"certificates.files[0].key", "--key"},
+		{"certificates.acme.email", "--email"}, {"certificates.acme.agree_to_terms", "--agree-to-terms"},
+		{"certificates.acme.ca", "--acme-ca"}, {"certificates.acme.account_binding", "--acme-ca"}, {"certificates.acme", "--domain"},
 		{"storage", "--root"}, {"instance.state_dir", "--state-dir"}, {"telemetry.log.format", "--log"},
 		{"users.list[0].name", "--user"}, {"users.list[0].perm", "--perm"}, {"users.list[0].password_hash", "--password-file"},
 		{"policies", "--policy"}, {"events.file", "--events"},

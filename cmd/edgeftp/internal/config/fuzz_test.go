@@ -47,7 +47,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", data, err)
 		}
-		got, err := s.parse("w.yaml", "/elsewhere", written, machine)
+		got, err := s.parse("w.yaml", "/elsewhere", written, machine.with(conf.unwritten()))
 		if err != nil {
 			t.Fatalf("%q became %q: %v", data, written, err)
 		}

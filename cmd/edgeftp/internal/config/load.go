@@ -36,10 +36,11 @@ func (s *schema) parse(name, dir string, data []byte, machine outside) (*Config,
 	if problem != nil {
 		return nil, &Error{File: name, Problems: []Problem{*problem}}
 	}
+	doc.hide()
 	r := newReport(doc.locate)
 	value := (&reader{report: r, doc: doc, expand: machine.expander(dir)}).mapping(doc.root, nil)
-	v := &validator{report: r, schema: s, value: value, raw: doc.raw, empty: doc.empty}
-	conf, err := finish(v, &checker{report: r, outside: machine, dir: dir})
+	v := &validator{report: r, schema: s, value: value, raw: doc.shown, empty: doc.empty}
+	conf, err := finish(v, &checker{report: r, outside: machine, dir: dir, source: doc.raw})
 	if err != nil {
 		return nil, err
 	}

@@ -250,6 +250,15 @@ func (d *document) raw(path []string) (string, bool) {
 	return p.value.Value, true
 }
 
+// shown is raw without secrets.
+func (d *document) shown(path []string) (string, bool) {
+	raw, ok := d.raw(path)
+	if isSecret(path) && !isReference(raw) {
+		return "", false
+	}
+	return raw, ok
+}
+
 // empty reports whether the key at path has no value.
 func (d *document) empty(path []string) bool {
 	p, known := d.places[join(path)]

@@ -10,7 +10,9 @@ import (
 // "optional" or, both, "off".
 type TLS struct {
 	Control, Data string
-	Certificate   string   // "dev" or "files"
+	Certificate   string   // "dev", "files" or "auto"
+	DefaultName   string   // in the form of acme.Subject; empty: the first certificate
+	FallbackName  string   // the same for clients that ask for an unknown name
 	MinVersion    string   // "1.2" or "1.3"
 	Ciphers       []string // of TLS 1.2; empty is the server's choice
 	SessionReuse  string   // "require", "auto", "prefer" or "off"
@@ -29,6 +31,8 @@ type fileTLS struct {
 	Control      string   `json:"control"`
 	Data         string   `json:"data,omitempty"`
 	Certificate  string   `json:"certificate"`
+	DefaultName  string   `json:"default_name,omitempty"`
+	FallbackName string   `json:"fallback_name,omitempty"`
 	MinVersion   string   `json:"min_version"`
 	Ciphers      []string `json:"ciphers"`
 	SessionReuse string   `json:"session_reuse"`
@@ -38,6 +42,7 @@ type fileTLS struct {
 }
 
 type fileCertificates struct {
+	ACME  *fileACME         `json:"acme,omitempty"`
 	Files []fileCertificate `json:"files"`
 }
 
@@ -57,7 +62,7 @@ func (c *checker) tls(l *fileListener, listener []string) TLS {
 	control := sub(path, "control")
 	t := TLS{Control: l.TLS.Control, Data: l.TLS.Data, Certificate: l.TLS.Certificate, MinVersion: l.TLS.MinVersion,
 		Ciphers: l.TLS.Ciphers, SessionReuse: l.TLS.SessionReuse, ClientCerts: l.TLS.ClientCerts,
-		StrictSNI: l.TLS.StrictSNI}
+		DefaultName: subject(l.TLS.DefaultName), FallbackName: subject(l.TLS.FallbackName), StrictSNI: l.TLS.StrictSNI}
 	if t.Data == "" {
 		t.Data = t.Control
 	}
@@ -138,7 +143,8 @@ func (c *checker) sameFiles(list []CertFile, path []string) {
 
 func (t *TLS) file() fileTLS {
 	f := fileTLS{Control: t.Control, Data: t.Data, Certificate: t.Certificate, MinVersion: t.MinVersion, Ciphers: orEmpty(t.Ciphers),
-		SessionReuse: t.SessionReuse, ClientCerts: t.ClientCerts, ClientCA: t.ClientCA, StrictSNI: t.StrictSNI}
+		SessionReuse: t.SessionReuse, ClientCerts: t.ClientCerts, ClientCA: t.ClientCA, StrictSNI: t.StrictSNI,
+		DefaultName: t.DefaultName, FallbackName: t.FallbackName}
 	if f.Data == "off" { // said by control alone
 		f.Data = ""
 	}

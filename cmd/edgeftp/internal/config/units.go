@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/netip"
@@ -25,7 +26,7 @@ func (f fault) Error() string { return f.what }
 // formats are the forms of strings that schema.json names. Each function returns
 // a fault, or nil.
 func formats() map[string]func(string) error {
-	return map[string]func(string) error{
+	all := map[string]func(string) error{
 		"edgeftp-duration": func(s string) error { return second(parseDuration(s, time.Millisecond)) },
 		"edgeftp-timeout":  func(s string) error { return second(parseTimeout(s)) },
 		"edgeftp-size":     func(s string) error { return second(parseSize(s)) },
@@ -63,6 +64,8 @@ func formats() map[string]func(string) error {
 		"edgeftp-canary":     checkCanary,
 		"edgeftp-percent":    func(s string) error { return second(parsePercent(s)) },
 	}
+	maps.Copy(all, acmeFormats())
+	return all
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -230,7 +230,10 @@ func (v *validator) unknown(path []string) {
 	if best := nearest(name, keys); help == "" && best != "" {
 		help = fmt.Sprintf("did you mean %q?", best)
 	}
-	if homes := v.schema.homes(name); help == "" && len(homes) > 0 && len(homes) < 4 {
+	homes := slices.DeleteFunc(v.schema.homes(name), func(home string) bool { // the same word elsewhere is another matter
+		return len(parent) > 0 && !strings.HasPrefix(home, parent[0])
+	})
+	if help == "" && len(homes) > 0 && len(homes) < 4 {
 		help = "it belongs under " + strings.Join(homes, " or ")
 	}
 	if help == "" {

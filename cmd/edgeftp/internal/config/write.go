@@ -10,8 +10,10 @@ import (
 
 // YAML returns the configuration as a file that Load reads to an equal Config
 // (but for the made-up Password, of which only the hash is in the file). Every
-// key that has a value is written out. Secrets that stood behind ${...} are
-// written as they are.
+// key that has a value is written out. What stood behind ${...} is written as it is,
+// but for a [Secret], in the place of which the ${...} itself is written; for one that
+// the configuration held itself there is an environment variable, see
+// [Config.Unwritten].
 func (c *Config) YAML() ([]byte, error) {
 	// JSON is YAML: what the file's structs say in JSON is parsed to nodes, and
 	// these are written in YAML's own style.
@@ -27,6 +29,9 @@ func (c *Config) YAML() ([]byte, error) {
 	restyle(&node, nil)
 	var b bytes.Buffer
 	b.WriteString("# A configuration of edgeftp: edgeftp serve --config FILE\n")
+	if names := c.Unwritten(); len(names) > 0 {
+		b.WriteString("# Secrets are not written; these variables of the environment are to hold them: " + strings.Join(names, ", ") + "\n")
+	}
 	d, err := yaml.NewDumper(&b, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
 	if err != nil {
 		return nil, err
@@ -43,7 +48,7 @@ func restyle(n *yaml.Node, path []string) {
 	n.Style = 0
 	switch n.Kind {
 	case yaml.ScalarNode:
-		if n.ShortTag() == "!!str" && !inSettings(path) && !isTemplate(path) {
+		if n.ShortTag() == "!!str" && !inSettings(path) && !isTemplate(path) && !isSecret(path) {
 			n.Value = strings.ReplaceAll(n.Value, "${", "$${")
 		}
 	case yaml.MappingNode:
@@ -73,7 +78,7 @@ func (c *Config) file() *file {
 	f := &file{
 		Version:      1,
 		Instance:     fileInstance{Name: c.Instance.Name, StateDir: c.Instance.StateDir, DrainTimeout: formatDuration(c.Instance.DrainTimeout)},
-		Certificates: fileCertificates{Files: []fileCertificate{}},
+		Certificates: fileCertificates{ACME: c.ACME.file(), Files: []fileCertificate{}},
 		Limits:       c.Limits.file(),
 		Listing:      fileListing{HideDotFiles: c.HideDotFiles},
 		Bandwidth:    bandwidthFile(c.Bandwidth),

@@ -1,0 +1,248 @@
+package providers
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libdns/libdns"
+)
+
+const awsSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+// route53API has the zones example.org. (Z1), a private one of the name before it, and
+// two of the name two.example.
+type route53API struct {
+	mu       sync.Mutex
+	values   []string // of the TXT records of _acme-challenge.ftp.example.org, as written
+	ttl      int64
+	policy   string
+	meddle   func() // is called before a change, once
+	attempts int
+}
+
+func newRoute53(t *testing.T) *route53API {
+	a := &route53API{values: []string{`"other"`}, ttl: 300}
+	serve(t, route53Host, a)
+	return a
+}
+
+func (a *route53API) texts() (list []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, v := range a.values {
+		list = append(list, strings.Trim(v, `"`))
+	}
+	return list
+}
+
+const fqdn = "_acme-challenge.ftp.example.org."
+
+func (a *route53API) fail(w http.ResponseWriter, status int, code, text string) {
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `<?xml version="1.0"?><ErrorResponse xmlns="%s"><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>1</RequestId></ErrorResponse>`, route53Space, code, text)
+}
+
+func (a *route53API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	// The signature is that of the request as it has come.
+	again, err := http.NewRequest(r.Method, "https://"+r.Host+r.URL.RequestURI(), nil)
+	stamp, err2 := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	if err != nil || err2 != nil {
+		a.fail(w, 400, "IncompleteSignature", fmt.Sprint(err, err2))
+		return
+	}
+	signature{"AKIAIOSFODNN7EXAMPLE", awsSecret, "us-east-1", "route53"}.sign(again, body, stamp)
+	switch path := strings.TrimPrefix(r.URL.Path, "/2013-04-01/"); {
+	case r.Header.Get("Authorization") != again.Header.Get("Authorization"):
+		a.fail(w, 403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
+	case path == "hostedzonesbyname":
+		zone := func(id, name string, private bool) string {
+			return fmt.Sprintf("<HostedZone><Id>/hostedzone/%s</Id><Name>%s</Name><Config><PrivateZone>%t</PrivateZone></Config></HostedZone>", id, name, private)
+		}
+		fmt.Fprintf(w, `<?xml version="1.0"?><ListHostedZonesByNameResponse xmlns="%s"><HostedZones>%s</HostedZones></ListHostedZonesByNameResponse>`, route53Space,
+			zone("Z0", "example.org.", true)+zone("Z1", "example.org.", false)+zone("Z2", "two.example.", false)+zone("Z3", "two.example.", false))
+	case path == "hostedzone/Z1/rrset" && r.Method == http.MethodGet:
+		a.list(w, r)
+	case path == "hostedzone/Z1/rrset" && r.Method == http.MethodPost:
+		if a.attempts++; a.meddle != nil {
+			a.meddle()
+			a.meddle = nil
+		}
+		a.change(w, body)
+	default:
+		a.fail(w, 404, "NoSuchHostedZone", "No hosted zone found with ID")
+	}
+}
+
+// list begins at the name that is asked for, which may not be there.
+func (a *route53API) list(w http.ResponseWriter, r *http.Request) {
+	var sets strings.Builder
+	if len(a.values) > 0 && r.URL.Query().Get("name") <= fqdn {
+		fmt.Fprintf(&sets, "<ResourceRecordSet><Name>%s</Name><Type>TXT</Type>", fqdn)
+		if a.policy != "" {
+			fmt.Fprintf(&sets, "<SetIdentifier>%s</SetIdentifier><Weight>1</Weight>", a.policy)
+		}
+		fmt.Fprintf(&sets, "<TTL>%d</TTL><ResourceRecords>", a.ttl)
+		for _, v := range a.values {
+			sets.WriteString("<ResourceRecord><Value>")
+			xml.EscapeText(&sets, []byte(v))
+			sets.WriteString("</Value></ResourceRecord>")
+		}
+		sets.WriteString("</ResourceRecords></ResourceRecordSet>")
+	} else {
+		sets.WriteString("<ResourceRecordSet><Name>www.example.org.</Name><Type>A</Type><TTL>5</TTL><ResourceRecords><ResourceRecord><Value>192.0.2.1</Value></ResourceRecord></ResourceRecords></ResourceRecordSet>")
+	}
+	fmt.Fprintf(w, `<?xml version="1.0"?><ListResourceRecordSetsResponse xmlns="%s"><ResourceRecordSets>%s</ResourceRecordSets><IsTruncated>false</IsTruncated><MaxItems>1</MaxItems></ListResourceRecordSetsResponse>`, route53Space, &sets)
+}
+
+// change does all of a batch or nothing.
+func (a *route53API) change(w http.ResponseWriter, body []byte) {
+	var batch struct {
+		XMLName xml.Name
+		Changes []struct {
+			Action string
+			Name   string   `xml:"ResourceRecordSet>Name"`
+			Type   string   `xml:"ResourceRecordSet>Type"`
+			TTL    int64    `xml:"ResourceRecordSet>TTL"`
+			Values []string `xml:"ResourceRecordSet>ResourceRecords>ResourceRecord>Value"`
+		} `xml:"ChangeBatch>Changes>Change"`
+	}
+	if err := xml.Unmarshal(body, &batch); err != nil || batch.XMLName.Space != route53Space || len(batch.Changes) == 0 {
+		a.fail(w, 400, "InvalidInput", fmt.Sprint("Invalid XML ", err))
+		return
+	}
+	refuse := func(text string) {
+		w.WriteHeader(400)
+		fmt.Fprintf(w, `<?xml version="1.0"?><InvalidChangeBatch xmlns="%s"><Messages><Message>%s</Message></Messages><RequestId>2</RequestId></InvalidChangeBatch>`, route53Space, text)
+	}
+	values, ttl := a.values, a.ttl
+	for _, c := range batch.Changes {
+		switch {
+		case c.Name != fqdn || c.Type != "TXT" || c.TTL <= 0:
+			refuse("not what the test has: " + c.Name)
+			return
+		case c.Action == "DELETE" && (!slices.Equal(c.Values, values) || c.TTL != ttl):
+			refuse("Tried to delete resource record set but the values provided do not match the current values")
+			return
+		case c.Action == "CREATE" && len(values) > 0:
+			refuse("Tried to create resource record set but it already exists")
+			return
+		case c.Action == "DELETE":
+			values = nil
+		case c.Action == "CREATE":
+			values, ttl = c.Values, c.TTL
+		}
+	}
+	a.values, a.ttl = values, ttl
+	fmt.Fprintf(w, `<?xml version="1.0"?><ChangeResourceRecordSetsResponse xmlns="%s"><ChangeInfo><Id>/change/C1</Id><Status>PENDING</Status></ChangeInfo></ChangeResourceRecordSetsResponse>`, route53Space)
+}
+
+func route53Settings() map[string]string {
+	return map[string]string{"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": awsSecret}
+}
+
+func TestRoute53(t *testing.T) {
+	a := newRoute53(t)
+	both(t, opened(t, "route53", route53Settings()), a.texts)
+	if a.ttl != 300 {
+		t.Errorf("the TTL of what was there is %d, was 300", a.ttl)
+	}
+}
+
+// The first record makes the set, the last takes it away, and what is not there can be
+// removed.
+func TestRoute53Empty(t *testing.T) {
+	a := newRoute53(t)
+	a.values = nil
+	settings := route53Settings()
+	settings["hosted_zone_id"] = "Z1"
+	p := opened(t, "route53", settings)
+	for range 2 { // the second time, it is there
+		if _, err := p.AppendRecords(t.Context(), zone, text(one)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := a.texts(); !slices.Equal(got, []string{one}) || a.ttl != route53TTL {
+		t.Errorf("the zone has %q with TTL %d", got, a.ttl)
+	}
+	for range 2 {
+		if _, err := p.DeleteRecords(t.Context(), zone, text(one)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := a.texts(); len(got) > 0 || a.attempts != 2 {
+		t.Errorf("the zone has %q after %d changes, want nothing after 2", got, a.attempts)
+	}
+}
+
+// A node that adds its record at the same time does not lose it.
+func TestRoute53Meddled(t *testing.T) {
+	a := newRoute53(t)
+	a.meddle = func() { a.values = append(a.values, `"`+two+`"`) }
+	p := opened(t, "route53", route53Settings())
+	if _, err := p.AppendRecords(t.Context(), zone, text(one)); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.texts(); !slices.Equal(got, []string{"other", two, one}) || a.attempts != 2 {
+		t.Errorf("the zone has %q after %d changes", got, a.attempts)
+	}
+}
+
+// Records of a routing policy are not ours to change, and nothing is changed after the
+// end of the context.
+func TestRoute53Untouched(t *testing.T) {
+	a := newRoute53(t)
+	a.policy = "blue"
+	p := opened(t, "route53", route53Settings())
+	_, err := p.AppendRecords(t.Context(), zone, text(one))
+	says(t, err, "weighted", "dns.delegate")
+	a.policy = ""
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.DeleteRecords(ctx, zone, asRecords(libdns.TXT{Name: name, Text: "other"})); !errors.Is(err, context.Canceled) || a.attempts > 0 {
+		t.Errorf("after its end: %v", err)
+	}
+}
+
+// The signature is that of Amazon's own signer (its module for Go, which was asked for
+// these), also of a query with what has to be escaped.
+func TestSignature(t *testing.T) {
+	at := time.Date(2026, 11, 26, 12, 34, 56, 0, time.UTC)
+	for _, c := range []struct{ method, url, body, want string }{
+		{"GET", "https://route53.amazonaws.com/2013-04-01/hostedzonesbyname?dnsname=example.org.&maxitems=100", "", "0ae87cdf60d4c13beb02cf6bf20461246b43263f187614f7ebafdd41086ba114"},
+		{"GET", "https://route53.amazonaws.com/2013-04-01/hostedzone/Z1/rrset?maxitems=1&name=%2A.a+b%2F.example.org.&type=TXT", "", "1a492803da9dd699202e3e234ede714e77b921c2f35cb6f37f7ce788fb12da4b"},
+		{"POST", "https://route53.amazonaws.com/2013-04-01/hostedzone/Z1/rrset", "<a>body</a>", "c96cc2b25a4e3875d2b6c10ea01fc470d587d947a4df6b3b257b9515cbd125ec"},
+	} {
+		req, err := http.NewRequest(c.method, c.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature{"AKIAIOSFODNN7EXAMPLE", awsSecret, "us-east-1", "route53"}.sign(req, []byte(c.body), at)
+		if got := req.Header.Get("Authorization"); got != "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261126/us-east-1/route53/aws4_request, SignedHeaders=host;x-amz-date, Signature="+c.want {
+			t.Errorf("%s %s: %s", c.method, c.url, got)
+		}
+	}
+}
+
+func TestTextValue(t *testing.T) {
+	for in, want := range map[string]string{
+		one:                      `"` + one + `"`,
+		`a "b" \ c` + "\x7f":     `"a\040\"b\"\040\\\040c\177"`,
+		strings.Repeat("x", 300): `"` + strings.Repeat("x", 255) + `" "` + strings.Repeat("x", 45) + `"`,
+	} {
+		if got := textValue(in); got != want {
+			t.Errorf("%q is written %s, want %s", in, got, want)
+		}
+	}
+}

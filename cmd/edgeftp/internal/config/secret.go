@@ -1,0 +1,111 @@
+package config
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// Secret is a value that is never shown: not in messages, not by fmt, and not in a
+// written file, which has the ${...} that it came from. The zero value is empty.
+type Secret struct {
+	value string
+	from  string // ${...} with an absolute path; empty if the file has the value itself
+}
+
+// Value returns the secret itself.
+func (s Secret) Value() string { return s.value }
+
+// String implements fmt.Stringer.
+func (s Secret) String() string { return "(secret)" }
+
+// GoString implements fmt.GoStringer.
+func (s Secret) GoString() string { return "(secret)" }
+
+// secret is the value at path with what stands for it in a written file.
+func (c *checker) secret(value string, path []string) Secret {
+	s := Secret{value: value}
+	raw, _ := c.source(path)
+	if !isReference(raw) {
+		return s
+	}
+	if name, isFile := strings.CutPrefix(raw, "${file:"); isFile && !filepath.IsAbs(name) {
+		if strings.ContainsAny(c.dir, "${}") {
+			return s
+		}
+		raw = "${file:" + filepath.Join(c.dir, name[:len(name)-1]) + "}"
+	}
+	s.from = raw
+	return s
+}
+
+// written is what a file has for the secret: where it came from, or an environment
+// variable of this name, which is to be set. The value itself is never written.
+func (s Secret) written(variable string) string {
+	if s.from != "" {
+		return s.from
+	}
+	return "${env:" + variable + "}"
+}
+
+// hide takes the secrets that the file holds itself out of its lines, which messages
+// show.
+func (d *document) hide() {
+	var nodes []*yaml.Node // in the order of the file
+	secret := map[*yaml.Node]bool{}
+	var walk func(n *yaml.Node, path []string, within bool)
+	walk = func(n *yaml.Node, path []string, within bool) {
+		within = within || isSecret(path)
+		nodes = append(nodes, n)
+		secret[n] = within && n.Kind == yaml.ScalarNode && !isReference(n.Value)
+		if len(path) > maxDepth {
+			return
+		}
+		for i, inner := range n.Content {
+			switch {
+			case n.Kind != yaml.MappingNode:
+				walk(inner, sub(path, strconv.Itoa(i)), within)
+			case i%2 == 0:
+				nodes = append(nodes, inner)
+			default:
+				walk(inner, sub(path, n.Content[i-1].Value), within)
+			}
+		}
+	}
+	walk(d.root, nil, false)
+	for i, n := range nodes {
+		if !secret[n] {
+			continue
+		}
+		endLine, endColumn := len(d.lines)+1, 1
+		if i+1 < len(nodes) {
+			endLine, endColumn = nodes[i+1].Line, nodes[i+1].Column
+		}
+		if width := len([]rune(n.Value)); strings.HasPrefix(from(d.line(n.Line), n.Column), n.Value) {
+			endLine, endColumn = n.Line, n.Column+width
+		}
+		d.blank(n.Line, n.Column, endLine, endColumn)
+	}
+}
+
+// from is the part of a line that begins at a column.
+func from(line string, column int) string {
+	runes := []rune(line)
+	return string(runes[min(len(runes), max(0, column-1)):])
+}
+
+// blank puts stars in the place of what stands in a part of the file.
+func (d *document) blank(line, column, endLine, endColumn int) {
+	for n := max(1, line); n <= min(endLine, len(d.lines)); n++ {
+		runes := []rune(d.lines[n-1])
+		for i, r := range runes {
+			if (n > line || i >= column-1) && (n < endLine || i < endColumn-1) && !unicode.IsSpace(r) {
+				runes[i] = '*'
+			}
+		}
+		d.lines[n-1] = string(runes)
+	}
+}
