@@ -10,9 +10,17 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/edgeftp/edgeftp/tests/authority"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if err := authority.Prepare(); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue),
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh")) // ends 5 seconds after the lock
+}
 
 // clock is a time that tests move.
 type clock struct{ at time.Time }

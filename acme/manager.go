@@ -96,6 +96,11 @@ func (m *Manager) check() error {
 	case len(c.Authorities) > 0 && c.Challenges.none():
 		return errors.New("no challenge is allowed, and an authority needs a proof")
 	}
+	for _, a := range c.Authorities {
+		if err := a.check(); err != nil {
+			return err
+		}
+	}
 	for i, name := range c.Names {
 		plain, err := Subject(name)
 		if err != nil {
