@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// pause follows the failure of that number in a row, from 0. The pauses make 9 attempts
+// pauseAfter follows the failure of that number in a row, from 0. The pauses make 9 attempts
 // on the first day without an authority, and 4 on every other.
-func pause(failure int) time.Duration {
+func pauseAfter(failure int) time.Duration {
 	pauses := [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour}
 	return pauses[min(failure, len(pauses)-1)]
 }
@@ -68,7 +68,7 @@ func (a *attempts) fail(name string, err error, now time.Time) attempt {
 		}
 		a.names[name] = got
 	}
-	wait := pause(got.inRow)
+	wait := pauseAfter(got.inRow)
 	got.failed, got.at, got.next = err.Error(), now, now.Add(wait+rand.N(wait/10))
 	got.inRow++
 	var limited *limitedError

@@ -185,7 +185,7 @@ func TestRenewalTimes(t *testing.T) {
 func TestRenewNow(t *testing.T) {
 	ca := newFakeCA(t, 90*24*time.Hour)
 	m := managed(t, ca, Config{Names: []string{"ftp.example"}})
-	eventually(t, m.Ready)
+	soon(t, m.Ready)
 	stop, done := make(chan struct{}), make(chan error, 1)
 	go func() {
 		for {
@@ -221,8 +221,8 @@ func TestRenewNow(t *testing.T) {
 	must(t, m.Renew(t.Context(), "ftp.example")) // also directly after a failure
 }
 
-// eventually waits for what happens in a goroutine of the manager.
-func eventually(t *testing.T, ok func() bool) {
+// soon waits for what happens in a goroutine of the manager.
+func soon(t *testing.T, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); {
 		if time.Now().After(end) {

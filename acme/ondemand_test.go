@@ -42,7 +42,7 @@ func TestOnDemandStorm(t *testing.T) {
 			})
 		}
 		if ca.hold != nil {
-			eventually(t, func() bool { return asked.Load() == int64(n) })
+			soon(t, func() bool { return asked.Load() == int64(n) })
 			close(ca.hold)
 			ca.hold = nil
 		}
@@ -76,7 +76,7 @@ func TestOnDemandRefusals(t *testing.T) {
 			}
 			return nil
 		}}})
-	eventually(t, func() bool { return len(m.held("ftp.example")) > 0 })
+	soon(t, func() bool { return len(m.held("ftp.example")) > 0 })
 	get := func(name string) (string, error) {
 		a, b := net.Pipe()
 		defer func() { _, _ = a.Close(), b.Close() }()

@@ -74,6 +74,7 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	}
 	in.certs.told.Store(in.server)
 	in.modules.begin(in.server)
+	in.warnOnDemand()
 	return in, nil
 }
 

@@ -95,7 +95,7 @@ func (c *certificates) close() {
 // tls returns the configuration of a listener: that of its certificate, or a
 // long-lived one like it with other demands and the same ticket keys.
 func (in *instance) tls(ctx context.Context, l *config.Listener) (*tls.Config, error) {
-	base, err := in.certificate(ctx, l.TLS.Certificate, acme.Choice{})
+	base, err := in.certificate(ctx, l.TLS.Certificate, acme.Choice{Default: l.TLS.DefaultName, Fallback: l.TLS.FallbackName})
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +177,8 @@ func (in *instance) source(ctx context.Context, kind string) (source certSource,
 		return s, nil
 	}
 	switch kind {
+	case "auto":
+		source, err = in.autoCertificates(ctx)
 	case "files":
 		source, err = in.fileCertificates()
 	default:

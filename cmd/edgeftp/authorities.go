@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/edgeftp/edgeftp/acme"
+	"github.com/edgeftp/edgeftp/acme/providers"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// acmeConfig turns the configuration's certificates.acme, which is there, into acme's,
+// but for who decides and is told.
+func acmeConfig(conf *config.Config, log *slog.Logger) (acme.Config, error) {
+	c, err := conf.ACME.Config()
+	if err != nil {
+		return acme.Config{}, err
+	}
+	c.Log = log
+	if d := conf.ACME.Challenges.DNS; d != nil {
+		if c.Challenges.DNS.Provider, err = providers.Open(d.Provider, d.Values()); err != nil {
+			return acme.Config{}, err
+		}
+	}
+	c.Storage, err = acme.OpenStorage(conf.ACME.Storage)
+	return c, err
+}
+
+// autoCertificates are those of authorities.
+func (in *instance) autoCertificates(ctx context.Context) (certSource, error) {
+	c, err := acmeConfig(in.conf, in.log)
+	if err != nil {
+		return nil, err
+	}
+	in.warn(in.conf.ACME.Challenges.Unbindable())
+	c.Event = in.certificateChanged
+	if c.OnDemand != nil {
+		c.OnDemand.Ask = in.mayCertify
+	}
+	m, err := acme.NewManager(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Load(ctx); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// mayCertify asks the policies whether a name may have a certificate, for a client that
+// shakes hands, or without one before a renewal.
+func (in *instance) mayCertify(ctx context.Context, name string, hello *tls.ClientHelloInfo) error {
+	var who policy.Session
+	if hello != nil && hello.Conn != nil {
+		who.Peer, who.Local = addrPort(hello.Conn.RemoteAddr()), addrPort(hello.Conn.LocalAddr())
+		who.Listener = in.listenerAt(hello.Conn.LocalAddr())
+	}
+	server := in.certs.told.Load()
+	if server == nil {
+		return errors.New("the server is not there yet")
+	}
+	return server.MayCertify(ctx, name, who)
+}
+
+// addrPort is an address in the form that policies see, or nothing.
+func addrPort(a net.Addr) netip.AddrPort {
+	if a == nil {
+		return netip.AddrPort{}
+	}
+	p, _ := netip.ParseAddrPort(a.String()) // of a TCP connection it is one
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}
+
+// warnOnDemand tells that nothing will be issued on demand while no policy decides on
+// it.
+func (in *instance) warnOnDemand() {
+	if in.conf.ACME == nil || in.conf.ACME.OnDemand == nil {
+		return
+	}
+	for _, p := range in.modules.Status().Policies {
+		if slices.Contains(p.Hooks, policy.StageCert.String()) {
+			return
+		}
+	}
+	in.log.Warn("no policy decides on certificates on demand, so none is issued", "help", "load a policy with the hook cert, or remove certificates.acme.on_demand")
+}
+
+// listenerAt is the name of the listener to which a client has come, if there is one on
+// that port alone.
+func (in *instance) listenerAt(local net.Addr) string {
+	_, port, err := net.SplitHostPort(local.String())
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for i, l := range in.addresses() {
+		if _, p, err := net.SplitHostPort(in.server.Addresses()[i].String()); err == nil && p == port && !slices.Contains(names, l.Name) {
+			names = append(names, l.Name)
+		}
+	}
+	if len(names) != 1 {
+		return ""
+	}
+	return names[0]
+}
