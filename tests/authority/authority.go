@@ -60,7 +60,8 @@ type Options struct {
 	// RandomSleep waits 0 or 1 second before each validation; else there is no wait.
 	RandomSleep bool
 	// Profiles are validities by the name of the profile, whole seconds. An order that
-	// names none gets any of them. Nil: one, "default", of 90 days.
+	// names none gets any of them. For less than 4 seconds acmez takes no renewal window,
+	// and an order takes it 7 seconds more. Nil: one, "default", of 90 days.
 	Profiles map[string]time.Duration
 	// Alternates is how many further roots there are, each with a chain of its own.
 	Alternates int
@@ -127,7 +128,8 @@ func Start(t testing.TB, o Options) *Authority {
 			t.Setenv(name, value)
 		}
 	}
-	a := &Authority{HTTPPort: port(t, o.HTTPPort), TLSPort: port(t, o.TLSPort), t: t, roots: 1 + o.Alternates}
+	a := &Authority{t: t, roots: 1 + o.Alternates}
+	a.HTTPPort, a.TLSPort = ports(t, o.HTTPPort, o.TLSPort)
 	a.DNS = serveNames(t, o.DNS)
 	a.store = db.NewMemoryStore()
 	for id, key := range o.Bindings {
@@ -188,8 +190,24 @@ func (a *Authority) Issued() *x509.CertPool {
 // offered first.
 func (a *Authority) IssuedPEM(n int) []byte { return encode(a.issuer.GetRootCert(n).Cert) }
 
+// Await waits until done, which is asked again and again, is true. The test fails when
+// that takes longer than within.
+func (a *Authority) Await(within time.Duration, what string, done func() bool) {
+	a.t.Helper()
+	late, again := time.NewTimer(within), time.NewTicker(5*time.Millisecond)
+	defer late.Stop()
+	defer again.Stop()
+	for !done() {
+		select {
+		case <-again.C:
+		case <-late.C:
+			a.t.Fatalf("%s: not within %v", what, within)
+		}
+	}
+}
+
 // SetRenewalInfo sets the window in which the authority suggests to renew the
-// certificate (RFC 9773 §4.2).
+// certificate (RFC 9773 §4.2). acmez takes none shorter than 2 seconds.
 func (a *Authority) SetRenewalInfo(cert *x509.Certificate, start, end time.Time) {
 	a.t.Helper()
 	type window struct {
@@ -205,7 +223,8 @@ func (a *Authority) SetRenewalInfo(cert *x509.Certificate, start, end time.Time)
 	}
 }
 
-// Revoke revokes the certificate; its renewal information then says: at once.
+// Revoke revokes the certificate; its renewal information then says: at once. The window
+// is half an hour that has passed, because acmez takes none as short as pebble's.
 func (a *Authority) Revoke(cert *x509.Certificate) {
 	a.t.Helper()
 	known := a.store.GetCertificateBySerial(cert.SerialNumber)
@@ -213,6 +232,7 @@ func (a *Authority) Revoke(cert *x509.Certificate) {
 		a.t.Fatalf("no certificate has serial %x", cert.SerialNumber)
 	}
 	a.store.RevokeCertificate(&core.RevokedCertificate{Certificate: known, RevokedAt: time.Now()})
+	a.SetRenewalInfo(cert, time.Now().Add(-time.Hour), time.Now().Add(-time.Hour/2))
 }
 
 // profiles turns validities into what pebble takes.
@@ -227,18 +247,24 @@ func profiles(validities map[string]time.Duration) map[string]ca.Profile {
 	return all
 }
 
-// port returns n, or a free one in place of 0.
-func port(t testing.TB, n int) int {
+// ports returns two ports, free ones in place of 0.
+func ports(t testing.TB, a, b int) (int, int) {
 	t.Helper()
-	if n != 0 {
-		return n
+	free := func(n int) int {
+		if n != 0 {
+			return n
+		}
+		l, err := net.Listen("tcp", local(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		return l.Addr().(*net.TCPAddr).Port
 	}
-	l, err := net.Listen("tcp", local(0))
-	if err != nil {
-		t.Fatal(err)
+	for a, b = free(a), free(b); a == b; {
+		b = free(0)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	return a, b
 }
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

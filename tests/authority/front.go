@@ -114,7 +114,7 @@ func (f *front) close() { close(f.ended) }
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
-		return
+		panic(http.ErrAbortHandler)
 	}
 	req := &Request{At: time.Now(), Endpoint: endpoint(r.URL.Path), Method: r.Method, Path: r.URL.Path}
 	if req.Endpoint == NewOrder {
@@ -122,7 +122,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	fault, mended, reject := f.take(req)
 	if fault.Delay > 0 && !f.delay(r, fault.Delay, mended) {
-		return
+		panic(http.ErrAbortHandler) // cut off: to return would be an empty answer
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer := httptest.NewRecorder()

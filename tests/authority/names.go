@@ -59,7 +59,7 @@ type Update struct {
 	Changes []string // the records of its update section, in the form of a zone file
 }
 
-// serveNames starts a name server. The caller closes it.
+// serveNames starts a name server, which ends with the test at the latest.
 func serveNames(t testing.TB, o NameOptions) *NameServer {
 	t.Helper()
 	s := &NameServer{t: t, codes: map[string]int{}, serial: 1}
@@ -87,6 +87,7 @@ func serveNames(t testing.TB, o NameOptions) *NameServer {
 		})
 	}
 	up.Wait()
+	t.Cleanup(s.close)
 	return s
 }
 
@@ -157,7 +158,7 @@ func (s *NameServer) Remove(name, kind string) {
 
 // Answer makes questions about a name, and about those below it, fail with a code such
 // as dns.RcodeServerFailure, or dns.RcodeNameError for a name that is not there.
-// dns.RcodeSuccess ends that.
+// dns.RcodeSuccess ends that. The name "." stands for all.
 func (s *NameServer) Answer(name string, rcode int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -269,7 +270,7 @@ func (s *NameServer) code(name string) int {
 			return code
 		}
 	}
-	return dns.RcodeSuccess
+	return s.codes["."] // dns.RcodeSuccess is 0
 }
 
 // follow returns the records of a name, and of those that it stands for (RFC 1034
@@ -310,7 +311,7 @@ func (s *NameServer) of(name string, kind uint16) []dns.RR {
 	case kind == dns.TypeSOA && s.zone(name) == name:
 		return append(found, s.soa(name))
 	case kind == dns.TypeNS && s.zone(name) == name && !own[dns.TypeNS]:
-		return append(found, &dns.NS{Hdr: header, Ns: "ns." + name})
+		return append(found, &dns.NS{Hdr: header, Ns: below("ns", name)})
 	}
 	return found
 }
@@ -330,13 +331,16 @@ func (s *NameServer) zone(name string) string {
 		}
 	}
 	labels := dns.Split(name)
+	if len(labels) == 0 {
+		return name
+	}
 	return name[labels[max(0, len(labels)-2)]:]
 }
 
 func (s *NameServer) soa(zone string) dns.RR {
 	return &dns.SOA{
 		Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 1},
-		Ns:  "ns." + zone, Mbox: "hostmaster." + zone, Serial: s.serial, Refresh: 60, Retry: 60, Expire: 60, Minttl: 1,
+		Ns:  below("ns", zone), Mbox: below("hostmaster", zone), Serial: s.serial, Refresh: 60, Retry: 60, Expire: 60, Minttl: 1,
 	}
 }
 
@@ -355,6 +359,9 @@ func (s *NameServer) drop(name string, which func(dns.RR) bool) {
 	})
 	s.serial++
 }
+
+// below is the name of a label in a zone, which may be the root.
+func below(label, zone string) string { return label + "." + strings.TrimPrefix(zone, ".") }
 
 func canonical(name string) string { return dns.CanonicalName(name) }
 
