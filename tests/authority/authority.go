@@ -57,7 +57,8 @@ type Options struct {
 	// NonceReject is how many of 100 requests are refused for a bad nonce although it
 	// is good (RFC 8555 §6.5), evenly spread.
 	NonceReject int
-	// RandomSleep waits 0 or 1 second before each validation; else there is no wait.
+	// RandomSleep waits 0 or 1 second before each validation; else there is no wait. The
+	// test cannot be a parallel one.
 	RandomSleep bool
 	// Profiles are validities by the name of the profile, whole seconds. An order that
 	// names none gets any of them. For less than 4 seconds acmez takes no renewal window,

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"testing"
 	"time"
 
@@ -27,12 +26,7 @@ func TestMain(m *testing.M) {
 	if err := authority.Prepare(); err != nil {
 		panic(err)
 	}
-	code := m.Run()
-	if err := goleak.Find(goleak.IgnoreAnyFunction(authority.Residue)); code == 0 && err != nil {
-		println(err.Error())
-		code = 1
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue))
 }
 
 // client is an ACME client of another project's making.
