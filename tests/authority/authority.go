@@ -164,8 +164,7 @@ func Start(t testing.TB, o Options) *Authority {
 // before the test ends, and more than once.
 func (a *Authority) Close() {
 	a.once.Do(func() {
-		a.front.close()
-		a.server.CloseClientConnections()
+		a.server.CloseClientConnections() // ends what is delayed
 		a.server.Close()
 		a.DNS.close()
 	})

@@ -24,6 +24,8 @@ func ask(ctx context.Context, t *testing.T, ca *authority.Authority) (*http.Resp
 
 func askAt(ctx context.Context, t *testing.T, ca *authority.Authority, url string) (*http.Response, string, error) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,6 @@ type front struct {
 	next         http.Handler
 	nonceReject  int
 	renewalRetry time.Duration
-	ended        chan struct{}
 
 	mu       sync.Mutex
 	requests []*Request
@@ -103,12 +102,9 @@ type front struct {
 
 func newFront(next http.Handler, o Options) *front {
 	return &front{
-		next: next, nonceReject: o.NonceReject, renewalRetry: o.RenewalRetry,
-		ended: make(chan struct{}), mended: make(chan struct{}),
+		next: next, nonceReject: o.NonceReject, renewalRetry: o.RenewalRetry, mended: make(chan struct{}),
 	}
 }
-
-func (f *front) close() { close(f.ended) }
 
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -172,8 +168,6 @@ func (f *front) delay(r *http.Request, d time.Duration, mended <-chan struct{}) 
 	select {
 	case <-timer.C:
 	case <-mended:
-	case <-f.ended:
-		return false
 	case <-r.Context().Done():
 		return false
 	}
