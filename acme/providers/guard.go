@@ -26,9 +26,13 @@ type guard struct {
 	secrets  []string
 }
 
-// AppendRecords adds TXT records.
+// AppendRecords adds TXT records, and returns them. Some providers return those alone
+// that were not there before; they are in the zone all the same, and to be removed.
 func (g *guard) AppendRecords(ctx context.Context, zone string, records []libdns.Record) ([]libdns.Record, error) {
-	return g.call(ctx, "add", zone, records, g.inner.AppendRecords)
+	if _, err := g.call(ctx, "add", zone, records, g.inner.AppendRecords); err != nil {
+		return nil, err
+	}
+	return records, nil
 }
 
 // DeleteRecords removes exactly the TXT records that are named.

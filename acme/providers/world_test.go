@@ -189,17 +189,24 @@ func both(t *testing.T, p acme.Provider, now func() []string) {
 			t.Fatalf("%s: the zone has %q, want %q", what, got, want)
 		}
 	}
+	var added [][]libdns.Record
 	for _, value := range []string{one, two} {
-		if _, err := p.AppendRecords(ctx, zone, text(value)); err != nil {
+		got, err := p.AppendRecords(ctx, zone, text(value))
+		if err != nil {
 			t.Fatal(err)
 		}
+		// What is returned is what is removed later.
+		if len(got) != 1 || got[0].RR().Name != name || got[0].RR().Type != "TXT" || got[0].RR().Data != value {
+			t.Fatalf("added %q, and got %+v", value, got)
+		}
+		added = append(added, got)
 	}
 	see("two were added", "other", one, two)
-	if _, err := p.DeleteRecords(ctx, zone, text(one)); err != nil {
+	if _, err := p.DeleteRecords(ctx, zone, added[0]); err != nil {
 		t.Fatal(err)
 	}
 	see("one was removed", "other", two)
-	if _, err := p.DeleteRecords(ctx, zone, text(two)); err != nil {
+	if _, err := p.DeleteRecords(ctx, zone, added[1]); err != nil {
 		t.Fatal(err)
 	}
 	see("both were removed", "other")
