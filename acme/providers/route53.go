@@ -46,11 +46,11 @@ func openRoute53(settings map[string]string) (acme.Provider, error) {
 
 // recordSet is what a zone has under a name and type.
 type recordSet struct {
-	Name   string   `xml:"Name"`
-	Type   string   `xml:"Type"`
-	Policy string   `xml:"SetIdentifier,omitempty"`
-	TTL    int64    `xml:"TTL"`
-	Values []value  `xml:"ResourceRecords>ResourceRecord"`
+	Name   string  `xml:"Name"`
+	Type   string  `xml:"Type"`
+	Policy string  `xml:"SetIdentifier,omitempty"`
+	TTL    int64   `xml:"TTL"`
+	Values []value `xml:"ResourceRecords>ResourceRecord"`
 }
 
 // value is a record of a set, as the API writes it.

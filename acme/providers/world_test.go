@@ -170,8 +170,9 @@ const (
 	two  = "1RsCbT3mPAtWcGz8q9mQkKkXw1WcHkO6_KDyQy-ZPdU"
 )
 
+// text is a record in the form in which certmagic hands them over.
 func text(value string) []libdns.Record {
-	return []libdns.Record{libdns.TXT{Name: name, Text: value}}
+	return []libdns.Record{libdns.RR{Name: name, Type: "TXT", Data: value}}
 }
 
 // both tries what an order for NAME and *.NAME does: two records of one name, which are
