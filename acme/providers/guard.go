@@ -110,6 +110,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("DNS provider %s did not %s: %s\n   = help: %s", e.Provider, e.Doing, e.What, e.Help)
 }
 
+// Advice returns Help, for those who find it in an error without knowing this package.
+func (e *Error) Advice() string { return e.Help }
+
 // Is finds errors such as [context.Canceled]. The provider's own error cannot be taken
 // out: its text may hold secrets.
 func (e *Error) Is(target error) bool { return errors.Is(e.err, target) }

@@ -136,7 +136,7 @@ func update() provider {
 			{"bad authentication", "the server does not accept the key, or is not the zone's primary", "compare key_name, key_alg and key with the server's, and server with the zone's SOA record; the clocks may differ by 5 minutes at most"},
 			{"no secrets defined", "the server answers with another key", "write key_name as the server has it"},
 			{"bad time", "the clocks of this machine and the server differ by more than 5 minutes", "set the clocks: run an NTP client on both"},
-			{"NOTAUTH", "the server is not the zone's primary, or does not know the key", "write the zone's primary (its SOA record names it) as server, and key_name as the server has it"},
+			{"NOTAUTH", "the server does not accept the key, or is not the zone's primary", "compare key_name, key_alg and key with the server's, and server with the zone's SOA record; the clocks may differ by 5 minutes at most"},
 			{"REFUSED", "the key may not change the name", "let it: in BIND grant it the name and the type TXT in the zone's update-policy"},
 			{"NOTIMP", "the server takes no dynamic updates", "write the zone's primary as server, and allow updates there"},
 			{"NOTZONE", "the server does not have this zone", "write the zone's primary (its SOA record names it) as server"},

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/edgeftp/edgeftp/acme"
+	"github.com/edgeftp/edgeftp/tests/authority"
 )
 
 // internet has the APIs of providers for the tests. Most have their addresses built in
@@ -67,7 +68,8 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "hosts that no test expects to be asked:", internet.lost)
 		code = 1
 	}
-	if err := goleak.Find(); err != nil && code == 0 {
+	if err := goleak.Find(goleak.IgnoreAnyFunction(authority.Residue),
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh")); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
