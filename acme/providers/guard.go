@@ -95,7 +95,8 @@ func (g *guard) explain(doing string, err, ended error) error {
 	return e
 }
 
-// Error is why a provider did not do what it was asked for.
+// Error is why a provider did not do what it was asked for. What can be done is not in
+// its text, as others put theirs around it: see Advice.
 type Error struct {
 	Provider string // its name
 	Doing    string // what it was asked for
@@ -105,12 +106,12 @@ type Error struct {
 	err error
 }
 
-// Error returns what went wrong, where, and what can be done.
+// Error returns what went wrong, and where.
 func (e *Error) Error() string {
-	return fmt.Sprintf("DNS provider %s did not %s: %s\n   = help: %s", e.Provider, e.Doing, e.What, e.Help)
+	return fmt.Sprintf("DNS provider %s did not %s: %s", e.Provider, e.Doing, e.What)
 }
 
-// Advice returns Help, for those who find it in an error without knowing this package.
+// Advice returns Help, for package acme, which does not know this one.
 func (e *Error) Advice() string { return e.Help }
 
 // Is finds errors such as [context.Canceled]. The provider's own error cannot be taken
