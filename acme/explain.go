@@ -104,9 +104,12 @@ func advice(err error) string {
 	var problem rfc8555.Problem
 	var door *doorError
 	var record *recordError
+	var provider interface{ Advice() string } // one of package providers
 	switch {
 	case errors.Is(err, errTooSoon):
 		return "wait, or force an attempt with edgeftp cert renew NAME"
+	case errors.As(err, &provider):
+		return provider.Advice()
 	case errors.As(err, &limited):
 		return limitedAdvice(limited)
 	case errors.As(err, &problem):

@@ -257,6 +257,18 @@ func TestDeSEC(t *testing.T) {
 	})
 }
 
+// A record that is there already is added all the same: what an order that broke off
+// has left is removed with it.
+func TestDeSECTwice(t *testing.T) {
+	d := newDeSEC(t)
+	p := opened(t, "desec", map[string]string{"token": d.token})
+	for range 2 {
+		if got, err := p.AppendRecords(t.Context(), zone, text(one)); err != nil || len(got) != 1 {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+}
+
 // The limit of deSEC may be an hour: the wait ends with the context.
 func TestDeSECLimit(t *testing.T) {
 	serve(t, "desec.io", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -273,7 +285,7 @@ func TestDeSECLimit(t *testing.T) {
 			break // else the answer has not come in time
 		}
 	}
-	says(t, err, "limit of requests is used up", "Wildcards need fewer")
+	says(t, err, "limit of requests is used up", "a wildcard for many names")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%#v", err)
 	}

@@ -14,16 +14,22 @@ import (
 	"github.com/libdns/libdns"
 )
 
-// says wants an error with all of the texts, in the form of the program's messages.
+// says wants an error with all of the texts in it, or in its advice, of which there has
+// to be one.
 func says(t *testing.T, err error, texts ...string) {
 	t.Helper()
 	if err == nil {
 		t.Errorf("no error, want one with %q", texts)
 		return
 	}
+	said := err.Error()
+	var advised interface{ Advice() string }
+	if errors.As(err, &advised) {
+		said += "\n   = help: " + advised.Advice()
+	}
 	for _, text := range append(texts, "\n   = help: ") {
-		if !strings.Contains(err.Error(), text) {
-			t.Errorf("the error does not say %q:\n%v", text, err)
+		if !strings.Contains(said, text) {
+			t.Errorf("the error does not say %q:\n%v", text, said)
 		}
 	}
 }

@@ -19,8 +19,8 @@ const preface = `# DNS providers
 
 Names are proven by DNS records (the challenge ` + "`dns-01`" + `) where no port can be opened,
 and for wildcards. These providers are compiled in. Each adds the TXT record
-` + "`_acme-challenge.NAME`" + ` for an order and removes it, and nothing else, at the same name,
-is touched.
+` + "`_acme-challenge.NAME`" + ` for an order and removes that record; whatever else has this
+name stays, so NAME and \*.NAME can be ordered at once.
 
 ` + "```yaml" + `
 certificates:

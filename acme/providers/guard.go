@@ -26,9 +26,13 @@ type guard struct {
 	secrets  []string
 }
 
-// AppendRecords adds TXT records.
+// AppendRecords adds TXT records, and returns them. Some providers return those alone
+// that were not there before; they are in the zone all the same, and to be removed.
 func (g *guard) AppendRecords(ctx context.Context, zone string, records []libdns.Record) ([]libdns.Record, error) {
-	return g.call(ctx, "add", zone, records, g.inner.AppendRecords)
+	if _, err := g.call(ctx, "add", zone, records, g.inner.AppendRecords); err != nil {
+		return nil, err
+	}
+	return records, nil
 }
 
 // DeleteRecords removes exactly the TXT records that are named.
@@ -91,7 +95,8 @@ func (g *guard) explain(doing string, err, ended error) error {
 	return e
 }
 
-// Error is why a provider did not do what it was asked for.
+// Error is why a provider did not do what it was asked for. What can be done is not in
+// its text, as others put theirs around it: see Advice.
 type Error struct {
 	Provider string // its name
 	Doing    string // what it was asked for
@@ -101,10 +106,13 @@ type Error struct {
 	err error
 }
 
-// Error returns what went wrong, where, and what can be done.
+// Error returns what went wrong, and where.
 func (e *Error) Error() string {
-	return fmt.Sprintf("DNS provider %s did not %s: %s\n   = help: %s", e.Provider, e.Doing, e.What, e.Help)
+	return fmt.Sprintf("DNS provider %s did not %s: %s", e.Provider, e.Doing, e.What)
 }
+
+// Advice returns Help, for package acme, which does not know this one.
+func (e *Error) Advice() string { return e.Help }
 
 // Is finds errors such as [context.Canceled]. The provider's own error cannot be taken
 // out: its text may hold secrets.

@@ -70,8 +70,8 @@ func Describe() []Provider {
 }
 
 // Open makes a provider. Its error is that of [Check]. Nothing is connected to before
-// a record is added; the provider then adds and removes TXT records alone, and an
-// error of it says what to do (an [Error]).
+// a record is added; the provider then adds and removes TXT records alone, and its
+// errors are of type [Error].
 func Open(name string, settings map[string]string) (acme.Provider, error) {
 	if err := Check(name, settings); err != nil {
 		return nil, err

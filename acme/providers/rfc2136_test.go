@@ -22,9 +22,8 @@ const (
 type primary struct {
 	addr string
 
-	mu   sync.Mutex
-	rrs  []*dns.TXT
-	last int // the answer's code
+	mu  sync.Mutex
+	rrs []*dns.TXT
 }
 
 func newPrimary(t *testing.T) *primary {

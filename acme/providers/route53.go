@@ -46,22 +46,26 @@ func openRoute53(settings map[string]string) (acme.Provider, error) {
 
 // recordSet is what a zone has under a name and type.
 type recordSet struct {
-	Name   string   `xml:"Name"`
-	Type   string   `xml:"Type"`
-	Policy string   `xml:"SetIdentifier,omitempty"`
-	TTL    int64    `xml:"TTL"`
-	Values []string `xml:"ResourceRecords>ResourceRecord>Value"`
+	Name   string  `xml:"Name"`
+	Type   string  `xml:"Type"`
+	Policy string  `xml:"SetIdentifier,omitempty"`
+	TTL    int64   `xml:"TTL"`
+	Values []value `xml:"ResourceRecords>ResourceRecord"`
 }
+
+// value is a record of a set, as the API writes it.
+type value struct{ Value string }
 
 // AppendRecords adds values to the sets of the records.
 func (p *route53) AppendRecords(ctx context.Context, zone string, records []libdns.Record) ([]libdns.Record, error) {
 	for i, r := range records {
 		rr := r.RR()
-		err := p.change(ctx, zone, rr, func(values []string) []string {
-			if value := textValue(rr.Data); !slices.Contains(values, value) {
-				values = append(slices.Clone(values), value)
+		ours := value{textValue(rr.Data)}
+		err := p.change(ctx, zone, rr, func(values []value) []value {
+			if slices.Contains(values, ours) {
+				return values
 			}
-			return values
+			return append(slices.Clone(values), ours)
 		})
 		if err != nil {
 			return records[:i], err
@@ -75,8 +79,9 @@ func (p *route53) AppendRecords(ctx context.Context, zone string, records []libd
 func (p *route53) DeleteRecords(ctx context.Context, zone string, records []libdns.Record) ([]libdns.Record, error) {
 	for i, r := range records {
 		rr := r.RR()
-		err := p.change(ctx, zone, rr, func(values []string) []string {
-			return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == textValue(rr.Data) })
+		ours := value{textValue(rr.Data)}
+		err := p.change(ctx, zone, rr, func(values []value) []value {
+			return slices.DeleteFunc(slices.Clone(values), func(v value) bool { return v == ours })
 		})
 		if err != nil {
 			return records[:i], err
@@ -86,7 +91,7 @@ func (p *route53) DeleteRecords(ctx context.Context, zone string, records []libd
 }
 
 // change gives a set the values that edit makes of those it has.
-func (p *route53) change(ctx context.Context, zone string, rr libdns.RR, edit func([]string) []string) error {
+func (p *route53) change(ctx context.Context, zone string, rr libdns.RR, edit func([]value) []value) error {
 	id, err := p.zoneID(ctx, zone)
 	if err != nil {
 		return err

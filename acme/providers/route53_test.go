@@ -111,11 +111,13 @@ func (a *route53API) change(w http.ResponseWriter, body []byte) {
 	var batch struct {
 		XMLName xml.Name
 		Changes []struct {
-			Action string
-			Name   string   `xml:"ResourceRecordSet>Name"`
-			Type   string   `xml:"ResourceRecordSet>Type"`
-			TTL    int64    `xml:"ResourceRecordSet>TTL"`
-			Values []string `xml:"ResourceRecordSet>ResourceRecords>ResourceRecord>Value"`
+			Action  string
+			Name    string `xml:"ResourceRecordSet>Name"`
+			Type    string `xml:"ResourceRecordSet>Type"`
+			TTL     int64  `xml:"ResourceRecordSet>TTL"`
+			Records []struct {
+				Value []string
+			} `xml:"ResourceRecordSet>ResourceRecords>ResourceRecord"`
 		} `xml:"ChangeBatch>Changes>Change"`
 	}
 	if err := xml.Unmarshal(body, &batch); err != nil || batch.XMLName.Space != route53Space || len(batch.Changes) == 0 {
@@ -128,11 +130,19 @@ func (a *route53API) change(w http.ResponseWriter, body []byte) {
 	}
 	values, ttl := a.values, a.ttl
 	for _, c := range batch.Changes {
+		var next []string
+		for _, r := range c.Records {
+			if len(r.Value) != 1 {
+				a.fail(w, 400, "InvalidInput", "Invalid XML: a ResourceRecord has one Value")
+				return
+			}
+			next = append(next, r.Value[0])
+		}
 		switch {
 		case c.Name != fqdn || c.Type != "TXT" || c.TTL <= 0:
 			refuse("not what the test has: " + c.Name)
 			return
-		case c.Action == "DELETE" && (!slices.Equal(c.Values, values) || c.TTL != ttl):
+		case c.Action == "DELETE" && (!slices.Equal(next, values) || c.TTL != ttl):
 			refuse("Tried to delete resource record set but the values provided do not match the current values")
 			return
 		case c.Action == "CREATE" && len(values) > 0:
@@ -141,7 +151,7 @@ func (a *route53API) change(w http.ResponseWriter, body []byte) {
 		case c.Action == "DELETE":
 			values = nil
 		case c.Action == "CREATE":
-			values, ttl = c.Values, c.TTL
+			values, ttl = next, c.TTL
 		}
 	}
 	a.values, a.ttl = values, ttl

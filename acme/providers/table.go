@@ -70,8 +70,8 @@ func deSEC() provider {
 	return provider{
 		Provider: Provider{
 			Name:  "desec",
-			What:  "deSEC (desec.io, dedyn.io)",
-			Needs: "make a token (Token Management). Records live for an hour at least, and writing is limited to a few an hour: `ttl` has no effect below 3600 seconds",
+			What:  "the deSEC service (desec.io, dedyn.io)",
+			Needs: "make a token (Token Management). Records live for an hour at least: `ttl` has no effect below 3600 seconds. How often a zone may be changed is limited",
 			Settings: []Setting{
 				{Name: "token", Required: true, Secret: true, Help: "a token of the account; it needs no permission to manage tokens"},
 			},
@@ -82,7 +82,7 @@ func deSEC() provider {
 			{"code 401", "the API does not accept the token", "make a new token at desec.io, Token Management"},
 			{"code 403", "the token may not change the zone", "give the token write access to TXT records of this zone (its policies), from this machine's address"},
 			{"code 404", "the account has no such zone", "add the zone at desec.io, or use the token of the account that has it"},
-			{"cooldown", "the API's limit of requests is used up", "wait; deSEC allows a few changes an hour and zone. Wildcards need fewer"},
+			{"cooldown", "the API's limit of requests is used up", "wait, the answer says for how long; a wildcard for many names needs fewer changes of the zone"},
 		},
 	}
 }
@@ -136,7 +136,7 @@ func update() provider {
 			{"bad authentication", "the server does not accept the key, or is not the zone's primary", "compare key_name, key_alg and key with the server's, and server with the zone's SOA record; the clocks may differ by 5 minutes at most"},
 			{"no secrets defined", "the server answers with another key", "write key_name as the server has it"},
 			{"bad time", "the clocks of this machine and the server differ by more than 5 minutes", "set the clocks: run an NTP client on both"},
-			{"NOTAUTH", "the server is not the zone's primary, or does not know the key", "write the zone's primary (its SOA record names it) as server, and key_name as the server has it"},
+			{"NOTAUTH", "the server does not accept the key, or is not the zone's primary", "compare key_name, key_alg and key with the server's, and server with the zone's SOA record; the clocks may differ by 5 minutes at most"},
 			{"REFUSED", "the key may not change the name", "let it: in BIND grant it the name and the type TXT in the zone's update-policy"},
 			{"NOTIMP", "the server takes no dynamic updates", "write the zone's primary as server, and allow updates there"},
 			{"NOTZONE", "the server does not have this zone", "write the zone's primary (its SOA record names it) as server"},
@@ -152,11 +152,11 @@ func amazon() provider {
 		Provider: Provider{
 			Name:  "route53",
 			What:  "Amazon Route 53",
-			Needs: "make a user with an access key that may `route53:ListHostedZonesByName`, and for the zone `route53:ListResourceRecordSets` and `route53:ChangeResourceRecordSets` (the condition `route53:ChangeResourceRecordSetsNormalizedRecordNames` can hold it to `_acme-challenge.NAME`). Roles of machines are not asked for",
+			Needs: "make a user with an access key that may `route53:ListHostedZonesByName`, and for the zone `route53:ListResourceRecordSets` and `route53:ChangeResourceRecordSets` (the condition `route53:ChangeResourceRecordSetsNormalizedRecordNames` can hold it to `_acme-challenge.NAME`). Roles of machines and temporary credentials are not used",
 			Settings: []Setting{
 				{Name: "access_key_id", Required: true, Help: "the access key's id, AKIA and 16 more"},
 				{Name: "secret_access_key", Required: true, Secret: true, Help: "the access key's secret"},
-				{Name: "hosted_zone_id", Help: "the id of the zone, like Z0123456789ABC: needed if two public zones have its name, or the key may not list zones"},
+				{Name: "hosted_zone_id", Help: "the id of the zone, like Z0123456789ABC, needed if two public zones have its name or the key may not list zones"},
 			},
 		},
 		also:   []string{"aws", "amazon", "route-53"},
