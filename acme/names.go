@@ -109,6 +109,9 @@ func validHost(name string) bool {
 // lower case and ASCII (RFC 5890), a wildcard of one label (*.example.org), or an IP
 // address. The error says what it is instead.
 func Subject(name string) (string, error) {
+	if len(name) > 1000 { // bytes in any script; what becomes of it has 253 at most
+		return "", fmt.Errorf("%.50q... is longer than any name that a certificate can hold", name)
+	}
 	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
 		if ip.IsUnspecified() || ip.Zone() != "" {
 			return "", fmt.Errorf("%q stands for no single address that a certificate can hold", name)

@@ -43,10 +43,17 @@ func orNone(check func(string) error) func(string) error {
 	}
 }
 
+// maxName is how many bytes of a name in any script are looked at; one in ASCII has at
+// most 253.
+const maxName = 1000
+
 // checkSubject holds a name to what a certificate can be for at all. What the
 // authority and the challenges make of it is checked later.
 func checkSubject(s string) error {
 	const help = "write it like ftp.example.org, *.files.example.org or 198.51.100.7"
+	if len(s) > maxName {
+		return fault{"is longer than any name", help}
+	}
 	if scheme, rest, found := strings.Cut(s, "://"); found {
 		host, _, _ := strings.Cut(rest, "/")
 		return fault{"is a URL", "write the host alone" + like(scheme != "" && checkSubject(host) == nil, host)}
@@ -69,7 +76,8 @@ func checkSubject(s string) error {
 	}
 	plain, err := acme.Subject(s)
 	numeric := strings.Trim(plain[strings.LastIndexByte(plain, '.')+1:], "0123456789") == "" // as no top-level domain is
-	if err != nil || numeric && !isAddress(plain) {
+	again, second := acme.Subject(plain)                                                     // not all that IDNA takes has a form that it takes as well
+	if err != nil || second != nil || again != plain || numeric && !isAddress(plain) {
 		return fault{"is neither an IP address nor a name that a certificate can hold", help}
 	}
 	return nil
@@ -91,6 +99,9 @@ func isAddress(s string) bool {
 // subject is the one form of a name that the schema has checked; of what it has
 // refused it is empty.
 func subject(s string) string {
+	if len(s) > maxName {
+		return ""
+	}
 	plain, _ := acme.Subject(s)
 	return plain
 }

@@ -76,6 +76,9 @@ func (c *checker) dns(d *fileDNS, path []string) *DNS {
 			made.Resolvers = append(made.Resolvers, resolver(r))
 		}
 	}
+	if accounts, given := made.Settings["accounts"]; given && accounts.value != "" { // a file, for acmedns
+		made.Settings["accounts"] = Secret{value: beside(c.dir, accounts.value)}
+	}
 	c.provider(made, path)
 	return made
 }

@@ -3,6 +3,9 @@ package config
 import (
 	_ "embed"
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/edgeftp/edgeftp/acme"
+	"github.com/edgeftp/edgeftp/acme/providers"
 )
 
 //go:embed testdata/roots.pem
@@ -35,14 +39,14 @@ func fullACME() *ACME {
 		Names: []string{"ftp.example.org", "*.files.example.org", "xn--bcher-kva.example.org", "203.0.113.5", "2001:db8::1"},
 		Authorities: []Authority{
 			{Directory: "https://ca.example.org/acme/directory", Staging: "https://ca.example.org/acme/test", Email: "ops@example.org", Profile: "classic",
-				AddressProfile: "short", Binding: &Binding{"abc", Secret{"YWJj", "${env:MAC}"}}, Roots: "/etc/roots.pem"},
+				AddressProfile: "short", Binding: &Binding{"abc", Secret{value: "YWJj", from: "${env:MAC}"}}, Roots: "/etc/roots.pem"},
 			{Directory: "https://acme-v02.api.letsencrypt.org/directory", Staging: "https://ca.example.org/le", Email: "le@example.org", Profile: "tlsserver",
 				AddressProfile: "shortlived", Binding: &Binding{"def", Secret{value: "cGFzc3dvcmQ"}}, Roots: "/etc/roots.pem"},
-			{Directory: "https://acme.zerossl.com/v2/DV90", Email: "ops@example.org", Binding: &Binding{"ghi", Secret{"Z2hp", "${file:/etc/mac}"}}},
+			{Directory: "https://acme.zerossl.com/v2/DV90", Email: "ops@example.org", Binding: &Binding{"ghi", Secret{value: "Z2hp", from: "${file:/etc/mac}"}}},
 		},
 		Challenges: Challenges{HTTP: []string{":8080"}, TLSALPN: []string{":8443"}, TLSALPNServed: true, listen: []string{":990", ":8443"},
-			DNS: &DNS{Provider: "rfc2136", Settings: map[string]Secret{"server": {value: "127.0.0.1:53"}, "key_name": {value: "edgeftp"},
-				"key": {"aHVudGVyMiBrZXk=", "${file:/etc/tsig}"}, "key_alg": {value: "hmac-sha256"}},
+			DNS: &DNS{Provider: "rfc2136", Settings: map[string]Secret{"server": {value: "127.0.0.1:53", open: true}, "key_name": {value: "edgeftp", open: true},
+				"key": {value: "aHVudGVyMiBrZXk=", from: "${file:/etc/tsig}"}, "key_alg": {value: "hmac-sha256", open: true}},
 				Delegate: "_acme-challenge.example.net", TTL: time.Minute, Resolvers: []string{"192.0.2.53:53", "[2001:db8::53]:5353"}},
 			Persist: &Persist{Resolver: "127.0.0.1:5353"}},
 		Key: acme.RSA2048, KeepKey: true, Resolver: "192.0.2.53:53", Storage: "/var/lib/certificates", Fleet: true,
@@ -197,5 +201,113 @@ func TestSecretsAreNotShown(t *testing.T) {
 	data, err := conf.YAML()
 	if err != nil || strings.Contains(string(data), "aHVudGVyMg") || strings.Contains(string(data), "aHVudGVyMiBrZXk") || !strings.Contains(string(data), "mac: ${env:EDGEFTP_ACME_MAC}") {
 		t.Errorf("%v\n%s", err, data)
+	}
+}
+
+// package acme takes what a configuration makes of a file.
+func TestACMEConfig(t *testing.T) {
+	dir := t.TempDir()
+	roots := filepath.Join(dir, "roots.pem")
+	if err := os.WriteFile(roots, []byte(testRoots()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := acmeOf(t, `    domains: [ftp.example.org, "*.files.example.org"]
+    challenges: [dns-01, dns-persist-01, http-01, tls-alpn-01]
+    account_binding: { key_id: a, mac: YWJj }
+    key: p384
+    dns: { provider: desec, settings: { token: abc }, wait: 0 }
+    on_demand: { enabled: true, allow: ["*.customers.example.org"], most: 5, rate: 6 }
+`)
+	got.Authorities[0].Roots = roots
+	conf, err := got.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, ch := conf.Authorities[0], conf.Challenges
+	if a.Binding == nil || a.Binding.MAC != "YWJj" || a.Roots == nil || conf.Key != acme.P384 || ch.DNS == nil || ch.DNS.Wait >= 0 || ch.Persist == nil ||
+		len(ch.HTTP) != 1 || len(ch.TLSALPN) != 1 || conf.OnDemand == nil || conf.OnDemand.Most != 5 || conf.OnDemand.Rate != 6 || len(conf.OnDemand.Allow) != 1 {
+		t.Errorf("%+v", conf)
+	}
+	if conf.Storage, err = acme.OpenStorage(filepath.Join(dir, "certificates")); err != nil {
+		t.Fatal(err)
+	}
+	if ch.DNS.Provider, err = providers.Open(got.Challenges.DNS.Provider, got.Challenges.DNS.Values()); err != nil {
+		t.Fatal(err)
+	}
+	m, err := acme.NewManager(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+	for name, content := range map[string]string{"missing.pem": "", "empty.pem": "x"} {
+		got.Authorities[0].Roots = filepath.Join(dir, name)
+		if content != "" {
+			if err := os.WriteFile(got.Authorities[0].Roots, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := got.Config(); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "= help: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A port that another program has is refused, one that nobody has is not, and what
+// listens there is left alone.
+func TestForeignPort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	root, name := t.TempDir(), filepath.Join(t.TempDir(), "c.yaml")
+	text := strings.Replace(acmeFile, "/srv", root, 1) + "    domains: [ftp.example.org]\n    challenges: [http-01]\n    http: { listen: [%q] }\n"
+	text = strings.Replace(text, "/var/state", filepath.Join(filepath.Dir(name), "state"), 1)
+	load := func() error {
+		if err := os.WriteFile(name, fmt.Appendf(nil, text, l.Addr()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(name)
+		return err
+	}
+	if err := load(); err == nil || !strings.Contains(err.Error(), "another program listens on "+l.Addr().String()) || !strings.Contains(err.Error(), "c.yaml:12:22") {
+		t.Errorf("%v", err)
+	}
+	ch := Challenges{HTTP: []string{l.Addr().String()}, TLSALPN: []string{"127.0.0.1:0"}}
+	if list := ch.Unbindable(); len(list) != 1 || !strings.Contains(list[0], "http-01 cannot listen on "+l.Addr().String()+": address already in use") {
+		t.Errorf("%q", list)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := load(); err != nil {
+		t.Error(err)
+	}
+	if list := ch.Unbindable(); len(list) != 0 {
+		t.Errorf("%q", list)
+	}
+}
+
+// A server that runs may be who has a port.
+func TestOwnServerRuns(t *testing.T) {
+	machine := fullMachine()
+	text := acmeFile + "    domains: [ftp.example.org]\n    http: { listen: [\":8021\"] }\n"
+	if _, err := parse("c.yaml", "/etc", []byte(text), machine); err == nil {
+		t.Error("a foreign port is not refused")
+	}
+	if _, err := parse("c.yaml", "/etc", []byte(text+"admin: { socket: /run/here.sock }\n"), machine); err != nil {
+		t.Error(err)
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	if running(socket) {
+		t.Error("nothing runs")
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if !running(socket) {
+		t.Error("a server runs")
 	}
 }

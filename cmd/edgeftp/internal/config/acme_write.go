@@ -30,7 +30,7 @@ func (c *Config) unwritten() map[string]string {
 	}
 	if d := c.ACME.Challenges.DNS; d != nil {
 		for name, s := range d.Settings {
-			if s.from == "" {
+			if s.from == "" && !s.open {
 				list[settingName(name)] = s.value
 			}
 		}

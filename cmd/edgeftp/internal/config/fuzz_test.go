@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -54,5 +55,35 @@ func FuzzParse(f *testing.F) {
 		if diff := cmp.Diff(conf, got, alike()); diff != "" {
 			t.Errorf("%q (-read +again):\n%s", data, diff)
 		}
+	})
+}
+
+// FuzzNames: what is taken for a name, an authority, a DNS server or a key has one
+// form, which is taken again and is the same.
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"ftp.example.org", "*.Files.example.org.", "bücher.example", "[2001:DB8::1]", "::ffff:10.0.0.1", "203.0.113.5:21", "https://[::1]:14000/dir",
+		"http://127.0.0.1/", "letsencrypt", "192.0.2.53:5353", "YWJj==", "*.*.x", "xn--", "1.2.3.4.", "a..b", "%", "\xbc0", strings.Repeat("ü", 2000)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if checkSubject(s) == nil {
+			plain := subject(s)
+			if plain == "" || checkSubject(plain) != nil || subject(plain) != plain {
+				t.Errorf("%q became %q, which becomes %q: %v", s, plain, subject(plain), checkSubject(plain))
+			}
+			_ = notPublic(plain)
+			_ = tooWide(plain, true)
+		}
+		for name, parse := range map[string]func(string) (string, error){"authority": parseCA, "resolver": parseResolver, "mac": parseMAC} {
+			plain, err := parse(s)
+			if err != nil {
+				continue
+			}
+			if again, err := parse(plain); err != nil || again != plain {
+				t.Errorf("%s: %q became %q, which becomes %q, %v", name, s, plain, again, err)
+			}
+		}
+		_, _ = isPublic(s), checkEmail(s)
+		_ = overlap(s, s)
 	})
 }

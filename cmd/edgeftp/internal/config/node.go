@@ -23,6 +23,7 @@ type document struct {
 	lines  []string
 	root   *yaml.Node
 	places map[string]place
+	open   map[string]bool // settings of dns that are no secrets, see hide
 }
 
 type place struct{ key, value *yaml.Node }
@@ -253,7 +254,7 @@ func (d *document) raw(path []string) (string, bool) {
 // shown is raw without secrets.
 func (d *document) shown(path []string) (string, bool) {
 	raw, ok := d.raw(path)
-	if isSecret(path) && !isReference(raw) {
+	if d.isSecret(path) && !isReference(raw) {
 		return "", false
 	}
 	return raw, ok

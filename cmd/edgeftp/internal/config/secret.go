@@ -14,6 +14,7 @@ import (
 type Secret struct {
 	value string
 	from  string // ${...} with an absolute path; empty if the file has the value itself
+	open  bool   // it is a setting that may be shown
 }
 
 // Value returns the secret itself.
@@ -43,10 +44,13 @@ func (c *checker) secret(value string, path []string) Secret {
 }
 
 // written is what a file has for the secret: where it came from, or an environment
-// variable of this name, which is to be set. The value itself is never written.
+// variable of this name, which is to be set. The value itself is not written.
 func (s Secret) written(variable string) string {
-	if s.from != "" {
+	switch {
+	case s.from != "":
 		return s.from
+	case s.open:
+		return strings.ReplaceAll(s.value, "${", "$${")
 	}
 	return "${env:" + variable + "}"
 }
@@ -56,9 +60,10 @@ func (s Secret) written(variable string) string {
 func (d *document) hide() {
 	var nodes []*yaml.Node // in the order of the file
 	secret := map[*yaml.Node]bool{}
+	d.open = openSettings(d.providerName())
 	var walk func(n *yaml.Node, path []string, within bool)
 	walk = func(n *yaml.Node, path []string, within bool) {
-		within = within || isSecret(path)
+		within = within || d.isSecret(path)
 		nodes = append(nodes, n)
 		secret[n] = within && n.Kind == yaml.ScalarNode && !isReference(n.Value)
 		if len(path) > maxDepth {
@@ -89,6 +94,23 @@ func (d *document) hide() {
 		}
 		d.blank(n.Line, n.Column, endLine, endColumn)
 	}
+}
+
+// providerName is what the file calls the provider of dns-01.
+func (d *document) providerName() string {
+	n := d.root
+	for _, name := range []string{"certificates", "acme", "dns", "provider"} {
+		n = field(n, name)
+	}
+	if n == nil {
+		return ""
+	}
+	return n.Value
+}
+
+// isSecret is isSecret without the settings that are none.
+func (d *document) isSecret(path []string) bool {
+	return isSecret(path) && (path[2] != "dns" || !d.open[path[4]])
 }
 
 // from is the part of a line that begins at a column.
