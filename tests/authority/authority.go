@@ -22,6 +22,7 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -227,18 +228,25 @@ func profiles(validities map[string]time.Duration) map[string]ca.Profile {
 	return all
 }
 
-// port returns n, or a free one in place of 0.
+// port returns n, or a free one in place of 0: below those that the system gives to
+// whoever asks for any, so that nobody takes it before it is listened on.
 func port(t testing.TB, n int) int {
 	t.Helper()
 	if n != 0 {
 		return n
 	}
-	l, err := net.Listen("tcp", local(0))
-	if err != nil {
-		t.Fatal(err)
+	var last error
+	for range 50 {
+		l, err := net.Listen("tcp", local(12000+rand.N(20000)))
+		if err != nil {
+			last = err
+			continue
+		}
+		defer func() { _ = l.Close() }()
+		return l.Addr().(*net.TCPAddr).Port
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("no port is free: %v", last)
+	return 0
 }
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
