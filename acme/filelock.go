@@ -85,14 +85,13 @@ func (s *files) TryLock(_ context.Context, name string) (bool, error) {
 	path := s.lockPath(name)
 	lock, err := s.create(path)
 	if errors.Is(err, fs.ErrExist) {
-		dead, err := s.dead(path)
-		if !dead || err != nil {
+		if dead, err := s.dead(path); !dead || err != nil {
 			return false, err
 		}
 		lock, err = s.create(path)
-		if errors.Is(err, fs.ErrExist) {
-			return false, nil // another node was faster
-		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil // another node was faster
 	}
 	if err != nil {
 		return false, fmt.Errorf("the lock %s cannot be made: %w", path, err)
