@@ -35,7 +35,7 @@ func Storage(t *testing.T, open func(t *testing.T) (a, b acme.Storage)) {
 }
 
 // Takeover checks that the lock of a node which died is free again after at most within,
-// and not before it died: as long as it lives the lock is refused, for twice that time.
+// and not before it died: as long as it lives the lock is refused, for longer than that.
 // Each call of open must have another node hold the lock of that name, and return a view
 // of its store and what kills that node without a chance to unlock. It returns how long
 // the lock took after the death.
@@ -48,7 +48,7 @@ func Takeover(t *testing.T, within time.Duration, open func(t *testing.T, name s
 
 func takeover(b *bed, within time.Duration, name string, kill func()) time.Duration {
 	b.Helper()
-	b.refused(b.a, name, 2*within)
+	b.refused(b.a, name, within+within/4)
 	kill()
 	died := time.Now()
 	ctx, cancel := context.WithTimeout(b.ctx, within)
