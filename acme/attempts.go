@@ -107,8 +107,8 @@ func (m *Manager) onEvent(ctx context.Context, event string, data map[string]any
 	return nil
 }
 
-// mayOrder refuses an order that comes too soon after a failure, and the renewal of a
-// name that is no longer granted.
+// mayOrder refuses an order that comes too soon after a failure, whose certificate could
+// not be stored, and the renewal of a name that is no longer granted.
 func (m *Manager) mayOrder(ctx context.Context, name string, renewal bool) error {
 	if ctx.Value(nowKey{}) == nil {
 		if next := m.attempts.next(name); time.Now().Before(next) {
@@ -120,7 +120,11 @@ func (m *Manager) mayOrder(ctx context.Context, name string, renewal bool) error
 			return &refusedError{err}
 		}
 	}
-	return nil
+	err := CheckStorage(ctx, m.storage)
+	if err != nil && ctx.Err() == nil {
+		m.failed(name, err)
+	}
+	return err
 }
 
 // refusedError says that a name is not to be ordered any more.

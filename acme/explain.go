@@ -18,7 +18,8 @@ import (
 // brief is an error in one line, of a length that a log bears.
 func brief(err error) string {
 	const most = 600
-	text := strings.Join(strings.Fields(err.Error()), " ")
+	text, _, _ := strings.Cut(err.Error(), "\n   = help: ") // told apart, see advice
+	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
@@ -105,7 +106,10 @@ func advice(err error) string {
 	var door *doorError
 	var record *recordError
 	var provider interface{ Advice() string } // one of package providers
+	var stored *storageError
 	switch {
+	case errors.As(err, &stored):
+		return stored.help()
 	case errors.Is(err, errTooSoon):
 		return "wait, or force an attempt with edgeftp cert renew NAME"
 	case errors.As(err, &provider):

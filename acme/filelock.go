@@ -28,12 +28,12 @@ const (
 // agree. The holder writes to the file that it has opened: a lock that another node has
 // taken over is another file, which the former holder cannot touch.
 //
-// certmagic's own locks were found to be kept fresh for ever by a process that had
-// held and released them within 5 seconds of their present holder's death, to be
-// released by anybody, and to fail for good once a file is damaged.
+// certmagic's own locks were found to stay for ever when their holder dies within 5
+// seconds of the waiting process's own release (its sign of life for that one goes on),
+// to be released by anybody, and to fail for good once a file is damaged.
 type files struct {
 	certmagic.FileStorage
-	beat, grace time.Duration
+	beat, grace, poll time.Duration
 
 	mu    sync.Mutex
 	held  map[string]*fileLock
@@ -54,13 +54,13 @@ type fileLock struct {
 }
 
 func newFiles(dir string) *files {
-	return &files{FileStorage: certmagic.FileStorage{Path: dir}, beat: lockBeat, grace: lockGrace,
+	return &files{FileStorage: certmagic.FileStorage{Path: dir}, beat: lockBeat, grace: lockGrace, poll: lockPoll,
 		held: map[string]*fileLock{}, looks: map[string]look{}}
 }
 
 // Lock implements certmagic.Locker.
 func (s *files) Lock(ctx context.Context, name string) error {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, lockPoll) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, s.poll) {
 		if ok, err := s.TryLock(ctx, name); ok || err != nil {
 			return err
 		}
@@ -85,14 +85,13 @@ func (s *files) TryLock(_ context.Context, name string) (bool, error) {
 	path := s.lockPath(name)
 	lock, err := s.create(path)
 	if errors.Is(err, fs.ErrExist) {
-		dead, err := s.dead(path)
-		if !dead || err != nil {
+		if dead, err := s.dead(path); !dead || err != nil {
 			return false, err
 		}
 		lock, err = s.create(path)
-		if errors.Is(err, fs.ErrExist) {
-			return false, nil // another node was faster
-		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil // another node was faster
 	}
 	if err != nil {
 		return false, fmt.Errorf("the lock %s cannot be made: %w", path, err)
@@ -181,40 +180,54 @@ func (l *fileLock) live(beat time.Duration) {
 // dead looks whether a lock's holder has given no sign of life for too long; the lock
 // is then gone. The caller holds mu.
 func (s *files) dead(path string) (bool, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
+	text, still, err := s.look(path)
+	if err != nil || !still {
+		return errors.Is(err, fs.ErrNotExist), unless(err, fs.ErrNotExist)
 	}
+	return s.bury(path, text)
+}
+
+// look reads a lock file, and says whether it has stayed as it is for too long.
+func (s *files) look(path string) (string, bool, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return false, fmt.Errorf("the lock %s cannot be read: %w", path, err)
+		return "", false, err
 	}
 	last, known := s.looks[path]
 	if !known || last.text != string(text) {
 		s.looks[path] = look{string(text), time.Now()}
-		return false, nil
+		return string(text), false, nil
 	}
-	if time.Since(last.since) < s.grace {
-		return false, nil
-	}
-	return true, bury(path, last.text)
+	return string(text), time.Since(last.since) > s.grace, nil
 }
 
-// bury removes the lock file with that text. It is moved first, and looked at again:
-// another node may have done the same, and hold the lock now.
-func bury(path, text string) error {
-	moved := path + ".dead-" + rand.Text()
-	if err := os.Rename(path, moved); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return fmt.Errorf("the lock %s of a dead process cannot be removed: %w", path, err)
+func unless(err, harmless error) error {
+	if errors.Is(err, harmless) {
+		return nil
 	}
-	now, err := os.ReadFile(moved)
-	if err == nil && string(now) != text {
-		err = os.Link(moved, path)
-		if errors.Is(err, fs.ErrExist) {
-			err = nil
+	return err
+}
+
+// bury removes the lock file of a dead holder, which has that text. Only who has created
+// a second file does so, after another look: of several nodes that found the lock dead
+// the slower ones would else remove that of the fastest.
+func (s *files) bury(path, text string) (bool, error) {
+	guard, err := s.create(path + ".dead")
+	if errors.Is(err, fs.ErrExist) {
+		if _, still, err := s.look(path + ".dead"); err == nil && still { // its owner died just then
+			err = os.Remove(path + ".dead")
+			return false, unless(err, fs.ErrNotExist)
 		}
+		return false, nil
 	}
-	return errors.Join(err, os.Remove(moved))
+	if err != nil {
+		return false, err
+	}
+	delete(s.looks, guard.path)
+	now, err := os.ReadFile(path)
+	if err == nil && string(now) == text {
+		err = os.Remove(path)
+	}
+	gone := err == nil && string(now) == text || errors.Is(err, fs.ErrNotExist)
+	return gone, errors.Join(unless(err, fs.ErrNotExist), guard.file.Close(), os.Remove(guard.path))
 }

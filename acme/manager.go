@@ -25,7 +25,7 @@ import (
 type Manager struct {
 	conf      Config
 	log       *slog.Logger
-	storage   Storage
+	storage   *saves
 	cache     *certmagic.Cache
 	long      *certmagic.Config // for certificates of more than shortLife
 	short     *certmagic.Config
@@ -56,7 +56,8 @@ const (
 // NewManager makes a manager, and does nothing yet. The error says what in conf cannot
 // be.
 func NewManager(conf Config) (*Manager, error) {
-	m := &Manager{conf: conf, log: conf.Log, storage: conf.Storage, pursued: map[string]bool{}}
+	m := &Manager{conf: conf, log: conf.Log, pursued: map[string]bool{}}
+	m.storage = newSaves(conf.Storage, m.failed)
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
@@ -120,14 +121,15 @@ func (m *Manager) check() error {
 func (m *Manager) config(ratio float64, zlog *zap.Logger) *certmagic.Config {
 	kinds := map[KeyKind]certmagic.KeyType{P384: certmagic.P384, RSA2048: certmagic.RSA2048, RSA4096: certmagic.RSA4096}
 	return certmagic.New(m.cache, certmagic.Config{
-		RenewalWindowRatio: ratio,
-		Issuers:            m.issuers,
-		ReusePrivateKeys:   m.conf.KeepKey,
-		KeySource:          certmagic.StandardKeyGenerator{KeyType: cmp.Or(kinds[m.conf.Key], certmagic.P256)},
-		Storage:            m.storage,
-		OnEvent:            m.onEvent,
-		ShouldEmitFunc:     func(event string) bool { return event != "tls_get_certificate" },
-		Logger:             zlog,
+		RenewalWindowRatio:  ratio,
+		Issuers:             m.issuers,
+		ReusePrivateKeys:    m.conf.KeepKey,
+		DisableStorageCheck: true, // mayOrder looks, and tells
+		KeySource:           certmagic.StandardKeyGenerator{KeyType: cmp.Or(kinds[m.conf.Key], certmagic.P256)},
+		Storage:             m.storage,
+		OnEvent:             m.onEvent,
+		ShouldEmitFunc:      func(event string) bool { return event != "tls_get_certificate" },
+		Logger:              zlog,
 	})
 }
 
@@ -143,19 +145,27 @@ func (m *Manager) configFor(cert certmagic.Certificate) (*certmagic.Config, erro
 // Local it issues those that are missing.
 //
 // The error says that the storage cannot be used. Files that are damaged are no error:
-// they are put aside, under the prefix damaged, and the certificate is ordered anew.
+// they are put aside, under the prefix damaged, and the certificate is ordered anew. A
+// storage that can be read alone (a full disk) is none as long as every name has its
+// certificate; that is told to Log.
 func (m *Manager) Load(ctx context.Context) error {
-	if err := CheckStorage(ctx, m.storage); err != nil {
-		return err
-	}
+	unusable := CheckStorage(ctx, m.storage)
 	for _, name := range m.conf.Names {
 		err := m.load(ctx, name)
-		if errors.Is(err, fs.ErrNotExist) && m.conf.Local != nil {
-			err = m.obtain(ctx, name)
+		switch missing := errors.Is(err, fs.ErrNotExist); {
+		case err != nil && (!missing || unusable != nil):
+			return cmp.Or(unusable, err)
+		case missing && m.conf.Local != nil:
+			if err := m.obtain(ctx, name); err != nil {
+				return fmt.Errorf("the certificate of %s: %w", name, err)
+			}
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the certificate of %s: %w", name, err)
-		}
+	}
+	if unusable != nil && len(m.conf.Names) == 0 {
+		return unusable
+	}
+	if unusable != nil {
+		m.log.Error("certificates are served, and cannot be renewed", "error", brief(unusable), "help", advice(unusable))
 	}
 	m.loaded = true
 	return nil
@@ -237,6 +247,9 @@ func (m *Manager) load(ctx context.Context, name string) error {
 		}
 	}
 	_, err := m.long.CacheManagedCertificate(ctx, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err = &storageError{"the certificate of " + name + " cannot be read", err}
+	}
 	return err
 }
 

@@ -4,116 +4,105 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
+	"syscall"
 	"time"
 
 	"github.com/caddyserver/certmagic"
 	rfc8555 "github.com/mholt/acmez/v3/acme"
 )
 
-// OpenStorage returns a storage of files below dir, which is made with mode 0700. Its
-// locks are files that their holders keep fresh, so that those of a process that was
-// killed are taken over after some seconds. Several nodes may share a directory whose
-// file system has exclusive creation (most network file systems).
+// OpenStorage returns a storage of files below dir, which is made with mode 0700, or
+// closed to others if they may read it. Its locks are files that their holders keep
+// fresh: those of a process that was killed are taken over after 10 seconds. Several
+// nodes may share a directory whose file system has exclusive creation (most network
+// file systems have); their clocks need not agree. After a power loss of a few nodes at
+// once, or of a slow one, two may hold a lock; an order too many is then the worst.
 //
 // The error says that dir cannot be made, is not a directory, or that others may write
 // to it.
 func OpenStorage(dir string) (Storage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("the directory of certificates cannot be made: %w", err)
+		return nil, fmt.Errorf("the directory of certificates cannot be made: %w\n"+
+			"   = help: certificates.acme.storage names another; its parent has to be writable for the user who runs the server", err)
 	}
 	info, err := os.Stat(dir)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the directory of certificates cannot be looked at: %w", err)
-	case info.Mode().Perm()&0o077 != 0:
+	if err != nil {
+		return nil, fmt.Errorf("the directory of certificates cannot be looked at: %w\n   = help: certificates.acme.storage names another", err)
+	}
+	mode := info.Mode().Perm()
+	if mode&0o022 != 0 {
+		return nil, fmt.Errorf("others may write to the directory of certificates %s (mode %04o), and put keys of theirs there\n"+
+			"   = help: run chmod 700 on it, or name a directory that is not there yet: it is made with the right mode", dir, mode)
+	}
+	if mode&0o077 != 0 {
 		if err := os.Chmod(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("the directory of certificates %s is open to others (mode %04o), and cannot be closed: %w", dir, info.Mode().Perm(), err)
+			return nil, fmt.Errorf("others may read the directory of certificates %s (mode %04o), and it cannot be closed: %w\n"+
+				"   = help: run chmod 700 on it as its owner", dir, mode, err)
 		}
 	}
-	return &certmagic.FileStorage{Path: dir}, nil
+	return newFiles(dir), nil
 }
 
-// CheckStorage writes, reads and deletes a value. The error says which of them cannot be
-// done, or that what was read is not what was written.
+// storageError says what cannot be done with a storage, and what to do about that.
+type storageError struct {
+	what string
+	err  error
+}
+
+func (e *storageError) Error() string { return e.plain() + "\n   = help: " + e.help() }
+func (e *storageError) Unwrap() error { return e.err }
+
+// plain is the error without help.
+func (e *storageError) plain() string { return e.what + ": " + e.err.Error() }
+
+func (e *storageError) help() string {
+	switch {
+	case errors.Is(e.err, syscall.ENOSPC), errors.Is(e.err, syscall.EDQUOT):
+		return "free some space there; until then no certificate can be obtained or renewed"
+	case errors.Is(e.err, syscall.EROFS):
+		return "mount it writable, or name another directory with certificates.acme.storage"
+	case errors.Is(e.err, fs.ErrPermission):
+		return "the user who runs the server needs read and write access: chown -R USER the directory of certificates"
+	case errors.Is(e.err, syscall.EISDIR):
+		return "move that directory away; the certificate is then ordered anew"
+	case errors.Is(e.err, errDiffers):
+		return "nothing but edgeftp may change it, and it has to answer with what was stored last"
+	}
+	return "the storage is certificates.acme.storage, else the directory certificates of the state directory; is it there and in order?"
+}
+
+var errDiffers = errors.New("it answers with something else than was written")
+
+// checkSize is more than a certificate with its key takes: a storage that is almost full
+// is to be found out before an order is made.
+const checkSize = 32 << 10
+
+// CheckStorage writes, reads and deletes a value of 32 KiB. The error says which of them
+// cannot be done, or that what was read is not what was written, and in a further line
+// what to do.
 func CheckStorage(ctx context.Context, s Storage) error {
-	key, value := "check_"+rand.Text(), []byte(rand.Text())
+	key, value := "check_"+rand.Text(), make([]byte, checkSize)
+	_, _ = rand.Read(value) // never fails
 	if err := s.Store(ctx, key, value); err != nil {
-		return fmt.Errorf("the storage of certificates cannot be written: %w", err)
+		return &storageError{"the storage of certificates cannot be written", err}
 	}
 	got, err := s.Load(ctx, key)
 	if err == nil && !bytes.Equal(got, value) {
-		err = errors.New("it answers with something else than was written")
+		err = errDiffers
 	}
+	deleted := s.Delete(ctx, key)
 	if err != nil {
-		return fmt.Errorf("the storage of certificates cannot be read: %w", err)
+		return &storageError{"the storage of certificates cannot be read", err}
 	}
-	if err := s.Delete(ctx, key); err != nil {
-		return fmt.Errorf("nothing can be deleted in the storage of certificates: %w", err)
+	if deleted != nil {
+		return &storageError{"nothing can be deleted in the storage of certificates", deleted}
 	}
 	return nil
-}
-
-// mend puts the files of a certificate aside if they are damaged, so that it is
-// ordered anew. What cannot be read at all is an error.
-func (m *Manager) mend(ctx context.Context, issuer, name string) error {
-	keys := certmagic.StorageKeys
-	files := []string{keys.SiteCert(issuer, name), keys.SitePrivateKey(issuer, name), keys.SiteMeta(issuer, name)}
-	var data [3][]byte
-	var absent int
-	for i, key := range files {
-		var err error
-		if data[i], err = m.storage.Load(ctx, key); errors.Is(err, fs.ErrNotExist) {
-			absent++
-		} else if err != nil {
-			return err
-		}
-	}
-	if absent == len(files) {
-		return nil
-	}
-	why := damage(data)
-	if why == "" {
-		return nil
-	}
-	to := path.Join("damaged", time.Now().UTC().Format("20060102-150405"), keys.Safe(issuer))
-	for i, key := range files {
-		if data[i] == nil {
-			continue
-		}
-		if err := m.storage.Store(ctx, path.Join(to, path.Base(key)), data[i]); err != nil {
-			return err
-		}
-	}
-	for _, key := range files {
-		if err := m.storage.Delete(ctx, key); err != nil {
-			return err
-		}
-	}
-	m.log.Error("a stored certificate is damaged; it is ordered anew", "name", name, "issuer", issuer, "damage", why, "moved_to", to)
-	return nil
-}
-
-// damage says what is wrong with a stored certificate, key and their facts.
-func damage(data [3][]byte) string {
-	for i, what := range []string{"certificate", "key", "facts"} {
-		if len(data[i]) == 0 {
-			return "the " + what + " is missing or empty"
-		}
-	}
-	if _, err := tls.X509KeyPair(data[0], data[1]); err != nil {
-		return "the certificate and its key: " + err.Error()
-	}
-	if !json.Valid(data[2]) {
-		return "the facts are no JSON"
-	}
-	return ""
 }
 
 // stored returns what the storage knows of a certificate: the authority, and when that
