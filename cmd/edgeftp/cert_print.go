@@ -149,15 +149,16 @@ func printRenewed(w io.Writer, r renewed, now time.Time) {
 		fmt.Fprintf(w, "%s  was not renewed\n    %s\n", oneLine(r.Name), strings.ReplaceAll(r.Error, "\n", "\n    "))
 		return
 	}
-	serial := "first certificate, serial " + r.After.Serial
-	if r.Before.Serial != "" {
-		serial = "serial " + r.Before.Serial + " -> " + r.After.Serial
+	what, serial, until := "renewed", "serial "+r.Before.Serial+" -> "+r.After.Serial, stamp(r.After.NotAfter)+", "+away(r.After.NotAfter, now)
+	switch {
+	case r.Before.Serial == "":
+		what, serial = "obtained", "serial "+r.After.Serial
+	case r.Before.Serial == r.After.Serial:
+		what, serial = "is as it was: its files have not changed", "serial "+r.After.Serial
+	default:
+		until = stamp(r.Before.NotAfter) + " -> " + until
 	}
-	until := stamp(r.After.NotAfter) + ", " + away(r.After.NotAfter, now)
-	if !r.Before.NotAfter.IsZero() {
-		until = day(r.Before.NotAfter) + " -> " + until
-	}
-	fmt.Fprintf(w, "%s  renewed\n    %s\n    valid until %s\n    issuer %s\n", oneLine(r.Name), serial, until, dash(oneLine(r.After.Issuer)))
+	fmt.Fprintf(w, "%s  %s\n    %s\n    valid until %s\n    issuer %s\n", oneLine(r.Name), what, serial, until, dash(oneLine(r.After.Issuer)))
 }
 
 // certificatesLine is what status says of certificates.

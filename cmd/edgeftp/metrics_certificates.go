@@ -13,10 +13,10 @@ const maxNames = 200
 // tellCertificates tells how long certificates are valid and what orders came to. The
 // first 200 have their names; what comes after is "other", with the earliest of the
 // times and the sum of the failures.
-func tellCertificates(tell func(metrics.Sample), sources []certSource) {
+func tellCertificates(tell func(metrics.Sample), list []acme.Certificate) {
 	var other *acme.Certificate
 	names := map[string]bool{}
-	for _, c := range (certificates{sources: sources}).Certificates() {
+	for _, c := range list {
 		switch {
 		case names[c.Name]: // of two sources; a name has one value
 		case len(names) < maxNames && c.Name != "other":

@@ -112,9 +112,10 @@ func (s CertState) rank() int {
 	return 0
 }
 
-// fileMargin is how long before their end certificate files are due, if they live long;
-// nothing says when their authority would renew them.
-const fileMargin = 30 * 24 * time.Hour
+// fileMargin is how long before their end certificate files are due, if they live long:
+// that is when the log begins to warn of them. Nothing says when their authority would
+// renew them.
+const fileMargin = 14 * 24 * time.Hour
 
 // StateOf returns the worst state that holds for a certificate at a time.
 func StateOf(c *acme.Certificate, now time.Time) CertState {

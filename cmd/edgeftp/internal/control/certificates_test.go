@@ -160,7 +160,7 @@ func TestRenewalEndsWithItsCaller(t *testing.T) {
 }
 
 func TestCertStates(t *testing.T) {
-	failing, none, early, files := valid("a", 61), acme.Certificate{Name: "a", Failures: 3}, valid("a", 61), valid("a", 29)
+	failing, none, early, files := valid("a", 61), acme.Certificate{Name: "a", Failures: 3}, valid("a", 61), valid("a", 13)
 	failing.Failures = 1
 	early.NotBefore = noon().Add(time.Minute)
 	files.Renew = time.Time{}

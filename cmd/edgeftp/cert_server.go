@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/edgeftp/edgeftp/acme"
@@ -12,91 +14,73 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 )
 
-// certSource has certificates: a manager of authorities, that of the development
-// authority, or files.
-type certSource interface {
-	Certificates() []acme.Certificate
-	Renew(ctx context.Context, name string) error
-}
-
-// controller is what the admin socket steers.
+// controller is what the admin socket steers. It implements control.Certifier.
 type controller struct {
 	*modules
-	certificates
-}
-
-// certificates implements control.Certifier.
-type certificates struct {
-	sources []certSource
-	ca      string // the file of the development authority's certificate; empty: there is none
+	certs *certificates
 }
 
 // Certificates lists those of all sources.
-func (c certificates) Certificates() (list []acme.Certificate) {
-	for _, s := range c.sources {
-		list = append(list, s.Certificates()...)
-	}
-	return list
-}
+func (c controller) Certificates() []acme.Certificate { return c.certs.list() }
 
 // Renew orders a new certificate from the source that has the name.
-func (c certificates) Renew(ctx context.Context, name string) (acme.Certificate, error) {
-	source, before, err := c.find(name)
+func (c controller) Renew(ctx context.Context, name string) (acme.Certificate, error) {
+	source, before, err := c.certs.find(name)
 	if err != nil {
 		return acme.Certificate{}, err
 	}
 	if err := source.Renew(ctx, before.Name); err != nil {
-		_, after, findErr := c.find(before.Name)
+		_, after, findErr := c.certs.find(before.Name)
 		if findErr != nil {
 			after = before
 		}
 		return acme.Certificate{}, notRenewed(ctx, after, err)
 	}
-	_, after, err := c.find(before.Name)
+	_, after, err := c.certs.find(before.Name)
 	return after, err
 }
 
-func (c certificates) find(name string) (certSource, acme.Certificate, error) {
-	for _, s := range c.sources {
-		list := s.Certificates()
+// find returns the certificate of a name, and where it comes from.
+func (c *certificates) find(name string) (certSource, acme.Certificate, error) {
+	for _, kind := range slices.Sorted(maps.Keys(c.sources)) {
+		list := c.sources[kind].Certificates()
 		if i := findCertificate(list, name); i >= 0 {
-			return s, list[i], nil
+			return c.sources[kind], list[i], nil
 		}
 	}
-	return nil, acme.Certificate{}, unknownCertificate(name, c.Certificates())
+	return nil, acme.Certificate{}, unknownCertificate(name, c.list())
 }
 
 // Authority reads the development authority's certificate.
-func (c certificates) Authority() (control.Authority, error) {
-	if c.ca == "" {
+func (c controller) Authority() (control.Authority, error) {
+	if c.certs.ca == nil {
 		return control.Authority{}, &control.Refusal{Code: "EF2204", Message: "this server has no development authority: its certificates are of other authorities",
 			Help: "clients need nothing to trust a public authority; of another one take its own certificate"}
 	}
-	text, err := os.ReadFile(c.ca)
+	file := c.certs.ca.CAFile()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return control.Authority{}, fmt.Errorf("the development authority's certificate cannot be read: %w", err)
 	}
-	a, err := parseAuthority(text, c.ca)
+	a, err := parseAuthority(text, file)
 	if err != nil {
 		return control.Authority{}, err
 	}
 	return control.Authority{PEM: a.pem()}, nil
 }
 
-// findCertificate returns the place of a name, also in another of its forms, or -1.
+// findCertificate returns the place of a certificate: the one of that name, also in
+// another form of the name, else the first that holds it. It is -1 if there is none.
 func findCertificate(list []acme.Certificate, name string) int {
-	for i := range list {
-		if list[i].Name == name {
-			return i
-		}
-	}
+	i := slices.IndexFunc(list, func(c acme.Certificate) bool { return c.Name == name })
 	plain, err := acme.Subject(name)
-	for i := range list {
-		if err == nil && list[i].Name == plain {
-			return i
-		}
+	if i >= 0 || err != nil {
+		return i
 	}
-	return -1
+	if i = slices.IndexFunc(list, func(c acme.Certificate) bool { return c.Name == plain }); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(list, func(c acme.Certificate) bool { return slices.Contains(c.Names, plain) })
 }
 
 // unknownCertificate says that there is none for a name.
@@ -122,7 +106,10 @@ func notRenewed(ctx context.Context, now acme.Certificate, err error) error {
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return err // the caller has gone
 	}
-	r := &control.Refusal{Code: "EF2202", Message: now.Name + ": " + oneLine(err.Error()), Help: oneLine(acme.Advice(err))}
+	r := &control.Refusal{Code: "EF2202", Message: oneLine(err.Error()), Help: oneLine(acme.Advice(err))}
+	if !strings.Contains(r.Message, now.Name) {
+		r.Message = now.Name + ": " + r.Message
+	}
 	if ctx.Err() != nil {
 		r.Code, r.Message = "EF2203", fmt.Sprintf("%s: the authority had not issued a certificate after %v, and the order was given up", now.Name, control.MaxRenewal)
 	}
