@@ -21,8 +21,8 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 )
 
-// authority is a development authority's certificate.
-type authority struct {
+// devCert is a development authority's certificate.
+type devCert struct {
 	cert *x509.Certificate
 	file string // where it lies, absolute; empty: nowhere that is known
 }
@@ -32,7 +32,7 @@ const devNames = "edgeftp dev "
 
 // parseAuthority reads a development authority's certificate; from is where the text is
 // from, for errors.
-func parseAuthority(text []byte, from string) (*authority, error) {
+func parseAuthority(text []byte, from string) (*devCert, error) {
 	block, rest := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE" || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, fmt.Errorf("%s is not one certificate in PEM\n   = help: edgeftp cert ca-export writes that of the development authority", from)
@@ -45,24 +45,24 @@ func parseAuthority(text []byte, from string) (*authority, error) {
 		return nil, fmt.Errorf("%s is the certificate of %q, and no development authority of edgeftp\n   = help: name the file that edgeftp cert ca-export writes",
 			from, oneLine(cert.Subject.String()))
 	}
-	return &authority{cert: cert}, nil
+	return &devCert{cert: cert}, nil
 }
 
 // pem is the certificate as a file has it.
-func (a *authority) pem() string {
+func (a *devCert) pem() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
 }
 
-func (a *authority) name() string { return oneLine(a.cert.Subject.CommonName) }
+func (a *devCert) name() string { return oneLine(a.cert.Subject.CommonName) }
 
 // short are the first digits of the fingerprint, for the names of files.
-func (a *authority) short() string {
+func (a *devCert) short() string {
 	digits := strings.ReplaceAll(acme.Fingerprint(a.cert), ":", "")
 	return strings.ToLower(digits[:min(len(digits), hex.EncodedLen(4))])
 }
 
 // life says until when it is valid.
-func (a *authority) life(now time.Time) string {
+func (a *devCert) life(now time.Time) string {
 	if now.After(a.cert.NotAfter) {
 		return "expired on " + day(a.cert.NotAfter)
 	}
@@ -70,7 +70,7 @@ func (a *authority) life(now time.Time) string {
 }
 
 // readAuthority reads a file that was exported.
-func readAuthority(file string) (*authority, error) {
+func readAuthority(file string) (*devCert, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("the development authority's certificate cannot be read: %w", err)
@@ -84,7 +84,7 @@ func readAuthority(file string) (*authority, error) {
 
 // authority asks the running server for its development authority. If none runs it is
 // that of the state directory.
-func (c *certs) authority(ctx context.Context) (*authority, error) {
+func (c *certs) authority(ctx context.Context) (*devCert, error) {
 	ctx, cancel := context.WithTimeout(ctx, adminTime)
 	defer cancel()
 	kept, keptErr := readAuthority(filepath.Join(c.stateDir, "ca.pem"))
@@ -143,7 +143,7 @@ func (c *certs) exportCommand() *cobra.Command {
 }
 
 // write writes the certificate to a file, in the place of one only with force.
-func (a *authority) write(file string, force bool) error {
+func (a *devCert) write(file string, force bool) error {
 	if force {
 		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 			return fmt.Errorf("%s is there, and is no file; nothing was written", file)

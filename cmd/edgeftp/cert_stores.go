@@ -46,11 +46,11 @@ func systemNames() (names []string) {
 const added = "edgeftp-dev-"
 
 // path is where the authority is put.
-func (s *trustStore) path(a *authority) string { return s.dir + "/" + added + a.short() + ".crt" }
+func (s *trustStore) path(a *devCert) string { return s.dir + "/" + added + a.short() + ".crt" }
 
 // install are the commands that make a system trust the authority in file, which is
 // quoted already.
-func (s *trustStore) install(a *authority, file string) []string {
+func (s *trustStore) install(a *devCert, file string) []string {
 	switch {
 	case s.dir != "":
 		return []string{"sudo cp " + file + " " + s.path(a), "sudo " + s.update}
@@ -63,7 +63,7 @@ func (s *trustStore) install(a *authority, file string) []string {
 }
 
 // remove undoes install.
-func (s *trustStore) remove(a *authority, file string) []string {
+func (s *trustStore) remove(a *devCert, file string) []string {
 	switch {
 	case s.dir != "":
 		return []string{"sudo rm " + s.path(a), "sudo " + s.fresh}
@@ -138,7 +138,7 @@ func (h trustHost) mayChange(s *trustStore, flag string) error {
 }
 
 // add puts the authority into a store. After an error it is not there.
-func (h trustHost) add(ctx context.Context, a *authority, s *trustStore) (path string, out []byte, err error) {
+func (h trustHost) add(ctx context.Context, a *devCert, s *trustStore) (path string, out []byte, err error) {
 	path = h.root + s.path(a)
 	if err := create(path, []byte(a.pem()), 0o644); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", nil, err

@@ -74,7 +74,7 @@ func (c *certs) trustCommand() *cobra.Command {
 }
 
 // trusted is the authority that a command is about.
-func (c *certs) trusted(ctx context.Context, args []string) (*authority, error) {
+func (c *certs) trusted(ctx context.Context, args []string) (*devCert, error) {
 	if len(args) == 0 {
 		return c.authority(ctx)
 	}
@@ -82,7 +82,7 @@ func (c *certs) trusted(ctx context.Context, args []string) (*authority, error) 
 	return a, exitWith(exitFailed, err)
 }
 
-func planFor(a *authority, s *trustStore) *trustPlan {
+func planFor(a *devCert, s *trustStore) *trustPlan {
 	p := &trustPlan{Authority: a.name(), SHA256: acme.Fingerprint(a.cert), File: a.file, System: s.name, title: s.title, able: s.dir != ""}
 	if p.File == "" {
 		p.File = "edgeftp-dev.pem"
@@ -137,7 +137,7 @@ func (p *trustPlan) print(w io.Writer) {
 }
 
 // trust carries the plan out.
-func (c *certs) trust(cmd *cobra.Command, a *authority, s *trustStore) error {
+func (c *certs) trust(cmd *cobra.Command, a *devCert, s *trustStore) error {
 	if err := c.host.mayChange(s, "--install"); err != nil {
 		return err
 	}

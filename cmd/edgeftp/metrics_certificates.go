@@ -35,6 +35,26 @@ func tellCertificates(tell func(metrics.Sample), list []acme.Certificate) {
 	}
 }
 
+// orderCounter counts the orders for certificates: an acme.Manager.
+type orderCounter interface{ Orders() []acme.OrderCount }
+
+// tellOrders tells what became of the orders of the sources that make some.
+func tellOrders(tell func(metrics.Sample), sources map[string]certSource) {
+	type result struct{ ca, result string }
+	sums := map[result]uint64{}
+	for _, s := range sources {
+		if counter, ok := s.(orderCounter); ok {
+			for _, o := range counter.Orders() {
+				sums[result{o.CA, o.Result}] += o.Count
+			}
+		}
+	}
+	for r, n := range sums {
+		tell(metrics.Sample{Name: "edgeftp_acme_orders_total", Help: "Orders for certificates by what came of them.", Kind: metrics.Counter, Value: float64(n),
+			Labels: []metrics.Label{{Name: "ca", Value: r.ca}, {Name: "result", Value: r.result}}})
+	}
+}
+
 func tellCertificate(tell func(metrics.Sample), name string, c *acme.Certificate) {
 	label := []metrics.Label{{Name: "name", Value: name}}
 	at := func(what, help string, t time.Time) {

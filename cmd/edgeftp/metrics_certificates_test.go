@@ -82,3 +82,35 @@ func TestCertificateFiguresAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// counting is a source that counts its orders.
+type counting struct {
+	source
+	counts []acme.OrderCount
+}
+
+func (c *counting) Orders() []acme.OrderCount { return c.counts }
+
+func TestOrderFigures(t *testing.T) {
+	p, err := metrics.New(metrics.Config{})
+	if err == nil {
+		err = p.Add(metrics.SourceFunc(func(tell func(metrics.Sample)) {
+			tellOrders(tell, map[string]certSource{"files": &source{}, "auto": &counting{counts: []acme.OrderCount{
+				{CA: "https://ca.test/dir", Result: "issued", Count: 3}, {CA: "https://ca.test/dir", Result: "failed", Count: 1},
+				{CA: "https://ca.test/dir", Result: "issued", Count: 4}}}})
+		}))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	p.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	for _, want := range []string{`edgeftp_acme_orders_total{ca="https://ca.test/dir",result="issued"} 7`, `edgeftp_acme_orders_total{ca="https://ca.test/dir",result="failed"} 1`} {
+		if !strings.Contains(w.Body.String(), want+"\n") {
+			t.Errorf("there is no %s\n%s", want, w.Body)
+		}
+	}
+	if problems, err := promlint.New(w.Body).Lint(); err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
+	}
+}
