@@ -64,11 +64,17 @@ func (j *judged) stands(most int) string {
 	if j.Failures == 0 && j.Failed == "" {
 		return string(j.State)
 	}
-	why := []rune(oneLine(j.Failed))
+	text := oneLine(bare(j.Failed, j.Name))
+	if most > 0 { // whose failure it was is said before
+		if _, rest, ok := strings.Cut(text, j.Name+": "); ok {
+			text = rest
+		}
+	}
+	why := []rune(text)
 	if most > 0 && len(why) > most {
 		why = append(why[:most], []rune("...")...)
 	}
-	text := fmt.Sprintf("failing (%d, %s)", max(j.Failures, 1), string(why))
+	text = fmt.Sprintf("failing (%d, %s)", max(j.Failures, 1), string(why))
 	if j.State != control.CertFailing {
 		text = string(j.State) + ", " + text
 	}
@@ -138,7 +144,7 @@ func printCertificate(w io.Writer, j judged, now time.Time) {
 	if j.Failures > 0 || j.Failed != "" {
 		at("failed", j.FailedAt)
 		line("in a row", fmt.Sprint(max(j.Failures, 1)))
-		line("because", cmp.Or(oneLine(j.Failed), "-"))
+		line("because", cmp.Or(oneLine(bare(j.Failed, j.Name)), "-"))
 		at("next attempt", j.Next)
 	}
 	_ = t.Flush() // likewise
@@ -169,7 +175,7 @@ func certificatesLine(s *control.CertSummary, now time.Time) string {
 	} else {
 		text += fmt.Sprintf("%d %s: %s", s.Worst, s.State, oneLine(s.Name))
 		if s.Worst > 1 {
-			text += " and others"
+			text += fmt.Sprintf(" and %d more", s.Worst-1)
 		}
 	}
 	if !s.Renew.IsZero() {
