@@ -70,13 +70,18 @@ func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client
 	ctx, cancel := context.WithTimeout(cmd.Context(), adminTime)
 	defer cancel()
 	got, err := call(ctx, a.client())
-	switch {
-	case errors.Is(err, control.ErrUnreachable):
-		return exitWith(exitUnreachable, fmt.Errorf("%w\n   = help: is the server running? --state-dir or --socket says where it answers", err))
-	case err != nil:
-		return exitWith(exitFailed, err)
+	if err != nil {
+		return told(err)
 	}
 	return a.show(cmd, got, func(w io.Writer) error { human(w, got); return nil })
+}
+
+// told gives an error of the server, or of the way to it, its exit code.
+func told(err error) error {
+	if errors.Is(err, control.ErrUnreachable) {
+		return exitWith(exitUnreachable, fmt.Errorf("%w\n   = help: is the server running? --state-dir or --socket says where it answers", err))
+	}
+	return exitWith(exitFailed, err)
 }
 
 // readModule reads a .wasm file, or builds a directory with a policy's source.
@@ -129,6 +134,9 @@ func printStatus(w io.Writer, got any) {
 		fmt.Fprintf(w, "  listening  %s  TLS %s\n", l.Address, l.TLS)
 	}
 	fmt.Fprintf(w, "  sessions   %d, %d in a transfer\n", st.Sessions, st.Transfers)
+	if c := st.Certificates; c != nil {
+		fmt.Fprintf(w, "  certs      %s\n", certificatesLine(c, time.Now()))
+	}
 	fmt.Fprintf(w, "  replaced   %d generations held by transfers, %d instances of them\n\n", st.OldGenerations, st.OldInstances)
 	printPolicies(w, st.Policies)
 }

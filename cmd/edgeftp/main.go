@@ -11,6 +11,7 @@
 //	edgeftp policy test | bench [DIR|FILE], run | trace [DIR|FILE] --event QUESTION
 //	edgeftp policy keygen -o KEY | sign --key KEY FILE... | verify --trust KEYS FILE...
 //	edgeftp policy push FILE oci://HOST/REPOSITORY:TAG | pull oci://... | save oci://... | load FILE.tar -o FILE
+//	edgeftp cert list | show NAME | renew NAME | check --config FILE | dns-record --config FILE | trust | ca-export
 //	edgeftp status
 //	edgeftp version
 //
@@ -69,7 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), statusCommand(), versionCommand())
+	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), certCommand(), statusCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

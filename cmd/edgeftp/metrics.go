@@ -60,6 +60,8 @@ func (in *instance) collect(tell func(metrics.Sample)) {
 		}
 	}
 	in.modules.guests.tell(tell)
+	tellCertificates(tell, in.certs.list())
+	tellOrders(tell, in.certs.sources)
 	kv := in.store.Stats()
 	for _, s := range kv.Spaces {
 		space := metrics.Label{Name: "space", Value: s.Name}

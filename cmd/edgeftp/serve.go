@@ -192,7 +192,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	admin := make(chan error, 1)
-	go func() { admin <- in.admin.Serve(in.modules, log) }()
+	go func() { admin <- in.admin.Serve(controller{in.modules, in.certs}, log) }()
 	if err := in.certs.start(ctx, &acme.Expiry{Log: log, Event: in.certificateChanged}); err != nil {
 		return err
 	}

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // moduleType is the media type of a module.
 const moduleType = "application/wasm"
 
-// handler answers the paths that [Controller] and [Policies] name, and GET /v1/healthz with an
-// empty object. Every body is JSON, also of errors: {"error": Refusal}.
+// handler answers the paths that [Controller], [Policies] and, where they are there,
+// [Recorder] and [Certifier] name, and GET /v1/healthz with an empty object. Every body
+// is JSON, also of errors: {"error": Refusal}.
 func handler(c Controller) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -20,6 +22,9 @@ func handler(c Controller) http.Handler {
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		st := c.Status()
 		st.Listeners, st.Policies = whole(st.Listeners), whole(st.Policies)
+		if certs, ok := c.(Certifier); ok {
+			st.Certificates = summarize(certs.Certificates(), time.Now())
+		}
 		answer(w, http.StatusOK, st)
 	})
 	mux.HandleFunc("GET /v1/policies", func(w http.ResponseWriter, _ *http.Request) {
@@ -28,6 +33,9 @@ func handler(c Controller) http.Handler {
 	policyRoutes(mux, c.Policies())
 	if rec, ok := c.Policies().(Recorder); ok {
 		recordRoute(mux, rec)
+	}
+	if certs, ok := c.(Certifier); ok {
+		certificateRoutes(mux, certs)
 	}
 	mux.HandleFunc("GET /v1/bandwidth", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, limits(c))

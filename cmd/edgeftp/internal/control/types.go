@@ -31,6 +31,9 @@ type Status struct {
 	Policies       []Policy   `json:"policies"`
 	OldGenerations int        `json:"old_generations"` // replaced, and still held by transfers
 	OldInstances   int        `json:"old_instances"`   // sandbox instances of replaced modules
+	// Certificates are filled in by the socket's side, from the Certifier. Nil: the
+	// server has none.
+	Certificates *CertSummary `json:"certificates,omitempty"`
 }
 
 // Listener is one bound address.
