@@ -13,7 +13,7 @@ func (r *run) checkAddresses(s *subject) {
 		return
 	}
 	if s.ip.IsValid() {
-		if !r.mine(s.ip) {
+		if r.local != nil && !r.mine(s.ip) {
 			r.add(areaDNS, s.name, Note, "it is no address of this machine; behind NAT, or another host?", "compare it with the address that the outside sees")
 		}
 		return

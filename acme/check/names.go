@@ -14,8 +14,8 @@ import (
 // subject is one name that is to have a certificate.
 type subject struct {
 	name  string
-	base  string     // of a wildcard without its star
-	wild  bool       //
+	base  string // of a wildcard without its star
+	wild  bool
 	ip    netip.Addr // of an IP address
 	wrong error      // why no certificate can be for it at all
 
@@ -162,4 +162,6 @@ func (r *run) mine(ip netip.Addr) bool { return slices.Contains(r.local, ip.Unma
 
 // public reports whether one of the authorities is on the internet, as far as is known:
 // such a one comes to no private address.
-func (r *run) public() bool { return slices.ContainsFunc(r.ends, func(e *endpoint) bool { return e.public }) }
+func (r *run) public() bool {
+	return slices.ContainsFunc(r.ends, func(e *endpoint) bool { return e.public })
+}
