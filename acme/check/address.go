@@ -91,11 +91,15 @@ func (r *run) located(s *subject, byPort bool) {
 		r.add(areaDNS, s.name, level, text, "let the public DNS have the public address alone, or use dns-01, to which no address matters")
 	}
 	if len(others) > 0 {
-		r.add(areaDNS, s.name, Note, list(others)+" is no address of this machine"+r.via(s)+"; behind NAT, or another host?",
+		r.add(areaDNS, s.name, Note, "it has the address "+list(others)+", which is not of this machine"+r.via(s)+"; behind NAT, or another host?",
 			"if it is another host's, correct the record; behind NAT the port is to be forwarded to this machine")
 	}
 	if len(mine) > 0 {
-		r.add(areaDNS, s.name, OK, list(mine)+r.via(s), "")
+		whose := ", of this machine"
+		if r.local == nil {
+			whose = ""
+		}
+		r.add(areaDNS, s.name, OK, "it has the address "+list(mine)+whose+r.via(s), "")
 	}
 }
 

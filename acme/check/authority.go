@@ -248,7 +248,7 @@ func (r *run) checkBinding(e *endpoint, worst Level) {
 		r.add(areaAuthority, e.url, worst, "it makes accounts only for customers (externalAccountRequired), and no account_binding is configured",
 			"get a key id and a MAC key from the authority, and set account_binding: { key_id: ..., mac: ... }")
 	case b != nil:
-		_, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(b.MAC, "="))
+		_, err := base64.RawURLEncoding.DecodeString(strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(strings.TrimSpace(b.MAC), "=")))
 		if err != nil || b.MAC == "" || b.KeyID == "" {
 			r.add(areaAuthority, e.url, worst, "the key id is empty, or the MAC key of account_binding is not base64url (RFC 8555 §7.3.4)",
 				"copy both as the authority shows them, without spaces and line ends")
@@ -305,6 +305,6 @@ func (r *run) checkClock(e *endpoint) {
 	case off > much:
 		r.add(areaClock, e.url, Warn, text, help)
 	default:
-		r.add(areaClock, e.url, OK, text, "")
+		r.add(areaClock, e.url, OK, fmt.Sprintf("this machine's clock and the authority's are %s apart", off), "")
 	}
 }

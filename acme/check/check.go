@@ -204,12 +204,16 @@ func (r *run) add(area, subject string, level Level, text, help string) {
 	}
 }
 
-// sorted puts the findings in an order that does not depend on who was faster.
+// sorted puts the findings in an order that does not depend on who was faster: what is
+// not about a name was found one after the other.
 func (r *run) sorted() []Finding {
 	areas := []string{areaStorage, areaAuthority, areaClock, areaNames, areaDNS, areaPorts, areaChallenge}
 	slices.SortStableFunc(r.found, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(slices.Index(areas, a.Area), slices.Index(areas, b.Area)),
-			cmp.Compare(r.rank(a.Subject), r.rank(b.Subject)), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Text, b.Text))
+		by := cmp.Or(cmp.Compare(slices.Index(areas, a.Area), slices.Index(areas, b.Area)), cmp.Compare(r.rank(a.Subject), r.rank(b.Subject)))
+		if by == 0 && r.rank(a.Subject) >= 0 {
+			by = cmp.Compare(a.Text, b.Text)
+		}
+		return by
 	})
 	return r.found
 }
