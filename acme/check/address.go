@@ -9,7 +9,7 @@ import (
 
 // checkAddresses tells what the DNS says of a name.
 func (r *run) checkAddresses(s *subject) {
-	if s.wrong != nil || s.wild {
+	if s.out() || s.wild {
 		return
 	}
 	if s.ip.IsValid() {
@@ -28,7 +28,7 @@ func (r *run) checkAddresses(s *subject) {
 	case errors.Is(s.lookErr, errNoName):
 		r.add(areaDNS, s.name, worst, errNoName.Error()+unless, record)
 	case errors.Is(s.lookErr, errLoop):
-		r.add(areaDNS, s.name, worst, errLoop.Error()+": "+quoted(strings.Join(append([]string{s.name}, s.aliases...), " > "))+unless,
+		r.add(areaDNS, s.name, worst, errLoop.Error()+": "+quoted(trail(append([]string{s.name}, s.aliases...)))+unless,
 			"let one of these names have an address in the place of the CNAME")
 	case s.lookErr != nil:
 		text, help := r.unresolved(s.lookErr)
@@ -64,7 +64,16 @@ func (r *run) via(s *subject) string {
 	if len(s.aliases) == 0 {
 		return ""
 	}
-	return " (by CNAME: " + quoted(strings.Join(s.aliases, " > ")) + ")"
+	return " (by CNAME: " + quoted(trail(s.aliases)) + ")"
+}
+
+// trail is the way over aliases.
+func trail(names []string) string {
+	var all []string
+	for _, n := range names {
+		all = append(all, plain(n))
+	}
+	return strings.Join(all, " > ")
 }
 
 // located compares the addresses of a name with those of this machine.

@@ -63,6 +63,15 @@ func endpoints(authorities []acme.Authority) []*endpoint {
 // errDirectory says that an answer is no directory.
 var errDirectory = errors.New("what it answers is no ACME directory (RFC 8555 §7.1.1)")
 
+// statusError is an answer without a directory.
+type statusError struct {
+	code int
+	text string
+}
+
+// Error implements error.
+func (e *statusError) Error() string { return "it answers " + quoted(e.text) }
+
 // look asks for the directory and for a nonce. It goes around all caches, also those of
 // this process.
 func (e *endpoint) look(ctx context.Context, resolver string) {
@@ -78,7 +87,7 @@ func (e *endpoint) look(ctx context.Context, resolver string) {
 	e.facts(resp)
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		e.err = fmt.Errorf("it answers %s", quoted(resp.Status))
+		e.err = &statusError{resp.StatusCode, resp.Status}
 		return
 	case json.Unmarshal(body, &e.dir) != nil, e.dir.NewNonce == "", e.dir.NewOrder == "", e.dir.NewAccount == "":
 		e.err = errDirectory
@@ -190,6 +199,14 @@ func (e *endpoint) unreachable() (text, help string) {
 		invalid x509.CertificateInvalidError
 		dns     *net.DNSError
 	)
+	var status *statusError
+	if errors.As(e.err, &status) && (status.code >= 500 || status.code == http.StatusTooManyRequests) {
+		text = "the authority gives no directory: " + e.err.Error()
+		if len(e.limits) > 0 {
+			text += " with " + list(e.limits)
+		}
+		return text, "it is in maintenance, overloaded, or has had too many requests from here: its status page may say more; try again later"
+	}
 	if !errors.As(e.err, &of) {
 		return "this is no directory: " + e.err.Error(), "compare ca: with the URL of the directory in the authority's documentation"
 	}
@@ -293,6 +310,9 @@ func (r *run) checkClock(e *endpoint) {
 		return
 	}
 	off := e.skew.Abs().Round(time.Second)
+	if off > much {
+		off = off.Round(time.Minute)
+	}
 	where := "behind"
 	if e.skew < 0 {
 		where = "ahead of"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,6 +34,9 @@ func parseIssue(value string) (issue, error) {
 		return is, nil
 	}
 	for part := range strings.SplitSeq(rest, ";") {
+		if strings.Trim(part, " \t") == "" {
+			continue // some authorities bear it, some do not
+		}
 		tag, val, ok := strings.Cut(strings.Trim(part, " \t"), "=")
 		tag, val = strings.TrimRight(tag, " \t"), strings.TrimLeft(val, " \t")
 		if !ok || !word(tag, "-") || strings.ContainsFunc(val, func(c rune) bool { return c < 0x21 || c > 0x7E }) {
@@ -76,7 +80,7 @@ func caaSet(ctx context.Context, r *resolver, name string) (at string, set []*dn
 // checkCAA looks whether CAA records let the authorities issue for a name. They do not
 // matter for IP addresses.
 func (r *run) checkCAA(ctx context.Context, s *subject) {
-	if s.wrong != nil || s.ip.IsValid() {
+	if s.out() || s.ip.IsValid() {
 		return
 	}
 	at, set, err := caaSet(ctx, r.dns, s.base)
@@ -125,7 +129,7 @@ func (r *run) permits(ctx context.Context, s *subject, e *endpoint, at string, s
 			"compare it with the authority's documentation")
 		return
 	}
-	var why []string
+	var why, better []string
 	for _, value := range values {
 		is, err := parseIssue(value)
 		switch {
@@ -144,13 +148,17 @@ func (r *run) permits(ctx context.Context, s *subject, e *endpoint, at string, s
 			r.add(areaDNS, s.name, level, fmt.Sprintf("CAA of %s lets %s issue%s", at, is.domain, unsure), help)
 			return
 		}
-		why = append(why, no)
+		why, better = append(why, no), append(better, is.String())
 	}
 	text := fmt.Sprintf("CAA of %s does not let %s issue: %s is %s", at, list(ids), tag, shown)
+	help := fmt.Sprintf("add the record: %s. CAA 0 %s \"%s\"", at, tag, ids[0])
 	if len(why) > 0 {
 		text += "; " + strings.Join(why, "; ")
 	}
-	r.add(areaDNS, s.name, worst, text, fmt.Sprintf("add the record: %s. CAA 0 %s \"%s\"", at, tag, ids[0]))
+	if len(better) > 0 {
+		help = fmt.Sprintf("change the record: %s. CAA 0 %s \"%s\"", at, tag, better[0])
+	}
+	r.add(areaDNS, s.name, worst, text, help)
 }
 
 // properties are the values that count for a name: issuewild stands before issue for a
@@ -174,12 +182,22 @@ func properties(s *subject, set []*dns.CAA) (tag string, values []string) {
 	return "", nil
 }
 
-// restricted looks at the parameters of RFC 8657: no says why they forbid, unsure what
-// could not be compared.
+// String is the value as a record has it.
+func (is issue) String() string {
+	text := is.domain
+	for _, tag := range slices.Sorted(maps.Keys(is.params)) {
+		text += "; " + tag + "=" + is.params[tag]
+	}
+	return text
+}
+
+// restricted looks at the parameters of RFC 8657: no says why they forbid, and is has
+// then what would not; unsure is what could not be compared.
 func (r *run) restricted(ctx context.Context, s *subject, is issue) (no, unsure string) {
 	if methods, ok := is.params["validationmethods"]; ok {
 		mine := r.methods(s)
 		if !slices.ContainsFunc(strings.Split(methods, ","), func(m string) bool { return slices.Contains(mine, strings.TrimSpace(m)) }) {
+			is.params["validationmethods"] = strings.Join(append(mine, methods), ",")
 			return fmt.Sprintf("validationmethods allows %s, and this name is proven by %s", quoted(methods), list(mine)), ""
 		}
 	}
@@ -189,6 +207,7 @@ func (r *run) restricted(ctx context.Context, s *subject, is issue) (no, unsure 
 		case len(mine) == 0:
 			return "", fmt.Sprintf(", to the account %s alone; this server has none yet to compare", quoted(account))
 		case !slices.Contains(mine, account):
+			is.params["accounturi"] = mine[0]
 			return fmt.Sprintf("accounturi is %s, and this server's account %s", quoted(account), quoted(list(mine))), ""
 		}
 	}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func (r *run) checkChallenges(ctx context.Context) {
 	wanted, err := r.persistent(ctx)
 	r.together(ctx, len(r.names), func(i int) {
 		s := r.names[i]
-		if s.wrong != nil {
+		if s.out() {
 			return
 		}
 		for _, method := range r.methods(s) {
@@ -48,9 +49,6 @@ func (r *run) checkChallenges(ctx context.Context) {
 			}
 		}
 	})
-	if ctx.Err() == nil {
-		r.decide(ctx)
-	}
 }
 
 // checkPort visits a name as an authority would, at each of its addresses.
@@ -95,6 +93,7 @@ func (s *subject) nowhere() verdict {
 func (r *run) judge(d *doors, s *subject, ip netip.Addr, v *visit, home visit, all []visit) verdict {
 	at := net.JoinHostPort(ip.String(), fmt.Sprint(d.port))
 	via := ""
+	var away *redirectError
 	if len(v.hops) > 0 {
 		via = ", by redirect to " + strings.Join(v.hops, ", then ")
 	}
@@ -109,8 +108,8 @@ func (r *run) judge(d *doors, s *subject, ip netip.Addr, v *visit, home visit, a
 		r.add(areaChallenge, s.name, Note, fmt.Sprintf("%s: at %s something answers%s; whether it is the running server cannot be told without an order", d.kind, at, via),
 			"to be sure, stop the server and check again")
 		return unknown
-	case errors.Is(v.err, errRedirect):
-		r.add(areaChallenge, s.name, Fail, fmt.Sprintf("%s: what answers at %s leads away%s; %s", d.kind, at, via, v.err),
+	case errors.As(v.err, &away):
+		r.add(areaChallenge, s.name, Fail, fmt.Sprintf("%s: what answers at %s leads away%s; %s", d.kind, at, via, away),
 			"take "+challengePath+" out of the redirects")
 		return fails
 	case v.err == nil:
@@ -201,10 +200,15 @@ func (r *run) checkServed(ctx context.Context, s *subject) verdict {
 	}
 	for _, ip := range addrs {
 		at := net.JoinHostPort(ip.String(), fmt.Sprint(r.tls.port))
-		switch v := r.visitTLS(ctx, r.tls, s, at); {
-		case v.err == nil && strings.HasPrefix(v.shape, acmeTLS+" "):
-			r.add(areaChallenge, s.name, OK, fmt.Sprintf("tls-alpn-01: what answers at %s takes part in %s, as seen from this machine", at, acmeTLS), "")
+		v := r.visitTLS(ctx, r.tls, s, at)
+		switch leaf := r.leafAt(ctx, s, at); {
+		case v.err == nil && strings.HasPrefix(v.shape, acmeTLS+" "), slices.ContainsFunc(r.leafs, func(own []byte) bool { return bytes.Equal(own, leaf) }):
+			r.add(areaChallenge, s.name, OK, fmt.Sprintf("tls-alpn-01: at %s this server answers, as seen from this machine", at), "")
 			best = works
+		case v.err == nil && v.foreign:
+			if got := r.stranger(r.tls, s, ip, at, &v); best != works {
+				best = got
+			}
 		case v.err == nil:
 			r.add(areaChallenge, s.name, Note, fmt.Sprintf("tls-alpn-01: at %s something answers, and without an order it is not to be told whether this server: %s", at, v.words),
 				"no address of tls_alpn.listen is given: a listener of this server with implicit TLS is to have port 443")

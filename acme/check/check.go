@@ -59,13 +59,6 @@ type Ports struct {
 	DNS  int // of the name servers that hold a zone; 0 is 53
 }
 
-// Record is a record of dns-persist-01 that the operator is to add.
-type Record struct {
-	Name  string // _validation-persist.NAME
-	Value string // of the TXT record
-	CA    string // the directory that asks for it
-}
-
 // Options say what is looked at, and how. The zero value looks at everything.
 type Options struct {
 	// Names are the only ones to look at. None: those of the configuration.
@@ -80,9 +73,12 @@ type Options struct {
 	// Resolver is the DNS server that is asked, HOST:PORT. Empty: that of the
 	// configuration, else of the operating system.
 	Resolver string
+	// Wait is how long name servers are asked for a record that was added, at most what
+	// an order waits. Zero: a minute.
+	Wait time.Duration
 	// Persist returns the records of dns-persist-01 that the configuration asks for.
-	// Nil: they are not looked at, which a finding says.
-	Persist func(context.Context, acme.Config) ([]Record, error)
+	// Nil: [acme.PersistRecords], which makes an account if there is none.
+	Persist func(context.Context, acme.Config) ([]acme.Record, error)
 	// Progress is called with each finding as it is made, one at a time. Nil: nobody is
 	// told before the end.
 	Progress func(Finding)
@@ -114,6 +110,7 @@ type run struct {
 	local []netip.Addr // nil: not known
 	ends  []*endpoint  // the authorities' directories
 	names []*subject
+	leafs [][]byte // certificates in the storage
 	http  *doors
 	tls   *doors
 	space func(dir string) (room, error)
@@ -123,7 +120,8 @@ type run struct {
 }
 
 // Run looks at everything that conf needs to obtain certificates. It adds a record by
-// conf's DNS provider, and writes to conf's storage; both are removed again. The
+// conf's DNS provider, and writes to conf's storage; both are removed again. Each thing
+// that is tried takes 10 seconds at most, but for the wait for name servers. The
 // findings come in the order of areas: storage, authority, clock, names, dns, ports,
 // challenge. After the end of ctx what was not looked at is missing, and a finding says
 // so.
@@ -150,15 +148,20 @@ func (r *run) all(ctx context.Context) []Finding {
 			r.checkAddresses(r.names[i])
 			r.checkCAA(ctx, r.names[i])
 		})
+		jobs.Wait() // what is in the storage is recognized
 		r.checkChallenges(ctx)
 	} else {
 		r.checkNames()
 	}
 	jobs.Wait()
+	r.sort()
+	if r.conf.Local == nil && ctx.Err() == nil {
+		r.decide(ctx)
+	}
 	if err := context.Cause(ctx); err != nil {
 		r.add(areaChallenge, "check", Warn, "the check was ended before everything was looked at: "+err.Error(), "run it again with more time")
 	}
-	return r.sorted()
+	return r.found
 }
 
 func (r *run) setUp() {
@@ -172,6 +175,9 @@ func (r *run) setUp() {
 	r.dns = newResolver(cmp.Or(r.opt.Resolver, r.conf.Resolver))
 	r.ends = endpoints(r.conf.Authorities)
 	r.names = r.subjects()
+	if r.opt.Persist == nil {
+		r.opt.Persist = acme.PersistRecords
+	}
 }
 
 // together calls what for 0 to n-1, some at once, until ctx ends.
@@ -198,15 +204,18 @@ func (r *run) add(area, subject string, level Level, text, help string) {
 	f := Finding{Area: area, Subject: subject, Level: level, Text: text, Help: help}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if slices.Contains(r.found, f) { // two directories of one authority, say
+		return
+	}
 	r.found = append(r.found, f)
 	if r.opt.Progress != nil {
 		r.opt.Progress(f)
 	}
 }
 
-// sorted puts the findings in an order that does not depend on who was faster: what is
+// sort puts the findings in an order that does not depend on who was faster: what is
 // not about a name was found one after the other.
-func (r *run) sorted() []Finding {
+func (r *run) sort() {
 	areas := []string{areaStorage, areaAuthority, areaClock, areaNames, areaDNS, areaPorts, areaChallenge}
 	slices.SortStableFunc(r.found, func(a, b Finding) int {
 		by := cmp.Or(cmp.Compare(slices.Index(areas, a.Area), slices.Index(areas, b.Area)), cmp.Compare(r.rank(a.Subject), r.rank(b.Subject)))
@@ -215,7 +224,6 @@ func (r *run) sorted() []Finding {
 		}
 		return by
 	})
-	return r.found
 }
 
 // rank is the place of a name in the configuration; what is none comes first.

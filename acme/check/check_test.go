@@ -89,8 +89,8 @@ func newWorld(t *testing.T, o authority.Options) *world {
 		Local:    here,
 		Ports:    Ports{HTTP: ca.HTTPPort, TLS: ca.TLSPort, DNS: dnsPort},
 		Resolver: ca.DNS.Addr,
-		Persist: func(_ context.Context, conf acme.Config) ([]Record, error) {
-			return []Record{
+		Persist: func(_ context.Context, conf acme.Config) ([]acme.Record, error) {
+			return []acme.Record{
 				{Name: "_validation-persist.ftp.example.org", Value: "authority.test; accounturi=https://ca/1", CA: conf.Authorities[0].Directory},
 				{Name: "_validation-persist.files.example.org", Value: "authority.test; accounturi=https://ca/1; policy=wildcard", CA: conf.Authorities[0].Directory},
 			}, nil

@@ -13,7 +13,7 @@ import (
 func (r *run) decide(ctx context.Context) {
 	free := map[string]bool{}
 	for _, s := range r.names {
-		if s.wrong != nil {
+		if s.out() {
 			continue
 		}
 		methods := r.methods(s)
@@ -50,6 +50,9 @@ func (r *run) alternative(ctx context.Context, s *subject, tried []string, free 
 	}
 	if len(ways) == 0 {
 		return "mend what is said of the challenges above"
+	}
+	if len(tried) == 0 {
+		return "use " + strings.Join(ways, "; or ")
 	}
 	return "mend what is said above, or use " + strings.Join(ways, "; or ")
 }

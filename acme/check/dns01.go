@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -112,8 +113,8 @@ func (r *run) tryRecord(ctx context.Context, s *subject, at, zone string, server
 	if _, err := conf.Provider.DeleteRecords(wait, zone, got); err != nil {
 		r.add(areaDNS, s.name, Warn, fmt.Sprintf("dns-01: the provider does not remove %s %q from the zone %s: %s", plain(name), value, plain(zone), quoted(err.Error())),
 			"remove it by hand, and give the key the right to remove records: others would pile up")
-	} else if still, _, _ := r.shown(ctx, name, value, servers, false); level == OK && still != OK && ctx.Err() == nil {
-		r.add(areaDNS, s.name, Warn, fmt.Sprintf("dns-01: the provider says that %s is removed, and %s later name servers still have it", plain(name), probeTime),
+	} else if still, _, _ := r.shown(wait, name, value, servers, false); level == OK && still != OK && ctx.Err() == nil {
+		r.add(areaDNS, s.name, Note, fmt.Sprintf("dns-01: the provider says that %s is removed, and name servers still have it", plain(name)),
 			"look into the zone later, and remove what is left")
 	}
 	if ctx.Err() != nil {
@@ -128,14 +129,14 @@ func (r *run) tryRecord(ctx context.Context, s *subject, at, zone string, server
 
 // shown looks until every name server has the record, or has it no more.
 func (r *run) shown(ctx context.Context, name, value string, servers []string, want bool) (level Level, text, help string) {
-	limit, whole := probeTime, r.conf.Challenges.DNS.Wait
+	whole := r.conf.Challenges.DNS.Wait
 	if whole == 0 {
 		whole = 2 * time.Minute
 	}
 	if whole < 0 {
 		return OK, "dns-01: the provider added and removed a record; by dns.wait it was not looked for", ""
 	}
-	limit = min(limit, whole)
+	limit := min(cmp.Or(r.opt.Wait, time.Minute), whole)
 	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	all, err := r.serversOf(wait, servers)

@@ -2,14 +2,21 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +77,6 @@ func (u unavailable) Lock(ctx context.Context, name string) error {
 // directory is an authority that only has a directory, at another clock.
 func (w *world) directory(ahead time.Duration, header http.Header) {
 	s := httptest.NewUnstartedServer(nil)
-	s.Config.ErrorLog = nil
 	s.StartTLS()
 	w.t.Cleanup(s.Close)
 	s.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -84,6 +90,25 @@ func (w *world) directory(ahead time.Duration, header http.Header) {
 	})
 	w.ca.Directory = s.URL
 	w.conf.Authorities[0] = acme.Authority{Directory: s.URL, Roots: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+}
+
+// expired is an authority whose own certificate has ended.
+func (w *world) expired() {
+	base := w.store("127.0.0.1", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+	pair, err := tls.LoadX509KeyPair(filepath.Join(w.dir, base+".crt"), filepath.Join(w.dir, base+".key"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.store("127.0.0.1", time.Now(), time.Now().Add(100*time.Hour))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(http.NotFound))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	s.StartTLS()
+	w.t.Cleanup(s.Close)
+	w.ca.Directory = s.URL
+	roots := x509.NewCertPool()
+	roots.AddCert(pair.Leaf)
+	w.conf.Authorities[0] = acme.Authority{Directory: s.URL, Roots: roots}
 }
 
 func namesFaults() []fault {
@@ -125,6 +150,14 @@ func dnsFaults() []fault {
 			w.put("acme/ca/users/ops@example.org/account.json", []byte(`{"account":{"location":"https://ca/acct/1"},"key":""}`))
 			w.ca.DNS.Add(`ftp.example.org. CAA 0 issue "authority.test; accounturi=https://ca/acct/2"`)
 		}, want: []string{"fail dns ftp.example.org"}},
+		{name: "caa for an account that is not known", spoil: func(w *world) {
+			w.ca.DNS.Add(`ftp.example.org. CAA 0 issue "authority.test; accounturi=https://ca/acct/2"`)
+		}},
+		{name: "caa that lets it issue", names: []string{hostName, wildName}, spoil: func(w *world) {
+			w.put("acme/ca/users/ops@example.org/account.json", []byte(`{"account":{"location":"https://ca/acct/1"},"key":""}`))
+			w.ca.DNS.Add(`example.org. CAA 0 issue "other.test"`, `example.org. CAA 128 iodef "mailto:ops@example.org"`,
+				`example.org. CAA 128 issue " Authority.Test ; AccountURI=https://ca/acct/1; validationmethods=dns-01,http-01"`)
+		}},
 		{name: "caa that nobody knows", spoil: func(w *world) { w.ca.DNS.Add(`example.org. CAA 128 phase "1"`) },
 			want: []string{"fail dns ftp.example.org"}},
 		{name: "caa with nonsense", spoil: func(w *world) { w.ca.DNS.Add(`example.org. CAA 0 issue "authority.test; account uri"`) },
@@ -178,6 +211,24 @@ func portFaults() []fault {
 		}, want: []string{"warn challenge ftp.example.org"}},
 		{name: "a server that is not running", spoil: func(w *world) { w.only(); w.conf.Challenges.TLSALPNServed = true },
 			want: []string{"warn challenge ftp.example.org"}},
+		{name: "another server where the own one is to be", spoil: func(w *world) {
+			w.only()
+			w.conf.Challenges.TLSALPNServed = true
+			w.web(w.ca.TLSAddr(), true, greeting)
+		}, want: []string{"fail challenge ftp.example.org", "fail challenge ftp.example.org"}},
+		{name: "redirect to a page that has it", spoil: func(w *world) {
+			w.only(http01)
+			l := w.listen("127.0.0.1:0")
+			_ = l.Close()
+			w.conf.Challenges.HTTP = []string{l.Addr().String()}
+			w.web(w.ca.HTTPAddr(), false, func(rw http.ResponseWriter, r *http.Request) {
+				if !strings.HasPrefix(r.Host, "www.") {
+					http.Redirect(rw, r, "http://www.example.org:"+strconv.Itoa(w.ca.HTTPPort)+r.URL.Path, http.StatusFound)
+					return
+				}
+				httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: l.Addr().String()}).ServeHTTP(rw, r)
+			})
+		}},
 		{name: "a wildcard by ports", names: []string{wildName}, spoil: func(w *world) { w.only(http01) },
 			want: []string{"fail challenge *.files.example.org"}},
 		{name: "an address by dns", names: []string{addrName}, spoil: func(w *world) { w.only(dns01) },
@@ -227,6 +278,8 @@ func authorityFaults() []fault {
 		{name: "authority in maintenance", spoil: func(w *world) { w.ca.Status(503, time.Minute) }, want: main},
 		{name: "a page in place of the directory", spoil: func(w *world) { w.ca.Garbage(authority.HTML, authority.Directory) }, want: main},
 		{name: "no nonce", spoil: func(w *world) { w.ca.Status(500, 0, authority.NewNonce) }, want: main},
+		{name: "a certificate of another time", spoil: func(w *world) { w.expired() }, want: main},
+		{name: "no such directory", spoil: func(w *world) { w.ca.Status(404, 0) }, want: main},
 		{name: "unknown roots", spoil: func(w *world) { w.conf.Authorities[0].Roots = nil }, want: main},
 		{name: "customers only", about: authority.Options{Bindings: map[string]string{"k": "bWFjbWFjbWFj"}}, want: main},
 		{name: "a key with a typing error", about: authority.Options{Bindings: map[string]string{"k": "bWFjbWFjbWFj"}},

@@ -18,6 +18,9 @@ type subject struct {
 	wild  bool
 	ip    netip.Addr // of an IP address
 	wrong error      // why no certificate can be for it at all
+	help  string     // what to do about wrong
+
+	unissued bool // by public authorities
 
 	addrs   []netip.Addr // where an authority comes to
 	aliases []string
@@ -44,7 +47,7 @@ func (r *run) subjects() []*subject {
 	}
 	var all []*subject
 	for _, name := range names {
-		s := newSubject(name)
+		s := r.subject(name)
 		if !slices.ContainsFunc(all, func(o *subject) bool { return o.name == s.name }) {
 			all = append(all, s)
 		}
@@ -52,12 +55,15 @@ func (r *run) subjects() []*subject {
 	return all
 }
 
-func newSubject(name string) *subject {
+func (r *run) subject(name string) *subject {
 	s := &subject{name: name, base: name, verdicts: map[string]verdict{}}
 	form, err := acme.Subject(name)
 	if err != nil {
-		s.wrong = err
+		s.wrong, s.help = err, "write a host name, a wildcard of one label (*.example.org) or an IP address"
 		return s
+	}
+	if text, help := r.notOurs(form); text != "" {
+		s.wrong, s.help = errors.New(text), help
 	}
 	s.name, s.base = form, form
 	s.ip, _ = netip.ParseAddr(form)
@@ -66,6 +72,9 @@ func newSubject(name string) *subject {
 	}
 	return s
 }
+
+// out reports that nothing is to be tried for the name.
+func (s *subject) out() bool { return s.wrong != nil || s.unissued }
 
 // lookUp finds where an authority would come to. It comes to no wildcard.
 func (s *subject) lookUp(ctx context.Context, dns *resolver) {
@@ -78,16 +87,11 @@ func (s *subject) lookUp(ctx context.Context, dns *resolver) {
 func (r *run) checkNames() {
 	for _, s := range r.names {
 		if err := s.wrong; err != nil {
-			r.add(areaNames, s.name, Fail, err.Error(), "write a host name, a wildcard of one label (*.example.org) or an IP address")
-			continue
-		}
-		if text, help := r.notOurs(s.name); text != "" {
-			s.wrong = errors.New(text)
-			r.add(areaNames, s.name, Fail, text, help)
+			r.add(areaNames, s.name, Fail, err.Error(), s.help)
 			continue
 		}
 		if why := special(s); why != "" && r.conf.Local == nil && r.public() {
-			s.wrong = errors.New(why)
+			s.unissued = true
 			r.add(areaNames, s.name, Fail, why+"; no public authority issues for it",
 				"use a name below a domain of yours, or an authority of your own (ca: with trusted_roots:)")
 			continue

@@ -11,25 +11,31 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/edgeftp/edgeftp/acme"
 )
 
 const persistLabel = "_validation-persist" // draft-ietf-acme-dns-persist §3
 
 // persistent asks which records are wanted.
-func (r *run) persistent(ctx context.Context) ([]Record, error) {
+func (r *run) persistent(ctx context.Context) ([]acme.Record, error) {
 	if r.conf.Challenges.Persist == nil {
 		return nil, nil
 	}
-	if r.opt.Persist == nil {
-		return nil, errors.New("this check was not told which")
-	}
 	ctx, cancel := context.WithTimeout(ctx, 2*probeTime) // an account may be made
 	defer cancel()
-	return r.opt.Persist(ctx, r.conf)
+	conf := r.conf
+	conf.Names = nil
+	for _, s := range r.names {
+		if !s.out() {
+			conf.Names = append(conf.Names, s.name)
+		}
+	}
+	return r.opt.Persist(ctx, conf)
 }
 
 // checkPersist looks for the records of dns-persist-01 that a name needs.
-func (r *run) checkPersist(ctx context.Context, s *subject, wanted []Record, err error) verdict {
+func (r *run) checkPersist(ctx context.Context, s *subject, wanted []acme.Record, err error) verdict {
 	if err != nil {
 		r.add(areaDNS, s.name, Warn, "dns-persist-01: it is not known which record is needed: "+quoted(err.Error()),
 			"edgeftp cert dns-record prints it, once the authority knows this server's account")
@@ -41,7 +47,7 @@ func (r *run) checkPersist(ctx context.Context, s *subject, wanted []Record, err
 	}
 	best := fails
 	name := dns.CanonicalName(persistLabel + "." + s.base)
-	for i, want := range r.recordsFor(s, wanted) {
+	for _, want := range r.recordsFor(s, wanted) {
 		a, err := asker.ask(ctx, want.Name, dns.TypeTXT)
 		if err != nil && !errors.Is(err, errNoName) {
 			text, help := r.unresolved(err)
@@ -49,10 +55,10 @@ func (r *run) checkPersist(ctx context.Context, s *subject, wanted []Record, err
 			continue
 		}
 		level := Fail
-		if i > 0 {
+		if want.CA != r.ends[0].url {
 			level = Warn // a fallback's
 		}
-		why := differs(want.Value, texts(a.records), time.Now())
+		why := differs(want.Value, r.identities(want.CA), texts(a.records), time.Now())
 		if why == "" {
 			r.add(areaDNS, s.name, OK, fmt.Sprintf("dns-persist-01: %s has the record that %s asks for", plain(want.Name), want.CA), "")
 			best = works
@@ -63,21 +69,29 @@ func (r *run) checkPersist(ctx context.Context, s *subject, wanted []Record, err
 	return best
 }
 
-// recordsFor are the wanted records under a name.
-func (r *run) recordsFor(s *subject, wanted []Record) []Record {
-	var all []Record
+// recordsFor are the wanted records of a name. A wildcard shares its place with the name
+// behind the star.
+func (r *run) recordsFor(s *subject, wanted []acme.Record) []acme.Record {
 	name := dns.CanonicalName(persistLabel + "." + s.base)
-	for _, w := range wanted {
-		if dns.CanonicalName(w.Name) == name {
-			all = append(all, w)
+	return slices.DeleteFunc(slices.Clone(wanted), func(w acme.Record) bool {
+		is, err := parseIssue(w.Value)
+		return dns.CanonicalName(w.Name) != name || err == nil && (is.params["policy"] == "wildcard") != s.wild
+	})
+}
+
+// identities are the names by which records may name an authority.
+func (r *run) identities(url string) []string {
+	for _, e := range r.ends {
+		if e.url == url && e.dir.Meta != nil {
+			return lower(e.dir.Meta.CAAIdentities)
 		}
 	}
-	return all
+	return nil
 }
 
 // differs says what is wrong with the records that are there, or nothing: the one for
-// the same authority is compared, part by part.
-func differs(want string, have []string, now time.Time) string {
+// the same authority, which may have several names, is compared part by part.
+func differs(want string, known, have []string, now time.Time) string {
 	wanted, err := parseIssue(want)
 	if err != nil {
 		return err.Error()
@@ -88,7 +102,7 @@ func differs(want string, have []string, now time.Time) string {
 	var why []string
 	for _, text := range have {
 		got, err := parseIssue(text)
-		if err != nil || got.domain != wanted.domain {
+		if err != nil || got.domain != wanted.domain && !slices.Contains(known, got.domain) {
 			continue
 		}
 		diff := compare(wanted, got, now)

@@ -80,10 +80,11 @@ func (r *resolver) ask(ctx context.Context, name string, kind uint16) (answer, e
 					continue
 				}
 				a.name, moved = dns.CanonicalName(c.Target), true
-				if slices.Contains(a.aliases, a.name) || a.name == dns.CanonicalName(name) || len(a.aliases) == mostAliases {
+				again := slices.Contains(a.aliases, a.name) || a.name == dns.CanonicalName(name)
+				a.aliases = append(a.aliases, a.name)
+				if again || len(a.aliases) > mostAliases {
 					return a, errLoop
 				}
-				a.aliases = append(a.aliases, a.name)
 			}
 		}
 		for _, rr := range msg.Answer {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -91,7 +92,7 @@ func (r *run) othersLocks(ctx context.Context, subject string) {
 		}
 	}
 	if len(fresh) > 0 {
-		r.add(areaStorage, subject, Note, "a server holds the locks "+list(fresh)+": an order is under way", "wait for its end before you order by hand")
+		r.add(areaStorage, subject, Note, "these locks are held just now: "+list(fresh), "a server is at work with them; wait for its end before you order by hand")
 	}
 	if len(old) > 0 {
 		r.add(areaStorage, subject, Note, "locks were left behind: "+list(old), "nothing is to be done: a server that wants one takes it over")
@@ -104,7 +105,7 @@ func (r *run) checkDirectory(subject, dir string) {
 	if err != nil {
 		return // the values tell
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		r.add(areaStorage, subject, Warn, fmt.Sprintf("others than its owner may enter the directory (mode %04o), which has private keys", mode), "chmod 700 "+dir)
 	}
 	const few, scarce = 64 << 10, 16 << 20
@@ -136,6 +137,11 @@ func (r *run) checkStored(ctx context.Context, subject string) {
 	for _, key := range keys {
 		if base, ok := strings.CutSuffix(key, ".crt"); ok {
 			all = append(all, r.load(ctx, base))
+		}
+	}
+	for _, c := range all {
+		if c.leaf != nil {
+			r.leafs = append(r.leafs, c.leaf.Raw)
 		}
 	}
 	for _, s := range r.names {

@@ -28,12 +28,19 @@ type visit struct {
 	right bool   // this check has answered
 	shape string // what has answered otherwise, to compare: the same server has the same
 	words string // what has answered, for people
+	token string
 	hops  []string
 	err   error // nothing has answered
+
+	refused bool // of TLS: by an alert that this server might send as well
+	foreign bool // of TLS: in a way in which this server does not
 }
 
-// errRedirect says that an authority would not follow.
-var errRedirect = errors.New("an authority does not follow that")
+// redirectError says why an authority would not follow.
+type redirectError struct{ why string }
+
+// Error implements error.
+func (e *redirectError) Error() string { return e.why }
 
 // visitHTTP fetches a token as an authority does (RFC 8555 §8.3), from the given
 // address: redirects are followed, certificates behind them are not verified.
@@ -44,7 +51,7 @@ func (r *run) visitHTTP(ctx context.Context, d *doors, s *subject, at netip.Addr
 	if len(d.open) == 0 {
 		token = "check-" + rand.Text() // nobody knows it, and all answer it alike
 	}
-	v := visit{}
+	v := visit{token: token}
 	client := r.visitor(s, at, &v)
 	defer client.CloseIdleConnections()
 	host := s.base
@@ -103,14 +110,16 @@ func (r *run) visitor(s *subject, at netip.AddrPort, v *visit) *http.Client {
 		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			const most = 10
-			v.hops = append(v.hops, quoted(req.URL.Redacted()))
+			if hop := quoted(strings.ReplaceAll(req.URL.Redacted(), v.token, "TOKEN")); !slices.Contains(v.hops, hop) {
+				v.hops = append(v.hops, hop)
+			}
 			port := req.URL.Port()
 			usual := []string{"", "80", "443", strconv.Itoa(r.opt.Ports.HTTP), strconv.Itoa(r.opt.Ports.TLS)}
 			switch {
 			case len(via) >= most:
-				return fmt.Errorf("%w: there are more than %d redirects", errRedirect, most)
+				return &redirectError{fmt.Sprintf("there are more than %d redirects", most)}
 			case req.URL.Scheme != "http" && req.URL.Scheme != "https", !slices.Contains(usual, port):
-				return fmt.Errorf("%w: redirects lead to HTTP on port 80 or HTTPS on port 443 alone", errRedirect)
+				return &redirectError{"authorities follow to HTTP on port 80 and HTTPS on port 443 alone"}
 			}
 			return nil
 		},
@@ -141,9 +150,11 @@ func (r *run) visitTLS(ctx context.Context, d *doors, s *subject, address string
 	var alert tls.AlertError
 	switch err := t.HandshakeContext(ctx); {
 	case errors.As(err, &record):
-		return visit{words: "something that is not TLS answers", shape: "plain"}
+		return visit{words: "something that is not TLS answers", shape: "plain", foreign: true}
+	case err != nil && strings.Contains(err.Error(), "no application protocol"): // alert 120, RFC 7301 §3.2
+		return visit{words: "its TLS does not take part in " + acmeTLS, shape: err.Error(), foreign: true}
 	case errors.As(err, &alert), err != nil && strings.Contains(err.Error(), "remote error"):
-		return visit{words: "it refuses a handshake for " + acmeTLS + " (" + quoted(err.Error()) + ")", shape: err.Error()}
+		return visit{words: "it refuses a handshake for " + acmeTLS + " (" + quoted(err.Error()) + ")", shape: err.Error(), refused: true}
 	case err != nil && ctx.Err() == nil && !isTimeout(err):
 		return visit{words: "it ends the handshake (" + quoted(err.Error()) + ")", shape: "closed"}
 	case err != nil:
@@ -155,9 +166,26 @@ func (r *run) visitTLS(ctx context.Context, d *doors, s *subject, address string
 	v.right = state.NegotiatedProtocol == acmeTLS && d.cert != nil && bytes.Equal(leaf, d.cert.Certificate[0])
 	v.words = "it answers with a certificate for " + leafWords(state)
 	if state.NegotiatedProtocol != acmeTLS {
+		v.foreign = true
 		v.words += " and does not take part in " + acmeTLS
 	}
 	return v
+}
+
+// leafAt is the certificate that ordinary clients of a name are shown, or nil.
+func (r *run) leafAt(ctx context.Context, s *subject, address string) []byte {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	conf := &tls.Config{InsecureSkipVerify: true}
+	if !s.ip.IsValid() {
+		conf.ServerName = s.base
+	}
+	c, err := (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = c.Close() }() // nothing is sent any more
+	return c.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw
 }
 
 // visitAny is the visit of a challenge to an address.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -39,7 +40,7 @@ func reason(err error) string {
 		return fmt.Sprintf("there is no answer within %s", probeTime)
 	case noRoute(err):
 		return "this machine has no route to it"
-	case errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection is closed at once"
 	case errors.As(err, &unknown):
 		return "its certificate is signed by nobody who is trusted"
