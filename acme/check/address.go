@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/miekg/dns"
 )
 
 // checkAddresses tells what the DNS says of a name.
@@ -31,8 +33,8 @@ func (r *run) checkAddresses(s *subject) {
 		r.add(areaDNS, s.name, worst, errLoop.Error()+": "+quoted(trail(append([]string{s.name}, s.aliases...)))+unless,
 			"let one of these names have an address in the place of the CNAME")
 	case s.lookErr != nil:
-		text, help := r.unresolved(s.lookErr)
-		r.add(areaDNS, s.name, min(worst, r.certain(s.lookErr)), text, help)
+		text, help := unresolved(s.lookErr)
+		r.add(areaDNS, s.name, min(worst, certain(s.lookErr)), text, help)
 	case len(s.addrs) == 0:
 		r.add(areaDNS, s.name, worst, "it has neither an A nor an AAAA record"+r.via(s)+unless, record)
 	default:
@@ -40,21 +42,21 @@ func (r *run) checkAddresses(s *subject) {
 	}
 }
 
-// certain is Fail where the name's own servers are at fault, and Warn where the way to
-// the DNS server may be.
-func (r *run) certain(err error) Level {
+// certain is Fail where the name's own servers are at fault, as far as a DNS server can
+// tell, and Warn where that server or the way to it may be.
+func certain(err error) Level {
 	var code codeError
-	if errors.As(err, &code) {
+	if errors.As(err, &code) && code == dns.RcodeServerFailure || errors.Is(err, errNoZone) || errors.Is(err, errLoop) {
 		return Fail
 	}
 	return Warn
 }
 
 // unresolved tells of a look-up that came to nothing.
-func (r *run) unresolved(err error) (text, help string) {
+func unresolved(err error) (text, help string) {
 	var code codeError
-	if errors.As(err, &code) {
-		return "it cannot be looked up: " + code.Error() + "; an authority gets no other answer",
+	if errors.As(err, &code) && code == dns.RcodeServerFailure {
+		return "it cannot be looked up: " + code.Error() + "; an authority that gets the same answer issues nothing",
 			"look at the zone's name servers and its DNSSEC signatures (DS record of the parent, expired RRSIG)"
 	}
 	return "it could not be looked up from here: " + reason(err), "name a DNS server that answers this machine: resolver: HOST:PORT"

@@ -88,8 +88,8 @@ func (r *run) checkCAA(ctx context.Context, s *subject) {
 	case errors.Is(err, errLoop) && s.lookErr != nil:
 		return // was told already
 	case err != nil:
-		text, help := r.unresolved(err)
-		r.add(areaDNS, s.name, r.certain(err), fmt.Sprintf("the CAA records of %s: %s", plain(at), text), help)
+		text, help := unresolved(err)
+		r.add(areaDNS, s.name, certain(err), fmt.Sprintf("the CAA records of %s: %s", plain(at), text), help)
 		return
 	case len(set) == 0:
 		r.add(areaDNS, s.name, OK, "no CAA record stands against any authority", "")

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // The challenges, as authorities name them.
@@ -21,31 +22,54 @@ const (
 
 // checkChallenges tries each configured challenge for each name.
 func (r *run) checkChallenges(ctx context.Context) {
+	var jobs sync.WaitGroup
+	jobs.Go(func() { r.checkDoors(ctx) })
+	wanted, err := r.persistent(ctx)
+	r.eachMethod(ctx, func(s *subject, method string) (verdict, bool) {
+		switch method {
+		case dns01:
+			return r.checkDNS01(ctx, s), true
+		case dnsPersist01:
+			return r.checkPersist(ctx, s, wanted, err), true
+		}
+		return unknown, false
+	})
+	jobs.Wait()
+}
+
+// checkDoors tries the challenges that are answered on ports. These are held no longer
+// than that takes: the running server may want them for an order.
+func (r *run) checkDoors(ctx context.Context) {
 	c := &r.conf.Challenges
 	r.http = r.openDoors(ctx, http01, r.opt.Ports.HTTP, c.HTTP)
 	defer r.http.close()
 	r.tls = r.openDoors(ctx, tlsALPN01, r.opt.Ports.TLS, c.TLSALPN)
 	defer r.tls.close()
-	wanted, err := r.persistent(ctx)
+	r.eachMethod(ctx, func(s *subject, method string) (verdict, bool) {
+		switch {
+		case method == http01:
+			return r.checkPort(ctx, r.http, s), true
+		case method == tlsALPN01 && len(c.TLSALPN) == 0:
+			return r.checkServed(ctx, s), true
+		case method == tlsALPN01:
+			return r.checkPort(ctx, r.tls, s), true
+		}
+		return unknown, false
+	})
+}
+
+// eachMethod lets try what it knows of every name's challenges.
+func (r *run) eachMethod(ctx context.Context, try func(*subject, string) (verdict, bool)) {
 	r.together(ctx, len(r.names), func(i int) {
 		s := r.names[i]
 		if s.out() {
 			return
 		}
 		for _, method := range r.methods(s) {
-			switch method {
-			case http01:
-				s.verdicts[method] = r.checkPort(ctx, r.http, s)
-			case tlsALPN01:
-				if r.tls.none() && c.TLSALPNServed {
-					s.verdicts[method] = r.checkServed(ctx, s)
-				} else {
-					s.verdicts[method] = r.checkPort(ctx, r.tls, s)
-				}
-			case dns01:
-				s.verdicts[method] = r.checkDNS01(ctx, s)
-			case dnsPersist01:
-				s.verdicts[method] = r.checkPersist(ctx, s, wanted, err)
+			if v, ok := try(s, method); ok {
+				r.mu.Lock()
+				s.verdicts[method] = v
+				r.mu.Unlock()
 			}
 		}
 	})
@@ -122,7 +146,7 @@ func (r *run) judge(d *doors, s *subject, ip netip.Addr, v *visit, home visit, a
 func (r *run) stranger(d *doors, s *subject, ip netip.Addr, at string, v *visit) verdict {
 	text := fmt.Sprintf("%s: at %s not this server answers: %s", d.kind, at, v.words)
 	if ip.Is6() && len(s.addrs) > 1 {
-		text += "; authorities come to the IPv6 address first"
+		text += "; many authorities come to the IPv6 address first"
 	}
 	if r.hidden(ip) {
 		r.add(areaChallenge, s.name, Warn, text+" (seen from inside; "+hairpin(ip)+")", outside(d, s))
@@ -144,7 +168,7 @@ func (r *run) silent(d *doors, s *subject, ip netip.Addr, at string, v *visit, a
 	case noRoute(v.err):
 		help := "try it from a machine that has a route to it"
 		if ip.Is6() {
-			help = "if this server has no IPv6, remove the AAAA record: authorities come to it first"
+			help = "if this server has no IPv6, remove the AAAA record: many authorities come to it first"
 		}
 		r.add(areaChallenge, s.name, Warn, fmt.Sprintf("%s: %s cannot be tried: this machine has no route to it", d.kind, at), help)
 		return unknown
@@ -152,7 +176,7 @@ func (r *run) silent(d *doors, s *subject, ip netip.Addr, at string, v *visit, a
 		r.add(areaChallenge, s.name, Warn, text+" (seen from inside; "+hairpin(ip)+")", outside(d, s))
 		return unknown
 	case ip.Is6() && other:
-		r.add(areaChallenge, s.name, Fail, text+"; the name has this AAAA record, and authorities come to it first",
+		r.add(areaChallenge, s.name, Fail, text+"; the name has this AAAA record, and many authorities come to it first",
 			fmt.Sprintf("listen on IPv6 too (:%d), or remove the AAAA record", d.port))
 		return fails
 	}

@@ -114,6 +114,7 @@ type run struct {
 	http  *doors
 	tls   *doors
 	space func(dir string) (room, error)
+	over  func() bool // the check is to end: what fails now says nothing
 
 	mu    sync.Mutex
 	found []Finding
@@ -131,6 +132,7 @@ func Run(ctx context.Context, conf acme.Config, opt Options) []Finding {
 }
 
 func (r *run) all(ctx context.Context) []Finding {
+	r.over = func() bool { return ctx.Err() != nil }
 	r.setUp()
 	var jobs sync.WaitGroup
 	jobs.Go(func() { r.checkStorage(ctx) })
@@ -159,6 +161,7 @@ func (r *run) all(ctx context.Context) []Finding {
 		r.decide(ctx)
 	}
 	if err := context.Cause(ctx); err != nil {
+		r.over = func() bool { return false }
 		r.add(areaChallenge, "check", Warn, "the check was ended before everything was looked at: "+err.Error(), "run it again with more time")
 	}
 	return r.found
@@ -204,7 +207,7 @@ func (r *run) add(area, subject string, level Level, text, help string) {
 	f := Finding{Area: area, Subject: subject, Level: level, Text: text, Help: help}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if slices.Contains(r.found, f) { // two directories of one authority, say
+	if slices.Contains(r.found, f) || level >= Warn && r.over() { // of two directories, say; or of what was broken off
 		return
 	}
 	r.found = append(r.found, f)

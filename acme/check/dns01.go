@@ -39,9 +39,13 @@ func (r *run) checkDNS01(ctx context.Context, s *subject) verdict {
 	}
 	zone, servers, err := finder.zone(ctx, at)
 	if err != nil {
-		r.add(areaDNS, s.name, Fail, fmt.Sprintf("dns-01: the zone of %s cannot be found: %s", plain(at), reason(err)),
-			"look at the zone's name servers, or name others to ask: dns.resolvers")
-		return fails
+		level := certain(err)
+		r.add(areaDNS, s.name, level, fmt.Sprintf("dns-01: the zone of %s cannot be found: %s", plain(at), reason(err)),
+			"look at the zone's name servers, or name DNS servers that answer this machine: dns.resolvers")
+		if level == Fail {
+			return fails
+		}
+		return unknown
 	}
 	if conf.Provider == nil {
 		return fails
@@ -59,8 +63,8 @@ func (r *run) checkDelegate(ctx context.Context, s *subject, at string) verdict 
 	}
 	switch {
 	case err != nil && !errors.Is(err, errNoName) && !errors.Is(err, errLoop):
-		text, help := r.unresolved(err)
-		r.add(areaDNS, s.name, r.certain(err), fmt.Sprintf("dns-01: %s: %s", plain(at), text), help)
+		text, help := unresolved(err)
+		r.add(areaDNS, s.name, certain(err), fmt.Sprintf("dns-01: %s: %s", plain(at), text), help)
 		return unknown
 	case want == "" && len(a.aliases) > 0:
 		r.add(areaDNS, s.name, Fail, fmt.Sprintf("dns-01: %s is a CNAME to %s, where an authority looks, and records are added beside it", plain(at), quoted(plain(a.name))),
@@ -71,7 +75,7 @@ func (r *run) checkDelegate(ctx context.Context, s *subject, at string) verdict 
 	}
 	found := "there is none"
 	if len(a.aliases) > 0 {
-		found = "it leads to " + quoted(list(a.aliases))
+		found = "it leads to " + quoted(trail(a.aliases))
 	}
 	r.add(areaDNS, s.name, Fail, fmt.Sprintf("dns-01: records are added at %s (dns.delegate), and no CNAME at %s leads there: %s", plain(want), plain(at), found),
 		fmt.Sprintf("add the record: %s CNAME %s", at, want))
@@ -91,6 +95,11 @@ func (r *run) tryRecord(ctx context.Context, s *subject, at, zone string, server
 		got, err := conf.Provider.AppendRecords(ctx, zone, []libdns.Record{record})
 		if err == nil && len(got) == 0 {
 			got = []libdns.Record{record}
+		}
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) { // it may have been added
+			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
+			defer cancel()
+			_, _ = conf.Provider.DeleteRecords(undo, zone, []libdns.Record{record})
 		}
 		return got, err
 	}
@@ -153,7 +162,7 @@ func (r *run) shown(ctx context.Context, name, value string, servers []string, w
 		}
 		lacking := lacks(missing)
 		if len(lacking) == 0 {
-			return OK, fmt.Sprintf("dns-01: the provider added a record, all %d addresses of the name servers showed it, and it was removed", len(all)), ""
+			return OK, fmt.Sprintf("dns-01: the provider added a record, every name server showed it (addresses: %d), and it was removed", len(all)), ""
 		}
 		if !stay(wait, pause) {
 			level = Warn

@@ -97,7 +97,7 @@ func (d *doors) close() {
 func refused(ctx context.Context, kind, address string, err error) (text, help string) {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Sprintf("another program listens there, so %s cannot be answered: %s", kind, occupant(ctx, address)),
+		return fmt.Sprintf("a program listens there already, so %s cannot be answered: %s", kind, occupant(ctx, address)),
 			"find it (ss -ltnp), and stop it or move it; or let it pass the challenge on to another port, which you name here; or use another challenge"
 	case errors.Is(err, syscall.EACCES):
 		return "this user may not listen there, so " + kind + " cannot be answered",

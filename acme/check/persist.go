@@ -50,8 +50,8 @@ func (r *run) checkPersist(ctx context.Context, s *subject, wanted []acme.Record
 	for _, want := range r.recordsFor(s, wanted) {
 		a, err := asker.ask(ctx, want.Name, dns.TypeTXT)
 		if err != nil && !errors.Is(err, errNoName) {
-			text, help := r.unresolved(err)
-			r.add(areaDNS, s.name, r.certain(err), fmt.Sprintf("dns-persist-01: %s: %s", plain(name), text), help)
+			text, help := unresolved(err)
+			r.add(areaDNS, s.name, certain(err), fmt.Sprintf("dns-persist-01: %s: %s", plain(name), text), help)
 			continue
 		}
 		level := Fail

@@ -48,6 +48,9 @@ var errLoop = errors.New("its CNAME records lead in a circle")
 // errNoName is NXDOMAIN.
 var errNoName = errors.New("there is no such name in the DNS")
 
+// errNoZone says that no name above has an SOA record.
+var errNoZone = errors.New("no zone holds it")
+
 // codeError is another code than success and NXDOMAIN.
 type codeError int
 
@@ -205,7 +208,7 @@ func (r *resolver) zone(ctx context.Context, name string) (string, []string, err
 		}
 		return at, servers, nil
 	}
-	return "", nil, errors.New("no zone holds it")
+	return "", nil, errNoZone
 }
 
 // parent is a name without its first label; "." at the end.

@@ -80,7 +80,7 @@ func TestPrivate(t *testing.T) {
 // seen looks at names by an authority on the internet.
 func seen(t *testing.T, c acme.Challenges, s *subject, local ...string) []Finding {
 	t.Helper()
-	r := &run{conf: acme.Config{Names: []string{s.name}, Challenges: c}, ends: []*endpoint{{public: true}}, names: []*subject{s}}
+	r := &run{conf: acme.Config{Names: []string{s.name}, Challenges: c}, ends: []*endpoint{{public: true}}, names: []*subject{s}, over: func() bool { return false }}
 	for _, ip := range local {
 		r.local = append(r.local, netip.MustParseAddr(ip))
 	}

@@ -52,6 +52,8 @@ func reason(err error) string {
 		return "it refuses the TLS handshake: " + quoted(alert.Error())
 	case errors.As(err, &record):
 		return "it does not speak TLS"
+	case errors.Is(err, errNoZone):
+		return err.Error()
 	case errors.As(err, &dns):
 		return "its address cannot be found: " + quoted(dns.Err)
 	}
