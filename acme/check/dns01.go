@@ -155,10 +155,13 @@ func (r *run) shown(ctx context.Context, name, value string, servers []string, w
 	missing := map[string]string{}
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		for _, server := range all {
-			if why, gone := missing[server]; gone && why == "" {
+			if why, asked := missing[server]; asked && why == "" {
 				continue
 			}
-			missing[server] = r.has(wait, server, name, value, want)
+			why := has(wait, server, name, value, want)
+			if _, known := missing[server]; !known || wait.Err() == nil { // a question that is broken off says nothing
+				missing[server] = why
+			}
 		}
 		lacking := lacks(missing)
 		if len(lacking) == 0 {
@@ -214,7 +217,7 @@ func (r *run) hasIPv6() bool {
 }
 
 // has asks one name server. Empty: it is as wanted.
-func (r *run) has(ctx context.Context, server, name, value string, want bool) string {
+func has(ctx context.Context, server, name, value string, want bool) string {
 	msg, err := exchange(ctx, server, name, dns.TypeTXT, false)
 	switch {
 	case err != nil:

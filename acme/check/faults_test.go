@@ -137,6 +137,10 @@ func dnsFaults() []fault {
 		}, want: []string{"fail dns ftp.example.org", "fail challenge ftp.example.org"}},
 		{name: "servers that fail", spoil: func(w *world) { ports(w); w.ca.DNS.Answer(hostName, dns.RcodeServerFailure) },
 			want: []string{"fail dns ftp.example.org", "fail dns ftp.example.org"}},
+		{name: "a dns server that does not answer", spoil: func(w *world) { ports(w); w.opt.Resolver = "127.0.0.1:1" },
+			want: []string{"warn dns ftp.example.org", "warn dns ftp.example.org"}},
+		{name: "a dns server that refuses", spoil: func(w *world) { ports(w); w.ca.DNS.Answer(hostName, dns.RcodeRefused) },
+			want: []string{"warn dns ftp.example.org", "warn dns ftp.example.org"}},
 		{name: "caa for another authority", spoil: func(w *world) { w.ca.DNS.Add(`example.org. CAA 0 issue "other.test"`) },
 			want: []string{"fail dns ftp.example.org"}},
 		{name: "caa for wildcards", names: []string{hostName, wildName}, spoil: func(w *world) {

@@ -31,6 +31,7 @@ func reason(err error) string {
 		invalid x509.CertificateInvalidError
 		alert   tls.AlertError
 		dns     *net.DNSError
+		code    codeError
 		record  tls.RecordHeaderError
 	)
 	switch {
@@ -52,7 +53,7 @@ func reason(err error) string {
 		return "it refuses the TLS handshake: " + quoted(alert.Error())
 	case errors.As(err, &record):
 		return "it does not speak TLS"
-	case errors.Is(err, errNoZone):
+	case errors.Is(err, errNoZone), errors.As(err, &code):
 		return err.Error()
 	case errors.As(err, &dns):
 		return "its address cannot be found: " + quoted(dns.Err)
