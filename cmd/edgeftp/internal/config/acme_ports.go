@@ -86,7 +86,8 @@ func (c *checker) dns(d *fileDNS, path []string) *DNS {
 // owner is an address that something of this server has.
 type owner struct {
 	address, what string
-	answers       bool // tls-alpn-01
+	answers       bool     // tls-alpn-01
+	ports         PortSpan // of every address, in the place of address
 }
 
 // owners are all of them.
@@ -94,7 +95,11 @@ func owners(f *file) []owner {
 	var list []owner
 	for _, l := range f.Listeners {
 		for _, a := range l.Address {
-			list = append(list, owner{a, fmt.Sprintf("the listener %q", l.Name), l.Protocol == "ftps" && l.TLS.Certificate == auto})
+			list = append(list, owner{address: a, what: fmt.Sprintf("the listener %q", l.Name), answers: l.Protocol == "ftps" && l.TLS.Certificate == auto})
+		}
+		spans, _ := parsePorts(string(l.Passive.Ports)) // none, or what the schema has read
+		for _, span := range spans {
+			list = append(list, owner{ports: span, what: fmt.Sprintf("the passive ports of the listener %q", l.Name)})
 		}
 	}
 	if f.Telemetry.Metrics.Listen != "" {
@@ -148,7 +153,11 @@ func (c *checker) challengePorts(f *file, made *Challenges, path []string, conf 
 
 // ownerOf finds what has an address that cannot be listened on beside another one.
 func ownerOf(all []owner, address string) (owner, bool) {
-	i := slices.IndexFunc(all, func(o owner) bool { return overlap(o.address, address) })
+	_, port, _ := net.SplitHostPort(address)
+	number, _ := strconv.ParseUint(port, 10, 16) // the schema has read it
+	i := slices.IndexFunc(all, func(o owner) bool {
+		return overlap(o.address, address) || o.ports.First <= uint16(number) && uint16(number) <= o.ports.Last && number > 0
+	})
 	if i < 0 {
 		return owner{}, false
 	}

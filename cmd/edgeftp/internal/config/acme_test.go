@@ -311,3 +311,22 @@ func TestOwnServerRuns(t *testing.T) {
 		t.Error("a server runs")
 	}
 }
+
+// A file that a provider reads is beside the configuration, wherever that was read.
+func TestFileOfAccounts(t *testing.T) {
+	dir := t.TempDir()
+	text := `{"ftp.example.org": {"username": "u", "password": "p", "subdomain": "s", "fulldomain": "s.auth.example.org"}}`
+	if err := os.WriteFile(filepath.Join(dir, "accounts.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	machine := fullMachine()
+	conf, err := parse("c.yaml", dir, []byte(acmeFile+"    domains: [ftp.example.org]\n    challenges: [dns-01]\n"+
+		"    dns: { provider: acmedns, settings: { server_url: \"https://auth.example.org\", accounts: accounts.json } }\n"), machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := conf.ACME.Challenges.DNS.Values()["accounts"]; got != filepath.Join(dir, "accounts.json") {
+		t.Error(got)
+	}
+	again(t, conf, machine)
+}
