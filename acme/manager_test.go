@@ -221,13 +221,3 @@ func TestRenewNow(t *testing.T) {
 	must(t, m.Renew(t.Context(), "ftp.example")) // also directly after a failure
 }
 
-// soon waits for what happens in a goroutine of the manager.
-func soon(t *testing.T, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); {
-		if time.Now().After(end) {
-			t.Fatal("it does not happen")
-		}
-		<-time.After(5 * time.Millisecond)
-	}
-}
