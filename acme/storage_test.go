@@ -76,7 +76,7 @@ const stored = "ftp.example.org"
 func newBench(t *testing.T, s Storage, is *signer, change func(*Config)) *bench {
 	t.Helper()
 	b := &bench{}
-	conf := Config{Names: []string{stored}, Storage: s, Local: &DevCA{}, Log: slog.New(slog.NewTextHandler(b, nil)),
+	conf := Config{Names: []string{stored}, Storage: s, issuers: []certmagic.Issuer{is}, Log: slog.New(slog.NewTextHandler(b, nil)),
 		Event: func(e CertEvent) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -87,12 +87,21 @@ func newBench(t *testing.T, s Storage, is *signer, change func(*Config)) *bench 
 	}
 	m, err := NewManager(conf)
 	must(t, err)
-	m.issuers = []certmagic.Issuer{is}
-	zlog := zapLogger(m.log)
-	m.long, m.short = m.config(longRatio, zlog), m.config(shortRatio, zlog)
 	b.Manager = m
 	t.Cleanup(m.Close)
 	return b
+}
+
+// Start begins, and waits for the first certificate.
+func (b *bench) Start(ctx context.Context) error {
+	err := b.Load(ctx)
+	if err == nil && len(b.held(stored)) == 0 {
+		err = b.obtain(ctx, stored)
+	}
+	if err != nil {
+		return err
+	}
+	return b.Manager.Start(ctx)
 }
 
 // serial is that of the certificate which a client is shown, after a real handshake.
@@ -239,16 +248,16 @@ func TestCheckStorage(t *testing.T) {
 	}
 	f.set(nil)
 	must(t, CheckStorage(t.Context(), f))
-	says(t, CheckStorage(t.Context(), &stale{Storage: MemoryStorage()}), "something else than was written", "= help: nothing but edgeftp")
+	says(t, CheckStorage(t.Context(), &outdated{Storage: MemoryStorage()}), "something else than was written", "= help: nothing but edgeftp")
 	if list, _ := f.List(t.Context(), "", true); len(list) > 1 { // that of the failed deletion
 		t.Errorf("left behind: %q", list)
 	}
 }
 
-// stale answers with an old value.
-type stale struct{ Storage }
+// outdated answers with an old value.
+type outdated struct{ Storage }
 
-func (s *stale) Load(context.Context, string) ([]byte, error) { return []byte("old"), nil }
+func (s *outdated) Load(context.Context, string) ([]byte, error) { return []byte("old"), nil }
 
 // A lock file that holds anything at all is taken over when it does not change; with
 // certmagic's own locks it was an error for good.
