@@ -183,6 +183,9 @@ func problemAdvice(p rfc8555.Problem) string {
 	}
 	switch p.Type {
 	case rfc8555.ProblemTypeConnection:
+		if strings.Contains(p.Detail, "could not resolve") || strings.Contains(p.Detail, "no such host") {
+			return dnsAdvice("no such host")
+		}
 		return "the authority cannot reach " + port + " of the name: check its address records (AAAA too), the firewall and port forwarding, or use dns-01"
 	case rfc8555.ProblemTypeDNS:
 		return dnsAdvice(p.Detail)
@@ -222,7 +225,6 @@ func dnsAdvice(detail string) string {
 func localAdvice(err error) string {
 	var invalid x509.CertificateInvalidError
 	var dns *net.DNSError
-	var network net.Error
 	var asked *url.Error
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -235,13 +237,15 @@ func localAdvice(err error) string {
 		return "set certificates.acme.trusted_roots if the authority is your own; otherwise somebody is between this machine and the authority"
 	case errors.As(err, &dns):
 		return "the authority's name could not be resolved: check it, the DNS servers of this machine, or set certificates.acme.resolver"
-	case errors.As(err, &asked) && (errors.As(err, &network) && network.Timeout() || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)):
+	case errors.As(err, &asked):
 		return "the authority does not answer: check the firewall for outgoing https, and HTTPS_PROXY if there is a proxy"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the order took too long and is tried again; set certificates.acme.fallback for a second authority"
 	}
 	return ""
 }
+
+const wrongAnswer = "something else than an authority has answered, a proxy or a login page on the way perhaps: open the address that certificates.acme.ca stands for, it is to give a JSON document"
 
 // wordsAdvice goes by the text, where libraries have no kinds of errors.
 func wordsAdvice(text string) string {
@@ -255,6 +259,10 @@ func wordsAdvice(text string) string {
 		{"to fully propagate", "not all servers of the zone have the record yet: raise certificates.acme.dns.wait, or set dns.resolvers"},
 		{"checking DNS propagation", "the record could not be looked for: set certificates.acme.dns.resolvers, or a negative dns.wait to not look"},
 		{"the account binding cannot be used", "certificates.acme.account_binding.mac is base64url as the authority shows it"},
+		{"Content-Type is", wrongAnswer},
+		{"JSON-decoding", wrongAnswer},
+		{"required directory fields are missing", wrongAnswer},
+		{"certificate is not whole", wrongAnswer},
 		{"storage check", "let the server's user read and write the directory of certificates"},
 	} {
 		if strings.Contains(text, w.words) {

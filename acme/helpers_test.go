@@ -18,8 +18,7 @@ func TestMain(m *testing.M) {
 	if err := authority.Prepare(); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue),
-		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh")) // ends 5 seconds after the lock
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue))
 }
 
 // clock is a time that tests move.

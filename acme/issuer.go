@@ -1,8 +1,10 @@
 package acme
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -255,7 +257,42 @@ func (is *issuer) with(ctx context.Context, d *directory, account rfc8555.Accoun
 	case len(chains) == 0:
 		return rfc8555.Certificate{}, errors.New("the authority has answered without a certificate")
 	}
-	return chains[0], nil
+	return chains[0], whole(chains[0].ChainPEM, csr, name)
+}
+
+// whole says what is wrong with the chain that an authority gave for a request: an
+// answer may have been cut off, or be somebody else's.
+func whole(chain []byte, csr *x509.CertificateRequest, name string) error {
+	var certs []*x509.Certificate
+	for rest := chain; len(bytes.TrimSpace(rest)) > 0; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil || block.Type != "CERTIFICATE" {
+			return errors.New("the authority's certificate is not whole")
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return fmt.Errorf("the authority's certificate cannot be read: %w", err)
+		}
+		certs = append(certs, cert)
+	}
+	if len(certs) == 0 {
+		return errors.New("the authority's certificate is empty")
+	}
+	if key, ok := csr.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !key.Equal(certs[0].PublicKey) {
+		return errors.New("the authority's certificate is for another key")
+	}
+	if base, star := strings.CutPrefix(name, "*."); star {
+		name = "any." + base
+	}
+	if err := certs[0].VerifyHostname(name); err != nil {
+		return fmt.Errorf("the authority's certificate is for another name: %w", err)
+	}
+	for i := range certs[1:] {
+		if err := certs[i].CheckSignatureFrom(certs[i+1]); err != nil {
+			return fmt.Errorf("the certificates that the authority gave are no chain: %w", err)
+		}
+	}
+	return nil
 }
 
 // profile is the kind of certificate for a name.

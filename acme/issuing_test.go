@@ -50,15 +50,8 @@ func onlyHTTP(t *testing.T, ca *authority.Authority, names ...string) Config {
 		Names:       names,
 		Authorities: []Authority{{Directory: ca.Directory, Roots: ca.Roots, Email: "ops@example.org"}},
 		Challenges:  Challenges{HTTP: []string{ca.HTTPAddr()}},
-		Storage:     tempStorage(t),
+		Storage:     MemoryStorage(),
 	}
-}
-
-func tempStorage(t *testing.T) Storage {
-	t.Helper()
-	s, err := OpenStorage(t.TempDir())
-	must(t, err)
-	return s
 }
 
 // start starts a manager, which ends with the test.
@@ -112,19 +105,6 @@ func (n *node) served(name string) *x509.Certificate {
 		return err == nil
 	})
 	return state.PeerCertificates[0]
-}
-
-func eventually(t *testing.T, what func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.After(30 * time.Second); !what(); {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatal("it does not become so")
-		}
-	}
 }
 
 func listens(addr string) bool {
