@@ -22,6 +22,7 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -247,19 +248,22 @@ func profiles(validities map[string]time.Duration) map[string]ca.Profile {
 	return all
 }
 
-// ports returns two ports, free ones in place of 0.
+// ports returns two ports, free ones in place of 0: below those that the system gives to
+// whoever asks for any, so that nobody takes them before they are listened on.
 func ports(t testing.TB, a, b int) (int, int) {
 	t.Helper()
 	free := func(n int) int {
-		if n != 0 {
-			return n
+		for range 50 {
+			if n != 0 {
+				return n
+			}
+			if l, err := net.Listen("tcp", local(12000+rand.N(20000))); err == nil {
+				n = l.Addr().(*net.TCPAddr).Port
+				_ = l.Close()
+			}
 		}
-		l, err := net.Listen("tcp", local(0))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }()
-		return l.Addr().(*net.TCPAddr).Port
+		t.Fatal("no port is free")
+		return 0
 	}
 	for a, b = free(a), free(b); a == b; {
 		b = free(0)
