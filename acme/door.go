@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -45,7 +46,7 @@ func (d *door) enter(ctx context.Context) error {
 		open = append(open, l)
 	}
 	for _, l := range open {
-		d.stops = append(d.stops, d.serve(newHall(l)))
+		d.stops = append(d.stops, d.serve(&hall{Listener: l}))
 	}
 	d.users = 1
 	return nil
@@ -87,47 +88,43 @@ func (e *doorError) Error() string {
 // Unwrap returns the operating system's error.
 func (e *doorError) Unwrap() error { return e.err }
 
-// hall is a listener that has mostGuests at once; the others wait outside.
+// hall is a listener that has mostGuests at once. Who comes then takes the place of the
+// one who has been there for the longest time: authorities are quick, strangers are not.
 type hall struct {
 	net.Listener
-	seats chan struct{}
-	once  sync.Once
-	shut  chan struct{}
-}
-
-func newHall(l net.Listener) *hall {
-	return &hall{Listener: l, seats: make(chan struct{}, mostGuests), shut: make(chan struct{})}
+	mu     sync.Mutex
+	guests []*guest // the oldest first
 }
 
 // Accept implements net.Listener.
 func (h *hall) Accept() (net.Conn, error) {
-	select {
-	case h.seats <- struct{}{}:
-	case <-h.shut:
-		return nil, net.ErrClosed
-	}
 	conn, err := h.Listener.Accept()
 	if err != nil {
-		<-h.seats
 		return nil, err
 	}
-	return &guest{Conn: conn, hall: h}, nil
-}
-
-// Close implements net.Listener.
-func (h *hall) Close() error {
-	h.once.Do(func() { close(h.shut) })
-	return h.Listener.Close()
+	g := &guest{Conn: conn, hall: h}
+	h.mu.Lock()
+	h.guests = append(h.guests, g)
+	var out *guest
+	if len(h.guests) > mostGuests {
+		out, h.guests = h.guests[0], slices.Delete(h.guests, 0, 1)
+	}
+	h.mu.Unlock()
+	if out != nil {
+		_ = out.Conn.Close() // whoever serves it finds out
+	}
+	return g, nil
 }
 
 type guest struct {
 	net.Conn
 	hall *hall
-	once sync.Once
 }
 
 // Close implements net.Conn.
 func (g *guest) Close() error {
-	g.once.Do(func() { <-g.hall.seats })
+	g.hall.mu.Lock()
+	g.hall.guests = slices.DeleteFunc(g.hall.guests, func(other *guest) bool { return other == g })
+	g.hall.mu.Unlock()
 	return g.Conn.Close()
 }

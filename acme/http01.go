@@ -31,6 +31,8 @@ func (c *challenges) serveHTTP(l net.Listener) (stop func()) {
 		WriteTimeout:      guestTime,
 		MaxHeaderBytes:    mostHeader,
 		ErrorLog:          log.New(io.Discard, "", 0),
+
+		DisableGeneralOptionsHandler: true, // it says 200 to OPTIONS *
 	}
 	srv.SetKeepAlivesEnabled(false)
 	var serving sync.WaitGroup
