@@ -315,7 +315,7 @@ func TestFleetAnswers(t *testing.T) {
 			must(t, err)
 			defer near.Close()
 			near.solving.begin(near.ctx, &near.jobs) // it answers, and orders nothing
-			eventually(t, func() bool { return listens(ca.HTTPAddr()) || listens(ca.TLSAddr()) })
+			soon(t, func() bool { return listens(ca.HTTPAddr()) || listens(ca.TLSAddr()) })
 			n := start(t, ca, far)
 			n.obtained()
 			if left, err := conf.Storage.List(t.Context(), n.issuers[0].(*issuer).real.path("challenge_tokens"), true); err == nil && len(left) > 0 {
@@ -370,7 +370,7 @@ func TestSweep(t *testing.T) {
 	var jobs sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	c.begin(ctx, &jobs)
-	eventually(t, func() bool { return !s.Exists(t.Context(), old) })
+	soon(t, func() bool { return !s.Exists(t.Context(), old) })
 	if !s.Exists(t.Context(), fresh) {
 		t.Error("a challenge of now was removed")
 	}
@@ -383,7 +383,7 @@ func TestCloseWhileOrdering(t *testing.T) {
 	ca := authority.Start(t, authority.Options{})
 	ca.Slow(time.Minute, authority.Challenge)
 	n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
-	eventually(t, func() bool { return ca.Count(authority.Challenge) > 0 && listens(ca.HTTPAddr()) })
+	soon(t, func() bool { return ca.Count(authority.Challenge) > 0 && listens(ca.HTTPAddr()) })
 	began := time.Now()
 	n.Close()
 	if took := time.Since(began); took > 5*time.Second || listens(ca.HTTPAddr()) {

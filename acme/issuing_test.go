@@ -99,7 +99,7 @@ func (n *node) obtained() *x509.Certificate {
 func (n *node) served(name string) *x509.Certificate {
 	n.t.Helper()
 	var state tls.ConnectionState
-	eventually(n.t, func() bool { // it is loaded right after the event
+	soon(n.t, func() bool { // it is loaded right after the event
 		var err error
 		state, err = shake(n.t, n.Config(Choice{}), &tls.Config{RootCAs: n.ca.Issued(), ServerName: name})
 		return err == nil
@@ -222,7 +222,7 @@ func TestIssueByOwnListener(t *testing.T) {
 		}
 	})
 	must(t, m.Start(t.Context()))
-	eventually(t, m.Ready)
+	soon(t, m.Ready)
 }
 
 // Half of all nonces are refused, and validations take a while.
