@@ -48,6 +48,7 @@ func TestAdvice(t *testing.T) {
 		{about("http-01", "unauthorized", "Invalid response from http://x: 404"), "another machine or program answers at port 80"},
 		{about("tls-alpn-01", "tls", "wrong certificate"), "another machine or program answers at port 443"},
 		{about("dns-01", "unauthorized", "Incorrect TXT record"), "dns.wait"},
+		{about("", "unauthorized", "account is deactivated"), "refuses the account"},
 		{about("", "rateLimited", "too many certificates"), "comes again by itself"},
 		{&limitedError{about("", "rateLimited", "too many certificates"), until}, "after 2026-11-24T12:00:00Z"},
 		{about("", "externalAccountRequired", "no binding"), "account_binding"},
@@ -84,6 +85,10 @@ func TestAdvice(t *testing.T) {
 		if text := wrapped.Error(); strings.Contains(text, "urn:ietf") || !strings.HasPrefix(text, "ca.example.org: ftp.example.org: ") {
 			t.Errorf("%q is not for people", text)
 		}
+	}
+	own := fmt.Errorf("adding temporary record: %w", errors.New("DNS provider x did not add a record: no\n   = help: compare the keys"))
+	if advice(own) != "compare the keys" || brief(own) != "adding temporary record: DNS provider x did not add a record: no" {
+		t.Errorf("%q; help: %q", brief(own), advice(own))
 	}
 	if text := brief(fmt.Errorf("a\n\tb %s", strings.Repeat("ä", 400))); len(text) > 610 || strings.ContainsAny(text, "\n\t�") {
 		t.Errorf("%q", text)
