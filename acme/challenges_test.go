@@ -382,7 +382,8 @@ func TestSweep(t *testing.T) {
 func TestCloseWhileOrdering(t *testing.T) {
 	ca := authority.Start(t, authority.Options{})
 	ca.Slow(time.Minute, authority.Challenge)
-	n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
+	conf := onlyHTTP(t, ca, "ftp.example.org")
+	n := start(t, ca, conf)
 	soon(t, func() bool { return ca.Count(authority.Challenge) > 0 && listens(ca.HTTPAddr()) })
 	began := time.Now()
 	n.Close()
@@ -391,6 +392,11 @@ func TestCloseWhileOrdering(t *testing.T) {
 	}
 	if got := n.Orders()[1].Count; got != 0 {
 		t.Errorf("%d orders are counted as failed", got)
+	}
+	ca.Resume()
+	start(t, ca, conf).obtained()
+	if accounts(ca) != 1 {
+		t.Errorf("%d accounts were made", accounts(ca))
 	}
 }
 

@@ -15,10 +15,13 @@ import (
 	rfc8555 "github.com/mholt/acmez/v3/acme"
 )
 
-// brief is an error in one line, of a length that a log bears.
+// helpMark stands before what an error itself says about what to do.
+const helpMark = "= help: "
+
+// brief is an error in one line, of a length that a log bears, without help.
 func brief(err error) string {
 	const most = 600
-	text, _, _ := strings.Cut(err.Error(), "\n   = help: ") // told apart, see advice
+	text, _, _ := strings.Cut(err.Error(), helpMark)
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
@@ -127,6 +130,10 @@ func advice(err error) string {
 	case errors.Is(err, errNoPersist):
 		return "use another challenge with this authority: dns-01, http-01 or tls-alpn-01"
 	}
+	if _, help, ok := strings.Cut(err.Error(), helpMark); ok {
+		help, _, _ = strings.Cut(help, "\n")
+		return help
+	}
 	if text := localAdvice(err); text != "" {
 		return text
 	}
@@ -196,6 +203,9 @@ func problemAdvice(p rfc8555.Problem) string {
 	case rfc8555.ProblemTypeCAA:
 		return "the name's CAA records (RFC 8659) do not allow this authority: add it there, or choose one that they name"
 	case rfc8555.ProblemTypeUnauthorized, rfc8555.ProblemTypeIncorrectResponse, rfc8555.ProblemTypeTLS:
+		if kind == "" && p.Type == rfc8555.ProblemTypeUnauthorized {
+			return "the authority refuses the account: look at it there; an account that is gone is made anew when users is deleted below acme in the storage"
+		}
 		if strings.HasPrefix(kind, "dns") {
 			return "the authority found another record: check that the provider changes the zone that the world sees, and raise certificates.acme.dns.wait"
 		}

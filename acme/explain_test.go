@@ -48,6 +48,7 @@ func TestAdvice(t *testing.T) {
 		{about("http-01", "unauthorized", "Invalid response from http://x: 404"), "another machine or program answers at port 80"},
 		{about("tls-alpn-01", "tls", "wrong certificate"), "another machine or program answers at port 443"},
 		{about("dns-01", "unauthorized", "Incorrect TXT record"), "dns.wait"},
+		{about("", "unauthorized", "account is deactivated"), "refuses the account"},
 		{about("", "rateLimited", "too many certificates"), "comes again by itself"},
 		{&limitedError{about("", "rateLimited", "too many certificates"), until}, "after 2026-11-24T12:00:00Z"},
 		{about("", "externalAccountRequired", "no binding"), "account_binding"},
@@ -85,6 +86,10 @@ func TestAdvice(t *testing.T) {
 			t.Errorf("%q is not for people", text)
 		}
 	}
+	own := fmt.Errorf("adding temporary record: %w", errors.New("DNS provider x did not add a record: no\n   = help: compare the keys"))
+	if advice(own) != "compare the keys" || brief(own) != "adding temporary record: DNS provider x did not add a record: no" {
+		t.Errorf("%q; help: %q", brief(own), advice(own))
+	}
 	if text := brief(fmt.Errorf("a\n\tb %s", strings.Repeat("ä", 400))); len(text) > 610 || strings.ContainsAny(text, "\n\t�") {
 		t.Errorf("%q", text)
 	}
@@ -101,10 +106,10 @@ func (d deaf) DeleteRecords(_ context.Context, _ string, records []libdns.Record
 	return records, d.err
 }
 
-// full is a storage without room for what is longer than a word.
-type full struct{ Storage }
+// fullStorage is a storage without room for what is longer than a word.
+type fullStorage struct{ Storage }
 
-func (f full) Store(ctx context.Context, key string, value []byte) error {
+func (f fullStorage) Store(ctx context.Context, key string, value []byte) error {
 	if len(value) > 200 {
 		return &os.PathError{Op: "write", Path: key, Err: syscall.ENOSPC}
 	}
@@ -139,7 +144,7 @@ func TestAdviceOnRealFailures(t *testing.T) {
 			ca.DNS.Answer("gone.example.org", 3)
 			c.Authorities[0].Directory = "https://gone.example.org/dir"
 		}, "certificates.acme.resolver"},
-		"storage": {func(ca *authority.Authority, c *Config) { c.Storage = full{c.Storage} }, "make room"},
+		"storage": {func(ca *authority.Authority, c *Config) { c.Storage = fullStorage{c.Storage} }, "make room"},
 		"offer": {func(ca *authority.Authority, c *Config) {
 			c.Names = []string{"*.example.org"}
 			c.Challenges.Persist = &Persist{Resolver: ca.DNS.Addr}

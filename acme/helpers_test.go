@@ -105,3 +105,17 @@ func write(t *testing.T, name string, data []byte, mode os.FileMode) string {
 	}
 	return path
 }
+
+// soon waits for what happens in a goroutine of the manager.
+func soon(t *testing.T, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(30 * time.Second); !ok(); {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatal("it does not happen")
+		}
+	}
+}

@@ -31,6 +31,7 @@ type issuer struct {
 	log      *slog.Logger
 	real     *directory
 	staging  *directory // nil: there is none
+	seats    chan struct{}
 
 	mu      sync.Mutex
 	limited map[string]time.Time // until when the authority has refused a name
@@ -38,7 +39,8 @@ type issuer struct {
 }
 
 func newIssuer(conf *Config, at Authority, solving *challenges, failures func(string) int, log *slog.Logger) *issuer {
-	is := &issuer{conf: conf, at: at, solving: solving, failures: failures, log: log, limited: map[string]time.Time{}, alone: map[string]bool{}}
+	is := &issuer{conf: conf, at: at, solving: solving, failures: failures, log: log,
+		seats: make(chan struct{}, mostOrders), limited: map[string]time.Time{}, alone: map[string]bool{}}
 	is.real = newDirectory(conf, at, at.Directory, log)
 	solving.know(is.real)
 	if at.Staging != "" && at.Staging != at.Directory {
@@ -59,7 +61,13 @@ func (a Authority) check() error {
 			return fmt.Errorf("the authority's directory %q: %w", directory, err)
 		}
 	}
-	return nil
+	if a.Binding == nil {
+		return nil
+	}
+	if a.Binding.KeyID == "" {
+		return errors.New("the account binding has no key id")
+	}
+	return a.Binding.usable()
 }
 
 // IssuerKey implements certmagic.Issuer.
@@ -68,6 +76,8 @@ func (is *issuer) IssuerKey() string { return is.real.key }
 const (
 	orderTime = 15 * time.Minute // for one order, DNS.Wait aside
 	longest   = 7 * 24 * time.Hour
+
+	mostOrders = 16 // at once with an authority
 )
 
 // Issue implements certmagic.Issuer: it makes one order, after failures a dry run with
@@ -77,6 +87,12 @@ func (is *issuer) Issue(ctx context.Context, csr *x509.CertificateRequest) (*cer
 	name, err := requested(csr)
 	if err != nil {
 		return nil, err
+	}
+	select { // an order that waits for others does not take its time yet
+	case is.seats <- struct{}{}:
+		defer func() { <-is.seats }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	patience := orderTime
 	if is.conf.Challenges.DNS != nil {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -164,8 +165,7 @@ func (d *directory) register(ctx context.Context) (*registration, error) {
 	}
 	if b := d.at.Binding; b != nil {
 		r.Binding = b.KeyID
-		mac := strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(strings.TrimSpace(b.MAC), "="))
-		if err := r.Account.SetExternalAccountBinding(ctx, d.client, rfc8555.EAB{KeyID: b.KeyID, MACKey: mac}); err != nil {
+		if err := r.Account.SetExternalAccountBinding(ctx, d.client, rfc8555.EAB{KeyID: b.KeyID, MACKey: b.mac()}); err != nil {
 			return nil, fmt.Errorf("the account binding cannot be used: %w", err)
 		}
 	} else if about.Meta != nil && about.Meta.ExternalAccountRequired {
@@ -181,6 +181,19 @@ func (d *directory) register(ctx context.Context) (*registration, error) {
 	account.ExternalAccountBinding = nil
 	r.Account = account
 	return r, nil
+}
+
+// mac is the key in the one form that the library takes; authorities show it in others
+// too.
+func (b *Binding) mac() string {
+	return strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(strings.TrimSpace(b.MAC), "="))
+}
+
+func (b *Binding) usable() error {
+	if key, err := base64.RawURLEncoding.DecodeString(b.mac()); err != nil || len(key) == 0 {
+		return errors.New("the account binding's MAC key is no base64url text, as the authority shows it")
+	}
+	return nil
 }
 
 // forget removes an account that the authority does not know any more.

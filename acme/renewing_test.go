@@ -189,8 +189,7 @@ func TestStagingDown(t *testing.T) {
 func TestLimited(t *testing.T) {
 	ca := authority.Start(t, authority.Options{})
 	ca.Status(429, 2*time.Hour, authority.NewOrder)
-	conf := onlyHTTP(t, ca, "ftp.example.org")
-	n := start(t, ca, conf)
+	n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
 	e := n.event()
 	var limited *limitedError
 	if !errors.As(e.Err, &limited) || time.Until(limited.until).Round(time.Minute) != 2*time.Hour {
@@ -211,6 +210,17 @@ func TestLimited(t *testing.T) {
 	}
 	ca.Resume()
 	must(t, n.Renew(t.Context(), "ftp.example.org"))
+}
+
+// An authority that is closed for some time says so without a problem of that kind.
+func TestClosedForNow(t *testing.T) {
+	ca := authority.Start(t, authority.Options{})
+	ca.Status(503, time.Hour)
+	e := start(t, ca, onlyHTTP(t, ca, "ftp.example.org")).event()
+	var limited *limitedError
+	if !errors.As(e.Err, &limited) || time.Until(limited.until).Round(time.Minute) != time.Hour {
+		t.Errorf("%v", e.Err)
+	}
 }
 
 // Wrong answers are errors, and nothing worse.
@@ -277,6 +287,11 @@ func TestClearTextIsRefused(t *testing.T) {
 			t.Errorf("%q: %v", url, err)
 		} else if m != nil {
 			m.Close()
+		}
+	}
+	for _, b := range []Binding{{MAC: "QUJD"}, {KeyID: "x"}, {KeyID: "x", MAC: "a b"}, {KeyID: "x", MAC: "A"}} {
+		if err := (Authority{Directory: "https://ca.example.org/dir", Binding: &b}).check(); err == nil {
+			t.Errorf("the binding %v is taken", b)
 		}
 	}
 	if err := (Authority{Directory: "https://ca.example.org/dir", Staging: "http://ca.example.org/test"}).check(); err == nil {

@@ -119,7 +119,7 @@ func (w *web) note(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.last = err; err == nil {
-		w.fails = 0
+		w.fails, w.until = 0, time.Time{}
 	} else if w.fails++; w.fails >= downAfter {
 		w.fails, w.until = 0, time.Now().Add(downTime)
 	}
