@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/edgeftp/edgeftp/acme/check"
+	"github.com/edgeftp/edgeftp/tests/authority"
 )
 
 func TestFindings(t *testing.T) {
@@ -61,6 +64,39 @@ func TestCertCheckFails(t *testing.T) {
 	}
 	if text, code := command(t, "cert", "check"); code != exitUsage || !strings.Contains(text, "error: --config is missing\n   = help: edgeftp cert check --config FILE [NAME...]") {
 		t.Errorf("%d\n%s", code, text)
+	}
+}
+
+// The records that dns-record prints are those that check wants.
+func TestCertCheckPasses(t *testing.T) {
+	ca := authority.Start(t, authority.Options{})
+	ca.DNS.Add("ftp.example.org. 60 IN A 127.0.0.1")
+	dir := t.TempDir()
+	roots := filepath.Join(dir, "roots.pem")
+	if err := os.WriteFile(roots, ca.RootsPEM, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	section := fmt.Sprintf("    ca: %q\n    trusted_roots: %q\n    storage: %q\n    resolver: %q\n    domains: [ftp.example.org, \"*.example.org\"]\n    challenges: [dns-persist-01]\n    dns_persist: { resolver: %q }\n",
+		ca.Directory, roots, filepath.Join(dir, "certificates"), ca.DNS.Addr, ca.DNS.Addr)
+	text, code := checked(t, section, "check", "--config", "FILE")
+	if code != exitChecks || !strings.Contains(text, "_validation-persist") {
+		t.Errorf("without the records: %d\n%s", code, text)
+	}
+	text, code = checked(t, section, "dns-record", "--config", "FILE")
+	if code != exitOK {
+		t.Fatalf("%d\n%s", code, text)
+	}
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, ";") {
+			ca.DNS.Add(line)
+		}
+	}
+	text, code = checked(t, section, "check", "--config", "FILE")
+	if code != exitOK || regexp.MustCompile(`(?m)^fail`).MatchString(text) || !strings.Contains(text, "ok    dns        *.example.org: dns-persist-01: ") {
+		t.Errorf("with the records: %d\n%s", code, text)
+	}
+	if n := ca.Orders("ftp.example.org"); n != 0 {
+		t.Errorf("%d orders were made", n)
 	}
 }
 
