@@ -39,7 +39,7 @@ func (c *certs) command() *cobra.Command {
 		}
 	}
 	group("serve", "In a running server:", c.listCommand(), c.showCommand(), c.renewCommand())
-	group("order", "Before a server runs, by its configuration:", c.recordCommand())
+	group("order", "Before a server runs, by its configuration:", c.checkCommand(), c.recordCommand())
 	group("dev", "The development authority, which serve has without a configuration:", c.exportCommand(), c.trustCommand())
 	return cmd
 }
