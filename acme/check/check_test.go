@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	if err := authority.Prepare(); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue), goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue))
 }
 
 // world is a healthy set-up, which tests then spoil.

@@ -37,8 +37,8 @@ func (r *run) persistent(ctx context.Context) ([]acme.Record, error) {
 // checkPersist looks for the records of dns-persist-01 that a name needs.
 func (r *run) checkPersist(ctx context.Context, s *subject, wanted []acme.Record, err error) verdict {
 	if err != nil {
-		r.add(areaDNS, s.name, Warn, "dns-persist-01: it is not known which record is needed: "+quoted(err.Error()),
-			"edgeftp cert dns-record prints it, once the authority knows this server's account")
+		text, help := helped(err, "edgeftp cert dns-record prints it, once the authority knows this server's account")
+		r.add(areaDNS, s.name, Warn, "dns-persist-01: it is not known which record is needed: "+quoted(text), help)
 		return unknown
 	}
 	asker := r.dns

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -47,7 +48,8 @@ func (r *run) checkStorage(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	if err := acme.CheckStorage(bounded, s); err != nil {
-		r.add(areaStorage, subject, Fail, brief(err), "give the server's user the right to read and write there (run this check as that user), and the disk some room")
+		text, help := helped(err, "give the server's user the right to read and write there, and the disk some room")
+		r.add(areaStorage, subject, Fail, text, help+" (run this check as the server's user)")
 		return
 	}
 	if text, help := locks(bounded, s); text != "" {
@@ -59,17 +61,24 @@ func (r *run) checkStorage(ctx context.Context) {
 	r.checkStored(bounded, subject)
 }
 
-// brief is an error without control characters.
-func brief(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// helped is an error in one line, and the help that it brings, or else the given one.
+func helped(err error, otherwise string) (text, help string) {
+	text, help, _ = strings.Cut(err.Error(), "\n   = help: ")
+	return oneLine(text), oneLine(cmp.Or(help, otherwise))
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // locks takes a lock of its own and gives it back.
 func locks(ctx context.Context, s acme.Storage) (text, help string) {
 	name := "check_" + rand.Text()
 	if err := s.Lock(ctx, name); err != nil {
-		return "no lock can be taken: " + brief(err), "the storage is to create files exclusively (O_EXCL): some network file systems do not"
+		text, help := helped(err, "the storage is to create files exclusively (O_EXCL): some network file systems do not")
+		return "no lock can be taken: " + text, help
 	}
 	if err := s.Unlock(context.WithoutCancel(ctx), name); err != nil {
-		return "a lock cannot be given back: " + brief(err), "give the server's user the right to delete there"
+		text, help := helped(err, "give the server's user the right to delete there")
+		return "a lock cannot be given back: " + text, help
 	}
 	return "", ""
 }
@@ -130,7 +139,8 @@ type stored struct {
 func (r *run) checkStored(ctx context.Context, subject string) {
 	keys, err := r.conf.Storage.List(ctx, "certificates", true)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.add(areaStorage, subject, Fail, "it cannot be listed: "+brief(err), "give the server's user the right to read all directories in it")
+		text, help := helped(err, "give the server's user the right to read all directories in it")
+		r.add(areaStorage, subject, Fail, "it cannot be listed: "+text, help)
 		return
 	}
 	var all []stored
@@ -168,7 +178,7 @@ func (r *run) load(ctx context.Context, base string) stored {
 	pair, err := tls.X509KeyPair(data[0], data[1])
 	switch {
 	case err != nil:
-		c.damage = brief(err)
+		c.damage = oneLine(err.Error())
 	case !json.Valid(data[2]):
 		c.damage = base + ".json is no JSON"
 	default:
