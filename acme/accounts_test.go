@@ -24,6 +24,7 @@ func accounts(ca *authority.Authority) int {
 }
 
 func TestAccountIsKept(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	conf := onlyHTTP(t, ca, "a.example.org")
 	n := start(t, ca, conf)
@@ -47,6 +48,7 @@ func TestAccountIsKept(t *testing.T) {
 
 // An authority that was reset knows neither the account nor its key.
 func TestAccountForgotten(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	conf := onlyHTTP(t, ca, "a.example.org")
 	n := start(t, ca, conf)
@@ -84,6 +86,7 @@ func rewriteAccount(t *testing.T, s Storage, key string, change func(map[string]
 }
 
 func TestAccountDamaged(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	conf := onlyHTTP(t, ca, "a.example.org")
 	n := start(t, ca, conf)
@@ -140,6 +143,7 @@ func TestBinding(t *testing.T) {
 
 // Another external account makes another account.
 func TestBindingChanges(t *testing.T) {
+	t.Parallel()
 	keys := map[string]string{}
 	for _, id := range []string{"kid-1", "kid-2"} {
 		keys[id] = base64.RawURLEncoding.EncodeToString([]byte(id + strings.Repeat("x", 30)))
@@ -163,6 +167,7 @@ func TestBindingChanges(t *testing.T) {
 
 // Many names at once make one account.
 func TestOneAccountForMany(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	conf := onlyHTTP(t, ca, "a.example.org", "b.example.org", "c.example.org", "d.example.org")
 	n := start(t, ca, conf)

@@ -78,6 +78,7 @@ func say(t *testing.T, addr, request string) (int, string) {
 
 // Only own tokens are answered, on their own host.
 func TestHTTPStrangers(t *testing.T) {
+	t.Parallel()
 	_, addr, _ := answering(t)
 	const base = "/.well-known/acme-challenge/"
 	get := func(path, host string) string {
@@ -247,6 +248,7 @@ func TestALPNIdentifier(t *testing.T) {
 
 // The port of somebody else is not taken for ours.
 func TestPortTaken(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	other, err := net.Listen("tcp", ca.HTTPAddr())
 	must(t, err)
@@ -268,6 +270,7 @@ func TestPortTaken(t *testing.T) {
 
 // With one port taken the other challenge is used, and somebody is told.
 func TestPortTakenOfTwo(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	other, err := net.Listen("tcp", ca.HTTPAddr())
 	must(t, err)

@@ -20,6 +20,7 @@ func aged(t *testing.T, file string, age time.Duration) {
 
 // The operator is told the record, adds it once, and all orders succeed from then on.
 func TestPersist(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	conf := onlyHTTP(t, ca, "ftp.example.org", "*.files.example.org")
 	conf.Challenges = Challenges{Persist: &Persist{Resolver: ca.DNS.Addr}}
@@ -67,6 +68,7 @@ func TestPersist(t *testing.T) {
 }
 
 func TestPersistRecordsRefusals(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	if _, err := PersistRecords(t.Context(), Config{Names: []string{"a.example.org"}, Storage: MemoryStorage()}); err == nil {
 		t.Error("without an authority")

@@ -151,6 +151,7 @@ func TestAdviceOnRealFailures(t *testing.T) {
 		}, "cert dns-record"},
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			ca := authority.Start(t, authority.Options{})
 			conf := onlyHTTP(t, ca, "ftp.example.org")
 			tt.set(ca, &conf)
@@ -164,6 +165,7 @@ func TestAdviceOnRealFailures(t *testing.T) {
 
 // The authority is found by the DNS server of the configuration.
 func TestResolver(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	conf := onlyHTTP(t, ca, "ftp.example.org")
 	u, err := url.Parse(ca.Directory)

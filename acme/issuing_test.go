@@ -162,6 +162,7 @@ func TestIssueByChallenge(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
+			t.Parallel()
 			ca := authority.Start(t, authority.Options{Profiles: profiles()})
 			conf := onlyHTTP(t, ca, tt.name)
 			conf.Authorities[0].Profile = "default"

@@ -35,6 +35,7 @@ func ariID(t *testing.T, leaf *x509.Certificate) string {
 
 // The authority says that it is time, and the certificate is renewed.
 func TestRenewWhenAuthoritySays(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{RenewalRetry: time.Second})
 	conf := onlyHTTP(t, ca, "ftp.example.org")
 	conf.every = 100 * time.Millisecond
@@ -51,6 +52,7 @@ func TestRenewWhenAuthoritySays(t *testing.T) {
 
 // An order that is refused for what it replaces is made without it the next time.
 func TestReplacesIsDropped(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
 	id := ariID(t, n.obtained())
@@ -72,6 +74,7 @@ func TestReplacesIsDropped(t *testing.T) {
 
 // A certificate that was replaced already, as after a restored backup, does not hinder.
 func TestReplacedAlready(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
 	id := ariID(t, n.obtained())
@@ -85,6 +88,7 @@ func TestReplacedAlready(t *testing.T) {
 
 // A certificate of another account is not said to be replaced.
 func TestReplacesOfOtherAccount(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	conf := onlyHTTP(t, ca, "ftp.example.org")
 	n := start(t, ca, conf)
@@ -100,6 +104,7 @@ func TestReplacesOfOtherAccount(t *testing.T) {
 
 // When the first authority is down the second one issues.
 func TestFallback(t *testing.T) {
+	t.Parallel()
 	first := authority.Start(t, authority.Options{})
 	second := authority.Start(t, authority.Options{HTTPPort: first.HTTPPort, TLSPort: first.TLSPort})
 	conf := onlyHTTP(t, first, "ftp.example.org")
@@ -135,6 +140,7 @@ func staged(t *testing.T) (real, test *authority.Authority, conf Config) {
 }
 
 func TestStagingFirst(t *testing.T) {
+	t.Parallel()
 	real, test, conf := staged(t)
 	real.DNS.Answer("ftp.example.org", dns.RcodeNameError)
 	test.DNS.Answer("ftp.example.org", dns.RcodeNameError)
@@ -171,6 +177,7 @@ func TestStagingFirst(t *testing.T) {
 
 // A test directory that is broken itself does not keep anybody from the real one.
 func TestStagingDown(t *testing.T) {
+	t.Parallel()
 	real, test, conf := staged(t)
 	real.Status(503, 0, authority.NewOrder)
 	test.Down()
@@ -187,6 +194,7 @@ func TestStagingDown(t *testing.T) {
 
 // A limit is kept, also if a fallback would come sooner, but by who asks for it.
 func TestLimited(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	ca.Status(429, 2*time.Hour, authority.NewOrder)
 	n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
@@ -214,6 +222,7 @@ func TestLimited(t *testing.T) {
 
 // An authority that is closed for some time says so without a problem of that kind.
 func TestClosedForNow(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	ca.Status(503, time.Hour)
 	e := start(t, ca, onlyHTTP(t, ca, "ftp.example.org")).event()
@@ -232,6 +241,7 @@ func TestWrongAnswers(t *testing.T) {
 		"5xx":       func(ca *authority.Authority) { ca.Status(500, 0, authority.Finalize) },
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			ca := authority.Start(t, authority.Options{})
 			fault(ca)
 			n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
@@ -254,6 +264,7 @@ func TestWrongAnswers(t *testing.T) {
 
 // What is stored with a certificate is what certmagic looks for.
 func TestFacts(t *testing.T) {
+	t.Parallel()
 	ca := authority.Start(t, authority.Options{Alternates: 1})
 	conf := onlyHTTP(t, ca, "ftp.example.org")
 	n := start(t, ca, conf)

@@ -14,6 +14,7 @@ import (
 // A wildcard is proven by signed updates of the zone (RFC 2136), and nothing is left in
 // it.
 func TestWildcardByUpdates(t *testing.T) {
+	t.Parallel()
 	const key, secret = "edgeftp", "c2VjcmV0IG9mIHRoZSBlZGdlZnRwIHRlc3RzISEhISE="
 	ca := authority.Start(t, authority.Options{DNS: authority.NameOptions{Zones: []string{"example.org"}, Key: key, Secret: secret}})
 	provider, err := providers.Open("rfc2136", map[string]string{"server": ca.DNS.Addr, "key_name": key, "key": secret})
