@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type Manager struct {
 
 	mu      sync.Mutex
 	pursued map[string]bool // names for which a job tries again and again
+	origins map[string]origin
 	closed  bool            // no job begins while Close waits
 	jobs    sync.WaitGroup
 }
@@ -56,7 +58,7 @@ const (
 // NewManager makes a manager, and does nothing yet. The error says what in conf cannot
 // be.
 func NewManager(conf Config) (*Manager, error) {
-	m := &Manager{conf: conf, log: conf.Log, pursued: map[string]bool{}}
+	m := &Manager{conf: conf, log: conf.Log, pursued: map[string]bool{}, origins: map[string]origin{}}
 	m.storage = newSaves(conf.Storage, m.failed)
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
@@ -205,7 +207,11 @@ func (m *Manager) tend() {
 		case <-m.ctx.Done():
 			return
 		}
-		for _, name := range m.names() {
+		names := m.names()
+		m.mu.Lock()
+		maps.DeleteFunc(m.origins, func(name string, _ origin) bool { return !slices.Contains(names, name) })
+		m.mu.Unlock()
+		for _, name := range names {
 			for _, held := range m.held(name) {
 				if config, _ := m.configFor(held); held.NeedsRenewal(config) {
 					m.pursue(name)

@@ -121,7 +121,10 @@ func (m *Manager) certificate(name string, onDemand bool) Certificate {
 			ratio = shortRatio
 		}
 		c.Renew = leaf.NotAfter.Add(-time.Duration(ratio * float64(leaf.NotAfter.Sub(leaf.NotBefore))))
-		c.CA, c.Renew = m.stored(name, c.Renew)
+		from := m.origin(name, c.Serial)
+		if c.CA = from.ca; !from.renew.IsZero() && from.renew.Before(c.Renew) {
+			c.Renew = from.renew
+		}
 	}
 	return c
 }

@@ -105,23 +105,42 @@ func CheckStorage(ctx context.Context, s Storage) error {
 	return nil
 }
 
-// stored returns what the storage knows of a certificate: the authority, and when that
-// suggests to renew it (RFC 9773), else the time that is given.
-func (m *Manager) stored(name string, renew time.Time) (string, time.Time) {
-	for _, c := range m.held(name) {
-		for _, is := range m.issuers {
-			var facts struct {
-				Issuer rfc8555.Certificate `json:"issuer_data"`
-			}
-			text, err := m.storage.Load(m.ctx, certmagic.StorageKeys.SiteMeta(is.IssuerKey(), name))
-			if err != nil || json.Unmarshal(text, &facts) != nil || c.Leaf == nil {
-				continue
-			}
-			if r := facts.Issuer.RenewalInfo; r != nil && !r.SelectedTime.IsZero() && r.SelectedTime.Before(renew) {
-				renew = r.SelectedTime
-			}
-			return facts.Issuer.CA, renew
-		}
+// origin is what the storage knows of a certificate.
+type origin struct {
+	serial string
+	ca     string    // the directory
+	renew  time.Time // as the authority suggests (RFC 9773); zero: it does not
+	at     time.Time // when it was read
+}
+
+// originAge is how long what was read holds: a storage may be far away, and lists of
+// certificates are made at every scrape of the metrics.
+const originAge = 10 * time.Minute
+
+// origin returns what the storage knows of the certificate of a name.
+func (m *Manager) origin(name, serial string) origin {
+	m.mu.Lock()
+	got, ok := m.origins[name]
+	m.mu.Unlock()
+	if ok && got.serial == serial && time.Since(got.at) < originAge {
+		return got
 	}
-	return "", renew
+	got = origin{serial: serial, at: time.Now()}
+	for _, is := range m.issuers {
+		var facts struct {
+			Issuer rfc8555.Certificate `json:"issuer_data"`
+		}
+		text, err := m.storage.Load(m.ctx, certmagic.StorageKeys.SiteMeta(is.IssuerKey(), name))
+		if err != nil || json.Unmarshal(text, &facts) != nil {
+			continue
+		}
+		if got.ca = facts.Issuer.CA; facts.Issuer.RenewalInfo != nil {
+			got.renew = facts.Issuer.RenewalInfo.SelectedTime
+		}
+		break
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.origins[name] = got
+	return got
 }
