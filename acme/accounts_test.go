@@ -116,7 +116,7 @@ func TestBinding(t *testing.T) {
 		if !errors.Is(e.Err, errBinding) || !strings.Contains(advice(e.Err), "account_binding") {
 			t.Errorf("%v; help: %s", e.Err, advice(e.Err))
 		}
-		if got := n.Orders()[1]; got.Result != "failed" || got.Count != 1 {
+		if got := n.Orders()[0]; got.Result != "failed" || got.Count != 1 {
 			t.Errorf("it was counted as %v", n.Orders())
 		}
 	})

@@ -72,9 +72,7 @@ func newChallenges(conf *Config, log *slog.Logger) *challenges {
 
 // know is told of all directories before anything is asked of them.
 func (c *challenges) know(d *directory) {
-	if !slices.ContainsFunc(c.known, func(other *directory) bool { return other.key == d.key }) {
-		c.known = append(c.known, d)
-	}
+	c.known = append(c.known, d)
 }
 
 // begin opens the listeners of a fleet's node. Goroutines are counted in jobs and end

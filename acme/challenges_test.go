@@ -393,7 +393,7 @@ func TestCloseWhileOrdering(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second || listens(ca.HTTPAddr()) {
 		t.Errorf("it took %v; open: %v", took, listens(ca.HTTPAddr()))
 	}
-	if got := n.Orders()[1].Count; got != 0 {
+	if got := n.Orders()[0].Count; got != 0 {
 		t.Errorf("%d orders are counted as failed", got)
 	}
 	ca.Resume()

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -78,16 +80,24 @@ type OrderCount struct {
 }
 
 // Orders counts the orders since the manager was made, those that failed before the
-// authority was asked among them.
+// authority was asked among them. Every directory has all three results; the list is
+// sorted.
 func (m *Manager) Orders() []OrderCount {
 	var list []OrderCount
 	if m.solving == nil {
 		return list
 	}
 	for _, d := range m.solving.known {
-		list = append(list, OrderCount{d.url, "issued", d.issued.Load()}, OrderCount{d.url, "failed", d.failed.Load()},
-			OrderCount{d.url, "limited", d.limited.Load()})
+		for result, n := range map[string]uint64{"issued": d.issued.Load(), "failed": d.failed.Load(), "limited": d.limited.Load()} {
+			// One directory may be the real one of one authority and the other's test.
+			at := slices.IndexFunc(list, func(c OrderCount) bool { return c.CA == d.url && c.Result == result })
+			if at < 0 {
+				at, list = len(list), append(list, OrderCount{CA: d.url, Result: result})
+			}
+			list[at].Count += n
+		}
 	}
+	slices.SortFunc(list, func(a, b OrderCount) int { return cmp.Or(cmp.Compare(a.CA, b.CA), cmp.Compare(a.Result, b.Result)) })
 	return list
 }
 

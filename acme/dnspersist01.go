@@ -37,11 +37,11 @@ func PersistRecords(ctx context.Context, conf Config) ([]Record, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	if err := checkAuthorities(conf.Authorities); err != nil {
+		return nil, err
+	}
 	var list []Record
 	for _, a := range conf.Authorities {
-		if err := a.check(); err != nil {
-			return nil, err
-		}
 		d := newDirectory(&conf, a, a.Directory, log)
 		defer d.web.close()
 		account, err := d.account(ctx)

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,7 +51,20 @@ func newIssuer(conf *Config, at Authority, solving *challenges, failures func(st
 	return is
 }
 
-// check says what is wrong with the addresses of an authority.
+// checkAuthorities says what is wrong with a list of authorities.
+func checkAuthorities(list []Authority) error {
+	for i, a := range list {
+		if err := a.check(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(list[:i], func(other Authority) bool { return other.Directory == a.Directory }) {
+			return fmt.Errorf("the authority %s is there twice; a fallback has to be another one", a.Directory)
+		}
+	}
+	return nil
+}
+
+// check says what is wrong with the addresses and the binding of an authority.
 func (a Authority) check() error {
 	for _, directory := range []string{a.Directory, a.Staging} {
 		u, err := url.Parse(directory)

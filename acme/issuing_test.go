@@ -190,7 +190,7 @@ func TestIssueByChallenge(t *testing.T) {
 			if left := ca.DNS.Records("_acme-challenge.example.org"); len(left) > 0 {
 				t.Errorf("records are left: %q", left)
 			}
-			if got := n.Orders(); len(got) != 3 || got[0] != (OrderCount{ca.Directory, "issued", 1}) || got[1].Count+got[2].Count != 0 {
+			if got := n.Orders(); len(got) != 3 || got[1] != (OrderCount{ca.Directory, "issued", 1}) || got[0].Count+got[2].Count != 0 {
 				t.Errorf("the orders are counted as %v", got)
 			}
 		})

@@ -99,10 +99,8 @@ func (m *Manager) check() error {
 	case len(c.Authorities) > 0 && c.Challenges.none():
 		return errors.New("no challenge is allowed, and an authority needs a proof")
 	}
-	for _, a := range c.Authorities {
-		if err := a.check(); err != nil {
-			return err
-		}
+	if err := checkAuthorities(c.Authorities); err != nil {
+		return err
 	}
 	for i, name := range c.Names {
 		plain, err := Subject(name)

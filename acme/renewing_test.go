@@ -305,6 +305,9 @@ func TestClearTextIsRefused(t *testing.T) {
 			t.Errorf("the binding %v is taken", b)
 		}
 	}
+	if err := checkAuthorities([]Authority{{Directory: "https://ca.example.org/dir"}, {Directory: "https://ca.example.org/dir"}}); err == nil {
+		t.Error("one authority is taken for two")
+	}
 	if err := (Authority{Directory: "https://ca.example.org/dir", Staging: "http://ca.example.org/test"}).check(); err == nil {
 		t.Error("a test directory in clear text is taken")
 	}

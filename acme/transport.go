@@ -33,6 +33,7 @@ const (
 type web struct {
 	next      *http.Transport
 	directory string
+	patience  time.Duration // with the directory: everybody who needs any waits for it
 
 	mu    sync.Mutex
 	fails int // of the directory, in a row
@@ -42,7 +43,7 @@ type web struct {
 
 func newWeb(conf *Config, roots *x509.CertPool, directory string) *web {
 	dialer := &net.Dialer{Timeout: dialTime, Resolver: resolver(conf.Resolver)}
-	return &web{directory: directory, next: &http.Transport{
+	return &web{directory: directory, patience: dialTime, next: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
 		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
@@ -92,17 +93,23 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := w.down(); first && err != nil && r.Context().Value(nowKey{}) == nil {
 		return nil, err
 	}
+	end, whole := func() {}, r.Context()
+	if first {
+		ctx, cancel := context.WithTimeout(whole, w.patience)
+		r, end = r.WithContext(ctx), cancel
+	}
 	resp, err := w.next.RoundTrip(r)
-	if first && r.Context().Err() == nil {
+	if first && whole.Err() == nil {
 		w.note(err)
 	}
 	if err != nil {
+		end()
 		return nil, err
 	}
 	if p, ok := r.Context().Value(pauseKey{}).(*pause); ok {
 		p.note(resp)
 	}
-	resp.Body = &atMost{resp.Body, mostAnswer}
+	resp.Body = &atMost{resp.Body, mostAnswer, end}
 	return resp, nil
 }
 
@@ -129,6 +136,7 @@ func (w *web) note(err error) {
 type atMost struct {
 	io.ReadCloser
 	left int
+	end  func() // called when it is closed
 }
 
 // Read implements io.Reader.
@@ -138,6 +146,12 @@ func (a *atMost) Read(p []byte) (int, error) {
 		return 0, errors.New("the answer is longer than any that an authority gives")
 	}
 	return n, err
+}
+
+// Close implements io.Closer.
+func (a *atMost) Close() error {
+	a.end()
+	return a.ReadCloser.Close()
 }
 
 type pauseKey struct{}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // asking is a way to a server that is no authority.
@@ -94,6 +95,24 @@ func TestWebRemembersWhoIsDown(t *testing.T) {
 	}
 	if _, err := ask(t.Context(), w, srv.URL+"/dir"); err != nil {
 		t.Errorf("everybody after that: %v", err)
+	}
+}
+
+// A directory that does not answer is not waited for as long as the rest.
+func TestWebIsShortWithDirectory(t *testing.T) {
+	stop := make(chan struct{})
+	w, srv := asking(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-stop:
+		case <-r.Context().Done():
+		}
+	})
+	defer close(stop)
+	w.patience = 50 * time.Millisecond
+	began := time.Now()
+	_, err := ask(t.Context(), w, srv.URL+"/dir")
+	if took := time.Since(began); err == nil || took > 5*time.Second || !strings.Contains(advice(err), "HTTPS_PROXY") {
+		t.Errorf("%v after %v; help: %s", err, took, advice(err))
 	}
 }
 
