@@ -42,7 +42,7 @@ type Manager struct {
 	mu      sync.Mutex
 	pursued map[string]bool // names for which a job tries again and again
 	origins map[string]origin
-	closed  bool            // no job begins while Close waits
+	closed  bool // no job begins while Close waits
 	jobs    sync.WaitGroup
 }
 

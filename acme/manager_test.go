@@ -220,4 +220,3 @@ func TestRenewNow(t *testing.T) {
 	ca.set(nil)
 	must(t, m.Renew(t.Context(), "ftp.example")) // also directly after a failure
 }
-

@@ -309,7 +309,7 @@ func TestFullWhileRenewing(t *testing.T) {
 		if last.Err == nil || last.First || last.Leaf.SerialNumber.String() != old || !errors.Is(last.Err, syscall.ENOSPC) || len(events) != 2 {
 			t.Errorf("write %d: events %v", n, events)
 		}
-		if !strings.Contains(log, "the one in use stays") || !strings.Contains(log, "free some space") {
+		if !strings.Contains(log, "the one in use stays") || !strings.Contains(log, "make room") {
 			t.Errorf("write %d: the log says %s", n, log)
 		}
 		b.Close()
@@ -335,7 +335,7 @@ func TestDueWhileFull(t *testing.T) {
 	b := newBench(t, f, is, func(c *Config) { c.every = 20 * time.Millisecond })
 	f.set(func(op, key string) error {
 		if is.issued.Load() > 0 && strings.HasPrefix(key, "check_") {
-			return full(op, key)
+			return noRoom(op, key)
 		}
 		return nil
 	})
@@ -360,14 +360,14 @@ func TestDueWhileFull(t *testing.T) {
 func TestStartFull(t *testing.T) {
 	is := &signer{ca: newTestCA(t, newKey(t))}
 	f := &faults{Storage: MemoryStorage()}
-	f.set(full)
-	says(t, newBench(t, f, is, nil).Start(t.Context()), "cannot be written", "= help: free some space")
+	f.set(noRoom)
+	says(t, newBench(t, f, is, nil).Start(t.Context()), "cannot be written", "= help: make room")
 	f.set(nil)
 	b := newBench(t, f, is, nil)
 	must(t, b.Start(t.Context()))
 	old := b.serial(t, is.ca)
 	b.Close()
-	f.set(full)
+	f.set(noRoom)
 	b = newBench(t, f, is, nil)
 	must(t, b.Start(t.Context()))
 	if got := b.serial(t, is.ca); got != old {

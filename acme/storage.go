@@ -63,7 +63,7 @@ func (e *storageError) plain() string { return e.what + ": " + e.err.Error() }
 func (e *storageError) help() string {
 	switch {
 	case errors.Is(e.err, syscall.ENOSPC), errors.Is(e.err, syscall.EDQUOT):
-		return "free some space there; until then no certificate can be obtained or renewed"
+		return "make room where the certificates are stored; until then no certificate can be obtained or renewed"
 	case errors.Is(e.err, syscall.EROFS):
 		return "mount it writable, or name another directory with certificates.acme.storage"
 	case errors.Is(e.err, fs.ErrPermission):

@@ -165,8 +165,8 @@ func (f *faults) Lock(ctx context.Context, name string) error {
 	return f.Storage.Lock(ctx, name)
 }
 
-// full is a disk that takes nothing more.
-func full(op, _ string) error {
+// noRoom is a disk that takes nothing more.
+func noRoom(op, _ string) error {
 	if op == "store" {
 		return syscall.ENOSPC
 	}
@@ -230,8 +230,8 @@ func TestCheckStorage(t *testing.T) {
 		err   error
 		words []string
 	}{
-		{"store", syscall.ENOSPC, []string{"cannot be written", "no space", "= help: free some space"}},
-		{"store", syscall.EDQUOT, []string{"cannot be written", "= help: free some space"}},
+		{"store", syscall.ENOSPC, []string{"cannot be written", "no space", "= help: make room"}},
+		{"store", syscall.EDQUOT, []string{"cannot be written", "= help: make room"}},
 		{"store", syscall.EROFS, []string{"cannot be written", "= help: mount it writable"}},
 		{"store", syscall.EACCES, []string{"cannot be written", "= help: the user who runs the server"}},
 		{"load", syscall.EIO, []string{"cannot be read", "= help: the storage is certificates.acme.storage"}},
