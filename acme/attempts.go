@@ -2,15 +2,16 @@ package acme
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
+	"encoding/json"
 	"errors"
-	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"slices"
+	"path"
 	"sync"
 	"time"
+
+	"github.com/caddyserver/certmagic"
 )
 
 // pauseAfter follows the failure of that number in a row, from 0. The pauses make 9 attempts
@@ -23,17 +24,32 @@ func pauseAfter(failure int) time.Duration {
 // errTooSoon is why an order is not made: the last one has failed just now.
 var errTooSoon = errors.New("it is not yet time to try again")
 
-// attempts remembers by name what the last orders came to.
+// attempts remembers by name what the last orders came to, also in the storage: the
+// nodes of a fleet share their failures, and a server that is started again and again
+// does not use up what an authority allows.
 type attempts struct {
+	storage Storage
+	log     *slog.Logger
+
 	mu    sync.Mutex
 	names map[string]*attempt // those whose last order failed
 }
 
+// attempt is the last order of a name, which has failed, and those before it.
 type attempt struct {
-	failed   string
-	at, next time.Time
-	inRow    int
+	Failed  string    `json:"failed"`
+	At      time.Time `json:"at"`
+	Next    time.Time `json:"next"`
+	InRow   int       `json:"in_row"`
+	Limited bool      `json:"limited,omitempty"` // Next is the authority's word
 }
+
+const (
+	// restartPause is what a start waits for at most after the last failure, unless the
+	// authority has said more: who starts the server has perhaps mended what was wrong.
+	restartPause = 15 * time.Minute
+	storeTime    = 5 * time.Second
+)
 
 // get is what is known of a name; the zero value is a name without failures.
 func (a *attempts) get(name string) attempt {
@@ -45,37 +61,78 @@ func (a *attempts) get(name string) attempt {
 	return attempt{}
 }
 
-func (a *attempts) inRow(name string) int      { return a.get(name).inRow }
-func (a *attempts) next(name string) time.Time { return a.get(name).next }
+func (a *attempts) inRow(name string) int { return a.get(name).InRow }
+
+// next is when a name may be ordered again. What another node, or the process before
+// this one, has found out counts as well.
+func (a *attempts) next(ctx context.Context, name string) time.Time {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	text, err := a.storage.Load(ctx, attemptKey(name))
+	var stored attempt
+	if err != nil || json.Unmarshal(text, &stored) != nil {
+		return a.get(name).Next
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	got := a.names[name]
+	if got == nil || got.At.Before(stored.At) {
+		if limit := stored.At.Add(restartPause); got == nil && !stored.Limited && stored.Next.After(limit) {
+			stored.Next = limit
+		}
+		got = &stored
+		a.put(name, got)
+	}
+	return got.Next
+}
+
+func attemptKey(name string) string {
+	return path.Join("attempts", certmagic.StorageKeys.Safe(name)+".json")
+}
+
+// put sets what is known of a name. The caller holds mu.
+func (a *attempts) put(name string, got *attempt) {
+	if a.names == nil {
+		a.names = map[string]*attempt{}
+	}
+	a.names[name] = got
+}
 
 func (a *attempts) succeed(name string) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	delete(a.names, name)
+	a.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	if err := a.storage.Delete(ctx, attemptKey(name)); err != nil {
+		a.log.Warn("an old failure cannot be removed from the storage of certificates", "name", name, "error", err)
+	}
 }
 
 // fail notes a failure. The authority may say when to come again; the pause is longer
 // by up to a tenth, so that many names and nodes do not come at once.
 func (a *attempts) fail(name string, err error, now time.Time) attempt {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	maps.DeleteFunc(a.names, func(_ string, old *attempt) bool { return now.Sub(old.next) > 24*time.Hour }) // names on demand that nobody asks for
-	got := a.names[name]
-	if got == nil {
-		got = &attempt{}
-		if a.names == nil {
-			a.names = map[string]*attempt{}
-		}
-		a.names[name] = got
+	maps.DeleteFunc(a.names, func(_ string, old *attempt) bool { return now.Sub(old.Next) > 24*time.Hour }) // names on demand that nobody asks for
+	got := attempt{Failed: brief(err), At: now}
+	if last := a.names[name]; last != nil {
+		got.InRow = last.InRow
 	}
-	wait := pauseAfter(got.inRow)
-	got.failed, got.at, got.next = err.Error(), now, now.Add(wait+rand.N(wait/10))
-	got.inRow++
+	wait := pauseAfter(got.InRow)
+	got.Next = now.Add(wait + rand.N(wait/10))
+	got.InRow++
 	var limited *limitedError
-	if errors.As(err, &limited) && limited.until.After(got.next) {
-		got.next = limited.until
+	if errors.As(err, &limited) && limited.until.After(got.Next) {
+		got.Next, got.Limited = limited.until, true
 	}
-	return *got
+	a.put(name, &got)
+	a.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	if text, err := json.Marshal(got); err == nil {
+		_ = a.storage.Store(ctx, attemptKey(name), text) // it may be the storage that has failed
+	}
+	return got
 }
 
 // limitedError is an authority's refusal that says when it may be asked again (RFC 8555
@@ -86,96 +143,3 @@ type limitedError struct {
 }
 
 func (e *limitedError) Unwrap() error { return e.error }
-
-// onEvent is told by certmagic before an order is made, which an error prevents, and
-// what has come of it.
-func (m *Manager) onEvent(ctx context.Context, event string, data map[string]any) error {
-	name, _ := data["identifier"].(string)
-	renewal, _ := data["renewal"].(bool)
-	switch event {
-	case "cert_obtaining":
-		return m.mayOrder(ctx, name, renewal)
-	case "cert_failed":
-		err, _ := data["error"].(error)
-		if err != nil && m.ctx.Err() == nil && ctx.Err() == nil {
-			m.failed(name, err)
-		}
-	case "cert_obtained":
-		path, _ := data["certificate_path"].(string)
-		m.obtained(ctx, name, path, !renewal)
-	}
-	return nil
-}
-
-// mayOrder refuses an order that comes too soon after a failure, whose certificate could
-// not be stored, and the renewal of a name that is no longer granted.
-func (m *Manager) mayOrder(ctx context.Context, name string, renewal bool) error {
-	if ctx.Value(nowKey{}) == nil {
-		if next := m.attempts.next(name); time.Now().Before(next) {
-			return fmt.Errorf("%w: the next attempt is at %s", errTooSoon, next.UTC().Format(time.RFC3339))
-		}
-	}
-	if renewal && m.demand != nil && !slices.Contains(m.conf.Names, name) {
-		if err := m.demand.granted(ctx, name, nil); err != nil {
-			return &refusedError{err}
-		}
-	}
-	err := CheckStorage(ctx, m.storage)
-	if err != nil && ctx.Err() == nil {
-		m.failed(name, err)
-	}
-	return err
-}
-
-// refusedError says that a name is not to be ordered any more.
-type refusedError struct{ error }
-
-func (e *refusedError) Unwrap() error { return e.error }
-
-// failed tells of an order, or of a storage, that has failed.
-func (m *Manager) failed(name string, err error) {
-	got := m.attempts.fail(name, err, time.Now())
-	leaf := m.leaf(name)
-	args := []any{"name", name, "error", brief(err), "failures", got.inRow, "next_attempt", got.next.UTC().Format(time.RFC3339),
-		"help", advice(err)}
-	if leaf != nil {
-		args = append(args, "valid_until", leaf.NotAfter.UTC().Format(time.RFC3339))
-		m.log.Error("a certificate could not be renewed; the one in use stays", args...)
-	} else {
-		m.log.Error("a certificate could not be obtained; clients of that name cannot use TLS yet", args...)
-	}
-	m.tell(CertEvent{Name: name, First: leaf == nil, Leaf: leaf, Err: err})
-	if leaf != nil {
-		m.pursue(name) // certmagic counts what mayOrder refuses, and would come later and later
-	}
-}
-
-// obtained tells of a new certificate, which certmagic has just stored at path.
-func (m *Manager) obtained(ctx context.Context, name, path string, first bool) {
-	m.attempts.succeed(name)
-	chain, err := m.storage.Load(ctx, path)
-	var leaf *x509.Certificate
-	if block, _ := pem.Decode(chain); err == nil && block != nil {
-		leaf, _ = x509.ParseCertificate(block.Bytes) // what cannot be parsed is not told
-	}
-	if leaf == nil {
-		return
-	}
-	words := "a certificate was renewed"
-	if first {
-		words = "a certificate was obtained"
-	}
-	level := m.log.Info
-	if m.conf.Local != nil {
-		level = m.log.Debug
-	}
-	level(words, "name", name, "issuer", leaf.Issuer.CommonName, "serial", fmt.Sprintf("%x", leaf.SerialNumber),
-		"valid_until", leaf.NotAfter.UTC().Format(time.RFC3339), "sha256", Fingerprint(leaf))
-	m.tell(CertEvent{Name: name, First: first, Leaf: leaf})
-}
-
-func (m *Manager) tell(e CertEvent) {
-	if m.conf.Event != nil {
-		m.conf.Event(e)
-	}
-}

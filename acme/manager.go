@@ -63,6 +63,7 @@ func NewManager(conf Config) (*Manager, error) {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
+	m.attempts.storage, m.attempts.log = conf.Storage, m.log
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -291,7 +292,7 @@ func (m *Manager) pursue(name string) {
 	}
 	m.run(func() {
 		for {
-			wait := time.NewTimer(time.Until(m.attempts.next(name)))
+			wait := time.NewTimer(time.Until(m.attempts.next(m.ctx, name)))
 			select {
 			case <-wait.C:
 			case <-m.ctx.Done():

@@ -220,3 +220,44 @@ func TestRenewNow(t *testing.T) {
 	ca.set(nil)
 	must(t, m.Renew(t.Context(), "ftp.example")) // also directly after a failure
 }
+
+// A server that is started again and again orders no more often than one that runs; but
+// somebody may have mended what was wrong, so it does not wait for hours.
+func TestRestarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, storage := newFakeCA(t, 45*24*time.Hour), MemoryStorage()
+		ca.set(errors.New("unauthorized"))
+		conf := Config{Names: []string{"restart.example"}, Storage: storage, Log: slog.New(slog.DiscardHandler)}
+		for range 24 * 60 { // a crash a minute, for a day
+			m := managed(t, ca, conf)
+			<-time.After(time.Minute)
+			m.Close()
+		}
+		if n := ca.count("restart.example"); n < 90 || n > 100 {
+			t.Errorf("%d orders in a day", n)
+		}
+		limit := &limitedError{errors.New("too many"), time.Now().Add(10 * time.Hour)}
+		ca.set(limit)
+		wait(time.Hour)
+		m := managed(t, ca, conf)
+		wait(time.Minute)
+		m.Close()
+		before := ca.count("restart.example")
+		ca.set(nil)
+		m = managed(t, ca, conf)
+		wait(8 * time.Hour)
+		if ca.count("restart.example") > before {
+			t.Error("ordered before the authority allows it")
+		}
+		must(t, m.Renew(t.Context(), "restart.example")) // somebody says so
+		if list, err := storage.List(t.Context(), "attempts", true); err == nil {
+			t.Errorf("after a success there is still %v", list)
+		}
+		m.Close()
+	})
+}
+
+func wait(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}

@@ -112,7 +112,7 @@ func (d *demand) fly(name string) *flight {
 func (d *demand) fetch(name string) error {
 	err := d.m.load(d.m.ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if next := d.m.attempts.next(name); time.Now().Before(next) {
+		if next := d.m.attempts.next(d.m.ctx, name); time.Now().Before(next) {
 			return fmt.Errorf("%s: %w", name, errTooSoon) // costs none of the rate
 		}
 		if !d.rate.Allow() {

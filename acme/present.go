@@ -113,7 +113,7 @@ func (m *Manager) certificate(name string, onDemand bool) Certificate {
 		c.Source = "dev"
 	}
 	last := m.attempts.get(name)
-	c.Failed, c.FailedAt, c.Failures, c.Next = last.failed, last.at, last.inRow, last.next
+	c.Failed, c.FailedAt, c.Failures, c.Next = last.Failed, last.At, last.InRow, last.Next
 	if leaf := m.leaf(name); leaf != nil {
 		c.describe(leaf)
 		ratio := longRatio
