@@ -3,6 +3,8 @@ package providers
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -14,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/libdns/libdns"
 
 	"github.com/edgeftp/edgeftp/acme"
@@ -277,7 +281,11 @@ func (p *route53) do(ctx context.Context, method, path string, query url.Values,
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", "application/xml")
 	}
-	signature{key: p.key, secret: p.secret, region: "us-east-1", service: "route53"}.sign(req, body, time.Now())
+	digest := sha256.Sum256(body)
+	key := aws.Credentials{AccessKeyID: p.key, SecretAccessKey: p.secret}
+	if err := v4.NewSigner().SignHTTP(ctx, key, req, hex.EncodeToString(digest[:]), "route53", "us-east-1", time.Now()); err != nil {
+		return err
+	}
 	resp, err := p.client.Do(req)
 	if err != nil {
 		return err
