@@ -1,123 +1,121 @@
 package providers
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	amazon53 "github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+	"github.com/aws/smithy-go"
 	"github.com/libdns/libdns"
 
 	"github.com/edgeftp/edgeftp/acme"
 )
 
-// route53 changes zones of Amazon Route 53 by its API of 2013-04-01. A set of records
-// is changed only if it still is as it was read, so that several nodes can add theirs.
+// route53 changes zones of Amazon Route 53 by Amazon's own client, which is made of the
+// settings alone: nothing of the environment, of files or of the machine's role. A set
+// of records is changed only if it still is as it was read, so that several nodes can
+// add theirs.
 type route53 struct {
-	key, secret string
-	zone        string // its id, or empty: it is looked for
-	client      *http.Client
+	api  *amazon53.Client
+	zone string // its id, or empty: it is looked for
 
 	mu    sync.Mutex
 	found map[string]string // ids by the names of zones
 }
 
 const (
-	route53Host  = "route53.amazonaws.com"
-	route53Space = "https://route53.amazonaws.com/doc/2013-04-01/"
 	// route53TTL is that of records whose TTL is left to the provider, in seconds.
 	route53TTL = 60
-	// route53Tries is how often a set is read anew that another has changed meanwhile.
+	// route53Tries is how often a set is read anew that another has changed meanwhile,
+	// and how often a request is sent that the API was too busy for.
 	route53Tries = 6
 )
 
 func openRoute53(settings map[string]string) (acme.Provider, error) {
-	return &route53{key: settings["access_key_id"], secret: settings["secret_access_key"], zone: settings["hosted_zone_id"],
-		client: client(), found: map[string]string{}}, nil
+	key := aws.Credentials{AccessKeyID: settings["access_key_id"], SecretAccessKey: settings["secret_access_key"]}
+	return &route53{zone: settings["hosted_zone_id"], found: map[string]string{}, api: amazon53.New(amazon53.Options{
+		Region:           "us-east-1", // of the only endpoint there is
+		Credentials:      aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return key, nil }),
+		HTTPClient:       client(),
+		RetryMaxAttempts: route53Tries,
+	})}, nil
 }
-
-// recordSet is what a zone has under a name and type.
-type recordSet struct {
-	Name   string  `xml:"Name"`
-	Type   string  `xml:"Type"`
-	Policy string  `xml:"SetIdentifier,omitempty"`
-	TTL    int64   `xml:"TTL"`
-	Values []value `xml:"ResourceRecords>ResourceRecord"`
-}
-
-// value is a record of a set, as the API writes it.
-type value struct{ Value string }
 
 // AppendRecords adds values to the sets of the records.
 func (p *route53) AppendRecords(ctx context.Context, zone string, records []libdns.Record) ([]libdns.Record, error) {
-	for i, r := range records {
-		rr := r.RR()
-		ours := value{textValue(rr.Data)}
-		err := p.change(ctx, zone, rr, func(values []value) []value {
-			if slices.Contains(values, ours) {
-				return values
-			}
-			return append(slices.Clone(values), ours)
-		})
-		if err != nil {
-			return records[:i], err
+	return p.each(ctx, zone, records, func(values []string, ours string) []string {
+		if slices.Contains(values, ours) {
+			return values
 		}
-	}
-	return records, nil
+		return append(values, ours)
+	})
 }
 
 // DeleteRecords removes the values of the records from their sets, and sets that are
 // then empty.
 func (p *route53) DeleteRecords(ctx context.Context, zone string, records []libdns.Record) ([]libdns.Record, error) {
+	return p.each(ctx, zone, records, func(values []string, ours string) []string {
+		return slices.DeleteFunc(values, func(v string) bool { return v == ours })
+	})
+}
+
+// each edits the values of the set of each record.
+func (p *route53) each(ctx context.Context, zone string, records []libdns.Record, edit func(values []string, ours string) []string) ([]libdns.Record, error) {
 	for i, r := range records {
-		rr := r.RR()
-		ours := value{textValue(rr.Data)}
-		err := p.change(ctx, zone, rr, func(values []value) []value {
-			return slices.DeleteFunc(slices.Clone(values), func(v value) bool { return v == ours })
-		})
-		if err != nil {
-			return records[:i], err
+		if err := p.change(ctx, zone, r.RR(), edit); err != nil {
+			return records[:i], said(err)
 		}
 	}
 	return records, nil
 }
 
-// change gives a set the values that edit makes of those it has.
-func (p *route53) change(ctx context.Context, zone string, rr libdns.RR, edit func([]value) []value) error {
+// change replaces a set by one with the values that edit makes of those it has, in one
+// transaction: a set is deleted only if it has exactly the values that were read, and
+// made only if there is none.
+func (p *route53) change(ctx context.Context, zone string, rr libdns.RR, edit func([]string, string) []string) error {
 	id, err := p.zoneID(ctx, zone)
 	if err != nil {
 		return err
 	}
-	name := strings.ToLower(libdns.AbsoluteName(rr.Name, zone))
+	name, ttl := strings.ToLower(libdns.AbsoluteName(rr.Name, zone)), int64(rr.TTL/time.Second)
+	if ttl <= 0 {
+		ttl = route53TTL
+	}
 	for try := 1; ; try++ {
 		old, err := p.read(ctx, id, name)
 		if err != nil {
 			return err
 		}
-		next := recordSet{Name: name, Type: "TXT", TTL: int64(rr.TTL / time.Second), Values: edit(old.Values)}
-		switch {
-		case slices.Equal(next.Values, old.Values):
-			return nil
-		case old.TTL > 0:
+		var had []string
+		var batch types.ChangeBatch
+		next := types.ResourceRecordSet{Name: &name, Type: types.RRTypeTxt, TTL: aws.Int64(ttl)}
+		if old != nil {
+			for _, r := range old.ResourceRecords {
+				had = append(had, aws.ToString(r.Value))
+			}
 			next.TTL = old.TTL
-		case next.TTL <= 0:
-			next.TTL = route53TTL
+			batch.Changes = []types.Change{{Action: types.ChangeActionDelete, ResourceRecordSet: old}}
 		}
-		err = p.swap(ctx, id, old, next)
-		var api *amazonError
-		if err == nil || !errors.As(err, &api) || !api.again() || try == route53Tries {
+		values := edit(slices.Clone(had), textValue(rr.Data))
+		if slices.Equal(values, had) {
+			return nil
+		}
+		for _, v := range values {
+			next.ResourceRecords = append(next.ResourceRecords, types.ResourceRecord{Value: &v})
+		}
+		if len(values) > 0 {
+			batch.Changes = append(batch.Changes, types.Change{Action: types.ChangeActionCreate, ResourceRecordSet: &next})
+		}
+		_, err = p.api.ChangeResourceRecordSets(ctx, &amazon53.ChangeResourceRecordSetsInput{HostedZoneId: &id, ChangeBatch: &batch})
+		var changed *types.InvalidChangeBatch
+		if !errors.As(err, &changed) || try == route53Tries {
 			return err
 		}
 		select {
@@ -128,48 +126,24 @@ func (p *route53) change(ctx context.Context, zone string, rr libdns.RR, edit fu
 	}
 }
 
-// swap replaces a set by another in one transaction: a set is deleted only if it has
-// exactly these values, and made only if there is none.
-func (p *route53) swap(ctx context.Context, id string, old, next recordSet) error {
-	type one struct {
-		Action string
-		Set    recordSet `xml:"ResourceRecordSet"`
-	}
-	var batch struct {
-		XMLName xml.Name
-		Changes []one `xml:"ChangeBatch>Changes>Change"`
-	}
-	batch.XMLName = xml.Name{Space: route53Space, Local: "ChangeResourceRecordSetsRequest"}
-	if len(old.Values) > 0 {
-		batch.Changes = append(batch.Changes, one{"DELETE", old})
-	}
-	if len(next.Values) > 0 {
-		batch.Changes = append(batch.Changes, one{"CREATE", next})
-	}
-	body, err := xml.Marshal(batch)
+// read returns the TXT records of a name, or nil if there are none.
+func (p *route53) read(ctx context.Context, id, name string) (*types.ResourceRecordSet, error) {
+	list, err := p.api.ListResourceRecordSets(ctx, &amazon53.ListResourceRecordSetsInput{
+		HostedZoneId: &id, StartRecordName: &name, StartRecordType: types.RRTypeTxt, MaxItems: aws.Int32(1)})
 	if err != nil {
-		return err
-	}
-	return p.do(ctx, http.MethodPost, "/hostedzone/"+id+"/rrset", nil, append([]byte(xml.Header), body...), nil)
-}
-
-// read returns the TXT records of a name; without values if there are none.
-func (p *route53) read(ctx context.Context, id, name string) (recordSet, error) {
-	var list struct {
-		Sets []recordSet `xml:"ResourceRecordSets>ResourceRecordSet"`
-	}
-	query := url.Values{"name": {name}, "type": {"TXT"}, "maxitems": {"1"}}
-	if err := p.do(ctx, http.MethodGet, "/hostedzone/"+id+"/rrset", query, nil, &list); err != nil {
-		return recordSet{}, err
+		return nil, err
 	}
 	// The list begins at the name: what it begins with may be another.
-	if len(list.Sets) == 0 || list.Sets[0].Type != "TXT" || list.Sets[0].Name != name {
-		return recordSet{Name: name, Type: "TXT"}, nil
+	for _, set := range list.ResourceRecordSets {
+		if set.Type != types.RRTypeTxt || aws.ToString(set.Name) != name {
+			break
+		}
+		if set.SetIdentifier != nil || set.AliasTarget != nil {
+			return nil, fmt.Errorf("the records of %s are an alias, weighted or of another routing policy", name)
+		}
+		return &set, nil
 	}
-	if list.Sets[0].Policy != "" {
-		return recordSet{}, fmt.Errorf("the records of %s are weighted or of another routing policy", name)
-	}
-	return list.Sets[0], nil
+	return nil, nil
 }
 
 // zoneID finds the public zone of a name.
@@ -184,20 +158,14 @@ func (p *route53) zoneID(ctx context.Context, zone string) (string, error) {
 	if id != "" {
 		return id, nil
 	}
-	var list struct {
-		Zones []struct {
-			ID      string `xml:"Id"`
-			Name    string
-			Private bool `xml:"Config>PrivateZone"`
-		} `xml:"HostedZones>HostedZone"`
-	}
-	if err := p.do(ctx, http.MethodGet, "/hostedzonesbyname", url.Values{"dnsname": {zone}, "maxitems": {"100"}}, nil, &list); err != nil {
+	list, err := p.api.ListHostedZonesByName(ctx, &amazon53.ListHostedZonesByNameInput{DNSName: &zone, MaxItems: aws.Int32(100)})
+	if err != nil {
 		return "", err
 	}
 	var ids []string
-	for _, z := range list.Zones {
-		if z.Name == zone && !z.Private {
-			ids = append(ids, strings.TrimPrefix(z.ID, "/hostedzone/"))
+	for _, z := range list.HostedZones {
+		if aws.ToString(z.Name) == zone && (z.Config == nil || !z.Config.PrivateZone) {
+			ids = append(ids, strings.TrimPrefix(aws.ToString(z.Id), "/hostedzone/"))
 		}
 	}
 	switch len(ids) {
@@ -238,68 +206,16 @@ func textValue(text string) string {
 	return strings.Join(parts, " ")
 }
 
-// amazonError is what the API says when it does not do what it was asked for.
-type amazonError struct {
-	Status        int
-	Code, Message string
-}
-
-func (e *amazonError) Error() string {
-	return strings.TrimSuffix(fmt.Sprintf("HTTP %d: %s: %s", e.Status, e.Code, quoted(e.Message)), `: ""`)
-}
-
-// again says that the same may succeed: another has changed the set, or the zone is busy.
-func (e *amazonError) again() bool {
-	return slices.Contains([]string{"InvalidChangeBatch", "PriorRequestNotComplete", "Throttling", "ThrottlingException"}, e.Code) || e.Status >= 500
-}
-
-func readAmazonError(status int, text []byte) *amazonError {
-	var said struct {
-		XMLName  xml.Name
-		Code     string   `xml:"Error>Code"`
-		Message  string   `xml:"Error>Message"`
-		Messages []string `xml:"Messages>Message"`
-	}
-	e := &amazonError{Status: status, Code: "no answer of the API"}
-	if xml.Unmarshal(text, &said) != nil {
-		return e
-	}
-	e.Code, e.Message = said.Code, said.Message
-	if said.XMLName.Local == "InvalidChangeBatch" {
-		e.Code, e.Message = "InvalidChangeBatch", strings.Join(said.Messages, " ")
-	}
-	return e
-}
-
-// do sends a signed request, and reads the answer into into if that is not nil.
-func (p *route53) do(ctx context.Context, method, path string, query url.Values, body []byte, into any) error {
-	at := url.URL{Scheme: "https", Host: route53Host, Path: "/2013-04-01" + path, RawQuery: query.Encode()}
-	req, err := http.NewRequestWithContext(ctx, method, at.String(), bytes.NewReader(body))
-	if err != nil {
+// said is what the API said, without what the client has put around it.
+func said(err error) error {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
 		return err
 	}
-	if len(body) > 0 {
-		req.Header.Set("Content-Type", "application/xml")
+	text := api.ErrorMessage()
+	var batch *types.InvalidChangeBatch
+	if errors.As(err, &batch) && len(batch.Messages) > 0 {
+		text = strings.Join(batch.Messages, " ")
 	}
-	digest := sha256.Sum256(body)
-	key := aws.Credentials{AccessKeyID: p.key, SecretAccessKey: p.secret}
-	if err := v4.NewSigner().SignHTTP(ctx, key, req, hex.EncodeToString(digest[:]), "route53", "us-east-1", time.Now()); err != nil {
-		return err
-	}
-	resp, err := p.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return readAmazonError(resp.StatusCode, text)
-	}
-	if into == nil {
-		return nil
-	}
-	return xml.Unmarshal(text, into)
+	return fmt.Errorf("%s: %s", api.ErrorCode(), quoted(text))
 }

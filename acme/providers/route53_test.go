@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +24,8 @@ import (
 
 const awsSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
+const route53Space = "https://route53.amazonaws.com/doc/2013-04-01/"
+
 // route53API has the zones example.org. (Z1), a private one of the name before it, and
 // two of the name two.example.
 type route53API struct {
@@ -29,13 +33,15 @@ type route53API struct {
 	values   []string // of the TXT records of _acme-challenge.ftp.example.org, as written
 	ttl      int64
 	policy   string
-	meddle   func() // is called before a change, once
+	alias    bool     // of another set, in place of values
+	meddle   func()   // is called before a change, once
+	busy     []string // errors that the next requests are answered with
 	attempts int
 }
 
 func newRoute53(t *testing.T) *route53API {
 	a := &route53API{values: []string{`"other"`}, ttl: 300}
-	serve(t, route53Host, a)
+	serve(t, "route53.amazonaws.com", a)
 	return a
 }
 
@@ -91,6 +97,12 @@ func (a *route53API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, 400, "IncompleteSignature", err.Error())
 		return
 	}
+	if len(a.busy) > 0 {
+		code := a.busy[0]
+		a.busy = a.busy[1:]
+		a.fail(w, 400, code, "Try later")
+		return
+	}
 	switch path := strings.TrimPrefix(r.URL.Path, "/2013-04-01/"); {
 	case r.Header.Get("Authorization") != want:
 		a.fail(w, 403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
@@ -104,8 +116,9 @@ func (a *route53API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.list(w, r)
 	case path == "hostedzone/Z1/rrset" && r.Method == http.MethodPost:
 		if a.attempts++; a.meddle != nil {
-			a.meddle()
+			meddle := a.meddle
 			a.meddle = nil
+			meddle()
 		}
 		a.change(w, body)
 	default:
@@ -116,10 +129,17 @@ func (a *route53API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // list begins at the name that is asked for, which may not be there.
 func (a *route53API) list(w http.ResponseWriter, r *http.Request) {
 	var sets strings.Builder
+	defer func() {
+		fmt.Fprintf(w, `<?xml version="1.0"?><ListResourceRecordSetsResponse xmlns="%s"><ResourceRecordSets>%s</ResourceRecordSets><IsTruncated>false</IsTruncated><MaxItems>1</MaxItems></ListResourceRecordSetsResponse>`, route53Space, &sets)
+	}()
 	if len(a.values) > 0 && r.URL.Query().Get("name") <= fqdn {
 		fmt.Fprintf(&sets, "<ResourceRecordSet><Name>%s</Name><Type>TXT</Type>", fqdn)
 		if a.policy != "" {
 			fmt.Fprintf(&sets, "<SetIdentifier>%s</SetIdentifier><Weight>1</Weight>", a.policy)
+		}
+		if a.alias {
+			sets.WriteString("<AliasTarget><HostedZoneId>Z1</HostedZoneId><DNSName>www.example.org.</DNSName></AliasTarget></ResourceRecordSet>")
+			return
 		}
 		fmt.Fprintf(&sets, "<TTL>%d</TTL><ResourceRecords>", a.ttl)
 		for _, v := range a.values {
@@ -131,7 +151,6 @@ func (a *route53API) list(w http.ResponseWriter, r *http.Request) {
 	} else {
 		sets.WriteString("<ResourceRecordSet><Name>www.example.org.</Name><Type>A</Type><TTL>5</TTL><ResourceRecords><ResourceRecord><Value>192.0.2.1</Value></ResourceRecord></ResourceRecords></ResourceRecordSet>")
 	}
-	fmt.Fprintf(w, `<?xml version="1.0"?><ListResourceRecordSetsResponse xmlns="%s"><ResourceRecordSets>%s</ResourceRecordSets><IsTruncated>false</IsTruncated><MaxItems>1</MaxItems></ListResourceRecordSetsResponse>`, route53Space, &sets)
 }
 
 // change does all of a batch or nothing.
@@ -237,7 +256,56 @@ func TestRoute53Meddled(t *testing.T) {
 	}
 }
 
-// Records of a routing policy are not ours to change, and nothing is changed after the
+// The settings alone say who asks whom: what other programs of Amazon's go by does not.
+func TestRoute53Environment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(file, []byte("[default]\nregion = eu-central-1\nendpoint_url = https://elsewhere.example\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "AKIAANOTHER0EXAMPLE0", "AWS_SECRET_ACCESS_KEY": "another", "AWS_SESSION_TOKEN": "another",
+		"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": "https://elsewhere.example", "AWS_ENDPOINT_URL_ROUTE_53": "https://elsewhere.example",
+		"AWS_CONFIG_FILE": file, "AWS_SHARED_CREDENTIALS_FILE": file, "AWS_MAX_ATTEMPTS": "1",
+	} {
+		t.Setenv(name, value)
+	}
+	a := newRoute53(t)
+	both(t, opened(t, "route53", route53Settings()), a.texts)
+}
+
+// Where the API is too busy, the same is asked for again; what it refuses is not.
+func TestRoute53Busy(t *testing.T) {
+	a := newRoute53(t)
+	p := opened(t, "route53", route53Settings())
+	a.busy = []string{"Throttling", "PriorRequestNotComplete"}
+	if _, err := p.AppendRecords(t.Context(), zone, text(one)); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.texts(); !slices.Equal(got, []string{"other", one}) || len(a.busy) > 0 {
+		t.Errorf("the zone has %q, and the API is to say %q", got, a.busy)
+	}
+	a.busy = []string{"AccessDenied", "AccessDenied"}
+	_, err := p.AppendRecords(t.Context(), zone, text(two))
+	says(t, err, `AccessDenied: "Try later"`, "route53:ListHostedZonesByName")
+	if len(a.busy) != 1 {
+		t.Errorf("it was asked again, and the API is to say %q", a.busy)
+	}
+}
+
+// A set that is never as it was read is given up in the end, with what the API says.
+func TestRoute53NeverTheSame(t *testing.T) {
+	a := newRoute53(t)
+	var more func()
+	more = func() { a.values, a.meddle = append(a.values, fmt.Sprintf(`"%d"`, a.attempts)), more }
+	a.meddle = more
+	_, err := opened(t, "route53", route53Settings()).AppendRecords(t.Context(), zone, text(one))
+	says(t, err, `InvalidChangeBatch: "Tried to delete`)
+	if a.attempts != route53Tries {
+		t.Errorf("%d changes were tried, want %d", a.attempts, route53Tries)
+	}
+}
+
+// Records of a routing policy and aliases are not ours to change, and nothing is changed after the
 // end of the context.
 func TestRoute53Untouched(t *testing.T) {
 	a := newRoute53(t)
@@ -245,7 +313,10 @@ func TestRoute53Untouched(t *testing.T) {
 	p := opened(t, "route53", route53Settings())
 	_, err := p.AppendRecords(t.Context(), zone, text(one))
 	says(t, err, "weighted", "dns.delegate")
-	a.policy = ""
+	a.policy, a.alias = "", true
+	_, err = p.AppendRecords(t.Context(), zone, text(one))
+	says(t, err, "an alias", "dns.delegate")
+	a.alias = false
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.DeleteRecords(ctx, zone, asRecords(libdns.TXT{Name: name, Text: "other"})); !errors.Is(err, context.Canceled) || a.attempts > 0 {

@@ -171,7 +171,7 @@ func amazon() provider {
 			{"NoSuchHostedZone", "there is no zone with this id", "write hosted_zone_id as the console shows it, or leave it out"},
 			{"no public zone", "", "add the zone to the account of the key, or use the key of the account that has it"},
 			{"public zones", "", "write the id of the one that the registrar's name servers belong to as hosted_zone_id"},
-			{"weighted", "", "delegate the name to another zone (dns.delegate): records of a routing policy are not touched"},
+			{"weighted", "", "delegate the name to another zone (dns.delegate): aliases and records of a routing policy are not touched"},
 			{"Throttling", "the account's limit of requests is used up", "nothing: it is tried again later"},
 		},
 	}
