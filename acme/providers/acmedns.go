@@ -1,63 +1,43 @@
 package providers
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/libdns/libdns"
+	"github.com/nrdcg/goacmedns"
 
 	"github.com/edgeftp/edgeftp/acme"
 )
 
-// account is one of an acme-dns server, with the names that its answer to /register
-// has.
-type account struct {
-	Username   string `json:"username"`
-	Password   string `json:"password"`
-	Subdomain  string `json:"subdomain"`
-	FullDomain string `json:"fulldomain"`
-}
-
 // acmedns sets the records of accounts of an acme-dns server.
 type acmedns struct {
-	url      string
-	one      *account           // for every name, or nil
-	accounts map[string]account // by the name that is to be proven
-	client   *http.Client
+	api      *goacmedns.Client
+	one      *goacmedns.Account           // for every name, or nil
+	accounts map[string]goacmedns.Account // by the name that is to be proven
 }
 
-// most is how large an answer, or a file of accounts, may be in bytes.
-const most = 1 << 20
-
 func openACMEDNS(settings map[string]string) (acme.Provider, error) {
-	p := &acmedns{url: strings.TrimSuffix(settings["server_url"], "/"), client: client()}
+	api, err := goacmedns.NewClient(settings["server_url"], goacmedns.WithHTTPClient(client()))
+	if err != nil {
+		return nil, Faults{{"server_url", err.Error(), "write it like https://auth.example.org"}}
+	}
+	p := &acmedns{api: api}
 	if file := settings["accounts"]; file != "" {
-		var err error
 		if p.accounts, err = readAccounts(file); err != nil {
 			return nil, Faults{{"accounts", err.Error(), accountsHelp}}
 		}
 		return p, nil
 	}
-	p.one = &account{Username: settings["username"], Password: settings["password"], Subdomain: settings["subdomain"]}
+	p.one = &goacmedns.Account{Username: settings["username"], Password: settings["password"], SubDomain: settings["subdomain"]}
 	return p, nil
-}
-
-// client is for APIs that never redirect: a redirection would take the secrets along.
-func client() *http.Client {
-	return &http.Client{
-		Timeout:       30 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 const accountsHelp = `write a JSON file like {"ftp.example.org": {"username": "…", "password": "…", "subdomain": "…", "fulldomain": "…"}}`
@@ -83,7 +63,7 @@ func checkAccounts(settings map[string]string) (faults Faults) {
 	return faults
 }
 
-func readAccounts(file string) (map[string]account, error) {
+func readAccounts(file string) (map[string]goacmedns.Account, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, errors.New("cannot be read: " + cause(err))
@@ -109,8 +89,8 @@ func cause(err error) string {
 }
 
 // parseAccounts reads accounts by name. Its errors hold names of accounts alone.
-func parseAccounts(text []byte) (map[string]account, error) {
-	var found map[string]account
+func parseAccounts(text []byte) (map[string]goacmedns.Account, error) {
+	var found map[string]goacmedns.Account
 	if err := json.Unmarshal(text, &found); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
@@ -121,10 +101,10 @@ func parseAccounts(text []byte) (map[string]account, error) {
 	if len(found) == 0 {
 		return nil, errors.New("has no accounts")
 	}
-	accounts := map[string]account{}
+	accounts := map[string]goacmedns.Account{}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		a := found[name]
-		if a.Username == "" || a.Password == "" || a.Subdomain == "" {
+		if a.Username == "" || a.Password == "" || a.SubDomain == "" {
 			return nil, fmt.Errorf("has no username, password or subdomain for %s", quoted(name))
 		}
 		if strings.ContainsFunc(a.Username+a.Password, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -148,7 +128,7 @@ func bare(name string) string {
 
 // account finds that of a record: the only one, the one of the name to be proven, or
 // the one to whose own name the challenge is delegated.
-func (p *acmedns) account(name string) (account, error) {
+func (p *acmedns) account(name string) (goacmedns.Account, error) {
 	if p.one != nil {
 		return *p.one, nil
 	}
@@ -160,7 +140,7 @@ func (p *acmedns) account(name string) (account, error) {
 			return a, nil
 		}
 	}
-	return account{}, fmt.Errorf("there is no account for %s", bare(name))
+	return goacmedns.Account{}, fmt.Errorf("there is no account for %s", bare(name))
 }
 
 // AppendRecords sets a record of the account. The server keeps two of each, and drops
@@ -185,42 +165,19 @@ func (p *acmedns) DeleteRecords(context.Context, string, []libdns.Record) ([]lib
 	return nil, nil
 }
 
-func (p *acmedns) update(ctx context.Context, a account, text string) error {
-	body, err := json.Marshal(map[string]string{"subdomain": a.Subdomain, "txt": text})
-	if err != nil {
+// update sets a record. What the server says that did not do it is its code and its own
+// word, without the account's secrets, which it may have repeated.
+func (p *acmedns) update(ctx context.Context, a goacmedns.Account, text string) error {
+	err := p.api.UpdateTXTRecord(ctx, a, text)
+	var refused *goacmedns.ClientError
+	if !errors.As(err, &refused) {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/update", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Api-User", a.Username)
-	req.Header.Set("X-Api-Key", a.Password)
-	resp, err := p.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, most))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return refusal(resp.StatusCode, answer, a)
-	}
-	return nil
-}
-
-// refusal is the answer of a server that did not do it: its code and its own word. The
-// account's secrets are taken out of what it may have repeated.
-func refusal(code int, answer []byte, a account) error {
 	var said struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(answer, &said) != nil || said.Error == "" {
-		return fmt.Errorf("HTTP %d", code)
+	if json.Unmarshal(refused.Body, &said) != nil || said.Error == "" {
+		return fmt.Errorf("HTTP %d", refused.HTTPStatus)
 	}
-	word := strings.ReplaceAll(said.Error, a.Password, "(secret)")
-	return fmt.Errorf("HTTP %d: %s", code, quoted(word))
+	return fmt.Errorf("HTTP %d: %s", refused.HTTPStatus, quoted(strings.ReplaceAll(said.Error, a.Password, "(secret)")))
 }

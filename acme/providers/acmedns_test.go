@@ -120,9 +120,32 @@ func FuzzAccounts(f *testing.F) {
 			t.Fatalf("%d accounts and %v", len(accounts), err)
 		}
 		for name, a := range accounts {
-			if name != bare(name) && name != bare("*."+name) || a.Username == "" || a.Password == "" || a.Subdomain == "" {
+			if name != bare(name) && name != bare("*."+name) || a.Username == "" || a.Password == "" || a.SubDomain == "" {
 				t.Fatalf("%q: %+v", name, a)
 			}
 		}
 	})
+}
+
+// A server that never ends its answer gets no more than 1 MiB into memory.
+func TestACMEDNSEndless(t *testing.T) {
+	sent := make(chan int, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		n := 0
+		for part := make([]byte, 1<<16); n < 256<<20; {
+			k, err := w.Write(part)
+			if n += k; err != nil {
+				break
+			}
+		}
+		sent <- n
+	}))
+	defer s.Close()
+	p := opened(t, "acmedns", map[string]string{"server_url": s.URL, "username": "user-1", "password": "a-password", "subdomain": "sub-1"})
+	_, err := p.AppendRecords(t.Context(), zone, text(one))
+	says(t, err, "HTTP 400")
+	if n := <-sent; n > 64*most {
+		t.Errorf("the answer was taken to byte %d", n)
+	}
 }

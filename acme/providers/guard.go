@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 // longest is how long a provider may take for a record: some wait for as long as the
 // server bids them to, which may be an hour.
 const longest = 2 * time.Minute
+
+// most is how large an answer, or a file of accounts, may be in bytes.
+const most = 1 << 20
 
 // hint explains errors that hold a text. Without what, the error explains itself.
 type hint struct{ text, what, help string }
@@ -117,3 +121,23 @@ func (e *Error) Advice() string { return e.Help }
 // Is finds errors such as [context.Canceled]. The provider's own error cannot be taken
 // out: its text may hold secrets.
 func (e *Error) Is(target error) bool { return errors.Is(e.err, target) }
+
+// client is for APIs that never redirect: a redirection would take the secrets along.
+func client() *http.Client {
+	return &http.Client{
+		Transport:     brief{http.DefaultTransport},
+		Timeout:       30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// brief ends answers after [most] bytes with an error: packages read them whole.
+type brief struct{ http.RoundTripper }
+
+func (b brief) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, most)
+	}
+	return resp, err
+}

@@ -4,6 +4,12 @@
 // loads no server that does not use it. Whoever embeds the server can hand any
 // package of the libdns project to [acme.DNS] instead.
 //
+// Two are made here of the kept client of the API, where the package of libdns cannot
+// be taken: that for route53 (v1.6.2) ends the program if the machine's files for
+// Amazon's tools cannot be read, and loses a record that another node adds meanwhile;
+// that for acmedns (v0.5.0) leaks connections, panics at a bad URL and does not end with
+// its context.
+//
 // [Describe] says which there are, [Check] what is wrong with the settings of one,
 // and [Open] makes it. No error holds a secret.
 package providers

@@ -152,7 +152,7 @@ func amazon() provider {
 		Provider: Provider{
 			Name:  "route53",
 			What:  "Amazon Route 53",
-			Needs: "make a user with an access key that may `route53:ListHostedZonesByName`, and for the zone `route53:ListResourceRecordSets` and `route53:ChangeResourceRecordSets` (the condition `route53:ChangeResourceRecordSetsNormalizedRecordNames` can hold it to `_acme-challenge.NAME`). Roles of machines and temporary credentials are not used",
+			Needs: "make a user with an access key that may `route53:ListHostedZonesByName`, and for the zone `route53:ListResourceRecordSets` and `route53:ChangeResourceRecordSets` (the condition `route53:ChangeResourceRecordSetsNormalizedRecordNames` can hold it to `_acme-challenge.NAME`). Roles of machines, temporary credentials, and what the environment and files have for Amazon's tools (`AWS_…`, `~/.aws`) are not used",
 			Settings: []Setting{
 				{Name: "access_key_id", Required: true, Help: "the access key's id, AKIA and 16 more"},
 				{Name: "secret_access_key", Required: true, Secret: true, Help: "the access key's secret"},
