@@ -92,7 +92,7 @@ func allowed() map[string][]string {
 		"policies/":                {"edge/policy", "policies/internal/"},
 		"acme":                     {"github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "github.com/mholt/acmez/v3/acme", "go.uber.org/zap", "go.uber.org/zap/zapcore", "golang.org/x/net/idna", "golang.org/x/time/rate"},
 		"acme/acmetest":            {"acme"},
-		"acme/providers":           {"acme", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/libdns/", "github.com/nrdcg/goacmedns"},
+		"acme/providers":           {"acme", "github.com/agnivade/levenshtein", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/libdns/", "github.com/nrdcg/goacmedns"},
 		"acme/check":               {"acme", "github.com/libdns/libdns", "github.com/mholt/acmez/v3/acme", "github.com/miekg/dns", "golang.org/x/sys/unix"},
 		"cmd/":                     {"edge", "edge/", "acme", "acme/", "wasmhost", "wasmhost/", "policies/", "guest-sdk/build", "guest-sdk/vectors", "guest-sdk/go/manifest", "cmd/", "github.com/", "golang.org/", "go.yaml.in/", "oras.land/oras-go/"},
 		"examples/embed":           {"edge", "edge/", "wasmhost", "policies/"},

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // check says what is wrong with the value of a setting, and what to write; nothing if
@@ -120,7 +122,7 @@ func plain(key string) string {
 func nearest(s string, candidates []string) string {
 	best, least := "", 1+max(1, len(s)/3)
 	for _, c := range candidates {
-		if d := distance(s, c); d < least {
+		if d := levenshtein.ComputeDistance(s, c); d < least {
 			best, least = c, d
 		}
 	}
@@ -130,30 +132,6 @@ func nearest(s string, candidates []string) string {
 		}
 	}
 	return best
-}
-
-// distance counts the insertions, deletions and substitutions between two words.
-func distance(a, b string) int {
-	if len(a) > 100 || len(b) > 100 {
-		return 100
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func hostPort(value string) (what, help string) {
