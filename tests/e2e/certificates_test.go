@@ -105,9 +105,14 @@ const certWithin = 45 * time.Second
 // verify, and returns it. Until then it says 431, and nothing else.
 func (s *server) verified(t *testing.T, ca *authorities.Authority, name string) *x509.Certificate {
 	t.Helper()
+	return s.verifiedWithin(t, ca, name, certWithin)
+}
+
+func (s *server) verifiedWithin(t *testing.T, ca *authorities.Authority, name string, within time.Duration) *x509.Certificate {
+	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(certWithin)
+	late := time.After(within)
 	for {
 		cert, err := shake(s.addr, trusting(ca, name))
 		if err == nil {
@@ -121,7 +126,7 @@ func (s *server) verified(t *testing.T, ca *authorities.Authority, name string) 
 		case <-s.ended:
 			t.Fatal("the server has ended")
 		case <-late:
-			t.Fatalf("there is no certificate after %v: %v", certWithin, err)
+			t.Fatalf("there is no certificate after %v: %v", within, err)
 		}
 	}
 }
