@@ -90,7 +90,6 @@ func TestCertificateFirstStartInOutage(t *testing.T) {
 		n := node{o, newAuthority(t, authorities.Options{}), nil}
 		o.begin(n.ca)
 		p := newPlace(t)
-		ok(t, os.WriteFile(p.in("file"), []byte("content"), 0o644))
 		conf := p.byHTTP(t, n.ca)
 		conf = strings.Replace(conf, "certificates:", `  - { name: optional, address: "127.0.0.1:0", tls: { control: optional, certificate: auto } }`+"\ncertificates:", 1)
 		n.server = p.serve(t, conf).issued(n.ca)
@@ -110,6 +109,15 @@ func TestCertificateFirstStartInOutage(t *testing.T) {
 		}
 	}
 	for _, n := range nodes {
+		if n.what == "503" { // somebody cannot wait
+			if r := n.admin(t, "cert", "renew", certName); r.code == 0 || !strings.Contains(r.stderr, n.help) {
+				t.Errorf("cert renew in the outage: exit code %d\n%s", r.code, r.both())
+			}
+			n.ca.Resume()
+			n.admin(t, "cert", "renew", certName)
+			_, err := shake(n.addr, trusting(n.ca, certName))
+			ok(t, err)
+		}
 		n.ca.Resume()
 	}
 	for _, n := range nodes {
@@ -137,12 +145,14 @@ func (s *server) unserved(t *testing.T, what string) {
 	c.want(t, "NOOP", 200)
 	c.want(t, "USER dev", 530, 534, 550, 521, 522) // in the clear, which this listener does not want
 	c.want(t, "QUIT", 221)
+	ok(t, os.WriteFile(s.in("file"), []byte("content"), 0o644))
 	open := s.at(t, 2)
 	open.plain = true
 	c = open.login(t)
 	if got := string(c.get(t, "RETR file")); got != "content" {
 		t.Errorf("%s: a client without TLS gets %q", what, got)
 	}
+	c.want(t, "DELE file", 250)
 	c.want(t, "AUTH TLS", 431)
 	c.want(t, "NOOP", 200)
 	if cert, err := shakeAtOnce(s.at(t, 1).addr, &tls.Config{InsecureSkipVerify: true}); err == nil {
