@@ -69,7 +69,7 @@ func (a *attempts) fail(name string, err error, now time.Time) attempt {
 		a.names[name] = got
 	}
 	wait := pauseAfter(got.inRow)
-	got.failed, got.at, got.next = err.Error(), now, now.Add(wait+rand.N(wait/10))
+	got.failed, got.at, got.next = brief(err), now, now.Add(wait+rand.N(wait/10))
 	got.inRow++
 	var limited *limitedError
 	if errors.As(err, &limited) && limited.until.After(got.next) {

@@ -73,7 +73,7 @@ func TestCertificateExpiredAtStart(t *testing.T) {
 	ca, p := newAuthority(t, briefLife(3*time.Second)), newPlace(t)
 	conf := p.byHTTP(t, ca)
 	s := p.serve(t, conf)
-	first := s.verified(t, ca, certName)
+	first := s.obtained(t)
 	s.stop(t)
 	until(t, "the certificate has ended", func() bool { return time.Now().After(first.NotAfter) })
 	ca.Down()

@@ -135,6 +135,19 @@ func (s *server) verifiedWithin(t *testing.T, ca *authorities.Authority, name st
 	}
 }
 
+// obtained waits for the first certificate, which may have ended by then.
+func (s *server) obtained(t *testing.T) *x509.Certificate {
+	t.Helper()
+	s.expect(t, "a certificate was obtained")
+	var cert *x509.Certificate
+	until(t, "the certificate is there", func() (there bool) {
+		var err error
+		cert, err = shake(s.addr, &tls.Config{ServerName: certName, InsecureSkipVerify: true})
+		return err == nil
+	})
+	return cert
+}
+
 // visit lists and uploads over both listeners with curl, which verifies everything.
 func (s *server) visit(t *testing.T, name string) {
 	t.Helper()
