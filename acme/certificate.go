@@ -67,9 +67,9 @@ func (e CertEvent) String() string {
 	case e.Err == nil:
 		return fmt.Sprintf("%s: %s, valid until %s", e.Name, subject(e.Leaf), day(e.Leaf.NotAfter))
 	case e.Leaf == nil:
-		return fmt.Sprintf("%s: %v; there is no certificate yet", e.Name, e.Err)
+		return fmt.Sprintf("%s: %s; there is no certificate yet", e.Name, brief(e.Err))
 	}
-	return fmt.Sprintf("%v; the certificate in use stays, it is valid until %s", e.Err, day(e.Leaf.NotAfter))
+	return fmt.Sprintf("%s; the certificate in use stays, it is valid until %s", brief(e.Err), day(e.Leaf.NotAfter))
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -119,6 +119,8 @@ func advice(err error) string {
 		return provider.Advice()
 	case errors.As(err, &limited):
 		return limitedAdvice(limited)
+	case errors.Is(err, errBindingRefused):
+		return "compare certificates.acme.account_binding with the key_id and mac that the authority shows; where a pair is good for one account alone, get a new one there"
 	case errors.As(err, &problem):
 		return problemAdvice(problem)
 	case errors.As(err, &door):

@@ -172,10 +172,11 @@ func (m *Manager) Load(ctx context.Context) error {
 	return nil
 }
 
-// Start begins to obtain the certificates that are missing, after [Manager.Load] unless
-// that has been called; the present ones are renewed when they are due. It does not wait
-// for them: that an authority does not answer is no error, is tried again, and is told
-// to Log and Event. Listeners that answer challenges are to be there.
+// Start begins to obtain the certificates that are missing and to renew those that are
+// due, after [Manager.Load] unless that has been called; the others are renewed when
+// they are. It does not wait for them: that an authority does not answer is no error, is
+// tried again, and is told to Log and Event. Listeners that answer challenges are to be
+// there.
 func (m *Manager) Start(ctx context.Context) error {
 	if !m.loaded {
 		if err := m.Load(ctx); err != nil {
@@ -186,7 +187,7 @@ func (m *Manager) Start(ctx context.Context) error {
 		m.solving.begin(m.ctx, &m.jobs)
 	}
 	for _, name := range m.conf.Names {
-		if len(m.held(name)) == 0 {
+		if len(m.held(name)) == 0 || m.due(name) {
 			m.pursue(name)
 		}
 	}
@@ -211,13 +212,19 @@ func (m *Manager) tend() {
 		maps.DeleteFunc(m.origins, func(name string, _ origin) bool { return !slices.Contains(names, name) })
 		m.mu.Unlock()
 		for _, name := range names {
-			for _, held := range m.held(name) {
-				if config, _ := m.configFor(held); held.NeedsRenewal(config) {
-					m.pursue(name)
-				}
+			if m.due(name) {
+				m.pursue(name)
 			}
 		}
 	}
+}
+
+// due reports whether the certificate in use for a name is to be renewed by now.
+func (m *Manager) due(name string) bool {
+	return slices.ContainsFunc(m.held(name), func(c certmagic.Certificate) bool {
+		config, _ := m.configFor(c)
+		return c.NeedsRenewal(config)
+	})
 }
 
 // Close ends all work: orders that are pending are given up, and go on at the next

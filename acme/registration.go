@@ -22,6 +22,22 @@ import (
 	rfc8555 "github.com/mholt/acmez/v3/acme"
 )
 
+// errBindingRefused says that the authority does not take the one that is configured.
+var errBindingRefused = errors.New("the account binding is refused")
+
+// refusesBinding reports whether an account was refused for its binding.
+func refusesBinding(b *Binding, err error) bool {
+	var problem rfc8555.Problem
+	if b == nil || !errors.As(err, &problem) {
+		return false
+	}
+	switch problem.Type {
+	case rfc8555.ProblemTypeUnauthorized, rfc8555.ProblemTypeMalformed, rfc8555.ProblemTypeExternalAccountRequired:
+		return true
+	}
+	return false
+}
+
 // registration is an account as it is stored, in one value: an account without its key
 // is of no use.
 type registration struct {
@@ -173,6 +189,9 @@ func (d *directory) register(ctx context.Context) (*registration, error) {
 	}
 	account, err := d.client.NewAccount(ctx, r.Account)
 	if err != nil {
+		if refusesBinding(d.at.Binding, err) {
+			err = fmt.Errorf("%w: %w", errBindingRefused, err)
+		}
 		return nil, fmt.Errorf("no account could be made: %w", err)
 	}
 	if account.Status != rfc8555.StatusValid {

@@ -36,7 +36,7 @@ func newTestCA(t *testing.T, key crypto.Signer) *testCA {
 func (is *testCA) template(name string) *x509.Certificate {
 	now := time.Now()
 	return &x509.Certificate{SerialNumber: newSerial(), Subject: pkix.Name{CommonName: name},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(2 * time.Hour)}
 }
 
 func (is *testCA) sign(template, parent *x509.Certificate, key crypto.Signer) *x509.Certificate {

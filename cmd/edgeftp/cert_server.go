@@ -126,9 +126,10 @@ func notRenewed(ctx context.Context, now acme.Certificate, err error) error {
 	return r
 }
 
-// bare takes away what the library of orders puts before an error: the name in brackets,
-// and a word for what it did.
+// bare takes away what the library of orders puts before an error, the name in brackets
+// and a word for what it did, and the help that stands behind some: it is told apart.
 func bare(text, name string) string {
+	text, _, _ = strings.Cut(text, "= help: ")
 	if rest, ok := strings.CutPrefix(text, "["+name+"] "); ok {
 		if _, why, ok := strings.Cut(rest, ": "); ok {
 			return why

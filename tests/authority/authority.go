@@ -67,6 +67,8 @@ type Options struct {
 	Profiles map[string]time.Duration
 	// Alternates is how many further roots there are, each with a chain of its own.
 	Alternates int
+	// Challenges are the kinds that are offered for a name. Nil: all.
+	Challenges []string
 	// Retry is the Retry-After of answers about orders and authorizations that are not
 	// ready. Zero: none is sent, and clients ask as often as they like.
 	Retry time.Duration

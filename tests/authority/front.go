@@ -91,6 +91,7 @@ type front struct {
 	next         http.Handler
 	nonceReject  int
 	renewalRetry time.Duration
+	offered      []string // kinds of challenges; nil: all
 
 	mu       sync.Mutex
 	requests []*Request
@@ -102,7 +103,7 @@ type front struct {
 
 func newFront(next http.Handler, o Options) *front {
 	return &front{
-		next: next, nonceReject: o.NonceReject, renewalRetry: o.RenewalRetry, mended: make(chan struct{}),
+		next: next, nonceReject: o.NonceReject, renewalRetry: o.RenewalRetry, offered: o.Challenges, mended: make(chan struct{}),
 	}
 }
 
@@ -132,6 +133,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if fault.Body == HTML {
 		answer = page(answer.Code)
+	}
+	if req.Endpoint == Authz && f.offered != nil && answer.Code == http.StatusOK {
+		f.offer(answer)
 	}
 	if req.Endpoint == RenewalInfo && answer.Code == http.StatusOK && f.renewalRetry > 0 {
 		answer.Header().Set("Retry-After", seconds(f.renewalRetry))
@@ -181,6 +185,22 @@ func (f *front) rejectNonce(answer *httptest.ResponseRecorder, r *http.Request) 
 	f.next.ServeHTTP(fresh, ask)
 	answer.Header().Set("Replay-Nonce", fresh.Header().Get("Replay-Nonce"))
 	problem(answer, http.StatusBadRequest, "badNonce", "this nonce is refused although it is good")
+}
+
+// offer takes the challenges out of an authorization that are not offered.
+func (f *front) offer(answer *httptest.ResponseRecorder) {
+	var authz map[string]any
+	if json.Unmarshal(answer.Body.Bytes(), &authz) != nil {
+		return
+	}
+	all, _ := authz["challenges"].([]any)
+	authz["challenges"] = slices.DeleteFunc(all, func(c any) bool {
+		one, _ := c.(map[string]any)
+		kind, _ := one["type"].(string)
+		return !slices.Contains(f.offered, kind)
+	})
+	answer.Body.Reset()
+	_ = json.NewEncoder(answer.Body).Encode(authz) // to a buffer, which takes everything
 }
 
 // order reads what is ordered out of the signed request (RFC 8555 §7.4).

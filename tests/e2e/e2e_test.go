@@ -15,6 +15,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	authorities "github.com/edgeftp/edgeftp/tests/authority"
 )
 
 const (
@@ -34,6 +36,10 @@ func TestMain(m *testing.M) {
 
 // run builds the program once for all tests and removes it behind them.
 func run(m *testing.M) int {
+	if err := authorities.Prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if os.Getenv(binaryVar) == "" {
 		dir, err := os.MkdirTemp("", "edgeftp-e2e")
 		if err != nil {

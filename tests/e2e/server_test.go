@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,8 +48,14 @@ type ready struct {
 // launch starts the process without waiting for it to serve.
 func launch(t *testing.T, p place, args ...string) *server {
 	t.Helper()
+	return launchBy(t, p, []string{os.Getenv(binaryVar)}, args...)
+}
+
+// launchBy does the same by another program, whose arguments end with the binary.
+func launchBy(t *testing.T, p place, by []string, args ...string) *server {
+	t.Helper()
 	s := &server{place: p, log: newJournal(), ended: make(chan struct{})}
-	s.cmd = exec.Command(os.Getenv(binaryVar), append([]string{"serve", "--log", "json"}, args...)...)
+	s.cmd = exec.Command(by[0], slices.Concat(by[1:], []string{"serve", "--log", "json"}, args)...)
 	s.cmd.Env = environment(p.env...)
 	s.cmd.Dir = p.outside
 	stderr, err := s.cmd.StderrPipe()

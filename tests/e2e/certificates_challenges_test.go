@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	authorities "github.com/edgeftp/edgeftp/tests/authority"
+)
+
+// A secret of the name server, and one of an account with the authority.
+const (
+	updateSecret  = "c2VjcmV0IG9mIHRoZSBlZGdlZnRwIHRlc3RzISEhISE="
+	bindingSecret = "b25lIG1vcmUgc2VjcmV0IG9mIHRoZSBlZGdlZnRwIHRlc3Rz"
+)
+
+// way is one way to a certificate.
+type way struct {
+	what      string
+	domain    string
+	name      string // that clients use; empty: domain
+	options   authorities.Options
+	listeners func(*authorities.Authority) string // nil: certListeners
+	lines     func(*authorities.Authority) []string
+	look      func(*testing.T, *authorities.Authority) // at what the authority was asked
+}
+
+func byPort(challenge, section string, addr func(*authorities.Authority) string) func(*authorities.Authority) []string {
+	return func(ca *authorities.Authority) []string {
+		return []string{"challenges: [" + challenge + "]", fmt.Sprintf("%s: { listen: [%q] }", section, addr(ca))}
+	}
+}
+
+func byUpdates(ca *authorities.Authority) []string {
+	return []string{"challenges: [dns-01]", fmt.Sprintf("dns: { provider: rfc2136, settings: { server: %q, key_name: edgeftp, key: %q }, resolvers: [%q] }",
+		ca.DNS.Addr, updateSecret, ca.DNS.Addr)}
+}
+
+func noRecord(name string) func(*testing.T, *authorities.Authority) {
+	return func(t *testing.T, ca *authorities.Authority) {
+		if left := ca.DNS.Records("_acme-challenge." + name); len(left) > 0 {
+			t.Errorf("records are left: %q", left)
+		}
+		if n := len(ca.DNS.Updates()); n != 2 {
+			t.Errorf("%d updates of the zone, want 2", n)
+		}
+	}
+}
+
+func ways() []way {
+	http := byPort("http-01", "http", (*authorities.Authority).HTTPAddr)
+	alpn := byPort("tls-alpn-01", "tls_alpn", (*authorities.Authority).TLSAddr)
+	updates := authorities.Options{DNS: authorities.NameOptions{Zones: []string{"example.org"}, Key: "edgeftp", Secret: updateSecret}}
+	profiles := authorities.Options{Profiles: map[string]time.Duration{"default": 90 * 24 * time.Hour, "shortlived": 6 * 24 * time.Hour}}
+	address := func(lines func(*authorities.Authority) []string) func(*authorities.Authority) []string {
+		return func(ca *authorities.Authority) []string {
+			return append(lines(ca), "profile: default", "address_profile: shortlived")
+		}
+	}
+	profile := func(t *testing.T, ca *authorities.Authority) {
+		if !slices.ContainsFunc(ca.Requests(), func(r authorities.Request) bool { return r.Profile == "shortlived" }) {
+			t.Error("no order has named the profile")
+		}
+	}
+	return []way{
+		{what: "http-01", domain: certName, lines: http},
+		{what: "tls-alpn-01, a listener for challenges", domain: certName, lines: alpn},
+		{what: "tls-alpn-01, an implicit FTPS listener", domain: certName,
+			listeners: func(ca *authorities.Authority) string {
+				return strings.Replace(certListeners, `ftps, address: "127.0.0.1:0"`, fmt.Sprintf("ftps, address: %q", ca.TLSAddr()), 1)
+			},
+			lines: func(*authorities.Authority) []string {
+				return []string{"challenges: [tls-alpn-01]", "tls_alpn: { listen: [] }"}
+			}},
+		{what: "dns-01", domain: certName, options: updates, lines: byUpdates, look: noRecord(certName)},
+		{what: "dns-01, a wildcard", domain: `"*.files.example.org"`, name: "any.files.example.org", options: updates, lines: byUpdates, look: noRecord("files.example.org")},
+		{what: "http-01, an address", domain: "127.0.0.1", options: profiles, lines: address(http), look: profile},
+		{what: "tls-alpn-01, an address", domain: "127.0.0.1", options: profiles, lines: address(alpn), look: profile},
+		{what: "http-01, an external account", domain: certName, options: authorities.Options{Bindings: map[string]string{"customer-7": bindingSecret}},
+			lines: func(ca *authorities.Authority) []string {
+				return append(http(ca), "account_binding: { key_id: customer-7, mac: "+bindingSecret+" }")
+			}},
+	}
+}
+
+// Every challenge leads from an empty directory to clients that verify the certificate,
+// over explicit and implicit TLS.
+func TestCertificateByEachChallenge(t *testing.T) {
+	t.Parallel()
+	need(t, "curl")
+	for _, w := range ways() {
+		t.Run(w.what, func(t *testing.T) {
+			t.Parallel()
+			w.obtain(t)
+		})
+	}
+}
+
+func (w *way) obtain(t *testing.T) {
+	ca, p := newAuthority(t, w.options), newPlace(t)
+	listeners := certListeners
+	if w.listeners != nil {
+		listeners = w.listeners(ca)
+	}
+	name := w.name
+	if name == "" {
+		name = w.domain
+	}
+	conf := p.certified(t, ca, listeners, append(w.lines(ca), "domains: ["+w.domain+"]")...)
+	began := time.Now()
+	s := p.serve(t, conf).issued(ca)
+	cert := s.verified(t, ca, name)
+	t.Logf("%s: %s from the start to the first verified handshake", w.what, seconds(time.Since(began)))
+	if life := cert.NotAfter.Sub(cert.NotBefore).Round(time.Hour); name == "127.0.0.1" && life != 6*24*time.Hour {
+		t.Errorf("the certificate is for %v", life)
+	}
+	s.visit(t, name)
+	if n := ca.Orders(); n != 1 {
+		t.Errorf("%d orders, want 1", n)
+	}
+	shut(t, ca.HTTPAddr())
+	if w.listeners == nil {
+		shut(t, ca.TLSAddr())
+	}
+	if w.look != nil {
+		w.look(t, ca)
+	}
+	s.stop(t)
+}
+
+// dns-persist-01 wants one record, which the log of the first attempt asks for; with it
+// the next start has the certificate.
+func TestCertificateByPersistentRecord(t *testing.T) {
+	t.Parallel()
+	need(t, "curl")
+	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	conf := p.certified(t, ca, certListeners, "domains: ["+certName+"]", "challenges: [dns-persist-01]", fmt.Sprintf("dns_persist: { resolver: %q }", ca.DNS.Addr))
+	s := p.serve(t, conf)
+	asked := regexp.MustCompile(`needs the record (\S+) IN TXT \\"(.*?)\\"`).FindStringSubmatch(s.expect(t, "could not be obtained", "dns-persist-01 needs the record"))
+	if asked == nil {
+		t.Fatal("the log does not say which record")
+	}
+	if n := ca.Tried(); n > 0 {
+		t.Errorf("%d orders without the record", n)
+	}
+	s.stop(t)
+	ca.DNS.Add(fmt.Sprintf("%s 60 IN TXT %q", asked[1], asked[2]))
+	began := time.Now()
+	s = p.serve(t, conf).issued(ca)
+	s.verified(t, ca, certName)
+	t.Logf("dns-persist-01: %s from the start to the first verified handshake", seconds(time.Since(began)))
+	s.visit(t, certName)
+	if n := ca.Orders(); n != 1 {
+		t.Errorf("%d orders, want 1", n)
+	}
+	s.stop(t)
+}

@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	authorities "github.com/edgeftp/edgeftp/tests/authority"
+)
+
+// fleet are three servers that use one storage. The authority comes to all of them in
+// turn.
+type fleet struct {
+	t      *testing.T
+	ca     *authorities.Authority
+	places []place
+	confs  []string
+	shared string
+	doors  []string // their challenge listeners
+	*authorities.Balancer
+	nodes []*server
+}
+
+func newFleet(t *testing.T, o authorities.Options) *fleet {
+	t.Helper()
+	f := &fleet{t: t, ca: newAuthority(t, o), doors: []string{freePort(t), freePort(t), freePort(t)}}
+	f.shared = newPlace(t).out("certificates")
+	for _, door := range f.doors {
+		p := newPlace(t)
+		f.places = append(f.places, p)
+		f.confs = append(f.confs, p.certified(t, f.ca, certListeners, "domains: ["+certName+"]", "challenges: [http-01]",
+			fmt.Sprintf("http: { listen: [%q] }", door), "fleet: true", fmt.Sprintf("storage: %q", f.shared)))
+	}
+	f.Balancer = authorities.Balance(t, f.ca.HTTPPort, f.doors...)
+	return f
+}
+
+// start starts all nodes. No order is taken before all of them answer challenges.
+func (f *fleet) start() {
+	f.t.Helper()
+	f.ca.Slow(time.Minute, authorities.NewOrder)
+	f.nodes = nil
+	for i, p := range f.places {
+		f.nodes = append(f.nodes, launch(f.t, p, "--config", p.file(f.t, f.confs[i])))
+	}
+	for i, s := range f.nodes {
+		s.addr = s.at(f.t, 0).addr
+		until(f.t, "the challenge listener is open", func() bool {
+			conn, err := net.DialTimeout("tcp", f.doors[i], time.Second)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+	}
+	f.ca.Resume()
+}
+
+// agreed waits until all nodes show one certificate that is not old, and returns it.
+func (f *fleet) agreed(old *x509.Certificate) *x509.Certificate {
+	f.t.Helper()
+	var all [3]*x509.Certificate
+	until(f.t, "all nodes have the new certificate", func() bool {
+		for i, s := range f.nodes {
+			cert, err := shake(s.addr, trusting(f.ca, certName))
+			if err != nil || old != nil && cert.Equal(old) {
+				return false
+			}
+			all[i] = cert
+		}
+		return true
+	})
+	for i, cert := range all {
+		if !cert.Equal(all[0]) {
+			f.t.Errorf("node %d shows serial %x, node 0 serial %x", i, cert.SerialNumber, all[0].SerialNumber)
+		}
+	}
+	return all[0]
+}
+
+// ordered says which nodes have ordered, and which have answered the authority.
+func (f *fleet) ordered(words string, orders int) {
+	f.t.Helper()
+	var by, answered []string
+	for i, s := range f.nodes {
+		if strings.Contains(s.log.String(), words) {
+			by = append(by, fmt.Sprint(i))
+		}
+		if n := f.Answered()[f.doors[i]]; n > 0 {
+			answered = append(answered, fmt.Sprintf("node %d %d times", i, n))
+		}
+	}
+	f.t.Logf("%s by node %s; answered: %s", words, strings.Join(by, ", "), strings.Join(answered, ", "))
+	if len(by) != 1 {
+		f.t.Errorf("nodes %v say so, want one", by)
+	}
+	if len(answered) < 2 {
+		f.t.Errorf("%d nodes have answered the authority, want more than one", len(answered))
+	}
+	if n := f.ca.Orders(); n != orders {
+		f.t.Errorf("%d orders, want %d", n, orders)
+	}
+	if failed := f.Failed(); len(failed) > 0 {
+		f.t.Errorf("the authority was not let in: %v", failed)
+	}
+}
+
+func (f *fleet) stop() {
+	f.t.Helper()
+	for _, s := range f.nodes {
+		s.stop(f.t)
+	}
+}
+
+// Three nodes order one certificate, answer for each other, and all of them serve it;
+// when it is due they order one more.
+func TestCertificateFleet(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, authorities.Options{})
+	f.start()
+	first := f.agreed(nil)
+	f.ordered("a certificate was obtained", 1)
+	if n := f.ca.Count(authorities.NewAccount); n != 1 {
+		t.Errorf("%d accounts, want 1", n)
+	}
+	f.stop()
+	age(t, f.shared)
+	f.start()
+	f.agreed(first)
+	f.ordered("a certificate was renewed", 2)
+	for _, door := range f.doors { // of a fleet they stay, and give nothing away
+		conn, err := net.DialTimeout("tcp", door, time.Second)
+		ok(t, err)
+		conn.Close()
+	}
+	f.stop()
+	for _, door := range f.doors {
+		shut(t, door)
+	}
+}
