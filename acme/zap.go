@@ -33,6 +33,10 @@ func (c slogCore) With(fields []zapcore.Field) zapcore.Core {
 
 // Check implements zapcore.Core.
 func (c slogCore) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	switch e.Message {
+	case "could not get certificate from issuer", "job failed", "will retry", "final attempt; giving up":
+		return checked // the manager tells of it, in words of its own
+	}
 	if c.Enabled(e.Level) {
 		return checked.AddCore(e, c)
 	}

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 )
 
@@ -17,9 +20,10 @@ type greeting struct {
 	listeners []control.Listener
 	caFile    string // empty with the operator's own certificate
 	caName    string
-	leaf      string // SHA-256 of the certificate
-	user      string // empty without a user of the command line
-	password  string // empty when it came from a file
+	leaf      string             // SHA-256 of the certificate
+	ordered   []acme.Certificate // those of authorities, of the configured names
+	user      string             // empty without a user of the command line
+	password  string             // empty when it came from a file
 	passFile  string
 	anonymous bool
 	anybody   string // the permissions of anonymous users
@@ -41,6 +45,8 @@ func (g *greeting) print(w io.Writer) {
 		fmt.Fprintf(w, "  listening   %s  TLS %s\n", address(l), l.TLS)
 	}
 	switch {
+	case len(g.ordered) > 0:
+		g.printOrdered(w)
 	case g.caFile != "":
 		fmt.Fprintf(w, "  certificate by %q, CA file %s, leaf sha256 %s\n", g.caName, g.caFile, short(g.leaf))
 	case g.leaf != "":
@@ -72,6 +78,24 @@ func (g *greeting) print(w io.Writer) {
 	fmt.Fprintf(w, "\n  ready in %s.  Ctrl-C lets transfers finish and stops, twice stops at once.\n\n", g.took.Round(time.Millisecond))
 }
 
+// printOrdered tells of the certificates that come by themselves, of the first few by
+// name.
+func (g *greeting) printOrdered(w io.Writer) {
+	const most = 5
+	for i := range g.ordered {
+		c := &g.ordered[i]
+		switch {
+		case i == most:
+			fmt.Fprintf(w, "  certificate and %d more: edgeftp cert list\n", len(g.ordered)-most)
+			return
+		case len(c.Names) == 0:
+			fmt.Fprintf(w, "  certificate %s  is being ordered, until then its clients are told to try again\n", c.Name)
+		default:
+			fmt.Fprintf(w, "  certificate %s  by %s, until %s, leaf sha256 %s\n", c.Name, oneLine(c.Issuer), c.NotAfter.UTC().Format(time.DateOnly), short(c.SHA256))
+		}
+	}
+}
+
 // log writes the greeting for programs: one record. The password that was made
 // up is in it: there is no other way to learn it.
 func (g *greeting) log(log *slog.Logger) {
@@ -91,8 +115,12 @@ func (g *greeting) log(log *slog.Logger) {
 		p := &g.policies[i]
 		policies = append(policies, started{p.Name, p.Generation, p.Kind, p.Digest, p.Hooks})
 	}
+	names := make([]string, len(g.ordered))
+	for i := range g.ordered {
+		names[i] = g.ordered[i].Name
+	}
 	log.Info("ready", "version", version(), "root", g.root, "writable", g.writable, "listeners", addresses,
-		"ca", g.caFile, "leaf_sha256", g.leaf, "user", g.user, "password", g.password, "anonymous", g.anonymous,
+		"ca", g.caFile, "leaf_sha256", g.leaf, "certificates", names, "user", g.user, "password", g.password, "anonymous", g.anonymous,
 		"policies", policies, "socket", g.socket, "ready_seconds", g.took.Seconds())
 }
 
@@ -113,7 +141,7 @@ func (g *greeting) commands() []string {
 	case g.password == "":
 		curlUser, lftpUser = quoted(g.user), quoted(g.user) // both ask for it
 	}
-	url, curlTLS, lftpTLS := "ftp://"+host(l.Address)+"/", "", "set ftp:ssl-allow no"
+	url, curlTLS, lftpTLS := "ftp://"+g.name(l)+"/", "", "set ftp:ssl-allow no"
 	if l.TLS != "off" {
 		curlTLS, lftpTLS = "--ssl-reqd ", "set ftp:ssl-force yes"
 		if g.caFile != "" {
@@ -136,6 +164,17 @@ func address(l control.Listener) string {
 		return "ftps://" + l.Address
 	}
 	return "ftp://" + l.Address
+}
+
+// name is a host and port of a listener that its certificate holds, or an address that
+// clients on this machine can connect to.
+func (g *greeting) name(l control.Listener) string {
+	if i := slices.IndexFunc(g.ordered, func(c acme.Certificate) bool { return !strings.HasPrefix(c.Name, "*.") }); i >= 0 {
+		if _, port, err := net.SplitHostPort(l.Address); err == nil {
+			return net.JoinHostPort(g.ordered[i].Name, port)
+		}
+	}
+	return host(l.Address)
 }
 
 // host is an address that clients on this machine can connect to.

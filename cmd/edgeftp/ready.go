@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -60,6 +61,9 @@ func (in *instance) greeting(conf *config.Config) *greeting {
 	}
 	if ca := in.certs.ca; ca != nil {
 		g.caFile, g.caName = relative(ca.CAFile()), ca.Name()
+	}
+	if m, ok := in.certs.sources["auto"].(*acme.Manager); ok {
+		g.ordered = m.Certificates()
 	}
 	for _, u := range conf.Users {
 		g.writable = g.writable || u.Perms&^policy.PermReadOnly != 0
