@@ -134,16 +134,17 @@ func (p *route53) read(ctx context.Context, id, name string) (*types.ResourceRec
 		return nil, err
 	}
 	// The list begins at the name: what it begins with may be another.
-	for _, set := range list.ResourceRecordSets {
-		if set.Type != types.RRTypeTxt || aws.ToString(set.Name) != name {
-			break
-		}
-		if set.SetIdentifier != nil || set.AliasTarget != nil {
-			return nil, fmt.Errorf("the records of %s are an alias, weighted or of another routing policy", name)
-		}
-		return &set, nil
+	i := slices.IndexFunc(list.ResourceRecordSets, func(s types.ResourceRecordSet) bool {
+		return s.Type == types.RRTypeTxt && aws.ToString(s.Name) == name
+	})
+	if i < 0 {
+		return nil, nil
 	}
-	return nil, nil
+	set := &list.ResourceRecordSets[i]
+	if set.SetIdentifier != nil || set.AliasTarget != nil {
+		return nil, fmt.Errorf("the records of %s are an alias, weighted or of another routing policy", name)
+	}
+	return set, nil
 }
 
 // zoneID finds the public zone of a name.
