@@ -104,6 +104,26 @@ func TestOnDemandRefusals(t *testing.T) {
 	}
 }
 
+// Where there is nothing to present the log is told for which name, and why.
+func TestOnDemandNothing(t *testing.T) {
+	ca := newFakeCA(t, 90*24*time.Hour)
+	m := managed(t, ca, Config{OnDemand: &OnDemand{Allow: []string{"*.example"}}})
+	for name, want := range map[string]string{
+		"web.test":  `"web.test" is not among the names that may be issued on demand, and there is no certificate yet`,
+		"a\nb.test": `"a\nb.test" is not among the names that may be issued on demand, and there is no certificate yet`,
+		"":          "there is no certificate yet",
+	} {
+		if _, err := m.present(&tls.ClientHelloInfo{ServerName: name}, Choice{}); !errors.Is(err, errNone) || err.Error() != want {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	ca.set(errors.New("closed"))
+	m = managed(t, ca, Config{Names: []string{"ftp.example"}, Log: slog.New(slog.DiscardHandler)})
+	if _, err := m.present(&tls.ClientHelloInfo{ServerName: "ftp.example"}, Choice{}); !errors.Is(err, errNone) || err.Error() != `"ftp.example": there is no certificate yet` {
+		t.Error(err)
+	}
+}
+
 // A name that cannot be had is ordered as seldom as any other, however many clients ask
 // for it.
 func TestOnDemandFailure(t *testing.T) {

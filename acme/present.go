@@ -3,6 +3,7 @@ package acme
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -46,7 +47,19 @@ func (m *Manager) present(hello *tls.ClientHelloInfo, choice Choice) (*tls.Certi
 			return cert, nil
 		}
 	}
-	return nil, errNone
+	return nil, m.nothing(name)
+}
+
+// nothing says why there is no certificate for a client, in the words of the log. The
+// name may be anything that clients send.
+func (m *Manager) nothing(name string) error {
+	switch {
+	case name == "":
+		return errNone
+	case m.demand != nil && !slices.Contains(m.conf.Names, name):
+		return fmt.Errorf("%.255q is not among the names that may be issued on demand, and %w", name, errNone)
+	}
+	return fmt.Errorf("%.255q: %w", name, errNone)
 }
 
 // pick returns a certificate for name that the client can use, of several the one that
