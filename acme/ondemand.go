@@ -29,6 +29,7 @@ type demand struct {
 type flight struct {
 	done chan struct{}
 	err  error
+	late sync.Once // tells of clients that have waited in vain
 }
 
 func newDemand(m *Manager) *demand {
@@ -73,6 +74,9 @@ func (d *demand) present(hello *tls.ClientHelloInfo, name string) (*tls.Certific
 	select {
 	case <-f.done:
 	case <-ctx.Done():
+		f.late.Do(func() { // crypto/tls tells of the time alone
+			d.m.log.Warn("a client's handshake has ended before its certificate was there; the order goes on, for later clients", "name", name)
+		})
 		return nil, ctx.Err()
 	}
 	if f.err != nil {

@@ -38,7 +38,12 @@ type storm struct {
 	took    []time.Duration            // of those that were granted
 	serials map[string]map[string]bool // by name
 	wrong   []error
+	cut     int // of those that were granted, and came again
 }
+
+// patienceOfTLS is how long the server works on a handshake. An order that takes longer
+// goes on without the client.
+const patienceOfTLS = 10 * time.Second
 
 // blow makes all visitors shake hands, at most 200 of them at once, half of them in
 // explicit sessions and half in implicit ones.
@@ -55,8 +60,13 @@ func blow(t *testing.T, s *server, ca *authorities.Authority, visitors []visitor
 				if i%2 == 0 {
 					addr, shake = implicit, shakeAtOnceWithin
 				}
+				conf := &tls.Config{RootCAs: roots, ServerName: v.name, MinVersion: tls.VersionTLS12}
 				began := time.Now()
-				serial, err := shake(addr, &tls.Config{RootCAs: roots, ServerName: v.name, MinVersion: tls.VersionTLS12})
+				serial, err := shake(addr, conf)
+				if err != nil && !v.refused && time.Since(began) >= patienceOfTLS {
+					st.again()
+					serial, err = shake(addr, conf)
+				}
 				st.note(v, serial, time.Since(began), err)
 			}
 		})
@@ -101,6 +111,13 @@ func shakeAtOnceWithin(addr string, conf *tls.Config) (string, error) {
 	}
 	defer conn.Close()
 	return fmt.Sprintf("%x", conn.ConnectionState().PeerCertificates[0].SerialNumber), nil
+}
+
+// again counts a client that was cut.
+func (st *storm) again() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.cut++
 }
 
 func (st *storm) note(v visitor, serial string, took time.Duration, err error) {
@@ -152,7 +169,11 @@ func (st *storm) check(t *testing.T, what string, names int, before *storm) {
 
 // figures are the median and the longest time.
 func (st *storm) figures() string {
-	return fmt.Sprintf("median %s, max %s", milliseconds(st.took[len(st.took)/2]), milliseconds(st.took[len(st.took)-1]))
+	text := fmt.Sprintf("median %s, max %s", milliseconds(st.took[len(st.took)/2]), milliseconds(st.took[len(st.took)-1]))
+	if st.cut > 0 {
+		text += fmt.Sprintf(", %d cut after %v and there again", st.cut, patienceOfTLS)
+	}
+	return text
 }
 
 func milliseconds(d time.Duration) string {
@@ -297,5 +318,26 @@ func TestOnDemandRate(t *testing.T) {
 	if len(cold.took) == 5 && len(warm.took) == 5 {
 		t.Logf("one client alone: first handshake for a name, with its order, %s; later %s", cold.figures(), warm.figures())
 	}
+	s.stop(t)
+}
+
+// An order that takes longer than a handshake may goes on without the client; the next
+// one has the certificate.
+func TestOnDemandSlow(t *testing.T) {
+	t.Parallel()
+	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	s := p.serve(t, p.onDemand(t, ca, 5, ownModule(t, "certs")))
+	ca.Slow(patienceOfTLS+time.Second, authorities.NewOrder)
+	const name = "slow.customers.example.org"
+	conf := &tls.Config{RootCAs: ca.Issued(), ServerName: name, MinVersion: tls.VersionTLS12}
+	began := time.Now()
+	if serial, err := shakeWithin(s.addr, conf); err == nil || time.Since(began) < patienceOfTLS {
+		t.Errorf("after %v: serial %q, %v", time.Since(began), serial, err)
+	}
+	s.expect(t, "a client's handshake has ended before its certificate was there", name)
+	if _, err := shakeWithin(s.addr, conf); err != nil { // waits for the same order
+		t.Error(err)
+	}
+	orders(t, "a slow authority", ca, 1)
 	s.stop(t)
 }
