@@ -131,8 +131,8 @@ func (w *way) obtain(t *testing.T) {
 	s.stop(t)
 }
 
-// dns-persist-01 wants one record, which the log of the first attempt asks for; with it
-// the next start has the certificate.
+// dns-persist-01 wants one record, which the log of the first attempt asks for, and a
+// command prints; with it the next start has the certificate.
 func TestCertificateByPersistentRecord(t *testing.T) {
 	t.Parallel()
 	need(t, "curl")
@@ -147,7 +147,14 @@ func TestCertificateByPersistentRecord(t *testing.T) {
 		t.Errorf("%d orders without the record", n)
 	}
 	s.stop(t)
-	ca.DNS.Add(fmt.Sprintf("%s 60 IN TXT %q", asked[1], asked[2]))
+	for line := range strings.Lines(edgeftp(t, "cert", "dns-record", "--config", p.out("edgeftp.yaml")).stdout) {
+		if !strings.HasPrefix(line, ";") {
+			ca.DNS.Add(line)
+		}
+	}
+	if got := ca.DNS.Records(strings.TrimSuffix(asked[1], ".")); len(got) != 1 || !strings.Contains(got[0], asked[2]) {
+		t.Fatalf("cert dns-record prints %q, the log asks for %q %q", got, asked[1], asked[2])
+	}
 	began := time.Now()
 	s = p.serve(t, conf).issued(ca)
 	s.verified(t, ca, certName)

@@ -4,6 +4,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +65,7 @@ func (f *fleet) start() {
 // agreed waits until all nodes show one certificate that is not old, and returns it.
 func (f *fleet) agreed(old *x509.Certificate) *x509.Certificate {
 	f.t.Helper()
-	var all [3]*x509.Certificate
+	all := make([]*x509.Certificate, len(f.nodes))
 	until(f.t, "all nodes have the new certificate", func() bool {
 		for i, s := range f.nodes {
 			cert, err := shake(s.addr, trusting(f.ca, certName))
@@ -140,4 +143,42 @@ func TestCertificateFleet(t *testing.T) {
 	for _, door := range f.doors {
 		shut(t, door)
 	}
+}
+
+// When the node that orders is killed another one takes over, and the killed one has
+// that certificate when it is back.
+func TestCertificateFleetTakesOver(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, authorities.Options{})
+	f.start()
+	f.ca.Slow(time.Minute, authorities.Finalize)
+	until(t, "the order is in the middle", func() bool { return f.ca.Count(authorities.Finalize) == 1 })
+	lock := string(must(os.ReadFile(filepath.Join(f.shared, "locks", "issue_cert_"+certName+".lock")))(t))
+	at := slices.IndexFunc(f.nodes, func(s *server) bool {
+		return strings.Contains(lock, fmt.Sprintf("process %d ", s.cmd.Process.Pid))
+	})
+	if at < 0 {
+		t.Fatalf("the lock is nobody's: %s", lock)
+	}
+	f.nodes[at].kill()
+	began := time.Now()
+	f.Balancer.Close() // what stands before the nodes has seen it
+	f.Balancer = authorities.Balance(t, f.ca.HTTPPort, slices.Delete(slices.Clone(f.doors), at, at+1)...)
+	f.ca.Resume()
+	all := f.nodes
+	f.nodes = slices.Delete(slices.Clone(all), at, at+1)
+	cert := f.agreed(nil)
+	t.Logf("node %d was killed in its order, the others had a certificate after %s", at, seconds(time.Since(began)))
+	if n := f.ca.Orders(); n != 2 {
+		t.Errorf("%d orders, want one of the killed node and one more", n)
+	}
+	back := startServer(t, f.places[at], "--config", f.places[at].file(t, f.confs[at]))
+	got, err := shake(back.addr, trusting(f.ca, certName))
+	ok(t, err)
+	if !got.Equal(cert) || f.ca.Orders() != 2 {
+		t.Errorf("the killed node is back with serial %x, the others have %x; %d orders", got.SerialNumber, cert.SerialNumber, f.ca.Orders())
+	}
+	f.nodes = append(f.nodes, back)
+	f.stop()
+	until(t, "no challenge is left in the storage", func() bool { return len(stored(t, f.shared, "challenge_tokens")) == 0 })
 }

@@ -22,7 +22,7 @@ type outage struct {
 func outages() []outage {
 	return []outage{
 		{"down", (*authorities.Authority).Down, "/dir", "does not answer"},
-		{"503", func(ca *authorities.Authority) { ca.Status(503, 0) }, "503", "the fault is the authority's"},
+		{"503", func(ca *authorities.Authority) { ca.Status(503, 0) }, "serverInternal", "the fault is the authority's"},
 		{"garbage", func(ca *authorities.Authority) { ca.Garbage(authorities.HTML) }, "text/html", "proxy"},
 		{"slow", func(ca *authorities.Authority) { ca.Slow(time.Hour) }, "", ""},
 	}
