@@ -19,14 +19,22 @@ import (
 type demand struct {
 	m    *Manager
 	rate *rate.Limiter
+	much rate.Sometimes // tells that rate is used up
 
 	mu      sync.Mutex
-	flights map[string]*flight   // what is being loaded or ordered
+	flights map[trip]*flight     // what is being loaded or ordered
 	used    map[string]time.Time // names in memory, and when a client last had one
 }
 
-// flight is the one attempt for a name that all clients wait for.
+// trip is to the storage for a certificate, or to the authority as well.
+type trip struct {
+	name  string
+	order bool
+}
+
+// flight is the one attempt at a trip that all clients wait for.
 type flight struct {
+	name string
 	done chan struct{}
 	err  error
 	late sync.Once // tells of clients that have waited in vain
@@ -35,7 +43,7 @@ type flight struct {
 func newDemand(m *Manager) *demand {
 	every := time.Hour / time.Duration(cmp.Or(m.conf.OnDemand.Rate, 60))
 	return &demand{m: m, rate: rate.NewLimiter(rate.Every(every), cmp.Or(m.conf.OnDemand.Rate, 60)),
-		flights: map[string]*flight{}, used: map[string]time.Time{}}
+		much: rate.Sometimes{Interval: 10 * time.Minute}, flights: map[trip]*flight{}, used: map[string]time.Time{}}
 }
 
 // may reports whether a name can be issued on demand at all.
@@ -56,9 +64,9 @@ func (d *demand) granted(ctx context.Context, name string, hello *tls.ClientHell
 	return nil
 }
 
-// present waits for the certificate of a name that is not in memory. Every client is
-// asked about; the certificate is loaded or ordered once, also when the client that
-// came first goes away.
+// present waits for the certificate of a name that is not in memory: it is loaded, or if
+// there is none ordered, which every client is asked about. Either is done once for all
+// clients, also when the one that came first goes away.
 func (d *demand) present(hello *tls.ClientHelloInfo, name string) (*tls.Certificate, error) {
 	if _, err := Subject(name); err != nil {
 		return nil, err
@@ -67,20 +75,15 @@ func (d *demand) present(hello *tls.ClientHelloInfo, name string) (*tls.Certific
 	if ctx == nil { // a hello that no handshake has made
 		ctx = context.Background()
 	}
-	if err := d.granted(ctx, name, hello); err != nil {
+	err := d.wait(ctx, d.fly(trip{name, false}))
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := d.granted(ctx, name, hello); err != nil {
+			return nil, err
+		}
+		err = d.wait(ctx, d.fly(trip{name, true}))
+	}
+	if err != nil {
 		return nil, err
-	}
-	f := d.fly(name)
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		f.late.Do(func() { // crypto/tls tells of the time alone
-			d.m.log.Warn("a client's handshake has ended before its certificate was there; the order goes on, for later clients", "name", name)
-		})
-		return nil, ctx.Err()
-	}
-	if f.err != nil {
-		return nil, f.err
 	}
 	if cert := d.m.pick(hello, name); cert != nil {
 		return cert, nil
@@ -88,18 +91,31 @@ func (d *demand) present(hello *tls.ClientHelloInfo, name string) (*tls.Certific
 	return nil, errNone
 }
 
-// fly joins the flight for a name, or begins one.
-func (d *demand) fly(name string) *flight {
+// wait waits for a flight as long as the client does.
+func (d *demand) wait(ctx context.Context, f *flight) error {
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		f.late.Do(func() { // crypto/tls tells of the time alone
+			d.m.log.Warn("a client's handshake has ended before its certificate was there; the order goes on, for later clients", "name", f.name)
+		})
+		return ctx.Err()
+	}
+}
+
+// fly joins the flight of a trip, or begins one.
+func (d *demand) fly(t trip) *flight {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if f := d.flights[name]; f != nil {
+	if f := d.flights[t]; f != nil {
 		return f
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &flight{name: t.name, done: make(chan struct{})}
 	began := d.m.run(func() {
-		f.err = d.fetch(name)
+		f.err = d.fetch(t)
 		d.mu.Lock()
-		delete(d.flights, name)
+		delete(d.flights, t)
 		d.mu.Unlock()
 		close(f.done)
 	})
@@ -108,24 +124,29 @@ func (d *demand) fly(name string) *flight {
 		close(f.done)
 		return f
 	}
-	d.flights[name] = f
+	d.flights[t] = f
 	return f
 }
 
-// fetch takes a certificate from the storage, or orders it.
-func (d *demand) fetch(name string) error {
-	err := d.m.load(d.m.ctx, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		if next := d.m.attempts.next(d.m.ctx, name); time.Now().Before(next) {
-			return fmt.Errorf("%s: %w", name, errTooSoon) // costs none of the rate
+// fetch takes a certificate from the storage, or orders it. The error is fs.ErrNotExist
+// if it is to be ordered first.
+func (d *demand) fetch(t trip) error {
+	err := d.m.load(d.m.ctx, t.name)
+	if errors.Is(err, fs.ErrNotExist) && t.order {
+		if next := d.m.attempts.next(d.m.ctx, t.name); time.Now().Before(next) {
+			return fmt.Errorf("%s: %w", t.name, errTooSoon) // costs none of the rate
 		}
 		if !d.rate.Allow() {
-			return fmt.Errorf("%s: too many names were ordered on demand within the hour", name)
+			d.much.Do(func() {
+				d.m.log.Warn("more names are asked for than may be ordered on demand within the hour", "name", t.name,
+					"help", "are these your customers? see on_demand.rate, and let a policy (hook cert) refuse names that nobody has")
+			})
+			return fmt.Errorf("%s: too many names were ordered on demand within the hour", t.name)
 		}
-		err = d.m.obtain(d.m.ctx, name)
+		err = d.m.obtain(d.m.ctx, t.name)
 	}
 	if err == nil {
-		d.keep(name)
+		d.keep(t.name)
 	}
 	return err
 }
