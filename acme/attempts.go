@@ -45,9 +45,11 @@ type attempt struct {
 }
 
 const (
-	// restartPause is what a start waits for at most after the last failure, unless the
-	// authority has said more: who starts the server has perhaps mended what was wrong.
+	// restartPause is what a start waits for at most after the last failure, and only after
+	// some in a row, unless the authority has said more: who starts the server has perhaps
+	// mended what was wrong.
 	restartPause = 15 * time.Minute
+	restartFree  = 3 // failures in a row
 	storeTime    = 5 * time.Second
 )
 
@@ -77,13 +79,23 @@ func (a *attempts) next(ctx context.Context, name string) time.Time {
 	defer a.mu.Unlock()
 	got := a.names[name]
 	if got == nil || got.At.Before(stored.At) {
-		if limit := stored.At.Add(restartPause); got == nil && !stored.Limited && stored.Next.After(limit) {
-			stored.Next = limit
+		if got == nil && !stored.Limited {
+			stored.Next = earlier(stored.Next, stored.At.Add(restartPause))
+			if stored.InRow < restartFree {
+				stored.Next = stored.At
+			}
 		}
 		got = &stored
 		a.put(name, got)
 	}
 	return got.Next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 func attemptKey(name string) string {

@@ -240,6 +240,12 @@ func TestOnDemandStorm(t *testing.T) {
 	last.check(t, "with a policy that refuses everything", 50, first)
 	orders(t, "with a policy that refuses everything", ca, 50)
 	s.expect(t, "new.customers.example.org", "we are closed", `"event":"denied"`)
+	s.stop(t)
+
+	s = p.serve(t, strings.Replace(conf, "certs.wasm", "certs-none.wasm", 1))
+	closed := blow(t, s, ca, append(crowdOfNames(1, 1), visitor{"new.customers.example.org", true}))
+	closed.check(t, "after a start with a policy that refuses everything", 50, first)
+	orders(t, "after a start with a policy that refuses everything", ca, 50)
 	if t.Failed() {
 		t.FailNow()
 	}
