@@ -98,6 +98,17 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// recall tells of a failure before the start, for which a name waits.
+func (m *Manager) recall(name string) {
+	next := m.attempts.next(m.ctx, name)
+	last := m.attempts.get(name)
+	if time.Until(next) <= 0 || m.ctx.Err() != nil {
+		return
+	}
+	m.log.Warn("a certificate is not ordered yet: its last order has failed before the start", "name", name, "error", last.Failed, "failures", last.InRow,
+		"next_attempt", next.UTC().Format(time.RFC3339), "help", "when the cause is mended, edgeftp cert renew "+name+" orders at once")
+}
+
 func attemptKey(name string) string {
 	return path.Join("attempts", certmagic.StorageKeys.Safe(name)+".json")
 }

@@ -188,7 +188,10 @@ func (m *Manager) Start(ctx context.Context) error {
 	}
 	for _, name := range m.conf.Names {
 		if len(m.held(name)) == 0 || m.due(name) {
-			m.pursue(name)
+			m.run(func() {
+				m.recall(name)
+				m.pursue(name)
+			})
 		}
 	}
 	m.run(m.tend)

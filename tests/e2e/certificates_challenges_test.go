@@ -131,37 +131,66 @@ func (w *way) obtain(t *testing.T) {
 	s.stop(t)
 }
 
-// dns-persist-01 wants one record, which the log of the first attempt asks for, and a
-// command prints; with it the next start has the certificate.
-func TestCertificateByPersistentRecord(t *testing.T) {
-	t.Parallel()
-	need(t, "curl")
-	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
-	conf := p.certified(t, ca, certListeners, "domains: ["+certName+"]", "challenges: [dns-persist-01]", fmt.Sprintf("dns_persist: { resolver: %q }", ca.DNS.Addr))
-	s := p.serve(t, conf)
-	asked := regexp.MustCompile(`needs the record (\S+) IN TXT \\"(.*?)\\"`).FindStringSubmatch(s.expect(t, "could not be obtained", "dns-persist-01 needs the record"))
-	if asked == nil {
-		t.Fatal("the log does not say which record")
-	}
-	if n := ca.Tried(); n > 0 {
-		t.Errorf("%d orders without the record", n)
-	}
-	s.stop(t)
+// byRecord is a configuration whose name dns-persist-01 proves.
+func (p place) byRecord(t *testing.T, ca *authorities.Authority) string {
+	t.Helper()
+	return p.certified(t, ca, certListeners, "domains: ["+certName+"]", "challenges: [dns-persist-01]", fmt.Sprintf("dns_persist: { resolver: %q }", ca.DNS.Addr))
+}
+
+// addRecords adds what cert dns-record prints.
+func (p place) addRecords(t *testing.T, ca *authorities.Authority) {
+	t.Helper()
 	for line := range strings.Lines(edgeftp(t, "cert", "dns-record", "--config", p.out("edgeftp.yaml")).stdout) {
 		if !strings.HasPrefix(line, ";") {
 			ca.DNS.Add(line)
 		}
 	}
-	if got := ca.DNS.Records(strings.TrimSuffix(asked[1], ".")); len(got) != 1 || !strings.Contains(got[0], asked[2]) {
-		t.Fatalf("cert dns-record prints %q, the log asks for %q %q", got, asked[1], asked[2])
-	}
+}
+
+// dns-persist-01 wants one record, which a command prints before the first start.
+func TestCertificateByPersistentRecord(t *testing.T) {
+	t.Parallel()
+	need(t, "curl")
+	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	conf := p.byRecord(t, ca)
+	p.file(t, conf)
+	p.addRecords(t, ca)
 	began := time.Now()
-	s = p.serve(t, conf).issued(ca)
+	s := p.serve(t, conf).issued(ca)
 	s.verified(t, ca, certName)
 	t.Logf("dns-persist-01: %s from the start to the first verified handshake", seconds(time.Since(began)))
 	s.visit(t, certName)
 	if n := ca.Orders(); n != 1 {
 		t.Errorf("%d orders, want 1", n)
 	}
+	s.stop(t)
+}
+
+// Who forgets the record is asked for it by the log, and after a restart told when it is
+// looked for again. It need not be waited for.
+func TestCertificateForgottenRecord(t *testing.T) {
+	t.Parallel()
+	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	conf := p.byRecord(t, ca)
+	s := p.serve(t, conf)
+	asked := regexp.MustCompile(`needs the record (\S+) IN TXT \\"(.*?)\\"`).FindStringSubmatch(s.expect(t, "could not be obtained", "dns-persist-01 needs the record"))
+	if asked == nil {
+		t.Fatal("the log does not say which record")
+	}
+	s.stop(t)
+	s = p.serve(t, conf)
+	s.expect(t, `"level":"WARN"`, certName, "needs the record", `"next_attempt"`, "edgeftp cert renew")
+	if n := ca.Tried(); n > 0 {
+		t.Errorf("%d orders without the record", n)
+	}
+	p.addRecords(t, ca)
+	if got := ca.DNS.Records(strings.TrimSuffix(asked[1], ".")); len(got) != 1 || !strings.Contains(got[0], asked[2]) {
+		t.Fatalf("cert dns-record prints %q, the log asks for %q %q", got, asked[1], asked[2])
+	}
+	if r := s.admin(t, "cert", "renew", certName); r.code != 0 {
+		t.Errorf("cert renew: exit code %d\n%s", r.code, r.both())
+	}
+	_, err := shake(s.addr, trusting(ca, certName))
+	ok(t, err)
 	s.stop(t)
 }
