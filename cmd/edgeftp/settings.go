@@ -14,9 +14,9 @@ func configCommand() *cobra.Command {
 			return noCommand(cmd, args, "config needs validate, describe or schema")
 		}}
 	cmd.AddCommand(
-		&cobra.Command{Use: "validate FILE", Short: "Check a configuration file as serve does", Args: cobra.ExactArgs(1),
+		&cobra.Command{Use: "validate FILE", Short: "Check a configuration file as serve does, and that nobody else has its challenge ports", Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				if _, err := config.Load(args[0]); err != nil {
+				if _, err := config.Validate(args[0]); err != nil {
 					return exitWith(exitConfig, err)
 				}
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is in order\n", args[0])

@@ -267,7 +267,10 @@ func TestForeignPort(t *testing.T) {
 		if err := os.WriteFile(name, fmt.Appendf(nil, text, l.Addr()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Load(name)
+		if _, err := Load(name); err != nil {
+			t.Errorf("a server would not start: %v", err)
+		}
+		_, err := Validate(name)
 		return err
 	}
 	if err := load(); err == nil || !strings.Contains(err.Error(), "another program listens on "+l.Addr().String()) || !strings.Contains(err.Error(), "c.yaml:12:22") {

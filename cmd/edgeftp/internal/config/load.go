@@ -12,8 +12,20 @@ const maxFile = 1 << 20
 //
 // The error is an [*Error] with everything that is wrong in the file; nothing of
 // the file is in effect then.
+//
+// That another program has the port of a challenge is no error here: a server whose
+// certificates are there, or whose listeners need none, is to start.
 func Load(path string) (*Config, error) {
 	machine := thisMachine()
+	machine.bind = func(string) error { return nil }
+	return load(path, machine)
+}
+
+// Validate is Load for the author of a file: it also finds the ports of challenges that
+// another program has.
+func Validate(path string) (*Config, error) { return load(path, thisMachine()) }
+
+func load(path string, machine outside) (*Config, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
