@@ -31,8 +31,6 @@ type certificates struct {
 	keys    *acme.TicketKeys
 	ca      *acme.DevCA                 // nil where no listener has its certificate
 	files   *acme.FileSet               // nil where no listener has the operator's own certificates
-	auto    *acme.Manager               // nil where no listener has certificates from authorities
-	dev     *acme.Manager               // of ca
 	told    atomic.Pointer[edge.Server] // of what happens; nil until it is there
 }
 
