@@ -31,8 +31,18 @@ type attempts struct {
 	storage Storage
 	log     *slog.Logger
 
-	mu    sync.Mutex
-	names map[string]*attempt // those whose last order failed
+	mu     sync.Mutex
+	names  map[string]*attempt // those whose last order failed
+	issued map[string]issue    // those whose last order did not
+}
+
+// issue is an order that was fulfilled. Its certificate may be of no use nevertheless:
+// the authority says that it is to be renewed at once, it has expired, or the storage
+// has lost it.
+type issue struct {
+	at    time.Time
+	inRow int       // orders before it, each fulfilled less than soonAgain before the next
+	next  time.Time // no other order before, unless somebody asks for it now
 }
 
 // attempt is the last order of a name, which has failed, and those before it.
@@ -51,6 +61,13 @@ const (
 	restartPause = 15 * time.Minute
 	restartFree  = 3 // failures in a row
 	storeTime    = 5 * time.Second
+	// soonAgain is less than between two orders that are fulfilled and of use, but for
+	// certificates of a day.
+	soonAgain = 12 * time.Hour
+	// clockSkew is how far ahead a node's clock may be. What is noted with a later time
+	// was noted by a clock that was wrong.
+	clockSkew = 5 * time.Minute
+	forgetful = 24 * time.Hour // after its next attempt a failure means nothing
 )
 
 // get is what is known of a name; the zero value is a name without failures.
@@ -71,14 +88,14 @@ func (a *attempts) next(ctx context.Context, name string) time.Time {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	text, err := a.storage.Load(ctx, attemptKey(name))
+	now := time.Now()
 	var stored attempt
-	if err != nil || json.Unmarshal(text, &stored) != nil {
-		return a.get(name).Next
-	}
+	readable := err == nil && json.Unmarshal(text, &stored) == nil && !stored.At.After(now.Add(clockSkew))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	got := a.names[name]
-	if got == nil || got.At.Before(stored.At) {
+	if readable && (got == nil || got.At.Before(stored.At)) {
+		stored.Next, stored.InRow = earlier(stored.Next, now.Add(longest)), max(stored.InRow, 0)
 		if got == nil && !stored.Limited {
 			stored.Next = earlier(stored.Next, stored.At.Add(restartPause))
 			if stored.InRow < restartFree {
@@ -88,7 +105,11 @@ func (a *attempts) next(ctx context.Context, name string) time.Time {
 		got = &stored
 		a.put(name, got)
 	}
-	return got.Next
+	next := a.issued[name].next
+	if got != nil && got.Next.After(next) {
+		next = got.Next
+	}
+	return next
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -121,10 +142,29 @@ func (a *attempts) put(name string, got *attempt) {
 	a.names[name] = got
 }
 
-func (a *attempts) succeed(name string) {
+// succeed notes an order that has given a certificate of that life, and returns when
+// the next one may be made. Orders that follow each other soon, as no certificate should
+// make them, have pauses as if they failed, of a quarter of the life at most.
+func (a *attempts) succeed(name string, life time.Duration, now time.Time) issue {
 	a.mu.Lock()
 	delete(a.names, name)
+	got := issue{at: now}
+	if last, ok := a.issued[name]; ok && now.Sub(last.at) < soonAgain {
+		got.inRow = last.inRow + 1
+		got.next = now.Add(min(pauseAfter(got.inRow-1), life/4))
+	}
+	maps.DeleteFunc(a.issued, func(_ string, old issue) bool { return now.Sub(old.at) > soonAgain })
+	if a.issued == nil {
+		a.issued = map[string]issue{}
+	}
+	a.issued[name] = got
 	a.mu.Unlock()
+	a.remove(name)
+	return got
+}
+
+// remove deletes a failure from the storage.
+func (a *attempts) remove(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	if err := a.storage.Delete(ctx, attemptKey(name)); err != nil {
@@ -135,8 +175,15 @@ func (a *attempts) succeed(name string) {
 // fail notes a failure. The authority may say when to come again; the pause is longer
 // by up to a tenth, so that many names and nodes do not come at once.
 func (a *attempts) fail(name string, err error, now time.Time) attempt {
+	var gone []string // names on demand that nobody asks for
 	a.mu.Lock()
-	maps.DeleteFunc(a.names, func(_ string, old *attempt) bool { return now.Sub(old.Next) > 24*time.Hour }) // names on demand that nobody asks for
+	maps.DeleteFunc(a.names, func(name string, old *attempt) bool {
+		forgotten := now.Sub(old.Next) > forgetful
+		if forgotten {
+			gone = append(gone, name)
+		}
+		return forgotten
+	})
 	got := attempt{Failed: brief(err), At: now}
 	if last := a.names[name]; last != nil {
 		got.InRow = last.InRow
@@ -150,12 +197,30 @@ func (a *attempts) fail(name string, err error, now time.Time) attempt {
 	}
 	a.put(name, &got)
 	a.mu.Unlock()
+	for _, name := range gone {
+		a.remove(name)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	if text, err := json.Marshal(got); err == nil {
 		_ = a.storage.Store(ctx, attemptKey(name), text) // it may be the storage that has failed
 	}
 	return got
+}
+
+// sweep removes from the storage what processes before this one have noted, and what
+// means nothing any more.
+func (a *attempts) sweep(ctx context.Context) {
+	keys, err := a.storage.List(ctx, "attempts", false)
+	if err != nil {
+		return // there are none
+	}
+	for _, key := range keys {
+		info, err := a.storage.Stat(ctx, key)
+		if err == nil && time.Since(info.Modified) > longest+forgetful {
+			_ = a.storage.Delete(ctx, key) // the next start tries again
+		}
+	}
 }
 
 // limitedError is an authority's refusal that says when it may be asked again (RFC 8555

@@ -186,6 +186,7 @@ func (m *Manager) Start(ctx context.Context) error {
 	if m.solving != nil {
 		m.solving.begin(m.ctx, &m.jobs)
 	}
+	m.run(func() { m.attempts.sweep(m.ctx) })
 	for _, name := range m.conf.Names {
 		if len(m.held(name)) == 0 || m.due(name) {
 			m.run(func() {
@@ -337,9 +338,9 @@ func (m *Manager) try(name string) bool {
 // attempt makes one and notes a failure that is not the authority's, of which onEvent
 // is not told: a storage that cannot be locked, for example.
 func (m *Manager) attempt(ctx context.Context, name string, do func() error) error {
-	before := m.attempts.inRow(name)
+	began := time.Now()
 	err := do()
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errTooSoon) && !errors.As(err, new(*refusedError)) && m.attempts.inRow(name) == before {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errTooSoon) && !errors.As(err, new(*refusedError)) && m.attempts.get(name).At.Before(began) {
 		m.failed(name, err)
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -74,11 +75,22 @@ func (m *Manager) failed(name string, err error) {
 
 // obtained tells of a new certificate, which certmagic has just stored at path.
 func (m *Manager) obtained(ctx context.Context, name, path string, first bool) {
-	m.attempts.succeed(name)
 	chain, err := m.storage.Load(ctx, path)
 	var leaf *x509.Certificate
 	if block, _ := pem.Decode(chain); err == nil && block != nil {
 		leaf, _ = x509.ParseCertificate(block.Bytes) // what cannot be parsed is not told
+	}
+	life := time.Duration(math.MaxInt64)
+	if leaf != nil {
+		life = leaf.NotAfter.Sub(leaf.NotBefore)
+	}
+	if ctx.Value(nowKey{}) != nil {
+		life = 0 // somebody wanted it: no pause
+	}
+	if got := m.attempts.succeed(name, life, time.Now()); got.inRow > 1 && life > 0 {
+		m.log.Warn("certificates of a name are ordered too often, the next has to wait", "name", name, "in_a_row", got.inRow+1,
+			"next_attempt", got.next.UTC().Format(time.RFC3339),
+			"help", "look at the last one with edgeftp cert show: does the authority say to renew it at once, is the clock right, does the storage keep it?")
 	}
 	if leaf == nil {
 		return
