@@ -264,7 +264,5 @@ func (c *challenges) ours(name string) bool {
 	if slices.Contains(c.conf.Names, name) {
 		return true
 	}
-	return c.conf.OnDemand != nil && slices.ContainsFunc(c.conf.OnDemand.Allow, func(allowed string) bool {
-		return name == allowed || wildcard(name) == allowed
-	})
+	return c.conf.OnDemand != nil && c.conf.OnDemand.allows(name)
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -136,6 +138,14 @@ type OnDemand struct {
 	Most int
 	// Rate is how many names an hour may be ordered for the first time. Zero: 60.
 	Rate int
+}
+
+// allows reports whether a name is among those that may be issued. A wildcard is not
+// one: a client asks for a name.
+func (o *OnDemand) allows(name string) bool {
+	return name != "" && !strings.Contains(name, "*") && slices.ContainsFunc(o.Allow, func(allowed string) bool {
+		return name == allowed || wildcard(name) == allowed
+	})
 }
 
 // KeyKind is the kind of a certificate's key. The zero value is P256.

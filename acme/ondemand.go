@@ -47,11 +47,7 @@ func newDemand(m *Manager) *demand {
 }
 
 // may reports whether a name can be issued on demand at all.
-func (d *demand) may(name string) bool {
-	return slices.ContainsFunc(d.m.conf.OnDemand.Allow, func(allowed string) bool {
-		return name != "" && (name == allowed || wildcard(name) == allowed)
-	})
-}
+func (d *demand) may(name string) bool { return d.m.conf.OnDemand.allows(name) }
 
 // granted asks whether a name may be issued.
 func (d *demand) granted(ctx context.Context, name string, hello *tls.ClientHelloInfo) error {
@@ -129,7 +125,8 @@ func (d *demand) fly(t trip) *flight {
 }
 
 // fetch takes a certificate from the storage, or orders it. The error is fs.ErrNotExist
-// if it is to be ordered first.
+// if it is to be ordered first. A certificate that has expired there, because nobody has
+// asked for it for long, is renewed before if that can be.
 func (d *demand) fetch(t trip) error {
 	err := d.m.load(d.m.ctx, t.name)
 	if errors.Is(err, fs.ErrNotExist) && t.order {
@@ -145,10 +142,14 @@ func (d *demand) fetch(t trip) error {
 		}
 		err = d.m.obtain(d.m.ctx, t.name)
 	}
-	if err == nil {
-		d.keep(t.name)
+	if err != nil {
+		return err
 	}
-	return err
+	d.keep(t.name)
+	if leaf := d.m.leaf(t.name); leaf != nil && time.Now().After(leaf.NotAfter) {
+		d.m.try(t.name) // what comes of it is told
+	}
+	return nil
 }
 
 // keep notes that name is in memory, and drops what was not used for the longest time

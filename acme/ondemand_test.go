@@ -192,3 +192,59 @@ func TestOnDemandKept(t *testing.T) {
 		}
 	})
 }
+
+// A client that asks for a wildcard asks for no name.
+func TestOnDemandIsForNames(t *testing.T) {
+	ca := newFakeCA(t, 90*24*time.Hour)
+	m := managed(t, ca, Config{Names: []string{"ftp.example"}, OnDemand: &OnDemand{Allow: []string{"*.customer.example"}}})
+	soon(t, func() bool { return len(m.held("ftp.example")) > 0 })
+	for _, name := range []string{"*.customer.example", "*.CUSTOMER.example"} {
+		got, err := m.present(&tls.ClientHelloInfo{ServerName: name}, Choice{})
+		if err != nil || got.Leaf.DNSNames[0] != "ftp.example" {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	if n := ca.count("*.customer.example"); n > 0 {
+		t.Error("a stranger has ordered a wildcard")
+	}
+}
+
+// What has expired in the storage is renewed before a client of that name gets it.
+func TestOnDemandExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, storage := newFakeCA(t, 30*24*time.Hour), MemoryStorage()
+		conf := Config{Storage: storage, OnDemand: &OnDemand{Allow: []string{"*.example"}}, Log: slog.New(slog.DiscardHandler)}
+		m := managed(t, ca, conf)
+		hello := &tls.ClientHelloInfo{ServerName: "x.example"}
+		_, err := m.present(hello, Choice{})
+		must(t, err)
+		m.Close()
+		wait(60 * 24 * time.Hour)
+		m = managed(t, ca, conf)
+		got, err := m.present(hello, Choice{})
+		must(t, err)
+		if got.Leaf.NotAfter.Before(time.Now()) {
+			t.Errorf("a client was given a certificate that ended on %v", got.Leaf.NotAfter)
+		}
+		m.Close()
+	})
+}
+
+// Names on demand that failed once leave nothing in the storage for ever.
+func TestOnDemandLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, storage := newFakeCA(t, 30*24*time.Hour), MemoryStorage()
+		ca.set(errors.New("no such domain"))
+		m := managed(t, ca, Config{Storage: storage, OnDemand: &OnDemand{Allow: []string{"*.example"}}, Log: slog.New(slog.DiscardHandler)})
+		for i := range 10 * 24 {
+			for j := range 10 {
+				_, _ = m.present(&tls.ClientHelloInfo{ServerName: "n" + string(rune('a'+j)) + strings.Repeat("x", i%60) + strings.Repeat("y", i/60) + ".example"}, Choice{})
+			}
+			wait(time.Hour)
+		}
+		list, err := storage.List(t.Context(), "attempts", false)
+		if len(list) > 1000 || err != nil {
+			t.Errorf("%d files, %v; %d in memory", len(list), err, len(m.attempts.names))
+		}
+	})
+}
