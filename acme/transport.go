@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,12 +21,13 @@ import (
 )
 
 const (
-	dialTime   = 10 * time.Second
-	answerTime = 30 * time.Second // until the header of an answer
-	wholeTime  = 60 * time.Second
-	mostAnswer = 1 << 20 // bytes; a chain of certificates has some thousand
-	downAfter  = 3       // failures in a row
-	downTime   = 20 * time.Second
+	dialTime    = 10 * time.Second
+	answerTime  = 30 * time.Second // until the header of an answer
+	wholeTime   = 60 * time.Second
+	mostAnswer  = 1 << 20 // bytes; a chain of certificates has some thousand
+	mostHeaders = 64 << 10
+	downAfter   = 3 // failures in a row
+	downTime    = 20 * time.Second
 )
 
 // web is the way to an authority. It goes nowhere in clear text, reads no endless
@@ -52,6 +54,8 @@ func newWeb(conf *Config, roots *x509.CertPool, directory string) *web {
 		IdleConnTimeout:       answerTime,
 		MaxIdleConnsPerHost:   4,
 		ForceAttemptHTTP2:     true,
+
+		MaxResponseHeaderBytes: mostHeaders,
 	}}
 }
 
@@ -89,6 +93,9 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := secure(r.URL); err != nil {
 		return nil, err
 	}
+	if r.URL.Scheme == "http" && strings.HasPrefix(w.directory, "https:") { // of a program on this machine
+		return nil, fmt.Errorf("%s is not encrypted, and the authority's directory is", r.URL.Redacted())
+	}
 	first := r.Method == http.MethodGet && r.URL.String() == w.directory
 	if err := w.down(); first && err != nil && r.Context().Value(nowKey{}) == nil {
 		return nil, err
@@ -109,6 +116,7 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p, ok := r.Context().Value(pauseKey{}).(*pause); ok {
 		p.note(resp)
 	}
+	pace(resp.Header)
 	resp.Body = &atMost{resp.Body, mostAnswer, end}
 	return resp, nil
 }
@@ -197,6 +205,24 @@ func retryAfter(value string, now time.Time) time.Time {
 		return now.Add(longest)
 	}
 	return at
+}
+
+// pace makes Retry-After a number of seconds from 1 to a week. The ACME library waits as
+// long as it is told, not at all where that has passed, and gives up an order whose value
+// it cannot read.
+func pace(h http.Header) {
+	value, now := h.Get("Retry-After"), time.Now()
+	if value == "" {
+		return
+	}
+	_, noNumber := strconv.ParseUint(value, 10, 63)
+	_, noDate := http.ParseTime(value)
+	if noNumber != nil && noDate != nil {
+		h.Del("Retry-After")
+		return
+	}
+	wait := retryAfter(value, now).Sub(now)
+	h.Set("Retry-After", strconv.Itoa(int(max(wait, time.Second).Round(time.Second)/time.Second)))
 }
 
 // quiet leads the ACME library's log to the lowest level, without what it says there

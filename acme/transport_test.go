@@ -131,3 +131,43 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// An authority cannot make the client ask without a pause, or never again.
+func TestWebPauses(t *testing.T) {
+	var say string
+	w, srv := asking(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", say) })
+	for value, want := range map[string]string{"0": "1", "-5": "", "9223372036854775807": "604800", "3153600000": "604800", "abc": "",
+		"Mon, 01 Jan 2001 00:00:00 GMT": "1", "Fri, 31 Dec 9999 23:59:59 GMT": "604800", "30": "30"} {
+		say = value
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/order", nil)
+		must(t, err)
+		resp, err := w.client().Do(r)
+		must(t, err)
+		_ = resp.Body.Close()
+		if got := resp.Header.Get("Retry-After"); got != want {
+			t.Errorf("%q is passed on as %q, want %q", value, got, want)
+		}
+	}
+}
+
+// An authority that is asked in secrecy leads to no program of this machine in the clear.
+func TestWebStaysOffTheMachine(t *testing.T) {
+	var hit bool
+	local := newLocal(t, func(http.ResponseWriter, *http.Request) { hit = true })
+	w, srv := asking(t, func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, local+"/latest", http.StatusTemporaryRedirect)
+	})
+	w.directory = "https://ca.example.org/dir"
+	for _, url := range []string{srv.URL + "/order", local + "/order"} {
+		if _, err := ask(t.Context(), w, url); err == nil || hit {
+			t.Errorf("%s: %v, hit %v", url, err, hit)
+		}
+	}
+}
+
+func newLocal(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return srv.URL
+}

@@ -61,6 +61,9 @@ func attrs(fields []zapcore.Field) []slog.Attr {
 	}
 	for _, f := range fields {
 		if v, ok := enc.Fields[f.Key]; ok {
+			if text, ok := v.(string); ok { // the words of an authority, perhaps
+				v = line(text, mostBrief)
+			}
 			out = append(out, slog.Any(f.Key, v))
 		}
 	}
