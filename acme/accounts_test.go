@@ -2,10 +2,14 @@ package acme
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -228,4 +232,37 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %v", value, got)
 		}
 	}
+}
+
+// A damaged account is put aside once, however often it is asked for.
+func TestDamagedAccountOnce(t *testing.T) {
+	storage := &asides{Storage: MemoryStorage()}
+	srv := newLocal(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	d := newDirectory(&Config{Storage: storage}, Authority{}, srv+"/dir", slog.New(slog.DiscardHandler))
+	t.Cleanup(d.web.close)
+	must(t, storage.Storage.Store(t.Context(), d.file(), []byte("{")))
+	for range 3 {
+		ctx := context.WithValue(t.Context(), nowKey{}, true)
+		if _, err := d.account(ctx); err == nil {
+			t.Fatal("an account from nowhere")
+		}
+	}
+	if storage.damaged != 1 {
+		t.Errorf("put aside %d times", storage.damaged)
+	}
+}
+
+type asides struct {
+	Storage
+	mu      sync.Mutex
+	damaged int
+}
+
+func (c *asides) Store(ctx context.Context, key string, value []byte) error {
+	c.mu.Lock()
+	if strings.HasPrefix(key, "damaged/") {
+		c.damaged++
+	}
+	c.mu.Unlock()
+	return c.Storage.Store(ctx, key, value)
 }

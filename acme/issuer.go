@@ -92,6 +92,7 @@ const (
 	longest   = 7 * 24 * time.Hour
 
 	mostOrders = 16 // at once with an authority
+	mostChain  = 10 // certificates
 )
 
 // Issue implements certmagic.Issuer: it makes one order, after failures a dry run with
@@ -197,15 +198,13 @@ func (is *issuer) replaced(ctx context.Context, name string) *x509.Certificate {
 	if alone {
 		return nil
 	}
-	var facts struct {
-		Issuer rfc8555.Certificate `json:"issuer_data"`
-	}
+	var known facts
 	text, err := is.conf.Storage.Load(ctx, certmagic.StorageKeys.SiteMeta(is.IssuerKey(), name))
-	if err != nil || json.Unmarshal(text, &facts) != nil || facts.Issuer.CA != is.at.Directory {
+	if err != nil || json.Unmarshal(text, &known) != nil || known.Issuer.CA != is.at.Directory {
 		return nil
 	}
 	account, err := is.real.account(ctx)
-	if err != nil || account.Location != facts.Issuer.Account {
+	if err != nil || account.Location != known.Issuer.Account {
 		return nil
 	}
 	chain, err := is.conf.Storage.Load(ctx, certmagic.StorageKeys.SiteCert(is.IssuerKey(), name))
@@ -305,17 +304,17 @@ func whole(chain []byte, csr *x509.CertificateRequest, name string) error {
 		}
 		certs = append(certs, cert)
 	}
-	if len(certs) == 0 {
+	switch {
+	case len(certs) == 0:
 		return errors.New("the authority's certificate is empty")
+	case len(certs) > mostChain: // every client would be sent all of them
+		return fmt.Errorf("the authority gave a chain of %d certificates; more than %d are of no use", len(certs), mostChain)
 	}
 	if key, ok := csr.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !key.Equal(certs[0].PublicKey) {
 		return errors.New("the authority's certificate is for another key")
 	}
-	if base, star := strings.CutPrefix(name, "*."); star {
-		name = "any." + base
-	}
-	if err := certs[0].VerifyHostname(name); err != nil {
-		return fmt.Errorf("the authority's certificate is for another name: %w", err)
+	if !holds(certs[0], name) {
+		return fmt.Errorf("the authority's certificate is for another name: it is for %s", subject(certs[0]))
 	}
 	for i := range certs[1:] {
 		if err := certs[i].CheckSignatureFrom(certs[i+1]); err != nil {

@@ -2,8 +2,10 @@ package acme
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"log/slog"
 	"net"
 	"strings"
@@ -244,4 +246,27 @@ func TestIssueWithBadNonces(t *testing.T) {
 	if got := ca.Count(authority.NewAccount) - ca.Tried(); got > 3 {
 		t.Errorf("%d requests for one account", got)
 	}
+}
+
+// A chain has few certificates: every client is sent all of them.
+func TestWholeIsShort(t *testing.T) {
+	ca := newTestCA(t, newKey(t))
+	cert := ca.issue(newKey(t), "ftp.example")
+	csr, chain := requestFor(t, cert), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+	must(t, whole(chain, csr, "ftp.example"))
+	for range 1000 {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw})...)
+	}
+	if err := whole(chain, csr, "ftp.example"); err == nil {
+		t.Error("a chain of 1,001 certificates is taken")
+	}
+}
+
+func requestFor(t *testing.T, cert *tls.Certificate) *x509.CertificateRequest {
+	t.Helper()
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: cert.Leaf.DNSNames}, cert.PrivateKey)
+	must(t, err)
+	csr, err := x509.ParseCertificateRequest(der)
+	must(t, err)
+	return csr
 }

@@ -4,14 +4,17 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net"
 	"path"
 	"slices"
 	"time"
 
 	"github.com/caddyserver/certmagic"
+	rfc8555 "github.com/mholt/acmez/v3/acme"
 )
 
 const (
@@ -160,16 +163,26 @@ func (s *saved) damage(name string) string {
 	if err != nil {
 		return "the certificate and its key: " + err.Error()
 	}
-	var facts certmagic.CertificateResource
-	if err := json.Unmarshal(s.Facts, &facts); err != nil {
+	var known facts
+	if err := json.Unmarshal(s.Facts, &known); err != nil {
 		return "the facts: " + err.Error()
 	}
-	names := pair.Leaf.DNSNames
-	for _, ip := range pair.Leaf.IPAddresses {
-		names = append(names, ip.String())
+	if w := known.Issuer.RenewalInfo; w != nil && w.HasWindow() && w.SelectedTime.IsZero() && w.SuggestedWindow.End.Unix() <= w.SuggestedWindow.Start.Unix()+1 {
+		return "the facts: the time to renew it has no length" // certmagic panics
 	}
-	if !slices.Contains(names, name) {
+	if !holds(pair.Leaf, name) {
 		return "the certificate is for " + subject(pair.Leaf)
 	}
 	return ""
+}
+
+// facts are what certmagic stores of a certificate beside it.
+type facts struct {
+	Names  []string            `json:"sans"`
+	Issuer rfc8555.Certificate `json:"issuer_data"`
+}
+
+// holds reports whether a certificate has exactly that name, address or wildcard.
+func holds(leaf *x509.Certificate, name string) bool {
+	return slices.Contains(leaf.DNSNames, name) || slices.ContainsFunc(leaf.IPAddresses, func(ip net.IP) bool { return ip.String() == name })
 }

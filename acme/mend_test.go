@@ -460,3 +460,37 @@ func TestMendLock(t *testing.T) {
 		t.Errorf("locks: %q", locks)
 	}
 }
+
+// A pair that does not fit is never written, also when a storage gives a lock twice.
+func TestSavesFit(t *testing.T) {
+	ca := newTestCA(t, newKey(t))
+	storage := MemoryStorage()
+	s := newSaves(storage, func(string, error) {})
+	at := site{"fake.example", "ftp.example"}
+	put := func(i int, value []byte) error { return s.Store(t.Context(), at.keys()[i], value) }
+	certA, keyA := pemPair(t, ca.issue(newKey(t), at.name))
+	_, keyB := pemPair(t, ca.issue(newKey(t), at.name))
+	facts := []byte(`{"sans":["ftp.example"]}`)
+	must(t, put(0, keyA))
+	must(t, put(0, keyB)) // another order for the same name
+	must(t, put(1, certA))
+	if err := put(2, facts); err == nil {
+		t.Error("nobody says that it does not fit")
+	}
+	found, err := at.load(t.Context(), storage)
+	must(t, err)
+	if found.begun || !found.none() {
+		t.Errorf("stored: journal %v, %s", found.begun, found.damage(at.name))
+	}
+}
+
+// Facts that would break the engine are damage.
+func TestDamagedFacts(t *testing.T) {
+	ca := newTestCA(t, newKey(t))
+	cert, key := pemPair(t, ca.issue(newKey(t), "ftp.example"))
+	now := time.Now().Format(time.RFC3339)
+	s := &saved{Key: key, Certificate: cert, Facts: []byte(`{"sans":["ftp.example"],"issuer_data":{"renewal_info":{"suggestedWindow":{"start":"` + now + `","end":"` + now + `"}}}}`)}
+	if s.damage("ftp.example") == "" {
+		t.Error("a window without width, for which certmagic panics, is taken")
+	}
+}

@@ -73,7 +73,7 @@ func (d *directory) account(ctx context.Context) (rfc8555.Account, error) {
 	if d.own != nil {
 		return d.own.Account, nil
 	}
-	got, err := d.stored(ctx)
+	got, err := d.stored(ctx, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		got, err = d.make(ctx)
 	}
@@ -85,8 +85,8 @@ func (d *directory) account(ctx context.Context) (rfc8555.Account, error) {
 }
 
 // stored takes the account from the storage. The error is fs.ErrNotExist if there is
-// none that can be used.
-func (d *directory) stored(ctx context.Context) (*registration, error) {
+// none that can be used. A damaged one is put aside by who has the lock.
+func (d *directory) stored(ctx context.Context, locked bool) (*registration, error) {
 	text, err := d.storage.Load(ctx, d.file())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fs.ErrNotExist
@@ -95,10 +95,16 @@ func (d *directory) stored(ctx context.Context) (*registration, error) {
 		return nil, fmt.Errorf("the account with %s cannot be read: %w", d.host(), err)
 	}
 	got, err := parseRegistration(text)
+	if err != nil && !locked {
+		return nil, fs.ErrNotExist
+	}
 	if err != nil {
 		to := path.Join("damaged", time.Now().UTC().Format("20060102-150405"), d.key, "account.json")
 		d.log.Error("a stored account is damaged, a new one is made", "ca", d.url, "damage", err.Error(), "moved_to", to)
 		if err := d.storage.Store(ctx, to, text); err != nil {
+			return nil, fmt.Errorf("the damaged account with %s cannot be put aside: %w", d.host(), err)
+		}
+		if err := d.storage.Delete(ctx, d.file()); err != nil { // or it would be put aside once more
 			return nil, fmt.Errorf("the damaged account with %s cannot be put aside: %w", d.host(), err)
 		}
 		return nil, fs.ErrNotExist
@@ -147,7 +153,7 @@ func (d *directory) make(ctx context.Context) (*registration, error) {
 		return nil, err
 	}
 	defer unlock()
-	if got, err := d.stored(ctx); !errors.Is(err, fs.ErrNotExist) {
+	if got, err := d.stored(ctx, true); !errors.Is(err, fs.ErrNotExist) {
 		return got, err
 	}
 	fresh, err := d.register(ctx)
@@ -225,7 +231,7 @@ func (d *directory) forget(ctx context.Context, gone rfc8555.Account) error {
 	}
 	defer unlock()
 	d.own = nil
-	if got, err := d.stored(ctx); err == nil && got.Account.Location == gone.Location && samePublic(got.Account, gone) {
+	if got, err := d.stored(ctx, true); err == nil && got.Account.Location == gone.Location && samePublic(got.Account, gone) {
 		return d.storage.Delete(ctx, d.file())
 	}
 	return nil // another node has made a new one

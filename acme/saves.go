@@ -3,8 +3,10 @@ package acme
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -71,14 +73,7 @@ func (s *saves) Store(ctx context.Context, key string, value []byte) error {
 
 // commit writes a certificate, and tells of a failure: certmagic does not.
 func (s *saves) commit(ctx context.Context, prefix string, b *saved) error {
-	text, err := json.Marshal(b)
-	if err != nil {
-		return err
-	}
-	file := path.Join(prefix, path.Base(prefix))
-	if err = s.Storage.Store(ctx, file+".journal", text); err == nil {
-		err = s.write(ctx, file, b)
-	}
+	err := s.journaled(ctx, path.Join(prefix, path.Base(prefix)), b)
 	if err == nil {
 		return nil
 	}
@@ -86,11 +81,26 @@ func (s *saves) commit(ctx context.Context, prefix string, b *saved) error {
 	s.begun[prefix] = &saved{}
 	s.mu.Unlock()
 	err = &storageError{"the new certificate cannot be stored", err}
-	var facts certmagic.CertificateResource
-	if json.Unmarshal(b.Facts, &facts) == nil && len(facts.SANs) > 0 {
-		s.failed(facts.SANs[0], err)
+	var known facts
+	if json.Unmarshal(b.Facts, &known) == nil && len(known.Names) > 0 {
+		s.failed(known.Names[0], err)
 	}
 	return err
+}
+
+// journaled writes a certificate, the journal first.
+func (s *saves) journaled(ctx context.Context, file string, b *saved) error {
+	if _, err := tls.X509KeyPair(b.Certificate, b.Key); err != nil {
+		return fmt.Errorf("it is of two orders at once, whose lock was given twice: %w", err)
+	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	if err := s.Storage.Store(ctx, file+".journal", text); err != nil {
+		return err
+	}
+	return s.write(ctx, file, b)
 }
 
 // write puts a certificate in its place, and removes the journal. One that stays is of

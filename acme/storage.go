@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/certmagic"
-	rfc8555 "github.com/mholt/acmez/v3/acme"
 )
 
 // OpenStorage returns a storage of files below dir, which is made with mode 0700, or
@@ -127,15 +126,13 @@ func (m *Manager) origin(name, serial string) origin {
 	}
 	got = origin{serial: serial, at: time.Now()}
 	for _, is := range m.issuers {
-		var facts struct {
-			Issuer rfc8555.Certificate `json:"issuer_data"`
-		}
+		var known facts
 		text, err := m.storage.Load(m.ctx, certmagic.StorageKeys.SiteMeta(is.IssuerKey(), name))
-		if err != nil || json.Unmarshal(text, &facts) != nil {
+		if err != nil || json.Unmarshal(text, &known) != nil {
 			continue
 		}
-		if got.ca = facts.Issuer.CA; facts.Issuer.RenewalInfo != nil {
-			got.renew = facts.Issuer.RenewalInfo.SelectedTime
+		if got.ca = known.Issuer.CA; known.Issuer.RenewalInfo != nil {
+			got.renew = known.Issuer.RenewalInfo.SelectedTime
 		}
 		break
 	}
