@@ -26,7 +26,7 @@ func (c *Challenges) none() bool {
 func (c *Challenges) prove(name string) error {
 	byPort, byDNS := len(c.HTTP)+len(c.TLSALPN) > 0 || c.TLSALPNServed, c.DNS != nil || c.Persist != nil
 	if _, err := netip.ParseAddr(name); err == nil && !byPort {
-		return fmt.Errorf("the address %s can be proven by http-01 or tls-alpn-01 alone (RFC 8738 §5)", name)
+		return fmt.Errorf("the address %s can be proven by http-01 or tls-alpn-01 alone (RFC 8738 §4)", name)
 	}
 	if strings.HasPrefix(name, "*.") && !byDNS {
 		return fmt.Errorf("the wildcard %s can be proven by dns-01 or dns-persist-01 alone (RFC 8555 §8.4)", name)

@@ -1,7 +1,8 @@
-// Package acme turns names into a *tls.Config: certificates from an authority of
-// the server's own for development ([DevCA]), or from files ([FileSet]), over one
-// base of settings that holds for every connection (RFC 4217, RFC 8446, RFC
-// 9325). [StrictSNI] and [ClientCerts] make such a configuration stricter.
+// Package acme turns names into a *tls.Config: certificates from authorities (RFC
+// 8555) or from one of the server's own for development ([DevCA]), which a [Manager]
+// obtains and renews, or from files ([FileSet]), over one base of settings that holds
+// for every connection (RFC 4217, RFC 8446, RFC 9325). [StrictSNI] and [ClientCerts]
+// make such a configuration stricter.
 //
 // What it returns is long-lived. The server builds the configuration of each
 // handshake from it and seals session tickets with its keys, which [TicketKeys]

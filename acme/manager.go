@@ -324,7 +324,11 @@ func (m *Manager) pursue(name string) {
 // is needed.
 func (m *Manager) try(name string) bool {
 	held := m.held(name)
-	if len(held) == 0 {
+	switch {
+	case len(held) > 0:
+	case !slices.Contains(m.conf.Names, name):
+		return true // it has left the memory; the next client that asks for it is asked about
+	default:
 		return m.obtain(m.ctx, name) == nil
 	}
 	config, _ := m.configFor(held[0])
@@ -377,6 +381,9 @@ func (m *Manager) serve(ctx context.Context, name string) error {
 	fresh, err := m.long.CacheManagedCertificate(ctx, name)
 	if err != nil {
 		return err
+	}
+	if m.demand != nil && !slices.Contains(m.conf.Names, name) && !m.demand.has(name) { // dropped during the order
+		m.cache.Remove([]string{fresh.Hash()})
 	}
 	var gone []string
 	for _, c := range old {

@@ -261,3 +261,26 @@ func wait(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
 }
+
+// Many names that are due at the same moment hold few locks: each may be an open file.
+func TestManyDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, storage := newFakeCA(t, 90*24*time.Hour), MemoryStorage()
+		ca.hold = make(chan struct{})
+		var names []string
+		for i := range 200 {
+			names = append(names, fmt.Sprintf("n%d.example", i))
+		}
+		m := managed(t, ca, Config{Names: names, Storage: storage, Log: slog.New(slog.DiscardHandler)})
+		wait(time.Minute)
+		if n := len(storage.(*memory).locks); n == 0 || n > 32 {
+			t.Errorf("%d locks are held", n)
+		}
+		close(ca.hold)
+		wait(time.Minute)
+		if n := len(storage.(*memory).locks); n > 0 || ca.issued != len(names) {
+			t.Errorf("%d locks are held, %d certificates issued", n, ca.issued)
+		}
+		m.Close()
+	})
+}

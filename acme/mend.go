@@ -40,8 +40,8 @@ func (m *Manager) mend(ctx context.Context, issuer, name string) error {
 	}
 	waiting, cancel := context.WithTimeout(ctx, mendWait)
 	defer cancel()
-	lock := "issue_cert_" + name // certmagic's, for orders
-	if err := m.storage.Lock(waiting, lock); err != nil {
+	lock, locks := orderLock+name, m.storage.Storage // it waits for no seat
+	if err := locks.Lock(waiting, lock); err != nil {
 		if waiting.Err() != nil && ctx.Err() == nil {
 			m.log.Warn("a stored certificate is not whole, and another node holds its lock", "name", name, "issuer", issuer)
 			return fs.ErrNotExist
@@ -49,7 +49,7 @@ func (m *Manager) mend(ctx context.Context, issuer, name string) error {
 		return err
 	}
 	defer func() {
-		if err := m.storage.Unlock(context.WithoutCancel(ctx), lock); err != nil {
+		if err := locks.Unlock(context.WithoutCancel(ctx), lock); err != nil {
 			m.log.Warn("a lock cannot be released", "name", name, "error", err.Error())
 		}
 	}()

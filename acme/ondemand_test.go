@@ -248,3 +248,20 @@ func TestOnDemandLeavesNothing(t *testing.T) {
 		}
 	})
 }
+
+// What has left the memory is not ordered behind the policy's back.
+func TestOnDemandDropped(t *testing.T) {
+	ca := newFakeCA(t, 90*24*time.Hour)
+	m := managed(t, ca, Config{OnDemand: &OnDemand{Allow: []string{"*.example"}, Ask: func(context.Context, string, *tls.ClientHelloInfo) error {
+		return errors.New("no")
+	}}})
+	if !m.try("x.example") || ca.count("x.example") > 0 {
+		t.Errorf("%d orders", ca.count("x.example"))
+	}
+	storage := m.storage.Storage
+	other := managed(t, ca, Config{Names: []string{"x.example"}, Storage: storage})
+	soon(t, other.Ready)
+	if must(t, m.serve(t.Context(), "x.example")); len(m.held("x.example")) > 0 {
+		t.Error("what was dropped stays in memory for ever")
+	}
+}

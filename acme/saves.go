@@ -26,12 +26,19 @@ type saves struct {
 	Storage
 	failed func(name string, err error) // told of what keeps an order from being made or kept
 
+	seats chan struct{} // of locks for orders
+
 	mu    sync.Mutex
 	begun map[string]*saved // by prefix; one without a key was given up
 }
 
+// mostLocked is how many locks for orders are held at once, those that wait for an
+// authority among them. A lock may be an open file with signs of life; a thousand names
+// may be due at the same moment.
+const mostLocked = 2 * mostOrders
+
 func newSaves(s Storage, failed func(string, error)) *saves {
-	return &saves{Storage: s, failed: failed, begun: map[string]*saved{}}
+	return &saves{Storage: s, failed: failed, seats: make(chan struct{}, mostLocked), begun: map[string]*saved{}}
 }
 
 // part divides a key of a certificate, certificates/ISSUER/NAME/NAME.EXTENSION. The
@@ -151,13 +158,37 @@ func (s *saves) Delete(ctx context.Context, key string) error {
 
 // Lock implements certmagic.Locker.
 func (s *saves) Lock(ctx context.Context, name string) error {
+	domain, order := strings.CutPrefix(name, orderLock)
+	if !order {
+		return s.Storage.Lock(ctx, name)
+	}
+	select {
+	case s.seats <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	err := s.Storage.Lock(ctx, name)
-	if domain, ok := strings.CutPrefix(name, "issue_cert_"); ok && err != nil && ctx.Err() == nil {
+	if err == nil {
+		return nil
+	}
+	<-s.seats
+	if ctx.Err() == nil {
 		err = &storageError{"the storage of certificates cannot be locked", err}
 		s.failed(domain, err)
 	}
 	return err
 }
+
+// Unlock implements certmagic.Locker.
+func (s *saves) Unlock(ctx context.Context, name string) error {
+	if strings.HasPrefix(name, orderLock) {
+		defer func() { <-s.seats }()
+	}
+	return s.Storage.Unlock(ctx, name)
+}
+
+// orderLock is how the names of certmagic's locks for orders begin.
+const orderLock = "issue_cert_"
 
 // RenewLockLease implements certmagic.LockLeaseRenewer for storages that have leases.
 func (s *saves) RenewLockLease(ctx context.Context, name string, lease time.Duration) error {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// minRSA is the fewest bits of an RSA key (RFC 9325 §4.1).
+// minRSA is the fewest bits of an RSA key (RFC 9325 §4.5).
 const minRSA = 2048
 
 // weak says what makes a server's chain unfit, in words that continue "FILE ",
