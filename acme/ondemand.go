@@ -64,8 +64,11 @@ func (d *demand) granted(ctx context.Context, name string, hello *tls.ClientHell
 // there is none ordered, which every client is asked about. Either is done once for all
 // clients, also when the one that came first goes away.
 func (d *demand) present(hello *tls.ClientHelloInfo, name string) (*tls.Certificate, error) {
-	if _, err := Subject(name); err != nil {
+	switch plain, err := Subject(name); {
+	case err != nil:
 		return nil, err
+	case plain != name: // a name has one form here, and no other is ordered
+		return nil, fmt.Errorf("%q is not in the form of a server name (RFC 6066 §3)", name)
 	}
 	ctx := hello.Context()
 	if ctx == nil { // a hello that no handshake has made
