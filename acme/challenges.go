@@ -57,7 +57,7 @@ const (
 	stale     = time.Hour        // no order takes so long
 	reopen    = time.Minute      // until a port that was taken is tried again
 	lookInto  = 3 * time.Second  // the storage, for another node's challenge
-	cleanTime = 10 * time.Second // to remove one
+	cleanTime = 10 * time.Second // to remove one, or to release a lock
 )
 
 func newChallenges(conf *Config, log *slog.Logger) *challenges {

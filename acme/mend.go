@@ -49,7 +49,7 @@ func (m *Manager) mend(ctx context.Context, issuer, name string) error {
 		return err
 	}
 	defer func() {
-		if err := locks.Unlock(context.WithoutCancel(ctx), lock); err != nil {
+		if err := release(ctx, locks, lock); err != nil {
 			m.log.Warn("a lock cannot be released", "name", name, "error", err.Error())
 		}
 	}()

@@ -250,7 +250,7 @@ func (d *directory) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, fmt.Errorf("the account with %s cannot be locked: %w", d.host(), err)
 	}
 	return func() {
-		if err := d.storage.Unlock(context.WithoutCancel(ctx), name); err != nil {
+		if err := release(ctx, d.storage, name); err != nil {
 			d.log.Warn("a lock cannot be given back", "lock", name, "error", err)
 		}
 	}, nil

@@ -184,7 +184,15 @@ func (s *saves) Unlock(ctx context.Context, name string) error {
 	if strings.HasPrefix(name, orderLock) {
 		defer func() { <-s.seats }()
 	}
-	return s.Storage.Unlock(ctx, name)
+	return release(ctx, s.Storage, name)
+}
+
+// release releases a lock, also when ctx has ended. It does not wait for long: a storage
+// may have gone.
+func release(ctx context.Context, s Storage, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
+	defer cancel()
+	return s.Unlock(ctx, name)
 }
 
 // orderLock is how the names of certmagic's locks for orders begin.
