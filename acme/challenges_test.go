@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -349,6 +350,33 @@ func TestFleetReadsForOwnNames(t *testing.T) {
 type counting struct {
 	Storage
 	loads int
+}
+
+// What the storage holds is answered only if it is a key authorization of its token (RFC
+// 8555 §8.1).
+func TestFleetAnswersTokensAlone(t *testing.T) {
+	conf := Config{Names: []string{"ftp.example.org"}, Storage: MemoryStorage(), Fleet: true}
+	c := newChallenges(&conf, slog.New(slog.DiscardHandler))
+	d := newDirectory(&conf, Authority{}, "https://ca.example.org/dir", c.log)
+	c.know(d)
+	for authorization, want := range map[string]bool{"Token.key": true, "Token": false, "other.key": false, "<script>": false, "": false} {
+		p := pending{d.key, challenge("http-01", "ftp.example.org", "Token")}
+		p.Challenge.KeyAuthorization = authorization
+		text, err := json.Marshal(p)
+		must(t, err)
+		must(t, conf.Storage.Store(t.Context(), p.path(), text))
+		if _, ok := c.find(t.Context(), "http-01", "ftp.example.org", "Token"); ok != want {
+			t.Errorf("%q is answered: %v", authorization, ok)
+		}
+	}
+}
+
+func TestIsToken(t *testing.T) {
+	for token, want := range map[string]bool{"aZ09-_": true, strings.Repeat("a", 256): true, strings.Repeat("a", 257): false, "": false, "a.b": false, "a=": false, "\u00e4": false} {
+		if isToken(token) != want {
+			t.Errorf("%.20q: %v", token, !want)
+		}
+	}
 }
 
 func (c *counting) Load(ctx context.Context, key string) ([]byte, error) {

@@ -93,6 +93,11 @@ func (e *endpoint) look(ctx context.Context, resolver string) {
 		e.err = errDirectory
 		return
 	}
+	for _, to := range []string{e.dir.NewNonce, e.dir.NewAccount, e.dir.NewOrder} {
+		if e.err = e.encrypted(to); e.err != nil {
+			return
+		}
+	}
 	resp, _, err = e.get(ctx, client, http.MethodHead, e.dir.NewNonce)
 	switch {
 	case err != nil:
@@ -102,6 +107,16 @@ func (e *endpoint) look(ctx context.Context, resolver string) {
 	default:
 		e.facts(resp)
 	}
+}
+
+const mostRedirects = 10
+
+// encrypted refuses what leads from an encrypted directory into clear text: so do orders.
+func (e *endpoint) encrypted(to string) error {
+	if strings.HasPrefix(e.url, "https:") && !strings.HasPrefix(to, "https:") {
+		return fmt.Errorf("it leads to %s, which is not encrypted", quoted(to))
+	}
+	return nil
 }
 
 // facts takes from the header fields what they say of time and limits.
@@ -127,7 +142,13 @@ func (e *endpoint) client(resolver string) *http.Client {
 			return new(net.Dialer).DialContext(ctx, network, server)
 		}}
 	}
-	return &http.Client{Transport: &http.Transport{
+	redirect := func(r *http.Request, via []*http.Request) error {
+		if len(via) >= mostRedirects {
+			return errors.New("it leads in circles")
+		}
+		return e.encrypted(r.URL.String())
+	}
+	return &http.Client{CheckRedirect: redirect, Transport: &http.Transport{
 		Proxy:             http.ProxyFromEnvironment,
 		DialContext:       dialer.DialContext,
 		TLSClientConfig:   &tls.Config{RootCAs: e.at.Roots, MinVersion: tls.VersionTLS12},

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -243,5 +246,36 @@ func TestDevelopmentAuthority(t *testing.T) {
 	}
 	if len(w.ca.Requests())+len(w.ca.DNS.Queries()) > 0 {
 		t.Error("somebody was asked")
+	}
+}
+
+// What leads into clear text is told: no order would follow.
+func TestDirectoryInClearText(t *testing.T) {
+	for _, redirect := range []bool{false, true} {
+		var asked bool
+		clear := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			asked = true
+			rw.Header().Set("Replay-Nonce", "n")
+		}))
+		defer clear.Close()
+		s := httptest.NewUnstartedServer(nil)
+		s.StartTLS()
+		defer s.Close()
+		s.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodHead {
+				http.Redirect(rw, r, clear.URL, http.StatusFound)
+				return
+			}
+			nonce := clear.URL
+			if redirect {
+				nonce = s.URL
+			}
+			_ = json.NewEncoder(rw).Encode(map[string]any{"newNonce": nonce, "newAccount": s.URL, "newOrder": s.URL})
+		})
+		e := &endpoint{url: s.URL, at: acme.Authority{Roots: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}}
+		e.look(t.Context(), "")
+		if got := fmt.Sprint(e.err, e.nonce); asked || !strings.Contains(got, "not encrypted") {
+			t.Errorf("redirect %v: asked %v, %s", redirect, asked, got)
+		}
 	}
 }
