@@ -182,7 +182,7 @@ func TestResolver(t *testing.T) {
 func TestAuthoritysWords(t *testing.T) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, nil))
-	zapLogger(log).Error("could not get certificate from issuer", zap.Error(rfc8555.Problem{Type: "x", Detail: strings.Repeat("A\x1b[2J\n", 200000)}))
+	zapLogger(log).Error("failed updating renewal info from ACME CA", zap.Error(rfc8555.Problem{Type: "x", Detail: strings.Repeat("A\x1b[2J\n", 200000)}))
 	if b.Len() > 2000 || strings.ContainsAny(b.String(), "\x1b") || strings.Count(b.String(), "\n") != 1 {
 		t.Errorf("a line of %d bytes", b.Len())
 	}

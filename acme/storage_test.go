@@ -343,3 +343,17 @@ func TestLockBuried(t *testing.T) {
 	}
 	says(t, dead.Unlock(t.Context(), "x"), "cannot be released")
 }
+
+// A lock that is another one by now, or whose holder lives after all, is not removed.
+func TestLockBuriedTooLate(t *testing.T) {
+	s := newFiles(t.TempDir())
+	path := s.lockPath("x")
+	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	must(t, os.WriteFile(path, []byte("somebody else"), 0o600))
+	if gone, err := s.bury(path, "the dead one"); gone || err != nil {
+		t.Errorf("gone %v, %v", gone, err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "somebody else" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
