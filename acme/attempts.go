@@ -38,6 +38,7 @@ type attempts struct {
 // attempt is the last order of a name, which has failed, and those before it.
 type attempt struct {
 	Failed  string    `json:"failed"`
+	Help    string    `json:"help,omitempty"`
 	At      time.Time `json:"at"`
 	Next    time.Time `json:"next"`
 	InRow   int       `json:"in_row"`
@@ -137,7 +138,7 @@ func (a *attempts) succeed(name string) {
 func (a *attempts) fail(name string, err error, now time.Time) attempt {
 	a.mu.Lock()
 	maps.DeleteFunc(a.names, func(_ string, old *attempt) bool { return now.Sub(old.Next) > 24*time.Hour }) // names on demand that nobody asks for
-	got := attempt{Failed: brief(err), At: now}
+	got := attempt{Failed: brief(err), Help: advice(err), At: now}
 	if last := a.names[name]; last != nil {
 		got.InRow = last.InRow
 	}
