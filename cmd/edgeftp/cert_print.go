@@ -145,6 +145,7 @@ func printCertificate(w io.Writer, j judged, now time.Time) {
 		at("failed", j.FailedAt)
 		line("in a row", fmt.Sprint(max(j.Failures, 1)))
 		line("because", cmp.Or(oneLine(bare(j.Failed, j.Name)), "-"))
+		line("help", oneLine(j.Help))
 		at("next attempt", j.Next)
 	}
 	_ = t.Flush() // likewise
