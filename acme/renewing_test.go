@@ -198,9 +198,8 @@ func TestRenewedTooEarly(t *testing.T) {
 	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
-	if e := n.event(); e.Err != nil {
-		t.Fatal(e.Err)
-	}
+	n.obtained()
+	ca.Await(10*time.Second, "the certificate in use", func() bool { return n.leaf("ftp.example.org") != nil })
 	ca.Down()
 	if err := n.Renew(t.Context(), "ftp.example.org"); err == nil {
 		t.Fatal("the authority is not down")
