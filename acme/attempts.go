@@ -48,6 +48,7 @@ type issue struct {
 // attempt is the last order of a name, which has failed, and those before it.
 type attempt struct {
 	Failed  string    `json:"failed"`
+	Help    string    `json:"help,omitempty"`
 	At      time.Time `json:"at"`
 	Next    time.Time `json:"next"`
 	InRow   int       `json:"in_row"`
@@ -184,7 +185,7 @@ func (a *attempts) fail(name string, err error, now time.Time) attempt {
 		}
 		return forgotten
 	})
-	got := attempt{Failed: brief(err), At: now}
+	got := attempt{Failed: brief(err), Help: advice(err), At: now}
 	if last := a.names[name]; last != nil {
 		got.InRow = last.InRow
 	}

@@ -29,9 +29,10 @@ type Certificate struct {
 	Renew    time.Time `json:"renew,omitzero"`
 	OnDemand bool      `json:"on_demand,omitempty"`
 	// Failed says why the last order, or look at changed files, came to nothing; empty
-	// after a success. FailedAt is when, Failures how often in a row, Next when it is
-	// tried again.
+	// after a success. Help is what can be done about it, FailedAt when that was, Failures
+	// how often in a row, Next when it is tried again.
 	Failed   string    `json:"failed,omitempty"`
+	Help     string    `json:"help,omitempty"`
 	FailedAt time.Time `json:"failed_at,omitzero"`
 	Failures int       `json:"failures,omitempty"`
 	Next     time.Time `json:"next,omitzero"`
@@ -65,7 +66,10 @@ type CertEvent struct {
 func (e CertEvent) String() string {
 	switch {
 	case e.Err == nil:
-		return fmt.Sprintf("%s: %s, valid until %s", e.Name, subject(e.Leaf), day(e.Leaf.NotAfter))
+		if what := subject(e.Leaf); what != e.Name {
+			return fmt.Sprintf("%s: %s, valid until %s", e.Name, what, day(e.Leaf.NotAfter))
+		}
+		return fmt.Sprintf("%s, valid until %s", e.Name, day(e.Leaf.NotAfter))
 	case e.Leaf == nil:
 		return fmt.Sprintf("%s: %s; there is no certificate yet", e.Name, brief(e.Err))
 	}

@@ -39,8 +39,8 @@ type Config struct {
 	// Fleet says that other nodes use the same Storage: challenge listeners then stay
 	// open, because the order of another node may be pending.
 	Fleet bool
-	// Resolver is the DNS server by which authorities are found, HOST:PORT. Empty: that
-	// of the operating system.
+	// Resolver is the DNS server by which authorities are found, and records of
+	// dns-persist-01, HOST:PORT. Empty: that of the operating system.
 	Resolver string
 	// Log is told of orders, their outcome, and what to do about failures. Nil: nobody
 	// is.
@@ -104,8 +104,9 @@ type DNS struct {
 	// Wait is how long to wait at most until all name servers of the zone have the
 	// record. Zero: 2 minutes. Negative: it is not looked for.
 	Wait time.Duration
-	// Resolvers are the DNS servers, HOST:PORT, by which the zone is found. Empty:
-	// those of the operating system.
+	// Resolvers are the DNS servers, HOST:PORT, by which the zone is found, and which are
+	// then asked for the record in the place of the zone's own. Empty: those of the
+	// operating system find it.
 	Resolvers []string
 }
 
@@ -118,7 +119,7 @@ type Provider = certmagic.DNSProvider
 // the draft may change, and few authorities know it.
 type Persist struct {
 	// Resolver is asked for the record before an order is made, HOST:PORT. Empty: that
-	// of the operating system.
+	// of [Config].
 	Resolver string
 }
 

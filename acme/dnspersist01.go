@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func (c *challenges) recorded(ctx context.Context, d *directory, account rfc8555
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	found, err := resolver(c.conf.Challenges.Persist.Resolver).LookupTXT(ctx, want.Name+".")
+	found, err := resolver(cmp.Or(c.conf.Challenges.Persist.Resolver, c.conf.Resolver)).LookupTXT(ctx, want.Name+".")
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {
 		err, found = nil, nil

@@ -23,7 +23,7 @@ func TestPersist(t *testing.T) {
 	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
 	conf := onlyHTTP(t, ca, "ftp.example.org", "*.files.example.org")
-	conf.Challenges = Challenges{Persist: &Persist{Resolver: ca.DNS.Addr}}
+	conf.Challenges, conf.Resolver = Challenges{Persist: &Persist{}}, ca.DNS.Addr
 	records, err := PersistRecords(t.Context(), conf)
 	must(t, err)
 	if len(records) != 2 || records[0].Name != "_validation-persist.ftp.example.org" || records[1].Name != "_validation-persist.files.example.org" ||

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -54,7 +55,7 @@ type orderError struct {
 
 // Error implements error. Of an authority's problem it says what is meant for people.
 func (e *orderError) Error() string {
-	text := e.err.Error()
+	text := bare(e.err.Error())
 	var problem rfc8555.Problem
 	if errors.As(e.err, &problem) {
 		text = problemText(problem)
@@ -68,6 +69,26 @@ func (e *orderError) Error() string {
 
 // Unwrap returns what has happened.
 func (e *orderError) Unwrap() error { return e.err }
+
+// bare takes away what the library of orders puts before an error: where in it that
+// came about.
+func bare(text string) string {
+	whole := text
+	for again := true; again; {
+		again = false
+		for _, step := range [...]string{"provisioning client: ", "creating new order: ", "solving challenges: ", "presenting for challenge: ", "performing request: "} {
+			rest, ok := strings.CutPrefix(text, step)
+			text, again = rest, again || ok
+		}
+		if strings.HasPrefix(text, "attempt ") { // attempt 1: URL: performing request: Post "URL": EOF
+			_, rest, ok := strings.Cut(text, "performing request: ")
+			if ok {
+				text, again = rest, true
+			}
+		}
+	}
+	return cmp.Or(text, whole)
+}
 
 func problemText(p rfc8555.Problem) string {
 	kind := strings.TrimPrefix(p.Type, rfc8555.ProblemTypeNamespace)
@@ -199,7 +220,7 @@ func (e *recordError) advice() string {
 	if e.err != nil {
 		return "check the DNS server certificates.acme.dns_persist.resolver, and the zone's servers"
 	}
-	return "add the record to the zone; edgeftp cert dns-record prints it for every name"
+	return "add the record to the zone, edgeftp cert dns-record prints it for every name; if it is there, the DNS server that was asked does not see it: set certificates.acme.dns_persist.resolver"
 }
 
 // problemAdvice goes by what the authority says (RFC 8555 §6.7).
@@ -281,6 +302,8 @@ func localAdvice(err error) string {
 
 const wrongAnswer = "something else than an authority has answered, a proxy or a login page on the way perhaps: open the address that certificates.acme.ca stands for, it is to give a JSON document"
 
+const brokenAnswer = "the authority is out of order or has too much to do: it is tried again; set certificates.acme.fallback for a second one"
+
 // wordsAdvice goes by the text, where libraries have no kinds of errors.
 func wordsAdvice(text string) string {
 	for _, w := range [...]struct{ words, help string }{
@@ -291,8 +314,13 @@ func wordsAdvice(text string) string {
 		{"could not determine zone", "the zone of the name was not found: check the name, and certificates.acme.dns.resolvers"},
 		{"adding temporary record", "the DNS provider does not add the record: check its settings, and that its key may change the zone"},
 		{"to fully propagate", "not all servers of the zone have the record yet: raise certificates.acme.dns.wait, or set dns.resolvers"},
-		{"checking DNS propagation", "the record could not be looked for: set certificates.acme.dns.resolvers, or a negative dns.wait to not look"},
+		{"checking DNS propagation", "the record could not be looked for: set certificates.acme.dns.resolvers, or dns.wait to 0 to not look"},
 		{"the account binding cannot be used", "certificates.acme.account_binding.mac is base64url as the authority shows it"},
+		{"server: HTTP 429: ", limitedAdvice(&limitedError{})},
+		{"server: HTTP 500: ", brokenAnswer},
+		{"server: HTTP 502: ", brokenAnswer},
+		{"server: HTTP 503: ", brokenAnswer},
+		{"server: HTTP 504: ", brokenAnswer},
 		{"Content-Type is", wrongAnswer},
 		{"JSON-decoding", wrongAnswer},
 		{"required directory fields are missing", wrongAnswer},

@@ -77,6 +77,9 @@ func TestAdvice(t *testing.T) {
 		{asked(syscall.ECONNREFUSED), "HTTPS_PROXY"},
 		{asked(io.EOF), "HTTPS_PROXY"},
 		{context.DeadlineExceeded, "took too long"},
+		{errors.New("creating new order: fetching new nonce from server: HTTP 503: JSON-decoding problem details: unexpected end of JSON input (raw='')"), "has too much to do"},
+		{errors.New("creating new order: fetching new nonce from server: HTTP 429: JSON-decoding problem details: unexpected end of JSON input (raw='')"), "comes again by itself"},
+		{errors.New("creating new order: fetching new nonce from server: HTTP 404: JSON-decoding problem details: unexpected end of JSON input (raw='')"), "a login page"},
 		{errors.New("something new"), "edgeftp cert check"},
 	} {
 		wrapped := &orderError{ca: "ca.example.org", name: "ftp.example.org", err: tt.err}
@@ -95,6 +98,24 @@ func TestAdvice(t *testing.T) {
 	}
 	if text := brief(fmt.Errorf("a\n\tb %s", strings.Repeat("ä", 400))); len(text) > 610 || strings.ContainsAny(text, "\n\t�") {
 		t.Errorf("%q", text)
+	}
+}
+
+// What went wrong comes first, and not where in a library that was.
+func TestBare(t *testing.T) {
+	for text, want := range map[string]string{
+		"provisioning client: performing request: Get \"https://ca/dir\": EOF":                                "Get \"https://ca/dir\": EOF",
+		"solving challenges: presenting for challenge: adding temporary record: no":                           "adding temporary record: no",
+		"creating new order: attempt 1: https://ca/order: performing request: Post \"https://ca/order\": EOF": "Post \"https://ca/order\": EOF",
+		"creating new order: attempt 1: https://ca/order: HTTP 400":                                           "attempt 1: https://ca/order: HTTP 400",
+		"creating new order: attempt 2: https://ca/order: context canceled; performing request: Post: EOF":    "Post: EOF",
+		"the storage is full: creating new order: no":                                                         "the storage is full: creating new order: no",
+		"solving challenges: ": "solving challenges: ",
+		"":                     "",
+	} {
+		if got := bare(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }
 

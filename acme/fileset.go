@@ -194,7 +194,7 @@ func (s *FileSet) Certificates() []Certificate {
 		list[i] = Certificate{Name: p.Cert, Source: "files"}
 		list[i].describe(p.cert.Leaf)
 		if p.trouble.text != "" {
-			list[i].Failed, list[i].FailedAt, list[i].Failures = p.trouble.text, p.trouble.since, 1
+			list[i].Failed, list[i].Help, list[i].FailedAt, list[i].Failures = p.trouble.text, p.trouble.help, p.trouble.since, 1
 		}
 	}
 	return list

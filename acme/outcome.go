@@ -59,7 +59,7 @@ func (e *refusedError) Unwrap() error { return e.error }
 func (m *Manager) failed(name string, err error) {
 	got := m.attempts.fail(name, err, time.Now())
 	leaf := m.leaf(name)
-	args := []any{"name", name, "error", brief(err), "failures", got.InRow, "next_attempt", got.Next.UTC().Format(time.RFC3339),
+	args := []any{"name", name, "error", brief(err), "failures", got.InRow, "next_attempt", m.certificate(name, false).Next.UTC().Format(time.RFC3339),
 		"help", advice(err)}
 	if leaf != nil {
 		args = append(args, "valid_until", leaf.NotAfter.UTC().Format(time.RFC3339))

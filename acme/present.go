@@ -126,7 +126,7 @@ func (m *Manager) certificate(name string, onDemand bool) Certificate {
 		c.Source = "dev"
 	}
 	last := m.attempts.get(name)
-	c.Failed, c.FailedAt, c.Failures, c.Next = last.Failed, last.At, last.InRow, last.Next
+	c.Failed, c.Help, c.FailedAt, c.Failures, c.Next = last.Failed, last.Help, last.At, last.InRow, last.Next
 	if leaf := m.leaf(name); leaf != nil {
 		c.describe(leaf)
 		ratio := longRatio
@@ -137,6 +137,9 @@ func (m *Manager) certificate(name string, onDemand bool) Certificate {
 		from := m.origin(name, c.Serial)
 		if c.CA = from.ca; !from.renew.IsZero() && from.renew.Before(c.Renew) {
 			c.Renew = from.renew
+		}
+		if last.InRow > 0 && c.Next.Before(c.Renew) { // it was ordered before its time, and is not again
+			c.Next = c.Renew
 		}
 	}
 	return c

@@ -192,6 +192,32 @@ func TestStagingDown(t *testing.T) {
 	}
 }
 
+// A renewal before its time that fails is not tried again before its time, and says what
+// can be done, once.
+func TestRenewedTooEarly(t *testing.T) {
+	t.Parallel()
+	ca := authority.Start(t, authority.Options{})
+	n := start(t, ca, onlyHTTP(t, ca, "ftp.example.org"))
+	n.obtained()
+	ca.Await(10*time.Second, "the certificate in use", func() bool { return n.leaf("ftp.example.org") != nil })
+	ca.Down()
+	if err := n.Renew(t.Context(), "ftp.example.org"); err == nil {
+		t.Fatal("the authority is not down")
+	}
+	got := n.Certificates()[0]
+	if got.Failures != 1 || got.Renew.IsZero() || !got.Next.Equal(got.Renew) || !strings.Contains(got.Help, "HTTPS_PROXY") {
+		t.Errorf("%+v", got)
+	}
+	if log := n.log.String(); strings.Count(log, "order-plz") != 1 {
+		t.Errorf("the log says %s", log)
+	}
+	ca.Resume()
+	must(t, n.Renew(t.Context(), "ftp.example.org"))
+	if got := n.Certificates()[0]; got.Help != "" || !got.Next.IsZero() {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A limit is kept, also if a fallback would come sooner, but by who asks for it.
 func TestLimited(t *testing.T) {
 	t.Parallel()

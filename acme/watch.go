@@ -44,6 +44,7 @@ func (g glance) settled(now time.Time) bool {
 // trouble is why the files as they are now cannot be used.
 type trouble struct {
 	text  string // empty: they can
+	help  string // what can be done
 	since time.Time
 	told  bool
 }
@@ -159,18 +160,18 @@ func (s *FileSet) glance(p *filePair) (g glance, err error) {
 
 // fail keeps p as it is, and tells once why.
 func (s *FileSet) fail(p *filePair, err error, now time.Time) {
-	if text := err.Error(); text != p.trouble.text {
-		p.trouble = trouble{text: text, since: now}
-	}
-	if p.trouble.told || now.Sub(p.trouble.since) < grace {
-		return
-	}
-	p.trouble.told = true
 	help := "put the files in order; they are looked at again without a restart"
 	var fe *FileError
 	if errors.As(err, &fe) && fe.Help != "" {
 		help = fe.Help
 	}
+	if text := err.Error(); text != p.trouble.text {
+		p.trouble = trouble{text: text, help: help, since: now}
+	}
+	if p.trouble.told || now.Sub(p.trouble.since) < grace {
+		return
+	}
+	p.trouble.told = true
 	s.opt.Log.Error("changed certificate files cannot be used; the certificate before stays in use", "error", err, "help", help,
 		"file", p.Cert, "valid_until", p.cert.Leaf.NotAfter.UTC().Format(time.DateOnly))
 	if s.opt.Event != nil {

@@ -59,7 +59,7 @@ func unresolved(err error) (text, help string) {
 		return "it cannot be looked up: " + code.Error() + "; an authority that gets the same answer issues nothing",
 			"look at the zone's name servers and its DNSSEC signatures (DS record of the parent, expired RRSIG)"
 	}
-	return "it could not be looked up from here: " + reason(err), "name a DNS server that answers this machine: resolver: HOST:PORT"
+	return "it could not be looked up from here: " + reason(err), "name a DNS server that answers this machine: certificates.acme.resolver"
 }
 
 func (r *run) via(s *subject) string {

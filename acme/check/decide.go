@@ -46,7 +46,7 @@ func (r *run) alternative(ctx context.Context, s *subject, tried []string, free 
 	}
 	if !s.ip.IsValid() {
 		offer(dns01, "which needs no port but a key for the zone (dns.provider)")
-		offer(dnsPersist01, "which needs neither, but one record by hand, and an authority that has it (edgeftp cert dns-record)")
+		offer(dnsPersist01, "which needs neither port nor key, but one record by hand, and an authority that has it (edgeftp cert dns-record)")
 	}
 	if len(ways) == 0 {
 		return "mend what is said of the challenges above"

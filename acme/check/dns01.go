@@ -25,7 +25,7 @@ var errServers = errors.New("not all name servers show the record")
 // it.
 func (r *run) checkDNS01(ctx context.Context, s *subject) verdict {
 	conf := r.conf.Challenges.DNS
-	finder := r.dns
+	finder := newResolver(r.opt.Resolver) // those that an order asks
 	if len(conf.Resolvers) > 0 {
 		finder = newResolver(conf.Resolvers[0])
 	}
@@ -50,7 +50,7 @@ func (r *run) checkDNS01(ctx context.Context, s *subject) verdict {
 	if conf.Provider == nil {
 		return fails
 	}
-	return r.tryRecord(ctx, s, at, zone, servers)
+	return r.tryRecord(ctx, s, at, place{zone: zone, servers: servers, finder: finder})
 }
 
 // checkDelegate looks whether the CNAME of the challenge leads to where records are
@@ -82,10 +82,17 @@ func (r *run) checkDelegate(ctx context.Context, s *subject, at string) verdict 
 	return fails
 }
 
+// place is where records are added.
+type place struct {
+	zone    string
+	servers []string // the names of the zone's servers
+	finder  *resolver
+}
+
 // tryRecord lets the provider add a record beside the challenge's, which disturbs
 // nobody. A provider that may change the challenge's alone is tried with that.
-func (r *run) tryRecord(ctx context.Context, s *subject, at, zone string, servers []string) verdict {
-	conf := r.conf.Challenges.DNS
+func (r *run) tryRecord(ctx context.Context, s *subject, at string, p place) verdict {
+	conf, zone := r.conf.Challenges.DNS, p.zone
 	value := "edgeftp-check-" + rand.Text()
 	beside := dns.CanonicalName(dnsLabel + "-check." + strings.TrimPrefix(at, dnsLabel+"."))
 	add := func(name string) ([]libdns.Record, error) {
@@ -112,17 +119,17 @@ func (r *run) tryRecord(ctx context.Context, s *subject, at, zone string, server
 		}
 	}
 	if err != nil {
-		r.add(areaDNS, s.name, Fail, fmt.Sprintf("dns-01: the provider adds no record to the zone %s: %s", plain(zone), quoted(err.Error())),
-			"look at dns.settings: the key, its rights, and whether this provider has the zone "+plain(zone))
+		text, help := declined(err, "look at dns.settings: the key, its rights, and whether this provider has the zone "+plain(zone))
+		r.add(areaDNS, s.name, Fail, fmt.Sprintf("dns-01: the provider adds no record to the zone %s: %s", plain(zone), text), help)
 		return fails
 	}
-	level, text, help := r.shown(ctx, name, value, servers, true)
+	level, text, help := r.shown(ctx, name, value, p, true)
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
 	defer cancel()
 	if _, err := conf.Provider.DeleteRecords(wait, zone, got); err != nil {
 		r.add(areaDNS, s.name, Warn, fmt.Sprintf("dns-01: the provider does not remove %s %q from the zone %s: %s", plain(name), value, plain(zone), quoted(err.Error())),
 			"remove it by hand, and give the key the right to remove records: others would pile up")
-	} else if still, _, _ := r.shown(wait, name, value, servers, false); level == OK && still != OK && ctx.Err() == nil {
+	} else if still, _, _ := r.shown(wait, name, value, p, false); level == OK && still != OK && ctx.Err() == nil {
 		r.add(areaDNS, s.name, Note, fmt.Sprintf("dns-01: the provider says that %s is removed, and name servers still have it", plain(name)),
 			"look into the zone later, and remove what is left")
 	}
@@ -137,7 +144,7 @@ func (r *run) tryRecord(ctx context.Context, s *subject, at, zone string, server
 }
 
 // shown looks until every name server has the record, or has it no more.
-func (r *run) shown(ctx context.Context, name, value string, servers []string, want bool) (level Level, text, help string) {
+func (r *run) shown(ctx context.Context, name, value string, p place, want bool) (level Level, text, help string) {
 	whole := r.conf.Challenges.DNS.Wait
 	if whole == 0 {
 		whole = 2 * time.Minute
@@ -148,9 +155,10 @@ func (r *run) shown(ctx context.Context, name, value string, servers []string, w
 	limit := min(cmp.Or(r.opt.Wait, time.Minute), whole)
 	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	all, err := r.serversOf(wait, servers)
+	all, err := r.serversOf(wait, p)
 	if err != nil {
-		return Fail, "dns-01: the name servers of the zone cannot be found: " + reason(err), "look at the NS records of the zone, and at the addresses of the servers"
+		return Fail, "dns-01: the name servers of the zone cannot be found: " + err.Error(),
+			"look at the NS records of the zone, and at the addresses of the servers; where this machine cannot reach them, name DNS servers that it can: dns.resolvers"
 	}
 	missing := map[string]string{}
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
@@ -158,7 +166,7 @@ func (r *run) shown(ctx context.Context, name, value string, servers []string, w
 			if why, asked := missing[server]; asked && why == "" {
 				continue
 			}
-			why := has(wait, server, name, value, want)
+			why := r.has(wait, server, name, value, want)
 			if _, known := missing[server]; !known || wait.Err() == nil { // a question that is broken off says nothing
 				missing[server] = why
 			}
@@ -189,13 +197,22 @@ func lacks(missing map[string]string) []string {
 	return all
 }
 
-// serversOf are the addresses of name servers.
-func (r *run) serversOf(ctx context.Context, servers []string) ([]string, error) {
+// serversOf are the addresses of the servers that an order asks for the record: those of
+// dns.resolvers if there are any, else those of the zone.
+func (r *run) serversOf(ctx context.Context, p place) ([]string, error) {
+	if own := r.conf.Challenges.DNS.Resolvers; len(own) > 0 {
+		var all []string
+		for _, server := range own {
+			all = append(all, newResolver(server).servers...)
+		}
+		slices.Sort(all)
+		return slices.Compact(all), nil
+	}
 	var all []string
-	for _, host := range servers {
-		addrs, _, err := r.dns.addresses(ctx, host)
+	for _, host := range p.servers {
+		addrs, _, err := p.finder.addresses(ctx, host)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", host, err)
+			return nil, fmt.Errorf("%s: %s", quoted(host), reason(err))
 		}
 		for _, ip := range addrs {
 			if ip.Is6() && !r.hasIPv6() {
@@ -211,14 +228,37 @@ func (r *run) serversOf(ctx context.Context, servers []string) ([]string, error)
 	return slices.Compact(all), nil
 }
 
+// declined is why a provider has not added a record, and what can be done: in its own words
+// where it has some.
+func declined(err error, otherwise string) (text, help string) {
+	const most = 400
+	var own interface {
+		error
+		Advice() string
+	}
+	text = err.Error()
+	if errors.As(err, &own) {
+		text = own.Error()
+		if help := own.Advice(); !strings.Contains(help, "cert check") { // which this is
+			otherwise = help
+		}
+		if _, why, ok := strings.Cut(text, " in the zone "); ok { // what it was asked for is known
+			if _, why, ok = strings.Cut(why, ": "); ok {
+				text = why
+			}
+		}
+	}
+	return quotedUpTo(text, most), otherwise
+}
+
 // hasIPv6 reports whether this machine has an address that leads anywhere.
 func (r *run) hasIPv6() bool {
 	return slices.ContainsFunc(r.local, func(ip netip.Addr) bool { return ip.Is6() && ip.IsGlobalUnicast() })
 }
 
 // has asks one name server. Empty: it is as wanted.
-func has(ctx context.Context, server, name, value string, want bool) string {
-	msg, err := exchange(ctx, server, name, dns.TypeTXT, false)
+func (r *run) has(ctx context.Context, server, name, value string, want bool) string {
+	msg, err := exchange(ctx, server, name, dns.TypeTXT, len(r.conf.Challenges.DNS.Resolvers) > 0)
 	switch {
 	case err != nil:
 		return "does not answer"

@@ -24,6 +24,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/edgeftp/edgeftp/acme"
+	"github.com/edgeftp/edgeftp/acme/providers"
 	"github.com/edgeftp/edgeftp/tests/authority"
 )
 
@@ -256,6 +257,26 @@ func recordFaults() []fault {
 	wild := []string{wildName}
 	return []fault{
 		{name: "provider refuses", spoil: func(w *world) { w.only(dns01); w.provider.noAdd = errors.New("403 bad key") }, want: both},
+		{name: "provider knows why", spoil: func(w *world) {
+			w.only(dns01)
+			w.provider.noAdd = &providers.Error{Provider: "rfc2136", Doing: "add the TXT record _acme-challenge-check.ftp.example.org. in the zone example.org.",
+				What: "the server does not accept the key: NOTAUTH " + strings.Repeat("x", 400), Help: "compare key_name, key_alg and key with the server's"}
+		}, want: both},
+		{name: "provider does not know why", spoil: func(w *world) {
+			w.only(dns01)
+			w.provider.noAdd = &providers.Error{Provider: "rfc2136", Doing: "add", What: "no", Help: "edgeftp cert check tries the provider"}
+		}, want: both},
+		{name: "name servers without an address", spoil: func(w *world) { w.only(dns01); w.ca.DNS.Answer("ns.example.org", dns.RcodeNameError) }, want: both},
+		{name: "name servers without an address, and resolvers", spoil: func(w *world) {
+			w.only(dns01)
+			w.conf.Challenges.DNS.Resolvers = []string{w.ca.DNS.Addr}
+			w.ca.DNS.Answer("ns.example.org", dns.RcodeNameError)
+		}},
+		{name: "record does not appear at the resolvers", spoil: func(w *world) {
+			w.only(dns01)
+			w.conf.Challenges.DNS.Resolvers = []string{w.ca.DNS.Addr}
+			w.ca.DNS.Hide(1000)
+		}, want: both},
 		{name: "record does not appear", spoil: func(w *world) { w.only(dns01); w.ca.DNS.Hide(1000) }, want: both},
 		{name: "record is slow", spoil: func(w *world) { w.ca.DNS.Hide(3) }},
 		{name: "record stays", spoil: func(w *world) { w.provider.noRemove = errors.New("403 may not remove") },

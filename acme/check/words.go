@@ -15,8 +15,9 @@ import (
 )
 
 // quoted is a text from a stranger: without control characters, and not too long.
-func quoted(text string) string {
-	const most = 120
+func quoted(text string) string { return quotedUpTo(text, 120) }
+
+func quotedUpTo(text string, most int) string {
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
@@ -53,7 +54,7 @@ func reason(err error) string {
 		return "it refuses the TLS handshake: " + quoted(alert.Error())
 	case errors.As(err, &record):
 		return "it does not speak TLS"
-	case errors.Is(err, errNoZone), errors.As(err, &code):
+	case errors.Is(err, errNoZone), errors.Is(err, errNoName), errors.As(err, &code):
 		return err.Error()
 	case errors.As(err, &dns):
 		return "its address cannot be found: " + quoted(dns.Err)

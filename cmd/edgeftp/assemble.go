@@ -149,7 +149,7 @@ func prepareState(conf *config.Config) error {
 		}
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return fmt.Errorf("the state directory cannot be closed to others: %w", err)
+		return fmt.Errorf("the state directory cannot be closed to others: %w\n   = help: it belongs to another user: start the server as that one, or give it away with chown -R USER", err)
 	}
 	ignore := filepath.Join(dir, ".gitignore")
 	if _, err := os.Stat(ignore); err == nil {

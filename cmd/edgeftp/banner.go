@@ -203,7 +203,7 @@ func short(digest string) string {
 		algorithm, hex = "", digest
 	}
 	if len(hex) > 12 {
-		hex = hex[:12]
+		hex = strings.TrimSuffix(hex[:12], ":")
 	}
 	if algorithm == "" {
 		return hex

@@ -69,6 +69,11 @@ func (j *judged) stands(most int) string {
 		if _, rest, ok := strings.Cut(text, j.Name+": "); ok {
 			text = rest
 		}
+		if _, rest, ok := strings.Cut(text, " in the zone "); ok && strings.Contains(text, "DNS provider ") {
+			if _, rest, ok = strings.Cut(rest, ": "); ok { // what the provider was to do is always the same
+				text = rest
+			}
+		}
 	}
 	why := []rune(text)
 	if most > 0 && len(why) > most {
@@ -145,6 +150,7 @@ func printCertificate(w io.Writer, j judged, now time.Time) {
 		at("failed", j.FailedAt)
 		line("in a row", fmt.Sprint(max(j.Failures, 1)))
 		line("because", cmp.Or(oneLine(bare(j.Failed, j.Name)), "-"))
+		line("help", oneLine(j.Help))
 		at("next attempt", j.Next)
 	}
 	_ = t.Flush() // likewise

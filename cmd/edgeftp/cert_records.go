@@ -52,9 +52,18 @@ func (c *certs) recordCommand() *cobra.Command {
 		if len(list) == 0 {
 			return exitWith(exitFailed, errors.New("no name can be proven by a record: addresses have none\n   = help: certificates.acme.challenges with http-01 or tls-alpn-01 proves them"))
 		}
+		list = enough(list)
 		return c.show(cmd, list, func(w io.Writer) error { return printRecords(w, list, conf.Challenges.Persist != nil) })
 	}
 	return cmd
+}
+
+// enough leaves out records that another one makes needless: with policy=wildcard one is
+// for the name itself too (draft-ietf-acme-dns-persist).
+func enough(list []acme.Record) []acme.Record {
+	return slices.DeleteFunc(slices.Clone(list), func(r acme.Record) bool {
+		return slices.Contains(list, acme.Record{Name: r.Name, Value: r.Value + "; policy=wildcard", CA: r.CA})
+	})
 }
 
 // printRecords prints records as a zone file has them. What is not a record is a

@@ -72,7 +72,13 @@ func TestCertRecords(t *testing.T) {
 		!strings.HasPrefix(values[1], "_validation-persist.example.org. ") || !strings.Contains(values[1], "policy=wildcard") {
 		t.Errorf("%q\n%s", values, text)
 	}
+	// One record is enough for a name and its wildcard.
+	text, code = checked(t, conf(kept, `ftp.example.org, "*.ftp.example.org"`), "dns-record", "--config", "FILE")
+	if values := zone(t, text); code != exitOK || len(values) != 1 || !strings.HasSuffix(values[0], "; policy=wildcard") {
+		t.Errorf("%d: %q\n%s", code, values, text)
+	}
 	// The account is kept, so that the records stay the same.
+	text, _ = checked(t, ours, "dns-record", "--config", "FILE")
 	if again, _ := checked(t, ours, "dns-record", "--config", "FILE"); again != text {
 		t.Errorf("%s\nand then\n%s", text, again)
 	}

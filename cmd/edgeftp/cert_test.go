@@ -76,7 +76,7 @@ func several() []acme.Certificate {
 	due := acme.Certificate{Name: "2001:db8::1", Names: []string{"2001:db8::1"}, Source: "acme", Issuer: "YE1", Serial: "3ab4",
 		NotBefore: at(-4), NotAfter: at(2).Add(-time.Hour), Renew: noon().Add(-time.Minute)}
 	none := acme.Certificate{Name: "new.example.org", Source: "acme"}
-	stuck := acme.Certificate{Name: "stuck.example.org", Source: "acme", Failed: "no route", Failures: 1, Next: noon().Add(30 * time.Second)}
+	stuck := acme.Certificate{Name: "stuck.example.org", Source: "acme", Failed: "no route", Help: "check the firewall", Failures: 1, Next: noon().Add(30 * time.Second)}
 	asked := ok
 	asked.Name, asked.Names, asked.OnDemand = "a.customers.example.org", []string{"a.customers.example.org"}, true
 	files := acme.Certificate{Name: "/etc/ssl/old.pem", Names: []string{"old.example.org", "192.0.2.1"}, Source: "files", Issuer: "Example CA", Serial: "1",

@@ -230,7 +230,7 @@ func TestDenial(t *testing.T) {
 		d    Denial
 		want string
 	}{
-		{Denial{}, "no policy refused"},
+		{Denial{}, "no policy has granted it"},
 		{Denial{Policy: "guard"}, "guard refused"},
 		{Denial{Policy: "guard", Text: "No."}, "guard refused: No."},
 		{Denial{Policy: "guard", Failed: true, Cause: cause}, "guard failed: out of fuel"},

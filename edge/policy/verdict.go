@@ -120,6 +120,8 @@ func (d *Denial) Error() string {
 		return who + " failed: " + d.Cause.Error()
 	case d.Text != "":
 		return who + " refused: " + d.Text
+	case d.Policy == "":
+		return "no policy has granted it"
 	}
 	return who + " refused"
 }

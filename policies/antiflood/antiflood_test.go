@@ -258,7 +258,7 @@ func TestFull(t *testing.T) {
 	r.kv.MaxBytes = 1
 	r.want("banned", 421, r.login("192.0.2.7", "anna"))
 	m := r.meta("198.51.100.1", "bob")
-	err := r.policy.Observe(t.Context(), &policy.Event{Meta: m, Kind: policy.EventLoginFailed, Text: "no policy refused"})
+	err := r.policy.Observe(t.Context(), &policy.Event{Meta: m, Kind: policy.EventLoginFailed, Text: "no policy has granted it"})
 	if !errors.Is(err, policy.ErrKVFull) {
 		t.Errorf("an event that is lost is said to be counted: %v", err)
 	}

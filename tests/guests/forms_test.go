@@ -165,7 +165,7 @@ func antifloodCases() []policytest.Case {
 		form := []string{"192.0.2.%d", "198.51.100.%d", "2001:db8:0:%d::1"}[i%3]
 		m := of([]string{"anna", "bob", "carl"}[i%3], fmt.Sprintf(form, i/9+1))
 		cases = append(cases, policytest.Case{Login: &policy.Login{Meta: m}},
-			policytest.Case{Event: &policy.Event{Meta: m, Kind: policy.EventLoginFailed, Text: "no policy refused"}},
+			policytest.Case{Event: &policy.Event{Meta: m, Kind: policy.EventLoginFailed, Text: "no policy has granted it"}},
 			policytest.Case{Command: &policy.Command{Meta: m, Verb: "NOOP", Dir: "/"}})
 	}
 	return cases

@@ -202,7 +202,7 @@ func randomEvent(r *rand.Rand, m policy.Meta, path string, size int64) question 
 	if r.IntN(2) == 0 { // those that matter to most
 		kind = pick(r, policy.EventLoginFailed, policy.EventFileReceived, policy.EventIncompleteFileReceived, policy.EventFileSent, policy.EventFileDeleted)
 	}
-	return question{event: &policy.Event{Meta: m, Kind: kind, Path: path, Text: pick(r, "", "no policy refused", "guard failed: x"), Op: policy.OpWrite,
+	return question{event: &policy.Event{Meta: m, Kind: kind, Path: path, Text: pick(r, "", "no policy has granted it", "guard failed: x"), Op: policy.OpWrite,
 		Size: max(size, 0), Took: time.Duration(r.IntN(5000)) * time.Millisecond, Code: pick(r, 0, 226, 426, 550), Policy: pick(r, "", "guard")}}
 }
 

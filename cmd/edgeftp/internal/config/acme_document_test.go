@@ -30,7 +30,7 @@ func TestCertificatesDocument(t *testing.T) {
 	// The document cannot show an address that anybody has.
 	address := strings.NewReplacer("203.0.113.5", "9.9.9.9")
 	machine := testMachine(map[string]string{"/etc/corp-roots.pem": testRoots(), "/run/secrets/tsig": "c2VjcmV0c2VjcmV0\n",
-		"/run/secrets/cloudflare": "abcdefghijklmnopqrstuvwxyz0123456789abcd\n", "/run/secrets/eab": "c2VjcmV0c2VjcmV0\n"}, nil)
+		"/run/secrets/cloudflare": "abcdefghijklmnopqrstuvwxyz0123456789abcd\n", "/run/secrets/eab": "c2VjcmV0c2VjcmV0\n", "/etc/customers.wasm": "module"}, nil)
 	list := examples(t, filepath.FromSlash("../../../../docs/certificates.md"), "yaml")
 	if len(list) < 14 {
 		t.Fatalf("%d examples", len(list))

@@ -1,13 +1,26 @@
 package config
 
+import (
+	"errors"
+	"syscall"
+)
+
 // issued reports whether an authority issues certificates for names of flags.
 func (f Flags) issued() bool {
 	return len(f.Domains) > 0 && f.Cert == "" && f.Key == "" && (f.TLS != "off" || f.Implicit != "")
 }
 
-// authority is the section certificates.acme of --domain and the flags beside it.
-func (f Flags) authority() map[string]any {
+// authority is the section certificates.acme of --domain and the flags beside it. Where
+// another program has one of the two ports that authorities come to, the other is enough.
+func (f Flags) authority(machine outside) map[string]any {
 	acme := map[string]any{"domains": anys(f.Domains), "agree_to_terms": f.AgreeToTerms}
+	taken := func(address string) bool { return errors.Is(machine.bind(address), syscall.EADDRINUSE) }
+	switch http, alpn := taken(":80"), taken(":443"); {
+	case http && !alpn:
+		acme["challenges"] = []any{tlsALPN01}
+	case alpn && !http:
+		acme["challenges"] = []any{http01}
+	}
 	if f.Email != "" {
 		acme["email"] = f.Email
 	}

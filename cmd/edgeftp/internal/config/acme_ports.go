@@ -121,7 +121,7 @@ func (c *checker) challengePorts(f *file, made *Challenges, path []string, conf 
 			continue
 		}
 		all = append(all, owner{address: a, what: "http.listen"})
-		c.foreign(at, a, conf)
+		c.foreign(at, a, "tls-alpn-01 has port 443", conf)
 	}
 	for i, a := range made.listen {
 		at := sub(alpn, strconv.Itoa(i))
@@ -140,7 +140,7 @@ func (c *checker) challengePorts(f *file, made *Challenges, path []string, conf 
 		}
 		all = append(all, owner{address: a, what: "tls_alpn.listen"})
 		made.TLSALPN = append(made.TLSALPN, a)
-		c.foreign(at, a, conf)
+		c.foreign(at, a, "http-01 has port 80", conf)
 	}
 	if made.listen != nil && len(made.listen) == 0 && !c.isFaulty(alpn) {
 		made.TLSALPNServed = answering
@@ -191,12 +191,12 @@ func sameHost(a, b string) bool {
 
 // foreign reports a challenge address that another program has. A server that runs
 // with this state directory may be who has it, and is no reason to refuse.
-func (c *checker) foreign(path []string, address string, conf *Config) {
+func (c *checker) foreign(path []string, address, other string, conf *Config) {
 	if c.isFaulty(path) || !errors.Is(c.bind(address), syscall.EADDRINUSE) || c.running(conf.Socket) {
 		return
 	}
 	c.at(path, fmt.Sprintf("another program listens on %s, so the authority would talk to that", address),
-		"stop it, let it forward to another port that you name here, or use other challenges: dns-01 and dns-persist-01 need no port")
+		"stop it, let it forward to another port that you name here, or use other challenges: "+other+", dns-01 and dns-persist-01 need none")
 }
 
 // bind listens on an address and lets it go.

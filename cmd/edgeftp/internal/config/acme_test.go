@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -185,6 +186,39 @@ func TestDomainFlags(t *testing.T) {
 	got, err = Flags{Root: "/srv", TLS: "off", Implicit: ":990", Domains: []string{"ftp.example.org"}, AgreeToTerms: true}.config("/etc", flagMachine())
 	if err != nil || got.Listeners[0].TLS.Certificate != "dev" || got.Listeners[1].TLS.Certificate != "auto" {
 		t.Error(got, err)
+	}
+}
+
+// A web server that has one of the two ports is no obstacle for flags.
+func TestDomainFlagsBesideAWebServer(t *testing.T) {
+	f := Flags{Root: "/srv", Domains: []string{"ftp.example.org"}, AgreeToTerms: true}
+	for taken, want := range map[string]*Challenges{
+		":80":     {TLSALPN: []string{":443"}, listen: []string{":443"}},
+		":443":    {HTTP: []string{":80"}},
+		":80:443": nil,
+	} {
+		machine := flagMachine()
+		machine.bind = func(address string) error {
+			if strings.Contains(taken, address) {
+				return &net.OpError{Op: "listen", Err: syscall.EADDRINUSE}
+			}
+			return nil
+		}
+		got, err := f.config("/etc", machine)
+		if want == nil {
+			if err == nil || strings.Count(err.Error(), "--domain: another program listens on ") != 2 {
+				t.Errorf("%s: %v", taken, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", taken, err)
+			continue
+		}
+		if diff := cmp.Diff(*want, got.ACME.Challenges, alike()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", taken, diff)
+		}
+		again(t, got, machine)
 	}
 }
 

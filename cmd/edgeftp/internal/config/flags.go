@@ -59,7 +59,7 @@ func (f Flags) config(dir string, machine outside) (*Config, error) {
 	}
 	r := newReport(locateFlag)
 	hash, password := f.password(r, dir, machine)
-	value := f.value(r, hash)
+	value := f.value(r, hash, machine)
 	raw := func(path []string) (string, bool) { return lookup(value, path) }
 	v := &validator{report: r, schema: s, value: value, raw: raw, empty: func([]string) bool { return false }}
 	c := &checker{report: r, outside: machine, dir: dir, source: raw}
@@ -79,7 +79,7 @@ func (f Flags) config(dir string, machine outside) (*Config, error) {
 }
 
 // value builds what a configuration file would say.
-func (f Flags) value(r *report, hash string) map[string]any {
+func (f Flags) value(r *report, hash string, machine outside) map[string]any {
 	tls := map[string]any{"control": orElse(f.TLS, "required")}
 	switch {
 	case f.Cert != "" || f.Key != "":
@@ -117,7 +117,7 @@ func (f Flags) value(r *report, hash string) map[string]any {
 		"version":      json.Number("1"),
 		"instance":     map[string]any{"state_dir": orElse(f.StateDir, ".edgeftp"), "drain_timeout": "30s"},
 		"listeners":    listeners,
-		"certificates": f.certificates(r),
+		"certificates": f.certificates(r, machine),
 		"storage":      []any{map[string]any{"root": f.Root}},
 		"users": map[string]any{
 			"list":      []any{map[string]any{"name": orElse(f.User, "dev"), "password_hash": hash, "perm": f.perm(r)}},
@@ -144,10 +144,10 @@ func anys(list []string) []any {
 	return out
 }
 
-func (f Flags) certificates(r *report) map[string]any {
+func (f Flags) certificates(r *report, machine outside) map[string]any {
 	f.contradictions(r)
 	if f.issued() {
-		return f.authority()
+		return f.authority(machine)
 	}
 	if f.Cert == "" && f.Key == "" {
 		return map[string]any{}
