@@ -96,7 +96,7 @@ func unknownCertificate(name string, list []acme.Certificate) *control.Refusal {
 	case len(names) == 0:
 		r.Help = "it has no certificates at all; certificates in the configuration, and a listener with TLS, give it some"
 	default:
-		r.Help = "edgeftp cert list tells those that there are; certificates.acme.domains in the configuration has the names to order"
+		r.Help = "edgeftp cert list tells those that there are; certificates.acme.domains in the configuration has the names to order; one on demand is there once a client has asked for it"
 	}
 	return r
 }

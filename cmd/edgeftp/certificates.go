@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/edgeftp/edgeftp/acme"
@@ -138,6 +139,10 @@ func (in *instance) askClients(c *tls.Config, t *config.TLS) error {
 
 func (in *instance) warn(lines []string) {
 	for _, line := range lines {
+		if text, help, ok := strings.Cut(line, "\n   = help: "); ok {
+			in.log.Warn(text, "help", help)
+			continue
+		}
 		in.log.Warn(line)
 	}
 }
