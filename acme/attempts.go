@@ -164,6 +164,17 @@ func (a *attempts) succeed(name string, life time.Duration, now time.Time) issue
 	return got
 }
 
+// settle forgets a failure of which nothing is left to do.
+func (a *attempts) settle(name string) {
+	a.mu.Lock()
+	failed := a.names[name] != nil
+	delete(a.names, name)
+	a.mu.Unlock()
+	if failed {
+		a.remove(name)
+	}
+}
+
 // remove deletes a failure from the storage.
 func (a *attempts) remove(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)

@@ -336,6 +336,9 @@ func (m *Manager) try(name string) bool {
 	if err == nil {
 		err = m.serve(m.ctx, name)
 	}
+	if err == nil && !m.due(name) {
+		m.attempts.settle(name) // a renewal that somebody wanted early failed, and is not needed
+	}
 	return err == nil || errors.As(err, new(*refusedError))
 }
 

@@ -284,3 +284,25 @@ func TestManyDue(t *testing.T) {
 		m.Close()
 	})
 }
+
+// A renewal that somebody wanted early and that failed is no trouble that lasts: the
+// certificate is not due.
+func TestEarlyRenewalFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, storage := newFakeCA(t, 90*24*time.Hour), MemoryStorage()
+		m := managed(t, ca, Config{Names: []string{"early.example"}, Storage: storage, Log: slog.New(slog.DiscardHandler)})
+		wait(time.Minute)
+		ca.set(errors.New("away"))
+		if err := m.Renew(t.Context(), "early.example"); err == nil || m.Certificates()[0].Failures != 1 {
+			t.Fatalf("%v, %+v", err, m.Certificates()[0])
+		}
+		ca.set(nil)
+		wait(2 * time.Minute)
+		if c := m.Certificates()[0]; c.Failures != 0 || c.Failed != "" || ca.issued != 1 {
+			t.Errorf("%d issued, %+v", ca.issued, c)
+		}
+		if list, err := storage.List(t.Context(), "attempts", true); err == nil {
+			t.Errorf("there is still %v", list)
+		}
+	})
+}

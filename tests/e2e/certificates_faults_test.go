@@ -117,7 +117,7 @@ func storageFaults() []certFault {
 
 func orderFaults() []certFault {
 	return []certFault{
-		{what: "a program has the challenge port at the start", exit: 3,
+		{what: "a program has the challenge port at the start", says: cannotObtain,
 			before: func(t *testing.T, s *sufferer) { occupy(t, s.ca.HTTPAddr()) }},
 		{what: "a program has the challenge port when the certificate is renewed", had: true, during: func(t *testing.T, s *sufferer) {
 			occupy(t, s.ca.HTTPAddr())
