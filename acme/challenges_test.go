@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -163,6 +164,12 @@ func TestHTTPCrowd(t *testing.T) {
 	}
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("%d silent connections were before it: answered after %v", len(silent), took)
+	}
+	for i, c := range silent[:15] { // they had to go
+		must(t, c.SetReadDeadline(began.Add(guestTime/2)))
+		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the silent connection %d is still there, of %d: %v", i, len(silent), err)
+		}
 	}
 	for _, c := range append(silent, conn) {
 		_ = c.Close()

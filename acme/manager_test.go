@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -305,4 +306,28 @@ func TestEarlyRenewalFails(t *testing.T) {
 			t.Errorf("there is still %v", list)
 		}
 	})
+}
+
+// Who names no server gets the default name's certificate, who names an unknown one the
+// fallback name's.
+func TestManagerChoice(t *testing.T) {
+	names := []string{"first.example", "default.example", "fallback.example"}
+	m := managed(t, newFakeCA(t, 90*24*time.Hour), Config{Names: names})
+	soon(t, func() bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return len(m.held(name)) == 0 })
+	})
+	choice := Choice{Default: "default.example", Fallback: "fallback.example"}
+	for _, c := range []struct {
+		asked, want string
+		choice      Choice
+	}{
+		{"", "default.example", choice}, {"192.0.2.1", "default.example", choice}, {"unknown.example", "fallback.example", choice},
+		{"first.example", "first.example", choice}, {"FIRST.example", "first.example", choice},
+		{"", "first.example", Choice{}}, {"unknown.example", "first.example", Choice{Default: "default.example"}},
+	} {
+		got, err := m.present(&tls.ClientHelloInfo{ServerName: c.asked}, c.choice)
+		if err != nil || got.Leaf.DNSNames[0] != c.want {
+			t.Errorf("%q: %v, want %s", c.asked, err, c.want)
+		}
+	}
 }
