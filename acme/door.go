@@ -107,7 +107,8 @@ func (h *hall) Accept() (net.Conn, error) {
 	h.guests = append(h.guests, g)
 	var out *guest
 	if len(h.guests) > mostGuests {
-		out, h.guests = h.guests[0], slices.Delete(h.guests, 0, 1)
+		out = h.guests[0] // before the others move up
+		h.guests = slices.Delete(h.guests, 0, 1)
 	}
 	h.mu.Unlock()
 	if out != nil {
