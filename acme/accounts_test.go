@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/tests/authority"
+	rfc8555 "github.com/mholt/acmez/v3/acme"
 )
 
 // accounts is how many accounts the authority has made.
@@ -265,4 +266,23 @@ func (c *asides) Store(ctx context.Context, key string, value []byte) error {
 	}
 	c.mu.Unlock()
 	return c.Storage.Store(ctx, key, value)
+}
+
+// An authority that was set up anew gives the same addresses again: the account that
+// another node has just made stays, also where it has that of the one that is gone.
+func TestForgetKeepsOthers(t *testing.T) {
+	d := newDirectory(&Config{Storage: MemoryStorage()}, Authority{}, "https://ca.example.org/dir", slog.New(slog.DiscardHandler))
+	gone := rfc8555.Account{Location: "https://ca.example.org/acct/1", PrivateKey: newKey(t)}
+	fresh := &registration{Account: rfc8555.Account{Location: gone.Location, PrivateKey: newKey(t)}}
+	text, err := fresh.encode()
+	must(t, err)
+	must(t, d.storage.Store(t.Context(), d.file(), text))
+	must(t, d.forget(t.Context(), gone))
+	if !d.storage.Exists(t.Context(), d.file()) {
+		t.Error("the new account was deleted")
+	}
+	must(t, d.forget(t.Context(), fresh.Account))
+	if d.storage.Exists(t.Context(), d.file()) {
+		t.Error("the account that is gone is still there")
+	}
 }
