@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"log/slog"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,5 +120,23 @@ func TestFailureFromTheFuture(t *testing.T) {
 			}
 			m.Close()
 		})
+	}
+}
+
+// No address in a certificate is asked, in clear text and without an end, while the server
+// starts and clients wait.
+func TestNothingIsStapled(t *testing.T) {
+	var asked atomic.Int64
+	local := newLocal(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	ca := &oddCA{fakeCA: newFakeCA(t, 90*24*time.Hour), change: func(c *x509.Certificate) {
+		c.OCSPServer, c.IssuingCertificateURL = []string{local + "/ocsp"}, []string{local + "/issuer"}
+	}}
+	m, err := NewManager(Config{Names: []string{"ftp.example"}, Storage: MemoryStorage(), issuers: []certmagic.Issuer{ca}})
+	must(t, err)
+	t.Cleanup(m.Close)
+	must(t, m.Start(t.Context()))
+	soon(t, m.Ready)
+	if n := asked.Load(); n > 0 {
+		t.Errorf("%d requests", n)
 	}
 }

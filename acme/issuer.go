@@ -25,6 +25,7 @@ import (
 
 // issuer orders certificates from one authority.
 type issuer struct {
+	life     context.Context // the manager's
 	conf     *Config
 	at       Authority
 	solving  *challenges
@@ -39,8 +40,8 @@ type issuer struct {
 	alone   map[string]bool      // names whose next order does not say what it replaces
 }
 
-func newIssuer(conf *Config, at Authority, solving *challenges, failures func(string) int, log *slog.Logger) *issuer {
-	is := &issuer{conf: conf, at: at, solving: solving, failures: failures, log: log,
+func newIssuer(life context.Context, conf *Config, at Authority, solving *challenges, failures func(string) int, log *slog.Logger) *issuer {
+	is := &issuer{life: life, conf: conf, at: at, solving: solving, failures: failures, log: log,
 		seats: make(chan struct{}, mostOrders), limited: map[string]time.Time{}, alone: map[string]bool{}}
 	is.real = newDirectory(conf, at, at.Directory, log)
 	solving.know(is.real)
@@ -340,5 +341,6 @@ func (a Authority) profile(name string) string {
 func (is *issuer) GetRenewalInfo(ctx context.Context, cert certmagic.Certificate) (rfc8555.RenewalInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
+	defer context.AfterFunc(is.life, cancel)() // certmagic does not stop before it has asked for all certificates
 	return is.real.client.GetRenewalInfo(ctx, cert.Leaf)
 }

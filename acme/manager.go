@@ -76,7 +76,7 @@ func NewManager(conf Config) (*Manager, error) {
 	if len(m.issuers) == 0 {
 		m.solving = newChallenges(&m.conf, m.log)
 		for _, a := range conf.Authorities {
-			m.issuers = append(m.issuers, newIssuer(&m.conf, a, m.solving, m.attempts.inRow, m.log))
+			m.issuers = append(m.issuers, newIssuer(m.ctx, &m.conf, a, m.solving, m.attempts.inRow, m.log))
 		}
 	}
 	zlog := zapLogger(m.log)
@@ -124,6 +124,7 @@ func (m *Manager) config(ratio float64, zlog *zap.Logger) *certmagic.Config {
 	return certmagic.New(m.cache, certmagic.Config{
 		RenewalWindowRatio:  ratio,
 		Issuers:             m.issuers,
+		OCSP:                certmagic.OCSPConfig{DisableStapling: true}, // it asks in clear text, without an end, while the server starts
 		ReusePrivateKeys:    m.conf.KeepKey,
 		DisableStorageCheck: true, // mayOrder looks, and tells
 		KeySource:           certmagic.StandardKeyGenerator{KeyType: cmp.Or(kinds[m.conf.Key], certmagic.P256)},

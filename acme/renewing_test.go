@@ -338,3 +338,31 @@ func TestClearTextIsRefused(t *testing.T) {
 		t.Error("a test directory in clear text is taken")
 	}
 }
+
+// Close waits for no authority that does not say when to renew.
+func TestCloseWhileAsking(t *testing.T) {
+	t.Parallel()
+	ca := authority.Start(t, authority.Options{RenewalRetry: time.Second})
+	conf := onlyHTTP(t, ca, "ftp.example.org")
+	conf.every = 100 * time.Millisecond
+	n := start(t, ca, conf)
+	n.obtained()
+	n.served("ftp.example.org")
+	ca.Break(authority.Fault{At: []authority.Endpoint{authority.RenewalInfo}, Delay: time.Minute})
+	asked := func() (count int) {
+		for _, r := range ca.Requests() {
+			if r.Endpoint == authority.RenewalInfo {
+				count++
+			}
+		}
+		return count
+	}
+	before := asked()
+	soon(t, func() bool { return asked() > before })
+	began := time.Now()
+	n.Close()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("Close took %v", took)
+	}
+	ca.Resume()
+}
