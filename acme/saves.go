@@ -54,6 +54,16 @@ func part(key string) (prefix, ext string) {
 
 func (s site) journal() string { return strings.TrimSuffix(s.keys()[0], ".key") + ".journal" }
 
+// Load implements certmagic.Storage. It does not wait for long: certmagic loads without
+// an end, while clients' handshakes and Close wait for it.
+func (s *saves) Load(ctx context.Context, key string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	defer cancel()
+	return s.Storage.Load(ctx, key)
+}
+
+const loadTime = 20 * time.Second
+
 // Store implements certmagic.Storage.
 func (s *saves) Store(ctx context.Context, key string, value []byte) error {
 	prefix, ext := part(key)
