@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -151,6 +152,13 @@ func TestAuthorityAway(t *testing.T) {
 		failed := got.count(func(e CertEvent) bool { return e.Err != nil && e.Leaf == first })
 		if failed != c.Failures {
 			t.Errorf("%d failures, %d events", c.Failures, failed)
+		}
+		wait(4 * 24 * time.Hour) // past its end
+		var log bytes.Buffer
+		(&Expiry{Log: slog.New(slog.NewTextHandler(&log, nil))}).Look(m.Certificates())
+		cert, err := m.present(&tls.ClientHelloInfo{ServerName: "ftp.example"}, Choice{})
+		if err != nil || cert.Leaf != first || time.Now().Before(first.NotAfter) || !strings.Contains(log.String(), "has expired") {
+			t.Errorf("after its end: %v, %s", err, &log)
 		}
 		ca.set(nil)
 		<-time.After(13 * time.Hour)
