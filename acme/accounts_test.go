@@ -118,8 +118,8 @@ func TestBinding(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		n := start(t, ca, onlyHTTP(t, ca, "a.example.org"))
 		e := n.event()
-		if !errors.Is(e.Err, errBinding) || !strings.Contains(advice(e.Err), "account_binding") {
-			t.Errorf("%v; help: %s", e.Err, advice(e.Err))
+		if !errors.Is(e.Err, errBinding) || !strings.Contains(Advice(e.Err), "account_binding") {
+			t.Errorf("%v; help: %s", e.Err, Advice(e.Err))
 		}
 		if got := n.Orders()[0]; got.Result != "failed" || got.Count != 1 {
 			t.Errorf("it was counted as %v", n.Orders())

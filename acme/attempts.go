@@ -196,7 +196,7 @@ func (a *attempts) fail(name string, err error, now time.Time) attempt {
 		}
 		return forgotten
 	})
-	got := attempt{Failed: brief(err), Help: advice(err), At: now}
+	got := attempt{Failed: brief(err), Help: Advice(err), At: now}
 	if last := a.names[name]; last != nil {
 		got.InRow = last.InRow
 	}

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,8 +59,8 @@ func (c *Certificate) describe(leaf *x509.Certificate) {
 type CertEvent struct {
 	Name  string            // as in [Certificate]
 	First bool              // there was none before
-	Leaf  *x509.Certificate // in use from now on, or still in use; nil: there is none
-	Err   error             // why there is no new one, of files a [*FileError]; nil: there is
+	Leaf  *x509.Certificate // in use from now on, or still in use; nil: there is none, or it is near its end
+	Err   error             // why there is no new one, of files a [*FileError], or that the end is near; nil: there is
 }
 
 // String is the event in one line.
@@ -70,6 +71,8 @@ func (e CertEvent) String() string {
 			return fmt.Sprintf("%s: %s, valid until %s", e.Name, what, day(e.Leaf.NotAfter))
 		}
 		return fmt.Sprintf("%s, valid until %s", e.Name, day(e.Leaf.NotAfter))
+	case errors.As(e.Err, new(*endingError)):
+		return fmt.Sprintf("%s: %v", e.Name, e.Err)
 	case e.Leaf == nil:
 		return fmt.Sprintf("%s: %s; there is no certificate yet", e.Name, brief(e.Err))
 	}

@@ -61,9 +61,8 @@ const (
 )
 
 func newChallenges(conf *Config, log *slog.Logger) *challenges {
-	c := &challenges{conf: conf, log: log}
-	c.http = &door{kind: rfc8555.ChallengeTypeHTTP01, port: "80", addrs: conf.Challenges.HTTP, serve: c.serveHTTP}
-	c.alpn = &door{kind: rfc8555.ChallengeTypeTLSALPN01, port: "443", addrs: conf.Challenges.TLSALPN, serve: c.serveTLS}
+	c := &challenges{conf: conf, log: log, http: httpDoor(&conf.Challenges), alpn: alpnDoor(&conf.Challenges)}
+	c.http.serve, c.alpn.serve = c.serveHTTP, c.serveTLS
 	if conf.Challenges.DNS != nil {
 		c.dns = newDNSSolver(conf.Challenges.DNS, log)
 	}
@@ -102,7 +101,7 @@ func (c *challenges) stay(ctx context.Context, d *door) {
 			break
 		}
 		if !told {
-			c.log.Error("this node cannot answer challenges of other nodes' orders; it is tried again", "error", err, "help", advice(err))
+			c.log.Error("this node cannot answer challenges of other nodes' orders; it is tried again", "error", err, "help", Advice(err))
 		}
 		select {
 		case <-wait.C:
@@ -176,7 +175,7 @@ func (c *challenges) ready(ctx context.Context, d *directory, account rfc8555.Ac
 		err = errors.Join(errs...)
 	case len(errs) > 0:
 		err := errors.Join(errs...)
-		c.log.Warn("not every challenge can be used", "name", name, "error", brief(err), "help", advice(err))
+		c.log.Warn("not every challenge can be used", "name", name, "error", brief(err), "help", Advice(err))
 	}
 	return solvers, done, err
 }
@@ -201,7 +200,7 @@ func (a *presenter) Present(ctx context.Context, challenge rfc8555.Challenge) er
 		return err
 	}
 	if err := a.c.conf.Storage.Store(ctx, p.path(), text); err != nil {
-		a.c.log.Warn("a challenge cannot be stored, other nodes will not answer it", "error", err, "help", advice(err))
+		a.c.log.Warn("a challenge cannot be stored, other nodes will not answer it", "error", err, "help", Advice(err))
 	}
 	return nil
 }

@@ -266,8 +266,8 @@ func TestPortTaken(t *testing.T) {
 	if e.Err == nil || !strings.Contains(e.Err.Error(), "http-01 cannot be answered on "+ca.HTTPAddr()+": another program listens there") {
 		t.Errorf("%v", e.Err)
 	}
-	if !strings.Contains(advice(e.Err), "ss -ltnp 'sport = :"+fmt.Sprint(ca.HTTPPort)+"'") {
-		t.Errorf("help: %s", advice(e.Err))
+	if !strings.Contains(Advice(e.Err), "ss -ltnp 'sport = :"+fmt.Sprint(ca.HTTPPort)+"'") {
+		t.Errorf("help: %s", Advice(e.Err))
 	}
 	if ca.Tried() != 0 {
 		t.Error("an order was made that must fail")
@@ -479,4 +479,23 @@ func FuzzALPNIdentifier(f *testing.F) {
 			t.Errorf("%q: %q", name, got)
 		}
 	})
+}
+
+// The addresses of challenges are tried, and none is kept.
+func TestClosedDoors(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	taken := l.Addr().String()
+	c := &Challenges{HTTP: []string{"127.0.0.1:0", taken}, TLSALPN: []string{"127.0.0.1:0"}}
+	errs := c.Closed(t.Context())
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "http-01 cannot be answered on "+taken+": another program listens there") ||
+		!strings.Contains(Advice(errs[0]), "stop it") {
+		t.Errorf("%v", errs)
+	}
+	must(t, l.Close())
+	for range 2 { // the first has let it go
+		if errs := c.Closed(t.Context()); len(errs) != 0 {
+			t.Errorf("%v", errs)
+		}
+	}
 }

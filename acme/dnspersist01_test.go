@@ -41,8 +41,8 @@ func TestPersist(t *testing.T) {
 		if !errors.As(e.Err, &record) || !strings.Contains(e.Err.Error(), record.want.Name+". IN TXT \""+record.want.Value+`"`) {
 			t.Errorf("%v", e.Err)
 		}
-		if !strings.Contains(advice(e.Err), "edgeftp cert dns-record") {
-			t.Errorf("help: %s", advice(e.Err))
+		if !strings.Contains(Advice(e.Err), "edgeftp cert dns-record") {
+			t.Errorf("help: %s", Advice(e.Err))
 		}
 	}
 	if ca.Tried() != 0 {
@@ -62,7 +62,7 @@ func TestPersist(t *testing.T) {
 		t.Errorf("%d accounts were made", accounts(ca))
 	}
 	ca.DNS.Answer("_validation-persist.ftp.example.org", dns.RcodeServerFailure)
-	if err := n.Renew(t.Context(), "ftp.example.org"); err == nil || !strings.Contains(err.Error(), "could not be looked for") || !strings.Contains(advice(err), "dns_persist.resolver") {
+	if err := n.Renew(t.Context(), "ftp.example.org"); err == nil || !strings.Contains(err.Error(), "could not be looked for") || !strings.Contains(Advice(err), "dns_persist.resolver") {
 		t.Errorf("a name server that is broken: %v", err)
 	}
 }
@@ -79,7 +79,7 @@ func TestPersistRecordsRefusals(t *testing.T) {
 	}
 	down := authority.Start(t, authority.Options{})
 	down.Down()
-	if _, err := PersistRecords(t.Context(), onlyHTTP(t, down, "a.example.org")); err == nil || !strings.Contains(advice(err), "HTTPS_PROXY") {
+	if _, err := PersistRecords(t.Context(), onlyHTTP(t, down, "a.example.org")); err == nil || !strings.Contains(Advice(err), "HTTPS_PROXY") {
 		t.Errorf("an authority that is down: %v", err)
 	}
 	conf.Authorities[0].Directory = "http://ca.example.org/dir"

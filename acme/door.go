@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	rfc8555 "github.com/mholt/acmez/v3/acme"
 )
 
 // door is a set of listeners that are open while somebody needs them.
@@ -33,23 +35,56 @@ func (d *door) enter(ctx context.Context) error {
 		d.users++
 		return nil
 	}
-	var config net.ListenConfig
-	var open []net.Listener
-	for _, addr := range d.addrs {
-		l, err := config.Listen(ctx, "tcp", addr)
-		if err != nil {
-			for _, l := range open {
-				_ = l.Close() // nobody was let in
-			}
-			return &doorError{kind: d.kind, addr: addr, port: d.port, err: err}
-		}
-		open = append(open, l)
+	open, err := d.listen(ctx)
+	if err != nil {
+		return err
 	}
 	for _, l := range open {
 		d.stops = append(d.stops, d.serve(&hall{Listener: l}))
 	}
 	d.users = 1
 	return nil
+}
+
+// listen listens on all addresses, or on none.
+func (d *door) listen(ctx context.Context) (open []net.Listener, err error) {
+	var config net.ListenConfig
+	for _, addr := range d.addrs {
+		l, err := config.Listen(ctx, "tcp", addr)
+		if err != nil {
+			for _, l := range open {
+				_ = l.Close() // nobody was let in
+			}
+			return nil, &doorError{kind: d.kind, addr: addr, port: d.port, err: err}
+		}
+		open = append(open, l)
+	}
+	return open, nil
+}
+
+// Closed tries to listen on the addresses of HTTP and TLSALPN, and lets them go. For
+// each of the two there is at most one error, which says what address cannot be had and
+// why; [Advice] has what to do.
+func (c *Challenges) Closed(ctx context.Context) []error {
+	var errs []error
+	for _, d := range []*door{httpDoor(c), alpnDoor(c)} {
+		open, err := d.listen(ctx)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		for _, l := range open {
+			_ = l.Close() // nobody was let in
+		}
+	}
+	return errs
+}
+
+func httpDoor(c *Challenges) *door {
+	return &door{kind: rfc8555.ChallengeTypeHTTP01, port: "80", addrs: c.HTTP}
+}
+
+func alpnDoor(c *Challenges) *door {
+	return &door{kind: rfc8555.ChallengeTypeTLSALPN01, port: "443", addrs: c.TLSALPN}
 }
 
 // leave closes the door behind the last one.

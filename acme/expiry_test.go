@@ -48,6 +48,9 @@ func TestExpiry(t *testing.T) {
 			if !within(first["is near its end"], test.near) || !within(first["is about to end"], test.last) || !within(first["has expired"], 0) {
 				t.Errorf("told %v before the end", first)
 			}
+			if text := events[0].String(); text != "x.example: a certificate is near its end ("+end.UTC().Format(time.DateOnly)+")" {
+				t.Errorf("the event says %q", text)
+			}
 			if len(events) < test.told || len(events) > test.told+3 {
 				t.Errorf("%d warnings, want about %d", len(events), test.told)
 			}

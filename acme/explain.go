@@ -90,6 +90,32 @@ func bare(text string) string {
 	return cmp.Or(text, whole)
 }
 
+// plainError is an error in other words.
+type plainError struct {
+	text string
+	error
+}
+
+// Error implements error.
+func (e *plainError) Error() string { return e.text }
+
+// Unwrap returns the error itself.
+func (e *plainError) Unwrap() error { return e.error }
+
+// plainly is an error of certmagic without what it puts before: the name in brackets,
+// and a word for what it did.
+func plainly(err error, name string) error {
+	if err == nil {
+		return nil
+	}
+	if rest, ok := strings.CutPrefix(err.Error(), "["+name+"] "); ok {
+		if _, why, ok := strings.Cut(rest, ": "); ok {
+			return &plainError{why, err}
+		}
+	}
+	return err
+}
+
 func problemText(p rfc8555.Problem) string {
 	kind := strings.TrimPrefix(p.Type, rfc8555.ProblemTypeNamespace)
 	if c := failedChallenge(p); c != "" {
@@ -141,8 +167,10 @@ func blames(err error) bool {
 	return false
 }
 
-// advice says what an operator can do about an order that failed.
-func advice(err error) string {
+// Advice says in one line what an operator can do about an error of this package: of an
+// order ([Manager.Renew]), of a storage, or of a challenge's address. It speaks of the
+// configuration file of the program edgeftp.
+func Advice(err error) string {
 	var limited *limitedError
 	var problem rfc8555.Problem
 	var door *doorError
@@ -254,7 +282,7 @@ func problemAdvice(p rfc8555.Problem) string {
 	case rfc8555.ProblemTypeRateLimited:
 		return limitedAdvice(&limitedError{})
 	case rfc8555.ProblemTypeExternalAccountRequired:
-		return advice(errBinding)
+		return Advice(errBinding)
 	case rfc8555.ProblemTypeRejectedIdentifier, rfc8555.ProblemTypeUnsupportedIdentifier:
 		return "the authority does not issue for this name: it has to be a public one, and addresses want address_profile or another authority"
 	case rfc8555.ProblemTypeInvalidContact, rfc8555.ProblemTypeUnsupportedContact:

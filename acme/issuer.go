@@ -119,7 +119,7 @@ func (is *issuer) Issue(ctx context.Context, csr *x509.CertificateRequest) (*cer
 	cert, err := is.issue(ctx, name, csr)
 	if err != nil {
 		if len(is.conf.Authorities) > 1 { // the others' errors may hide it
-			is.log.Warn("an authority has issued no certificate", "name", name, "ca", is.at.Directory, "error", brief(err), "help", advice(err))
+			is.log.Warn("an authority has issued no certificate", "name", name, "ca", is.at.Directory, "error", brief(err), "help", Advice(err))
 		}
 		return nil, err
 	}

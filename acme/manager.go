@@ -137,10 +137,18 @@ func (m *Manager) config(ratio float64, zlog *zap.Logger) *certmagic.Config {
 
 // configFor chooses how a certificate is looked after by how long it lives.
 func (m *Manager) configFor(cert certmagic.Certificate) (*certmagic.Config, error) {
-	if cert.Leaf != nil && cert.Leaf.NotAfter.Sub(cert.Leaf.NotBefore) <= shortLife {
+	if cert.Leaf != nil && renewRatio(cert.Leaf) == shortRatio {
 		return m.short, nil
 	}
 	return m.long, nil
+}
+
+// renewRatio is the part of its life that a certificate has left when it is renewed.
+func renewRatio(leaf *x509.Certificate) float64 {
+	if leaf.NotAfter.Sub(leaf.NotBefore) <= shortLife {
+		return shortRatio
+	}
+	return longRatio
 }
 
 // Load takes the certificates that are in the storage, so that they are served. With
@@ -167,7 +175,7 @@ func (m *Manager) Load(ctx context.Context) error {
 		return unusable
 	}
 	if unusable != nil {
-		m.log.Error("certificates are served, and cannot be renewed", "error", brief(unusable), "help", advice(unusable))
+		m.log.Error("certificates are served, and cannot be renewed", "error", brief(unusable), "help", Advice(unusable))
 	}
 	m.loaded = true
 	return nil

@@ -60,7 +60,7 @@ func (m *Manager) failed(name string, err error) {
 	got := m.attempts.fail(name, err, time.Now())
 	leaf := m.leaf(name)
 	args := []any{"name", name, "error", brief(err), "failures", got.InRow, "next_attempt", m.certificate(name, false).Next.UTC().Format(time.RFC3339),
-		"help", advice(err)}
+		"help", Advice(err)}
 	if leaf != nil {
 		args = append(args, "valid_until", leaf.NotAfter.UTC().Format(time.RFC3339))
 		m.log.Error("a certificate could not be renewed; the one in use stays", args...)

@@ -129,11 +129,7 @@ func (m *Manager) certificate(name string, onDemand bool) Certificate {
 	c.Failed, c.Help, c.FailedAt, c.Failures, c.Next = last.Failed, last.Help, last.At, last.InRow, last.Next
 	if leaf := m.leaf(name); leaf != nil {
 		c.describe(leaf)
-		ratio := longRatio
-		if life := leaf.NotAfter.Sub(leaf.NotBefore); life <= shortLife {
-			ratio = shortRatio
-		}
-		c.Renew = leaf.NotAfter.Add(-time.Duration(ratio * float64(leaf.NotAfter.Sub(leaf.NotBefore))))
+		c.Renew = leaf.NotAfter.Add(-time.Duration(renewRatio(leaf) * float64(leaf.NotAfter.Sub(leaf.NotBefore))))
 		from := m.origin(name, c.Serial)
 		if c.CA = from.ca; !from.renew.IsZero() && from.renew.Before(c.Renew) {
 			c.Renew = from.renew

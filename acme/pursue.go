@@ -105,10 +105,10 @@ func (m *Manager) Renew(ctx context.Context, name string) error {
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)()
 	if len(m.held(name)) == 0 {
-		return m.obtain(ctx, name)
+		return plainly(m.obtain(ctx, name), name)
 	}
 	if err := m.long.RenewCertSync(ctx, name, true); err != nil {
-		return err
+		return plainly(err, name)
 	}
 	return m.serve(ctx, name)
 }

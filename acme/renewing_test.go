@@ -146,8 +146,8 @@ func TestStagingFirst(t *testing.T) {
 	test.DNS.Answer("ftp.example.org", dns.RcodeNameError)
 	n := start(t, real, conf)
 	e := n.event()
-	if e.Err == nil || !strings.Contains(advice(e.Err), "A or AAAA record") {
-		t.Errorf("%v; help: %s", e.Err, advice(e.Err))
+	if e.Err == nil || !strings.Contains(Advice(e.Err), "A or AAAA record") {
+		t.Errorf("%v; help: %s", e.Err, Advice(e.Err))
 	}
 	if test.Tried() != 0 {
 		t.Error("the test directory was asked before a failure")
@@ -235,8 +235,8 @@ func TestLimited(t *testing.T) {
 	if got := n.Orders()[2]; got.Result != "limited" || got.Count != 1 {
 		t.Errorf("counted: %v", n.Orders())
 	}
-	if !strings.Contains(advice(e.Err), "after "+limited.until.UTC().Format(time.RFC3339)) {
-		t.Errorf("help: %s", advice(e.Err))
+	if !strings.Contains(Advice(e.Err), "after "+limited.until.UTC().Format(time.RFC3339)) {
+		t.Errorf("help: %s", Advice(e.Err))
 	}
 	asked := ca.Tried()
 	if _, err := n.issuers[0].Issue(t.Context(), &x509.CertificateRequest{DNSNames: []string{"ftp.example.org"}}); !errors.As(err, &limited) || ca.Tried() != asked {
@@ -274,7 +274,7 @@ func TestWrongAnswers(t *testing.T) {
 			if e := n.event(); e.Err == nil || e.Leaf != nil {
 				t.Fatalf("%v, %v", e.Err, e.Leaf)
 			} else {
-				t.Logf("%s; help: %s", brief(e.Err), advice(e.Err))
+				t.Logf("%s; help: %s", brief(e.Err), Advice(e.Err))
 			}
 			if listens(ca.HTTPAddr()) {
 				t.Error("the challenge listener is still open")

@@ -111,8 +111,8 @@ func TestWebIsShortWithDirectory(t *testing.T) {
 	w.patience = 50 * time.Millisecond
 	began := time.Now()
 	_, err := ask(t.Context(), w, srv.URL+"/dir")
-	if took := time.Since(began); err == nil || took > 5*time.Second || !strings.Contains(advice(err), "HTTPS_PROXY") {
-		t.Errorf("%v after %v; help: %s", err, took, advice(err))
+	if took := time.Since(began); err == nil || took > 5*time.Second || !strings.Contains(Advice(err), "HTTPS_PROXY") {
+		t.Errorf("%v after %v; help: %s", err, took, Advice(err))
 	}
 }
 

@@ -201,14 +201,14 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// stub fails as it is told to.
-type stub struct{ err error }
+// failing is a provider that fails as it is told to.
+type failing struct{ err error }
 
-func (s stub) AppendRecords(context.Context, string, []libdns.Record) ([]libdns.Record, error) {
+func (s failing) AppendRecords(context.Context, string, []libdns.Record) ([]libdns.Record, error) {
 	return nil, s.err
 }
 
-func (s stub) DeleteRecords(context.Context, string, []libdns.Record) ([]libdns.Record, error) {
+func (s failing) DeleteRecords(context.Context, string, []libdns.Record) ([]libdns.Record, error) {
 	return nil, s.err
 }
 
@@ -217,7 +217,7 @@ func (s stub) DeleteRecords(context.Context, string, []libdns.Record) ([]libdns.
 func TestSecretsInErrors(t *testing.T) {
 	p := find("cloudflare")
 	settings := map[string]string{"api_token": "abc-token", "zone_token": "abc-token-more"}
-	g := &guard{p, stub{fmt.Errorf("bad header Bearer abc-token-more, abc-token: %w", context.DeadlineExceeded)}, p.secrets(settings)}
+	g := &guard{p, failing{fmt.Errorf("bad header Bearer abc-token-more, abc-token: %w", context.DeadlineExceeded)}, p.secrets(settings)}
 	_, err := g.AppendRecords(t.Context(), zone, text(one))
 	says(t, err, "bad header Bearer (secret), (secret): context deadline exceeded")
 	if !errors.Is(err, context.DeadlineExceeded) || errors.Unwrap(err) != nil {

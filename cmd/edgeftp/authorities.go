@@ -38,7 +38,9 @@ func (in *instance) autoCertificates(ctx context.Context) (certSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.warn(in.conf.ACME.Challenges.Unbindable())
+	for _, err := range c.Challenges.Closed(ctx) {
+		in.log.Warn(err.Error(), "help", acme.Advice(err))
+	}
 	c.Event = in.certificateChanged
 	if c.OnDemand != nil {
 		c.OnDemand.Ask = in.mayCertify

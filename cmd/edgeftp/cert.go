@@ -197,3 +197,9 @@ func (c *certs) renew(cmd *cobra.Command, list []acme.Certificate) error {
 	}
 	return nil
 }
+
+// configFlag adds the flag of a command that needs a configuration.
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "", "the configuration file")
+	_ = cmd.MarkFlagRequired("config") // it is there
+}

@@ -27,8 +27,7 @@ func (c *certs) checkCommand() *cobra.Command {
 			"With NAMEs it looks at these alone. Run it as the server's user: storage that root may read is not yet storage that the\n" +
 			"server may read.\n\n" +
 			"It exits with 5 if certificates cannot be had, or not be kept, like this."}
-	cmd.Flags().StringVar(&file, "config", "", "the configuration file")
-	_ = cmd.MarkFlagRequired("config") // it is there
+	configFlag(cmd, &file)
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		conf, made, err := c.configured(file)
 		if err != nil {

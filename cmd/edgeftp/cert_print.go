@@ -64,7 +64,7 @@ func (j *judged) stands(most int) string {
 	if j.Failures == 0 && j.Failed == "" {
 		return string(j.State)
 	}
-	text := oneLine(bare(j.Failed, j.Name))
+	text := oneLine(j.Failed)
 	if most > 0 { // whose failure it was is said before
 		if _, rest, ok := strings.Cut(text, j.Name+": "); ok {
 			text = rest
@@ -149,7 +149,7 @@ func printCertificate(w io.Writer, j judged, now time.Time) {
 	if j.Failures > 0 || j.Failed != "" {
 		at("failed", j.FailedAt)
 		line("in a row", fmt.Sprint(max(j.Failures, 1)))
-		line("because", cmp.Or(oneLine(bare(j.Failed, j.Name)), "-"))
+		line("because", cmp.Or(oneLine(j.Failed), "-"))
 		line("help", oneLine(j.Help))
 		at("next attempt", j.Next)
 	}

@@ -23,8 +23,7 @@ func (c *certs) recordCommand() *cobra.Command {
 			"dns-persist-01 is experimental: its draft (draft-ietf-acme-dns-persist) may change, and few authorities know it.\n\n" +
 			"The records name the account with the authority. If there is none yet it is made, and kept in the storage: run the command as\n" +
 			"the server's user. Nothing is ordered."}
-	cmd.Flags().StringVar(&file, "config", "", "the configuration file")
-	_ = cmd.MarkFlagRequired("config") // it is there
+	configFlag(cmd, &file)
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		_, conf, err := c.configured(file)
 		if err != nil {

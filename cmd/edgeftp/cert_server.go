@@ -106,7 +106,8 @@ func notRenewed(ctx context.Context, now acme.Certificate, err error) error {
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return err // the caller has gone
 	}
-	r := &control.Refusal{Code: "EF2202", Message: oneLine(bare(err.Error(), now.Name)), Help: oneLine(acme.Advice(err))}
+	what, _, _ := strings.Cut(err.Error(), "= help: ") // which is told apart
+	r := &control.Refusal{Code: "EF2202", Message: oneLine(what), Help: oneLine(acme.Advice(err))}
 	if !strings.Contains(r.Message, now.Name) {
 		r.Message = now.Name + ": " + r.Message
 	}
@@ -124,18 +125,6 @@ func notRenewed(ctx context.Context, now acme.Certificate, err error) error {
 		r.Message += "\n   = the certificate in use stays, valid until " + stamp(now.NotAfter)
 	}
 	return r
-}
-
-// bare takes away what the library of orders puts before an error, the name in brackets
-// and a word for what it did, and the help that stands behind some: it is told apart.
-func bare(text, name string) string {
-	text, _, _ = strings.Cut(text, "= help: ")
-	if rest, ok := strings.CutPrefix(text, "["+name+"] "); ok {
-		if _, why, ok := strings.Cut(rest, ": "); ok {
-			return why
-		}
-	}
-	return text
 }
 
 // oneLine makes a line of what others have written, with nothing in it that moves the

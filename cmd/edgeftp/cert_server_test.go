@@ -81,7 +81,7 @@ func TestControllerRenews(t *testing.T) {
 		{"fpt.example.org", nil, control.Refusal{Code: "EF2201", Message: `this server has no certificate for "fpt.example.org", and is to have none`, Help: "did you mean ftp.example.org?"}},
 		{"ftp.example.org", errors.New("ca.test: rateLimited:\n too many\x07"), control.Refusal{Code: "EF2202",
 			Message: "ftp.example.org: ca.test: rateLimited: too many?\n   = the certificate in use stays, valid until 2027-01-05 12:00 UTC", Help: "edgeftp cert check"}},
-		{"new.example.org", errors.New("[new.example.org] Obtain: ca.test: new.example.org: no"), control.Refusal{Code: "EF2202", Message: "ca.test: new.example.org: no", Help: "edgeftp cert check"}},
+		{"new.example.org", errors.New("ca.test: new.example.org: no"), control.Refusal{Code: "EF2202", Message: "ca.test: new.example.org: no", Help: "edgeftp cert check"}},
 		{"/etc/ssl/old.pem", &acme.FileError{File: "/etc/ssl/old.key", What: "is not PEM", Help: "make it PEM"}, control.Refusal{Code: "EF2202",
 			Message: "/etc/ssl/old.pem: /etc/ssl/old.key is not PEM\n   = the certificate in use stays, valid until 2026-11-02 12:00 UTC", Help: "make it PEM"}},
 	} {

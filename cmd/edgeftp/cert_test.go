@@ -71,7 +71,7 @@ func several() []acme.Certificate {
 		CA: "https://acme-v02.api.letsencrypt.org/directory", Serial: "3ab2", SHA256: "aa:bb", Key: "ECDSA P-256", NotBefore: at(-29), NotAfter: at(61), Renew: at(31)}
 	failing := ok
 	failing.Name, failing.Names, failing.Serial, failing.NotBefore, failing.NotAfter, failing.Renew = "*.files.example.org", []string{"*.files.example.org"}, "3ab3", at(-70), at(20), at(-10)
-	failing.Failed, failing.Failures = "[*.files.example.org] Renew: acme-v02.api.letsencrypt.org: *.files.example.org: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.files.example.org\n\x1b[2J", 3
+	failing.Failed, failing.Failures = "acme-v02.api.letsencrypt.org: *.files.example.org: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.files.example.org\n\x1b[2J", 3
 	failing.FailedAt, failing.Next = noon().Add(-20*time.Minute), noon().Add(70*time.Minute)
 	due := acme.Certificate{Name: "2001:db8::1", Names: []string{"2001:db8::1"}, Source: "acme", Issuer: "YE1", Serial: "3ab4",
 		NotBefore: at(-4), NotAfter: at(2).Add(-time.Hour), Renew: noon().Add(-time.Minute)}

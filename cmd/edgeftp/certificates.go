@@ -28,15 +28,21 @@ type certSource interface {
 // them.
 type certificates struct {
 	sources map[string]certSource // by listeners[].tls.certificate
-	bases   map[string]*tls.Config
+	bases   map[baseKey]*tls.Config
 	keys    *acme.TicketKeys
 	ca      *acme.DevCA                 // nil where no listener has its certificate
 	files   *acme.FileSet               // nil where no listener has the operator's own certificates
 	told    atomic.Pointer[edge.Server] // of what happens; nil until it is there
 }
 
+// baseKey is what base configurations differ in.
+type baseKey struct {
+	kind   string // of listeners[].tls.certificate
+	choice acme.Choice
+}
+
 func newCertificates() *certificates {
-	return &certificates{sources: map[string]certSource{}, bases: map[string]*tls.Config{}, keys: acme.NewTicketKeys()}
+	return &certificates{sources: map[string]certSource{}, bases: map[baseKey]*tls.Config{}, keys: acme.NewTicketKeys()}
 }
 
 // list describes all certificates.
@@ -160,7 +166,7 @@ func helped(err error, otherwise string) error {
 // certificate returns the base configuration of a kind of certificate, "auto", "files"
 // or "dev". It is made once for each choice.
 func (in *instance) certificate(ctx context.Context, kind string, choice acme.Choice) (*tls.Config, error) {
-	key := kind + " " + choice.Default + " " + choice.Fallback
+	key := baseKey{kind, choice}
 	if c := in.certs.bases[key]; c != nil {
 		return c, nil
 	}

@@ -299,7 +299,7 @@ func Describe(name string) (string, error) {
 		}
 	}
 	if found == nil {
-		best := nearest(name, all)
+		best := Nearest(name, all)
 		for _, path := range all {
 			if best == "" && strings.HasSuffix(path, "."+name) {
 				best = path

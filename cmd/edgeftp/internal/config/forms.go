@@ -18,7 +18,7 @@ import (
 // suggest proposes the candidate that a word may have been meant to be, or else
 // says something about all of them.
 func suggest(word string, candidates []string, otherwise string) string {
-	if best := nearest(word, candidates); best != "" {
+	if best := Nearest(word, candidates); best != "" {
 		return `did you mean "` + best + `"?`
 	}
 	return otherwise

@@ -209,7 +209,7 @@ func (v *validator) choices(path []string) string {
 	}
 	list := "one of: " + strings.Join(can, ", ")
 	raw, _ := v.raw(path)
-	if best := nearest(raw, can); best == raw && best != "" {
+	if best := Nearest(raw, can); best == raw && best != "" {
 		return fmt.Sprintf("put it in quotes: %q", raw)
 	} else if best != "" {
 		return fmt.Sprintf("did you mean %q? (%s)", best, list)
@@ -228,7 +228,7 @@ func (v *validator) unknown(path []string) {
 			help = fmt.Sprintf("it belongs under %q: indent it by two more spaces than %q", sibling, sibling)
 		}
 	}
-	if best := nearest(name, keys); help == "" && best != "" {
+	if best := Nearest(name, keys); help == "" && best != "" {
 		help = fmt.Sprintf("did you mean %q?", best)
 	}
 	homes := slices.DeleteFunc(v.schema.homes(name), func(home string) bool { // the same word elsewhere is another matter
@@ -243,9 +243,9 @@ func (v *validator) unknown(path []string) {
 	v.key(path, "unknown key "+strconv.Quote(name), help)
 }
 
-// nearest returns the candidate that is the fewest edits from s, or nothing if
+// Nearest returns the candidate that is the fewest edits from s, or nothing if
 // all are far.
-func nearest(s string, candidates []string) string {
+func Nearest(s string, candidates []string) string {
 	best, least := "", 1+max(1, len(s)/3)
 	for _, c := range candidates {
 		if d := levenshtein.ComputeDistance(strings.ToLower(s), strings.ToLower(c)); d < least {
