@@ -127,6 +127,7 @@ func report(spec *Spec, a Args) policy.Event {
 // ends the connection: somebody's browser is being used against us.
 func (s *Session) unknown(c wire.Command) {
 	if s.conf.Table.foreign(c) {
+		s.offend(OffenceForeign)
 		s.link.closed = true
 		return
 	}
@@ -154,6 +155,7 @@ func (s *Session) strikeFor(r wire.Reply) {
 
 func (s *Session) strike(n int) {
 	if s.strikes += n; s.strikes >= maxStrikes {
+		s.offend(OffenceSenseless)
 		s.say(wire.Say(wire.CodeNotAvailable, "Too many commands that make no sense here; closing the control connection."))
 		s.link.closed = true
 	}

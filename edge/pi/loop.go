@@ -116,6 +116,7 @@ func (s *Session) arrived(line []byte, err error) bool {
 		s.clock.line = time.Now()
 		return true
 	case errors.Is(err, wire.ErrLineEndless):
+		s.offend(OffenceLongLine)
 		s.say(wire.Say(wire.CodeUnrecognized, "That line is too long: %d bytes are the most.", wire.MaxLine))
 		s.link.closed = true
 	case errors.Is(err, wire.ErrLineTooLong):
@@ -139,6 +140,7 @@ func (s *Session) expire() (idle bool) {
 	if u := s.Until(); s.draining() || u.IsZero() || now.Before(u) {
 		return !s.draining()
 	}
+	s.offend(OffenceSilent)
 	s.event(policy.Event{Kind: policy.EventTimeout})
 	s.say(or(s.conf.Replies.Idle, wire.Say(wire.CodeNotAvailable, "Nothing was heard for too long; closing the control connection.")))
 	s.link.closed = true
