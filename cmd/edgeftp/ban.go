@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -21,9 +22,9 @@ func banCommand() *cobra.Command {
 			func(w io.Writer, got any) { printDefence(w, got.(control.Defence), time.Now()) })
 	}
 	cmd := &cobra.Command{Use: "ban", Short: "Show, make and take back bans of a running server", Args: cobra.NoArgs, RunE: list,
-		Long: "Shows who is banned, and who has points. Points are for failed logins, for what is no FTP, for sessions that never log in; whoever\n" +
-			"reaches the score of the configuration (defender.score) is banned, each time twice as long. Networks and users are never banned for\n" +
-			"points, only slowed down."}
+		Long: "Shows who is banned, and who has points. Points are for failed logins, for what is no FTP, for sessions that never log in; an\n" +
+			"address that has as many as defender.score says is banned, each time twice as long. Networks and users are never banned for points,\n" +
+			"only slowed down."}
 	a.flags(cmd)
 	var length, why string
 	add := &cobra.Command{Use: "add NETWORK", Short: "Turn an address or a network away", Args: cobra.ExactArgs(1),
@@ -37,7 +38,7 @@ func banCommand() *cobra.Command {
 			return a.do(cmd, func(ctx context.Context, c control.Client) (any, error) { return c.Ban(ctx, b) },
 				func(w io.Writer, got any) { printBans(w, []control.Ban{got.(control.Ban)}, time.Now()) })
 		}}
-	add.Flags().StringVar(&length, "for", "", "how long, such as 2h or 30d (default: as long as a first ban)")
+	add.Flags().StringVar(&length, "for", "", "how long, such as 2h or 30d (default: until it is taken back)")
 	add.Flags().StringVar(&why, "why", "", "the reason, for those who look at the list")
 	remove := &cobra.Command{Use: "rm NETWORK", Short: "Take a ban back, and forget what led to it", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,20 +73,32 @@ func newBan(who, length, why string) (control.NewBan, error) {
 
 func printDefence(w io.Writer, d control.Defence, now time.Time) {
 	if !d.Enabled {
-		fmt.Fprintln(w, "The defender is off (defender.enabled): nobody has points. Bans that were made by hand hold.")
+		fmt.Fprintln(w, "The defender is off (defender.enabled).")
+		return
 	}
 	printBans(w, d.Bans, now)
-	if len(d.Watched) > 0 {
-		fmt.Fprintf(w, "\nWatched; an address is banned at %d points:\n", d.Score)
+	if all := append(d.Watched, d.Slowed...); len(all) > 0 {
+		fmt.Fprintf(w, "\nWatched; an address is banned at %d points, logins of networks and users go one at a time:\n", d.Score)
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "WHO\tKIND\tPOINTS\tLAST")
-		for _, s := range d.Watched {
-			fmt.Fprintf(t, "%s\t%s\t%d\t%s ago\n", printable(s.Who), s.Kind, s.Score, now.Sub(s.Last).Round(time.Second))
+		fmt.Fprintln(t, "WHO\tKIND\tPOINTS\tFAILED LOGINS\tLATEST")
+		for _, s := range all {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", oneLine(s.Who), s.Kind, dash(some(s.Points)), dash(some(s.Failed)), dash(oneLine(s.Why)))
 		}
 		t.Flush()
 	}
-	c := d.Counts
-	fmt.Fprintf(w, "\nSince the start: %d bans, %d connections turned away, %d logins slowed; %d remembered.\n", c.Bans, c.TurnedAway, c.Slowed, c.Known)
+	fmt.Fprintf(w, "\nSince the start: %d banned, %d turned away, %d denied, %d logins waited, %d refused while too many waited; %d remembered.\n",
+		d.Banned, d.TurnedAway, d.Denied, d.Waited, d.Refused, d.Known)
+	if d.Unrecorded > 0 {
+		fmt.Fprintf(w, "%d offences were not recorded: so many addresses are remembered at most.\n", d.Unrecorded)
+	}
+}
+
+// some is a number, or empty for none.
+func some(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 func printBans(w io.Writer, bans []control.Ban, now time.Time) {
@@ -96,13 +109,11 @@ func printBans(w io.Writer, bans []control.Ban, now time.Time) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "BANNED\tSINCE\tENDS IN\tTIMES\tBY\tWHY")
 	for _, b := range bans {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", b.Who, b.Since.Local().Format(time.DateTime), b.Until.Sub(now).Round(time.Second), b.Times, b.By, printable(b.Why))
+		ends := "never"
+		if !b.Until.IsZero() {
+			ends = b.Until.Sub(now).Round(time.Second).String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", b.Who, b.Since.Local().Format(time.DateTime), ends, b.Times, b.By, oneLine(b.Why))
 	}
 	t.Flush()
-}
-
-// printable is what a stranger may have said, fit for a terminal.
-func printable(s string) string {
-	q := fmt.Sprintf("%+q", s)
-	return q[1 : len(q)-1]
 }

@@ -196,7 +196,7 @@ func defaultTransfer() Transfer {
 }
 
 func defaultDefender() Defender {
-	return Defender{Enabled: true, Score: 20, Within: 30 * time.Minute, Ban: 15 * time.Minute, Longest: 24 * time.Hour}
+	return Defender{Enabled: true, Score: 100, Within: 30 * time.Minute, Ban: 15 * time.Minute, Longest: 24 * time.Hour}
 }
 
 func defaultListing() Listing {
@@ -244,7 +244,7 @@ func TestDefaults(t *testing.T) {
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
 			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
 		Defender: defaultDefender(),
-		Root: "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
+		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
 		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},

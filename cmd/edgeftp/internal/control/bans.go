@@ -20,46 +20,47 @@ type Defender interface {
 	Unban(who netip.Prefix) error
 }
 
-// Defence is what the defender knows.
+// Defence is what the defender knows and has done.
 type Defence struct {
-	Enabled bool      `json:"enabled"`
-	Score   int       `json:"score"`   // points that ban an address
-	Bans    []Ban     `json:"bans"`    // the newest first
-	Watched []Watched `json:"watched"` // the highest scores first, not all of them
-	// Since the server began.
-	Counts DefenceCounts `json:"counts"`
-}
-
-// DefenceCounts are sums since the server began.
-type DefenceCounts struct {
-	Bans       uint64 `json:"bans"`        // that began
-	TurnedAway uint64 `json:"turned_away"` // connections of who was banned, or denied by the configuration
-	Slowed     uint64 `json:"slowed"`      // logins that had to wait or to come again
-	Known      int    `json:"known"`       // addresses, networks and users that are remembered now
+	Enabled bool  `json:"enabled"`
+	Score   int   `json:"score"` // points that ban an address
+	Bans    []Ban `json:"bans"`  // the newest first
+	// The highest of each kind, not all of them.
+	Watched []Watched `json:"watched"` // addresses with points
+	Slowed  []Watched `json:"slowed"`  // networks and users whose logins go one at a time
+	Known   int       `json:"known"`   // addresses, networks and users that are remembered
+	// Sums since the server began.
+	Banned     uint64 `json:"banned"`      // by points
+	TurnedAway uint64 `json:"turned_away"` // connections and logins of who was banned
+	Denied     uint64 `json:"denied"`      // connections of who is in defender.deny
+	Waited     uint64 `json:"waited"`      // logins that had to wait for their turn
+	Refused    uint64 `json:"refused"`     // logins refused because too many were waiting
+	Unrecorded uint64 `json:"unrecorded"`  // offences for which there was no room
 }
 
 // Ban is a network that is turned away.
 type Ban struct {
 	Who   netip.Prefix `json:"who"`
 	Since time.Time    `json:"since"`
-	Until time.Time    `json:"until"`
+	Until time.Time    `json:"until,omitzero"` // no time: without end
 	Why   string       `json:"why"`
 	Times int          `json:"times"` // bans of it so far, this one included
 	By    string       `json:"by"`    // score or operator
 }
 
-// Watched is somebody with points.
+// Watched is an address, a network or a user.
 type Watched struct {
-	Who   string    `json:"who"` // an address, a network or a user
-	Kind  string    `json:"kind"`
-	Score int       `json:"score"`
-	Last  time.Time `json:"last"`
+	Who    string `json:"who"`
+	Kind   string `json:"kind"` // address, network or user
+	Points int    `json:"points,omitempty"`
+	Failed int    `json:"failed,omitempty"` // logins, of a network or user
+	Why    string `json:"why,omitempty"`    // the latest offence of an address
 }
 
 // NewBan is a ban that an operator asks for.
 type NewBan struct {
 	Who netip.Prefix  `json:"who"`
-	For time.Duration `json:"for"` // nanoseconds; 0 is as long as a first ban
+	For time.Duration `json:"for"` // nanoseconds; 0 has no end
 	Why string        `json:"why"`
 }
 
@@ -70,7 +71,7 @@ const maxBan = 16 << 10
 func banRoutes(mux *http.ServeMux, d Defender) {
 	now := func() Defence {
 		all := d.Defence()
-		all.Bans, all.Watched = whole(all.Bans), whole(all.Watched)
+		all.Bans, all.Watched, all.Slowed = whole(all.Bans), whole(all.Watched), whole(all.Slowed)
 		return all
 	}
 	mux.HandleFunc("GET /v1/bans", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, now()) })

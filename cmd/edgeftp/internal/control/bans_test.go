@@ -45,7 +45,7 @@ func TestBans(t *testing.T) {
 			t.Errorf("Ban: %+v, %v", made, err)
 		}
 	}
-	if d, err := c.Defence(t.Context()); err != nil || len(d.Bans) != 2 || !d.Enabled || d.Watched == nil {
+	if d, err := c.Defence(t.Context()); err != nil || len(d.Bans) != 2 || !d.Enabled || d.Watched == nil || d.Slowed == nil {
 		t.Errorf("Defence: %+v, %v", d, err)
 	}
 	if d, err := c.Unban(t.Context(), six); err != nil || len(d.Bans) != 1 || d.Bans[0].Who != four {
