@@ -42,6 +42,6 @@ func operationRows() []row {
 		{125, "leaks over days", "Every package's tests end with no goroutine left; attacks with no descriptor left.", nil, tests("tests/hostile", "TestMain"), ""},
 		{126, "a shutdown with stuck policies and full queues", "It ends within the limit and a second.", attacks{"a siege": siegeAndShutdown}, slices.Concat(tests("edge", "TestShutdownLimit"), tests("edge/internal/chain", "TestCloseWithSlowObserver")), ""},
 		{127, "a hand-over to a successor that fails", "", nil, nil, "not built: listeners are not handed over; a successor takes over what a predecessor has left when that is gone"},
-		{128, "dependencies or releases that were replaced", "Dependencies are pinned by digest (go.sum); builds are reproducible, have a list of what is in them, and are looked up in the list of known weaknesses.", nil, nil, ""},
+		{128, "dependencies or releases that were replaced", "Dependencies are pinned by digest (go.sum); builds are reproducible, and have a list of what is in them.", nil, []proof{{".ci/release", "two builds differ"}, {".ci/release", "cyclonedx"}, {".ci/run", "go mod verify"}}, "the look into the list of known weaknesses (govulncheck) is a step of a release, not of the gate, which has no network but the module proxy"},
 	}
 }

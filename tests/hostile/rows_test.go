@@ -21,7 +21,8 @@ type row struct {
 	left   string                      // what is not held off, and why
 }
 
-// proof is a test of another package, or a dialogue of tests/conformance.
+// proof is a test of another package, a dialogue of tests/conformance, or a step of a
+// script in .ci.
 type proof struct{ where, what string }
 
 func dialogue(script string, titles ...string) (all []proof) {
@@ -176,6 +177,13 @@ func sorted(a attacks) (names []string) {
 // exists looks for a test by its name.
 func (p proof) exists() error {
 	at := filepath.Join("..", "..", filepath.FromSlash(p.where))
+	if strings.HasPrefix(p.where, ".ci/") {
+		text, err := os.ReadFile(at)
+		if err == nil && !strings.Contains(string(text), p.what) {
+			err = fmt.Errorf("%s does nothing about %q", p.where, p.what)
+		}
+		return err
+	}
 	if strings.HasSuffix(p.where, ".txt") {
 		text, err := os.ReadFile(at)
 		if err == nil && !strings.Contains("\n"+string(text), "\n== "+p.what+"\n") {
