@@ -114,10 +114,10 @@ func TestThreeSlips(t *testing.T) {
 
 // Threat 28: guesses from everywhere at one user do not lock him out.
 func TestOwnerServed(t *testing.T) {
-	r := start(t, nil)
+	r := start(t, func(c *Config) { c.Defence.Score = 40 }) // four failures
 	defer r.stop()
 	r.must(r.from("127.0.0.3").Login("dev", "secret"))
-	for i := range 25 {
+	for i := range 9 {
 		r.guess(fmt.Sprintf("127.0.%d.1", 10+i), "dev", 1)
 	}
 	for range 3 {
@@ -125,7 +125,7 @@ func TestOwnerServed(t *testing.T) {
 	}
 	r.must(r.from("127.0.99.1").Login("dev", "secret")) // abroad, for the first time
 	st := r.srv.Defence()
-	if st.Waited != 0 || st.Refused != 0 || len(st.Guessed) != 1 || st.Guessed[0] != (SlowedUser{"dev", 25}) || st.Bans != 0 {
+	if st.Waited != 0 || st.Refused != 0 || len(st.Guessed) != 1 || st.Guessed[0] != (SlowedUser{"dev", 9}) || st.Bans != 0 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -163,9 +163,9 @@ func (k *keptBlob) count() int {
 // Threat 29: a restart forgets no ban; what cannot be read is told of and forgotten.
 func TestDefenceRestart(t *testing.T) {
 	kept := &keptBlob{}
-	conf := func(c *Config) { c.Defence.Memory = kept }
+	conf := func(c *Config) { c.Defence.Memory, c.Defence.Score = kept, 20 }
 	r := start(t, conf)
-	r.guess("127.0.0.2", "dev", 10)
+	r.guess("127.0.0.2", "dev", 2)
 	if _, err := r.srv.Ban(netip.MustParsePrefix("127.0.7.0/24"), 0, "by hand"); err != nil {
 		t.Error(err)
 	}
@@ -202,7 +202,7 @@ func TestDefenceLists(t *testing.T) {
 		c.Listeners = append(c.Listeners, Listener{Name: "implicit", Address: "127.0.0.1:0", TLS: server, Implicit: true})
 	})
 	defer r.stop()
-	r.guess("127.0.0.2", "dev", 30)
+	r.guess("127.0.0.2", "dev", 11)
 	r.must(r.from("127.0.0.2").Login("dev", "secret"))
 	r.expect(r.from("127.0.0.3"), "who is denied", 421)
 	conn, err := tls.Dial("tcp", r.srv.Addresses()[1].String(), &tls.Config{InsecureSkipVerify: true})
@@ -223,7 +223,7 @@ func TestDefenceOff(t *testing.T) {
 		c.Defence = Defence{Off: true, Deny: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Memory: &keptBlob{}}
 	})
 	defer r.stop()
-	r.guess("127.0.0.2", "dev", 30)
+	r.guess("127.0.0.2", "dev", 11)
 	r.must(r.from("127.0.0.2").Login("dev", "secret"))
 	any := netip.MustParsePrefix("127.0.0.2/32")
 	if _, err := r.srv.Ban(any, time.Hour, ""); err == nil || r.srv.Unban(any) || r.srv.Bans() != nil || !r.srv.Defence().Off {
@@ -329,12 +329,12 @@ func TestTarpit(t *testing.T) {
 		if code, took := b.try("192.0.2.2", "dev", "secret"); code != 230 || took != 0 {
 			t.Errorf("the neighbour hears %d after %v", code, took)
 		}
-		time.Sleep(15*time.Minute - 4*time.Second) // the ban began 3 s before its answer
+		<-time.After(15*time.Minute - 4*time.Second) // the ban began 3 s before its answer
 		synctest.Wait()
 		if len(b.keeper.told(policy.EventBanExpired)) != 0 {
 			t.Error("the ban has ended too early")
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if len(b.keeper.told(policy.EventBanExpired)) != 1 {
 			t.Errorf("nobody is told of the end after %v", time.Since(began))
@@ -348,8 +348,8 @@ func TestTarpit(t *testing.T) {
 // Logins of a user at whom many guess go one at a time from each network, and are told
 // to come back where too many wait.
 func TestTurns(t *testing.T) {
-	inBubble(t, func(c *Config) { c.Logins.FailDelay = -1 }, func(b *bubble) {
-		for i := range 20 {
+	inBubble(t, func(c *Config) { c.Logins.FailDelay, c.Defence.Score = -1, 40 }, func(b *bubble) {
+		for i := range 8 {
 			b.try(fmt.Sprintf("10.0.%d.1", i), "dev", "x")
 		}
 		var all sync.WaitGroup
@@ -395,7 +395,7 @@ func TestOffencesCount(t *testing.T) {
 			}
 		}},
 		"endless": {5, func(c *userpi.Client) { _, _ = c.Write(bytes.Repeat([]byte("x"), 1<<20)) }},
-		"silent":  {20, func(c *userpi.Client) { time.Sleep(31 * time.Second) }},
+		"silent":  {20, func(c *userpi.Client) { <-time.After(31 * time.Second) }},
 		"TLS": {100, func(c *userpi.Client) {
 			says(c, "AUTH TLS")
 			_, _ = c.Write([]byte("this is no handshake at all"))
@@ -493,22 +493,22 @@ func (m moody) Authenticate(ctx context.Context, l *policy.Login) (policy.Identi
 // often; a memory that fails is tried again.
 func TestKeeping(t *testing.T) {
 	kept := &keptBlob{}
-	inBubble(t, func(c *Config) { c.Defence.Memory, c.Logins.FailDelay = kept, -1 }, func(b *bubble) {
+	inBubble(t, func(c *Config) { c.Defence.Memory, c.Defence.Score, c.Logins.FailDelay = kept, 40, -1 }, func(b *bubble) {
 		b.try("192.0.2.1", "dev", "x")
-		time.Sleep(29 * time.Second)
+		<-time.After(29 * time.Second)
 		b.try("192.0.2.1", "dev", "x")
 		if kept.count() != 0 {
 			t.Error("a failure is kept at once")
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if kept.count() != 1 {
 			t.Errorf("kept %d times after 30 s", kept.count())
 		}
-		for range 8 {
+		for range 2 {
 			b.try("192.0.2.1", "dev", "x")
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if kept.count() != 2 || len(b.Bans()) != 1 {
 			t.Errorf("kept %d times, %d bans", kept.count(), len(b.Bans()))
@@ -517,7 +517,7 @@ func TestKeeping(t *testing.T) {
 		kept.err = errors.New("the disk is full")
 		kept.mu.Unlock()
 		b.Unban(b.Bans()[0].Who)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if kept.count() < 3 {
 			t.Error("the end of a ban is not kept")
@@ -526,12 +526,12 @@ func TestKeeping(t *testing.T) {
 		before := kept.saves
 		kept.err = nil
 		kept.mu.Unlock()
-		time.Sleep(31 * time.Second)
+		<-time.After(31 * time.Second)
 		synctest.Wait()
 		if kept.count() == before {
 			t.Error("a memory that failed is given up")
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		synctest.Wait()
 		if n := kept.count(); n != before+1 {
 			t.Errorf("nothing happens, and it is kept %d times", n-before)

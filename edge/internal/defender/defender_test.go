@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -443,6 +444,43 @@ func TestClock(t *testing.T) {
 	if d.Admit(now.Add(15*time.Minute), a) != Welcome {
 		t.Error("the ban does not end")
 	}
+}
+
+// Whatever happens, a Defender stays within a bound of memory.
+func TestMemory(t *testing.T) {
+	now := time.Now()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	d := New(usual(), now)
+	long := strings.Repeat("long", 100)
+	for i := range uint32(maxHosts + 100) {
+		a := netip.AddrFrom4([4]byte{byte(i % 200), byte(i >> 16), byte(i >> 8), byte(i)})
+		user := fmt.Sprint(long, i)
+		d.fail(now, a, user, 1)
+		if i < maxHosts-maxTurns-100 {
+			continue
+		}
+		for n := range byte(homes) {
+			d.owners.hold(nameOf(user), epoch).enter(home{key{0, mapped | uint64(n)<<8}, epoch})
+			d.owners.settle(nameOf(user), epoch)
+		}
+		turn := turnKey{nameOf(user), key{0, uint64(i)}}
+		*d.turns.hold(turn, epoch) = epoch + time.Hour
+		d.turns.settle(turn, epoch)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	st := d.Status(now, 1)
+	if st.Addresses != maxHosts || st.Networks != maxNetworks || st.Users != maxUsers || d.owners.len() != maxOwners || d.turns.len() != maxTurns {
+		t.Errorf("not everything is full: %+v, %d owners, %d turns", st, d.owners.len(), d.turns.len())
+	}
+	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	t.Logf("all that it can know takes %d KiB", grown>>10)
+	if grown > 32<<20 {
+		t.Errorf("that is too much")
+	}
+	runtime.KeepAlive(d)
 }
 
 // All calls at once, for the race detector.

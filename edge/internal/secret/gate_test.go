@@ -81,7 +81,7 @@ func TestQueue(t *testing.T) {
 			t.Errorf("turned away: %v; served: %d; waiting still: %d", busy, served, v.waiting.Load())
 		}
 		go func() {
-			time.Sleep(longestWait - 1)
+			<-time.After(longestWait - 1)
 			<-v.gate
 		}()
 		if _, err := v.verify(t.Context(), cheap, "x"); err != nil {
