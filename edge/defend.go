@@ -167,8 +167,16 @@ func pause(ctx context.Context, d time.Duration) {
 func (s *defence) added(b defender.Ban) {
 	s.log.Warn("banned", "event", policy.EventBanAdded.String(), "address", b.Who.String(), "until", b.Until.UTC(), "by", string(b.By), "reason", b.Why)
 	s.tell(policy.Event{Kind: policy.EventBanAdded, Text: described(b)})
-	s.expire()
+	s.comeBack(b.Until)
 	s.save(saveBans)
+}
+
+// comeBack has expire called at a ban's end, if it has one. They are looked through a
+// second apart at least, as there may be many.
+func (s *defence) comeBack(until time.Time) {
+	if !until.IsZero() {
+		s.set(&s.expiry, max(time.Second, time.Until(until)), s.expire)
+	}
 }
 
 func (s *defence) lifted(who netip.Prefix) bool {
@@ -199,9 +207,7 @@ func (s *defence) expire() {
 	for _, b := range ended {
 		s.over(b, "expired")
 	}
-	if !next.IsZero() {
-		s.set(&s.expiry, max(time.Second, time.Until(next)), s.expire)
-	}
+	s.comeBack(next)
 }
 
 // save sees to it that what is known now is kept within some time.

@@ -32,7 +32,7 @@ type Ban struct {
 var (
 	ErrAllowed = errors.New("the address is on the allow list")
 	ErrFull    = fmt.Errorf("there are %d bans by the operator already", maxOrders)
-	ErrPrefix  = errors.New("that is no prefix of addresses")
+	ErrPrefix  = errors.New("that is no prefix of addresses, or no time")
 )
 
 // maxWhy is the longest reason that is kept, in bytes.
@@ -223,6 +223,14 @@ type Guessed struct {
 
 // Status returns what is known, of each kind the worst ones up to most.
 func (d *Defender) Status(now time.Time, most int) Status {
+	st := d.status(now)
+	st.Highest = worst(st.Highest, most, func(s Score) int { return s.Points })
+	st.Slowed = worst(st.Slowed, most, func(s Slowed) int { return s.Failed })
+	st.Guessed = worst(st.Guessed, most, func(s Guessed) int { return s.Failed })
+	return st
+}
+
+func (d *Defender) status(now time.Time) Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := d.tick(now)
@@ -252,9 +260,6 @@ func (d *Defender) Status(now time.Time, most int) Status {
 		}
 		return true
 	})
-	st.Highest = worst(st.Highest, most, func(s Score) int { return s.Points })
-	st.Slowed = worst(st.Slowed, most, func(s Slowed) int { return s.Failed })
-	st.Guessed = worst(st.Guessed, most, func(s Guessed) int { return s.Failed })
 	return st
 }
 

@@ -13,7 +13,7 @@ type key struct{ hi, lo uint64 }
 const mapped = 0xffff << 32 // above an IPv4 address in lo
 
 // hostOf is what is held responsible: an IPv4 address, or the /64 that one IPv6
-// client has at least (RFC 6177 §2). It is false for what is no address.
+// client has at least (RFC 4291 §2.5.4). It is false for what is no address.
 func hostOf(a netip.Addr) (key, bool) {
 	if !a.IsValid() {
 		return key{}, false

@@ -29,6 +29,7 @@ type Verifier struct {
 	gate    chan struct{}
 	large   chan struct{}
 	waiting atomic.Int64
+	longest time.Duration // that one waits
 	dummy   params
 }
 
@@ -36,7 +37,7 @@ type Verifier struct {
 // not counted.
 const (
 	mostWaiting = 1000
-	longestWait = 10 * time.Second
+	longestWait = 15 * time.Second
 )
 
 // ErrBusy says that a verification was not begun, as too many others wait or it would
@@ -51,7 +52,7 @@ func NewVerifier(parallel int) *Verifier {
 	}
 	return &Verifier{
 		gate:  make(chan struct{}, parallel),
-		large: make(chan struct{}, 1),
+		large: make(chan struct{}, 1), longest: longestWait,
 		dummy: params{
 			memory: newMemory, time: newTime, parallelism: newParallelism,
 			salt: make([]byte, newSalt), key: make([]byte, newKey),
@@ -99,7 +100,7 @@ func (v *Verifier) verify(ctx context.Context, p params, password string) (bool,
 	if len(password) > MaxPassword {
 		return false, nil
 	}
-	late := time.Now().Add(longestWait)
+	late := time.Now().Add(v.longest)
 	if p.memory >= largeMemory {
 		if err := v.enter(ctx, v.large, late); err != nil {
 			return false, err
