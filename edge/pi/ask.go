@@ -32,11 +32,9 @@ type Question struct {
 // (Spec.Ops) is a mistake of the program: it is refused, and the log says so.
 func (s *Session) Ask(q Question) (policy.Grant, error) { return s.askAs(q, s.action(q)) }
 
-// action makes the policies' form of a question.
+// action makes the policies' form of a question, but for what its path is now.
 func (s *Session) action(q Question) *policy.Action {
-	a := &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B}
-	describe(s.fs, a)
-	return a
+	return &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B}
 }
 
 // describe says what an action's path is now.
@@ -59,6 +57,7 @@ func (s *Session) askAs(q Question, a *policy.Action) (policy.Grant, error) {
 	if !s.Perms(q.Path).Has(q.Perm) || q.Path2 != "" && !s.Perms(q.Path2).Has(q.Perm) {
 		return policy.Grant{}, s.forbidden(a)
 	}
+	describe(s.fs, a)
 	g, err := s.row.authorize(s.asks(a), s.lease, a)
 	if err != nil {
 		return g, err

@@ -31,7 +31,7 @@ func (c call) needs() policy.Ops {
 	switch c.what {
 	case "Open":
 		return policy.OpsOf(policy.OpRead, policy.OpHash)
-	case "ReadDir":
+	case "ReadDir", "Partials":
 		return policy.OpsOf(policy.OpList)
 	case "Stage":
 		return policy.OpsOf(policy.OpWrite)
@@ -63,7 +63,7 @@ func (c call) needs() policy.Ops {
 
 // describes reports whether the call only describes a path.
 func (c call) describes() bool {
-	return slices.Contains([]string{"Stat", "Lstat", "Partial", "Partials"}, c.what)
+	return slices.Contains([]string{"Stat", "Lstat", "Partial"}, c.what)
 }
 
 // recorder is told of every call of its filesystem before it is done.

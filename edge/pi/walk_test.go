@@ -32,7 +32,7 @@ func visits() map[string]visit {
 		"MKD": {"d/new"}, "XMKD": {"d/new"}, "RMD": {"d/e"}, "XRMD": {"d/e"},
 		"RNFR": {"a", "nothing", "link"}, "DELE": {"a", "link", "part"},
 		"SIZE": {"a"}, "MDTM": {"a", "20200101000000 a"}, "MFMT": {"20200101000000 a"}, "MFCT": {"20200101000000 a"},
-		"MFF": {"modify=20200101000000; a", "create=20200101000000;UNIX.mode=0600; a"},
+		"MFF":  {"modify=20200101000000; a", "create=20200101000000;UNIX.mode=0600; a"},
 		"MLST": {"a", "", "link", "part"}, "AVBL": {"d", ""}, "STAT": {"d", "a", "-laR /", "", "part"},
 		"SITE CHMOD": {"600 a"}, "SITE UTIME": {"20200101000000 a", "a 20200101000000 20200101000000 20200101000000 UTC"},
 		"SITE CPFR": {"a", "d"}, "SITE SYMLINK": {"a new"},
