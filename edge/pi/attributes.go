@@ -1,6 +1,8 @@
 package pi
 
 import (
+	"io/fs"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -242,7 +244,14 @@ func siteSymlink(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	g, err := s.Ask(Question{Op: policy.OpSymlink, Perm: policy.PermWrite, Path: p, Path2: linkTarget(p, target), Text: a.Text})
+	to, err := vfs.Clean(p.Dir(), target)
+	if err != nil {
+		return s.Fail(err)
+	}
+	g, err := s.Ask(Question{Op: policy.OpSymlink, Perm: policy.PermWrite, Path: p, Path2: to, Text: a.Text})
+	if err == nil {
+		target, err = s.linkText(g, p, to, target)
+	}
 	if err != nil {
 		return s.Fail(err)
 	}
@@ -256,11 +265,34 @@ func siteSymlink(s *Session, a Args) Outcome {
 	return Say(wire.CodeOK, "The link was made.")
 }
 
-// linkTarget is where a link at p would lead, as policies see it.
-func linkTarget(p vfs.Path, target string) vfs.Path {
-	to, err := vfs.Clean(p.Dir(), target)
-	if err != nil {
-		return ""
+// linkText is what a link must say so that it leads where the policies permitted it
+// to: the client's own words made short, unless the answer has put one of the ends elsewhere. A
+// relative target counts from where the directory really is, so that one that goes up
+// over a link would lead to another path than the one that was asked about.
+func (s *Session) linkText(g policy.Grant, p, to vfs.Path, target string) (string, error) {
+	if g.Path != string(p) || g.Path2 != string(to) {
+		return g.Path2, nil
 	}
-	return to
+	if strings.HasPrefix(target, "/") {
+		return target, nil
+	}
+	at := p.Dir()
+	for name := range strings.SplitSeq(target, "/") {
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+		default:
+			at = at.Join(name)
+			continue
+		}
+		if at == vfs.Root {
+			return "", vfs.ErrEscapes
+		}
+		if info, err := s.fs.Lstat(at); err == nil && info.Mode&fs.ModeSymlink != 0 {
+			return "", wire.Say(wire.CodeUnavailable, "The target goes up over a symbolic link; name it from the root.")
+		}
+		at = at.Dir()
+	}
+	return path.Clean(target), nil // without a "none/..", which would be one over a link that is made later
 }

@@ -140,10 +140,13 @@ func (o *oracle) answer(a *policy.Action) policy.Answer {
 		answer.Verdict, q.no = policy.Deny, true
 	case n == 3:
 		answer.Verdict, q.no = policy.Hide, true
-	case n < 6 && a.Op != policy.OpCommit:
+	case n < 6:
 		answer.Verdict = policy.Rewrite
 		answer.Path = "/./d//" + names()[sum>>8%uint64(len(names()))%4]
 		q.to, _ = clean(vfs.Root, answer.Path)
+		if a.Op == policy.OpCommit {
+			q.to = q.p // it moves nothing
+		}
 		if a.Path2 != "" && sum>>20%2 == 0 {
 			answer.Path2 = "/r" + a.Path2
 			q.to2, _ = clean(vfs.Root, answer.Path2)
@@ -216,7 +219,7 @@ func (o *oracle) tell(c call) {
 	permitted, refused := false, false
 	for _, s := range o.steps {
 		refused = refused || s.no && s.op != policy.OpList
-		if !s.no && needs.Has(s.op) && s.to == c.p && (c.what != "Rename" || s.to2 == c.p2) {
+		if !s.no && needs.Has(s.op) && s.to == c.p && (c.p2 == "" || s.to2 == c.p2) {
 			permitted = true
 		}
 	}
@@ -243,6 +246,8 @@ func (o *oracle) finish() {
 				known, moved = true, false
 			case q.op == policy.OpList && !q.no && s.call.p.Dir() == q.to:
 				known, moved = true, false
+			case q.op == policy.OpSymlink:
+				known = known || j < i // on the way to the target
 			case q.op == policy.OpWrite || q.op == policy.OpAppend || q.op == policy.OpUnique:
 				known = known || s.call.p == q.to.Dir() || s.call.p == q.asked.p
 			}

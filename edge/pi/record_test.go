@@ -19,7 +19,7 @@ import (
 type call struct {
 	what string   // the method; "Stage+" appends, "Stage*" makes a name up
 	p    vfs.Path // its path, of a stage that which it publishes
-	p2   vfs.Path // the new name of a rename
+	p2   vfs.Path // the new name of a rename, what a link leads to
 }
 
 func (c call) String() string { return fmt.Sprintf("%s(%q, %q)", c.what, c.p, c.p2) }
@@ -144,7 +144,8 @@ func (r recorded) SetBirth(p vfs.Path, t time.Time) error {
 }
 
 func (r recorded) Symlink(target string, p vfs.Path) error {
-	r.tell(call{"Symlink", p, ""})
+	to, _ := clean(p.Dir(), target)
+	r.tell(call{"Symlink", p, to})
 	return r.m.Symlink(target, p)
 }
 

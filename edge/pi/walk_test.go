@@ -3,6 +3,7 @@ package pi
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -366,3 +367,48 @@ its user); of a command with several, those of the operations that it comes to.
 | Command | Permissions | Operations |
 |---|---|---|
 `
+
+// TestLinksLeadWhereAsked: a link leads to the path that the policies were asked
+// about, wherever its directory really is and whatever they made of it.
+func TestLinksLeadWhereAsked(t *testing.T) {
+	for line, want := range map[string]string{
+		"a new":            "200 /a",
+		"../a d/new":       "200 /a",
+		"/a d/e/new":       "200 /a",
+		"d/e/../b new":     "200 /d/b",
+		"../a in/new":      "550 ", // /d/e/new would lead to /d/a, and /a was asked about
+		"in/../a new":      "550 ", // to /d/a, and /a was asked about
+		"b in/new":         "200 /d/e/b",
+		"in/b new":         "200 /d/e/b",
+		"../a d/moved":     "200 /d/e/c",
+		"/a d/moved":       "200 /d/e/c",
+		"../../a d/new":    "550 ",
+		"d/none/../b new":  "200 /d/b",
+		"in/x/../../a new": "550 ",
+	} {
+		w := newWalker(t, walkTable(), nil)
+		w.must(w.fs.WriteLink("d/e", "/in"))
+		for _, p := range []vfs.Path{"/d/a", "/d/e/b", "/d/e/c"} {
+			w.must(w.fs.WriteFile(p, []byte(p)))
+		}
+		w.answer = func(a *policy.Action) policy.Answer {
+			if a.Op == policy.OpSymlink && a.Path == "/d/moved" {
+				return policy.Answer{Verdict: policy.Rewrite, Path: "/d/e/new", Path2: "/d/e/c"}
+			}
+			return policy.Answer{Verdict: policy.Allow}
+		}
+		code, to, _ := strings.Cut(want, " ")
+		if got := w.say("SITE SYMLINK " + line); !strings.HasPrefix(got, code) {
+			t.Errorf("%s: %s, not %s", line, got, code)
+		}
+		_, name, _ := strings.Cut(line, " ")
+		if f, err := w.fs.Open(vfs.Path(strings.Replace("/"+name, "moved", "e/new", 1))); code == "200" {
+			w.must(err)
+			text, _ := io.ReadAll(f)
+			if to, _ := clean(vfs.Root, to); string(text) != string(to) && !(to == "/a" && string(text) == "one\r\n") && !(to == "/d/b" && string(text) == "one\r\n") {
+				t.Errorf("%s leads to %q, not to %s", line, text, to)
+			}
+		}
+		w.close()
+	}
+}

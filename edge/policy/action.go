@@ -25,7 +25,7 @@ const (
 	OpReadlink               // the target of a symbolic link
 	OpHash                   // a digest of a file's bytes
 	OpUnique                 // STOU; Path is the directory or prefix
-	OpCommit                 // asked before an upload becomes visible; A size, B ms it took
+	OpCommit                 // asked before an upload becomes visible; A size, B ms it took. A Rewrite moves nothing
 	OpSymlink                // Path2 is the link's target
 )
 
