@@ -273,7 +273,7 @@ func (l *lister) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
 			// tree leads to is what a client gets, so that is what it is told.
 			target, err := l.fs.Stat(dir.Join(name))
 			if err != nil {
-				e.Kind = "OS.unix=slink:" + strings.ReplaceAll(info.Target, ";", "?")
+				e.Kind = "OS.unix=slink:" + strings.Map(factual, info.Target)
 				return e
 			}
 			e.Info = target
@@ -289,6 +289,15 @@ func (l *lister) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
 		e.Perm = permFact(l.perms(dir.Join(name)), e.IsDir(), dir.Join(name) == vfs.Root)
 		return e
 	}
+}
+
+// factual puts a question mark in the place of what would end a fact or, as the first
+// space does, all of them (RFC 3659 §7.2): no link's target forges a name.
+func factual(r rune) rune {
+	if r <= ' ' || r == ';' || r == 0x7f {
+		return '?'
+	}
+	return r
 }
 
 // permFact is the perm fact of a file or directory (RFC 3659 §7.5.5) as far as
