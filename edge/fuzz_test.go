@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/lang"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
@@ -95,7 +96,7 @@ type house struct {
 }
 
 // newHouse begins a session of a whole server.
-func newHouse(t *testing.T, certs *tls.Config, disk bool) *house {
+func newHouse(t *testing.T, certs *tls.Config, words *lang.Set, disk bool) *house {
 	h := &house{t: t, done: make(chan error, 1)}
 	k := newKeeper()
 	conf := basic(k)
@@ -107,6 +108,7 @@ func newHouse(t *testing.T, certs *tls.Config, disk bool) *house {
 		return &pipePort{hangs: true}, err
 	}
 	l.TLS = certs
+	conf.Languages = words
 	conf.Commands = pi.Standard().With(pi.Optional()...)
 	mem := conf.FS.(*vfs.Mem)
 	if disk {
@@ -201,6 +203,14 @@ func (h *house) listen(c *userpi.Client, mark string) (said heard) {
 // well-formed reply that tells nothing of the host.
 func FuzzServer(f *testing.F) {
 	seeds(f)
+	cats, err := lang.BuiltIn()
+	if err != nil {
+		f.Fatal(err)
+	}
+	words, err := lang.NewSet("en", cats...) // which takes longer than all else
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, input []byte, state, cut uint8) {
 		synctest.Test(t, func(t *testing.T) {
 			server, client, err := userpi.ThrowAway() // in the bubble's time
@@ -208,7 +218,7 @@ func FuzzServer(f *testing.F) {
 				t.Fatal(err)
 			}
 			at := places()[int(state)%len(places())]
-			h := newHouse(t, server, cut%16 == 1)
+			h := newHouse(t, server, words, cut%16 == 1)
 			c := userpi.New(h.conn)
 			extra := 1 // the greeting
 			if at.tls {
@@ -306,8 +316,7 @@ func seeds(f *testing.F) {
 		"MODE Z\r\nPASV\r\nSTOR z\r\nPASV\r\nRETR a\r\n", "PROT P\r\nPASV\r\nRETR a\r\n", "EPRT |1|192.0.2.2|50001|\r\nRETR a\r\nNOOP\r\nQUIT\r\n",
 	} {
 		for state := range places() {
-			f.Add([]byte(text), uint8(state), uint8(255))
-			f.Add([]byte(text), uint8(state), uint8(n%4))
+			f.Add([]byte(text), uint8(state), []uint8{255, 0, 1, 6}[n%4])
 			n++
 		}
 	}
