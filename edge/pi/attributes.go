@@ -40,8 +40,8 @@ func cutFacts(text string) (facts []fact, path string, err error) {
 	return facts, path, nil
 }
 
-// modifyFacts is MFF (draft-somers-ftp-mfxx-04 §5). All facts are checked before
-// the first one is set.
+// modifyFacts is MFF (draft-somers-ftp-mfxx-04 §5). All facts are checked, and the
+// policies asked about each, before the first one is set.
 func modifyFacts(s *Session, a Args) Outcome {
 	facts, name, err := cutFacts(a.Text)
 	if err == nil {
@@ -50,20 +50,18 @@ func modifyFacts(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	var set []func() error
+	var asks []permit
 	var done strings.Builder
 	for _, f := range facts {
-		do, err := s.setFact(f, a)
+		ask, err := s.setFact(f, a)
 		if err != nil {
 			return s.Fail(err)
 		}
-		set = append(set, do)
+		asks = append(asks, ask)
 		done.WriteString(f.name + "=" + f.value + ";")
 	}
-	for _, do := range set {
-		if err := do(); err != nil {
-			return s.Fail(err)
-		}
+	if err := all(asks...); err != nil {
+		return s.Fail(err)
 	}
 	return Say(wire.CodeFileStatus, "%s %s", done.String(), string(a.Path))
 }
@@ -87,8 +85,8 @@ func hasBirth(s *Session) bool {
 	return ok
 }
 
-// setFact checks one fact and returns what sets it.
-func (s *Session) setFact(f fact, a Args) (func() error, error) {
+// setFact checks one fact and returns what asks whether it may be set.
+func (s *Session) setFact(f fact, a Args) (permit, error) {
 	switch f.name {
 	case "modify", "create":
 		t, err := time.Parse(timeVal, f.value)
@@ -96,9 +94,9 @@ func (s *Session) setFact(f fact, a Args) (func() error, error) {
 			return nil, wire.Say(wire.CodeBadArgument, "The time is not of the form YYYYMMDDhhmmss.")
 		}
 		if f.name == "create" {
-			return func() error { return s.setBirth(a, t) }, nil
+			return s.setBirth(a, t), nil
 		}
-		return func() error { return s.setTime(a, t, time.Time{}) }, nil
+		return s.setTime(a, t, time.Time{}), nil
 	case "unix.mode":
 		n, err := strconv.ParseUint(f.value, 8, 32)
 		if err != nil || len(f.value) < 3 || len(f.value) > 4 {
@@ -107,16 +105,18 @@ func (s *Session) setFact(f fact, a Args) (func() error, error) {
 		if a.N = int64(n); a.N&^0o777 != 0 {
 			return nil, errBits()
 		}
-		return func() error { return s.setMode(a) }, nil
+		return s.setMode(a), nil
 	}
 	return nil, wire.Say(wire.CodeBadParameter, "That fact cannot be set; FEAT lists those that can.")
 }
 
 // setBirth sets when a file was made, where the filesystem can.
-func (s *Session) setBirth(a Args, t time.Time) error {
+func (s *Session) setBirth(a Args, t time.Time) permit {
 	b, ok := s.fs.(vfs.Birther)
 	if !ok {
-		return wire.Say(wire.CodeBadParameter, "When a file was made cannot be changed on this filesystem.")
+		return func() (change, error) {
+			return nil, wire.Say(wire.CodeBadParameter, "When a file was made cannot be changed on this filesystem.")
+		}
 	}
 	q := Question{Op: policy.OpSetTime, Perm: policy.PermTime, Path: a.Path, Text: a.Text, A: t.Unix()}
 	return s.changeFile(q, func(p vfs.Path) error { return b.SetBirth(p, t) })
@@ -124,7 +124,7 @@ func (s *Session) setBirth(a Args, t time.Time) error {
 
 // setCreationTime is MFCT (draft-somers-ftp-mfxx-04 §4).
 func setCreationTime(s *Session, a Args) Outcome {
-	if err := s.setBirth(a, a.Time); err != nil {
+	if err := all(s.setBirth(a, a.Time)); err != nil {
 		return s.Fail(err)
 	}
 	return Say(wire.CodeFileStatus, "Create=%s; %s", a.Time.Format(timeVal), string(a.Path))
@@ -138,7 +138,7 @@ func siteUTime(s *Session, a Args) Outcome {
 		a.Path, err = s.Resolve(name)
 	}
 	if err == nil {
-		err = s.setTime(a, mtime, atime)
+		err = all(s.setTime(a, mtime, atime))
 	}
 	if err != nil {
 		return s.Fail(err)
@@ -178,7 +178,7 @@ func siteTime(word string) (time.Time, bool) {
 
 // siteChmod is SITE CHMOD. Set-id and sticky bits are refused, not left out.
 func siteChmod(s *Session, a Args) Outcome {
-	if err := s.setMode(a); err != nil {
+	if err := all(s.setMode(a)); err != nil {
 		return s.Fail(err)
 	}
 	return Say(wire.CodeOK, "The mode was set.")
@@ -188,23 +188,22 @@ func errBits() error {
 	return wire.Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
 }
 
-func (s *Session) setMode(a Args) error {
-	if a.N&^0o777 != 0 {
-		return errBits()
+// setMode sets the permission bits of a file or directory.
+func (s *Session) setMode(a Args) permit {
+	return func() (change, error) {
+		if a.N&^0o777 != 0 {
+			return nil, errBits()
+		}
+		q := Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N}
+		c, ok := s.fs.(vfs.Chmodder)
+		can := func(vfs.Path) error {
+			if !ok {
+				return vfs.ErrReadOnly
+			}
+			return nil
+		}
+		return s.changing(q, can, func(p vfs.Path) error { return c.Chmod(p, fileMode(a.N)) })
 	}
-	g, err := s.Ask(Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N})
-	if err != nil {
-		return err
-	}
-	c, ok := s.fs.(vfs.Chmodder)
-	if !ok {
-		return vfs.ErrReadOnly
-	}
-	if err := c.Chmod(vfs.Path(g.Path), fileMode(a.N)); err != nil {
-		return err
-	}
-	s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: policy.OpChmod, Path: g.Path})
-	return nil
 }
 
 // available is AVBL (draft-peterson-streamlined-ftp-command-extensions-10 §4):

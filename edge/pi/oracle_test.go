@@ -228,24 +228,30 @@ func (o *oracle) tell(c call) {
 	}
 }
 
-// finish looks back on a command: what was described is what was asked about, what
+// finish looks back on a command: one of which a part was refused has changed nothing; what was described is what was asked about, what
 // lies in a listed directory, or the directory of an upload; and nothing that a policy
 // has put elsewhere is looked at where the client thinks that it lies.
 func (o *oracle) finish() {
+	refused := slices.ContainsFunc(o.steps, func(s step) bool { return s.no && s.op != policy.OpList })
+	for _, s := range o.steps {
+		if refused && s.changes() {
+			o.fault("%v, and a part of the command was refused", s.call)
+		}
+	}
 	for i, s := range o.steps {
 		if !s.describes() {
 			continue
 		}
-		known, moved := s.call.p == o.whole || s.call.p == o.rest, false
+		known, moved, meant := s.call.p == o.whole || s.call.p == o.rest, false, false
 		for j, q := range o.steps {
 			switch {
 			case q.op == 0:
-			case j > i && q.asked.p == s.call.p:
-				known, moved = true, false // for the question that follows
+			case j > i && q.asked.p == s.call.p: // for the question that follows
+				meant = true
 			case q.to == s.call.p || q.asked.p == s.call.p && q.no:
-				known, moved = true, false
+				meant = true
 			case q.op == policy.OpList && !q.no && s.call.p.Dir() == q.to:
-				known, moved = true, false
+				meant = true
 			case q.op == policy.OpSymlink:
 				known = known || j < i // on the way to the target
 			case q.op == policy.OpWrite || q.op == policy.OpAppend || q.op == policy.OpUnique:
@@ -255,7 +261,7 @@ func (o *oracle) finish() {
 				moved = true
 			}
 		}
-		if !known || moved {
+		if !meant && (!known || moved) {
 			o.fault("%v, asked about %v, put elsewhere %v", s.call, known, moved)
 		}
 	}

@@ -66,6 +66,12 @@ func (c call) describes() bool {
 	return slices.Contains([]string{"Stat", "Lstat", "Partial"}, c.what)
 }
 
+// changes reports whether the call changes what others see.
+func (c call) changes() bool {
+	const ops = policy.Ops(1<<policy.OpCommit | 1<<policy.OpMkdir | 1<<policy.OpRmdir | 1<<policy.OpDelete | 1<<policy.OpRename | 1<<policy.OpChmod | 1<<policy.OpSetTime | 1<<policy.OpSymlink)
+	return c.needs()&ops != 0
+}
+
 // recorder is told of every call of its filesystem before it is done.
 type recorder struct{ tell func(call) }
 
