@@ -49,6 +49,8 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 	if s.job == nil && !s.lease.Held() { // Beside a running job the lease is the job's
 		s.lease = s.conf.Chain.Lease(s.who.ID)
 	}
+	beside := s.row // of a running command, while this one is answered
+	s.row = spec
 	var out Outcome
 	if err := s.permitted(spec, c, cmd); err != nil {
 		out = s.Fail(err)
@@ -57,6 +59,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 	}
 	s.strikeFor(out.Reply)
 	s.apply(ctx, out, report(spec, args))
+	s.row = beside
 }
 
 // may checks what does not depend on the argument.

@@ -258,7 +258,7 @@ func (s *Session) recall(lines <-chan heard) {
 // start lets a job run in its helper goroutine.
 func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // attend passes ctx's end on, with its reason
-	r := &running{Job: j, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
+	r := &running{Job: j, row: s.row, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
 	s.job = r
 	s.transferring.Store(j.Progress != nil)
 	log := s.log()
@@ -281,10 +281,12 @@ func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
 func (s *Session) settle(ctx context.Context, settle Settle) {
 	aborts, report := s.job.aborts, s.job.report
 	s.job.cancel(nil)
+	s.row = s.job.row
 	s.job = nil
 	s.transferring.Store(false)
 	s.clock.line = time.Now() // the idle limit rests during a job
 	s.apply(ctx, settle(s), report)
+	s.row = nil
 	for range aborts {
 		s.say(wire.Say(wire.CodeClosingData, "The transfer was aborted as asked."))
 	}
