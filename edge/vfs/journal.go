@@ -15,6 +15,7 @@ import (
 // alone, locked as long as the process lives, and a log: the state is what its
 // records add up to.
 type journal struct {
+	gate *gate
 	dir  string // the state directory
 	root string // the host's name of the served directory
 	boot string
@@ -24,7 +25,7 @@ type journal struct {
 	syncs syncs
 
 	mu   sync.Mutex
-	file *os.File
+	file osFile
 	live map[uint64]record
 	last uint64 // the number of the newest record
 	size int64  // bytes in file
@@ -39,8 +40,8 @@ const (
 )
 
 // openJournal begins a journal of this process.
-func openJournal(dir, root string) (*journal, error) {
-	j := &journal{dir: dir, root: root, boot: bootID(), live: make(map[uint64]record)}
+func openJournal(g *gate, dir, root string) (*journal, error) {
+	j := &journal{gate: g, dir: dir, root: root, boot: bootID(g), live: make(map[uint64]record)}
 	f, size, err := j.begin()
 	if err != nil {
 		return nil, err
@@ -51,18 +52,18 @@ func openJournal(dir, root string) (*journal, error) {
 
 // begin makes a journal file that holds what is live. It appears under its name
 // when it is locked, so that no other process takes it for a dead one's.
-func (j *journal) begin() (*os.File, int64, error) {
+func (j *journal) begin() (osFile, int64, error) {
 	name := strings.ToLower(rand.Text())
 	hidden := filepath.Join(j.dir, "new-"+name)
-	f, err := os.OpenFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	f, err := j.gate.openFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, 0, err
+		return osFile{}, 0, err
 	}
 	lines := record{kind: recordStart, path: j.root, owner: j.boot}.append(nil)
 	for _, r := range j.live {
 		lines = r.append(lines)
 	}
-	_, err = lockFile(f)
+	_, err = f.lock()
 	if err == nil {
 		_, err = f.Write(lines)
 	}
@@ -70,13 +71,13 @@ func (j *journal) begin() (*os.File, int64, error) {
 		err = f.Sync()
 	}
 	if err == nil {
-		err = os.Rename(hidden, filepath.Join(j.dir, journalPrefix+name))
+		err = j.gate.rename(hidden, filepath.Join(j.dir, journalPrefix+name))
 	}
 	if err == nil {
-		err = syncDir(j.dir)
+		err = j.gate.syncDir(j.dir)
 	}
 	if err != nil {
-		return nil, 0, errors.Join(err, f.Close(), os.Remove(hidden))
+		return osFile{}, 0, errors.Join(err, f.Close(), j.gate.remove(hidden))
 	}
 	return f, int64(len(lines)), nil
 }
@@ -169,8 +170,8 @@ func (j *journal) rewrite() {
 	_ = j.file.Close()
 	// The old file must not come back after a power cut: what is over by then
 	// would be undone.
-	_ = os.Remove(old)
-	_ = syncDir(j.dir)
+	_ = j.gate.remove(old)
+	_ = j.gate.syncDir(j.dir)
 	j.file, j.size, j.base = f, size, size
 }
 
@@ -210,20 +211,7 @@ func (j *journal) close() error {
 	name := j.name()
 	err := j.file.Close()
 	if len(j.live) == 0 {
-		err = errors.Join(err, os.Remove(name))
+		err = errors.Join(err, j.gate.remove(name))
 	}
 	return err
-}
-
-// syncDir makes the names in a directory of the host durable, where it can.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && openFlags != 0 {
-		return err
-	}
-	return nil
 }

@@ -27,14 +27,11 @@ const lateEvery = time.Second
 
 // recover tidies up after every journal whose process is gone.
 func (d *Disk) recover() error {
-	names, err := filepath.Glob(filepath.Join(globQuote(d.journal.dir), journalPrefix+"*"))
+	names, err := d.journal.others()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if name == d.journal.name() {
-			continue
-		}
 		alive, err := d.takeOver(name)
 		if err != nil {
 			return err
@@ -46,9 +43,26 @@ func (d *Disk) recover() error {
 	return nil
 }
 
-// globQuote makes filepath.Glob take a directory as it stands.
-func globQuote(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+// others returns the paths of the journals that are not this one.
+func (j *journal) others() ([]string, error) {
+	dir, err := j.gate.openFile(j.dir, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var others []string
+	for _, name := range names {
+		path := filepath.Join(j.dir, name)
+		if strings.HasPrefix(name, journalPrefix) && path != j.name() {
+			others = append(others, path)
+		}
+	}
+	return others, nil
 }
 
 // recoverLate looks again at journals that were locked before, at once or as
@@ -76,14 +90,14 @@ func (d *Disk) recoverLate(atOnce bool) {
 // takeOver does what one journal asks for, and removes it. It reports true if the
 // process of the journal lives.
 func (d *Disk) takeOver(name string) (alive bool, err error) {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := d.gate.openFile(name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	if free, err := lockFile(f); err != nil || !free {
+	if free, err := f.lock(); err != nil || !free {
 		return err == nil, err
 	}
 	start, live, err := readJournal(f)
@@ -101,11 +115,11 @@ func (d *Disk) takeOver(name string) (alive bool, err error) {
 	if err := d.journal.sync(); err != nil {
 		return false, err
 	}
-	if err := os.Remove(name); err != nil {
+	if err := d.gate.remove(name); err != nil {
 		return false, err
 	}
 	// Should it come back after a power cut, it would undo what came later.
-	return false, syncDir(d.journal.dir)
+	return false, d.gate.syncDir(d.journal.dir)
 }
 
 // readJournal returns the first record and what the others add up to, in the

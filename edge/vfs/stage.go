@@ -18,17 +18,17 @@ import (
 type diskStage struct {
 	d      *Disk
 	opt    StageOptions
-	path   Path     // published under this path
-	folder *folder  // held, so that its inode cannot become another directory's
-	file   *os.File // positioned where the next byte goes
-	at     int64    // offset of the next byte
+	path   Path    // published under this path
+	folder *folder // held, so that its inode cannot become another directory's
+	file   osFile  // positioned where the next byte goes
+	at     int64   // offset of the next byte
 	size   int64
 	ended  bool
 	broken atomic.Bool // Interrupt was called
 
 	record uint64 // in the journal, of hidden or grows; 0 if none
 	hidden string // the file's name while it is not published
-	seed   *os.File
+	seed   osFile
 	kept   *partial
 	grows  bool
 	base   int64  // length before, if it grows
@@ -265,7 +265,7 @@ func (s *diskStage) alone() error {
 		return ErrBusy
 	}
 	s.id, s.grows = id, true
-	free, err := lockFile(s.file)
+	free, err := s.file.lock()
 	if err == nil && !free {
 		return ErrBusy
 	}
@@ -294,8 +294,8 @@ func (s *diskStage) close() {
 	if s.grows {
 		s.d.writers.release(s.id)
 	}
-	for _, f := range []*os.File{s.file, s.seed} {
-		if f != nil {
+	for _, f := range []osFile{s.file, s.seed} {
+		if f.open() {
 			_ = f.Close()
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 )
 
@@ -192,7 +191,7 @@ func (s *diskStage) settleLater(k *partial, turn int) {
 		return
 	}
 	d, file, folder, size := s.d, s.file, s.folder, s.size
-	s.file, s.folder = nil, nil // now the background's to close
+	s.file, s.folder = osFile{}, nil // now the background's to close
 	d.work.Go(func() {
 		defer folder.close()
 		defer file.Close()
@@ -243,7 +242,7 @@ func (d *Disk) settlePartial(k *partial, turn int, size int64) {
 
 // shrinkPartial cuts a partial upload that the caller has claimed. The journal
 // is told first, so that it never promises more than there is.
-func (d *Disk) shrinkPartial(k *partial, f *os.File, size int64) error {
+func (d *Disk) shrinkPartial(k *partial, f osFile, size int64) error {
 	d.partials.mu.Lock()
 	var err error
 	switch {
