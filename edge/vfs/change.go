@@ -19,32 +19,59 @@ func (d *Disk) mkdir(p Path) error {
 	if p == Root {
 		return fs.ErrExist
 	}
+	parent, err := d.toSync(p.Dir())
+	if err != nil {
+		return err
+	}
+	defer parent.close()
 	mode := 0o777 &^ d.cfg.Umask & fs.ModePerm
 	if err := d.root.Mkdir(p.Rel(), mode); err != nil {
 		return err
 	}
 	// The process's umask and the parent's access list have had their say; only
 	// what the Disk's umask says counts.
-	if info, err := d.lstat(p); err == nil && info.IsDir() && info.Mode.Perm() != mode {
-		if err := d.chmod(p, mode); err != nil {
-			return err
-		}
+	info, err := d.lstat(p)
+	if err == nil && info.IsDir() && info.Mode.Perm() != mode {
+		err = d.chmod(p, mode)
 	}
-	return d.syncFolder(p.Dir())
+	if err == nil {
+		err = parent.sync()
+	}
+	if err != nil { // taken back; should somebody have filled it, it stays
+		_ = d.root.Remove(p.Rel())
+	}
+	return err
 }
 
-// syncFolder makes the names in the directory p durable where that was asked
-// for.
-func (d *Disk) syncFolder(p Path) error {
+// folderSync is a directory whose names are to be made durable, opened before one
+// of them is changed: from then on nothing but the sync itself may fail. The zero
+// value is one that need not be.
+type folderSync struct {
+	d  *Disk
+	fo *folder
+}
+
+// toSync opens the directory p, if names are to be durable.
+func (d *Disk) toSync(p Path) (folderSync, error) {
 	if d.cfg.Durability != DurabilityFull {
-		return nil
+		return folderSync{}, nil
 	}
 	fo, err := d.openFolder(p)
-	if err != nil {
-		return err
+	return folderSync{d, fo}, err
+}
+
+// sync shares the work with uploads that are committed at the same time.
+func (f folderSync) sync() error {
+	if f.fo == nil {
+		return nil
 	}
-	defer fo.close()
-	return d.syncs.do(fo.id, fo.sync)
+	return f.d.syncs.do(f.fo.id, f.fo.sync)
+}
+
+func (f folderSync) close() {
+	if f.fo != nil {
+		f.fo.close()
+	}
 }
 
 // Remove implements [Writer].
@@ -159,7 +186,8 @@ func (fo *folder) names() ([]string, error) {
 }
 
 // Rename implements [Writer]. With full durability the new name is on the disk
-// when it returns. An upload that runs in a directory that is renamed finds at
+// when it returns; should the very last step fail, the sync of a directory, then
+// the new name stands all the same. An upload that runs in a directory that is renamed finds at
 // its commit that the directory is gone.
 func (d *Disk) Rename(from, to Path) error {
 	return d.fail("rename", from, d.run(func() error { return d.rename(from, to) }))
@@ -178,16 +206,26 @@ func (d *Disk) rename(from, to Path) error {
 	case from != to && to.Within(from):
 		return fs.ErrInvalid
 	}
+	new, err := d.toSync(to.Dir())
+	if err != nil {
+		return err
+	}
+	defer new.close()
+	old, err := d.toSync(from.Dir())
+	if err != nil {
+		return err
+	}
+	defer old.close()
 	d.tree.Lock()
-	err := d.move(from, to)
+	err = d.move(from, to)
 	d.tree.Unlock()
 	if err != nil {
 		return err
 	}
-	if err := d.syncFolder(to.Dir()); err != nil || to.Dir() == from.Dir() {
+	if err := new.sync(); err != nil || to.Dir() == from.Dir() {
 		return err
 	}
-	return d.syncFolder(from.Dir())
+	return old.sync()
 }
 
 // move renames with tree held, and makes the journal follow.

@@ -1,6 +1,21 @@
 package vfs
 
-import "path/filepath"
+import (
+	"os"
+	"path/filepath"
+)
+
+// Call is a call to the operating system, as a probe sees it.
+type Call = osCall
+
+// Probe is told of every call before it is made, as probe says.
+type Probe = func(c Call) (after func(opened *os.File, err error), err error)
+
+// OpenProbed is OpenDisk with a probe.
+func OpenProbed(cfg DiskConfig, p Probe) (*Disk, error) { return openDisk(cfg, &gate{probe: p}) }
+
+// LeftOut is what a probe returns for a call that is not made and seems to succeed.
+func LeftOut() error { return errLeftOut }
 
 // StageUnderNames makes d stage uploads under hidden names, as it does on
 // filesystems that have no unnamed files.

@@ -355,5 +355,8 @@ func (f osFile) Close() error {
 		return f.f.Close()
 	}
 	err := f.g.probed(osCall{Op: "close", File: f.f}, func() error { return nil })
+	if errors.Is(err, syscall.EINTR) {
+		err = nil
+	}
 	return errors.Join(f.f.Close(), err)
 }

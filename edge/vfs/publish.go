@@ -99,7 +99,9 @@ func (s *diskStage) rename() error {
 		if err := s.folder.link(s.hidden, base); err != nil {
 			return err
 		}
-		_ = s.folder.unlink(s.hidden)
+		if s.folder.unlink(s.hidden) != nil {
+			s.record = 0 // not over: what could not be removed is when the Disk is next opened
+		}
 		return nil
 	case err == nil && old.IsDir():
 		return ErrIsDirectory
