@@ -130,7 +130,7 @@ func openDisk(cfg DiskConfig, g *gate) (*Disk, error) {
 
 // openState makes the state directory and the journal, and tidies up.
 func (d *Disk) openState() error {
-	if err := os.MkdirAll(d.cfg.State, 0o700); err != nil {
+	if err := d.gate.mkdirAll(d.cfg.State, 0o700); err != nil {
 		return err
 	}
 	state, err := d.gate.realPath(d.cfg.State)

@@ -1,8 +1,10 @@
 package vfs
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Call is a call to the operating system, as a probe sees it.
@@ -39,6 +41,29 @@ func (d *Disk) JournalFile() string { return filepath.Base(d.journal.name()) }
 
 // Settled waits until kept uploads have reached the disk.
 func (d *Disk) Settled() { d.work.Wait() }
+
+// AfterPowerCut makes a journal fit a copy of the tree, as it would be after the
+// host was started anew: the copy has another root, and its files other inodes. What
+// is torn stays as it is.
+func AfterPowerCut(journal []byte, root string, inodes map[uint64]uint64) []byte {
+	var out []byte
+	for line := range bytes.Lines(journal) {
+		text, whole := strings.CutSuffix(string(line), "\n")
+		r, err := parseRecord(text)
+		if err != nil || !whole {
+			out = append(out, line...)
+			continue
+		}
+		if r.kind == recordStart {
+			r.path, r.owner = root, "another boot"
+		}
+		if r.inode != 0 {
+			r.inode = inodes[r.inode]
+		}
+		out = r.append(out)
+	}
+	return out
+}
 
 // ParseRecord tries to read a line of the journal, and gives it back as it would
 // be written.

@@ -304,7 +304,7 @@ func chosen(t *testing.T, calls []string, names bool) []faultRound {
 	t.Helper()
 	one, asked := os.LookupEnv("EDGEFTP_FAULT")
 	if !asked {
-		stride := 11
+		stride := 23
 		if os.Getenv("EDGEFTP_FULL") != "" {
 			stride = 1
 		}

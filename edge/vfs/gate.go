@@ -114,6 +114,23 @@ func (g *gate) mkdir(name string, mode fs.FileMode) error {
 	return g.do(osCall{Op: "mkdir", Name: name, Mode: mode}, func() error { return os.Mkdir(name, mode) })
 }
 
+// mkdirAll makes a directory and those above it.
+func (g *gate) mkdirAll(dir string, mode fs.FileMode) error {
+	if info, err := g.stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := g.mkdirAll(parent, mode); err != nil {
+			return err
+		}
+	}
+	if err := g.mkdir(dir, mode); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
 func (g *gate) rename(from, to string) error {
 	return g.do(osCall{Op: "rename", Name: from, To: to}, func() error { return os.Rename(from, to) })
 }
