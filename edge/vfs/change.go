@@ -19,7 +19,7 @@ func (d *Disk) mkdir(p Path) error {
 	if p == Root {
 		return fs.ErrExist
 	}
-	parent, err := d.toSync(p.Dir())
+	parent, err := d.toSync(p.Dir(), DurabilityFull)
 	if err != nil {
 		return err
 	}
@@ -51,13 +51,31 @@ type folderSync struct {
 	fo *folder
 }
 
-// toSync opens the directory p, if names are to be durable.
-func (d *Disk) toSync(p Path) (folderSync, error) {
-	if d.cfg.Durability != DurabilityFull {
+// toSync opens the directory p, if d is at least as durable as that.
+func (d *Disk) toSync(p Path, least Durability) (folderSync, error) {
+	if d.cfg.Durability > least {
 		return folderSync{}, nil
 	}
 	fo, err := d.openFolder(p)
 	return folderSync{d, fo}, err
+}
+
+// syncFolder makes the names in the directory p durable where that was asked for.
+func (d *Disk) syncFolder(p Path) error {
+	f, err := d.toSync(p, DurabilityFull)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	return f.sync()
+}
+
+// syncOpen is syncFolder for a directory that is open.
+func (d *Disk) syncOpen(fo *folder) error {
+	if d.cfg.Durability != DurabilityFull {
+		return nil
+	}
+	return folderSync{d, fo}.sync()
 }
 
 // sync shares the work with uploads that are committed at the same time.
@@ -152,14 +170,17 @@ func (d *Disk) clear(p Path) error {
 			return ErrNotEmpty
 		}
 	}
-	where := d.global(p)
-	for _, k := range d.partials.find(func(k *partial) bool { return Path(k.path).Dir() == where }) {
-		d.forget(k)
-	}
 	for _, name := range names {
 		if err := fo.unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+	}
+	if err := d.syncOpen(fo); err != nil {
+		return err
+	}
+	where := d.global(p)
+	for _, k := range d.partials.find(func(k *partial) bool { return Path(k.path).Dir() == where }) {
+		d.forget(k)
 	}
 	return nil
 }
@@ -206,55 +227,73 @@ func (d *Disk) rename(from, to Path) error {
 	case from != to && to.Within(from):
 		return fs.ErrInvalid
 	}
-	new, err := d.toSync(to.Dir())
+	new, err := d.toSync(to.Dir(), DurabilityFile)
 	if err != nil {
 		return err
 	}
 	defer new.close()
-	old, err := d.toSync(from.Dir())
+	old, err := d.toSync(from.Dir(), DurabilityFile)
 	if err != nil {
 		return err
 	}
 	defer old.close()
 	d.tree.Lock()
-	err = d.move(from, to)
+	ghosts, err := d.move(from, to)
 	d.tree.Unlock()
 	if err != nil {
 		return err
 	}
-	if err := new.sync(); err != nil || to.Dir() == from.Dir() {
-		return err
+	if d.cfg.Durability == DurabilityFull || len(ghosts) > 0 {
+		if err = new.sync(); err == nil && to.Dir() != from.Dir() {
+			err = old.sync()
+		}
 	}
-	return old.sync()
+	if err == nil && len(ghosts) > 0 {
+		_ = d.journal.settled(ghosts) // those that stay find nothing
+	}
+	return err
 }
 
-// move renames with tree held, and makes the journal follow.
-func (d *Disk) move(from, to Path) error {
+// move renames with tree held, and makes the journal follow. It returns the records
+// that are in doubt until the names are on the disk.
+func (d *Disk) move(from, to Path) (ghosts []ghost, err error) {
 	info, err := d.lstat(from)
 	if err != nil || from == to {
-		return err
+		return nil, err
 	}
 	if old, err := d.lstat(to); err == nil {
 		switch {
 		case old.IsDir():
-			return fs.ErrExist
+			return nil, fs.ErrExist
 		case info.IsDir():
-			return ErrNotDirectory
+			return nil, ErrNotDirectory
 		}
 	}
-	if err := d.root.Rename(from.Rel(), to.Rel()); err != nil {
-		return err
-	}
 	before, now := d.global(from), d.global(to)
+	if d.journal != nil {
+		ghosts, err = d.journal.moving(before, now)
+		if err == nil && len(ghosts) > 0 && d.cfg.Durability != DurabilityNone {
+			err = d.journal.sync()
+		}
+	}
+	if err == nil {
+		err = d.root.Rename(from.Rel(), to.Rel())
+	}
+	if err != nil {
+		if len(ghosts) > 0 {
+			d.journal.stay(ghosts)
+		}
+		return nil, err
+	}
 	if info.IsDir() {
 		d.views.moved(before, now)
 		d.partials.moved(before, now)
 	}
 	if d.journal != nil {
-		d.journal.moved(before, now)
+		d.journal.moved(before, now) // what was written down meanwhile
 		d.dropReplaced(to)
 	}
-	return nil
+	return ghosts, nil
 }
 
 // Chmod implements [Chmodder]. Set-id and sticky bits that a directory has stay;

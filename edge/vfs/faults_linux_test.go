@@ -357,4 +357,3 @@ func (f *faultServer) playAll(t *testing.T, rounds []faultRound) (failed int) {
 	wg.Wait()
 	return failed
 }
-

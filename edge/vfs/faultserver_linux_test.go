@@ -112,7 +112,6 @@ func serveFaults(t *testing.T) *faultServer {
 	return f
 }
 
-
 // ports are listening data ports that are used again and again: a new one for each
 // of so many transfers would use up those of the machine, because each keeps an
 // ended connection (TIME_WAIT) for a minute.

@@ -114,7 +114,8 @@ func (g *gate) mkdir(name string, mode fs.FileMode) error {
 	return g.do(osCall{Op: "mkdir", Name: name, Mode: mode}, func() error { return os.Mkdir(name, mode) })
 }
 
-// mkdirAll makes a directory and those above it.
+// mkdirAll makes a directory and those above it, durably: what is made in it could
+// otherwise be lost with it. A directory that may not be opened is not synced.
 func (g *gate) mkdirAll(dir string, mode fs.FileMode) error {
 	if info, err := g.stat(dir); err == nil && info.IsDir() {
 		return nil
@@ -125,7 +126,10 @@ func (g *gate) mkdirAll(dir string, mode fs.FileMode) error {
 			return err
 		}
 	}
-	if err := g.mkdir(dir, mode); !errors.Is(err, fs.ErrExist) {
+	if err := g.mkdir(dir, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := g.syncDir(parent); !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	return nil

@@ -27,9 +27,12 @@ type journal struct {
 	mu   sync.Mutex
 	file osFile
 	live map[uint64]record
-	last uint64 // the number of the newest record
-	size int64  // bytes in file
-	base int64  // bytes that file began with
+	// ghosts are records of what is where it was before a rename, until that is known
+	// to be on the disk.
+	ghosts map[uint64]struct{}
+	last   uint64 // the number of the newest record
+	size   int64  // bytes in file
+	base   int64  // bytes that file began with
 }
 
 const (
@@ -41,7 +44,7 @@ const (
 
 // openJournal begins a journal of this process.
 func openJournal(g *gate, dir, root string) (*journal, error) {
-	j := &journal{gate: g, dir: dir, root: root, boot: bootID(g), live: make(map[uint64]record)}
+	j := &journal{gate: g, dir: dir, root: root, boot: bootID(g), live: make(map[uint64]record), ghosts: make(map[uint64]struct{})}
 	f, size, err := j.begin()
 	if err != nil {
 		return nil, err
@@ -105,17 +108,17 @@ func (j *journal) put(r record) (uint64, error) {
 	return r.id, nil
 }
 
-// stale gives undo the number of an earlier record of the same file, if one could
-// not be ended: it must never be played back now.
-func (j *journal) stale(undo record) record {
+// stale returns an earlier record of the same file as undo, if one could not be
+// ended: it must never be played back now.
+func (j *journal) stale(undo record) (record, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for id, r := range j.live {
-		if r.kind == recordUndo && r.dev == undo.dev && r.inode == undo.inode && r.inode != 0 {
-			undo.id = id
+	for _, r := range j.live {
+		if r.sameFile(undo) {
+			return r, true
 		}
 	}
-	return undo
+	return record{}, false
 }
 
 // done says that a record is over. Number 0 never was.
@@ -125,15 +128,32 @@ func (j *journal) done(id uint64) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, found := j.live[id]; !found {
+	r, found := j.live[id]
+	if !found {
 		return nil
 	}
-	if err := j.write(record{kind: recordDone, id: id}); err != nil {
+	if err := j.end(id); err != nil {
 		return err
 	}
-	delete(j.live, id)
+	for other, same := range j.live {
+		if same.sameFile(r) {
+			if err := j.end(other); err != nil {
+				return err
+			}
+		}
+	}
 	j.shorten()
 	return nil
+}
+
+// end takes out one record. The caller holds mu.
+func (j *journal) end(id uint64) error {
+	err := j.write(record{kind: recordDone, id: id})
+	if err == nil {
+		delete(j.live, id)
+		delete(j.ghosts, id)
+	}
+	return err
 }
 
 // write appends one line; a line that was cut short is taken back.
@@ -184,21 +204,99 @@ func (j *journal) sync() error {
 	})
 }
 
+// ghost is the number of one, and the record as it was before.
+type ghost struct {
+	id uint64
+	of record
+}
+
+// moving writes down that a file or directory is about to be renamed. As long as
+// nobody knows whether a power cut would take that back, what is recorded may be in
+// either place, and is looked for in both: each record gets the new path, and a
+// ghost the old one. It returns the ghosts.
+func (j *journal) moving(from, to Path) (ghosts []ghost, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range j.below(from) {
+		j.last++
+		old := r
+		old.id = j.last
+		if err = j.write(old); err != nil {
+			return ghosts, err
+		}
+		j.live[old.id], j.ghosts[old.id] = old, struct{}{}
+		ghosts = append(ghosts, ghost{id: old.id, of: r})
+		if err = j.follow(r, from, to); err != nil {
+			return ghosts, err
+		}
+	}
+	return ghosts, nil
+}
+
+// below returns the records of what moves with from. A hidden file moves with its
+// folder, not with the name it stands for.
+func (j *journal) below(from Path) []record {
+	var below []record
+	for id, r := range j.live {
+		_, ghost := j.ghosts[id]
+		if !ghost && Path(r.path).Within(from) && (r.kind != recordPartial || r.path != string(from)) {
+			below = append(below, r)
+		}
+	}
+	return below
+}
+
+// follow gives r the path that it has after a rename.
+func (j *journal) follow(r record, from, to Path) error {
+	r.path = string(to) + strings.TrimPrefix(r.path, string(from))
+	err := j.write(r)
+	if err == nil {
+		j.live[r.id] = r
+	}
+	return err
+}
+
+// stay takes back moving.
+func (j *journal) stay(ghosts []ghost) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, g := range ghosts {
+		if now, found := j.live[g.of.id]; found {
+			now.path = g.of.path
+			j.live[now.id] = now
+			_ = j.write(now)
+			_ = j.end(g.id)
+		}
+	}
+}
+
 // moved follows a file or directory that was renamed.
 func (j *journal) moved(from, to Path) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for id, r := range j.live {
-		// A hidden file moves with its folder, not with the name it stands for.
-		still := r.kind == recordPartial && r.path == string(from)
-		if Path(r.path).Within(from) && !still {
-			r.path = string(to) + strings.TrimPrefix(r.path, string(from))
-			// Failing to write it down costs the tidying after a crash.
-			if j.write(r) == nil {
-				j.live[id] = r
+	for _, r := range j.below(from) {
+		_ = j.follow(r, from, to) // its ghost is there as well
+	}
+}
+
+// settled says that what is on the disk is no longer in doubt.
+func (j *journal) settled(ghosts []ghost) error {
+	if len(ghosts) == 0 {
+		return nil
+	}
+	if err := j.sync(); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, g := range ghosts {
+		if _, found := j.live[g.id]; found {
+			if err := j.end(g.id); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
 }
 
 // close ends the journal. If anything in it is live, the file is left to whoever

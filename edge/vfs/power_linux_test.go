@@ -110,7 +110,9 @@ func (r *recorder) of(info fs.FileInfo, err error) int {
 		}
 		err = fmt.Errorf("%s is not known", info.Name())
 	}
-	r.err = errors.Join(r.err, err)
+	if !errors.Is(err, fs.ErrNotExist) { // else the call will fail
+		r.err = errors.Join(r.err, err)
+	}
 	return 0
 }
 

@@ -32,13 +32,11 @@ func (s *diskStage) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.d.cfg.Durability == DurabilityFull {
-		if err := s.d.syncs.do(s.folder.id, s.folder.sync); err != nil {
-			if !replaces {
-				_ = s.folder.unlink(s.path.Base())
-			}
-			return err
+	if err := s.d.syncOpen(s.folder); err != nil {
+		if !replaces {
+			_ = s.folder.unlink(s.path.Base())
 		}
+		return err
 	}
 	s.published()
 	return nil

@@ -107,8 +107,14 @@ func (d *Disk) takeOver(name string) (alive bool, err error) {
 	if start.kind == recordStart && start.path != d.journal.root {
 		return false, nil // of a Disk that serves another directory
 	}
+	cleaned := make(map[Path]struct{})
 	for _, r := range live {
-		if err := d.settle(start, r); err != nil {
+		if err := d.settle(start, r, cleaned); err != nil {
+			return false, err
+		}
+	}
+	for p := range cleaned {
+		if err := d.syncFolder(p); err != nil && !gone(d.reason(err)) {
 			return false, err
 		}
 	}
@@ -156,8 +162,9 @@ func readJournal(r io.Reader) (record, []record, error) {
 	return start, all, nil
 }
 
-// settle does what one record of a dead process asks for.
-func (d *Disk) settle(start, r record) error {
+// settle does what one record of a dead process asks for. It adds to cleaned the
+// directory in which it has removed something.
+func (d *Disk) settle(start, r record, cleaned map[Path]struct{}) error {
 	if r.hidden != "" && !isHidden(r.hidden) {
 		return nil // a journal never names a file that a client could see
 	}
@@ -167,17 +174,24 @@ func (d *Disk) settle(start, r record) error {
 	}
 	switch r.kind {
 	case recordHidden:
-		err = d.root.Remove(p.Join(r.hidden).Rel())
+		if err = d.root.Remove(p.Join(r.hidden).Rel()); err == nil {
+			cleaned[p] = struct{}{}
+		}
 	case recordUndo:
 		err = d.undo(p, r)
 	case recordPartial:
-		err = d.adopt(start, p, r)
+		err = d.adopt(start, p, r, cleaned)
 	}
-	if reason := d.reason(err); errors.Is(reason, fs.ErrNotExist) || errors.Is(reason, ErrNotDirectory) ||
-		errors.Is(reason, ErrEscapes) || errors.Is(reason, ErrLoop) {
-		return nil // its directory is gone, or is another one
+	if gone(d.reason(err)) {
+		return nil // its directory is, or is another one
 	}
 	return err
+}
+
+// gone says that what was at a path is elsewhere, or nowhere.
+func gone(reason error) bool {
+	return errors.Is(reason, fs.ErrNotExist) || errors.Is(reason, ErrNotDirectory) ||
+		errors.Is(reason, ErrEscapes) || errors.Is(reason, ErrLoop)
 }
 
 // undo takes back an append that was not committed. A file that is not the one
@@ -220,7 +234,7 @@ func (d *Disk) device(dev uint64) uint64 {
 
 // adopt takes over a partial upload. What was not known to be on the disk is cut
 // off if the host was started anew since.
-func (d *Disk) adopt(start record, p Path, r record) error {
+func (d *Disk) adopt(start record, p Path, r record, cleaned map[Path]struct{}) error {
 	fo, err := d.openFolder(p.Dir())
 	if err != nil {
 		return err
@@ -249,6 +263,7 @@ func (d *Disk) adopt(start record, p Path, r record) error {
 	lost := rebooted && (r.size == 0 || info.Size < r.size)
 	expired := time.Since(time.Unix(r.at, 0)) > d.cfg.PartialFor
 	if !info.Mode.IsRegular() || lost || expired || kept != nil {
+		cleaned[p.Dir()] = struct{}{}
 		return fo.unlink(r.hidden)
 	}
 	r.id = 0

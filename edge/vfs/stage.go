@@ -270,7 +270,7 @@ func (s *diskStage) alone() error {
 		return ErrBusy
 	}
 	s.d.recoverLate(true)
-	return nil
+	return s.takeBack()
 }
 
 // promise writes down how long the file was, before it grows.
@@ -279,12 +279,35 @@ func (s *diskStage) promise(info Info) error {
 	if j == nil {
 		return nil
 	}
-	var err error
 	undo := record{kind: recordUndo, path: string(s.d.global(s.path)),
 		dev: s.d.device(info.Dev), inode: info.Inode, size: s.base}
-	s.record, err = j.put(j.stale(undo))
+	if old, stale := j.stale(undo); stale {
+		undo.id = old.id // it must never be played back from now on
+	}
+	var err error
+	s.record, err = j.put(undo)
 	if err == nil && s.d.cfg.Durability != DurabilityNone {
 		err = j.sync()
+	}
+	return err
+}
+
+// takeBack cuts off what an earlier append could not take back itself.
+func (s *diskStage) takeBack() error {
+	if s.d.journal == nil {
+		return nil
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	at := infoOf(info, s.path.Base())
+	old, stale := s.d.journal.stale(record{kind: recordUndo, dev: s.d.device(at.Dev), inode: at.Inode})
+	if !stale || old.size >= at.Size {
+		return nil
+	}
+	if err = s.file.Truncate(old.size); err == nil && s.d.cfg.Durability != DurabilityNone {
+		err = s.file.Sync()
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func (d *Disk) symlink(target string, p Path) error {
 	if err != nil {
 		return err
 	}
-	parent, err := d.toSync(dir)
+	parent, err := d.toSync(dir, DurabilityFull)
 	if err != nil {
 		return err
 	}

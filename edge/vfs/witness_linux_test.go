@@ -414,7 +414,7 @@ func (w *witness) rename(from, to string) {
 		if p != from && !strings.HasPrefix(p, from+"/") {
 			continue
 		}
-		there := slices.DeleteFunc(slices.Clone(contents), func(c content) bool { return !c.there })
+		there := slices.DeleteFunc(slices.Clone(contents), func(c content) bool { return !c.there && p == from })
 		if ok {
 			w.set(moved(p), there...)
 			w.set(p, content{})
