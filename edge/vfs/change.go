@@ -206,8 +206,9 @@ func (fo *folder) names() ([]string, error) {
 	}
 }
 
-// Rename implements [Writer]. With full durability the new name is on the disk
-// when it returns; should the very last step fail, the sync of a directory, then
+// Rename implements [Writer]. Unless there is no durability, the new name is on the
+// disk when it returns: an append that is cut short later must be found under the
+// name that it knows. Should the very last step fail, the sync of a directory, then
 // the new name stands all the same. An upload that runs in a directory that is renamed finds at
 // its commit that the directory is gone.
 func (d *Disk) Rename(from, to Path) error {
@@ -243,10 +244,8 @@ func (d *Disk) rename(from, to Path) error {
 	if err != nil {
 		return err
 	}
-	if d.cfg.Durability == DurabilityFull || len(ghosts) > 0 {
-		if err = new.sync(); err == nil && to.Dir() != from.Dir() {
-			err = old.sync()
-		}
+	if err = new.sync(); err == nil && to.Dir() != from.Dir() {
+		err = old.sync()
 	}
 	if err == nil && len(ghosts) > 0 {
 		_ = d.journal.settled(ghosts) // those that stay find nothing

@@ -39,6 +39,14 @@ func (d *Disk) JournalLength() (size int64, live int) {
 // JournalFile is the base name of the journal's file.
 func (d *Disk) JournalFile() string { return filepath.Base(d.journal.name()) }
 
+// Kept returns the paths of the files of partial uploads.
+func (d *Disk) Kept() (files []Path) {
+	for _, k := range d.partials.find(func(*partial) bool { return true }) {
+		files = append(files, d.partials.now(k).file())
+	}
+	return files
+}
+
 // Settled waits until kept uploads have reached the disk.
 func (d *Disk) Settled() { d.work.Wait() }
 

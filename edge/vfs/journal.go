@@ -3,6 +3,7 @@ package vfs
 import (
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,14 +81,32 @@ func (j *journal) begin() (osFile, int64, error) {
 		err = j.gate.syncDir(j.dir)
 	}
 	if err != nil {
-		return osFile{}, 0, errors.Join(err, f.Close(), j.gate.remove(hidden))
+		return osFile{}, 0, errors.Join(err, j.scrap(f))
 	}
 	return f, int64(len(lines)), nil
 }
 
+// scrap gets rid of a journal file that is not to be used. What is in it must never
+// be played back, so it is emptied first: an empty one does no harm should it stay.
+func (j *journal) scrap(f osFile) error {
+	err := f.Truncate(0)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	gone := j.gate.remove(j.nameOf(f))
+	if errors.Is(gone, fs.ErrNotExist) {
+		gone = j.gate.remove(f.Name()) // it had not got its name yet
+	}
+	return errors.Join(err, gone)
+}
+
 // name returns the path of the journal's own file.
-func (j *journal) name() string {
-	base := filepath.Base(j.file.Name())
+func (j *journal) name() string { return j.nameOf(j.file) }
+
+// nameOf returns the path that f, made by begin, has in the end.
+func (j *journal) nameOf(f osFile) string {
+	base := filepath.Base(f.Name())
 	return filepath.Join(j.dir, journalPrefix+strings.TrimPrefix(base, "new-"))
 }
 
@@ -186,11 +205,15 @@ func (j *journal) rewrite() {
 	}
 	j.hold.Lock()
 	defer j.hold.Unlock()
-	old := j.name()
+	// Of two files with the same records one must be empty, even if it stays or comes
+	// back after a power cut: what is over by then would be undone.
+	if j.file.Truncate(0) != nil {
+		_ = j.scrap(f)
+		return
+	}
+	_ = j.file.Sync()
 	_ = j.file.Close()
-	// The old file must not come back after a power cut: what is over by then
-	// would be undone.
-	_ = j.gate.remove(old)
+	_ = j.gate.remove(j.name())
 	_ = j.gate.syncDir(j.dir)
 	j.file, j.size, j.base = f, size, size
 }
