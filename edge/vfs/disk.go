@@ -12,15 +12,27 @@ import (
 	"time"
 )
 
-// Durability says how much of a committed upload survives a power cut. Whatever
-// it is, a killed process leaves whole files.
+// Durability says how much of a committed upload survives a power cut, or a kernel
+// that stops. Whatever it is, a killed process leaves whole files: that takes no
+// disk, since the kernel goes on.
 type Durability int
 
 // The durabilities. The zero value is the strictest.
 const (
-	DurabilityFull Durability = iota // the file and its name are on the disk
-	DurabilityFile                   // the file is on the disk, its name soon
-	DurabilityNone                   // both will be written when the kernel likes
+	// DurabilityFull: what was committed is there, whole and under its name, and so
+	// are directories and links that were made and names that were changed. Of an
+	// upload that was not committed nothing can be seen: the file is the one before.
+	// What was removed may come back.
+	DurabilityFull Durability = iota
+	// DurabilityFile: every file that is there is whole, as it was after some commit,
+	// and what was renamed bears its new name. The last uploads may be missing, or
+	// the files that they replaced be there in their place, and so may directories
+	// that were made be missing with all that is in them. An append is there if its
+	// file is. Hidden files of uploads that were not committed may be left behind.
+	DurabilityFile
+	// DurabilityNone: files that were written shortly before, half a minute by the
+	// habit of Linux, may be missing, empty, torn or longer than they should be.
+	DurabilityNone
 )
 
 // DiskConfig says what a [Disk] serves. Only Root must be set.
@@ -55,7 +67,7 @@ type DiskConfig struct {
 // The errors of a File that Open returned are those of package os.
 type Disk struct {
 	*shared
-	root *os.Root
+	root osRoot
 	base *place  // where root lies in the tree
 	as   *rights // whose rights every access has; nil: the process's own
 	lent bool    // root belongs to the Disk that this one was made of
@@ -66,6 +78,7 @@ type Disk struct {
 // on the tree. Paths in them are those below the top.
 type shared struct {
 	top     *Disk
+	gate    *gate
 	host    string // the host's name of the top
 	dev     uint64 // the top's device, 0 where unknown
 	cfg     DiskConfig
@@ -88,18 +101,20 @@ type shared struct {
 // processes have left: appends that were not committed are undone, staged files
 // removed, partial uploads taken over. It does not touch what belongs to
 // processes that still live.
-func OpenDisk(cfg DiskConfig) (*Disk, error) {
+func OpenDisk(cfg DiskConfig) (*Disk, error) { return openDisk(cfg, &gate{}) }
+
+func openDisk(cfg DiskConfig, g *gate) (*Disk, error) {
 	if cfg.Umask == 0 {
 		cfg.Umask = 0o022
 	}
 	if cfg.PartialFor == 0 {
 		cfg.PartialFor = 24 * time.Hour
 	}
-	root, err := os.OpenRoot(cfg.Root)
+	root, err := g.openRoot(cfg.Root)
 	if err != nil {
 		return nil, fmt.Errorf("open the served directory: %w", err)
 	}
-	d := &Disk{root: root, base: newPlace(Root), shared: &shared{cfg: cfg, unnamed: canNameLater()}}
+	d := &Disk{root: root, base: newPlace(Root), shared: &shared{gate: g, cfg: cfg, unnamed: canNameLater(g)}}
 	d.top = d
 	// The error has no name in package os, so it is asked for once.
 	if _, err = root.Lstat(".."); err == nil {
@@ -110,7 +125,7 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	if info, err := d.lstat(Root); err == nil {
 		d.dev = info.Dev
 	}
-	if d.host, err = hostPath(cfg.Root); err != nil {
+	if d.host, err = g.realPath(cfg.Root); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the served directory: %w", err)
 	}
@@ -127,10 +142,10 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 
 // openState makes the state directory and the journal, and tidies up.
 func (d *Disk) openState() error {
-	if err := os.MkdirAll(d.cfg.State, 0o700); err != nil {
+	if err := d.gate.mkdirAll(d.cfg.State, 0o700); err != nil {
 		return err
 	}
-	state, err := hostPath(d.cfg.State)
+	state, err := d.gate.realPath(d.cfg.State)
 	if err != nil {
 		return err
 	}
@@ -138,7 +153,7 @@ func (d *Disk) openState() error {
 		!strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return errors.New("it lies inside the served directory")
 	}
-	if d.journal, err = openJournal(state, d.host); err != nil {
+	if d.journal, err = openJournal(d.gate, state, d.host); err != nil {
 		return err
 	}
 	if err := d.recover(); err != nil {
@@ -146,15 +161,6 @@ func (d *Disk) openState() error {
 		return err
 	}
 	return nil
-}
-
-// hostPath returns the one absolute name of a directory of the host.
-func hostPath(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(dir)
 }
 
 // check refuses what no client may look at.
@@ -180,7 +186,7 @@ func (d *Disk) checkNew(p Path) error {
 
 // Open implements [FS]. The File is the *os.File itself, at offset 0.
 func (d *Disk) Open(p Path) (File, error) {
-	var f *os.File
+	var f osFile
 	err := d.run(func() (err error) {
 		f, err = d.open(p, os.O_RDONLY, false)
 		return err
@@ -188,29 +194,29 @@ func (d *Disk) Open(p Path) (File, error) {
 	if err != nil {
 		return nil, d.fail("open", p, err)
 	}
-	return f, nil
+	return f.bare(), nil
 }
 
 // open opens a regular file, or a directory too if dirs is set. It never waits
 // for anybody: a FIFO without a writer is opened at once, seen and closed.
-func (d *Disk) open(p Path, flag int, dirs bool) (*os.File, error) {
+func (d *Disk) open(p Path, flag int, dirs bool) (osFile, error) {
 	if err := d.check(p); err != nil {
-		return nil, err
+		return osFile{}, err
 	}
 	f, err := d.root.OpenFile(p.Rel(), flag|openFlags, 0)
 	if err != nil {
-		return nil, err
+		return osFile{}, err
 	}
 	if err := admit(f, dirs); err != nil {
 		_ = f.Close()
-		return nil, err
+		return osFile{}, err
 	}
 	return f, nil
 }
 
 // admit checks the type of an open file and makes it an ordinary blocking one
 // again, as splice(2) and sendfile(2) want it.
-func admit(f *os.File, dirs bool) error {
+func admit(f osFile, dirs bool) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -221,7 +227,7 @@ func admit(f *os.File, dirs bool) error {
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return ErrSpecial
 	}
-	return setBlocking(f)
+	return setBlocking(f.f)
 }
 
 // Stat implements [FS]. It does not ask for the time of birth, because every

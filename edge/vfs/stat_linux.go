@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"io/fs"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,24 +15,27 @@ func (d *Disk) lstatBirth(p Path) (Info, error) {
 		return Info{}, err
 	}
 	defer f.Close()
-	defer runtime.KeepAlive(f)
 	if p != Root {
-		return describeAt(int(f.Fd()), p.Base())
+		return describeAt(f, p.Base())
 	}
-	info, err := statAt(int(f.Fd()), "", unix.AT_EMPTY_PATH)
+	info, err := statAt(f, "", unix.AT_EMPTY_PATH)
 	info.Name = p.Base()
 	return info, err
 }
 
 // describeAt describes an entry of an open directory, with what a symbolic link
 // says.
-func describeAt(dir int, name string) (Info, error) {
+func describeAt(dir osFile, name string) (Info, error) {
 	info, err := statAt(dir, name, 0)
 	if err != nil || info.Mode&fs.ModeSymlink == 0 {
 		return info, err
 	}
 	target := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(dir, name, target)
+	var n int
+	err = dir.at(osCall{Op: "readlink", Name: name}, func(fd int) (err error) {
+		n, err = unix.Readlinkat(fd, name, target)
+		return err
+	})
 	if err == unix.EINVAL { // another file by now
 		err = unix.ENOENT
 	}
@@ -47,10 +49,12 @@ func describeAt(dir int, name string) (Info, error) {
 // statAt describes an entry of an open directory. It is one system call, as
 // fstatat(2) would be, and hardly slower (a listing takes 5 percent longer), so
 // entries have their time of birth as well.
-func statAt(dir int, name string, flags int) (Info, error) {
+func statAt(dir osFile, name string, flags int) (Info, error) {
 	flags |= unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
 	var st unix.Statx_t
-	err := unix.Statx(dir, name, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st)
+	err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
+		return unix.Statx(fd, name, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st)
+	})
 	if err == unix.ENOSYS || err == unix.EPERM { // an old kernel, or a filter that does not know it
 		return statAtOld(dir, name, flags)
 	}
@@ -70,9 +74,11 @@ func statAt(dir int, name string, flags int) (Info, error) {
 func timeOf(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
 
 // statAtOld is statAt without the time of birth.
-func statAtOld(dir int, name string, flags int) (Info, error) {
+func statAtOld(dir osFile, name string, flags int) (Info, error) {
 	var st unix.Stat_t
-	if err := unix.Fstatat(dir, name, &st, flags); err != nil {
+	if err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
+		return unix.Fstatat(fd, name, &st, flags)
+	}); err != nil {
 		return Info{}, err
 	}
 	return Info{

@@ -29,10 +29,19 @@ func (d *Disk) symlink(target string, p Path) error {
 	if err != nil {
 		return err
 	}
-	if err := d.root.Symlink(text, dir.Join(p.Base()).Rel()); err != nil {
+	parent, err := d.toSync(dir, DurabilityFull)
+	if err != nil {
 		return err
 	}
-	return d.syncFolder(dir)
+	defer parent.close()
+	name := dir.Join(p.Base()).Rel()
+	if err := d.root.Symlink(text, name); err != nil {
+		return err
+	}
+	if err = parent.sync(); err != nil {
+		_ = d.root.Remove(name) // taken back
+	}
+	return err
 }
 
 // linkText returns what a link in dir, a path without links, has to say so that it
