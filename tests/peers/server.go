@@ -50,7 +50,7 @@ type Server struct {
 	Version string
 	Setup   string // how it is set up, for people
 	Addr    string // HOST:PORT of its listener
-	Root    string // the directory that both users see as /
+	Root    string // the directory that both users see as /; the server's user may also write beside it
 	Owner   string // "UID:GID" of what is in Root; nothing where the test's own user serves
 
 	dir     string // working directory
@@ -67,14 +67,15 @@ type Server struct {
 
 // server prepares what all have: a port, a directory.
 func (g *Ground) server(name string, site Site) (*Server, error) {
-	s := &Server{Name: name, Root: filepath.Join(g.Dir, site.Name), dir: g.Dir, files: site.Files,
+	s := &Server{Name: name, Root: filepath.Join(g.Dir, site.Name, "root"), dir: g.Dir, files: site.Files,
 		env: []string{"TZ=UTC", "LD_LIBRARY_PATH=" + g.in("usr/lib/x86_64-linux-gnu") + ":" + g.in("lib/x86_64-linux-gnu")}}
-	if err := os.Mkdir(s.Root, 0o755); err != nil {
+	if err := os.MkdirAll(s.Root, 0o755); err != nil {
 		return nil, err
 	}
 	if os.Getuid() == 0 {
 		s.Owner = fmt.Sprintf("%d:%d", uid, gid)
-		if err := os.Chown(s.Root, uid, gid); err != nil {
+		err := os.Chown(s.Root, uid, gid)
+		if err = errors.Join(err, os.Chown(filepath.Dir(s.Root), uid, gid)); err != nil {
 			return nil, err
 		}
 	}
