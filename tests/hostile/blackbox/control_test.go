@@ -64,7 +64,7 @@ func lineEndless(t *trial, c *userpi.Client) {
 	}
 	var timeout net.Error
 	t.check(!asTimeout(err, &timeout), "after %d MiB the connection is open", sent>>20)
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func lineNotSplit(t *trial) {
@@ -106,7 +106,7 @@ func lineNUL(t *trial) {
 		t.check(err != nil || r.Code >= 400, "%q was answered %q", line, r)
 		t.check(t.has("kept") && !t.has("cut"), "%q was cut at its NUL", line)
 	}
-	for i, pair := range [][2]string{{peers.User + "\x00x", peers.Password}, {peers.User, peers.Password + "\x00x"}} {
+	for i, pair := range [][2]string{{peers.OtherUser + "\x00x", peers.OtherPassword}, {peers.OtherUser, peers.OtherPassword + "\x00x"}} {
 		err := t.meet(20+i).Identify(pair[0], pair[1])
 		t.check(err != nil, "%q logged in with %q", pair[0], pair[1])
 	}
@@ -155,7 +155,7 @@ func garbageBytes(t *trial) {
 		go io.Copy(io.Discard, conn)
 		_, _ = conn.Write(bytes)
 	}
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func garbageHello(t *trial) {
@@ -163,7 +163,7 @@ func garbageHello(t *trial) {
 	t.must(err)
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
 	t.check(tls.Client(conn, anyTLS()).Handshake() != nil, "there was a handshake")
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func httpOnFTP(t *trial) {
@@ -259,7 +259,7 @@ func floodUnread(t *trial, begin func(int) *userpi.Client) {
 		})
 	}
 	t.pause(200 * time.Millisecond)
-	t.others(2 * time.Second)
+	t.others(soon)
 	all.Wait()
 	t.check(t.memory()-before < flatMemory/2, "memory grew by %d MiB", (t.memory()-before)>>20)
 }
@@ -278,7 +278,7 @@ func slowCommands(t *trial) {
 		}()
 	}
 	for range 3 {
-		t.others(2 * time.Second)
+		t.others(soon)
 		t.pause(300 * time.Millisecond)
 	}
 }
@@ -289,7 +289,7 @@ func silentConnections(t *trial) {
 		_, err := t.dialAt(i, t.Addr)
 		t.must(err)
 	}
-	t.others(time.Second)
+	t.others(soon)
 	t.flat(before)
 }
 
@@ -329,7 +329,7 @@ func resetStorm(t *trial) {
 		_ = userpi.Reset(conn)
 	}
 	t.givenBack(before, 10*time.Second)
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func floodOneAddress(t *trial) {
@@ -347,7 +347,7 @@ func floodOneAddress(t *trial) {
 		}
 	}
 	t.check(greeted <= 25, "of one address %d were served at once", greeted)
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func fdLimit(t *trial) {
@@ -402,7 +402,7 @@ func unknownCommands(t *trial) {
 }
 
 func fuzzCommands(t *trial) {
-	verbs := strings.Fields("USER PASS ACCT CWD CDUP SMNT REIN PORT EPRT TYPE STRU MODE ALLO REST RNFR RNTO ABOR SITE SYST STAT HELP NOOP FEAT OPTS MDTM MFMT MFCT MFF SIZE MLST PBSZ PROT CCC HASH RANG XCRC AVBL LANG HOST CLNT CSID ESTA THMB MKD XPWD")
+	verbs := strings.Fields("USER ACCT CWD CDUP SMNT REIN PORT EPRT TYPE STRU MODE ALLO REST RNFR RNTO ABOR SITE SYST STAT HELP NOOP FEAT OPTS MDTM MFMT MFCT MFF SIZE MLST PBSZ PROT CCC HASH RANG XCRC AVBL LANG HOST CLNT CSID ESTA THMB MKD XPWD")
 	pieces := []string{"", "/", "..", "-1", "\"", "'", "%n%s", "*", "{{{", "[", "~", "~root", "\\", "|1|127.0.0.1|1|", "99999999999999999999", "\xff\xfe", "\xc3\x28", "type;size;", "CHMOD", "777", "UTIME", "2147483648", ";", "\t", "x=y", strings.Repeat("a/", 200), strings.Repeat("%", 300)}
 	random := rand.New(rand.NewPCG(3, 4))
 	rounds, silent := 300, 0
@@ -413,7 +413,6 @@ func fuzzCommands(t *trial) {
 	for i := range rounds {
 		if c == nil {
 			c = t.login(i)
-			c.Timeout = 2 * time.Second
 		}
 		line := verbs[random.IntN(len(verbs))]
 		for range random.IntN(4) {
@@ -425,13 +424,13 @@ func fuzzCommands(t *trial) {
 			silent++
 			t.check(silent < 5, "%.80q and four others are not answered", line)
 		}
-		if err != nil {
+		if verb, _, _ := strings.Cut(line, " "); err != nil || verb == "USER" || verb == "REIN" {
 			c.Close()
 			c = nil
 		}
 	}
 	t.check(t.Alive(), "the server has ended")
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func controlDuringTransfer(t *trial) {

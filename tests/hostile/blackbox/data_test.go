@@ -332,7 +332,7 @@ func slowReaders(t *trial) {
 	for i := range 20 {
 		t.begin(t.login(i), "RETR big")
 	}
-	t.others(2 * time.Second)
+	t.others(soon)
 	t.flat(before)
 }
 
@@ -394,7 +394,7 @@ func disconnectStorm(t *trial) {
 	t.must(first)
 	t.hangUp()
 	t.givenBack(before, 10*time.Second)
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func listDrop(t *trial) {

@@ -313,7 +313,7 @@ func special(t *trial, kind, verb string) {
 		t.check(n == 0, "%s of a %s sends something", verb, kind)
 		r, err = c.Reply()
 	}
-	t.others(2 * time.Second)
+	t.others(soon)
 	t.check(err == nil && r.Code >= 400, "%s of a %s was answered %v, %v", verb, kind, r, err)
 	t.inStep(c, verb)
 }
@@ -334,7 +334,7 @@ func fifoWrite(t *trial) {
 		if err == nil && r.Code < 200 {
 			r, err = c.Reply()
 		}
-		t.others(2 * time.Second)
+		t.others(soon)
 		t.check(err == nil, "%s: %v", verb, err) // a refusal, or a file in its place
 		t.inStep(c, verb)
 	}
@@ -348,7 +348,7 @@ func specialSize(t *trial) {
 		_, err := c.Do(verb + " fifo")
 		t.check(err == nil, "%s: %v", verb, err)
 	}
-	t.others(2 * time.Second)
+	t.others(soon)
 	t.inStep(c, "SIZE")
 }
 
@@ -520,7 +520,7 @@ func siteAbuse(t *trial) {
 	}
 	t.check(t.outside("written-*") == 0, "something was made outside")
 	t.check(t.Alive(), "the server has ended")
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func noSetuid(t *trial) {

@@ -197,7 +197,7 @@ func stalledHandshakes(t *trial) {
 		_, err := c.Write([]byte{22, 3, 1, 2, 0, 1, 0, 1}) // the beginning of a hello
 		t.must(err)
 	}
-	t.others(2 * time.Second)
+	t.others(soon)
 	t.flat(before)
 }
 
@@ -218,7 +218,7 @@ func garbageHandshake(t *trial) {
 		// What comes back is an alert, or a reply in the clear that ends the session.
 		t.check(err == nil || strings.HasPrefix(said, "5") || strings.HasPrefix(said, "4"), "it hangs")
 	}
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func handshakeFlood(t *trial) {
@@ -245,7 +245,7 @@ func handshakeFlood(t *trial) {
 	all.Wait()
 	t.check(err == nil, "others: %v", err)
 	t.check(n.Load() > 0, "there was no handshake")
-	t.others(2 * time.Second)
+	t.others(soon)
 	t.flat(before)
 }
 

@@ -178,7 +178,7 @@ func killed(t *trial) {
 	t.hangUp()
 	began := time.Now()
 	t.must(t.Start(t.ctx))
-	t.others(3 * time.Second)
+	t.others(soon)
 	t.check(time.Since(began) < 5*time.Second, "it took %v to come back", time.Since(began))
 	t.check(t.read("file") == old, "the old file is gone")
 	t.check(!t.has("new"), "a part is in view")
@@ -391,7 +391,7 @@ func globBomb(t *trial) {
 			c = t.alive(c, err)
 		}
 	}
-	t.others(2 * time.Second)
+	t.others(soon)
 }
 
 func (t *trial) plantMany() int {
@@ -426,7 +426,7 @@ func listHugeMany(t *trial) {
 	for i := range 20 {
 		t.begin(t.login(i), "LIST huge")
 	}
-	t.others(2 * time.Second)
+	t.others(soon)
 	t.flat(before)
 }
 
@@ -465,7 +465,7 @@ func listDeep(t *trial) {
 }
 
 func logNoSecrets(t *trial) {
-	for i, pair := range [][2]string{{"dev", "hunter2-in-the-log"}, {"hunter3-in-the-log", "x"}} {
+	for i, pair := range [][2]string{{"eve", "hunter2-in-the-log"}, {"hunter3-in-the-log", "x"}} {
 		in, _ := t.guess(i, pair[0], pair[1])
 		t.check(!in, "it logs in")
 	}
