@@ -378,7 +378,7 @@ func disconnectStorm(t *trial) {
 		all.Go(func() {
 			c, err := t.session(i, nil)
 			if err == nil {
-				_, err = c.Begin(userpi.EPSV, []string{"RETR big", fmt.Sprintf("STOR up%d", i), "LIST"}[i%3])
+				_, err = begin(c, []string{"RETR big", fmt.Sprintf("STOR up%d", i), "LIST"}[i%3])
 			}
 			if err == nil {
 				err = userpi.Reset(c.Raw())
@@ -405,7 +405,7 @@ func listDrop(t *trial) {
 	c.Timeout = 5 * time.Second
 	for i := range 12 {
 		line := []string{"LIST", "NLST", "STAT"}[i%2]
-		conn, err := c.Begin(userpi.EPSV, line)
+		conn, err := begin(c, line)
 		t.must(err)
 		t.must(userpi.Reset(conn))
 		r, err := c.Reply()

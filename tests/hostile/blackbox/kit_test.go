@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -293,7 +294,7 @@ func passive(c *userpi.Client) (string, error) {
 
 // begin starts a transfer and keeps its data connection until the end of the case.
 func (t *trial) begin(c *userpi.Client, line string) net.Conn {
-	conn, err := c.Begin(userpi.EPSV, line)
+	conn, err := begin(c, line)
 	t.must(err)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -301,15 +302,75 @@ func (t *trial) begin(c *userpi.Client, line string) net.Conn {
 	return conn
 }
 
+// begin starts a transfer. Unlike userpi's it connects before it reads the mark,
+// because some servers wait for that.
+func begin(c *userpi.Client, line string) (net.Conn, error) {
+	p, err := c.Prepare(userpi.EPSV)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Send(line); err != nil {
+		return nil, err
+	}
+	conn, broken := p.Open()
+	r, err := c.Reply()
+	if err == nil && !r.Is(125, 150) {
+		err = &userpi.Unexpected{Command: line, Reply: r}
+	}
+	if err = errors.Join(err, broken); err != nil {
+		if broken == nil {
+			conn.Close()
+		}
+		return nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(c.Timeout))
+	if !c.Protected {
+		return conn, nil
+	}
+	sealed, err := c.Seal(conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return sealed, nil
+}
+
+// fetch runs a command that sends something.
+func fetch(c *userpi.Client, line string) ([]byte, error) {
+	conn, err := begin(c, line)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	data, err := io.ReadAll(conn)
+	if err != nil {
+		return data, err
+	}
+	conn.Close()
+	_, err = c.Expect(line, 226, 250)
+	return data, err
+}
+
 // get runs a command that sends something; a refusal is an error.
 func (t *trial) get(c *userpi.Client, line string) (string, error) {
-	data, err := c.Get(userpi.EPSV, line)
+	data, err := fetch(c, line)
 	return string(data), err
 }
 
 // put uploads a file.
 func (t *trial) put(c *userpi.Client, line, text string) error {
-	_, err := c.Put(userpi.EPSV, line, strings.NewReader(text))
+	conn, err := begin(c, line)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(text)); err != nil {
+		return err
+	}
+	if err := userpi.End(conn); err != nil {
+		return err
+	}
+	_, err = c.Expect(line, 226, 250)
 	return err
 }
 
@@ -456,7 +517,7 @@ func visit(ctx context.Context, s *peers.Server, from byte, protect bool, within
 	if _, err := c.Must("TYPE I", 200); err != nil {
 		return err
 	}
-	data, err := c.Get(userpi.EPSV, "RETR /"+witness)
+	data, err := fetch(c, "RETR /"+witness)
 	if err == nil && string(data) != witnessed {
 		err = fmt.Errorf("%s holds %.40q", witness, data)
 	}

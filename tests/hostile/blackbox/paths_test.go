@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -73,7 +74,8 @@ func pathUpRead(t *trial) {
 
 // alive is the session, or a new one where the server has ended it.
 func (t *trial) alive(c *userpi.Client, err error) *userpi.Client {
-	if _, refused := err.(*userpi.Unexpected); err == nil || refused {
+	var refused *userpi.Unexpected
+	if err == nil || errors.As(err, &refused) {
 		return c
 	}
 	if r, err := c.Do("NOOP"); err == nil && r.Code == 200 {

@@ -16,12 +16,13 @@ import (
 )
 
 // peersVar asks for TestPeers, as in tests/conformance: a directory in it keeps the
-// unpacked packages, "1" throws them away. casesVar is a list of names of cases; what
-// it does not name is left out.
+// unpacked packages, "1" throws them away. casesVar is a list of names of cases, serversVar
+// one of servers; what they do not name is left out, and no document is written.
 const (
-	peersVar = "EDGEFTP_PEERS"
-	casesVar = "EDGEFTP_CASES"
-	fullVar  = "EDGEFTP_FULL"
+	peersVar   = "EDGEFTP_PEERS"
+	casesVar   = "EDGEFTP_CASES"
+	serversVar = "EDGEFTP_SERVERS"
+	fullVar    = "EDGEFTP_FULL"
 )
 
 // runTime bounds what one server is tried with.
@@ -34,12 +35,14 @@ func attacks() []attack {
 	return all
 }
 
-// chosen are those of the form and of casesVar.
+// chosen are those of the form and of casesVar. The race detector sees nothing of a
+// server in another process: a few cases show that the tests themselves have no race.
 func chosen(full bool) (some []attack) {
 	names := strings.Fields(os.Getenv(casesVar))
-	for _, a := range attacks() {
+	for i, a := range attacks() {
 		named := slices.Contains(names, a.name)
-		if named || len(names) == 0 && (full || !a.long) {
+		left := a.long && !full || raceDetector && i%12 > 0
+		if named || len(names) == 0 && !left {
 			some = append(some, a)
 		}
 	}
@@ -293,6 +296,9 @@ func TestPeers(t *testing.T) {
 	}
 	var scores []*score
 	for _, c := range []contender{{"edgeftp", g.EdgeFTP}, {"vsftpd", with(g.VSFTPD)}, {"proftpd", with(g.ProFTPD)}, {"pure-ftpd", with(g.PureFTPd)}, {"pyftpdlib", with(g.Pyftpdlib)}} {
+		if named := strings.Fields(os.Getenv(serversVar)); len(named) > 0 && !slices.Contains(named, c.name) {
+			continue
+		}
 		one, cancel := context.WithTimeout(ctx, runTime)
 		r := &arena{contender: c, ctx: one, full: true, tell: t.Logf}
 		s, err := r.all(chosen(true))
@@ -303,7 +309,7 @@ func TestPeers(t *testing.T) {
 		scores = append(scores, s)
 	}
 	report(t, scores)
-	if s := scores[0]; s.count("ok") != len(s.verdicts) {
+	if s := scores[0]; strings.HasPrefix(s.name, "edgeftp") && s.count("ok") != len(s.verdicts) {
 		t.Errorf("edgeftp withstood %d of %d", s.count("ok"), len(s.verdicts))
 	}
 }

@@ -207,7 +207,7 @@ func twoWriters(t *trial) {
 		for i, letter := range []string{"a", "b"} {
 			c := t.login(i)
 			all.Go(func() {
-				conn, err := c.Begin(userpi.EPSV, "STOR file")
+				conn, err := begin(c, "STOR file")
 				if err != nil {
 					return // one of them is refused
 				}
@@ -237,7 +237,7 @@ func appendRace(t *trial) {
 	for i, letter := range []string{"a", "b"} {
 		c := t.login(i)
 		all.Go(func() {
-			conn, err := c.Begin(userpi.EPSV, "APPE file")
+			conn, err := begin(c, "APPE file")
 			if err != nil {
 				return
 			}
