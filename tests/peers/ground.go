@@ -39,6 +39,7 @@ type Ground struct {
 	cert     string
 	key      string
 	both     string
+	mounts   []string // that Close takes away
 }
 
 // NewGround makes a place. Packages keeps the unpacked packages for the next time; with
@@ -61,8 +62,25 @@ func NewGround(packages string) (*Ground, error) {
 	return g, nil
 }
 
-// Close removes everything below Dir.
-func (g *Ground) Close() error { return os.RemoveAll(g.Dir) }
+// Close removes everything below Dir. The servers must have ended.
+func (g *Ground) Close() error {
+	for _, m := range g.mounts {
+		if out, err := exec.Command("umount", m).CombinedOutput(); err != nil {
+			return fmt.Errorf("umount %s: %w: %s", m, err, out) // and nothing is removed through it
+		}
+	}
+	return os.RemoveAll(g.Dir)
+}
+
+// share makes what is mounted below dir later seen in mount namespaces, too.
+func (g *Ground) share(ctx context.Context, dir string) error {
+	if _, err := run(ctx, g.Dir, nil, "mount", "--bind", dir, dir); err != nil {
+		return err
+	}
+	g.mounts = append(g.mounts, dir)
+	_, err := run(ctx, g.Dir, nil, "mount", "--make-shared", dir)
+	return err
+}
 
 // debs are the four servers and the libraries that they need.
 func debs() []string {

@@ -114,6 +114,9 @@ func (g *Ground) VSFTPD(ctx context.Context, site Site) (*Server, error) {
 			return nil, err
 		}
 	}
+	if err := g.share(ctx, filepath.Dir(s.Root)); err != nil {
+		return nil, err
+	}
 	s.command = []string{"unshare", "-m", "--propagation", "slave", "sh", "-c", `set -e
 mount -t tmpfs none /etc/pam.d; cp "$0/pam" /etc/pam.d/vsftpd
 mount --bind "$0/passwd" /etc/passwd; mount --bind "$0/shadow" /etc/shadow

@@ -477,17 +477,26 @@ func (t *trial) abort(c *userpi.Client, within time.Duration) {
 		t.must(err)
 	}
 	c.Timeout = within
+	r, err := c.Reply()
+	if err == nil && r.Is(425, 426, 450, 451, 550, 552) { // of the transfer
+		r, err = c.Reply()
+	}
+	t.check(err == nil && r.Is(225, 226), "ABOR: %v, %v", r, err)
+	c.Timeout = userpi.Timeout
+	t.settled(c, "ABOR")
+}
+
+// settled reads what may still come of a transfer that had ended when it was aborted,
+// until the session answers NOOP.
+func (t *trial) settled(c *userpi.Client, what string) {
 	t.must(c.Send("NOOP"))
-	answered := false
-	for range 4 {
+	for range 3 {
 		r, err := c.Reply()
-		t.check(err == nil, "ABOR: %v", err)
-		if r.Code == 200 && answered {
-			c.Timeout = userpi.Timeout
+		t.check(err == nil, "NOOP behind %s: %v", what, err)
+		if r.Code == 200 {
 			return
 		}
-		answered = answered || r.Is(225, 226)
-		t.check(r.Is(225, 226, 425, 426, 450, 451, 550, 552), "ABOR: %v", r)
+		t.check(r.Is(225, 226, 425, 426), "NOOP behind %s: %v", what, r)
 	}
-	t.fail("ABOR has too many replies")
+	t.fail("%s has too many replies", what)
 }

@@ -244,7 +244,7 @@ func enumerationTime(t *trial) {
 
 func oddStrings(t *trial) {
 	var pairs [][2]string
-	for _, s := range []string{"%s%n%x%s%n", "' OR '1'='1", "dev'--", "*)(uid=*))(|(uid=*", "$(id)", "`id`", "../../../etc/passwd", "${jndi:ldap://127.0.0.1:1/a}", "%(user)s", "{{7*7}}", strings.Repeat("A", 500), "dev\t", "\\", "\"", "dev@127.0.0.1", "-x", "\xff\xfe\xfd", "~root"} {
+	for _, s := range []string{"%s%n%x%s%n", "' OR '1'='1", "dev'--", "*)(uid=*))(|(uid=*", "$(id)", "`id`", "../../../etc/passwd", "${jndi:ldap://127.0.0.1:1/a}", "%(user)s", "{{7*7}}", strings.Repeat("A", 500), "dev\t", "\\", "\"", "dev@127.0.0.1", "-x", "\xfe\xfd", "~root"} {
 		pairs = append(pairs, [2]string{s, peers.Password}, [2]string{s, s})
 	}
 	t.guesses(pairs)

@@ -115,7 +115,7 @@ func pathUpWrite(t *trial) {
 	for i, up := range append(ups(), t.beside()) {
 		name := fmt.Sprintf("%s/written-%d", up, i)
 		c = t.alive(c, t.put(c, "STOR "+name, "x"))
-		for _, line := range []string{"MKD " + name + "d", "DELE " + up + "/" + secret, "RMD " + up + "/" + neverListed, "SITE CHMOD 600 " + up + "/" + secret} {
+		for _, line := range []string{"MKD " + name + "d", "DELE " + up + "/" + secret, "RMD " + up + "/" + neverListed, "SITE CHMOD 755 " + up + "/" + secret} {
 			_, err = c.Do(line)
 			c = t.alive(c, err)
 		}
@@ -196,7 +196,7 @@ func linkWrite(t *trial) {
 	for _, f := range append(files, "dangling") {
 		c = t.alive(c, t.put(c, "STOR "+f, "overwritten"))
 		c = t.alive(c, t.put(c, "APPE "+f, "appended"))
-		for _, line := range []string{"SITE CHMOD 600 " + f, "MFMT 20010101000000 " + f} {
+		for _, line := range []string{"SITE CHMOD 755 " + f, "MFMT 20010101000000 " + f} {
 			_, err := c.Do(line)
 			c = t.alive(c, err)
 		}
