@@ -26,8 +26,12 @@ const (
 	fullVar    = "EDGEFTP_FULL"
 )
 
-// runTime bounds what one server is tried with.
-const runTime = 6 * time.Minute
+// runTime bounds what edgeftp is tried with, peerTime each server of TestPeers: many
+// failures take their time.
+const (
+	runTime  = 6 * time.Minute
+	peerTime = 12 * time.Minute
+)
 
 // attacks are all cases, by the rows of the threat list.
 func attacks() []attack {
@@ -315,7 +319,7 @@ func TestPeers(t *testing.T) {
 		if named := strings.Fields(os.Getenv(serversVar)); len(named) > 0 && !slices.Contains(named, c.name) {
 			continue
 		}
-		one, cancel := context.WithTimeout(ctx, runTime)
+		one, cancel := context.WithTimeout(ctx, peerTime)
 		r := &arena{contender: c, ctx: one, full: true, tell: t.Logf}
 		s, err := r.all(chosen(true))
 		cancel()
