@@ -40,6 +40,6 @@ func transferRows() []row {
 		{93, "a file replaced or deleted while it is read", "The one that was opened is sent to its end.", nil, tests("edge/vfs", "TestDisk"), ""},
 		{94, "full and failing disks", "452, 552 or 451, never 226; what was written goes.", nil, tests("edge/vfs", "TestNoSpace"), ""},
 		{95, "quotas that many uploads meet at once", "Room is taken before bytes are written, and given back.", nil, tests("policies/quota", "TestTogether", "TestEightIntoOne"), ""},
-		{96, "clocks that jump", "Times are measured by the monotonic clock.", nil, tests("edge/internal/throttle", "TestAccuracy", "TestLateTimers"), ""},
+		{96, "clocks that jump", "Times are measured by the monotonic clock.", nil, slices.Concat(tests("edge/internal/throttle", "TestAccuracy", "TestLateTimers"), tests("edge/internal/defender", "TestClock", "TestRestartClock")), ""},
 	}
 }
