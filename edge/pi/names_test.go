@@ -243,7 +243,7 @@ func TestRepliesAreNotForged(t *testing.T) {
 			t.Errorf("MLST %q: %v", name, m)
 			continue
 		}
-		shown := strings.NewReplacer("\x1b", "?", "\x7f", "?", "\u009b", "?", "\xff", "\xff\xff").Replace(name)
+		shown := strings.NewReplacer("\x1b", "?", "\x7f", "?", "\u009b", "?", "\u202e", "?", "\xff", "\xff\xff").Replace(name)
 		if got := factName(strings.TrimPrefix(m.Lines[1], " ")); got != "/h/"+shown {
 			t.Errorf("MLST %q names %q", name, got)
 		}
