@@ -38,7 +38,7 @@ type Defence struct {
 	// asked for a password; Deny who is turned away at once. Of several prefixes that
 	// hold an address the longest counts, of two alike Deny.
 	Allow, Deny []netip.Prefix
-	Score       int           // that makes a ban; 0: 100, at most 50,000
+	Score       int           // that makes a ban; 0: 150, which is 15 failed logins; at most 50,000
 	Within      time.Duration // for which points count, and up to an eighth longer; 0: 30 minutes
 	// Ban is how long the first ban lasts; 0: 15 minutes. One that follows within
 	// MostBan of the end of the last is twice as long as that, but not longer than
@@ -174,7 +174,7 @@ func banned(b defender.Ban) Ban {
 
 // check completes and validates d.
 func (d *Defence) check() error {
-	d.Score = or0(d.Score, 100)
+	d.Score = or0(d.Score, 150)
 	d.Within = or0(d.Within, 30*time.Minute)
 	d.MostBan = or0(d.MostBan, 24*time.Hour)
 	d.Ban = or0(d.Ban, min(15*time.Minute, d.MostBan))

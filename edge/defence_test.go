@@ -69,7 +69,7 @@ func TestBruteForce(t *testing.T) {
 	r.must(working.Login("dev", "secret"))
 	r.expect(waiting, "the connection", 220)
 	r.do(waiting, "USER dev", 331)
-	r.guess(guesser, "dev", 10)
+	r.guess(guesser, "dev", 15)
 	r.until("the ban holds", func() bool { return len(r.srv.Bans()) == 1 })
 	b := r.srv.Bans()[0]
 	if b.Who != netip.MustParsePrefix("127.0.0.2/32") || b.By != "score" || b.Times != 1 || b.Until.Sub(b.Since).Round(time.Second) != 15*time.Minute {
@@ -202,7 +202,7 @@ func TestDefenceLists(t *testing.T) {
 		c.Listeners = append(c.Listeners, Listener{Name: "implicit", Address: "127.0.0.1:0", TLS: server, Implicit: true})
 	})
 	defer r.stop()
-	r.guess("127.0.0.2", "dev", 11)
+	r.guess("127.0.0.2", "dev", 16)
 	r.must(r.from("127.0.0.2").Login("dev", "secret"))
 	r.expect(r.from("127.0.0.3"), "who is denied", 421)
 	conn, err := tls.Dial("tcp", r.srv.Addresses()[1].String(), &tls.Config{InsecureSkipVerify: true})
@@ -223,7 +223,7 @@ func TestDefenceOff(t *testing.T) {
 		c.Defence = Defence{Off: true, Deny: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Memory: &keptBlob{}}
 	})
 	defer r.stop()
-	r.guess("127.0.0.2", "dev", 11)
+	r.guess("127.0.0.2", "dev", 16)
 	r.must(r.from("127.0.0.2").Login("dev", "secret"))
 	any := netip.MustParsePrefix("127.0.0.2/32")
 	if _, err := r.srv.Ban(any, time.Hour, ""); err == nil || r.srv.Unban(any) || r.srv.Bans() != nil || !r.srv.Defence().Off {
@@ -315,7 +315,7 @@ func (b *bubble) try(ip, user, password string) (int, time.Duration) {
 // Threat 27: each three failures are answered later, the tenth makes a ban, which ends
 // in its time and is told of as it does.
 func TestTarpit(t *testing.T) {
-	inBubble(t, func(c *Config) {}, func(b *bubble) {
+	inBubble(t, func(c *Config) { c.Defence.Score = 100 }, func(b *bubble) {
 		for i := range 10 {
 			code, took := b.try("192.0.2.1", "dev", "x")
 			if want := []time.Duration{3, 6, 12, 3}[i/3] * time.Second; code != 530 || took != want {
@@ -378,6 +378,40 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// Only so many answers are held back at once: with more guessers the rest is shown out
+// after the usual delay, so that guessing does not fill the server.
+func TestHeld(t *testing.T) {
+	inBubble(t, func(*Config) {}, func(b *bubble) {
+		const guessers = mostHeld + 100
+		var all sync.WaitGroup
+		took := make([]time.Duration, guessers)
+		for i := range guessers {
+			all.Go(func() {
+				began := time.Now()
+				b.defence.Failed(context.Background(), netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}), "dev", 0, time.Second)
+				took[i] = time.Since(began)
+			})
+		}
+		synctest.Wait()
+		if n := b.Defence().Held; n < mostHeld || n > guessers {
+			t.Errorf("%d are held", n)
+		}
+		all.Wait()
+		long := 0
+		for _, d := range took {
+			if d > time.Second {
+				long++
+			}
+			if d < time.Second || d > 15*time.Second {
+				t.Errorf("answered after %v", d)
+			}
+		}
+		if long != mostHeld || b.Defence().Held != 0 {
+			t.Errorf("%d were held, %d still are", long, b.Defence().Held)
+		}
+	})
+}
+
 // What is no login counts too, each as often as it takes to be banned.
 func TestOffencesCount(t *testing.T) {
 	server, _, err := userpi.ThrowAway()
@@ -401,7 +435,9 @@ func TestOffencesCount(t *testing.T) {
 			_, _ = c.Write([]byte("this is no handshake at all"))
 		}},
 	} {
-		inBubble(t, func(conf *Config) { conf.Listeners[0].TLS, conf.Defence.Within = server, time.Hour }, func(b *bubble) {
+		inBubble(t, func(conf *Config) {
+			conf.Listeners[0].TLS, conf.Defence.Within, conf.Defence.Score = server, time.Hour, 100
+		}, func(b *bubble) {
 			for i := range c.times {
 				if n := len(b.Bans()); n != 0 {
 					t.Fatalf("%s: banned after %d", name, i)
@@ -425,7 +461,7 @@ func TestOffencesCount(t *testing.T) {
 // cost nothing; a policy's 421 costs more.
 func TestWhatCosts(t *testing.T) {
 	inBubble(t, func(c *Config) {
-		c.Policies = []Slot{{Name: "moody", Policy: moody{newKeeper()}}}
+		c.Policies, c.Defence.Score = []Slot{{Name: "moody", Policy: moody{newKeeper()}}}, 100
 	}, func(b *bubble) {
 		for range 15 {
 			b.try("192.0.2.1", "dev", "secret")
@@ -452,7 +488,7 @@ func TestWhatCosts(t *testing.T) {
 // Whoever goes on to connect beyond Limits.SessionsPerIP is banned, unless he has logged in.
 func TestCrowding(t *testing.T) {
 	for name, friend := range map[string]bool{"a stranger": false, "a friend": true} {
-		inBubble(t, func(c *Config) { c.Limits.SessionsPerIP = 1 }, func(b *bubble) {
+		inBubble(t, func(c *Config) { c.Limits.SessionsPerIP, c.Defence.Score = 1, 100 }, func(b *bubble) {
 			first := b.dial("192.0.2.1")
 			says(first, "")
 			if friend {

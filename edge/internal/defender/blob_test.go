@@ -87,6 +87,11 @@ func TestRestart(t *testing.T) {
 			}
 		}
 	}
+	for range 1000 {
+		if _, banned := d.Note(now, addr("198.51.100.1"), Crowding); banned {
+			t.Fatal("that somebody has logged in from there is forgotten")
+		}
+	}
 	if d.hosts.find(key{}) != nil {
 		t.Error("something is kept of nobody")
 	}
