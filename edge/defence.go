@@ -17,9 +17,10 @@ import (
 // for a login that a policy answers with 421, by which it says that it has seen enough;
 // 20 for senseless commands that end the session, and for a line beyond every bound; 5
 // for a request of another protocol, and for a connection that has used up
-// Timeouts.Login; 1 for a failed TLS handshake and for a connection beyond
-// Limits.SessionsPerIP, but for one from where somebody has lately logged in. A login
-// that goes well costs nothing and takes nothing off.
+// Timeouts.Login; 1 for a TLS handshake that failed, unless there was no certificate
+// for it, and for a connection beyond Limits.SessionsPerIP, but for one from where
+// somebody has lately logged in. A login that goes well costs nothing and takes nothing
+// off.
 //
 // Whoever reaches Score is banned: his connections are answered 421 (RFC 959 §5.4) and
 // closed before anything else is done for them; where TLS is implicit they are just
