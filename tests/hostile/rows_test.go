@@ -53,13 +53,14 @@ func controlRows() []row {
 		{8, "bad commands before the login", nil, dialogue("lines", "too many of them before the login"), ""},
 		{9, "escape sequences", attacks{"in every command and in the log": escapes}, slices.Concat(dialogue("lines", "replies escape control characters"), tests("edge/wire", "FuzzReply"), tests("edge/pi", "TestPrefixIsHarmless"), tests("policies/eventlog", "TestHarmless")), ""},
 		{10, "commands pipelined", attacks{"during a transfer": pipelined}, dialogue("lines", "twenty thousand commands", "commands behind a transfer wait for it", "more commands than are held"), ""},
-		{11, "replies that are not read", attacks{"forty clients": unread}, tests("edge/pi", "TestUnreadReplies", "TestUnreadRepliesDuringWork"), ""},
+		{11, "replies that are not read", attacks{"forty clients": unread}, tests("edge/pi", "TestUnreadReplies", "TestUnreadRepliesUnderTLS", "TestUnreadRepliesDuringWork"), ""},
 		{12, "a byte now and then", attacks{"120 clients": slowLine}, tests("edge/pi", "TestLoginLimit", "TestIdle"), ""},
 		{13, "silent connections", attacks{"a thousand": silent}, nil, ""},
 		{14, "an end behind USER", nil, dialogue("lines", "the client half-closes"), ""},
 		{15, "connects and resets", attacks{"500 beside a transfer": churn}, nil, ""},
 		{16, "one address with many connections", attacks{"600": oneAddress}, tests("edge", "TestSessionsPerAddress", "TestGatePrefix"), ""},
-		{17, "no descriptors left", attacks{"a server that has few": noDescriptors}, tests("edge/vfs", "TestNoDescriptors"), ""},
+		{17, "no descriptors left", attacks{"a server that has few": noDescriptors, "and one that knows it": countedDescriptors, "what a session takes": sessionTakes},
+			slices.Concat(tests("edge/vfs", "TestNoDescriptors"), tests("edge", "TestDescriptorBudget")), ""},
 		{18, "commands behind QUIT", nil, dialogue("QUIT", "what follows it is not carried out"), ""},
 		{19, "malformed arguments", attacks{"of every verb": malformed}, tests("edge/pi", "FuzzSession", "FuzzArgs"), ""},
 		{20, "commands during a transfer", attacks{"ten thousand": pipelined}, slices.Concat(tests("edge/pi", "TestHeldLines", "TestBarrier", "TestAbortRace"), dialogue("ABOR", "commands that waited are carried out after it"), dialogue("QUIT", "during a transfer: 226, then 221")), ""},
@@ -81,10 +82,11 @@ func dataRows() []row {
 		{43, "PASV without end, hoarded ports", attacks{"a thousand, and all": hoarded}, slices.Concat(tests("edge/dtp", "TestPassiveAllPortsBusy"), tests("edge/pi", "TestPortExpiry")), ""},
 		{44, "a port that outlives its use", nil, slices.Concat(dialogue("PASV", "a port serves one transfer"), dialogue("QUIT", "a prepared data port is closed"), dialogue("REIN", "a prepared data port is closed")), ""},
 		{45, "data connections that are never opened", attacks{"and clients that go": neverOpened}, slices.Concat(dialogue("ABOR", "a transfer whose data connection was never made"), tests("edge/pi", "TestLostBeforeTheMark", "TestLostConnection")), ""},
-		{46, "slow and deaf clients", attacks{"a byte now and then": trickle, "none at all": unreadDownloads}, tests("edge/dtp", "TestStall", "TestSlowUnderTLS"), "issue 7: a minimum rate; a client that takes a byte within each stall time is served for ever"},
+		{46, "slow and deaf clients", attacks{"a byte now and then": trickle, "where a rate is asked for": tooSlow, "none at all": unreadDownloads},
+			slices.Concat(tests("edge/dtp", "TestStall", "TestSlowUnderTLS", "TestLeastRate", "TestLeastRateOnSockets"), tests("edge/pi", "TestLeastRateReply")), ""},
 		{47, "storms of ABOR and resets", attacks{"ABOR, urgent too": aborts, "data connections": resets, "control connections": lost}, slices.Concat(dialogue("abort", "in the clear", "with urgent data", "protected"), tests("edge/dtp", "TestReceiveReset", "TestSendReset")), ""},
 		{48, "EPSV ALL", nil, dialogue("EPSV", "ALL, until the session begins anew", "ALL outlives a failed transfer"), ""},
-		{49, "transfers between two servers", attacks{"off, and on": foreign}, dialogue("PORT", "the server permits foreign addresses"), "issue 7: policies see that a port is the client's choice (Session.Active), not which"},
+		{49, "transfers between two servers", attacks{"off, and on": foreign, "where a policy says whereto": judgedPorts}, dialogue("PORT", "the server permits foreign addresses"), ""},
 		{50, "an active connection that stalls", attacks{"in the handshake": stalledData}, slices.Concat(dialogue("ABOR", "a transfer over the client's port that is not accepted"), tests("edge/dtp", "TestAbortInHandshake", "TestActiveUnreached")), ""},
 	}
 }
@@ -115,7 +117,8 @@ func tlsRows() []row {
 // this package's: commands of issue 3, TLS's finer points.
 func newRows() []row {
 	return []row{
-		{0, "digests of huge files", attacks{"ABOR, and clients that go": hashing, "algorithms that are not offered": algorithms}, tests("edge/pi", "TestAbortHash", "FuzzCutSpan"), "issue 7: a digest has no limit while its client waits"},
+		{0, "digests of huge files", attacks{"ABOR, and clients that go": hashing, "many at once": hashCrowd, "algorithms that are not offered": algorithms},
+			slices.Concat(tests("edge/pi", "TestAbortHash", "TestHashTime", "FuzzCutSpan"), tests("edge", "TestTurns", "TestTurnsQueue")), ""},
 		{0, "copies (68, 73, 74, 81)", attacks{"to and from the outside": copies, "between two users' roots": copiesBetweenRoots}, tests("tests/e2e", "TestOutside"), ""},
 		{0, "offsets and ranges (86, 87, 88)", attacks{"at the ends of 64 bits": numbers}, dialogue("REST", "what is not an offset", "an upload beyond the end"), ""},
 		{0, "bytes in the middle of a large file", attacks{"given up": inTheMiddle}, dialogue("REST", "an upload into a published file"), ""},
@@ -125,6 +128,8 @@ func newRows() []row {
 		{0, "facts and times (82)", attacks{"hundreds in a line": facts, "times at the ends of what there is": times}, nil, ""},
 		{0, "symbolic links (68, 81)", attacks{"out of the tree": links}, dialogue("SITE-SYMLINK", "off by default", "never out of the tree"), ""},
 		{0, "client certificates", attacks{"that prove nothing": unverified, "as large as they come": hugeCertificates}, slices.Concat(tests("edge", "TestClientCertificate"), tests("acme", "TestClientCertificates"), tests("policies/users", "TestCertificates")), ""},
+		{0, "more than the memory there is (33, 84, 89)", attacks{"transfers": littleMemory, "passwords": loginStorm}, slices.Concat(tests("edge", "TestMemoryBudget"),
+			tests("edge/pi", "TestNoRoom"), tests("edge/internal/budget", "TestHysteresis", "TestConcurrent"), tests("edge/internal/listing", "TestSortRoom"), tests("edge/internal/secret", "TestWithin")), ""},
 		{0, "an end in the middle of everything (126)", attacks{"shutting down": siegeAndShutdown}, tests("edge", "TestShutdownLimit"), ""},
 		{0, "TLS before and after the handshake", attacks{"long hellos": longHellos, "renegotiation": renegotiation, "key updates, empty records, warnings": keyUpdates}, nil, ""},
 	}
