@@ -86,6 +86,9 @@ func (s *Server) admit(ctx context.Context, conf *pi.Config, conn net.Conn) {
 	}
 }
 
+// busy is what a client hears for which a budget has no room.
+const busy = "The server is busy; try again later."
+
 // begin makes the session of a connection, which own must then be called with,
 // or turns the connection away and returns nil.
 func (s *Server) begin(conf *pi.Config, conn net.Conn) *pi.Session {
@@ -96,11 +99,17 @@ func (s *Server) begin(conf *pi.Config, conn net.Conn) *pi.Session {
 	}
 	switch s.gate.enter(peer.Addr()) {
 	case tooMany:
-		s.turnAway(conf, conn, peer, policy.EventMaxCons, or(s.conf.Replies.MaxSessions, "Too many sessions; try again later."))
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons}, or(s.conf.Replies.MaxSessions, "Too many sessions; try again later."))
 		return nil
 	case tooManyOfOne:
 		s.defence.crowding(peer.Addr())
-		s.turnAway(conf, conn, peer, policy.EventMaxConsPerIP, or(s.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxConsPerIP}, or(s.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
+		return nil
+	case noDescriptors:
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"}, or(s.conf.Replies.MaxSessions, busy))
+		return nil
+	case noMemory:
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "memory"}, or(s.conf.Replies.MaxSessions, busy))
 		return nil
 	}
 	s.tune(conn)
@@ -157,10 +166,11 @@ func (s *Server) own(ctx context.Context, sess *pi.Session) {
 }
 
 // turnAway answers 421 and tells the observers.
-func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, kind policy.EventKind, r wire.Reply) {
+func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, why policy.Event, r wire.Reply) {
 	lease := s.chain.Lease(0)
 	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name}}
-	lease.Observe(policy.Event{Kind: kind, Meta: meta})
+	why.Meta = meta
+	lease.Observe(why)
 	meta.Request++
 	lease.Observe(policy.Event{Kind: policy.EventDisconnect, Meta: meta})
 	lease.Release()

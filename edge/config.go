@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -109,6 +111,15 @@ type Limits struct {
 	Sessions        int // at once, in all; 5000
 	SessionsPerIP   int // at once, of one IPv4 address or IPv6 /64; 20
 	SessionsPerUser int // at once, of one user; no limit
+	// Memory is how many bytes the process may use: from nine tenths of it on no
+	// session begins, and a transfer whose buffers do not fit is refused. By default
+	// it is the limit of the runtime (GOMEMLIMIT, debug.SetMemoryLimit), and without
+	// one there is none.
+	Memory int64
+	// Descriptors is how many files and connections the sessions may have open, eight
+	// for each: those that cannot have theirs do not begin. By default there is no
+	// limit.
+	Descriptors int
 }
 
 // Timeouts bound how long things may take. Zero is the default that each field
@@ -148,6 +159,16 @@ type Transfer struct {
 	// Hashes are the digests that HASH and the X commands offer, the first one by
 	// default; empty: pi.Digests.
 	Hashes []pi.Digest
+	// HashParallel is how many of them are computed at once, of one user all but one;
+	// the others wait, for half a minute at most. 0: one for each processor, negative:
+	// no limit.
+	HashParallel int
+	HashTime     time.Duration // that one may take; 0: 5 minutes, negative: no limit
+	// Least is the lowest rate at which a client may take or send, in each LeastWindow
+	// of the time for which it was waited for: what throttles and policies make it wait
+	// does not count. A slower one is told 426. Zero or less: none.
+	Least       Rates
+	LeastWindow time.Duration // 0: dtp.LeastWindowDefault
 }
 
 // check completes and validates c.
@@ -169,6 +190,12 @@ func (c Config) check() (Config, error) {
 	}
 	c.Limits.Sessions = byDefault(c.Limits.Sessions, 5000)
 	c.Limits.SessionsPerIP = byDefault(c.Limits.SessionsPerIP, 20)
+	if c.Limits.Memory == 0 {
+		if most := debug.SetMemoryLimit(-1); most < math.MaxInt64 {
+			c.Limits.Memory = most
+		}
+	}
+	c.Limits.Memory, c.Limits.Descriptors = max(0, c.Limits.Memory), max(0, c.Limits.Descriptors)
 	c.Timeouts.Idle = byDefault(c.Timeouts.Idle, 5*time.Minute)
 	c.Timeouts.Login = byDefault(c.Timeouts.Login, 30*time.Second)
 	c.Timeouts.Stall = byDefault(c.Timeouts.Stall, time.Minute)
@@ -177,6 +204,7 @@ func (c Config) check() (Config, error) {
 	if err := c.Defence.check(); err != nil {
 		return c, err
 	}
+	c.Transfer.HashTime = byDefault(c.Transfer.HashTime, 5*time.Minute)
 	if n := c.Transfer.Buffer; n != 0 && (n < 4<<10 || n > 4<<20) {
 		return c, fmt.Errorf("edge: Config.Transfer.Buffer is %d: 4 KiB to 4 MiB are possible", n)
 	}

@@ -3,13 +3,18 @@ package edge
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
+	"github.com/edgeftp/edgeftp/edge/internal/budget"
 	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
 // gate counts the sessions that are open. A client in a transfer is one session.
 type gate struct {
 	limits Limits
+	memory *budget.Memory
+	// short counts those who were turned away for want of descriptors.
+	short atomic.Uint64
 
 	mu    sync.Mutex
 	total int
@@ -22,13 +27,63 @@ const (
 	admitted admission = iota
 	tooMany
 	tooManyOfOne
+	noDescriptors
+	noMemory
 )
 
+// SessionDescriptors is how many descriptors a session takes at most, by which
+// Limits.Descriptors is divided: the control connection; a data port, and the data
+// connection that it has become while the port is still open; the file; its directory,
+// and that opened again to publish; the two ends of the pipe of splice(2).
+const SessionDescriptors = 8
+
+// sessionMemory is how many bytes a session takes that is awake and silent, after a TLS
+// handshake: two stacks, the records of TLS and its keys.
+const sessionMemory = 48 << 10
+
+// bySessions is how many sessions the descriptors are enough for; 0 is no limit.
+func (l Limits) bySessions() int {
+	if l.Descriptors <= 0 {
+		return 0
+	}
+	return max(1, l.Descriptors/SessionDescriptors)
+}
+
+// most is how many sessions there may be at once; 0 is no limit.
+func (l Limits) most() int {
+	n := l.bySessions()
+	if l.Sessions > 0 && (n == 0 || l.Sessions < n) {
+		return l.Sessions
+	}
+	return n
+}
+
+// enter admits a session of an address, or says why not. What it has admitted must
+// leave.
 func (g *gate) enter(a netip.Addr) admission {
+	verdict := g.count(a)
+	switch {
+	case verdict == noDescriptors:
+		g.short.Add(1)
+	case verdict == admitted && !g.memory.Enter(sessionMemory):
+		g.discount(a)
+		return noMemory
+	}
+	return verdict
+}
+
+func (g *gate) leave(a netip.Addr) {
+	g.memory.Give(sessionMemory)
+	g.discount(a)
+}
+
+func (g *gate) count(a netip.Addr) admission {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := prefix(a)
-	switch {
+	switch n := g.limits.bySessions(); {
+	case n > 0 && g.total >= n && (g.limits.Sessions == 0 || n < g.limits.Sessions):
+		return noDescriptors
 	case g.limits.Sessions > 0 && g.total >= g.limits.Sessions:
 		return tooMany
 	case g.limits.SessionsPerIP > 0 && g.byIP[p] >= g.limits.SessionsPerIP:
@@ -39,7 +94,7 @@ func (g *gate) enter(a netip.Addr) admission {
 	return admitted
 }
 
-func (g *gate) leave(a netip.Addr) {
+func (g *gate) discount(a netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := prefix(a)

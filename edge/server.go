@@ -32,6 +32,8 @@ type Server struct {
 	drain   chan struct{} // closed by Shutdown
 	ending  sync.Once
 
+	verifier *secret.Verifier
+
 	mu        sync.Mutex
 	listeners []bound
 	sessions  map[uint64]*pi.Session
@@ -56,7 +58,7 @@ func New(conf Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{conf: conf, drain: make(chan struct{}),
-		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
+		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}, memory: conf.memory()},
 		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
 	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed}, slots...)
 	if err != nil {
@@ -65,6 +67,10 @@ func New(conf Config) (*Server, error) {
 	}
 	s.tree = conf.Bandwidth.tree()
 	s.defence = newDefence(conf.Defence, conf.Log, s.Tell)
+	s.verifier = secret.NewVerifier(conf.Logins.Parallel)
+	if most := conf.Limits.Memory; most > 0 {
+		s.verifier.Within(most)
+	}
 	s.shared = s.sharedConfig()
 	return s, nil
 }
@@ -136,12 +142,14 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 func (s *Server) sharedConfig() pi.Config {
 	c := s.conf
 	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
-		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: verifier{secret.NewVerifier(c.Logins.Parallel)}, Census: &census{byUser: map[string]int{}},
+		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: verifier{s.verifier}, Memory: s.gate.memory, Census: &census{byUser: map[string]int{}},
 		Buffers: dtp.NewBuffers(c.Transfer.Buffer), Copy: c.Transfer.Copy, NoDeflate: c.Transfer.NoDeflate,
 		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Limiter: c.Transfer.Limiter,
 		Throttle: s.tree, Rates: throttle.Rates(c.Bandwidth.Transfer), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
 		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
-		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}
+		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
+		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
+		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it
 	}

@@ -112,11 +112,12 @@ type Status struct {
 	// OldGenerations is the number of replaced policy generations that running
 	// transfers still hold.
 	OldGenerations int
+	Budget         BudgetStatus // of memory and descriptors
 }
 
 // Status returns what the server is doing now. It may be called at any time.
 func (s *Server) Status() Status {
-	st := Status{OldGenerations: s.chain.Draining(), Draining: s.draining()}
+	st := Status{OldGenerations: s.chain.Draining(), Draining: s.draining(), Budget: s.budget()}
 	for _, m := range s.chain.Status() {
 		st.Policies = append(st.Policies, policyStatus(m))
 	}

@@ -123,6 +123,23 @@ func statusCommand() *cobra.Command {
 	return cmd
 }
 
+// printBudget tells of the budgets that there are, and what they have cost.
+func printBudget(w io.Writer, b *control.Budget) {
+	if b.Memory > 0 {
+		full := ""
+		if b.MemoryFull {
+			full = ", full: new connections are turned away"
+		}
+		fmt.Fprintf(w, "  memory     %d of %d MiB%s\n", b.MemoryUsed>>20, b.Memory>>20, full)
+	}
+	if b.Descriptors > 0 {
+		fmt.Fprintf(w, "  room       for %d sessions, with %d descriptors\n", b.MostSessions, b.Descriptors)
+	}
+	if b.NoMemory+b.NoDescriptors+b.NoTransfer > 0 {
+		fmt.Fprintf(w, "  refused    %d connections for want of memory, %d of descriptors; %d transfers\n", b.NoMemory, b.NoDescriptors, b.NoTransfer)
+	}
+}
+
 func printStatus(w io.Writer, got any) {
 	st := got.(control.Status)
 	state := "serving"
@@ -134,6 +151,7 @@ func printStatus(w io.Writer, got any) {
 		fmt.Fprintf(w, "  listening  %s  TLS %s\n", l.Address, l.TLS)
 	}
 	fmt.Fprintf(w, "  sessions   %d, %d in a transfer\n", st.Sessions, st.Transfers)
+	printBudget(w, &st.Budget)
 	if c := st.Certificates; c != nil {
 		fmt.Fprintf(w, "  certs      %s\n", certificatesLine(c, time.Now()))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/machine"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/kv"
 	"github.com/edgeftp/edgeftp/edge/pi"
@@ -37,6 +38,7 @@ type instance struct {
 	scraped *http.Server    // nil before listen
 	modules *modules
 	admin   *control.Server
+	budgets *budgets
 }
 
 // assemble makes everything but the listeners. After an error nothing is left.
@@ -47,6 +49,7 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 			in.close()
 		}
 	}()
+	in.findMemory()
 	if err := prepareState(conf); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
@@ -72,6 +75,7 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	if in.server, err = edge.New(settings); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
+	in.budgets.tell(log, conf, in.server.Status().Budget)
 	in.certs.told.Store(in.server)
 	in.modules.begin(in.server)
 	in.warnOnDemand()
@@ -113,11 +117,14 @@ func (in *instance) settings(ctx context.Context) (edge.Config, error) {
 		return edge.Config{}, err
 	}
 	l, t := in.conf.Limits, in.conf.Transfer
+	in.budgets.divide(in.conf, machine.ReadDescriptors())
 	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Log: in.log, LogPrefix: in.conf.Log.Prefix,
-		Limits:    edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser)},
-		Timeouts:  edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall)},
-		Logins:    edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay), Parallel: l.LoginsParallel},
-		Transfer:  edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Copy: !t.Sendfile, Buffer: int(t.Buffer), NoDeflate: !t.Deflate, MaxRatio: unlimited(t.MaxRatio), Hashes: t.Checksums},
+		Limits: edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser),
+			Memory: unlimited(in.budgets.memory), Descriptors: in.budgets.descriptors},
+		Timeouts: edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall)},
+		Logins:   edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay), Parallel: l.LoginsParallel},
+		Transfer: edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Copy: !t.Sendfile, Buffer: int(t.Buffer), NoDeflate: !t.Deflate, MaxRatio: unlimited(t.MaxRatio), Hashes: t.Checksums,
+			HashParallel: l.HashesParallel, HashTime: unlimited(l.HashTime), Least: l.MinRate, LeastWindow: l.MinRateOver},
 		Defence:   defence(in.conf),
 		Bandwidth: in.conf.Bandwidth,
 		Listing: pi.Listing{HideDotFiles: in.conf.HideDotFiles, Limits: pi.ListLimits{Entries: unlimited(l.Listing.Matches),
@@ -175,6 +182,9 @@ func within(root, dir string) (bool, error) {
 // close gives everything back.
 func (in *instance) close() {
 	var errs []error
+	if in.budgets != nil {
+		in.budgets.restore()
+	}
 	if in.scraped != nil {
 		errs = append(errs, in.scraped.Close())
 	}

@@ -49,6 +49,7 @@ func (in *instance) collect(tell func(metrics.Sample)) {
 	gauge("edgeftp_draining", "1 while the server ends.", flag(st.Draining))
 	gauge("edgeftp_policy_generations_draining", "Replaced policy generations that transfers hold.", float64(st.OldGenerations))
 	gauge("edgeftp_policy_instances_draining", "Instances of replaced modules.", float64(st.OldInstances))
+	tellBudget(tell, &st.Budget)
 	for i := range st.Policies {
 		p := &st.Policies[i]
 		tellPolicy(tell, p, "active")
@@ -71,6 +72,22 @@ func (in *instance) collect(tell func(metrics.Sample)) {
 	}
 	gauge("edgeftp_kv_unwritten", "Changed keys that are not on disk yet.", float64(kv.Unwritten))
 	tell(metrics.Sample{Name: "edgeftp_kv_write_failures_total", Help: "Writes to disk that failed.", Kind: metrics.Counter, Value: float64(kv.Failures)})
+}
+
+func tellBudget(tell func(metrics.Sample), b *control.Budget) {
+	for _, s := range []metrics.Sample{
+		{Name: "edgeftp_memory_budget_bytes", Help: "What the process may use; 0 is no budget.", Value: float64(b.Memory)},
+		{Name: "edgeftp_memory_used_bytes", Help: "What is in use or reserved of the memory budget.", Value: float64(b.MemoryUsed)},
+		{Name: "edgeftp_memory_full", Help: "1 while connections are turned away for want of memory.", Value: flag(b.MemoryFull)},
+		{Name: "edgeftp_sessions_limit", Help: "Sessions that there may be at once; 0 is no limit.", Value: float64(b.MostSessions)},
+	} {
+		tell(s)
+	}
+	for budget, n := range map[string]uint64{"memory": b.NoMemory, "descriptors": b.NoDescriptors} {
+		tell(metrics.Sample{Name: "edgeftp_budget_rejected_total", Help: "Connections that were turned away, by the budget.", Kind: metrics.Counter,
+			Value: float64(n), Labels: []metrics.Label{{Name: "budget", Value: budget}}})
+	}
+	tell(metrics.Sample{Name: "edgeftp_budget_transfers_refused_total", Help: "Transfers that were refused for want of memory.", Kind: metrics.Counter, Value: float64(b.NoTransfer)})
 }
 
 func flag(on bool) float64 {

@@ -15,6 +15,9 @@ import (
 func (m *modules) Status() control.Status {
 	st, s := m.base, m.server.Status()
 	st.Sessions, st.Transfers, st.Draining, st.OldGenerations = s.Sessions, s.Transfers, s.Draining, s.OldGenerations
+	b := &s.Budget
+	st.Budget = control.Budget{Memory: b.Memory, MemoryUsed: b.MemoryUsed, MemoryFull: b.MemoryFull, MemoryWorst: b.Worst, Descriptors: b.Descriptors,
+		MostSessions: b.Sessions, NoMemory: b.NoMemory, NoDescriptors: b.NoDescriptors, NoTransfer: b.NoTransfer}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range s.Policies {

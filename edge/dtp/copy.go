@@ -1,7 +1,9 @@
 package dtp
 
 import (
+	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/internal/nvt"
@@ -108,8 +110,7 @@ func (m *mover) take(b []byte) (n int, err error) {
 	b = b[:min(len(b), m.slice())]
 	for n < len(b) && err == nil {
 		var k int
-		m.extend()
-		k, err = m.conn.Read(b[n:])
+		k, err = m.read(b[n:])
 		n += k
 		m.Progress.Add(int64(k))
 	}
@@ -120,10 +121,25 @@ func (m *mover) take(b []byte) (n int, err error) {
 	return n, netError(broken(err))
 }
 
-// extend allows the next read the stall time. A protected connection does that by
-// itself.
-func (m *mover) extend() {
-	if m.Stall > 0 && m.sealed == nil {
-		_ = m.conn.SetReadDeadline(time.Now().Add(m.Stall))
+// read reads what there is, within the stall time. A protected connection minds that,
+// and the least rate, by itself.
+func (m *mover) read(b []byte) (n int, err error) {
+	if m.sealed != nil {
+		return m.conn.Read(b)
+	}
+	for began := time.Now(); ; {
+		if end := m.pulse.until(m.Stall); !end.IsZero() {
+			_ = m.conn.SetReadDeadline(end)
+		}
+		m.pulse.begin()
+		n, err = m.conn.Read(b)
+		slow := m.pulse.end(int64(n))
+		late := errors.Is(err, os.ErrDeadlineExceeded)
+		if slow != nil && (late || err == nil) {
+			return n, slow
+		}
+		if !late || n > 0 || m.Stall > 0 && time.Since(began) >= m.Stall {
+			return n, err
+		}
 	}
 }

@@ -20,6 +20,7 @@ type mover struct {
 	tcp    bool      // conn is a *net.TCPConn, which goes on after a deadline
 	bare   bareConn  // conn, if the kernel may move its bytes by itself
 	sealed *sealed   // conn, if protected
+	pulse  pulse     // of the client, whoever waits for it: mover, or finConn below TLS
 	last   time.Time // when a byte moved last, or nothing was due to
 	owed   int64     // bytes taken from the client that the throttle was not told of
 }
@@ -75,6 +76,7 @@ func (m *mover) sendDirect(file *os.File, start, most int64) (total int64, err e
 		piece := &io.LimitedReader{R: file, N: min(int64(m.slice()), most-total)}
 		want := piece.N
 		_ = m.bare.SetWriteDeadline(m.soon())
+		m.pulse.begin()
 		n, err := m.bare.ReadFrom(piece)
 		total += n
 		slow, err := m.look(n, err)
@@ -108,11 +110,16 @@ const glance = 250 * time.Millisecond
 func (m *mover) alive() { m.last = time.Now() }
 
 // look counts what a piece has moved. A piece that the glance has ended is slow,
-// which is no error until nothing has moved for the stall time.
+// which is no error until nothing has moved for the stall time, or too little for the
+// least rate.
 func (m *mover) look(n int64, err error) (slow bool, _ error) {
 	m.Progress.Add(n)
 	if n > 0 {
 		m.alive()
+	}
+	slowly := m.pulse.end(n)
+	if slowly != nil && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+		return true, slowly
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false, netError(err)
@@ -127,10 +134,8 @@ func (m *mover) look(n int64, err error) (slow bool, _ error) {
 // connection of some other kind may not survive a deadline, and has the whole time.
 func (m *mover) soon() time.Time {
 	switch {
-	case !m.tcp && m.Stall <= 0:
-		return time.Time{}
 	case !m.tcp:
-		return time.Now().Add(m.Stall)
+		return m.pulse.until(m.Stall)
 	case m.Stall > 0:
 		return time.Now().Add(min(glance, m.Stall))
 	}
@@ -162,6 +167,7 @@ func (m *mover) write(b []byte) error {
 func (m *mover) put(b []byte) (int, error) {
 	if m.sealed == nil {
 		_ = m.conn.SetWriteDeadline(m.soon())
+		m.pulse.begin()
 		n, err := m.conn.Write(b)
 		_, err = m.look(int64(n), broken(err))
 		return n, err
@@ -189,6 +195,7 @@ func (m *mover) receiveDirect(to io.ReaderFrom) (total int64, err error) {
 		}
 		want := piece.N
 		_ = m.conn.SetReadDeadline(m.soon())
+		m.pulse.begin()
 		n, err := to.ReadFrom(piece)
 		total += n
 		slow, err := m.look(n, err)
@@ -221,7 +228,7 @@ func (m *mover) farewell() error {
 
 // broken marks an error that can only come from the connection.
 func broken(err error) error {
-	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ErrTruncated) {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ErrTruncated) || errors.Is(err, ErrSlow) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrBroken, err)

@@ -168,7 +168,7 @@ func hasTag(ss *tls.SessionState, tag Tag) bool {
 // protect does the handshake, in which the server-FTP is the TLS server in
 // passive and active mode alike (RFC 4217 §7). With an error it returns the
 // connection, closed, if the handshake was done.
-func (p *Protection) protect(ctx context.Context, conn net.Conn, stall time.Duration) (*sealed, error) {
+func (p *Protection) protect(ctx context.Context, conn net.Conn, stall time.Duration, pulse *pulse) (*sealed, error) {
 	ctx, cancel := context.WithTimeout(ctx, HandshakeTime)
 	defer cancel()
 	fin := &finConn{Conn: conn, prompt: true}
@@ -176,7 +176,7 @@ func (p *Protection) protect(ctx context.Context, conn net.Conn, stall time.Dura
 	if err := s.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	fin.prompt, fin.stall = false, stall
+	fin.prompt, fin.stall, fin.pulse = false, stall, pulse
 	err := p.check(s.ConnectionState())
 	if err != nil {
 		_ = s.Close()

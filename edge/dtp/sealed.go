@@ -1,6 +1,7 @@
 package dtp
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -30,12 +31,13 @@ func (s *sealed) Read(b []byte) (int, error) {
 }
 
 // finConn lies between TLS and the socket. It notes that the peer closed the
-// connection, and it alone minds the stall time: to crypto/tls a write that a
+// connection, and it alone minds the stall time and the least rate: to crypto/tls a write that a
 // deadline has ended is the end of the connection, also when the client was
 // reading all the while, only slowly.
 type finConn struct {
 	net.Conn
 	stall  time.Duration // from the end of the handshake on; 0 is no limit
+	pulse  *pulse        // of the client, likewise; nil before
 	ended  atomic.Bool
 	prompt bool // acknowledge at once: the handshake is under way
 	spoken bool // the server has sent its part of it
@@ -49,29 +51,63 @@ func (c *finConn) Read(b []byte) (int, error) {
 	if c.prompt && c.spoken {
 		Acknowledge(c.Conn)
 	}
-	if c.stall > 0 {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(c.stall))
+	for began := time.Now(); ; {
+		c.begin(c.Conn.SetReadDeadline)
+		n, err := c.Conn.Read(b)
+		if n == 0 && err == io.EOF {
+			c.ended.Store(true)
+		}
+		if slow, again := c.end(n, err, began); slow != nil || n > 0 || !again {
+			return n, cmp.Or(slow, err)
+		}
 	}
-	n, err := c.Conn.Read(b)
-	if n == 0 && err == io.EOF {
-		c.ended.Store(true)
-	}
-	return n, err
 }
 
 // Write writes all of b, as long as some of it moves within each stall time.
 func (c *finConn) Write(b []byte) (n int, err error) {
 	c.spoken = true
-	for {
-		if c.stall > 0 {
-			_ = c.Conn.SetWriteDeadline(time.Now().Add(c.stall))
-		}
+	for began := time.Now(); ; {
+		c.begin(c.Conn.SetWriteDeadline)
 		k, err := c.Conn.Write(b[n:])
 		n += k
-		if n == len(b) || k == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		slow, again := c.end(k, err, began)
+		switch {
+		case n == len(b):
 			return n, err
+		case slow != nil, !again && (k == 0 || !errors.Is(err, os.ErrDeadlineExceeded)):
+			return n, cmp.Or(slow, err)
+		case k > 0:
+			began = time.Now()
 		}
 	}
+}
+
+// paced reports whether the client has a least rate.
+func (c *finConn) paced() bool { return c.pulse != nil && c.pulse.least > 0 }
+
+// begin sets the deadline of a read or write.
+func (c *finConn) begin(set func(time.Time) error) {
+	switch {
+	case c.paced():
+		_ = set(c.pulse.until(c.stall))
+		c.pulse.begin()
+	case c.stall > 0:
+		_ = set(time.Now().Add(c.stall))
+	}
+}
+
+// end judges a read or write of n bytes that has returned err, the last byte having
+// moved at the time given. It says that the client is too slow, or that the deadline
+// was that of a window, and there is time left.
+func (c *finConn) end(n int, err error, last time.Time) (slow error, again bool) {
+	if !c.paced() {
+		return nil, false
+	}
+	late := errors.Is(err, os.ErrDeadlineExceeded)
+	if slow = c.pulse.end(int64(n)); slow != nil && (late || err == nil) {
+		return slow, false
+	}
+	return nil, late && (c.stall == 0 || time.Since(last) < c.stall)
 }
 
 // SetWriteDeadline does nothing: crypto/tls would allow a close_notify five

@@ -18,6 +18,7 @@ var (
 	ErrBroken    = errors.New("the data connection broke")
 	ErrTruncated = errors.New("the data connection ended without close_notify")
 	ErrStalled   = errors.New("no byte moved within the time limit")
+	ErrSlow      = errors.New("the client was slower than permitted")
 	ErrTooLarge  = errors.New("the file is larger than permitted")
 	ErrDeflate   = errors.New("the compressed data is damaged or cut short")
 	ErrRatio     = errors.New("the compressed data expands more than permitted") // always with ErrTooLarge
@@ -37,9 +38,60 @@ type Transfer struct {
 
 	MaxBytes int64         // largest number of decoded bytes to receive; 0 is no limit
 	Stall    time.Duration // longest time without a byte; 0 is no limit
-	Limiter  Limiter       // nil is no limit
-	Buffers  *Buffers      // nil lends buffers to this transfer alone
-	Progress *Progress     // nil counts for nobody
+	// Least is the lowest rate, in bytes per second on the wire, that is put up with;
+	// 0 is none. It is held against the time for which the client was waited for, and
+	// for nothing else: that of the Limiter, and of a file or filter that the kernel
+	// does not move by itself, is not the client's. It is looked at whenever LeastWindow
+	// of that has passed.
+	Least       int64
+	LeastWindow time.Duration // 0 is LeastWindowDefault
+	Limiter     Limiter       // nil is no limit
+	Buffers     *Buffers      // nil lends buffers to this transfer alone
+	Progress    *Progress     // nil counts for nobody
+}
+
+// LeastWindowDefault is over how long a time a rate is held to be too low.
+const LeastWindowDefault = 30 * time.Second
+
+// What a transfer takes beside its buffers, in bytes, rounded up.
+const (
+	sealedMemory  = 96 << 10   // TLS: its handshake, and a record in each direction
+	deflateMemory = 1280 << 10 // a compressor of any level
+	inflateMemory = 64 << 10   // an expander
+	barestMemory  = 16 << 10   // a goroutine, a socket
+)
+
+// Memory returns how many bytes Run takes at most for buffers, TLS and compression on a
+// TCP connection.
+func (t *Transfer) Memory() int64 {
+	n := int64(barestMemory)
+	if t.Protect != nil {
+		n += sealedMemory
+	}
+	if _, plain := t.Receive.(io.ReaderFrom); t.direct() && (plain || t.Send != nil && plainSend(t.Send)) {
+		return n
+	}
+	buffers := int64(1)
+	if t.ASCII {
+		buffers++
+	}
+	if t.Deflate != nil {
+		buffers++
+		n += inflateMemory
+		if t.Send != nil {
+			n += deflateMemory
+		}
+	}
+	size := int64(bufferSize)
+	if t.Buffers != nil {
+		size = int64(t.Buffers.Size())
+	}
+	return n + buffers*size
+}
+
+func plainSend(r io.Reader) bool {
+	file, _ := plainFile(r)
+	return file != nil
 }
 
 // Runner carries a transfer out: it opens the port, moves the bytes and closes the
@@ -109,14 +161,14 @@ func (t *Transfer) direct() bool {
 
 // move does what Run does between the opening and the closing.
 func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err error) {
-	m := mover{Transfer: t, ctx: ctx, conn: conn}
+	m := mover{Transfer: t, ctx: ctx, conn: conn, pulse: newPulse(t.Least, t.LeastWindow)}
 	var tcp *net.TCPConn
 	tcp, m.tcp = conn.(*net.TCPConn)
 	if m.tcp && t.direct() {
 		m.bare = tcp
 	}
 	if t.Protect != nil {
-		m.sealed, err = t.Protect.protect(ctx, conn, t.Stall)
+		m.sealed, err = t.Protect.protect(ctx, conn, t.Stall, &m.pulse)
 		if m.sealed != nil {
 			cs := m.sealed.ConnectionState()
 			res.TLS = &cs
@@ -149,7 +201,7 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 // netError tells errors of the connection from those of the file.
 func netError(err error) error {
 	switch {
-	case err == nil, errors.Is(err, ErrTruncated), errors.Is(err, ErrStalled):
+	case err == nil, errors.Is(err, ErrTruncated), errors.Is(err, ErrStalled), errors.Is(err, ErrSlow):
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrStalled

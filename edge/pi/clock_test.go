@@ -1,9 +1,12 @@
 package pi
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
 // after lets d of the bubble's time go by.
@@ -167,6 +170,36 @@ func TestUnreadReplies(t *testing.T) {
 			t.Errorf("the session ended after %v", got)
 		}
 	})
+}
+
+// TestUnreadRepliesUnderTLS: the same, where a write of TLS's own lies between; and one
+// reply of many records is no excuse to take them one by one without end.
+func TestUnreadRepliesUnderTLS(t *testing.T) {
+	for name, lines := range map[string]string{"one": "NOOP\r\n", "many": strings.Repeat("HELP\r\n", 200)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, client, err := userpi.ThrowAway() // in the bubble's time
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := newBench(t, func(c *Config) { c.TLS = server }).own()
+				defer b.close()
+				b.expect("the connection", 220)
+				b.must(b.client.Protect(client))
+				b.must(b.client.Identify("dev", "secret"))
+				_, err = b.client.Write([]byte(lines))
+				b.must(err)
+				began := time.Now()
+				<-b.ended
+				if got := time.Since(began); got < writeTime || got > 2*writeTime {
+					t.Errorf("the session ended after %v", got)
+				}
+				if n := cap(b.sess.link.out); n > 1<<20 {
+					t.Errorf("%d bytes of replies were kept", n)
+				}
+			})
+		})
+	}
 }
 
 func TestLoginExpires(t *testing.T) {

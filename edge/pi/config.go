@@ -3,6 +3,7 @@ package pi
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -42,6 +43,7 @@ type Config struct {
 	Census     Census       // of the users' sessions; required
 	Defence    Defence      // against those who guess; nil: none
 	Buffers    *dtp.Buffers // of transfers; required
+	Memory     Room         // of transfers; nil: as much as they take
 	Copy       bool         // never let the kernel move the bytes by itself (the model's use_sendfile off)
 	NoDeflate  bool         // no MODE Z
 	MaxRatio   int          // of an upload to its compressed form, as dtp.Deflate has it
@@ -62,6 +64,7 @@ type Config struct {
 	Languages *lang.Set        // of replies (RFC 2640 §4); nil is English alone
 	Binary    bool             // sessions begin with TYPE I, not with RFC 959's TYPE A
 	Hashes    []Digest         // of HASH and the X commands, the first one the default; empty: all
+	Turns     Turns            // of those; nil is no bound
 	Passive   Passive          // the ports that clients connect to
 	Active    Active           // the ports of clients
 	// Own reports whether control connections are accepted at a target, which may
@@ -72,6 +75,10 @@ type Config struct {
 	Idle        time.Duration // between two lines of a logged-in client; 0 no limit
 	LoginWithin time.Duration // from the connection to the login; 0 no limit
 	Stall       time.Duration // without a byte on the data connection; 0 no limit
+	// Least is below which rate a client ends its transfer, over each LeastWindow of
+	// its own time, as dtp.Transfer.Least has it.
+	Least       throttle.Rates
+	LeastWindow time.Duration // 0 is dtp.LeastWindowDefault
 	Attempts    int           // failed logins before the connection is closed; 0 no limit
 	FailDelay   time.Duration // before the reply to a failed login
 	PerUser     int           // sessions of one user at once; 0 no limit
@@ -142,6 +149,28 @@ type Verifier interface {
 	// VerifyNobody takes as long as Verify does, so that the name of a user who
 	// does not exist costs what a wrong password costs.
 	VerifyNobody(ctx context.Context, password string) error
+}
+
+// Turns bound the digests that are computed at a time.
+type Turns interface {
+	// Take waits for a turn of a user's. work ends with ctx, or with the turn's time,
+	// of which the cause is ErrTurnOver; done gives the turn back. The error is
+	// ErrNoTurn, or the cause of ctx.
+	Take(ctx context.Context, user string) (work context.Context, done func(), err error)
+}
+
+// What a digest is refused with, and what ends it.
+var (
+	ErrNoTurn   = errors.New("too many digests are being computed")
+	ErrTurnOver = errors.New("the digest took too long")
+)
+
+// Room is memory that the buffers of transfers come out of.
+type Room interface {
+	// Take reserves n bytes and reports whether they can be had.
+	Take(n int64) bool
+	// Give gives them back.
+	Give(n int64)
 }
 
 // Census counts the sessions of each user.

@@ -60,6 +60,15 @@ func (e *escort) limit() *throttle.Node {
 	return e.node
 }
 
+// memory is how many bytes the policies' part of a transfer takes at most: a chunk, and
+// what became of it.
+func (e *escort) memory() int64 {
+	if e == nil || e.filter == nil {
+		return 0
+	}
+	return 3 * policy.MaxChunk
+}
+
 // send puts the filters between the file and the transfer.
 func (e *escort) send(t *dtp.Transfer) {
 	if e != nil && e.filter != nil {

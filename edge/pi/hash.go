@@ -192,8 +192,17 @@ func (s *Session) sum(a Args, d Digest, r span, reply func(span, string) wire.Re
 		return s.Fail(err)
 	}
 	count := &counter{}
+	turns, user := s.conf.Turns, s.who.User
 	return Outcome{Job: &Job{Title: "Hashing", Subject: g.Path, Progress: count, Alone: true, Run: func(ctx context.Context) Settle {
 		defer file.Close()
+		if turns != nil {
+			work, done, err := turns.Take(ctx, user)
+			if err != nil {
+				return func(s *Session) Outcome { return s.Fail(err) }
+			}
+			defer done()
+			ctx = work
+		}
 		h := d.new()
 		_, err := io.Copy(io.MultiWriter(h, count), &upTo{ctx: ctx, r: io.LimitReader(file, r.to-r.from)})
 		return func(s *Session) Outcome {

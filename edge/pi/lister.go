@@ -155,7 +155,7 @@ func (l *lister) dots() bool {
 }
 
 func (l *lister) walk() *listing.Walk {
-	return &listing.Walk{Open: l.open, Look: l.look, Limits: l.conf.Listing.Limits.limits(), Options: l.options, Dots: l.dots(), Hidden: l.screen}
+	return &listing.Walk{Open: l.open, Look: l.look, Limits: l.conf.Listing.Limits.limits(), Options: l.options, Dots: l.dots(), Hidden: l.screen, Room: l.conf.Memory}
 }
 
 // prefix is what stands before the names in the directory that was asked for.
@@ -182,9 +182,9 @@ func (l *lister) directory() (io.ReadCloser, error) {
 	}
 	switch most := walk.Limits.Sorted; l.form {
 	case nameForm:
-		return listing.NewNames(listing.Sort(dir, l.options, most, true), l.dots(), l.prefix()), nil
+		return listing.NewNames(listing.SortIn(walk.Room, dir, l.options, most, true), l.dots(), l.prefix()), nil
 	case longForm:
-		dir = listing.Sort(dir, l.options, most, false)
+		dir = listing.SortIn(walk.Room, dir, l.options, most, false)
 	}
 	return listing.New(dir, l.dots(), l.format(at, "")), nil
 }

@@ -45,9 +45,12 @@ type ListLimits struct {
 	// Sorted is how many entries of one directory are held to be sorted; 10,000
 	// by default. A larger directory is listed in the order in which it is
 	// stored, also where -t or -S was given: its listing begins at once and
-	// takes no memory.
+	// takes no memory. So is one for which the memory budget has no room.
 	Sorted int
 }
+
+// Held returns how many entries are held to be sorted at most.
+func (l ListLimits) Held() int { return max(0, l.limits().Sorted) }
 
 // limits fills in the defaults.
 func (l ListLimits) limits() listing.Limits {

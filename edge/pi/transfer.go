@@ -44,13 +44,23 @@ func (s *Session) mark(text string) wire.Reply {
 // run makes the outcome of a data command: the mark, and a job that runs the
 // transfer under its escort and then finish, which is told how it went.
 func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, subject string, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
+	leave, ok := s.conf.room(t.Memory() + e.memory())
+	if !ok {
+		e.close()
+		return finish(context.Background(), dtp.Result{Err: errNoRoom})(s) // the port stays, see refuse
+	}
 	reply := s.mark(mark)
 	t.Port = s.takePort()
+	t.Least, t.LeastWindow = s.conf.Least.Up, s.conf.LeastWindow
+	if t.Send != nil {
+		t.Least = s.conf.Least.Down
+	}
 	runner := s.conf.Runner
 	if runner == nil {
 		runner = func(ctx context.Context, t *dtp.Transfer) dtp.Result { return t.Run(ctx) }
 	}
 	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, Run: func(ctx context.Context) Settle {
+		defer leave()
 		defer e.close()
 		end := e.begin(ctx, t.Progress)
 		r := runner(ctx, t)
@@ -61,6 +71,20 @@ func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, 
 			return settle(s)
 		}
 	}}}
+}
+
+// errNoRoom refuses a transfer whose buffers do not fit into what memory is left.
+var errNoRoom = errors.New("the memory budget has no room for the transfer")
+
+// room takes n bytes of the memory budget, if it has them.
+func (c *Config) room(n int64) (leave func(), ok bool) {
+	switch {
+	case c.Memory == nil:
+		return func() {}, true
+	case !c.Memory.Take(n):
+		return nil, false
+	}
+	return func() { c.Memory.Give(n) }, true
 }
 
 // sealed tells the observers how the TLS of a data connection went.
@@ -97,7 +121,7 @@ func whole(n int64, took time.Duration) wire.Reply {
 
 // waited tells the observers where a data connection was waited for in vain.
 func (s *Session) waited(r dtp.Result) {
-	for _, err := range []error{dtp.ErrStalled, dtp.ErrNobody} {
+	for _, err := range []error{dtp.ErrStalled, dtp.ErrNobody, dtp.ErrSlow} {
 		if errors.Is(r.Err, err) {
 			s.event(policy.Event{Kind: policy.EventTimeout, Text: err.Error()})
 		}

@@ -103,7 +103,7 @@ func (p *Policy) Observe(_ context.Context, e *policy.Event) error {
 	case policy.EventDisconnect:
 		p.disconnect(e)
 	case policy.EventMaxCons, policy.EventMaxConsPerIP:
-		c.rejected.WithLabelValues(listener, e.Kind.String()).Inc()
+		c.rejected.WithLabelValues(listener, rejection(e)).Inc()
 	case policy.EventTimeout:
 		c.timeouts.WithLabelValues(listener).Inc()
 	case policy.EventLogin:
@@ -120,6 +120,14 @@ func (p *Policy) Observe(_ context.Context, e *policy.Event) error {
 		c.other(e)
 	}
 	return nil
+}
+
+// rejection is why a connection was turned away: the limit, or the budget.
+func rejection(e *policy.Event) string {
+	if e.Text == "memory" || e.Text == "descriptors" {
+		return e.Text
+	}
+	return e.Kind.String()
 }
 
 func (p *Policy) connect(e *policy.Event, listener string) {

@@ -74,6 +74,8 @@ func everything(t *testing.T, p *metrics.Policy) {
 	tell(t, p, 1, 0, policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: no certificate"})
 	tell(t, p, 1, 0, policy.Event{Kind: policy.EventCommandDone, Text: "XYZZY", Code: 500})
 	tell(t, p, 1, 0, policy.Event{Kind: policy.EventDenied})
+	tell(t, p, 0, 0, policy.Event{Kind: policy.EventMaxCons, Text: "memory"})
+	tell(t, p, 0, 0, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"})
 }
 
 func TestEvents(t *testing.T) {
@@ -87,6 +89,8 @@ func TestEvents(t *testing.T) {
 		`edgeftp_session_duration_seconds_bucket{listener="public",le="10"} 1`,
 		`edgeftp_sessions_rejected_total{listener="public",reason="max_cons"} 1`,
 		`edgeftp_sessions_rejected_total{listener="public",reason="max_cons_per_ip"} 1`,
+		`edgeftp_sessions_rejected_total{listener="public",reason="memory"} 1`,
+		`edgeftp_sessions_rejected_total{listener="public",reason="descriptors"} 1`,
 		`edgeftp_timeouts_total{listener="public"} 1`,
 		`edgeftp_logins_total{listener="public",result="ok"} 1`,
 		`edgeftp_logins_total{listener="public",result="failed"} 1`,

@@ -6,7 +6,12 @@ import "testing"
 
 const childVariable = "EDGEFTP_HOSTILE_CHILD"
 
+// child is never run here: descriptors have no limit.
 func child() {}
 
-// noDescriptors cannot be made to happen here.
+// noDescriptors has nothing to take away here.
 func noDescriptors(t *testing.T) { t.Log("descriptors have no limit here") }
+
+func countedDescriptors(t *testing.T) { t.Log("descriptors have no limit here") }
+func littleMemory(t *testing.T)       { t.Log("what a process takes is not known here") }
+func loginStorm(t *testing.T)         { t.Log("what a process takes is not known here") }

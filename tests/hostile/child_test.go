@@ -30,17 +30,21 @@ const fewDescriptors = 60
 
 // child serves until its standard input ends. It tells its address first.
 func child() {
-	srv, err := edge.New(edge.Config{FS: vfs.NewMem(), Listeners: []edge.Listener{{Address: "127.0.0.1:0"}}, Logins: edge.Logins{FailDelay: -1},
-		Limits: edge.Limits{SessionsPerIP: -1}, Policies: []edge.Slot{{Name: "porter", Policy: newPorter()}}, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	conf := edge.Config{FS: vfs.NewMem(), Listeners: []edge.Listener{{Address: "127.0.0.1:0"}}, Logins: edge.Logins{FailDelay: -1},
+		Limits: edge.Limits{SessionsPerIP: -1}, Policies: []edge.Slot{{Name: "porter", Policy: newPorter()}}, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	few := childMode(os.Getenv(childVariable), &conf)
+	srv, err := edge.New(conf)
 	if err != nil {
 		panic(err)
 	}
 	if err := srv.Listen(context.Background()); err != nil {
 		panic(err)
 	}
-	most := uint64(descriptors() + fewDescriptors)
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
-		panic(err)
+	if few > 0 {
+		most := uint64(descriptors() + few)
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
+			panic(err)
+		}
 	}
 	fmt.Println(srv.Addresses()[0])
 	ctx, cancel := context.WithCancel(context.Background())
@@ -53,30 +57,41 @@ func child() {
 	}
 }
 
-// noDescriptors takes all descriptors that the server may have: it goes on, does not
-// turn on the spot, and has room again when others leave.
-func noDescriptors(t *testing.T) {
+// begin starts a child in a mode. What its log says goes to out. The function that it
+// returns ends it, and must be called.
+func (r *rig) begin(mode string, out io.Writer) (pid int, end func()) {
+	r.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), childVariable+"=1")
+	cmd.Env = append(os.Environ(), childVariable+"="+mode)
 	in, err := cmd.StdinPipe()
-	r := &rig{T: t}
 	r.must(err)
-	out, err := cmd.StdoutPipe()
+	told, err := cmd.StdoutPipe()
 	r.must(err)
-	var warned atomic.Int64
-	cmd.Stderr = counter{&warned}
+	cmd.Stderr = out
 	r.must(cmd.Start())
-	defer func() {
+	end = func() {
 		r.hangUp()
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server ended with %v", err)
+			r.Errorf("the server ended with %v", err)
 		}
-	}()
-	addr, err := bufio.NewReader(out).ReadString('\n')
-	r.must(err)
+	}
+	addr, err := bufio.NewReader(told).ReadString('\n')
+	if err != nil {
+		end()
+		r.Fatal(err)
+	}
 	r.addrs = []string{strings.TrimSpace(addr)}
+	return cmd.Process.Pid, end
+}
 
+// noDescriptors takes all descriptors that the server may have: it goes on, does not
+// turn on the spot, and has room again when others leave.
+func noDescriptors(t *testing.T) {
+	r := &rig{T: t}
+	var warned atomic.Int64
+	_, end := r.begin(modeFew, counter{&warned})
+	defer end()
 	first := r.login()
 	r.put(first, "STOR file", "x")
 	for range 2 * fewDescriptors {

@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -10,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -313,6 +316,50 @@ func foreign(t *testing.T) {
 		t.Error("the other server was not connected to, where that is permitted")
 	}
 	r.expect(c, "RETR", 226, 426)
+}
+
+// ports is a policy that lets data connections go to one address beside the client's.
+type ports struct{ prefix string }
+
+func (ports) Name() string { return "ports" }
+
+func (p ports) Hooks() policy.Hooks { return policy.Hooks{Commander: p} }
+
+// Command refuses what names another port. It sees the argument as it was sent, for
+// every command that names one; PASV and EPSV take the choice back.
+func (p ports) Command(_ context.Context, c *policy.Command) (policy.Answer, error) {
+	named := c.Verb == "PORT" || c.Verb == "EPRT" || c.Verb == "LPRT"
+	if named && !strings.HasPrefix(c.Arg, p.prefix) && !strings.Contains(c.Arg, c.Session.Peer.Addr().String()) {
+		return policy.Answer{Verdict: policy.Deny, Text: "Not to there."}, nil
+	}
+	return policy.Answer{}, nil
+}
+
+// judgedPorts: where transfers between two servers are on, a policy can say with which
+// servers: it judges the command that names the port, and a refused one leaves none
+// behind.
+func judgedPorts(t *testing.T) {
+	r := serve(t, func(s *setup) {
+		s.Listeners[0].Active.Foreign = true
+		s.Policies = append(s.Policies, edge.Slot{Name: "ports", Policy: ports{"|1|127.0.0.2|"}})
+	})
+	friend, foe := r.trap("127.0.0.2:0"), r.trap("127.0.0.3:0")
+	c := r.login()
+	r.put(c, "STOR file", "x")
+	to := func(ip string, port int) string { return fmt.Sprintf("EPRT |1|%s|%d|", ip, port) }
+	r.do(c, to("127.0.0.2", int(friend.port)), 200)
+	for _, line := range []string{to("127.0.0.3", int(foe.port)), fmt.Sprintf("PORT 127,0,0,3,%d,%d", foe.port>>8, foe.port&255), fmt.Sprintf("port 127,0,0,3,%d,%d", foe.port>>8, foe.port&255)} {
+		r.do(c, line, 550)
+	}
+	r.do(c, "RETR file", 150) // to the last one that was permitted
+	if !friend.accepts(userpi.Timeout) {
+		t.Error("the friend was not connected to")
+	}
+	r.expect(c, "RETR", 226, 426)
+	r.do(c, "RETR file", 425)
+	if foe.accepts(100 * time.Millisecond) {
+		t.Error("the foe was connected to")
+	}
 }
 
 // besieged: strangers connect to the owner's port without end, before and while it is

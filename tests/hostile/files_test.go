@@ -70,6 +70,37 @@ func hashing(t *testing.T) {
 	r.meanwhile()
 }
 
+// hashCrowd has digests without end computed by more clients than there are turns: they
+// are told no in time, an honest user of another name has a turn meanwhile, and what
+// takes too long is ended.
+func hashCrowd(t *testing.T) {
+	r := serve(t, func(s *setup) {
+		onDisk(s)
+		s.Transfer.HashParallel, s.Transfer.HashTime = 2, 2*time.Second
+	})
+	r.sparse("huge", 1<<40)
+	r.sparse("small", 1<<20)
+	const n = 20
+	var all []*userpi.Client
+	for i := range n {
+		c := r.login()
+		r.must(c.Send([]string{"HASH huge", "XCRC huge", "XSHA512 huge"}[i%3]))
+		all = append(all, c)
+	}
+	other := r.meet()
+	other.Timeout = 2 * userpi.Timeout
+	r.must(other.Identify("somebody", password))
+	began := time.Now()
+	r.do(other, "XMD5 small", 250)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("a small digest of somebody else took %v", took)
+	}
+	r.expect(all[0], "a digest without end", 450)
+	reset(all[1].Raw())
+	r.expect(all[n-1], "one too many", 450) // at once: so many do not wait
+	r.do(all[n-1], "NOOP", 200)
+}
+
 // copies tries to copy what lies outside, or to a place outside, or what belongs to
 // somebody else's tree.
 func copies(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
@@ -264,6 +265,62 @@ func (r *rig) downloadSlowly(conn net.Conn) (end func() error) {
 		done <- nil
 	}()
 	return func() error { return <-done }
+}
+
+// tooSlow is trickle where a rate is asked for: every direction and form of it ends
+// with 426 and an event, and the session goes on.
+func tooSlow(t *testing.T) {
+	r := serve(t, func(s *setup) {
+		s.Transfer.Least, s.Transfer.LeastWindow = edge.Rates{Down: 1000, Up: 1000}, time.Second
+	})
+	r.put(r.login(), "STOR big", strings.Repeat("x", 16<<20))
+	var all []*userpi.Client
+	var slow sync.WaitGroup
+	over := make(chan struct{})
+	defer slow.Wait()
+	defer close(over)
+	for _, sealed := range []bool{false, true} {
+		for _, line := range []string{"RETR big", "STOR up", "APPE up2", "LIST"} {
+			c := r.login()
+			if sealed {
+				c = r.protected(r.client)
+			}
+			if line == "LIST" { // which is too short for that, and must not end so
+				r.get(c, line)
+				continue
+			}
+			conn, err := c.Begin(userpi.EPSV, line)
+			r.must(err)
+			r.keep(conn)
+			move := conn.Write
+			if line == "RETR big" {
+				move = conn.Read
+			}
+			slow.Go(func() {
+				tick := time.NewTicker(50 * time.Millisecond)
+				defer tick.Stop()
+				for b := make([]byte, 1); ; {
+					select {
+					case <-over:
+						return
+					case <-tick.C:
+					}
+					if _, err := move(b); err != nil {
+						return
+					}
+				}
+			})
+			all = append(all, c)
+		}
+	}
+	for _, c := range all {
+		r.expect(c, "a slow transfer", 426)
+		r.do(c, "NOOP", 200)
+	}
+	r.until("the observers were told", func() bool { return r.porter.heard(policy.EventTimeout) == len(all) })
+	c := r.meet()
+	r.must(c.Identify("somebody", password))
+	r.do(c, "SIZE up", 550) // nothing was published
 }
 
 // unreadDownloads reads nothing at all, and uploads nothing either.

@@ -35,10 +35,24 @@ func (o Options) compare() func(a, b vfs.Info) int {
 // small. Where names alone are wanted, only they are asked of dir if it can give
 // them.
 func Sort(dir vfs.Dir, o Options, most int, names bool) vfs.Dir {
+	return SortIn(nil, dir, o, most, names)
+}
+
+// Room is memory that what is held comes out of.
+type Room interface {
+	// Take reserves n bytes and reports whether they can be had.
+	Take(n int64) bool
+	// Give gives them back.
+	Give(n int64)
+}
+
+// SortIn is Sort with what is held coming out of a room, nil for none. A directory for
+// which there is no room is one that has too many entries.
+func SortIn(room Room, dir vfs.Dir, o Options, most int, names bool) vfs.Dir {
 	if most <= 0 {
 		return dir
 	}
-	s := &sorted{Dir: dir, options: o, most: most, budget: most * averageEntry}
+	s := &sorted{Dir: dir, room: room, options: o, most: most, budget: most * averageEntry}
 	if !o.Has(ByTime) && !o.Has(BySize) {
 		s.look, _ = dir.(vfs.LookDir)
 		if s.names = s.look; s.look == nil && names {
@@ -52,6 +66,13 @@ func Sort(dir vfs.Dir, o Options, most int, names bool) vfs.Dir {
 // targets of links can be long.
 const averageEntry = 1 << 10
 
+// What an entry that is held takes beside its texts, with the slack of a slice that
+// grows: bytes of a vfs.Info, and of a name.
+const (
+	infoSize = 256
+	nameSize = 32
+)
+
 // sorted gathers what it can hold, sorts it if that is everything, and hands it
 // out. Whatever is left comes as dir gives it.
 type sorted struct {
@@ -61,6 +82,8 @@ type sorted struct {
 	options Options
 	most    int
 	budget  int // bytes that may still be held
+	room    Room
+	taken   int64 // of room
 	began   bool
 	err     error      // what ended the gathering; nil: there is more
 	first   []string   // names to be handed out first
@@ -77,18 +100,22 @@ func (s *sorted) gather() {
 		if s.names != nil {
 			var names []string
 			names, s.err = s.names.Names(portion)
+			bytes := 0
 			for _, name := range names {
-				s.budget -= len(name)
+				bytes += len(name)
 			}
 			s.first = append(s.first, names...)
+			s.hold(bytes, len(names)*nameSize)
 			continue
 		}
 		var infos []vfs.Info
 		infos, s.err = s.Dir.Next(portion)
+		bytes := 0
 		for _, info := range infos {
-			s.budget -= len(info.Name) + len(info.Target)
+			bytes += len(info.Name) + len(info.Target)
 		}
 		s.infos = append(s.infos, infos...)
+		s.hold(bytes, len(infos)*infoSize)
 	}
 	if s.err == nil || len(s.first)+len(s.infos) > s.most {
 		return
@@ -98,6 +125,29 @@ func (s *sorted) gather() {
 	if s.options.Has(Reverse) {
 		slices.Reverse(s.first)
 	}
+}
+
+// hold counts texts of so many bytes, and what keeps them. Without room no more is
+// gathered.
+func (s *sorted) hold(texts, beside int) {
+	s.budget -= texts
+	if n := int64(texts + beside); s.room != nil {
+		if !s.room.Take(n) {
+			s.budget = 0
+			return
+		}
+		s.taken += n
+	}
+}
+
+// Close implements [vfs.Dir].
+func (s *sorted) Close() error {
+	if s.room != nil {
+		s.room.Give(s.taken)
+		s.taken = 0
+	}
+	s.first, s.infos = nil, nil
+	return s.Dir.Close()
 }
 
 // Next implements [vfs.Dir]. After an error of the directory, what was held

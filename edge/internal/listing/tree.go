@@ -172,7 +172,7 @@ func (t *Tree) enter(dir vfs.Dir, at vfs.Path, text string) {
 	}
 	format := t.format(at, text)
 	up := t.now
-	dir = Sort(t.walk.counted(dir), t.walk.Options, t.walk.Limits.Sorted, false)
+	dir = SortIn(t.walk.Room, t.walk.counted(dir), t.walk.Options, t.walk.Limits.Sorted, false)
 	t.cur = New(dir, t.walk.Dots, func(dst []byte, info vfs.Info) []byte {
 		if info.IsDir() {
 			t.remember(&up, info.Name)

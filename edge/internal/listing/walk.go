@@ -36,6 +36,7 @@ type Walk struct {
 	Limits  Limits
 	Options Options
 	Dots    bool // names that begin with a dot are told
+	Room    Room // of what is held to be sorted; nil for no bound
 	Hidden  bool // Open leaves entries out that are there: names inside a pattern must be looked for
 
 	entries     int

@@ -89,3 +89,32 @@ func TestQueue(t *testing.T) {
 		}
 	})
 }
+
+func TestWithin(t *testing.T) {
+	for _, c := range []struct {
+		parallel, want  int
+		bytes           int64
+		largeFrom, most uint32 // MiB
+	}{
+		{2, 2, 256 << 20, 32, 128},
+		{64, 3, 256 << 20, 21, 128},
+		{64, 64, 16 << 30, 64, 256},
+		{8, 1, 32 << 20, 19, 19}, // less than one needs: one at a time, and no larger
+		{1, 1, 1 << 40, 64, 256},
+	} {
+		v := NewVerifier(c.parallel)
+		got := v.Within(c.bytes)
+		if got != int64(c.want)*newMemory<<10 || cap(v.gate) != c.want || v.largeFrom>>10 != c.largeFrom || v.most>>10 != c.most {
+			t.Errorf("%d in %d MiB: %d at once, large from %d KiB, at most %d KiB, %d bytes", c.parallel, c.bytes>>20, cap(v.gate), v.largeFrom, v.most, got)
+		}
+		if v.largeFrom <= newMemory {
+			t.Error("our own hashes count as large")
+		}
+	}
+	v := NewVerifier(1)
+	v.Within(64 << 20)
+	dear := params{memory: 33 << 10, time: 1, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 16)}
+	if ok, err := v.verify(t.Context(), dear, "x"); ok || !errors.Is(err, ErrHash) {
+		t.Errorf("a hash of more than the half: %v, %v", ok, err)
+	}
+}

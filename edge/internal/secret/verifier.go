@@ -15,7 +15,7 @@ import (
 
 // largeMemory is the argon2id memory, in KiB, from which a verification passes
 // the second gate, so that at most one such runs at a time and its memory is
-// returned before the next begins.
+// returned before the next begins. [Verifier.Within] may lower it.
 const largeMemory = 64 << 10
 
 // Verifier checks passwords against stored hashes behind a gate, so that a storm
@@ -26,11 +26,13 @@ const largeMemory = 64 << 10
 // What waits for its turn is bounded too, in number and in time: a login beyond that
 // is told to come back ([ErrBusy]) while others go on.
 type Verifier struct {
-	gate    chan struct{}
-	large   chan struct{}
-	waiting atomic.Int64
-	longest time.Duration // that one waits
-	dummy   params
+	gate      chan struct{}
+	large     chan struct{}
+	waiting   atomic.Int64
+	longest   time.Duration // that one waits
+	dummy     params
+	largeFrom uint32 // KiB: those from here on go one at a time
+	most      uint32 // KiB: those beyond are refused
 }
 
 // How many verifications may wait, and how long each, the time of those that run
@@ -53,6 +55,7 @@ func NewVerifier(parallel int) *Verifier {
 	return &Verifier{
 		gate:  make(chan struct{}, parallel),
 		large: make(chan struct{}, 1), longest: longestWait,
+		largeFrom: largeMemory, most: MaxMemory,
 		dummy: params{
 			memory: newMemory, time: newTime, parallelism: newParallelism,
 			salt: make([]byte, newSalt), key: make([]byte, newKey),
@@ -71,6 +74,24 @@ func (v *Verifier) Like(hash string) error {
 	v.dummy = p
 	return nil
 }
+
+// Within keeps the verifications that run at a time to about three quarters of so
+// many bytes: all but the large ones together to a quarter, the large one to a half.
+// What is large begins lower for that, and fewer run at a time, but never less than
+// one; a hash that asks for more than the half is refused. It returns what they take
+// at most, in bytes, a large one not counted. Call it before the Verifier is shared.
+func (v *Verifier) Within(bytes int64) int64 {
+	quarter := max(newMemory, bytes/4>>10)
+	parallel := max(1, min(int64(cap(v.gate)), quarter/newMemory))
+	v.gate = make(chan struct{}, parallel)
+	v.largeFrom = uint32(min(largeMemory, quarter/parallel+1))
+	v.most = uint32(max(newMemory, min(MaxMemory, bytes/2>>10)))
+	return v.Memory()
+}
+
+// Memory returns how many bytes the verifications that run at a time take when all of
+// them are like those of [Hash].
+func (v *Verifier) Memory() int64 { return int64(cap(v.gate)) * newMemory << 10 }
 
 // Verify reports whether password is the one that hash was made of, argon2id or
 // bcrypt. A password longer than [MaxPassword] never matches, nor does one
@@ -100,8 +121,11 @@ func (v *Verifier) verify(ctx context.Context, p params, password string) (bool,
 	if len(password) > MaxPassword {
 		return false, nil
 	}
+	if p.memory > v.most {
+		return false, fmt.Errorf("%w: it takes %d MiB, and the memory budget leaves %d MiB for one", ErrHash, p.memory>>10, v.most>>10)
+	}
 	late := time.Now().Add(v.longest)
-	if p.memory >= largeMemory {
+	if p.memory >= v.largeFrom {
 		if err := v.enter(ctx, v.large, late); err != nil {
 			return false, err
 		}

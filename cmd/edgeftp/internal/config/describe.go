@@ -166,7 +166,7 @@ func formNames() map[string]string {
 		"edgeftp-ca": "authority", "edgeftp-ca-or-none": "authority", "edgeftp-profile-or-none": "name of a profile", "edgeftp-path-or-none": "path",
 		"edgeftp-record-or-none": "DNS name", "edgeftp-resolver": "IP address or IP:PORT", "edgeftp-resolver-or-none": "IP address or IP:PORT",
 		"edgeftp-challenge": "HOST:PORT", "edgeftp-setting": "name of a setting", "edgeftp-mac": "base64url",
-		"edgeftp-memory": "size", "edgeftp-canary": "percentage", "edgeftp-percent": "percentage",
+		"edgeftp-memory": "size", "edgeftp-memory-budget": "size, `auto` or 0", "edgeftp-descriptors": "number, `auto` or 0", "edgeftp-canary": "percentage", "edgeftp-percent": "percentage",
 	}
 }
 

@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"strconv"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge"
+)
 
 // Limits are what clients may take. Zero is no limit.
 type Limits struct {
@@ -10,8 +15,17 @@ type Limits struct {
 	LoginDelay                               time.Duration
 	LoginsParallel                           int // 0 is one for each processor
 	Listing                                  Listing
-	Commands, CommandsPerIP                  int // in a second
+	Commands, CommandsPerIP                  int   // in a second
+	Memory                                   int64 // bytes; or Auto
+	Descriptors                              int   // or Auto
+	MinRate                                  edge.Rates
+	MinRateOver                              time.Duration
+	HashesParallel                           int // 0 is one for each processor
+	HashTime                                 time.Duration
 }
+
+// Auto is the value of a budget that is what the system permits.
+const Auto = -1
 
 // Listing is what one listing may cost. Zero permits nothing.
 type Listing struct {
@@ -42,19 +56,33 @@ type fileLimits struct {
 		Time        string `json:"time"`
 		Sort        int    `json:"sort"`
 	} `json:"listing"`
+	Memory      textOrNumber `json:"memory"`
+	Descriptors textOrNumber `json:"descriptors"`
+	Transfers   struct {
+		MinRate     fileRates `json:"min_rate"`
+		MinRateOver string    `json:"min_rate_over"`
+	} `json:"transfers"`
+	Hashes struct {
+		Parallel int          `json:"parallel"`
+		Time     textOrNumber `json:"time"`
+	} `json:"hashes"`
 	Commands      int `json:"commands_per_second"`
 	CommandsPerIP int `json:"commands_per_second_per_ip"`
 }
 
 // limits needs no check beyond the schema's.
 func (f *fileLimits) limits() Limits {
+	memory, _ := parseMemoryBudget(string(f.Memory))
+	descriptors, _ := parseDescriptors(string(f.Descriptors))
 	return Limits{
 		Sessions: f.Sessions.Total, SessionsPerIP: f.Sessions.PerIP, SessionsPerUser: f.Sessions.PerUser,
 		Idle: f.Timeouts.Idle.duration(), Login: f.Timeouts.Login.duration(), Stall: f.Timeouts.TransferStall.duration(),
 		LoginAttempts: f.Logins.Attempts, LoginDelay: f.Logins.DelayAfterFailure.duration(), LoginsParallel: f.Logins.Parallel,
 		Listing: Listing{Matches: f.Listing.Matches, Directories: f.Listing.Directories, Depth: f.Listing.Depth, Sort: f.Listing.Sort,
 			Time: duration(f.Listing.Time)},
-		Commands: f.Commands, CommandsPerIP: f.CommandsPerIP,
+		Commands: f.Commands, CommandsPerIP: f.CommandsPerIP, Memory: memory, Descriptors: descriptors,
+		MinRate: f.Transfers.MinRate.rates(), MinRateOver: duration(f.Transfers.MinRateOver),
+		HashesParallel: f.Hashes.Parallel, HashTime: f.Hashes.Time.duration(),
 	}
 }
 
@@ -67,5 +95,46 @@ func (l *Limits) file() (f fileLimits) {
 	f.Commands, f.CommandsPerIP = l.Commands, l.CommandsPerIP
 	f.Listing.Matches, f.Listing.Directories, f.Listing.Depth = l.Listing.Matches, l.Listing.Directories, l.Listing.Depth
 	f.Listing.Time, f.Listing.Sort = formatDuration(l.Listing.Time), l.Listing.Sort
+	f.Memory, f.Descriptors = "auto", "auto"
+	if l.Memory != Auto {
+		f.Memory = textOrNumber(orElse(formatSize(l.Memory), "0"))
+	}
+	if l.Descriptors != Auto {
+		f.Descriptors = textOrNumber(strconv.Itoa(l.Descriptors))
+	}
+	f.Transfers.MinRate, f.Transfers.MinRateOver = ratesFile(l.MinRate), formatDuration(l.MinRateOver)
+	f.Hashes.Parallel, f.Hashes.Time = l.HashesParallel, written(l.HashTime)
 	return f
+}
+
+// parseMemoryBudget reads a number of bytes, 0 for no budget, or auto.
+func parseMemoryBudget(s string) (int64, error) {
+	const least = 32 << 20 // what the program takes by itself, and one password
+	switch s {
+	case "auto":
+		return Auto, nil
+	case "0":
+		return 0, nil
+	}
+	n, err := parseSize(s)
+	if err == nil && n < least {
+		return 0, fault{"is too little", "the least is 32MiB; 0 is no budget, auto what the system permits"}
+	}
+	return n, err
+}
+
+// parseDescriptors reads a number of descriptors, 0 for no budget, or auto.
+func parseDescriptors(s string) (int, error) {
+	const least, most = 128, 100_000_000
+	if s == "auto" {
+		return Auto, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 31)
+	switch {
+	case err != nil || n > most:
+		return 0, fault{"is no number of descriptors", "write a number such as 65536, 0 for no budget, or auto for the limit of the process"}
+	case n > 0 && n < least:
+		return 0, fault{"is too little", "the least is 128; 0 is no budget, auto the limit of the process"}
+	}
+	return int(n), nil
 }

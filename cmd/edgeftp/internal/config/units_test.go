@@ -87,6 +87,8 @@ func TestOtherForms(t *testing.T) {
 		{"edgeftp-advertised", []string{"203.0.113.9", "256.256.256.256", "ftp.example.org"}, []string{"", "::1", "0.0.0.0", "::ffff:10.0.0.1"}},
 		{"edgeftp-timeout", []string{"0", "0s", "1ms", "1.5s", "14d"}, []string{"", "5", "1us", "-1s", "0.5", "00", "-0s"}},
 		{"edgeftp-rate", []string{"0", "1B", "10MB", "10MiB/s"}, []string{"", "5", "0B", "MB", "1Mbit", "-1MB", "1.5MB", "10MB/m"}},
+		{"edgeftp-memory-budget", []string{"auto", "0", "32MiB", "256MB", "4GiB"}, []string{"", "512", "31MiB", "-1GB", "all", "0B", "Auto"}},
+		{"edgeftp-descriptors", []string{"auto", "0", "128", "1048576"}, []string{"", "127", "-1", "1e6", "many", "99999999999", "128KiB"}},
 		{"edgeftp-share", []string{"1B", "10MB", "10MiB/s"}, []string{"", "0", "5", "10MB/m"}},
 		{"edgeftp-buffers", []string{"auto", "4KiB", "4MiB"}, []string{"", "4095B", "5MiB", "large", "65536"}},
 		{"edgeftp-ip", []string{"10.0.0.1", "::1", "::ffff:10.0.0.1", "fe80::1%eth0"}, []string{"", "10.0.0", "localhost", "10.0.0.0/8"}},

@@ -31,9 +31,23 @@ type Status struct {
 	Policies       []Policy   `json:"policies"`
 	OldGenerations int        `json:"old_generations"` // replaced, and still held by transfers
 	OldInstances   int        `json:"old_instances"`   // sandbox instances of replaced modules
+	Budget         Budget     `json:"budget"`
 	// Certificates are filled in by the socket's side, from the Certifier. Nil: the
 	// server has none.
 	Certificates *CertSummary `json:"certificates,omitempty"`
+}
+
+// Budget is how the budgets of memory and descriptors stand. Zero is none of either.
+type Budget struct {
+	Memory        int64  `json:"memory"`      // bytes
+	MemoryUsed    int64  `json:"memory_used"` // bytes
+	MemoryFull    bool   `json:"memory_full"` // no session begins until there is room
+	MemoryWorst   int64  `json:"memory_worst"`
+	Descriptors   int    `json:"descriptors"` // for sessions
+	MostSessions  int    `json:"most_sessions"`
+	NoMemory      uint64 `json:"no_memory"`      // connections turned away
+	NoDescriptors uint64 `json:"no_descriptors"` // connections turned away
+	NoTransfer    uint64 `json:"no_transfer"`    // transfers refused for want of memory
 }
 
 // Listener is one bound address.
