@@ -384,7 +384,7 @@ func (w *witness) list(line, dir string) {
 func (w *witness) mkdir(p string) {
 	if _, ok := w.do("MKD "+p, 257); ok {
 		w.set(p, content{there: true, dir: true})
-	} else if w.late() {
+	} else if w.late() || w.inj.dead() && len(w.now()) > 0 {
 		w.maybe(p, content{there: true, dir: true})
 	}
 }
