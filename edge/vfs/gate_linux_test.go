@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
@@ -241,5 +242,27 @@ func TestRewriteFails(t *testing.T) {
 				t.Errorf("%s: state is left: %v, %v", fails, left, err)
 			}
 		}
+	}
+}
+
+// What a killed process had begun to make a journal of goes after an hour.
+func TestSweepBegun(t *testing.T) {
+	d := newDisk(t, nil)
+	old, fresh := filepath.Join(stateOf(d), "new-old"), filepath.Join(stateOf(d), "new-fresh")
+	for _, name := range []string{old, fresh} {
+		if err := os.WriteFile(name, []byte("half a li"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(old, before, before); err != nil {
+		t.Fatal(err)
+	}
+	reopen(t, configOf(d))
+	if _, err := os.Stat(old); err == nil {
+		t.Error("the old one is left")
+	}
+	if _, err := os.Stat(fresh); err != nil {
+		t.Error(err)
 	}
 }

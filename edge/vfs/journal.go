@@ -38,6 +38,7 @@ type journal struct {
 
 const (
 	journalPrefix = "journal-"
+	unnamedPrefix = "new-" // of one that is being made
 	// journalRewrite is the length in bytes from which a journal is rewritten,
 	// unless it has not even doubled since the last time.
 	journalRewrite = 256 << 10
@@ -58,7 +59,7 @@ func openJournal(g *gate, dir, root string) (*journal, error) {
 // when it is locked, so that no other process takes it for a dead one's.
 func (j *journal) begin() (osFile, int64, error) {
 	name := strings.ToLower(rand.Text())
-	hidden := filepath.Join(j.dir, "new-"+name)
+	hidden := filepath.Join(j.dir, unnamedPrefix+name)
 	f, err := j.gate.openFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if err != nil {
 		return osFile{}, 0, err
@@ -107,7 +108,7 @@ func (j *journal) name() string { return j.nameOf(j.file) }
 // nameOf returns the path that f, made by begin, has in the end.
 func (j *journal) nameOf(f osFile) string {
 	base := filepath.Base(f.Name())
-	return filepath.Join(j.dir, journalPrefix+strings.TrimPrefix(base, "new-"))
+	return filepath.Join(j.dir, journalPrefix+strings.TrimPrefix(base, unnamedPrefix))
 }
 
 // put writes a record and returns its number: a new one if it has none. The

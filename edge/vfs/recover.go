@@ -58,11 +58,22 @@ func (j *journal) others() ([]string, error) {
 	var others []string
 	for _, name := range names {
 		path := filepath.Join(j.dir, name)
+		if strings.HasPrefix(name, unnamedPrefix) {
+			j.sweep(path)
+		}
 		if strings.HasPrefix(name, journalPrefix) && path != j.name() {
 			others = append(others, path)
 		}
 	}
 	return others, nil
+}
+
+// sweep removes what a process that was killed meanwhile had begun to make a journal
+// of. It never was one. Another process may be about to make one now.
+func (j *journal) sweep(path string) {
+	if info, err := j.gate.stat(path); err == nil && time.Since(info.ModTime()) > time.Hour {
+		_ = j.gate.remove(path)
+	}
 }
 
 // recoverLate looks again at journals that were locked before, at once or as

@@ -99,9 +99,10 @@ func (w *witness) leave() {
 func (w *witness) now() []failure { return w.inj.failures()[w.seen:] }
 
 // late reports whether a name was changed before the call that failed in this
-// command: the sync of a folder.
+// command: the sync of a folder. A file that was replaced is not brought back then,
+// and on a disk that is dead from there on nothing can be taken back at all.
 func (w *witness) late() bool {
-	return slices.ContainsFunc(w.now(), func(f failure) bool { return f.Op == "sync" && f.folder })
+	return slices.ContainsFunc(w.now(), func(f failure) bool { return f.Op == "sync" && (f.folder || w.inj.dead()) })
 }
 
 // do sends a command and reports whether it is answered as it ought to be.
@@ -210,8 +211,8 @@ func (w *witness) store(verb, p, data string, rest int) {
 	if len(w.kept[w.real(p)]) < len(data) && rest == 0 {
 		w.kept[w.real(p)] = data
 	}
-	if w.late() && before[0].there {
-		w.maybe(p, after...) // a file that was replaced is not brought back
+	if w.late() && (before[0].there || w.inj.dead()) {
+		w.maybe(p, after...)
 	}
 }
 
@@ -245,8 +246,10 @@ func (w *witness) unique(data string) {
 	_ = conn.Close()
 	_, name, _ := strings.Cut(r.Text(), "FILE: ")
 	last, err := w.c.Reply()
-	if w.judge("STOU", last, err, 226) {
-		w.set("/"+strings.Trim(name, "/ "), file(data))
+	if p := "/" + strings.Trim(name, "/ "); w.judge("STOU", last, err, 226) {
+		w.set(p, file(data))
+	} else if w.late() {
+		w.maybe(p, file(data))
 	}
 }
 
@@ -314,7 +317,7 @@ func (w *witness) resume(verb, p, full string) {
 		if w.put("APPE "+p, full[at:]) {
 			w.set(p, file(full))
 			delete(w.kept, p)
-		} else if w.late() && before[0].there {
+		} else if w.late() && (before[0].there || w.inj.dead()) {
 			w.maybe(p, file(full))
 		}
 		return
@@ -381,7 +384,7 @@ func (w *witness) list(line, dir string) {
 func (w *witness) mkdir(p string) {
 	if _, ok := w.do("MKD "+p, 257); ok {
 		w.set(p, content{there: true, dir: true})
-	} else if w.late() {
+	} else if w.late() || w.inj.dead() && len(w.now()) > 0 {
 		w.maybe(p, content{there: true, dir: true})
 	}
 }
@@ -437,7 +440,7 @@ func (w *witness) copyTo(from, to string) {
 	before := w.at(to)
 	if _, ok := w.do("SITE CPTO "+to, 250); ok {
 		w.set(to, slices.DeleteFunc(slices.Clone(w.at(from)), func(c content) bool { return !c.there })...)
-	} else if w.late() && before[0].there {
+	} else if w.late() && (before[0].there || w.inj.dead()) {
 		w.maybe(to, w.at(from)...)
 	}
 }
