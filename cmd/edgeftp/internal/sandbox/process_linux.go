@@ -27,6 +27,11 @@ func (s *State) close(o Options) {
 	if !o.none() {
 		dumps = noCores()
 	}
+	for i := range own {
+		if n := &own[i]; n.Name == Network && n.State == LayerOn && calls.State != LayerOn && calls.State != LayerPartly {
+			n.State, n.Text, n.Help = LayerPartly, n.Text+"; but Multipath TCP is free, which Landlock does not know", "sandbox.seccomp: on denies it"
+		}
+	}
 	s.Layers = append(own, calls, privileges, dumps)
 }
 

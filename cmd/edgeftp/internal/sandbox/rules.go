@@ -44,6 +44,9 @@ func systemPaths(tls, names bool) []Path {
 		for _, f := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols"} {
 			list = append(list, Path{f, Read, "how names of hosts are looked up; read again after a change"})
 		}
+		for _, dir := range []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"} {
+			list = append(list, Path{dir, Read, "libraries by which a build with cgo looks hosts up (nsswitch.conf)"})
+		}
 		if real, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil && !wide(filepath.Dir(real)) {
 			list = append(list, Path{filepath.Dir(real), Read, "resolv.conf, which others replace"})
 		}
