@@ -37,8 +37,6 @@ func systemPaths(tls, names bool) []Path {
 	list := []Path{
 		{"/proc/self", Read, "figures of this process, which telemetry.metrics shows, and the limits of its group"},
 		{"/proc/sys/kernel/random/boot_id", Read, "whether an unfinished upload is of this boot, when a user's tree is opened"},
-		{"/etc/localtime", Read, "the machine's zone, for times in listings"},
-		{"/usr/share/zoneinfo", Read, "zones by name (TZ)"},
 	}
 	if names {
 		for _, f := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols"} {

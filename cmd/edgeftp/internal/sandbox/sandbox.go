@@ -111,20 +111,30 @@ func Close(p *Plan, o Options) (*State, error) {
 	if o.Landlock == "" {
 		o.Landlock = On
 	}
+	_ = time.Local.String() // the runtime reads the machine's zone when it is first asked, wherever TZ says it is
 	s := &State{Landlock: o.Landlock, Rules: *p}
 	s.close(o)
 	s.Took = time.Since(start)
-	if lacking := s.Lacking(); o.Landlock == Required && len(lacking) > 0 {
-		err := ErrLacking
-		for _, l := range lacking {
-			err = fmt.Errorf("%w\n   = %s %s: %s", err, l.Name, l.State, l.Text)
-			if l.Help != "" {
-				err = fmt.Errorf("%w\n   = help: %s", err, l.Help)
-			}
-		}
-		return s, fmt.Errorf("%w\n   = help: sandbox.landlock: on starts with what the machine has, and edgeftp doctor shows it", err)
+	if o.Landlock == Required {
+		return s, s.required()
 	}
 	return s, nil
+}
+
+// required says what is not whole.
+func (s *State) required() error {
+	lacking := s.Lacking()
+	if len(lacking) == 0 {
+		return nil
+	}
+	text := ""
+	for _, l := range lacking {
+		text += fmt.Sprintf("\n   = %s %s: %s", l.Name, l.State, l.Text)
+		if l.Help != "" {
+			text += "\n   = help: " + l.Help
+		}
+	}
+	return fmt.Errorf("%w%s\n   = help: sandbox.landlock: on starts with what the machine has; edgeftp doctor shows that", ErrLacking, text)
 }
 
 // ErrOutside says that the sandbox refused what the operating system would have allowed,
