@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 )
@@ -27,4 +30,14 @@ func (in *instance) builds() bool { return len(in.benches) > 0 }
 // confinement is what the configuration wants of the sandbox.
 func confinement(conf *config.Config) sandbox.Options {
 	return sandbox.Options{Landlock: sandbox.Mode(conf.Sandbox.Landlock), Seccomp: conf.Sandbox.Seccomp}
+}
+
+// outside tells of a file of a certificate that cannot be read because the sandbox does
+// not let it be.
+func (in *instance) outside(err error) {
+	var file *acme.FileError
+	if errors.As(err, &file) && errors.Is(in.sandbox.Explain(file.File, file), sandbox.ErrOutside) {
+		in.log.Warn("a certificate's file lies outside of the sandbox, whose rules were fixed at the start", "file", file.File,
+			"help", "restart the server, or put the file where the one before it lay")
+	}
 }

@@ -1,13 +1,17 @@
 package e2e
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -140,6 +144,69 @@ func TestSandboxHomes(t *testing.T) {
 	ok(t, os.Remove(p.out("homes", "late")))
 	ok(t, os.Mkdir(p.out("homes", "late"), 0o755)) // a new one, in its place
 	s.loginAs(t, "late", secret).put(t, "STOR b", strings.NewReader("b"))
+	s.stop(t)
+}
+
+// A certificate whose link is turned is taken over from where the first one lay, also
+// when that is another folder; from elsewhere it is not, and the log says why.
+func TestSandboxCertificates(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	_, _, ca := issue(t, "authority", nil)
+	put := func(name string) *x509.Certificate {
+		c := newPair(t, ca, newKey(t, "p256"), 60*24*time.Hour)
+		ok(t, os.WriteFile(p.out(name), append(c.cert, c.key...), 0o600))
+		return c.leaf
+	}
+	turn := func(to string) {
+		ok(t, os.Symlink(p.out(to), p.out("live", "next")))
+		ok(t, os.Rename(p.out("live", "next"), p.out("live", "pair.pem")))
+	}
+	for _, dir := range []string{"live", "archive", "far"} {
+		ok(t, os.Mkdir(p.out(dir), 0o755))
+	}
+	put("archive/1.pem")
+	turn("archive/1.pem")
+	s := p.serve(t, filesListeners+"certificates: { files: [{ cert: live/pair.pem }] }\n")
+	shown := func(leaf *x509.Certificate) {
+		t.Helper()
+		until(t, "the new certificate is in use", func() bool {
+			got, err := shake(s.addr, ca.trusting())
+			ok(t, err)
+			return got.Equal(leaf)
+		})
+	}
+	next := put("archive/2.pem")
+	turn("archive/2.pem")
+	shown(next)
+	last := put("far/3.pem")
+	turn("far/3.pem")
+	if landlock() < 2 {
+		shown(last)
+		return
+	}
+	told := func(line string) bool { return strings.Contains(line, "outside of the sandbox") && strings.Contains(line, "pair.pem") }
+	if _, err := s.log.find(s.ended, time.Minute, told); err != nil { // trouble must last for some seconds
+		t.Error(err)
+	}
+	shown(next)
+	s.stop(t)
+}
+
+// The figures of the process are all there: they are read from files of the system.
+func TestSandboxFigures(t *testing.T) {
+	t.Parallel()
+	s := newPlace(t).serve(t, listener()+"telemetry: { metrics: { listen: 127.0.0.1:0 } }\n")
+	var told struct{ URL string }
+	ok(t, json.Unmarshal([]byte(s.expect(t, "figures are shown")), &told))
+	r := must(http.Get(told.URL))(t)
+	defer r.Body.Close()
+	text := string(must(io.ReadAll(r.Body))(t))
+	for _, name := range []string{"cpu_seconds_total", "max_fds", "open_fds", "resident_memory_bytes", "start_time_seconds", "virtual_memory_bytes"} {
+		if !strings.Contains(text, "\nprocess_"+name+" ") {
+			t.Errorf("there is no process_%s", name)
+		}
+	}
 	s.stop(t)
 }
 

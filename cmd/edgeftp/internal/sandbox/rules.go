@@ -24,6 +24,9 @@ func PlanFor(conf *config.Config, build bool) *Plan {
 	if build {
 		p.builds(conf)
 	}
+	if conf.Metrics.Listen != "" {
+		p.maybe("/proc/stat", Read, "when the machine was started, for the figure of when this process was")
+	}
 	for _, s := range systemPaths(len(p.Connect) > 0, needsNames(conf, p)) {
 		p.maybe(s.Path, s.Access, s.Why)
 	}
@@ -35,7 +38,7 @@ func PlanFor(conf *config.Config, build bool) *Plan {
 // others are made, and whether hosts are looked up.
 func systemPaths(tls, names bool) []Path {
 	list := []Path{
-		{"/proc/self", Read, "figures of this process, which telemetry.metrics shows, and the limits of its group"},
+		{"/proc/self", Read, "figures of this process, which telemetry.metrics shows"},
 		{"/proc/sys/kernel/random/boot_id", Read, "whether an unfinished upload is of this boot, when a user's tree is opened"},
 	}
 	if names {
