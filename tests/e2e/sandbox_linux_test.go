@@ -185,7 +185,9 @@ func TestSandboxCertificates(t *testing.T) {
 		shown(last)
 		return
 	}
-	told := func(line string) bool { return strings.Contains(line, "outside of the sandbox") && strings.Contains(line, "pair.pem") }
+	told := func(line string) bool {
+		return strings.Contains(line, "outside of the sandbox") && strings.Contains(line, "pair.pem")
+	}
 	if _, err := s.log.find(s.ended, time.Minute, told); err != nil { // trouble must last for some seconds
 		t.Error(err)
 	}

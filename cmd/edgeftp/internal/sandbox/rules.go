@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,28 +28,39 @@ func PlanFor(conf *config.Config, build bool) *Plan {
 	if conf.Metrics.Listen != "" {
 		p.maybe("/proc/stat", Read, "when the machine was started, for the figure of when this process was")
 	}
-	for _, s := range systemPaths(len(p.Connect) > 0, needsNames(conf, p)) {
+	out := build || conf.ACME != nil || slices.ContainsFunc(conf.Policies.Modules, fetches)
+	names := out || needsNames(conf)
+	for _, s := range systemPaths(out, names) {
 		p.maybe(s.Path, s.Access, s.Why)
+	}
+	if real, err := filepath.EvalSymlinks(resolver); names && err == nil && wide(filepath.Dir(real)) {
+		p.leave("a file that replaces " + real + " (how names of hosts are looked up): restart after a change, or let it be a link to a file that others write")
 	}
 	return p
 }
 
+// resolver says who is asked for the addresses of names (resolv.conf(5)).
+const resolver = "/etc/resolv.conf"
+
+// fetches reports whether a policy may make requests.
+func fetches(m config.Module) bool { return len(m.Grants.Fetch)+len(m.Grants.FetchPrivate) > 0 }
+
 // systemPaths are the files of the system that the Go runtime and the libraries open
-// while a server serves, as strace shows them. tls and names say whether connections to
-// others are made, and whether hosts are looked up.
+// while a server serves, as strace shows them. tls and names say whether others are asked
+// for something over TLS, and whether hosts are looked up.
 func systemPaths(tls, names bool) []Path {
 	list := []Path{
 		{"/proc/self", Read, "figures of this process, which telemetry.metrics shows"},
 		{"/proc/sys/kernel/random/boot_id", Read, "whether an unfinished upload is of this boot, when a user's tree is opened"},
 	}
 	if names {
-		for _, f := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols"} {
+		for _, f := range []string{resolver, "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols"} {
 			list = append(list, Path{f, Read, "how names of hosts are looked up; read again after a change"})
 		}
 		for _, dir := range []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"} {
 			list = append(list, Path{dir, Read, "libraries by which a build with cgo looks hosts up (nsswitch.conf)"})
 		}
-		if real, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil && !wide(filepath.Dir(real)) {
+		if real, err := filepath.EvalSymlinks(resolver); err == nil && !wide(filepath.Dir(real)) {
 			list = append(list, Path{filepath.Dir(real), Read, "resolv.conf, which others replace"})
 		}
 	}
@@ -63,11 +75,8 @@ func systemPaths(tls, names bool) []Path {
 	return list
 }
 
-// needsNames reports whether hosts are looked up by name.
-func needsNames(conf *config.Config, p *Plan) bool {
-	if len(p.Connect) > 0 {
-		return true
-	}
+// needsNames reports whether addresses that clients are told have to be looked up.
+func needsNames(conf *config.Config) bool {
 	named := func(host string) bool {
 		_, err := netip.ParseAddr(host)
 		return host != "" && err != nil
@@ -213,7 +222,7 @@ func (p *Plan) connections(conf *config.Config) {
 		p.connect("certificate authorities (certificates.acme)")
 	}
 	for i := range conf.Policies.Modules {
-		if m := &conf.Policies.Modules[i]; len(m.Grants.Fetch)+len(m.Grants.FetchPrivate) > 0 {
+		if m := &conf.Policies.Modules[i]; fetches(*m) {
 			p.connect(fmt.Sprintf("policy %q may fetch", m.Name))
 		}
 	}
