@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,38 +20,54 @@ import (
 // intruder makes system calls in the place of a running server, as somebody does who
 // has taken it over. It is a tracer, so the goroutine keeps its thread.
 type intruder struct {
-	t    *testing.T
-	pid  int
-	kept syscall.PtraceRegs // the server's own
-	at   uint64             // a system call instruction of the server
+	t      *testing.T
+	thread int
+	kept   syscall.PtraceRegs // the server's own
+	at     uint64             // a system call instruction of the server
 }
 
-// intrude stops the server's first thread.
+// intrude stops one of the server's threads, one that waits.
 func intrude(t *testing.T, s *server) *intruder {
 	t.Helper()
 	runtime.LockOSThread()
-	i := &intruder{t: t, pid: s.cmd.Process.Pid}
-	if err := syscall.PtraceAttach(i.pid); err != nil {
-		cannot(t, "no process can be traced here: "+err.Error())
+	for range 1000 {
+		for _, dir := range must(filepath.Glob(fmt.Sprintf("/proc/%d/task/*", s.cmd.Process.Pid)))(t) {
+			i := &intruder{t: t, thread: must(strconv.Atoi(filepath.Base(dir)))(t)}
+			if err := syscall.PtraceAttach(i.thread); errors.Is(err, syscall.ESRCH) {
+				continue
+			} else if err != nil {
+				cannot(t, "no process can be traced here: "+err.Error())
+			}
+			if i.stopped(); i.waits() {
+				return i
+			}
+			ok(t, syscall.PtraceDetach(i.thread))
+		}
 	}
-	i.stopped()
-	ok(t, syscall.PtraceGetRegs(i.pid, &i.kept))
+	t.Fatal("no thread of the server waits")
+	return nil
+}
+
+// waits reports whether the thread waits for others or for the network, which the Go
+// runtime does on a stack with room.
+func (i *intruder) waits() bool {
+	i.t.Helper()
+	ok(i.t, syscall.PtraceGetRegs(i.thread, &i.kept))
 	i.at = i.kept.Rip - 2
 	code := make([]byte, 2)
-	must(syscall.PtracePeekText(i.pid, uintptr(i.at), code))(t)
-	if code[0] != 0x0f || code[1] != 0x05 {
-		t.Fatalf("the server does not wait in a system call, but at % x", code)
+	if _, err := syscall.PtracePeekText(i.thread, uintptr(i.at), code); err != nil || string(code) != "\x0f\x05" {
+		return false
 	}
 	if n := int64(i.kept.Rax); n <= -512 && n >= -516 { // it was to be made again
 		i.kept.Rax = ^uint64(syscall.EINTR) + 1
 	}
-	return i
+	return slices.Contains([]uint64{unix.SYS_FUTEX, unix.SYS_EPOLL_WAIT, unix.SYS_EPOLL_PWAIT}, i.kept.Orig_rax)
 }
 
 func (i *intruder) stopped() {
 	i.t.Helper()
 	var status syscall.WaitStatus
-	must(syscall.Wait4(i.pid, &status, syscall.WALL, nil))(i.t)
+	must(syscall.Wait4(i.thread, &status, syscall.WALL, nil))(i.t)
 	if !status.Stopped() {
 		i.t.Fatalf("the server is not there any more: %x", status)
 	}
@@ -72,7 +91,7 @@ func (i *intruder) result(n uint64, args ...any) (int, syscall.Errno) {
 		case int:
 			*into[k] = uint64(int64(arg))
 		case []byte:
-			must(syscall.PtracePokeData(i.pid, uintptr(free), arg))(i.t)
+			must(syscall.PtracePokeData(i.thread, uintptr(free), arg))(i.t)
 			*into[k] = free
 			free += uint64(len(arg)+15) &^ 15
 		default:
@@ -80,19 +99,19 @@ func (i *intruder) result(n uint64, args ...any) (int, syscall.Errno) {
 		}
 	}
 	regs.Rax, regs.Orig_rax, regs.Rip = n, ^uint64(0), i.at
-	ok(i.t, syscall.PtraceSetRegs(i.pid, &regs))
+	ok(i.t, syscall.PtraceSetRegs(i.thread, &regs))
 	for range 2 { // into the call, and out of it
 		for {
-			ok(i.t, syscall.PtraceSyscall(i.pid, 0))
+			ok(i.t, syscall.PtraceSyscall(i.thread, 0))
 			i.stopped()
 			var info syscall.PtraceRegs
-			ok(i.t, syscall.PtraceGetRegs(i.pid, &info))
+			ok(i.t, syscall.PtraceGetRegs(i.thread, &info))
 			if info.Rip == i.at+2 {
 				break // a signal stops elsewhere
 			}
 		}
 	}
-	ok(i.t, syscall.PtraceGetRegs(i.pid, &regs))
+	ok(i.t, syscall.PtraceGetRegs(i.thread, &regs))
 	r := int64(regs.Rax)
 	if r < 0 && r > -4096 {
 		return -1, syscall.Errno(-r)
@@ -103,8 +122,8 @@ func (i *intruder) result(n uint64, args ...any) (int, syscall.Errno) {
 // leave lets the server go on.
 func (i *intruder) leave() {
 	i.t.Helper()
-	ok(i.t, syscall.PtraceSetRegs(i.pid, &i.kept))
-	ok(i.t, syscall.PtraceDetach(i.pid))
+	ok(i.t, syscall.PtraceSetRegs(i.thread, &i.kept))
+	ok(i.t, syscall.PtraceDetach(i.thread))
 	runtime.UnlockOSThread()
 }
 

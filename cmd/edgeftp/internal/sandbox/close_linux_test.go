@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -79,19 +81,13 @@ func attempts(o *order, folder int) map[string]func() error {
 	open := func(flag int, parts ...string) func() error {
 		return func() error {
 			f, err := os.OpenFile(in(parts...), flag, 0o600)
-			if err == nil {
-				err = f.Close()
-			}
-			return err
+			return errors.Join(err, closed(f))
 		}
 	}
 	listen := func(address string) func() error {
 		return func() error {
 			l, err := net.Listen("tcp", address)
-			if err == nil {
-				err = l.Close()
-			}
-			return err
+			return errors.Join(err, closed(l))
 		}
 	}
 	call := func(n uintptr, args ...uintptr) func() error {
@@ -105,7 +101,7 @@ func attempts(o *order, folder int) map[string]func() error {
 	}
 	return map[string]func() error{
 		"write in a tree":    func() error { return os.WriteFile(in("tree", "new"), []byte("x"), 0o600) },
-		"move in a tree":     func() error { return errors.Join(os.Rename(in("tree", "a"), in("tree", "d", "a"))) },
+		"move in a tree":     func() error { return os.Rename(in("tree", "a"), in("tree", "d", "a")) },
 		"unnamed in a tree":  func() error { return unnamed(in("tree"), "named") },
 		"list a tree":        func() error { _, err := os.ReadDir(in("tree")); return err },
 		"read":               open(os.O_RDONLY, "read", "a"),
@@ -122,7 +118,7 @@ func attempts(o *order, folder int) map[string]func() error {
 		"execute, no file":   func() error { return unix.Exec("/nowhere", []string{"x"}, nil) },
 		"bind own choice":    listen("127.0.0.1:0"),
 		"bind another":       listen("127.0.0.1:" + otherPort(o.Own)),
-		"bind multipath":     func() error { return multipath() },
+		"bind multipath":     multipath,
 		"connect":            func() error { c, err := net.Dial("tcp", o.Own); return errors.Join(err, closed(c)) },
 		"signal another":     func() error { return unix.Kill(o.Other, 0) },
 		"signal itself":      func() error { return unix.Kill(os.Getpid(), 0) },
@@ -131,14 +127,15 @@ func attempts(o *order, folder int) map[string]func() error {
 		"io_uring":           call(unix.SYS_IO_URING_SETUP, 1, 0),
 		"user namespace":     call(unix.SYS_CLONE, unix.CLONE_NEWUSER|unix.CLONE_FS|unix.CLONE_VM|unix.CLONE_THREAD|unix.CLONE_SIGHAND, 0), // EINVAL otherwise
 		"fork":               func() error { return run("/nowhere/at/all") },
-		"map to execute":     func() error { return executable() },
-		"threads":            func() error { return threads() },
-		"cores":              func() error { return cores() },
+		"map to execute":     executable,
+		"threads":            threads,
+		"cores":              cores,
 	}
 }
 
-func closed(c net.Conn) error {
-	if c == nil {
+// closed closes what may not be there.
+func closed(c io.Closer) error {
+	if v := reflect.ValueOf(c); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil
 	}
 	return c.Close()
@@ -379,8 +376,11 @@ func TestCloseConnect(t *testing.T) {
 // A process that builds policies can run programs, and no more.
 func TestCloseBuild(t *testing.T) {
 	o := land(t)
-	o.Plan.Build = true
+	o.Plan.Build, o.Options.Landlock = true, Required
 	r := shut(t, o, nil)
+	if !strings.Contains(r.Err, "it is not whole") || !strings.Contains(r.Err, "system calls partly") || !strings.Contains(r.Err, "= help: build them") {
+		t.Errorf("required: %q", r.Err)
+	}
 	want := wants(landlockABI(), false)
 	for _, name := range []string{"execute", "read outside", "read where append", "outside, by folder", "outside, by link"} {
 		delete(want, name)
