@@ -19,22 +19,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// childVar holds the order of a child process, which shuts itself off.
-const childVar = "EDGEFTP_SANDBOX_CHILD"
-
-func TestMain(m *testing.M) {
-	if text := os.Getenv(childVar); text != "" {
-		os.Exit(child(text))
-	}
-	os.Exit(m.Run())
-}
-
 // order is what a child does.
 type order struct {
 	Plan    Plan
 	Options Options
 	Dir     string // has tree, append, read and out
 	Own     string // HOST:PORT of a listener of the test
+	Free    int    // a port that nobody has
 	Other   int    // a process of the same user
 }
 
@@ -117,8 +108,8 @@ func attempts(o *order, folder int) map[string]func() error {
 		"execute":            func() error { return run("/bin/true") },
 		"execute, no file":   func() error { return unix.Exec("/nowhere", []string{"x"}, nil) },
 		"bind own choice":    listen("127.0.0.1:0"),
-		"bind another":       listen("127.0.0.1:" + otherPort(o.Own)),
-		"bind multipath":     multipath,
+		"bind another":       listen("127.0.0.1:" + itoa(o.Free)),
+		"bind multipath":     func() error { return multipath(o.Free) },
 		"connect":            func() error { c, err := net.Dial("tcp", o.Own); return errors.Join(err, closed(c)) },
 		"signal another":     func() error { return unix.Kill(o.Other, 0) },
 		"signal itself":      func() error { return unix.Kill(os.Getpid(), 0) },
@@ -141,14 +132,6 @@ func closed(c io.Closer) error {
 	return c.Close()
 }
 
-func otherPort(own string) string {
-	_, port, _ := net.SplitHostPort(own)
-	if port == "50999" {
-		return "50998"
-	}
-	return "50999"
-}
-
 // unnamed does what an upload does: a file without a name gets one through /proc.
 func unnamed(dir, name string) error {
 	d, err := unix.Open(dir, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -167,13 +150,13 @@ func unnamed(dir, name string) error {
 func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
 
 // multipath binds a port that is not allowed, past what Landlock takes for TCP.
-func multipath() error {
+func multipath(port int) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return unix.Bind(fd, &unix.SockaddrInet4{Port: 50997, Addr: [4]byte{127, 0, 0, 1}})
+	return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
 }
 
 // run runs a program to its end.
@@ -287,6 +270,9 @@ func land(t *testing.T) order {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
 	t.Cleanup(func() { _ = l.Close() })
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	ok(t, err)
+	ok(t, other.Close())
 	p := Plan{Paths: []Path{}, Bind: []Ports{}, Connect: []string{}}
 	p.add(filepath.Join(dir, "tree"), Tree, "test")
 	p.add(filepath.Join(dir, "append"), Append, "test")
@@ -294,7 +280,7 @@ func land(t *testing.T) order {
 	p.add("/proc/self/status", Read, "test")
 	p.Paths[3].Path = "/proc/self" // the child's
 	p.bind(0, 0, "test")
-	return order{Plan: p, Options: Options{Landlock: On, Seccomp: true}, Dir: dir, Own: l.Addr().String(), Other: os.Getpid()}
+	return order{Plan: p, Options: Options{Landlock: On, Seccomp: true}, Dir: dir, Own: l.Addr().String(), Free: other.Addr().(*net.TCPAddr).Port, Other: os.Getpid()}
 }
 
 func ok(t *testing.T, err error) {
