@@ -65,8 +65,8 @@ func systemPaths(tls, names bool) []Path {
 		}
 	}
 	if tls {
-		for _, f := range []string{"/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/var/lib/ca-certificates",
-			os.Getenv("SSL_CERT_FILE"), os.Getenv("SSL_CERT_DIR")} {
+		for _, f := range []string{"/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/certs", "/etc/pki/tls/cacert.pem", "/etc/pki/ca-trust/extracted",
+			"/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/var/lib/ca-certificates", os.Getenv("SSL_CERT_FILE"), os.Getenv("SSL_CERT_DIR")} {
 			if f != "" {
 				list = append(list, Path{f, Read, "the authorities that connections to others are verified by"})
 			}
