@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/machine"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/kv"
 	"github.com/edgeftp/edgeftp/edge/pi"
@@ -23,22 +25,24 @@ import (
 
 // instance is a server with everything that it stands on.
 type instance struct {
-	conf    *config.Config
-	log     *slog.Logger
-	homes   *homes
-	host    *wasmhost.Host
-	certs   *certificates
-	built   map[string]string
-	builder *builder.Builder // nil before a policy was to be built
-	benches []*bench         // the policies whose source is watched
-	store   *kv.Store
-	ledger  *ledger.Ledger
-	server  *edge.Server
-	metrics *metrics.Policy // nil where nobody asks for figures
-	scraped *http.Server    // nil before listen
-	modules *modules
-	admin   *control.Server
-	budgets *budgets
+	conf      *config.Config
+	log       *slog.Logger
+	homes     *homes
+	host      *wasmhost.Host
+	certs     *certificates
+	built     map[string]string
+	builder   *builder.Builder // nil before a policy was to be built
+	benches   []*bench         // the policies whose source is watched
+	store     *kv.Store
+	ledger    *ledger.Ledger
+	server    *edge.Server
+	metrics   *metrics.Policy // nil where nobody asks for figures
+	scraped   *http.Server    // nil before listen
+	figuresAt net.Listener    // of scraped
+	modules   *modules
+	admin     *control.Server
+	sandbox   *sandbox.State // nil before everything is opened and bound
+	budgets   *budgets
 }
 
 // assemble makes everything but the listeners. After an error nothing is left.
@@ -187,6 +191,7 @@ func (in *instance) close() {
 	}
 	if in.scraped != nil {
 		errs = append(errs, in.scraped.Close())
+		_ = in.figuresAt.Close() // it may have served nothing yet; else it is closed already
 	}
 	if in.server != nil {
 		stopped, cancel := context.WithCancel(context.Background())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 )
 
 // greeting is what the operator is told when the server is ready.
@@ -30,6 +31,7 @@ type greeting struct {
 	policies  []control.Policy
 	built     map[string]string // how modules were made, by name
 	socket    string
+	sandbox   *sandbox.State
 	took      time.Duration
 }
 
@@ -69,6 +71,7 @@ func (g *greeting) print(w io.Writer) {
 		}
 	}
 	fmt.Fprintf(w, "  admin       %s\n", g.socket)
+	fmt.Fprintf(w, "  sandbox     %s\n", g.sandbox)
 	if try := g.commands(); len(try) > 0 {
 		fmt.Fprintf(w, "\n  try it:\n")
 		for _, line := range try {
@@ -121,7 +124,7 @@ func (g *greeting) log(log *slog.Logger) {
 	}
 	log.Info("ready", "version", version(), "root", g.root, "writable", g.writable, "listeners", addresses,
 		"ca", g.caFile, "leaf_sha256", g.leaf, "certificates", names, "user", g.user, "password", g.password, "anonymous", g.anonymous,
-		"policies", policies, "socket", g.socket, "ready_seconds", g.took.Seconds())
+		"policies", policies, "socket", g.socket, "sandbox", g.sandbox.String(), "ready_seconds", g.took.Seconds())
 }
 
 // commands are lines to paste into a shell, which work as they are.

@@ -12,6 +12,7 @@ import (
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 )
 
 // controller is what the admin socket steers. It implements control.Certifier.
@@ -19,7 +20,11 @@ type controller struct {
 	*modules
 	certs *certificates
 	warden
+	sandbox *sandbox.State
 }
+
+// Confinement tells what the process is shut off by.
+func (c controller) Confinement() sandbox.State { return *c.sandbox }
 
 // Certificates lists those of all sources.
 func (c controller) Certificates() []acme.Certificate { return c.certs.list() }

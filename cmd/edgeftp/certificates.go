@@ -240,6 +240,7 @@ func (in *instance) fileCertificates() (certSource, error) {
 // certificateChanged tells observers of a certificate that was obtained or renewed, or
 // could not be. What happens before the server is there is in the log alone.
 func (in *instance) certificateChanged(e acme.CertEvent) {
+	in.outside(e.Err)
 	server := in.certs.told.Load()
 	if server == nil {
 		return

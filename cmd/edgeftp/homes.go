@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -25,6 +26,7 @@ type homes struct {
 	conf   *config.Config
 	shared vfs.FS
 	roots  map[string]string // of users who have one, by name
+	within *sandbox.State    // nil before it is closed
 
 	mu    sync.Mutex
 	disks []disk
@@ -108,7 +110,7 @@ func (h *homes) tree(root string) (fs vfs.FS, release func(), err error) {
 		fs, release, err = h.open(path)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("the root %s cannot be served: %w", root, err)
+		return nil, nil, fmt.Errorf("the root %s cannot be served: %w", root, h.within.Explain(root, err))
 	}
 	return fs, release, nil
 }

@@ -13,6 +13,7 @@
 //	edgeftp policy push FILE oci://HOST/REPOSITORY:TAG | pull oci://... | save oci://... | load FILE.tar -o FILE
 //	edgeftp cert list | show NAME | renew NAME | check --config FILE | dns-record --config FILE | trust | ca-export
 //	edgeftp status
+//	edgeftp doctor [--config FILE]
 //	edgeftp version
 //
 // It exits with 0 when all went well, 1 when it failed at run time, 2 for wrong
@@ -70,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), statusCommand(), versionCommand())
+	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), statusCommand(), doctorCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -29,12 +29,21 @@ func (in *instance) listenMetrics(ctx context.Context) error {
 	in.scraped = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	in.log.Info("figures are shown", "url", "http://"+l.Addr().String()+in.conf.Metrics.Path)
+	in.figuresAt = l
+	return nil
+}
+
+// showMetrics begins to answer at the address that listenMetrics has bound, if there is
+// one.
+func (in *instance) showMetrics() {
+	if in.scraped == nil {
+		return
+	}
 	go func() {
-		if err := in.scraped.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := in.scraped.Serve(in.figuresAt); !errors.Is(err, http.ErrServerClosed) {
 			in.log.Error("the figures are not shown any more", "error", err)
 		}
 	}()
-	return nil
 }
 
 // collect tells what no event holds. Numbers of a policy are those of its generation,

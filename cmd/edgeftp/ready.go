@@ -53,7 +53,7 @@ func (in *instance) addresses() []control.Listener {
 // greeting gathers what the operator is told.
 func (in *instance) greeting(conf *config.Config) *greeting {
 	g := &greeting{root: relative(conf.Root), listeners: in.addresses(), leaf: in.certs.leaf(), socket: relative(conf.Socket),
-		anonymous: conf.Anonymous.Enabled, built: in.built, policies: in.modules.Status().Policies, password: conf.Password}
+		anonymous: conf.Anonymous.Enabled, built: in.built, policies: in.modules.Status().Policies, password: conf.Password, sandbox: in.sandbox}
 	g.anybody = "read-only"
 	if changing := conf.Anonymous.Perms &^ policy.PermReadOnly; changing != 0 {
 		g.anybody = "who may change files (" + changing.String() + ")"

@@ -49,6 +49,7 @@ func serveCommand() *cobra.Command {
 	fl.StringArrayVar(&f.Policies, "policy", nil, "[NAME=]PATH of a policy: a .wasm file, or a directory of source, which is built again whenever it changes; repeatable, in order")
 	fl.StringVar(&f.StateDir, "state-dir", "", "where edgeftp keeps its state (default ./.edgeftp)")
 	fl.StringVar(&f.Events, "events", "", "file to which every event is appended as a JSON object (default: none)")
+	fl.StringVar(&f.Sandbox, "sandbox", "", "how far the process is shut off from the machine: on, required (refuse to start if anything of it is missing) or off (default on)")
 	fl.StringVar(&f.Log, "log", "", "human or json (default: human on a terminal)")
 	fl.BoolVar(&printConfig, "print-config", false, "print the configuration that the flags stand for, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -86,7 +87,7 @@ func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config,
 	var err error
 	if file != "" {
 		for _, name := range []string{"root", "listen", "implicit", "passive-ports", "tls", "cert", "key", "domain", "email", "agree-to-terms", "acme-ca", "user", "password-file",
-			"perm", "anonymous", "read-only", "policy", "state-dir"} {
+			"perm", "anonymous", "read-only", "policy", "state-dir", "sandbox"} {
 			if cmd.Flags().Changed(name) {
 				return nil, exitWith(exitUsage, fmt.Errorf("--%s and --config exclude each other\n   = help: put it into the file", name))
 			}
@@ -111,7 +112,8 @@ func words(f config.Flags) error {
 	for _, w := range []struct {
 		flag, value string
 		of          []string
-	}{{"--tls", f.TLS, []string{"required", "optional", "off"}}, {"--log", f.Log, []string{"human", "json"}}} {
+	}{{"--tls", f.TLS, []string{"required", "optional", "off"}}, {"--log", f.Log, []string{"human", "json"}},
+		{"--sandbox", f.Sandbox, []string{"on", "required", "off"}}} {
 		if w.value != "" && !slices.Contains(w.of, w.value) {
 			return fmt.Errorf("%s: %q is not one of %s", w.flag, w.value, strings.Join(w.of, ", "))
 		}
@@ -144,6 +146,9 @@ func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 	}
 	defer in.close()
 	if err := in.listen(ctx); err != nil {
+		return err
+	}
+	if err := in.shut(); err != nil {
 		return err
 	}
 	if ca := in.certs.ca; ca != nil && ca.Notice() != "" {
@@ -193,7 +198,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	defer cancel()
 	admin := make(chan error, 1)
 	go func() {
-		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}}, log)
+		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}, in.sandbox}, log)
 	}()
 	if err := in.certs.start(ctx, &acme.Expiry{Log: log, Event: in.certificateChanged}); err != nil {
 		return err
@@ -208,6 +213,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 		watches.Wait()
 		leave()
 	}()
+	in.showMetrics()
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()
 	select {

@@ -17,7 +17,7 @@ func (in *instance) watchModules(ctx context.Context) {
 	}
 	err := drop.Watch(ctx, dir, drop.Options{Signed: in.modules.rules.Required, Log: in.log}, in.modules.take)
 	if err != nil && ctx.Err() == nil {
-		in.log.Error("the policy directory is not watched", "error", err)
+		in.log.Error("the policy directory is not watched", "error", in.sandbox.Explain(dir, err))
 	}
 }
 

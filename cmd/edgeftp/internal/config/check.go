@@ -32,6 +32,7 @@ func (c *checker) config(f *file) *Config {
 
 		HideDotFiles: f.Listing.HideDotFiles,
 		Languages:    c.languages(&f.I18n),
+		Sandbox:      Sandbox{Landlock: f.Sandbox.Landlock, Seccomp: f.Sandbox.Seccomp == "on"},
 	}
 	conf.Socket = filepath.Join(conf.Instance.StateDir, "admin.sock")
 	if f.Admin.Socket != "" {

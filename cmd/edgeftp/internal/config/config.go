@@ -40,6 +40,7 @@ type Config struct {
 	Socket       string // of the admin API
 	Log          Log
 	Languages    Languages
+	Sandbox      Sandbox
 
 	// Password is the one that FromFlags made up for the user of the command
 	// line, for the greeting. It is empty otherwise, and in no file.
@@ -57,6 +58,13 @@ type Instance struct {
 	Name         string
 	StateDir     string
 	DrainTimeout time.Duration
+}
+
+// Sandbox is how far the serving process is shut off from the machine. The zero value
+// is none.
+type Sandbox struct {
+	Landlock string // "on", "required" or "off"
+	Seccomp  bool
 }
 
 // Roots returns every directory of the machine that is somebody's tree, each

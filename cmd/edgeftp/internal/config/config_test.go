@@ -187,6 +187,7 @@ func full() *Config {
 		Socket:    "/run/edgeftp/admin.sock",
 		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]"},
 		Languages: Languages{Default: "de", Catalogues: []string{"/etc/de-AT.json"}},
+		Sandbox:   Sandbox{Landlock: "required"},
 	}
 }
 
@@ -249,6 +250,7 @@ func TestDefaults(t *testing.T) {
 		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
+		Sandbox:  Sandbox{Landlock: "on", Seccomp: true},
 		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},
 		Socket:   "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
 	}

@@ -24,6 +24,7 @@ type file struct {
 	Storage      []fileStorage    `json:"storage"`
 	Policies     filePolicies     `json:"policies"`
 	Events       fileEvents       `json:"events"`
+	Sandbox      fileSandbox      `json:"sandbox"`
 	Admin        fileAdmin        `json:"admin"`
 	Telemetry    fileTelemetry    `json:"telemetry"`
 	I18n         fileLanguages    `json:"i18n"`
@@ -43,6 +44,11 @@ type fileStorage struct {
 	Mount   string `json:"mount"`
 	Backend string `json:"backend"`
 	Root    string `json:"root"`
+}
+
+type fileSandbox struct {
+	Landlock string `json:"landlock"`
+	Seccomp  string `json:"seccomp"`
 }
 
 type fileAdmin struct {

@@ -34,6 +34,7 @@ type Flags struct {
 	StateDir     string   // .edgeftp
 	Events       string   // no event log
 	Log          string   // human
+	Sandbox      string   // on; off is without the system calls' list too
 }
 
 // maxPassword is how many bytes of a password file are read.
@@ -113,6 +114,10 @@ func (f Flags) value(r *report, hash string, machine outside) map[string]any {
 	if f.Events != "" {
 		events["file"] = f.Events
 	}
+	sandbox := map[string]any{"landlock": orElse(f.Sandbox, "on")}
+	if f.Sandbox == "off" {
+		sandbox["seccomp"] = "off"
+	}
 	return map[string]any{
 		"version":      json.Number("1"),
 		"instance":     map[string]any{"state_dir": orElse(f.StateDir, ".edgeftp"), "drain_timeout": "30s"},
@@ -125,6 +130,7 @@ func (f Flags) value(r *report, hash string, machine outside) map[string]any {
 		},
 		"policies":  map[string]any{"modules": f.modules(r), "allow_downgrade": true},
 		"events":    events,
+		"sandbox":   sandbox,
 		"telemetry": map[string]any{"log": map[string]any{"format": orElse(f.Log, "human")}},
 	}
 }

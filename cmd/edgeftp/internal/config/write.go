@@ -88,6 +88,7 @@ func (c *Config) file() *file {
 		Storage:      []fileStorage{{Mount: "/", Backend: "local", Root: c.Root}},
 		Policies:     c.Policies.file(),
 		Events:       fileEvents{File: c.Events},
+		Sandbox:      fileSandbox{Landlock: c.Sandbox.Landlock, Seccomp: onOff(c.Sandbox.Seccomp)},
 		Admin:        fileAdmin{Socket: c.Socket},
 		I18n:         c.Languages.file(),
 	}
@@ -102,4 +103,11 @@ func (c *Config) file() *file {
 	a := &f.Telemetry.AccessLog
 	a.File, a.Format, a.Commands = c.AccessLog.File, c.AccessLog.Format, c.AccessLog.Commands
 	return f
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }

@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 )
 
 // ErrUnreachable says that no server answers on the socket: there is none, or it
@@ -97,6 +99,13 @@ func (c Client) Differences(ctx context.Context, name string) ([]Difference, err
 	var list []Difference
 	err := c.do(ctx, http.MethodGet, policyPath(name, "differences"), nil, &list)
 	return list, err
+}
+
+// Confinement asks for GET /v1/sandbox.
+func (c Client) Confinement(ctx context.Context) (sandbox.State, error) {
+	var s sandbox.State
+	err := c.do(ctx, http.MethodGet, "/v1/sandbox", nil, &s)
+	return s, err
 }
 
 // Bandwidth asks for GET /v1/bandwidth.

@@ -12,8 +12,8 @@ import (
 const moduleType = "application/wasm"
 
 // handler answers the paths that [Controller], [Policies] and, where they are there,
-// [Recorder], [Certifier] and [Defender] name, and GET /v1/healthz with an empty object. Every body
-// is JSON, also of errors: {"error": Refusal}.
+// [Recorder], [Certifier], [Defender] and [Confined] name, and GET /v1/healthz with an
+// empty object. Every body is JSON, also of errors: {"error": Refusal}.
 func handler(c Controller) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -39,6 +39,11 @@ func handler(c Controller) http.Handler {
 	}
 	if d, ok := c.(Defender); ok {
 		banRoutes(mux, d)
+	}
+	if own, ok := c.(Confined); ok {
+		mux.HandleFunc("GET /v1/sandbox", func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, http.StatusOK, own.Confinement())
+		})
 	}
 	mux.HandleFunc("GET /v1/bandwidth", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, limits(c))

@@ -2,6 +2,8 @@ package control
 
 import (
 	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 )
 
 // Controller is what the socket steers.
@@ -15,6 +17,11 @@ type Controller interface {
 	// Limit changes one of them (PUT /v1/bandwidth). After an error nothing has
 	// changed.
 	Limit(l Limit) error
+}
+
+// Confined is a Controller that tells what its process is shut off by (GET /v1/sandbox).
+type Confined interface {
+	Confinement() sandbox.State
 }
 
 // Status is the answer to GET /v1/status. The policies alone are the answer to

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/edgeftp/edgeftp/acme"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
+)
+
+// shut shuts the process off from what it does not need from now on: everything is
+// opened and bound, and nobody has been let in yet.
+func (in *instance) shut() (err error) {
+	if in.sandbox, err = sandbox.Close(sandbox.PlanFor(in.conf, in.builds()), confinement(in.conf)); err != nil {
+		return exitWith(exitFailed, err)
+	}
+	in.homes.within = in.sandbox
+	for _, l := range in.sandbox.Lacking() {
+		in.log.Warn("sandbox: "+l.Name+" "+l.State, "reason", l.Text, "help", l.Help)
+	}
+	for _, text := range in.sandbox.Rules.Left {
+		in.log.Info("sandbox: no rule", "for", text)
+	}
+	return nil
+}
+
+// builds reports whether policies are built from source while the server serves.
+func (in *instance) builds() bool { return len(in.benches) > 0 }
+
+// confinement is what the configuration wants of the sandbox.
+func confinement(conf *config.Config) sandbox.Options {
+	return sandbox.Options{Landlock: sandbox.Mode(conf.Sandbox.Landlock), Seccomp: conf.Sandbox.Seccomp}
+}
+
+// outside tells of a file of a certificate that cannot be read because the sandbox does
+// not let it be.
+func (in *instance) outside(err error) {
+	var file *acme.FileError
+	if errors.As(err, &file) && errors.Is(in.sandbox.Explain(file.File, file), sandbox.ErrOutside) {
+		in.log.Warn("a certificate's file lies outside of the sandbox, whose rules were fixed at the start", "file", file.File,
+			"help", "restart the server, or put the file where the one before it lay")
+	}
+}
