@@ -550,8 +550,11 @@ func (t *trial) onlyRoot(err error) {
 	if os.Getenv("CI") == "true" {
 		t.fail("%v", err)
 	}
-	t.absent("this machine does not permit it: %v", err)
+	t.absent(notHere+": %v", err)
 }
+
+// notHere begins what is told of a case that needs rights which the test has not.
+const notHere = "this machine does not permit it"
 
 func TestFrom(t *testing.T) {
 	if runtime.GOOS != "linux" {
