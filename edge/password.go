@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/edgeftp/edgeftp/edge/internal/secret"
 	"github.com/edgeftp/edgeftp/edge/pi"
@@ -22,7 +23,13 @@ func CheckHash(hash string) error { return secret.Check(hash) }
 // verifier says in the words of package pi that too many wait.
 type verifier struct{ *secret.Verifier }
 
-var _ pi.Verifier = verifier{}
+var (
+	_ pi.Verifier  = verifier{}
+	_ pi.TurnTaker = verifier{}
+)
+
+// Of implements [pi.TurnTaker].
+func (v verifier) Of(who netip.Addr) pi.Verifier { return verifier{v.Verifier.Of(who)} }
 
 func (v verifier) Verify(ctx context.Context, hash, password string) (bool, error) {
 	ok, err := v.Verifier.Verify(ctx, hash, password)

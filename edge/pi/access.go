@@ -109,8 +109,9 @@ func pass(s *Session, a Args) Outcome {
 // hashing for names that exist and those that do not.
 func check(ctx context.Context, conf *Config, lease chain.Lease, q *policy.Login) (chain.Credential, *policy.Denial) {
 	var late atomic.Pointer[error]
+	verifier := conf.verifier(q.Session.Peer.Addr())
 	v := &services{verify: func(ctx context.Context, hash string) (bool, error) {
-		ok, err := conf.Verifier.Verify(ctx, hash, q.Password)
+		ok, err := verifier.Verify(ctx, hash, q.Password)
 		if errors.Is(err, ErrBusy) {
 			late.Store(&err)
 		}
@@ -124,13 +125,13 @@ func check(ctx context.Context, conf *Config, lease chain.Lease, q *policy.Login
 		if v.verified.Load() { // that took the time already
 			return cred, denial
 		}
-		if err := conf.Verifier.VerifyNobody(ctx, q.Password); err != nil {
+		if err := verifier.VerifyNobody(ctx, q.Password); err != nil {
 			return cred, &policy.Denial{Failed: true, Cause: err}
 		}
 		return cred, denial
 	}
 	for _, hash := range cred.Hashes {
-		ok, err := conf.Verifier.Verify(ctx, hash, q.Password)
+		ok, err := verifier.Verify(ctx, hash, q.Password)
 		if err != nil {
 			return cred, &policy.Denial{Failed: true, Cause: err}
 		}

@@ -173,6 +173,21 @@ type Room interface {
 	Give(n int64)
 }
 
+// TurnTaker is a [Verifier] before which addresses take turns, so that the logins of
+// one do not keep another waiting.
+type TurnTaker interface {
+	// Of returns the verifier of an address's logins.
+	Of(who netip.Addr) Verifier
+}
+
+// verifier is that of the logins of an address.
+func (c *Config) verifier(who netip.Addr) Verifier {
+	if t, ok := c.Verifier.(TurnTaker); ok {
+		return t.Of(who)
+	}
+	return c.Verifier
+}
+
 // Census counts the sessions of each user.
 type Census interface {
 	// Enter counts one more session of user, unless there are most already.

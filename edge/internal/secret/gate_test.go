@@ -3,6 +3,8 @@ package secret
 import (
 	"context"
 	"errors"
+	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,13 +18,12 @@ func TestFullGate(t *testing.T) {
 	for name, p := range map[string]params{"plain": hash, "large": dear} {
 		synctest.Test(t, func(t *testing.T) {
 			v := NewVerifier(1)
-			v.gate = make(chan struct{}, 1)
-			v.large = make(chan struct{}, 1)
+			v.gate, v.large = newTurns(1, mostWaiting), newTurns(1, mostWaiting)
+			full := v.gate
 			if name == "large" {
-				v.large <- struct{}{}
-			} else {
-				v.gate <- struct{}{}
+				full = v.large
 			}
+			full.free = 0
 			ended := errors.New("logged out")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			done := make(chan error, 1)
@@ -40,7 +41,7 @@ func TestFullGate(t *testing.T) {
 			if err := <-done; !errors.Is(err, ended) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if len(v.gate)+len(v.large) != 1 {
+			if v.gate.free+v.large.free != 1 || full.waiting != 0 {
 				t.Errorf("%s: a place was taken or lost", name)
 			}
 		})
@@ -53,8 +54,7 @@ func TestQueue(t *testing.T) {
 	cheap := params{memory: 64, time: 1, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 16)}
 	synctest.Test(t, func(t *testing.T) {
 		v := NewVerifier(1)
-		v.gate = make(chan struct{}, 1)
-		v.gate <- struct{}{}
+		v.gate = newTurns(0, mostWaiting)
 		began := time.Now()
 		var all sync.WaitGroup
 		var mu sync.Mutex
@@ -73,16 +73,16 @@ func TestQueue(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if n := v.waiting.Load(); n != mostWaiting {
+		if n := v.gate.queued(); n != mostWaiting {
 			t.Errorf("%d wait", n)
 		}
 		all.Wait()
-		if busy[0] != 50 || busy[longestWait] != mostWaiting || served != 0 || v.waiting.Load() != 0 {
-			t.Errorf("turned away: %v; served: %d; waiting still: %d", busy, served, v.waiting.Load())
+		if n := v.gate.queued(); busy[0] != 50 || busy[longestWait] != mostWaiting || served != 0 || n != 0 {
+			t.Errorf("turned away: %v; served: %d; waiting still: %d", busy, served, n)
 		}
 		go func() {
 			<-time.After(longestWait - 1)
-			<-v.gate
+			v.gate.leave()
 		}()
 		if _, err := v.verify(t.Context(), cheap, "x"); err != nil {
 			t.Errorf("in time: %v", err)
@@ -104,8 +104,8 @@ func TestWithin(t *testing.T) {
 	} {
 		v := NewVerifier(c.parallel)
 		got := v.Within(c.bytes)
-		if got != int64(c.want)*newMemory<<10 || cap(v.gate) != c.want || v.largeFrom>>10 != c.largeFrom || v.most>>10 != c.most {
-			t.Errorf("%d in %d MiB: %d at once, large from %d KiB, at most %d KiB, %d bytes", c.parallel, c.bytes>>20, cap(v.gate), v.largeFrom, v.most, got)
+		if got != int64(c.want)*newMemory<<10 || v.gate.places != c.want || v.largeFrom>>10 != c.largeFrom || v.most>>10 != c.most {
+			t.Errorf("%d in %d MiB: %d at once, large from %d KiB, at most %d KiB, %d bytes", c.parallel, c.bytes>>20, v.gate.places, v.largeFrom, v.most, got)
 		}
 		if v.largeFrom <= newMemory {
 			t.Error("our own hashes count as large")
@@ -117,4 +117,79 @@ func TestWithin(t *testing.T) {
 	if ok, err := v.verify(t.Context(), dear, "x"); ok || !errors.Is(err, ErrHash) {
 		t.Errorf("a hash of more than the half: %v, %v", ok, err)
 	}
+}
+
+// queued is how many wait.
+func (t *turns) queued() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.waiting
+}
+
+// Addresses take turns: who sends many logins waits behind itself.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := newTurns(0, 100)
+		served := make(chan string, 20)
+		enter := func(who string, n int) {
+			for range n {
+				go func() {
+					if gate.enter(t.Context(), netip.MustParseAddr(who), time.Now().Add(time.Hour)) == nil {
+						served <- who
+					}
+				}()
+				synctest.Wait()
+			}
+		}
+		enter("192.0.2.1", 4)
+		enter("2001:db8::1", 1)
+		enter("2001:db8::2", 1) // of the same /64
+		enter("192.0.2.2", 1)
+		enter("::ffff:192.0.2.1", 1)
+		var order []string
+		for range 8 {
+			gate.leave()
+			order = append(order, <-served)
+		}
+		if got := strings.Join(order, " "); got != "192.0.2.1 2001:db8::1 192.0.2.2 192.0.2.1 2001:db8::2 192.0.2.1 192.0.2.1 ::ffff:192.0.2.1" {
+			t.Errorf("the order is %s", got)
+		}
+		if gate.leave(); gate.free != 1 || len(gate.lines)+len(gate.round)+gate.waiting != 0 {
+			t.Errorf("something is left: %+v", gate)
+		}
+	})
+}
+
+// Where too many wait, it is the last of the longest line that has to go.
+func TestTurnsWhenFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := newTurns(0, 10)
+		crowd, one := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+		away := make(chan int, 20)
+		for i := range 10 {
+			go func() {
+				if err := gate.enter(t.Context(), crowd, time.Now().Add(time.Hour)); errors.Is(err, ErrBusy) {
+					away <- i
+				}
+			}()
+			synctest.Wait()
+		}
+		done := make(chan error, 1)
+		go func() { done <- gate.enter(t.Context(), one, time.Now().Add(time.Hour)) }()
+		if i := <-away; i != 9 {
+			t.Errorf("number %d of the crowd had to go", i)
+		}
+		if err := gate.enter(t.Context(), crowd, time.Now().Add(time.Hour)); !errors.Is(err, ErrBusy) {
+			t.Errorf("one more of the crowd: %v", err)
+		}
+		synctest.Wait()
+		gate.leave()
+		gate.leave()
+		if err := <-done; err != nil {
+			t.Errorf("somebody else: %v", err)
+		}
+		for range 8 {
+			gate.leave()
+		}
+	})
 }

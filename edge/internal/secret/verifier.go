@@ -5,9 +5,9 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -24,15 +24,16 @@ const largeMemory = 64 << 10
 // it with [NewVerifier]. It is safe for concurrent use.
 //
 // What waits for its turn is bounded too, in number and in time: a login beyond that
-// is told to come back ([ErrBusy]) while others go on.
+// is told to come back ([ErrBusy]) while others go on. Addresses take turns, see
+// [Verifier.Of].
 type Verifier struct {
-	gate      chan struct{}
-	large     chan struct{}
-	waiting   atomic.Int64
+	gate      *turns
+	large     *turns
 	longest   time.Duration // that one waits
 	dummy     params
-	largeFrom uint32 // KiB: those from here on go one at a time
-	most      uint32 // KiB: those beyond are refused
+	who       netip.Addr // whose turns are waited for
+	largeFrom uint32     // KiB: those from here on go one at a time
+	most      uint32     // KiB: those beyond are refused
 }
 
 // How many verifications may wait, and how long each, the time of those that run
@@ -53,8 +54,9 @@ func NewVerifier(parallel int) *Verifier {
 		parallel = runtime.GOMAXPROCS(0)
 	}
 	return &Verifier{
-		gate:  make(chan struct{}, parallel),
-		large: make(chan struct{}, 1), longest: longestWait,
+		gate:      newTurns(parallel, mostWaiting),
+		large:     newTurns(1, mostWaiting),
+		longest:   longestWait,
 		largeFrom: largeMemory, most: MaxMemory,
 		dummy: params{
 			memory: newMemory, time: newTime, parallelism: newParallelism,
@@ -82,8 +84,8 @@ func (v *Verifier) Like(hash string) error {
 // at most, in bytes, a large one not counted. Call it before the Verifier is shared.
 func (v *Verifier) Within(bytes int64) int64 {
 	quarter := max(newMemory, bytes/4>>10)
-	parallel := max(1, min(int64(cap(v.gate)), quarter/newMemory))
-	v.gate = make(chan struct{}, parallel)
+	parallel := max(1, min(int64(v.gate.places), quarter/newMemory))
+	v.gate = newTurns(int(parallel), mostWaiting)
 	v.largeFrom = uint32(min(largeMemory, quarter/parallel+1))
 	v.most = uint32(max(newMemory, min(MaxMemory, bytes/2>>10)))
 	return v.Memory()
@@ -91,7 +93,16 @@ func (v *Verifier) Within(bytes int64) int64 {
 
 // Memory returns how many bytes the verifications that run at a time take when all of
 // them are like those of [Hash].
-func (v *Verifier) Memory() int64 { return int64(cap(v.gate)) * newMemory << 10 }
+func (v *Verifier) Memory() int64 { return int64(v.gate.places) * newMemory << 10 }
+
+// Of returns v for the logins of one address, an IPv6 /64 being one: they wait in a
+// line of their own, and the lines take turns. The zero Addr is an address like
+// another.
+func (v *Verifier) Of(who netip.Addr) *Verifier {
+	its := *v
+	its.who = who
+	return &its
+}
 
 // Verify reports whether password is the one that hash was made of, argon2id or
 // bcrypt. A password longer than [MaxPassword] never matches, nor does one
@@ -126,45 +137,19 @@ func (v *Verifier) verify(ctx context.Context, p params, password string) (bool,
 	}
 	late := time.Now().Add(v.longest)
 	if p.memory >= v.largeFrom {
-		if err := v.enter(ctx, v.large, late); err != nil {
+		if err := v.large.enter(ctx, v.who, late); err != nil {
 			return false, err
 		}
 		defer func() {
 			debug.FreeOSMemory() // 64 MiB and more do not wait for the collector
-			<-v.large
+			v.large.leave()
 		}()
 	}
-	if err := v.enter(ctx, v.gate, late); err != nil {
+	if err := v.gate.enter(ctx, v.who, late); err != nil {
 		return false, err
 	}
-	defer func() { <-v.gate }()
+	defer v.gate.leave()
 	return p.matches(password)
-}
-
-// enter takes a place in gate, or returns the cause of ctx, or ErrBusy.
-func (v *Verifier) enter(ctx context.Context, gate chan struct{}, late time.Time) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	select {
-	case gate <- struct{}{}: // a place is free: no timer is needed
-		return nil
-	default:
-	}
-	defer v.waiting.Add(-1)
-	if v.waiting.Add(1) > mostWaiting {
-		return ErrBusy
-	}
-	limit := time.NewTimer(time.Until(late))
-	defer limit.Stop()
-	select {
-	case gate <- struct{}{}:
-		return nil
-	case <-limit.C:
-		return ErrBusy
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // matches does the work. It takes the same time whether it matches or not.

@@ -52,8 +52,11 @@ here may do what its authors want.
 		fmt.Fprintf(&b, "| %d | %s | %s |", a.row, a.name, a.correct)
 		for _, s := range scores {
 			word := s.verdicts[a.name].word
-			if word == "fail" {
+			switch word {
+			case "fail":
 				word = "**no**"
+			case "":
+				word = "not tried"
 			}
 			fmt.Fprintf(&b, " %s |", word)
 		}
@@ -62,7 +65,7 @@ here may do what its authors want.
 	for _, s := range scores {
 		failed := ""
 		for _, a := range chosen(true) {
-			if v := s.verdicts[a.name]; v.word != "ok" {
+			if v := s.verdicts[a.name]; v.word == "fail" || v.word == "n/a" {
 				failed += fmt.Sprintf("- %s: %s\n", a.name, told(v))
 			}
 		}
