@@ -24,7 +24,7 @@ func (d *Disk) handle(p Path) (f *os.File, place bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if f, err = d.root.OpenFile(q.Rel(), unix.O_PATH, 0); err != nil {
+	if f, err = d.mount.admitOr(d.root.OpenFile(q.Rel(), unix.O_PATH, 0)); err != nil {
 		return nil, false, err
 	}
 	var st unix.Stat_t

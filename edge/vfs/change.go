@@ -20,7 +20,12 @@ func (d *Disk) mkdir(p Path) error {
 		return fs.ErrExist
 	}
 	mode := 0o777 &^ d.cfg.Umask & fs.ModePerm
-	if err := d.root.Mkdir(p.Rel(), mode); err != nil {
+	fo, err := d.openFolder(p.Dir())
+	if err != nil {
+		return err
+	}
+	defer fo.close()
+	if err := fo.mkdir(p.Base(), mode); err != nil {
 		return err
 	}
 	// The process's umask and the parent's access list have had their say; only
@@ -64,6 +69,9 @@ func (d *Disk) remove(p Path) error {
 		return err
 	}
 	defer fo.close()
+	if err := fo.elsewhere(p.Base()); err != nil {
+		return err
+	}
 	// Some hosts say EPERM for a directory.
 	if info, err := fo.lstat(p.Base()); err == nil && info.IsDir() {
 		return ErrIsDirectory
@@ -92,6 +100,9 @@ func (d *Disk) rmdir(p Path) error {
 		return err
 	}
 	defer fo.close()
+	if err := fo.elsewhere(p.Base()); err != nil {
+		return err
+	}
 	err = fo.rmdir(p.Base())
 	// Some hosts say EEXIST for a directory that is not empty.
 	if !errors.Is(d.reason(err), ErrNotEmpty) && !errors.Is(err, fs.ErrExist) {
@@ -162,7 +173,11 @@ func (fo *folder) names() ([]string, error) {
 // when it returns. An upload that runs in a directory that is renamed finds at
 // its commit that the directory is gone.
 func (d *Disk) Rename(from, to Path) error {
-	return d.fail("rename", from, d.run(func() error { return d.rename(from, to) }))
+	err := d.fail("rename", from, d.run(func() error { return d.rename(from, to) }))
+	if err != nil && d.mount != nil && errors.Is(d.veil(to, d.reason(err)), ErrCrossDevice) {
+		return d.fail("rename", from, ErrCrossDevice)
+	}
+	return err
 }
 
 func (d *Disk) rename(from, to Path) error {
@@ -203,8 +218,10 @@ func (d *Disk) move(from, to Path) error {
 		case info.IsDir():
 			return ErrNotDirectory
 		}
+	} else if errors.Is(d.reason(err), ErrCrossDevice) {
+		return err
 	}
-	if err := d.root.Rename(from.Rel(), to.Rel()); err != nil {
+	if err := d.renameBetween(from, to); err != nil {
 		return err
 	}
 	before, now := d.global(from), d.global(to)

@@ -32,7 +32,7 @@ func (d *Disk) ReadDir(p Path) (Dir, error) {
 	}
 	var f *os.File
 	err := d.run(func() (err error) {
-		f, err = d.root.OpenFile(p.Rel(), directoryFlags, 0)
+		f, err = d.mount.admitOr(d.root.OpenFile(p.Rel(), directoryFlags, 0))
 		return err
 	})
 	if err != nil {
@@ -89,7 +89,7 @@ func (r *diskDir) name() (string, error) {
 }
 
 // Names implements [NameDir]. The kernel asks for no rights here, since it did when
-// the directory was opened.
+// the directory was opened. If one mount alone is served, each name is looked at.
 func (r *diskDir) Names(n int) ([]string, error) {
 	names := make([]string, 0, min(max(n, 1), 512))
 	for len(names) < max(n, 1) {
@@ -98,6 +98,9 @@ func (r *diskDir) Names(n int) ([]string, error) {
 			break
 		} else if err != nil {
 			return nil, r.failed(err)
+		}
+		if r.d.mount != nil && r.elsewhere(name) {
+			continue
 		}
 		names = append(names, name)
 	}
@@ -134,7 +137,7 @@ func (r *diskDir) next(n int) ([]Info, error) {
 			return nil, err
 		}
 		info, err := r.lstat(name)
-		if err == unix.ENOENT {
+		if err == unix.ENOENT || err == unix.EXDEV {
 			continue
 		} else if err != nil {
 			return nil, err
@@ -163,7 +166,7 @@ func (r *diskDir) look(names []string) ([]Info, error) {
 			continue // the directory has given no such name
 		}
 		info, err := r.lstat(name)
-		if err == unix.ENOENT {
+		if err == unix.ENOENT || err == unix.EXDEV {
 			continue
 		} else if err != nil {
 			return nil, err
@@ -176,5 +179,15 @@ func (r *diskDir) look(names []string) ([]Info, error) {
 // lstat describes one entry.
 func (r *diskDir) lstat(name string) (Info, error) {
 	defer runtime.KeepAlive(r.f)
-	return describeAt(int(r.f.Fd()), name)
+	return describeAt(r.d.mount, int(r.f.Fd()), name)
+}
+
+// elsewhere reports whether something that is not served is mounted on an entry.
+func (r *diskDir) elsewhere(name string) (mounted bool) {
+	_ = r.d.run(func() error {
+		_, err := r.lstat(name)
+		mounted = err == unix.EXDEV
+		return nil
+	})
+	return mounted
 }

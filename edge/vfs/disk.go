@@ -41,6 +41,8 @@ type DiskConfig struct {
 	PartialFor time.Duration
 	// Durability of a committed upload; zero is full.
 	Durability Durability
+	// Mounts says whether other filesystems below Root are served; zero is yes.
+	Mounts Mounts
 }
 
 // Disk serves a directory of the host. It implements [FS], [Writer], [Chmodder],
@@ -49,7 +51,8 @@ type DiskConfig struct {
 // when a file was made.
 //
 // Every access goes through one os.Root, so no symbolic link leads out, whoever
-// swaps it and whenever. Hard links and mounts inside the root are served.
+// swaps it and whenever. Hard links inside the root are served, and so are mounts
+// unless [DiskConfig].Mounts says otherwise.
 // Absolute symbolic links count as leading out, as they do for os.Root.
 //
 // The errors of a File that Open returned are those of package os.
@@ -69,8 +72,9 @@ type shared struct {
 	host    string // the host's name of the top
 	dev     uint64 // the top's device, 0 where unknown
 	cfg     DiskConfig
-	escapes error // what os.Root says of a path that leads out
-	unnamed bool  // uploads are staged without a name where the filesystem can
+	escapes error  // what os.Root says of a path that leads out
+	unnamed bool   // uploads are staged without a name where the filesystem can
+	mount   *mount // the only one that is served; nil serves them all
 	views   views
 
 	// tree is held for reading while an upload is published, and for writing
@@ -122,6 +126,10 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	}
 	// From here on files bear names that tell nothing of the host.
 	d.root = anonymous(root)
+	// Only now, so that what a killed process has left is tidied up on every mount.
+	if err := d.confine(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
@@ -198,7 +206,7 @@ func (d *Disk) open(p Path, flag int, dirs bool) (*os.File, error) {
 		return nil, err
 	}
 	f, err := d.root.OpenFile(p.Rel(), flag|openFlags, 0)
-	if err != nil {
+	if f, err = d.mount.admitOr(f, err); err != nil {
 		return nil, err
 	}
 	if err := admit(f, dirs); err != nil {
@@ -231,6 +239,10 @@ func (d *Disk) Stat(p Path) (info Info, err error) {
 		if err = d.check(p); err != nil {
 			return err
 		}
+		if d.mount != nil {
+			info, err = d.statHere(p)
+			return err
+		}
 		fi, err := d.root.Stat(p.Rel())
 		if err != nil {
 			return err
@@ -261,6 +273,9 @@ func (d *Disk) Lstat(p Path) (info Info, err error) {
 // lstat is Lstat without its checks, with the host's errors, and without the time
 // of birth.
 func (d *Disk) lstat(p Path) (Info, error) {
+	if d.mount != nil {
+		return d.lstatBirth(p)
+	}
 	fi, err := d.root.Lstat(p.Rel())
 	if err != nil {
 		return Info{}, err

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
@@ -12,14 +13,21 @@ import (
 // operations take single names and cannot leave it. That the directory still is
 // where it was is for the caller to check (same).
 type folder struct {
-	f  *os.File
-	id fileID
-	p  Path
+	f     *os.File
+	id    fileID
+	p     Path
+	mount *mount // on which entries must lie
 }
 
+// placeFlags open a directory as a mere place, which asks for no rights in it.
+const placeFlags = unix.O_PATH | unix.O_DIRECTORY
+
 // openFolder opens the directory p through the root.
-func (d *Disk) openFolder(p Path) (*folder, error) {
-	f, err := d.root.OpenFile(p.Rel(), directoryFlags, 0)
+func (d *Disk) openFolder(p Path) (*folder, error) { return d.openFolderOn(d.mount, p) }
+
+// openFolderOn does the same for a directory that must lie on a mount, any for nil.
+func (d *Disk) openFolderOn(m *mount, p Path) (*folder, error) {
+	f, err := m.admitOr(d.root.OpenFile(p.Rel(), directoryFlags, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +40,7 @@ func (d *Disk) openFolder(p Path) (*folder, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	return &folder{f: f, id: fileID{dev: uint64(st.Dev), inode: st.Ino}, p: p}, nil
+	return &folder{f: f, id: fileID{dev: uint64(st.Dev), inode: st.Ino}, p: p, mount: m}, nil
 }
 
 // removed reports whether the directory has no name any more.
@@ -65,7 +73,7 @@ func (fo *folder) openAt(name string, flag int, mode uint32) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), string(fo.p.Join(name))), nil
+	return fo.mount.admitOr(os.NewFile(uintptr(fd), string(fo.p.Join(name))), nil)
 }
 
 // createUnnamed makes a file without a name, where the filesystem can.
@@ -95,7 +103,7 @@ func (fo *folder) open(name string, flag int) (*os.File, error) {
 func (fo *folder) lstat(name string) (Info, error) {
 	var info Info
 	err := fo.do(func(fd int) (err error) {
-		info, err = statAt(fd, name, 0)
+		info, err = statAt(fo.mount, fd, name, 0)
 		return err
 	})
 	return info, err
@@ -136,6 +144,37 @@ func (fo *folder) unlink(name string) error {
 // rmdir removes an empty directory.
 func (fo *folder) rmdir(name string) error {
 	return fo.do(func(fd int) error { return unix.Unlinkat(fd, name, unix.AT_REMOVEDIR) })
+}
+
+// mkdir makes a directory.
+func (fo *folder) mkdir(name string, mode fs.FileMode) error {
+	return fo.do(func(fd int) error { return unix.Mkdirat(fd, name, uint32(mode.Perm())) })
+}
+
+// symlink makes a symbolic link that says text.
+func (fo *folder) symlink(text, name string) error {
+	return fo.do(func(fd int) error { return unix.Symlinkat(text, fd, name) })
+}
+
+// renameBetween moves a file or directory of one directory to another. Both are
+// held open: what is mounted over them meanwhile is not reached.
+func (d *Disk) renameBetween(from, to Path) error {
+	source, err := d.openFolder(from.Dir())
+	if err != nil {
+		return err
+	}
+	defer source.close()
+	if from.Dir() == to.Dir() {
+		return source.rename(from.Base(), to.Base())
+	}
+	target, err := d.openFolder(to.Dir())
+	if err != nil {
+		return err
+	}
+	defer target.close()
+	return source.do(func(fd int) error {
+		return target.do(func(into int) error { return unix.Renameat(fd, from.Base(), into, to.Base()) })
+	})
 }
 
 // sync makes the names in the directory durable.

@@ -11,24 +11,24 @@ import (
 // lstatBirth is lstat with the time of birth. It looks at the name in its
 // directory, because only statx(2) knows that, and os.Root does not ask it.
 func (d *Disk) lstatBirth(p Path) (Info, error) {
-	f, err := d.root.OpenFile(p.Dir().Rel(), unix.O_PATH|unix.O_DIRECTORY, 0)
+	f, err := d.mount.admitOr(d.root.OpenFile(p.Dir().Rel(), placeFlags, 0))
 	if err != nil {
 		return Info{}, err
 	}
 	defer f.Close()
 	defer runtime.KeepAlive(f)
 	if p != Root {
-		return describeAt(int(f.Fd()), p.Base())
+		return describeAt(d.mount, int(f.Fd()), p.Base())
 	}
-	info, err := statAt(int(f.Fd()), "", unix.AT_EMPTY_PATH)
+	info, err := statAt(d.mount, int(f.Fd()), "", unix.AT_EMPTY_PATH)
 	info.Name = p.Base()
 	return info, err
 }
 
 // describeAt describes an entry of an open directory, with what a symbolic link
 // says.
-func describeAt(dir int, name string) (Info, error) {
-	info, err := statAt(dir, name, 0)
+func describeAt(m *mount, dir int, name string) (Info, error) {
+	info, err := statAt(m, dir, name, 0)
 	if err != nil || info.Mode&fs.ModeSymlink == 0 {
 		return info, err
 	}
@@ -46,13 +46,16 @@ func describeAt(dir int, name string) (Info, error) {
 
 // statAt describes an entry of an open directory. It is one system call, as
 // fstatat(2) would be, and hardly slower (a listing takes 5 percent longer), so
-// entries have their time of birth as well.
-func statAt(dir int, name string, flags int) (Info, error) {
+// entries have their time of birth as well. What does not lie on m is unix.EXDEV.
+func statAt(m *mount, dir int, name string, flags int) (Info, error) {
 	flags |= unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
 	var st unix.Statx_t
-	err := unix.Statx(dir, name, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st)
+	err := unix.Statx(dir, name, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME|unix.STATX_MNT_ID, &st)
 	if err == unix.ENOSYS || err == unix.EPERM { // an old kernel, or a filter that does not know it
-		return statAtOld(dir, name, flags)
+		return statAtOld(m, dir, name, flags)
+	}
+	if err == nil {
+		err = m.admitStat(&st)
 	}
 	if err != nil {
 		return Info{}, err
@@ -70,9 +73,13 @@ func statAt(dir int, name string, flags int) (Info, error) {
 func timeOf(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
 
 // statAtOld is statAt without the time of birth.
-func statAtOld(dir int, name string, flags int) (Info, error) {
+func statAtOld(m *mount, dir int, name string, flags int) (Info, error) {
 	var st unix.Stat_t
-	if err := unix.Fstatat(dir, name, &st, flags); err != nil {
+	err := unix.Fstatat(dir, name, &st, flags)
+	if err == nil {
+		err = m.admitDevice(uint64(st.Dev))
+	}
+	if err != nil {
 		return Info{}, err
 	}
 	return Info{

@@ -29,7 +29,12 @@ func (d *Disk) symlink(target string, p Path) error {
 	if err != nil {
 		return err
 	}
-	if err := d.root.Symlink(text, dir.Join(p.Base()).Rel()); err != nil {
+	fo, err := d.openFolder(dir)
+	if err != nil {
+		return err
+	}
+	defer fo.close()
+	if err := fo.symlink(text, p.Base()); err != nil {
 		return err
 	}
 	return d.syncFolder(dir)

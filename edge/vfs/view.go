@@ -112,6 +112,9 @@ func (d *Disk) sub(dir Path) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.admitRoot(root); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
 	view := &Disk{shared: d.shared, root: root, base: newPlace(d.global(p)), as: d.as}
 	if !d.views.add(view) {
 		return nil, errors.Join(fs.ErrClosed, root.Close())
