@@ -38,12 +38,6 @@ type fileListing struct {
 	HideDotFiles bool `json:"hide_dot_files"`
 }
 
-type fileStorage struct {
-	Mount   string `json:"mount"`
-	Backend string `json:"backend"`
-	Root    string `json:"root"`
-}
-
 type fileAdmin struct {
 	Socket string `json:"socket,omitempty"`
 }
