@@ -29,7 +29,7 @@ func rounds() int {
 	if full() {
 		return 1000
 	}
-	return 24
+	return 12
 }
 
 // seed begins the run's random numbers.
@@ -53,7 +53,8 @@ type world struct {
 	shared  *shared
 	writers []*writer
 
-	kills   map[string]int // by phase, of each writer
+	kills   map[string]int // by where the one was that the kill was timed by
+	others  map[string]int // and where all were
 	left    map[string]int // what became of what was not acknowledged
 	resumed int
 	starts  []time.Duration // from the start to the first login
@@ -61,7 +62,7 @@ type world struct {
 
 func newWorld(t *testing.T, p place, rng *rand.Rand) *world {
 	t.Helper()
-	w := &world{place: p, rng: rng, shared: newShared(), kills: map[string]int{}, left: map[string]int{}}
+	w := &world{place: p, rng: rng, shared: newShared(), kills: map[string]int{}, others: map[string]int{}, left: map[string]int{}}
 	dirs := []string{"/shared"}
 	for id := range writers {
 		w.writers = append(w.writers, newWriter(id, rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())), w.shared))
@@ -108,7 +109,12 @@ func (w *world) disturb(t *testing.T, s *server) {
 	t.Helper()
 	var killed sync.Once
 	var running sync.WaitGroup
-	kill := func() { killed.Do(s.kill) }
+	kill := func(phase string) {
+		killed.Do(func() {
+			s.kill()
+			w.kills[phase]++
+		})
+	}
 	var left atomic.Int64
 	chosen := []string{"", phaseMark, phaseBytes, phaseEnd, phaseOther}[w.rng.IntN(5)]
 	left.Store(int64(1 + w.rng.IntN(300)))
@@ -119,18 +125,18 @@ func (w *world) disturb(t *testing.T, s *server) {
 				return
 			}
 			if later == 0 {
-				kill()
+				kill(phase)
 				return
 			}
 			running.Go(func() {
 				<-time.After(time.Duration(later) * time.Microsecond)
-				kill()
+				kill("soon after")
 			})
 		}
 		running.Go(func() {
 			if err := each.work(s); !s.dead.Load() {
 				t.Errorf("writer %d, %s: %v", each.id, each.phase, err)
-				kill()
+				kill("a fault")
 			} else if v, bad := err.(*violation); bad {
 				t.Error(v)
 			}
@@ -138,7 +144,7 @@ func (w *world) disturb(t *testing.T, s *server) {
 	}
 	running.Wait()
 	for _, each := range w.writers {
-		w.kills[each.phase]++
+		w.others[each.phase]++
 	}
 }
 
@@ -347,7 +353,7 @@ func (w *world) report(t *testing.T) {
 	}
 	slices.Sort(w.starts)
 	t.Logf("%d rounds, %d effects acknowledged: %v", rounds(), total, acks)
-	t.Logf("where the %d writers were at the kill: %v", writers, w.kills)
+	t.Logf("kills timed by a writer that was: %v; where all %d were then: %v", w.kills, writers, w.others)
 	t.Logf("of what was not acknowledged: %v; uploads gone on with after a kill: %d", w.left, w.resumed)
 	t.Logf("from the start to the first login: median %v, longest %v", w.starts[len(w.starts)/2], w.starts[len(w.starts)-1])
 }
