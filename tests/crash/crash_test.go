@@ -83,10 +83,18 @@ func newWorld(t *testing.T, p place, rng *rand.Rand) *world {
 func TestKill(t *testing.T) {
 	n := seed(t)
 	t.Logf("EDGEFTP_SEED=%d", n)
+	names, why := nameless()
+	if why != nil {
+		t.Logf("uploads are staged without names alone: %v", why)
+	}
 	w := newWorld(t, newPlace(t, ""), rand.New(rand.NewPCG(n, n)))
 	for round := range rounds() {
 		w.configure(t, []string{"full", "none", "full", "file"}[round%4])
-		s := w.start(t)
+		var by []string
+		if round%3 == 2 {
+			by = names
+		}
+		s := w.start(t, by...)
 		c := s.must(t)
 		w.starts = append(w.starts, time.Since(s.started))
 		w.check(t, c)
