@@ -119,6 +119,9 @@ func (w *world) disturb(t *testing.T, s *server) {
 	var running sync.WaitGroup
 	kill := func(phase string) {
 		killed.Do(func() {
+			for _, each := range w.writers {
+				w.others[fmt.Sprint(each.phase.Load())]++
+			}
 			s.kill()
 			w.kills[phase]++
 		})
@@ -128,6 +131,7 @@ func (w *world) disturb(t *testing.T, s *server) {
 	left.Store(int64(1 + w.rng.IntN(300)))
 	later := w.rng.IntN(2) * w.rng.IntN(5000)
 	for _, each := range w.writers {
+		each.phase.Store(phaseLogin)
 		each.tell = func(phase string) {
 			if chosen != "" && chosen != phase || left.Add(-1) != 0 {
 				return
@@ -143,7 +147,7 @@ func (w *world) disturb(t *testing.T, s *server) {
 		}
 		running.Go(func() {
 			if err := each.work(s); !s.dead.Load() {
-				t.Errorf("writer %d, %s: %v", each.id, each.phase, err)
+				t.Errorf("writer %d, %s: %v", each.id, each.phase.Load(), err)
 				kill("a fault")
 			} else if v, bad := err.(*violation); bad {
 				t.Error(v)
@@ -151,9 +155,6 @@ func (w *world) disturb(t *testing.T, s *server) {
 		})
 	}
 	running.Wait()
-	for _, each := range w.writers {
-		w.others[each.phase]++
-	}
 }
 
 // check compares what is on the disk with what the clients know, when the server was

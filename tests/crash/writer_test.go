@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
@@ -49,7 +51,7 @@ type writer struct {
 	tell      func(phase string) // may kill the server
 
 	c     *userpi.Client
-	phase string
+	phase atomic.Value   // a string
 	acks  map[string]int // acknowledged effects, by command
 
 	known   effect
@@ -79,7 +81,7 @@ func (w *writer) fresh(kind string) string {
 }
 
 func (w *writer) at(phase string) {
-	w.phase = phase
+	w.phase.Store(phase)
 	w.tell(phase)
 }
 
@@ -200,8 +202,11 @@ func (w *writer) upload(line string, data []byte, marked func(userpi.Reply)) err
 			return err
 		}
 		w.at(phaseBytes)
+		if w.rng.IntN(3) == 0 { // the kill is to find some of them here
+			<-time.After(time.Duration(w.rng.IntN(30)) * time.Millisecond)
+		}
 	}
-	w.phase = phaseEnd
+	w.phase.Store(phaseEnd)
 	if err = userpi.End(conn); err != nil {
 		return err
 	}
