@@ -32,7 +32,7 @@ func (d *Disk) ReadDir(p Path) (Dir, error) {
 	}
 	var f *os.File
 	err := d.run(func() (err error) {
-		f, err = d.mount.admitOr(d.root.OpenFile(p.Rel(), directoryFlags, 0))
+		f, err = d.mount.admitOr(d.openFile(p, directoryFlags))
 		return err
 	})
 	if err != nil {
@@ -179,7 +179,7 @@ func (r *diskDir) look(names []string) ([]Info, error) {
 // lstat describes one entry.
 func (r *diskDir) lstat(name string) (Info, error) {
 	defer runtime.KeepAlive(r.f)
-	return describeAt(r.d.mount, int(r.f.Fd()), name)
+	return describeAt(r.d.mount, int(r.f.Fd()), name, 0)
 }
 
 // elsewhere reports whether something that is not served is mounted on an entry.

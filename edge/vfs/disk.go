@@ -50,18 +50,19 @@ type DiskConfig struct {
 // is safe for concurrent use. It is no [Birther]: no host lets anybody choose
 // when a file was made.
 //
-// Every access goes through one os.Root, so no symbolic link leads out, whoever
-// swaps it and whenever. Hard links inside the root are served, and so are mounts
+// Every access goes through one os.Root, or on Linux by openat2(2) with the same rules
+// where that is shorter, so no symbolic link leads out, whoever swaps it and whenever. Hard links inside the root are served, and so are mounts
 // unless [DiskConfig].Mounts says otherwise.
 // Absolute symbolic links count as leading out, as they do for os.Root.
 //
 // The errors of a File that Open returned are those of package os.
 type Disk struct {
 	*shared
-	root *os.Root
-	base *place  // where root lies in the tree
-	as   *rights // whose rights every access has; nil: the process's own
-	lent bool    // root belongs to the Disk that this one was made of
+	root  *os.Root
+	below *below  // the short way into root; nil if there is none
+	base  *place  // where root lies in the tree
+	as    *rights // whose rights every access has; nil: the process's own
+	lent  bool    // root belongs to the Disk that this one was made of
 }
 
 // shared is what all views of one tree have in common: whatever view an upload
@@ -126,6 +127,7 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	}
 	// From here on files bear names that tell nothing of the host.
 	d.root = anonymous(root)
+	d.below = openBelow(d.root)
 	// Only now, so that what a killed process has left is tidied up on every mount.
 	if err := d.confine(); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -205,7 +207,7 @@ func (d *Disk) open(p Path, flag int, dirs bool) (*os.File, error) {
 	if err := d.check(p); err != nil {
 		return nil, err
 	}
-	f, err := d.root.OpenFile(p.Rel(), flag|openFlags, 0)
+	f, err := d.openFile(p, flag|openFlags)
 	if f, err = d.mount.admitOr(f, err); err != nil {
 		return nil, err
 	}
@@ -238,6 +240,11 @@ func (d *Disk) Stat(p Path) (info Info, err error) {
 	err = d.run(func() (err error) {
 		if err = d.check(p); err != nil {
 			return err
+		}
+		var found bool
+		if info, found = d.describeBelow(p, 0); found {
+			info.Birth = time.Time{}
+			return nil
 		}
 		if d.mount != nil {
 			info, err = d.statHere(p)
@@ -273,6 +280,9 @@ func (d *Disk) Lstat(p Path) (info Info, err error) {
 // lstat is Lstat without its checks, with the host's errors, and without the time
 // of birth.
 func (d *Disk) lstat(p Path) (Info, error) {
+	if info, found := d.describeBelow(p, noFollow); found {
+		return info, nil
+	}
 	if d.mount != nil {
 		return d.lstatBirth(p)
 	}

@@ -22,12 +22,15 @@ type folder struct {
 // placeFlags open a directory as a mere place, which asks for no rights in it.
 const placeFlags = unix.O_PATH | unix.O_DIRECTORY
 
+// noFollow asks for a link itself.
+const noFollow = unix.O_NOFOLLOW
+
 // openFolder opens the directory p through the root.
 func (d *Disk) openFolder(p Path) (*folder, error) { return d.openFolderOn(d.mount, p) }
 
 // openFolderOn does the same for a directory that must lie on a mount, any for nil.
 func (d *Disk) openFolderOn(m *mount, p Path) (*folder, error) {
-	f, err := m.admitOr(d.root.OpenFile(p.Rel(), directoryFlags, 0))
+	f, err := m.admitOr(d.openFile(p, directoryFlags))
 	if err != nil {
 		return nil, err
 	}

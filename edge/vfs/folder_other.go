@@ -21,6 +21,9 @@ type folder struct {
 // placeFlags open a directory.
 const placeFlags = directoryFlags
 
+// noFollow has no meaning here.
+const noFollow = 0
+
 // openFolderOn is openFolder: there is one mount here.
 func (d *Disk) openFolderOn(_ *mount, p Path) (*folder, error) { return d.openFolder(p) }
 

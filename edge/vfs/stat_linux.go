@@ -11,14 +11,17 @@ import (
 // lstatBirth is lstat with the time of birth. It looks at the name in its
 // directory, because only statx(2) knows that, and os.Root does not ask it.
 func (d *Disk) lstatBirth(p Path) (Info, error) {
-	f, err := d.mount.admitOr(d.root.OpenFile(p.Dir().Rel(), placeFlags, 0))
+	if info, found := d.describeBelow(p, noFollow); found {
+		return info, nil
+	}
+	f, err := d.mount.admitOr(d.openFile(p.Dir(), placeFlags))
 	if err != nil {
 		return Info{}, err
 	}
 	defer f.Close()
 	defer runtime.KeepAlive(f)
 	if p != Root {
-		return describeAt(d.mount, int(f.Fd()), p.Base())
+		return describeAt(d.mount, int(f.Fd()), p.Base(), 0)
 	}
 	info, err := statAt(d.mount, int(f.Fd()), "", unix.AT_EMPTY_PATH)
 	info.Name = p.Base()
@@ -26,9 +29,9 @@ func (d *Disk) lstatBirth(p Path) (Info, error) {
 }
 
 // describeAt describes an entry of an open directory, with what a symbolic link
-// says.
-func describeAt(m *mount, dir int, name string) (Info, error) {
-	info, err := statAt(m, dir, name, 0)
+// says. With AT_EMPTY_PATH and an empty name it is what is open itself.
+func describeAt(m *mount, dir int, name string, flags int) (Info, error) {
+	info, err := statAt(m, dir, name, flags)
 	if err != nil || info.Mode&fs.ModeSymlink == 0 {
 		return info, err
 	}
