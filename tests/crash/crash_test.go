@@ -103,11 +103,14 @@ func TestKill(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("round %d\n%s", round, &s.log)
 		}
+		if (round+1)%100 == 0 {
+			w.report(t, round+1)
+		}
 	}
 	w.configure(t, "full")
 	s := w.start(t)
 	w.check(t, s.must(t))
-	w.report(t)
+	w.report(t, rounds())
 }
 
 // disturb lets all write, and kills the server at a random moment: when one client
@@ -351,7 +354,7 @@ func (w *world) goOn(t *testing.T, each *writer, c *userpi.Client) {
 	}
 }
 
-func (w *world) report(t *testing.T) {
+func (w *world) report(t *testing.T, done int) {
 	t.Helper()
 	acks, total := map[string]int{}, 0
 	for _, each := range w.writers {
@@ -360,9 +363,9 @@ func (w *world) report(t *testing.T) {
 			total += n
 		}
 	}
-	slices.Sort(w.starts)
-	t.Logf("%d rounds, %d effects acknowledged: %v", rounds(), total, acks)
+	starts := slices.Sorted(slices.Values(w.starts))
+	t.Logf("%d rounds, %d effects acknowledged: %v", done, total, acks)
 	t.Logf("kills timed by a writer that was: %v; where all %d were then: %v", w.kills, writers, w.others)
 	t.Logf("of what was not acknowledged: %v; uploads gone on with after a kill: %d", w.left, w.resumed)
-	t.Logf("from the start to the first login: median %v, longest %v", w.starts[len(w.starts)/2], w.starts[len(w.starts)-1])
+	t.Logf("from the start to the first login: median %v, longest %v", starts[len(starts)/2], starts[len(starts)-1])
 }
