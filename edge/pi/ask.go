@@ -111,8 +111,10 @@ func (s *Session) stat(p vfs.Path) (vfs.Info, error) {
 func statAs(fsys vfs.FS, owner string, p vfs.Path) (vfs.Info, error) {
 	info, err := fsys.Stat(p)
 	if parts, ok := fsys.(vfs.Partials); ok && owner != "" && errors.Is(err, fs.ErrNotExist) {
-		if part, perr := parts.Partial(owner, p); perr == nil {
-			return part, nil
+		// Where the host cannot tell, "no such file" would make the client send all of
+		// it again, behind what is kept.
+		if part, perr := parts.Partial(owner, p); !errors.Is(perr, fs.ErrNotExist) {
+			return part, perr
 		}
 	}
 	return info, err

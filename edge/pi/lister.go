@@ -73,8 +73,8 @@ func (l *lister) has(p vfs.Path) bool {
 func (l *lister) lstat(p vfs.Path) (vfs.Info, error) {
 	info, err := l.fs.Lstat(p)
 	if parts, ok := l.fs.(vfs.Partials); ok && l.owner != "" && errors.Is(err, fs.ErrNotExist) {
-		if part, perr := parts.Partial(l.owner, p); perr == nil {
-			return part, nil
+		if part, perr := parts.Partial(l.owner, p); !errors.Is(perr, fs.ErrNotExist) {
+			return part, perr
 		}
 	}
 	return info, err

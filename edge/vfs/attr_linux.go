@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +12,7 @@ import (
 // handle opens what p leads to, so that its attributes can be changed whatever
 // happens to the name. A file that this process may neither read nor write is
 // opened as a mere place (O_PATH), which needs no permission.
-func (d *Disk) handle(p Path) (f *os.File, place bool, err error) {
+func (d *Disk) handle(p Path) (f osFile, place bool, err error) {
 	if f, err = d.open(p, os.O_RDONLY, true); !errors.Is(err, fs.ErrPermission) {
 		return f, false, err
 	}
@@ -22,13 +21,13 @@ func (d *Disk) handle(p Path) (f *os.File, place bool, err error) {
 	}
 	q, _, err := follow(p, d.lstat)
 	if err != nil {
-		return nil, false, err
+		return osFile{}, false, err
 	}
 	if f, err = d.mount.admitOr(d.root.OpenFile(q.Rel(), unix.O_PATH, 0)); err != nil {
-		return nil, false, err
+		return osFile{}, false, err
 	}
 	var st unix.Stat_t
-	if err = unix.Fstat(int(f.Fd()), &st); err == nil {
+	if err = f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) }); err == nil {
 		switch st.Mode & unix.S_IFMT {
 		case unix.S_IFREG, unix.S_IFDIR:
 			return f, true, nil
@@ -39,7 +38,7 @@ func (d *Disk) handle(p Path) (f *os.File, place bool, err error) {
 		}
 	}
 	_ = f.Close()
-	return nil, false, err
+	return osFile{}, false, err
 }
 
 // chmod sets the permission bits of what p leads to, and no others.
@@ -49,19 +48,20 @@ func (d *Disk) chmod(p Path, mode fs.FileMode) error {
 		return err
 	}
 	defer f.Close()
-	defer runtime.KeepAlive(f)
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
 		return err
 	}
 	bits := uint32(mode.Perm())
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		bits |= st.Mode & (unix.S_ISUID | unix.S_ISGID | unix.S_ISVTX)
 	}
-	if place {
-		return unix.Fchmodat(unix.AT_FDCWD, procName(f), bits, 0)
-	}
-	return unix.Fchmod(int(f.Fd()), bits)
+	return f.at(osCall{Op: "chmod", Mode: mode.Perm()}, func(fd int) error {
+		if place {
+			return unix.Fchmodat(unix.AT_FDCWD, procName(fd), bits, 0)
+		}
+		return unix.Fchmod(fd, bits)
+	})
 }
 
 // Chtimes implements [Chtimer].
@@ -85,10 +85,11 @@ func (d *Disk) chtimes(p Path, atime, mtime time.Time) error {
 		return err
 	}
 	defer f.Close()
-	defer runtime.KeepAlive(f)
-	err = unix.UtimesNanoAt(int(f.Fd()), "", times, unix.AT_EMPTY_PATH)
-	if err == unix.EINVAL || err == unix.ENOENT { // a kernel before 5.8
-		err = unix.UtimesNanoAt(unix.AT_FDCWD, procName(f), times, 0)
-	}
-	return err
+	return f.at(osCall{Op: "utimes"}, func(fd int) error {
+		err := unix.UtimesNanoAt(fd, "", times, unix.AT_EMPTY_PATH)
+		if err == unix.EINVAL || err == unix.ENOENT { // a kernel before 5.8
+			err = unix.UtimesNanoAt(unix.AT_FDCWD, procName(fd), times, 0)
+		}
+		return err
+	})
 }

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -22,11 +23,15 @@ type below struct {
 }
 
 // openBelow makes the short way to what lies in root; nil if there is none.
-func openBelow(root *os.Root) *below {
-	dir, err := root.OpenFile(".", placeFlags, 0)
+func openBelow(root osRoot) *below {
+	if root.g.probe != nil {
+		return nil // it is to see every call
+	}
+	f, err := root.OpenFile(".", placeFlags, 0)
 	if err != nil {
 		return nil
 	}
+	dir := f.f
 	b := &below{dir: dir}
 	if b.conn, err = dir.SyscallConn(); err == nil {
 		var fd int
@@ -60,10 +65,10 @@ func (b *below) open(name string, flag uint64) (fd int, err error) {
 
 // openFile opens what p leads to, the last link followed, with flags that make
 // nothing.
-func (d *Disk) openFile(p Path, flag int) (*os.File, error) {
+func (d *Disk) openFile(p Path, flag int) (osFile, error) {
 	if d.below.short(p) {
 		if fd, err := d.below.open(p.Rel(), uint64(flag)); err == nil {
-			return os.NewFile(uintptr(fd), string(p)), nil
+			return osFile{os.NewFile(uintptr(fd), string(p)), d.gate}, nil
 		}
 	}
 	return d.root.OpenFile(p.Rel(), flag, 0)
@@ -80,7 +85,22 @@ func (d *Disk) describeBelow(p Path, links uint64) (Info, bool) {
 		return Info{}, false
 	}
 	defer unix.Close(fd)
-	info, err := describeAt(d.mount, fd, "", unix.AT_EMPTY_PATH)
-	info.Name = p.Base()
-	return info, err == nil
+	var st unix.Statx_t
+	err = unix.Statx(fd, "", unix.AT_EMPTY_PATH, statxMask, &st)
+	if err == nil {
+		err = d.mount.admitStat(&st)
+	}
+	if err != nil {
+		return Info{}, false
+	}
+	info := infoOfStatx(p.Base(), &st)
+	if info.Mode&fs.ModeSymlink != 0 {
+		target := make([]byte, unix.PathMax)
+		n, err := unix.Readlinkat(fd, "", target)
+		if err != nil {
+			return Info{}, false
+		}
+		info.Target = string(target[:n])
+	}
+	return info, true
 }

@@ -30,26 +30,66 @@ func (d *Disk) mkdir(p Path) error {
 	}
 	// The process's umask and the parent's access list have had their say; only
 	// what the Disk's umask says counts.
-	if info, err := d.lstat(p); err == nil && info.IsDir() && info.Mode.Perm() != mode {
-		if err := d.chmod(p, mode); err != nil {
-			return err
-		}
+	info, err := d.lstat(p)
+	if err == nil && info.IsDir() && info.Mode.Perm() != mode {
+		err = d.chmod(p, mode)
 	}
-	return d.syncFolder(p.Dir())
+	if err == nil {
+		err = d.syncOpen(fo)
+	}
+	if err != nil { // taken back; should somebody have filled it, it stays
+		_ = fo.rmdir(p.Base())
+	}
+	return err
 }
 
-// syncFolder makes the names in the directory p durable where that was asked
-// for.
-func (d *Disk) syncFolder(p Path) error {
-	if d.cfg.Durability != DurabilityFull {
-		return nil
+// folderSync is a directory whose names are to be made durable, opened before one
+// of them is changed: from then on nothing but the sync itself may fail. The zero
+// value is one that need not be.
+type folderSync struct {
+	d  *Disk
+	fo *folder
+}
+
+// toSync opens the directory p, if d is at least as durable as that.
+func (d *Disk) toSync(p Path, least Durability) (folderSync, error) {
+	if d.cfg.Durability > least {
+		return folderSync{}, nil
 	}
 	fo, err := d.openFolder(p)
+	return folderSync{d, fo}, err
+}
+
+// syncFolder makes the names in the directory p durable where that was asked for.
+func (d *Disk) syncFolder(p Path) error {
+	f, err := d.toSync(p, DurabilityFull)
 	if err != nil {
 		return err
 	}
-	defer fo.close()
-	return d.syncs.do(fo.id, fo.sync)
+	defer f.close()
+	return f.sync()
+}
+
+// syncOpen is syncFolder for a directory that is open.
+func (d *Disk) syncOpen(fo *folder) error {
+	if d.cfg.Durability != DurabilityFull {
+		return nil
+	}
+	return folderSync{d, fo}.sync()
+}
+
+// sync shares the work with uploads that are committed at the same time.
+func (f folderSync) sync() error {
+	if f.fo == nil {
+		return nil
+	}
+	return f.d.syncs.do(f.fo.id, f.fo.sync)
+}
+
+func (f folderSync) close() {
+	if f.fo != nil {
+		f.fo.close()
+	}
 }
 
 // Remove implements [Writer].
@@ -136,14 +176,17 @@ func (d *Disk) clear(p Path) error {
 			return ErrNotEmpty
 		}
 	}
-	where := d.global(p)
-	for _, k := range d.partials.find(func(k *partial) bool { return Path(k.path).Dir() == where }) {
-		d.forget(k)
-	}
 	for _, name := range names {
 		if err := fo.unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+	}
+	if err := d.syncOpen(fo); err != nil {
+		return err
+	}
+	where := d.global(p)
+	for _, k := range d.partials.find(func(k *partial) bool { return Path(k.path).Dir() == where }) {
+		d.forget(k)
 	}
 	return nil
 }
@@ -169,8 +212,10 @@ func (fo *folder) names() ([]string, error) {
 	}
 }
 
-// Rename implements [Writer]. With full durability the new name is on the disk
-// when it returns. An upload that runs in a directory that is renamed finds at
+// Rename implements [Writer]. Unless there is no durability, the new name is on the
+// disk when it returns: an append that is cut short later must be found under the
+// name that it knows. Should the very last step fail, the sync of a directory, then
+// the new name stands all the same. An upload that runs in a directory that is renamed finds at
 // its commit that the directory is gone.
 func (d *Disk) Rename(from, to Path) error {
 	err := d.fail("rename", from, d.run(func() error { return d.rename(from, to) }))
@@ -193,47 +238,73 @@ func (d *Disk) rename(from, to Path) error {
 	case from != to && to.Within(from):
 		return fs.ErrInvalid
 	}
+	new, err := d.toSync(to.Dir(), DurabilityFile)
+	if err != nil {
+		return err
+	}
+	defer new.close()
+	old, err := d.toSync(from.Dir(), DurabilityFile)
+	if err != nil {
+		return err
+	}
+	defer old.close()
 	d.tree.Lock()
-	err := d.move(from, to)
+	ghosts, err := d.move(from, to)
 	d.tree.Unlock()
 	if err != nil {
 		return err
 	}
-	if err := d.syncFolder(to.Dir()); err != nil || to.Dir() == from.Dir() {
-		return err
+	if err = new.sync(); err == nil && to.Dir() != from.Dir() {
+		err = old.sync()
 	}
-	return d.syncFolder(from.Dir())
+	if err == nil && len(ghosts) > 0 {
+		_ = d.journal.settled(ghosts) // those that stay find nothing
+	}
+	return err
 }
 
-// move renames with tree held, and makes the journal follow.
-func (d *Disk) move(from, to Path) error {
+// move renames with tree held, and makes the journal follow. It returns the records
+// that are in doubt until the names are on the disk.
+func (d *Disk) move(from, to Path) (ghosts []ghost, err error) {
 	info, err := d.lstat(from)
 	if err != nil || from == to {
-		return err
+		return nil, err
 	}
 	if old, err := d.lstat(to); err == nil {
 		switch {
 		case old.IsDir():
-			return fs.ErrExist
+			return nil, fs.ErrExist
 		case info.IsDir():
-			return ErrNotDirectory
+			return nil, ErrNotDirectory
 		}
 	} else if errors.Is(d.reason(err), ErrCrossDevice) {
-		return err
-	}
-	if err := d.renameBetween(from, to); err != nil {
-		return err
+		return nil, err
 	}
 	before, now := d.global(from), d.global(to)
+	if d.journal != nil {
+		ghosts, err = d.journal.moving(before, now)
+		if err == nil && len(ghosts) > 0 && d.cfg.Durability != DurabilityNone {
+			err = d.journal.sync()
+		}
+	}
+	if err == nil {
+		err = d.renameBetween(from, to)
+	}
+	if err != nil {
+		if len(ghosts) > 0 {
+			d.journal.stay(ghosts)
+		}
+		return nil, err
+	}
 	if info.IsDir() {
 		d.views.moved(before, now)
 		d.partials.moved(before, now)
 	}
 	if d.journal != nil {
-		d.journal.moved(before, now)
+		d.journal.moved(before, now) // what was written down meanwhile
 		d.dropReplaced(to)
 	}
-	return nil
+	return ghosts, nil
 }
 
 // Chmod implements [Chmodder]. Set-id and sticky bits that a directory has stay;

@@ -2,8 +2,6 @@ package vfs
 
 import (
 	"io"
-	"os"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +17,7 @@ const dirBuffer = 32 << 10
 type diskDir struct {
 	d     *Disk
 	p     Path
-	f     *os.File
+	f     osFile
 	buf   []byte
 	names []string // read, not yet returned
 	room  []string // the memory of names
@@ -30,7 +28,7 @@ func (d *Disk) ReadDir(p Path) (Dir, error) {
 	if err := d.check(p); err != nil {
 		return nil, d.fail("list", p, err)
 	}
-	var f *os.File
+	var f osFile
 	err := d.run(func() (err error) {
 		f, err = d.mount.admitOr(d.openFile(p, directoryFlags))
 		return err
@@ -49,26 +47,25 @@ func (r *diskDir) Close() error {
 
 // fill reads the next names.
 func (r *diskDir) fill() error {
-	defer runtime.KeepAlive(r.f)
 	if r.buf == nil {
 		r.buf = make([]byte, dirBuffer)
 	}
-	for {
-		n, err := unix.Getdents(int(r.f.Fd()), r.buf)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err == unix.ENOENT: // the directory has been removed
-			return io.EOF
-		case err != nil:
-			return err
-		case n <= 0:
-			return io.EOF
-		}
-		_, _, r.names = unix.ParseDirent(r.buf[:n], -1, r.room[:0])
-		r.room = r.names
-		return nil
+	var n int
+	err := r.f.at(osCall{Op: "getdents"}, func(fd int) (err error) {
+		n, err = unix.Getdents(fd, r.buf)
+		return err
+	})
+	switch {
+	case err == unix.ENOENT: // the directory has been removed
+		return io.EOF
+	case err != nil:
+		return err
+	case n <= 0:
+		return io.EOF
 	}
+	_, _, r.names = unix.ParseDirent(r.buf[:n], -1, r.room[:0])
+	r.room = r.names
+	return nil
 }
 
 // name returns the next name that is not hidden.
@@ -178,8 +175,7 @@ func (r *diskDir) look(names []string) ([]Info, error) {
 
 // lstat describes one entry.
 func (r *diskDir) lstat(name string) (Info, error) {
-	defer runtime.KeepAlive(r.f)
-	return describeAt(r.d.mount, int(r.f.Fd()), name, 0)
+	return describeAt(r.d.mount, r.f, name)
 }
 
 // elsewhere reports whether something that is not served is mounted on an entry.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 )
 
 // diskDir reads a directory in portions. The root it holds is that of the
@@ -14,8 +13,8 @@ import (
 type diskDir struct {
 	d    *Disk
 	p    Path
-	f    *os.File
-	root *os.Root
+	f    osFile
+	root osRoot
 }
 
 // ReadDir implements [FS].

@@ -58,7 +58,7 @@ type DiskConfig struct {
 // The errors of a File that Open returned are those of package os.
 type Disk struct {
 	*shared
-	root  *os.Root
+	root  osRoot
 	below *below  // the short way into root; nil if there is none
 	base  *place  // where root lies in the tree
 	as    *rights // whose rights every access has; nil: the process's own
@@ -70,6 +70,7 @@ type Disk struct {
 // on the tree. Paths in them are those below the top.
 type shared struct {
 	top     *Disk
+	gate    *gate
 	host    string // the host's name of the top
 	dev     uint64 // the top's device, 0 where unknown
 	cfg     DiskConfig
@@ -93,18 +94,20 @@ type shared struct {
 // processes have left: appends that were not committed are undone, staged files
 // removed, partial uploads taken over. It does not touch what belongs to
 // processes that still live.
-func OpenDisk(cfg DiskConfig) (*Disk, error) {
+func OpenDisk(cfg DiskConfig) (*Disk, error) { return openDisk(cfg, &gate{}) }
+
+func openDisk(cfg DiskConfig, g *gate) (*Disk, error) {
 	if cfg.Umask == 0 {
 		cfg.Umask = 0o022
 	}
 	if cfg.PartialFor == 0 {
 		cfg.PartialFor = 24 * time.Hour
 	}
-	root, err := os.OpenRoot(cfg.Root)
+	root, err := g.openRoot(cfg.Root)
 	if err != nil {
 		return nil, fmt.Errorf("open the served directory: %w", err)
 	}
-	d := &Disk{root: root, base: newPlace(Root), shared: &shared{cfg: cfg, unnamed: canNameLater()}}
+	d := &Disk{root: root, base: newPlace(Root), shared: &shared{gate: g, cfg: cfg, unnamed: canNameLater(g)}}
 	d.top = d
 	// The error has no name in package os, so it is asked for once.
 	if _, err = root.Lstat(".."); err == nil {
@@ -115,7 +118,7 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	if info, err := d.lstat(Root); err == nil {
 		d.dev = info.Dev
 	}
-	if d.host, err = hostPath(cfg.Root); err != nil {
+	if d.host, err = g.realPath(cfg.Root); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the served directory: %w", err)
 	}
@@ -137,10 +140,10 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 
 // openState makes the state directory and the journal, and tidies up.
 func (d *Disk) openState() error {
-	if err := os.MkdirAll(d.cfg.State, 0o700); err != nil {
+	if err := d.gate.mkdirAll(d.cfg.State, 0o700); err != nil {
 		return err
 	}
-	state, err := hostPath(d.cfg.State)
+	state, err := d.gate.realPath(d.cfg.State)
 	if err != nil {
 		return err
 	}
@@ -148,7 +151,7 @@ func (d *Disk) openState() error {
 		!strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return errors.New("it lies inside the served directory")
 	}
-	if d.journal, err = openJournal(state, d.host); err != nil {
+	if d.journal, err = openJournal(d.gate, state, d.host); err != nil {
 		return err
 	}
 	if err := d.recover(); err != nil {
@@ -156,15 +159,6 @@ func (d *Disk) openState() error {
 		return err
 	}
 	return nil
-}
-
-// hostPath returns the one absolute name of a directory of the host.
-func hostPath(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(dir)
 }
 
 // check refuses what no client may look at.
@@ -190,7 +184,7 @@ func (d *Disk) checkNew(p Path) error {
 
 // Open implements [FS]. The File is the *os.File itself, at offset 0.
 func (d *Disk) Open(p Path) (File, error) {
-	var f *os.File
+	var f osFile
 	err := d.run(func() (err error) {
 		f, err = d.open(p, os.O_RDONLY, false)
 		return err
@@ -198,29 +192,29 @@ func (d *Disk) Open(p Path) (File, error) {
 	if err != nil {
 		return nil, d.fail("open", p, err)
 	}
-	return f, nil
+	return f.bare(), nil
 }
 
 // open opens a regular file, or a directory too if dirs is set. It never waits
 // for anybody: a FIFO without a writer is opened at once, seen and closed.
-func (d *Disk) open(p Path, flag int, dirs bool) (*os.File, error) {
+func (d *Disk) open(p Path, flag int, dirs bool) (osFile, error) {
 	if err := d.check(p); err != nil {
-		return nil, err
+		return osFile{}, err
 	}
 	f, err := d.openFile(p, flag|openFlags)
 	if f, err = d.mount.admitOr(f, err); err != nil {
-		return nil, err
+		return osFile{}, err
 	}
 	if err := admit(f, dirs); err != nil {
 		_ = f.Close()
-		return nil, err
+		return osFile{}, err
 	}
 	return f, nil
 }
 
 // admit checks the type of an open file and makes it an ordinary blocking one
 // again, as splice(2) and sendfile(2) want it.
-func admit(f *os.File, dirs bool) error {
+func admit(f osFile, dirs bool) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -231,7 +225,7 @@ func admit(f *os.File, dirs bool) error {
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return ErrSpecial
 	}
-	return setBlocking(f)
+	return setBlocking(f.f)
 }
 
 // Stat implements [FS]. It does not ask for the time of birth, because every

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -13,7 +14,7 @@ import (
 // operations take single names and cannot leave it. That the directory still is
 // where it was is for the caller to check (same).
 type folder struct {
-	f     *os.File
+	f     osFile
 	id    fileID
 	p     Path
 	mount *mount // on which entries must lie
@@ -35,7 +36,7 @@ func (d *Disk) openFolderOn(m *mount, p Path) (*folder, error) {
 		return nil, err
 	}
 	var st unix.Stat_t
-	err = unix.Fstat(int(f.Fd()), &st)
+	err = f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) })
 	if err == nil && st.Nlink == 0 {
 		err = unix.ENOENT // removed, though it is still open as somebody's root
 	}
@@ -49,72 +50,69 @@ func (d *Disk) openFolderOn(m *mount, p Path) (*folder, error) {
 // removed reports whether the directory has no name any more.
 func (fo *folder) removed() bool {
 	var st unix.Stat_t
-	err := fo.do(func(fd int) error { return unix.Fstat(fd, &st) })
+	err := fo.f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) })
 	return err == nil && st.Nlink == 0
 }
 
-// do calls fn with the directory's descriptor until it is not interrupted.
-func (fo *folder) do(fn func(fd int) error) error {
-	defer runtime.KeepAlive(fo.f)
-	for {
-		if err := fn(int(fo.f.Fd())); err != unix.EINTR {
-			return err
-		}
-	}
+// at makes one call with the descriptor itself.
+func (f osFile) at(c osCall, fn func(fd int) error) error {
+	defer runtime.KeepAlive(f.f)
+	c.File = f.f
+	return f.g.do(c, func() error { return fn(int(f.f.Fd())) })
 }
 
 // same reports whether both are the same directory of the host.
 func (fo *folder) same(other *folder) bool { return fo.id == other.id }
 
 // openAt opens the entry name without following it.
-func (fo *folder) openAt(name string, flag int, mode uint32) (*os.File, error) {
-	var fd int
-	err := fo.do(func(dir int) (err error) {
-		fd, err = unix.Openat(dir, name, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
-		return err
-	})
-	if err != nil {
-		return nil, err
+func (fo *folder) openAt(name string, flag int, mode uint32) (osFile, error) {
+	defer runtime.KeepAlive(fo.f.f)
+	c := osCall{Op: opening(flag), File: fo.f.f, Name: name, Mode: fs.FileMode(mode)}
+	if flag&unix.O_TMPFILE == unix.O_TMPFILE {
+		c.Op = "create"
 	}
-	return fo.mount.admitOr(os.NewFile(uintptr(fd), string(fo.p.Join(name))), nil)
+	return fo.mount.admitOr(fo.f.g.open(c, func() (*os.File, error) {
+		fd, err := unix.Openat(int(fo.f.f.Fd()), name, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		if err != nil {
+			return nil, err
+		}
+		return os.NewFile(uintptr(fd), string(fo.p.Join(name))), nil
+	}))
 }
 
 // createUnnamed makes a file without a name, where the filesystem can.
-func (fo *folder) createUnnamed() (*os.File, error) {
+func (fo *folder) createUnnamed() (osFile, error) {
 	return fo.openAt(".", unix.O_TMPFILE|os.O_RDWR, 0o600)
 }
 
 // create makes a file that must not exist.
-func (fo *folder) create(name string) (*os.File, error) {
+func (fo *folder) create(name string) (osFile, error) {
 	return fo.openAt(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // open opens an existing regular file.
-func (fo *folder) open(name string, flag int) (*os.File, error) {
+func (fo *folder) open(name string, flag int) (osFile, error) {
 	f, err := fo.openAt(name, flag|openFlags, 0)
 	if err != nil {
-		return nil, err
+		return osFile{}, err
 	}
 	if err := admit(f, false); err != nil {
 		_ = f.Close()
-		return nil, err
+		return osFile{}, err
 	}
 	return f, nil
 }
 
 // lstat describes the entry name.
 func (fo *folder) lstat(name string) (Info, error) {
-	var info Info
-	err := fo.do(func(fd int) (err error) {
-		info, err = statAt(fo.mount, fd, name, 0)
-		return err
-	})
-	return info, err
+	return statAt(fo.mount, fo.f, name, 0)
 }
 
 // writable says whether the entry name may be written to by this process.
 func (fo *folder) writable(name string) error {
-	err := fo.do(func(fd int) error { return unix.Faccessat(fd, name, unix.W_OK, unix.AT_EACCESS) })
+	err := fo.f.at(osCall{Op: "access", Name: name}, func(fd int) error {
+		return unix.Faccessat(fd, name, unix.W_OK, unix.AT_EACCESS)
+	})
 	if err == unix.ENOSYS || err == unix.EINVAL {
 		return nil
 	}
@@ -122,41 +120,42 @@ func (fo *folder) writable(name string) error {
 }
 
 // linkUnnamed gives an unnamed file a name that must not exist.
-func (fo *folder) linkUnnamed(f *os.File, name string) error {
-	defer runtime.KeepAlive(f)
-	return fo.do(func(fd int) error {
-		return unix.Linkat(unix.AT_FDCWD, procName(f), fd, name, unix.AT_SYMLINK_FOLLOW)
+func (fo *folder) linkUnnamed(f osFile, name string) error {
+	defer runtime.KeepAlive(f.f)
+	from := procName(int(f.f.Fd()))
+	return fo.f.at(osCall{Op: "link", Name: from, To: name}, func(fd int) error {
+		return unix.Linkat(unix.AT_FDCWD, from, fd, name, unix.AT_SYMLINK_FOLLOW)
 	})
 }
 
 // link gives a file a second name, which must not exist.
 func (fo *folder) link(from, to string) error {
-	return fo.do(func(fd int) error { return unix.Linkat(fd, from, fd, to, 0) })
+	return fo.f.at(osCall{Op: "link", Name: from, To: to}, func(fd int) error { return unix.Linkat(fd, from, fd, to, 0) })
 }
 
 // rename moves an entry, over another one if there is one.
 func (fo *folder) rename(from, to string) error {
-	return fo.do(func(fd int) error { return unix.Renameat(fd, from, fd, to) })
+	return fo.f.at(osCall{Op: "rename", Name: from, To: to}, func(fd int) error { return unix.Renameat(fd, from, fd, to) })
 }
 
 // unlink removes an entry that is not a directory.
 func (fo *folder) unlink(name string) error {
-	return fo.do(func(fd int) error { return unix.Unlinkat(fd, name, 0) })
+	return fo.f.at(osCall{Op: "unlink", Name: name}, func(fd int) error { return unix.Unlinkat(fd, name, 0) })
 }
 
 // rmdir removes an empty directory.
 func (fo *folder) rmdir(name string) error {
-	return fo.do(func(fd int) error { return unix.Unlinkat(fd, name, unix.AT_REMOVEDIR) })
+	return fo.f.at(osCall{Op: "rmdir", Name: name}, func(fd int) error { return unix.Unlinkat(fd, name, unix.AT_REMOVEDIR) })
 }
 
 // mkdir makes a directory.
 func (fo *folder) mkdir(name string, mode fs.FileMode) error {
-	return fo.do(func(fd int) error { return unix.Mkdirat(fd, name, uint32(mode.Perm())) })
+	return fo.f.at(osCall{Op: "mkdir", Name: name, Mode: mode}, func(fd int) error { return unix.Mkdirat(fd, name, uint32(mode.Perm())) })
 }
 
 // symlink makes a symbolic link that says text.
 func (fo *folder) symlink(text, name string) error {
-	return fo.do(func(fd int) error { return unix.Symlinkat(text, fd, name) })
+	return fo.f.at(osCall{Op: "symlink", Name: name, To: text}, func(fd int) error { return unix.Symlinkat(text, fd, name) })
 }
 
 // renameBetween moves a file or directory of one directory to another. Both are
@@ -167,16 +166,15 @@ func (d *Disk) renameBetween(from, to Path) error {
 		return err
 	}
 	defer source.close()
-	if from.Dir() == to.Dir() {
-		return source.rename(from.Base(), to.Base())
-	}
 	target, err := d.openFolder(to.Dir())
 	if err != nil {
 		return err
 	}
 	defer target.close()
-	return source.do(func(fd int) error {
-		return target.do(func(into int) error { return unix.Renameat(fd, from.Base(), into, to.Base()) })
+	return d.gate.do(osCall{Op: "rename", Root: d.root.r, Name: from.Rel(), To: to.Rel()}, func() error {
+		defer runtime.KeepAlive(source.f.f)
+		defer runtime.KeepAlive(target.f.f)
+		return unix.Renameat(int(source.f.f.Fd()), from.Base(), int(target.f.f.Fd()), to.Base())
 	})
 }
 
@@ -186,20 +184,24 @@ func (fo *folder) sync() error { return fo.f.Sync() }
 func (fo *folder) close() { _ = fo.f.Close() }
 
 // procName is a name of the host for an open file itself.
-func procName(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
+func procName(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // canNameLater reports whether an unnamed file could be given a name later.
-func canNameLater() bool { return unix.Access("/proc/self/fd", unix.X_OK) == nil }
+func canNameLater(g *gate) bool {
+	return g.do(osCall{Op: "access", Name: "/proc/self/fd"}, func() error {
+		return unix.Access("/proc/self/fd", unix.X_OK)
+	}) == nil
+}
 
 // anonymous returns a root for the same directory whose files do not bear the
 // host's path in their names and errors. It takes over root.
-func anonymous(root *os.Root) *os.Root {
-	f, err := root.Open(".")
+func anonymous(root osRoot) osRoot {
+	f, err := root.OpenFile(".", os.O_RDONLY, 0)
 	if err != nil {
 		return root
 	}
 	defer f.Close()
-	same, err := os.OpenRoot(procName(f))
+	same, err := root.g.openRoot(procName(int(f.f.Fd())))
 	if err != nil {
 		return root
 	}
@@ -214,8 +216,13 @@ func anonymous(root *os.Root) *os.Root {
 }
 
 // bootID identifies the time since the kernel was started, empty if unknown.
-func bootID() string {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+func bootID(g *gate) string {
+	f, err := g.openFile("/proc/sys/kernel/random/boot_id", os.O_RDONLY, 0)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	id, err := io.ReadAll(f)
 	if err != nil || len(id) < 36 {
 		return ""
 	}

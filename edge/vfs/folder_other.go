@@ -12,8 +12,8 @@ import (
 // operations take single names and cannot leave it. That the directory still is
 // where it was is for the caller to check (same).
 type folder struct {
-	root *os.Root
-	f    *os.File
+	root osRoot
+	f    osFile
 	fi   fs.FileInfo
 	id   fileID
 }
@@ -51,26 +51,26 @@ func (fo *folder) same(other *folder) bool { return os.SameFile(fo.fi, other.fi)
 func (fo *folder) removed() bool { return false }
 
 // createUnnamed makes a file without a name, where the filesystem can.
-func (fo *folder) createUnnamed() (*os.File, error) { return nil, errors.ErrUnsupported }
+func (fo *folder) createUnnamed() (osFile, error) { return osFile{}, errors.ErrUnsupported }
 
 // create makes a file that must not exist.
-func (fo *folder) create(name string) (*os.File, error) {
+func (fo *folder) create(name string) (osFile, error) {
 	return fo.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // open opens an existing regular file.
-func (fo *folder) open(name string, flag int) (*os.File, error) {
+func (fo *folder) open(name string, flag int) (osFile, error) {
 	if info, err := fo.lstat(name); err != nil {
-		return nil, err
+		return osFile{}, err
 	} else if !info.Mode.IsRegular() {
-		return nil, ErrSpecial
+		return osFile{}, ErrSpecial
 	}
 	f, err := fo.root.OpenFile(name, flag|openFlags, 0)
 	if err != nil {
-		return nil, err
+		return osFile{}, err
 	}
 	if err := admit(f, false); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return osFile{}, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
@@ -95,10 +95,10 @@ func (fo *folder) writable(name string) error {
 }
 
 // canNameLater reports whether an unnamed file could be given a name later.
-func canNameLater() bool { return false }
+func canNameLater(*gate) bool { return false }
 
 // linkUnnamed is never reached: there are no unnamed files here.
-func (fo *folder) linkUnnamed(*os.File, string) error { return errors.ErrUnsupported }
+func (fo *folder) linkUnnamed(osFile, string) error { return errors.ErrUnsupported }
 
 // link gives a file a second name, which must not exist.
 func (fo *folder) link(from, to string) error { return fo.root.Link(from, to) }
@@ -149,7 +149,7 @@ func (fo *folder) close() {
 }
 
 // anonymous returns root: files bear the host's path in their names here.
-func anonymous(root *os.Root) *os.Root { return root }
+func anonymous(root osRoot) osRoot { return root }
 
 // bootID identifies the time since the kernel was started; unknown here.
-func bootID() string { return "" }
+func bootID(*gate) string { return "" }

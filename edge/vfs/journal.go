@@ -3,6 +3,7 @@ package vfs
 import (
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 // alone, locked as long as the process lives, and a log: the state is what its
 // records add up to.
 type journal struct {
+	gate *gate
 	dir  string // the state directory
 	root string // the host's name of the served directory
 	boot string
@@ -24,11 +26,14 @@ type journal struct {
 	syncs syncs
 
 	mu   sync.Mutex
-	file *os.File
+	file osFile
 	live map[uint64]record
-	last uint64 // the number of the newest record
-	size int64  // bytes in file
-	base int64  // bytes that file began with
+	// ghosts are records of what is where it was before a rename, until that is known
+	// to be on the disk.
+	ghosts map[uint64]struct{}
+	last   uint64 // the number of the newest record
+	size   int64  // bytes in file
+	base   int64  // bytes that file began with
 }
 
 const (
@@ -39,8 +44,8 @@ const (
 )
 
 // openJournal begins a journal of this process.
-func openJournal(dir, root string) (*journal, error) {
-	j := &journal{dir: dir, root: root, boot: bootID(), live: make(map[uint64]record)}
+func openJournal(g *gate, dir, root string) (*journal, error) {
+	j := &journal{gate: g, dir: dir, root: root, boot: bootID(g), live: make(map[uint64]record), ghosts: make(map[uint64]struct{})}
 	f, size, err := j.begin()
 	if err != nil {
 		return nil, err
@@ -51,18 +56,18 @@ func openJournal(dir, root string) (*journal, error) {
 
 // begin makes a journal file that holds what is live. It appears under its name
 // when it is locked, so that no other process takes it for a dead one's.
-func (j *journal) begin() (*os.File, int64, error) {
+func (j *journal) begin() (osFile, int64, error) {
 	name := strings.ToLower(rand.Text())
 	hidden := filepath.Join(j.dir, "new-"+name)
-	f, err := os.OpenFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	f, err := j.gate.openFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, 0, err
+		return osFile{}, 0, err
 	}
 	lines := record{kind: recordStart, path: j.root, owner: j.boot}.append(nil)
 	for _, r := range j.live {
 		lines = r.append(lines)
 	}
-	_, err = lockFile(f)
+	_, err = f.lock()
 	if err == nil {
 		_, err = f.Write(lines)
 	}
@@ -70,20 +75,38 @@ func (j *journal) begin() (*os.File, int64, error) {
 		err = f.Sync()
 	}
 	if err == nil {
-		err = os.Rename(hidden, filepath.Join(j.dir, journalPrefix+name))
+		err = j.gate.rename(hidden, filepath.Join(j.dir, journalPrefix+name))
 	}
 	if err == nil {
-		err = syncDir(j.dir)
+		err = j.gate.syncDir(j.dir)
 	}
 	if err != nil {
-		return nil, 0, errors.Join(err, f.Close(), os.Remove(hidden))
+		return osFile{}, 0, errors.Join(err, j.scrap(f))
 	}
 	return f, int64(len(lines)), nil
 }
 
+// scrap gets rid of a journal file that is not to be used. What is in it must never
+// be played back, so it is emptied first: an empty one does no harm should it stay.
+func (j *journal) scrap(f osFile) error {
+	err := f.Truncate(0)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	gone := j.gate.remove(j.nameOf(f))
+	if errors.Is(gone, fs.ErrNotExist) {
+		gone = j.gate.remove(f.Name()) // it had not got its name yet
+	}
+	return errors.Join(err, gone)
+}
+
 // name returns the path of the journal's own file.
-func (j *journal) name() string {
-	base := filepath.Base(j.file.Name())
+func (j *journal) name() string { return j.nameOf(j.file) }
+
+// nameOf returns the path that f, made by begin, has in the end.
+func (j *journal) nameOf(f osFile) string {
+	base := filepath.Base(f.Name())
 	return filepath.Join(j.dir, journalPrefix+strings.TrimPrefix(base, "new-"))
 }
 
@@ -104,17 +127,17 @@ func (j *journal) put(r record) (uint64, error) {
 	return r.id, nil
 }
 
-// stale gives undo the number of an earlier record of the same file, if one could
-// not be ended: it must never be played back now.
-func (j *journal) stale(undo record) record {
+// stale returns an earlier record of the same file as undo, if one could not be
+// ended: it must never be played back now.
+func (j *journal) stale(undo record) (record, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for id, r := range j.live {
-		if r.kind == recordUndo && r.dev == undo.dev && r.inode == undo.inode && r.inode != 0 {
-			undo.id = id
+	for _, r := range j.live {
+		if r.sameFile(undo) {
+			return r, true
 		}
 	}
-	return undo
+	return record{}, false
 }
 
 // done says that a record is over. Number 0 never was.
@@ -124,15 +147,32 @@ func (j *journal) done(id uint64) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, found := j.live[id]; !found {
+	r, found := j.live[id]
+	if !found {
 		return nil
 	}
-	if err := j.write(record{kind: recordDone, id: id}); err != nil {
+	if err := j.end(id); err != nil {
 		return err
 	}
-	delete(j.live, id)
+	for other, same := range j.live {
+		if same.sameFile(r) {
+			if err := j.end(other); err != nil {
+				return err
+			}
+		}
+	}
 	j.shorten()
 	return nil
+}
+
+// end takes out one record. The caller holds mu.
+func (j *journal) end(id uint64) error {
+	err := j.write(record{kind: recordDone, id: id})
+	if err == nil {
+		delete(j.live, id)
+		delete(j.ghosts, id)
+	}
+	return err
 }
 
 // write appends one line; a line that was cut short is taken back.
@@ -165,12 +205,16 @@ func (j *journal) rewrite() {
 	}
 	j.hold.Lock()
 	defer j.hold.Unlock()
-	old := j.name()
+	// Of two files with the same records one must be empty, even if it stays or comes
+	// back after a power cut: what is over by then would be undone.
+	if j.file.Truncate(0) != nil {
+		_ = j.scrap(f)
+		return
+	}
+	_ = j.file.Sync()
 	_ = j.file.Close()
-	// The old file must not come back after a power cut: what is over by then
-	// would be undone.
-	_ = os.Remove(old)
-	_ = syncDir(j.dir)
+	_ = j.gate.remove(j.name())
+	_ = j.gate.syncDir(j.dir)
 	j.file, j.size, j.base = f, size, size
 }
 
@@ -183,21 +227,99 @@ func (j *journal) sync() error {
 	})
 }
 
+// ghost is the number of one, and the record as it was before.
+type ghost struct {
+	id uint64
+	of record
+}
+
+// moving writes down that a file or directory is about to be renamed. As long as
+// nobody knows whether a power cut would take that back, what is recorded may be in
+// either place, and is looked for in both: each record gets the new path, and a
+// ghost the old one. It returns the ghosts.
+func (j *journal) moving(from, to Path) (ghosts []ghost, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range j.below(from) {
+		j.last++
+		old := r
+		old.id = j.last
+		if err = j.write(old); err != nil {
+			return ghosts, err
+		}
+		j.live[old.id], j.ghosts[old.id] = old, struct{}{}
+		ghosts = append(ghosts, ghost{id: old.id, of: r})
+		if err = j.follow(r, from, to); err != nil {
+			return ghosts, err
+		}
+	}
+	return ghosts, nil
+}
+
+// below returns the records of what moves with from. A hidden file moves with its
+// folder, not with the name it stands for.
+func (j *journal) below(from Path) []record {
+	var below []record
+	for id, r := range j.live {
+		_, ghost := j.ghosts[id]
+		if !ghost && Path(r.path).Within(from) && (r.kind != recordPartial || r.path != string(from)) {
+			below = append(below, r)
+		}
+	}
+	return below
+}
+
+// follow gives r the path that it has after a rename.
+func (j *journal) follow(r record, from, to Path) error {
+	r.path = string(to) + strings.TrimPrefix(r.path, string(from))
+	err := j.write(r)
+	if err == nil {
+		j.live[r.id] = r
+	}
+	return err
+}
+
+// stay takes back moving.
+func (j *journal) stay(ghosts []ghost) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, g := range ghosts {
+		if now, found := j.live[g.of.id]; found {
+			now.path = g.of.path
+			j.live[now.id] = now
+			_ = j.write(now)
+			_ = j.end(g.id)
+		}
+	}
+}
+
 // moved follows a file or directory that was renamed.
 func (j *journal) moved(from, to Path) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for id, r := range j.live {
-		// A hidden file moves with its folder, not with the name it stands for.
-		still := r.kind == recordPartial && r.path == string(from)
-		if Path(r.path).Within(from) && !still {
-			r.path = string(to) + strings.TrimPrefix(r.path, string(from))
-			// Failing to write it down costs the tidying after a crash.
-			if j.write(r) == nil {
-				j.live[id] = r
+	for _, r := range j.below(from) {
+		_ = j.follow(r, from, to) // its ghost is there as well
+	}
+}
+
+// settled says that what is on the disk is no longer in doubt.
+func (j *journal) settled(ghosts []ghost) error {
+	if len(ghosts) == 0 {
+		return nil
+	}
+	if err := j.sync(); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, g := range ghosts {
+		if _, found := j.live[g.id]; found {
+			if err := j.end(g.id); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
 }
 
 // close ends the journal. If anything in it is live, the file is left to whoever
@@ -210,20 +332,7 @@ func (j *journal) close() error {
 	name := j.name()
 	err := j.file.Close()
 	if len(j.live) == 0 {
-		err = errors.Join(err, os.Remove(name))
+		err = errors.Join(err, j.gate.remove(name))
 	}
 	return err
-}
-
-// syncDir makes the names in a directory of the host durable, where it can.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && openFlags != 0 {
-		return err
-	}
-	return nil
 }

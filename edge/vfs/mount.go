@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 // Mounts says what becomes of other filesystems that are mounted below the root.
@@ -41,7 +40,7 @@ func (d *Disk) confine() error {
 }
 
 // mountOfRoot returns the mount on which an open directory lies.
-func mountOfRoot(root *os.Root) (*mount, error) {
+func mountOfRoot(root osRoot) (*mount, error) {
 	f, err := root.OpenFile(".", directoryFlags, 0)
 	if err != nil {
 		return nil, err
@@ -51,7 +50,7 @@ func mountOfRoot(root *os.Root) (*mount, error) {
 }
 
 // admitRoot refuses an open directory that lies on a mount that is not served.
-func (d *Disk) admitRoot(root *os.Root) error {
+func (d *Disk) admitRoot(root osRoot) error {
 	if d.mount == nil {
 		return nil
 	}

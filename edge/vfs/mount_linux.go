@@ -2,8 +2,6 @@ package vfs
 
 import (
 	"io/fs"
-	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,25 +19,25 @@ type mount struct {
 }
 
 // mountOf returns the mount on which an open file lies.
-func mountOf(f *os.File) (*mount, error) {
-	defer runtime.KeepAlive(f)
+func mountOf(f osFile) (*mount, error) {
 	var st unix.Statx_t
-	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st)
+	err := f.at(osCall{Op: "stat"}, func(fd int) error {
+		return unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st)
+	})
 	if err == nil && st.Mask&unix.STATX_MNT_ID != 0 {
 		return &mount{id: st.Mnt_id, isID: true}, nil
 	}
 	var old unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &old); err != nil {
+	if err := f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &old) }); err != nil {
 		return nil, err
 	}
 	return &mount{id: uint64(old.Dev)}, nil
 }
 
 // admitDeviceOf refuses an open file that lies on another device.
-func (m *mount) admitDeviceOf(f *os.File) error {
-	defer runtime.KeepAlive(f)
+func (m *mount) admitDeviceOf(f osFile) error {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
 		return err
 	}
 	return m.admitDevice(uint64(st.Dev))
@@ -47,7 +45,7 @@ func (m *mount) admitDeviceOf(f *os.File) error {
 
 // admit refuses an open file that lies elsewhere. It is asked of the file that was
 // opened, so it does not matter what is mounted or moved meanwhile.
-func (m *mount) admit(f *os.File) error {
+func (m *mount) admit(f osFile) error {
 	if m == nil {
 		return nil
 	}
@@ -83,13 +81,13 @@ func (m *mount) admitDevice(dev uint64) error {
 }
 
 // admitOr closes a file that is refused.
-func (m *mount) admitOr(f *os.File, err error) (*os.File, error) {
+func (m *mount) admitOr(f osFile, err error) (osFile, error) {
 	if err != nil {
-		return nil, err
+		return osFile{}, err
 	}
 	if err := m.admit(f); err != nil {
 		_ = f.Close()
-		return nil, err
+		return osFile{}, err
 	}
 	return f, nil
 }

@@ -2,20 +2,17 @@
 
 package vfs
 
-import (
-	"errors"
-	"os"
-)
+import "errors"
 
 // mount tells mounts of the host apart, which is done on Linux alone; there is none
 // here.
 type mount struct{}
 
 // mountOf says that this cannot be told.
-func mountOf(*os.File) (*mount, error) { return nil, errors.ErrUnsupported }
+func mountOf(osFile) (*mount, error) { return nil, errors.ErrUnsupported }
 
 // admitOr refuses nothing.
-func (*mount) admitOr(f *os.File, err error) (*os.File, error) { return f, err }
+func (*mount) admitOr(f osFile, err error) (osFile, error) { return f, err }
 
 // elsewhere refuses nothing.
 func (*folder) elsewhere(string) error { return nil }

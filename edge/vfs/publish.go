@@ -35,13 +35,11 @@ func (s *diskStage) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.d.cfg.Durability == DurabilityFull {
-		if err := s.d.syncs.do(s.folder.id, s.folder.sync); err != nil {
-			if !replaces {
-				_ = s.folder.unlink(s.path.Base())
-			}
-			return err
+	if err := s.d.syncOpen(s.folder); err != nil {
+		if !replaces {
+			_ = s.folder.unlink(s.path.Base())
 		}
+		return err
 	}
 	s.published()
 	return nil
@@ -107,7 +105,9 @@ func (s *diskStage) rename() error {
 		if err := s.folder.link(s.hidden, base); err != nil {
 			return err
 		}
-		_ = s.folder.unlink(s.hidden)
+		if s.folder.unlink(s.hidden) != nil {
+			s.record = 0 // not over: what could not be removed is when the Disk is next opened
+		}
 		return nil
 	case err == nil && old.IsDir():
 		return ErrIsDirectory

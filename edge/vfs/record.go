@@ -34,6 +34,11 @@ type record struct {
 	at     int64 // seconds since 1970
 }
 
+// sameFile reports whether both are undo records of one file.
+func (r record) sameFile(other record) bool {
+	return r.kind == recordUndo && other.kind == recordUndo && r.inode != 0 && r.dev == other.dev && r.inode == other.inode
+}
+
 // errRecord says that a line of the journal is torn or not one of ours.
 var errRecord = errors.New("not a record")
 

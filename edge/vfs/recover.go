@@ -27,14 +27,11 @@ const lateEvery = time.Second
 
 // recover tidies up after every journal whose process is gone.
 func (d *Disk) recover() error {
-	names, err := filepath.Glob(filepath.Join(globQuote(d.journal.dir), journalPrefix+"*"))
+	names, err := d.journal.others()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if name == d.journal.name() {
-			continue
-		}
 		alive, err := d.takeOver(name)
 		if err != nil {
 			return err
@@ -46,9 +43,26 @@ func (d *Disk) recover() error {
 	return nil
 }
 
-// globQuote makes filepath.Glob take a directory as it stands.
-func globQuote(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+// others returns the paths of the journals that are not this one.
+func (j *journal) others() ([]string, error) {
+	dir, err := j.gate.openFile(j.dir, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var others []string
+	for _, name := range names {
+		path := filepath.Join(j.dir, name)
+		if strings.HasPrefix(name, journalPrefix) && path != j.name() {
+			others = append(others, path)
+		}
+	}
+	return others, nil
 }
 
 // recoverLate looks again at journals that were locked before, at once or as
@@ -76,14 +90,14 @@ func (d *Disk) recoverLate(atOnce bool) {
 // takeOver does what one journal asks for, and removes it. It reports true if the
 // process of the journal lives.
 func (d *Disk) takeOver(name string) (alive bool, err error) {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := d.gate.openFile(name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	if free, err := lockFile(f); err != nil || !free {
+	if free, err := f.lock(); err != nil || !free {
 		return err == nil, err
 	}
 	start, live, err := readJournal(f)
@@ -93,19 +107,25 @@ func (d *Disk) takeOver(name string) (alive bool, err error) {
 	if start.kind == recordStart && start.path != d.journal.root {
 		return false, nil // of a Disk that serves another directory
 	}
+	cleaned := make(map[Path]struct{})
 	for _, r := range live {
-		if err := d.settle(start, r); err != nil {
+		if err := d.settle(start, r, cleaned); err != nil {
+			return false, err
+		}
+	}
+	for p := range cleaned {
+		if err := d.syncFolder(p); err != nil && !gone(d.reason(err)) {
 			return false, err
 		}
 	}
 	if err := d.journal.sync(); err != nil {
 		return false, err
 	}
-	if err := os.Remove(name); err != nil {
+	if err := d.gate.remove(name); err != nil {
 		return false, err
 	}
 	// Should it come back after a power cut, it would undo what came later.
-	return false, syncDir(d.journal.dir)
+	return false, d.gate.syncDir(d.journal.dir)
 }
 
 // readJournal returns the first record and what the others add up to, in the
@@ -142,8 +162,9 @@ func readJournal(r io.Reader) (record, []record, error) {
 	return start, all, nil
 }
 
-// settle does what one record of a dead process asks for.
-func (d *Disk) settle(start, r record) error {
+// settle does what one record of a dead process asks for. It adds to cleaned the
+// directory in which it has removed something.
+func (d *Disk) settle(start, r record, cleaned map[Path]struct{}) error {
 	if r.hidden != "" && !isHidden(r.hidden) {
 		return nil // a journal never names a file that a client could see
 	}
@@ -153,17 +174,24 @@ func (d *Disk) settle(start, r record) error {
 	}
 	switch r.kind {
 	case recordHidden:
-		err = d.root.Remove(p.Join(r.hidden).Rel())
+		if err = d.root.Remove(p.Join(r.hidden).Rel()); err == nil {
+			cleaned[p] = struct{}{}
+		}
 	case recordUndo:
 		err = d.undo(p, r)
 	case recordPartial:
-		err = d.adopt(start, p, r)
+		err = d.adopt(start, p, r, cleaned)
 	}
-	if reason := d.reason(err); errors.Is(reason, fs.ErrNotExist) || errors.Is(reason, ErrNotDirectory) ||
-		errors.Is(reason, ErrEscapes) || errors.Is(reason, ErrLoop) {
-		return nil // its directory is gone, or is another one
+	if gone(d.reason(err)) {
+		return nil // its directory is, or is another one
 	}
 	return err
+}
+
+// gone says that what was at a path is elsewhere, or nowhere.
+func gone(reason error) bool {
+	return errors.Is(reason, fs.ErrNotExist) || errors.Is(reason, ErrNotDirectory) ||
+		errors.Is(reason, ErrEscapes) || errors.Is(reason, ErrLoop)
 }
 
 // undo takes back an append that was not committed. A file that is not the one
@@ -206,7 +234,7 @@ func (d *Disk) device(dev uint64) uint64 {
 
 // adopt takes over a partial upload. What was not known to be on the disk is cut
 // off if the host was started anew since.
-func (d *Disk) adopt(start record, p Path, r record) error {
+func (d *Disk) adopt(start record, p Path, r record, cleaned map[Path]struct{}) error {
 	fo, err := d.openFolderOn(nil, p.Dir())
 	if err != nil {
 		return err
@@ -235,6 +263,7 @@ func (d *Disk) adopt(start record, p Path, r record) error {
 	lost := rebooted && (r.size == 0 || info.Size < r.size)
 	expired := time.Since(time.Unix(r.at, 0)) > d.cfg.PartialFor
 	if !info.Mode.IsRegular() || lost || expired || kept != nil {
+		cleaned[p.Dir()] = struct{}{}
 		return fo.unlink(r.hidden)
 	}
 	r.id = 0

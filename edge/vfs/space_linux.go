@@ -3,7 +3,6 @@ package vfs
 import (
 	"math"
 	"math/bits"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,9 +15,8 @@ func (d *Disk) space(p Path) (int64, error) {
 		return 0, err
 	}
 	defer f.Close()
-	defer runtime.KeepAlive(f)
 	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+	if err := f.at(osCall{Op: "statfs"}, func(fd int) error { return unix.Fstatfs(fd, &st) }); err != nil {
 		return 0, err
 	}
 	unit := uint64(st.Frsize)

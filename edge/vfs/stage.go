@@ -18,17 +18,17 @@ import (
 type diskStage struct {
 	d      *Disk
 	opt    StageOptions
-	path   Path     // published under this path
-	folder *folder  // held, so that its inode cannot become another directory's
-	file   *os.File // positioned where the next byte goes
-	at     int64    // offset of the next byte
+	path   Path    // published under this path
+	folder *folder // held, so that its inode cannot become another directory's
+	file   osFile  // positioned where the next byte goes
+	at     int64   // offset of the next byte
 	size   int64
 	ended  bool
 	broken atomic.Bool // Interrupt was called
 
 	record uint64 // in the journal, of hidden or grows; 0 if none
 	hidden string // the file's name while it is not published
-	seed   *os.File
+	seed   osFile
 	kept   *partial
 	grows  bool
 	base   int64  // length before, if it grows
@@ -265,12 +265,12 @@ func (s *diskStage) alone() error {
 		return ErrBusy
 	}
 	s.id, s.grows = id, true
-	free, err := lockFile(s.file)
+	free, err := s.file.lock()
 	if err == nil && !free {
 		return ErrBusy
 	}
 	s.d.recoverLate(true)
-	return nil
+	return s.takeBack()
 }
 
 // promise writes down how long the file was, before it grows.
@@ -279,12 +279,35 @@ func (s *diskStage) promise(info Info) error {
 	if j == nil {
 		return nil
 	}
-	var err error
 	undo := record{kind: recordUndo, path: string(s.d.global(s.path)),
 		dev: s.d.device(info.Dev), inode: info.Inode, size: s.base}
-	s.record, err = j.put(j.stale(undo))
+	if old, stale := j.stale(undo); stale {
+		undo.id = old.id // it must never be played back from now on
+	}
+	var err error
+	s.record, err = j.put(undo)
 	if err == nil && s.d.cfg.Durability != DurabilityNone {
 		err = j.sync()
+	}
+	return err
+}
+
+// takeBack cuts off what an earlier append could not take back itself.
+func (s *diskStage) takeBack() error {
+	if s.d.journal == nil {
+		return nil
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	at := infoOf(info, s.path.Base())
+	old, stale := s.d.journal.stale(record{kind: recordUndo, dev: s.d.device(at.Dev), inode: at.Inode})
+	if !stale || old.size >= at.Size {
+		return nil
+	}
+	if err = s.file.Truncate(old.size); err == nil && s.d.cfg.Durability != DurabilityNone {
+		err = s.file.Sync()
 	}
 	return err
 }
@@ -294,8 +317,8 @@ func (s *diskStage) close() {
 	if s.grows {
 		s.d.writers.release(s.id)
 	}
-	for _, f := range []*os.File{s.file, s.seed} {
-		if f != nil {
+	for _, f := range []osFile{s.file, s.seed} {
+		if f.open() {
 			_ = f.Close()
 		}
 	}

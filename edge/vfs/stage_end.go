@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 )
 
@@ -73,20 +72,30 @@ func (s *diskStage) drop() error {
 		}
 		return s.over()
 	case s.kept != nil:
-		if err = s.folder.unlink(s.hidden); err == nil || errors.Is(err, fs.ErrNotExist) {
+		if err = s.unhide(); err == nil {
 			s.d.forget(s.kept)
 			return nil
 		}
 		s.d.partials.release(s.kept)
 	case s.hidden != "":
-		if err = s.folder.unlink(s.hidden); errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
+		err = s.unhide()
 	}
 	if err == nil && s.record != 0 {
 		err = s.d.journal.done(s.record)
 	}
 	return err
+}
+
+// unhide removes the hidden name, and makes sure of it before the journal forgets
+// it: after a power cut nobody would know it any more.
+func (s *diskStage) unhide() error {
+	if err := s.folder.unlink(s.hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if s.d.journal == nil {
+		return nil
+	}
+	return s.d.syncOpen(s.folder)
 }
 
 // over says that the undo record is no longer to be played back, and makes sure
@@ -192,7 +201,7 @@ func (s *diskStage) settleLater(k *partial, turn int) {
 		return
 	}
 	d, file, folder, size := s.d, s.file, s.folder, s.size
-	s.file, s.folder = nil, nil // now the background's to close
+	s.file, s.folder = osFile{}, nil // now the background's to close
 	d.work.Go(func() {
 		defer folder.close()
 		defer file.Close()
@@ -243,17 +252,21 @@ func (d *Disk) settlePartial(k *partial, turn int, size int64) {
 
 // shrinkPartial cuts a partial upload that the caller has claimed. The journal
 // is told first, so that it never promises more than there is.
-func (d *Disk) shrinkPartial(k *partial, f *os.File, size int64) error {
+func (d *Disk) shrinkPartial(k *partial, f osFile, size int64) error {
 	d.partials.mu.Lock()
 	var err error
+	shorter := k.size > size
 	switch {
 	case !d.partials.holds(k):
 		err = fs.ErrNotExist
-	case k.size > size:
+	case shorter:
 		k.size = size
 		_, err = d.journal.put(k.record)
 	}
 	d.partials.mu.Unlock()
+	if err == nil && shorter {
+		err = d.journal.sync()
+	}
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (s *diskStage) ready() error {
 	if s.ended {
 		return fs.ErrClosed
 	}
-	if s.seed == nil {
+	if !s.seed.open() {
 		return nil
 	}
 	n, err := s.copySeed()
@@ -71,7 +71,7 @@ func (s *diskStage) ready() error {
 	s.size = n
 	_, err = s.file.Seek(s.at, io.SeekStart)
 	err = errors.Join(err, s.seed.Close())
-	s.seed = nil
+	s.seed = osFile{}
 	return err
 }
 
@@ -82,7 +82,7 @@ func (s *diskStage) copySeed() (total int64, err error) {
 		if s.broken.Load() {
 			return total, fs.ErrClosed
 		}
-		n, err := s.file.ReadFrom(&io.LimitedReader{R: s.seed, N: piece})
+		n, err := s.file.ReadFrom(&io.LimitedReader{R: s.seed.bare(), N: piece})
 		if total += n; err != nil || n < piece {
 			return total, err
 		}

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"io/fs"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,24 +18,27 @@ func (d *Disk) lstatBirth(p Path) (Info, error) {
 		return Info{}, err
 	}
 	defer f.Close()
-	defer runtime.KeepAlive(f)
 	if p != Root {
-		return describeAt(d.mount, int(f.Fd()), p.Base(), 0)
+		return describeAt(d.mount, f, p.Base())
 	}
-	info, err := statAt(d.mount, int(f.Fd()), "", unix.AT_EMPTY_PATH)
+	info, err := statAt(d.mount, f, "", unix.AT_EMPTY_PATH)
 	info.Name = p.Base()
 	return info, err
 }
 
 // describeAt describes an entry of an open directory, with what a symbolic link
-// says. With AT_EMPTY_PATH and an empty name it is what is open itself.
-func describeAt(m *mount, dir int, name string, flags int) (Info, error) {
-	info, err := statAt(m, dir, name, flags)
+// says.
+func describeAt(m *mount, dir osFile, name string) (Info, error) {
+	info, err := statAt(m, dir, name, 0)
 	if err != nil || info.Mode&fs.ModeSymlink == 0 {
 		return info, err
 	}
 	target := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(dir, name, target)
+	var n int
+	err = dir.at(osCall{Op: "readlink", Name: name}, func(fd int) (err error) {
+		n, err = unix.Readlinkat(fd, name, target)
+		return err
+	})
 	if err == unix.EINVAL { // another file by now
 		err = unix.ENOENT
 	}
@@ -50,10 +52,12 @@ func describeAt(m *mount, dir int, name string, flags int) (Info, error) {
 // statAt describes an entry of an open directory. It is one system call, as
 // fstatat(2) would be, and hardly slower (a listing takes 5 percent longer), so
 // entries have their time of birth as well. What does not lie on m is unix.EXDEV.
-func statAt(m *mount, dir int, name string, flags int) (Info, error) {
+func statAt(m *mount, dir osFile, name string, flags int) (Info, error) {
 	flags |= unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
 	var st unix.Statx_t
-	err := unix.Statx(dir, name, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME|unix.STATX_MNT_ID, &st)
+	err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
+		return unix.Statx(fd, name, flags, statxMask, &st)
+	})
 	if err == unix.ENOSYS || err == unix.EPERM { // an old kernel, or a filter that does not know it
 		return statAtOld(m, dir, name, flags)
 	}
@@ -63,6 +67,13 @@ func statAt(m *mount, dir int, name string, flags int) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
+	return infoOfStatx(name, &st), nil
+}
+
+// statxMask is what a description needs, and what says on which mount a file lies.
+const statxMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | unix.STATX_MNT_ID
+
+func infoOfStatx(name string, st *unix.Statx_t) Info {
 	info := Info{
 		Name: name, Size: int64(st.Size), Mode: modeFromStat(uint32(st.Mode)), ModTime: timeOf(st.Mtime),
 		Links: uint64(st.Nlink), UID: st.Uid, GID: st.Gid, Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino,
@@ -70,15 +81,17 @@ func statAt(m *mount, dir int, name string, flags int) (Info, error) {
 	if st.Mask&unix.STATX_BTIME != 0 {
 		info.Birth = timeOf(st.Btime)
 	}
-	return info, nil
+	return info
 }
 
 func timeOf(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
 
 // statAtOld is statAt without the time of birth.
-func statAtOld(m *mount, dir int, name string, flags int) (Info, error) {
+func statAtOld(m *mount, dir osFile, name string, flags int) (Info, error) {
 	var st unix.Stat_t
-	err := unix.Fstatat(dir, name, &st, flags)
+	err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
+		return unix.Fstatat(fd, name, &st, flags)
+	})
 	if err == nil {
 		err = m.admitDevice(uint64(st.Dev))
 	}

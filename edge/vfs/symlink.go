@@ -37,7 +37,10 @@ func (d *Disk) symlink(target string, p Path) error {
 	if err := fo.symlink(text, p.Base()); err != nil {
 		return err
 	}
-	return d.syncFolder(dir)
+	if err = d.syncOpen(fo); err != nil {
+		_ = fo.unlink(p.Base()) // taken back
+	}
+	return err
 }
 
 // linkText returns what a link in dir, a path without links, has to say so that it

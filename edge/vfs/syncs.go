@@ -8,12 +8,12 @@ import "sync"
 // all of them. The zero value is ready.
 type syncs struct {
 	mu      sync.Mutex
-	folders map[fileID]*folderSync
+	folders map[fileID]*folderSyncs
 }
 
-// folderSync is the state of one folder: the round that runs, and the one that
+// folderSyncs is the state of one folder: the round that runs, and the one that
 // those wait for who came too late for it.
-type folderSync struct {
+type folderSyncs struct {
 	running, next *syncRound
 }
 
@@ -29,9 +29,9 @@ func (s *syncs) do(id fileID, sync func() error) error {
 	s.mu.Lock()
 	folder := s.folders[id]
 	if folder == nil {
-		folder = &folderSync{}
+		folder = &folderSyncs{}
 		if s.folders == nil {
-			s.folders = make(map[fileID]*folderSync)
+			s.folders = make(map[fileID]*folderSyncs)
 		}
 		s.folders[id] = folder
 	}

@@ -199,17 +199,23 @@ func (d *Disk) HostPath(p Path) string {
 	return filepath.Join(d.host, filepath.FromSlash(d.global(p).Rel()))
 }
 
-// removeHidden removes a hidden file, at a path below the top. It is nobody's but
-// the Disk's, so what the user of this view may not remove, the server removes.
+// removeHidden removes a hidden file, at a path below the top, for certain. It is
+// nobody's but the Disk's, so what the user of this view may not remove, the server
+// removes.
 func (d *Disk) removeHidden(p Path) error {
+	removed := false
 	if q, inside := d.local(p); inside {
-		err := d.root.Remove(q.Rel())
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
+		removed = d.root.Remove(q.Rel()) == nil
 	}
 	var err error
-	d.own(func() { err = d.top.root.Remove(p.Rel()) })
+	d.own(func() {
+		if !removed {
+			err = d.top.root.Remove(p.Rel())
+		}
+		if err == nil {
+			err = d.top.syncFolder(p.Dir())
+		}
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
