@@ -308,7 +308,7 @@ func TestMountsServed(t *testing.T) {
 	d, _ := foreign(t, nil)
 	for p, want := range map[vfs.Path]string{"/tmpfs/secret": "secret", "/bind/sub/deep": "sub/deep", "/self/kept": "dir/kept",
 		"/file": "secret", "/link": "secret"} {
-		if got := content(t, d, p); got != want {
+		if got := fileText(t, d, p); got != want {
 			t.Errorf("%s: %q", p, got)
 		}
 	}
@@ -338,8 +338,8 @@ func TestMountsServed(t *testing.T) {
 	}
 }
 
-// content is what a client reads.
-func content(t *testing.T, d linkedDisk, p vfs.Path) string {
+// fileText is what a client reads.
+func fileText(t *testing.T, d linkedDisk, p vfs.Path) string {
 	t.Helper()
 	f, err := d.Open(p)
 	if err != nil {
