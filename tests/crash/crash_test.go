@@ -24,12 +24,13 @@ const (
 	hidden  = ".edgeftp."
 )
 
-// rounds is how often the server is killed.
-func rounds() int {
+// enough reports whether the server was killed often enough: a thousand times, or for
+// some seconds.
+func enough(rounds int, since time.Time) bool {
 	if full() {
-		return 1000
+		return rounds >= 1000
 	}
-	return 12
+	return rounds >= 12 || rounds >= 4 && time.Since(since) > 10*time.Second
 }
 
 // seed begins the run's random numbers.
@@ -88,7 +89,8 @@ func TestKill(t *testing.T) {
 		t.Logf("uploads are staged without names alone: %v", why)
 	}
 	w := newWorld(t, newPlace(t, ""), rand.New(rand.NewPCG(n, n)))
-	for round := range rounds() {
+	round := 0
+	for start := time.Now(); !enough(round, start); round++ {
 		w.configure(t, []string{"full", "none", "full", "file"}[round%4])
 		var by []string
 		if round%3 == 2 {
@@ -110,7 +112,7 @@ func TestKill(t *testing.T) {
 	w.configure(t, "full")
 	s := w.start(t)
 	w.check(t, s.must(t))
-	w.report(t, rounds())
+	w.report(t, round)
 }
 
 // disturb lets all write, and kills the server at a random moment: when one client
