@@ -57,7 +57,7 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn, name string) erro
 	}
 	sess := s.begin(conf, conn)
 	if sess == nil {
-		return errors.New("edge: the connection was turned away: too many sessions, or the server is shutting down")
+		return errors.New("edge: the connection was turned away: it is banned, there are too many sessions, or the server is shutting down")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -90,11 +90,16 @@ func (s *Server) admit(ctx context.Context, conf *pi.Config, conn net.Conn) {
 // or turns the connection away and returns nil.
 func (s *Server) begin(conf *pi.Config, conn net.Conn) *pi.Session {
 	peer, local := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
+	if !s.defence.admit(peer.Addr()) {
+		s.dismiss(conf, conn, unwelcome())
+		return nil
+	}
 	switch s.gate.enter(peer.Addr()) {
 	case tooMany:
 		s.turnAway(conf, conn, peer, policy.EventMaxCons, or(s.conf.Replies.MaxSessions, "Too many sessions; try again later."))
 		return nil
 	case tooManyOfOne:
+		s.defence.crowding(peer.Addr())
 		s.turnAway(conf, conn, peer, policy.EventMaxConsPerIP, or(s.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
 		return nil
 	}
@@ -151,8 +156,7 @@ func (s *Server) own(ctx context.Context, sess *pi.Session) {
 	}
 }
 
-// turnAway answers 421. The few bytes fit into the socket's buffer, so that the
-// accepting goroutine does not wait for the client.
+// turnAway answers 421 and tells the observers.
 func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, kind policy.EventKind, r wire.Reply) {
 	lease := s.chain.Lease(0)
 	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name}}
@@ -160,6 +164,14 @@ func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, k
 	meta.Request++
 	lease.Observe(policy.Event{Kind: policy.EventDisconnect, Meta: meta})
 	lease.Release()
+	s.dismiss(conf, conn, r)
+}
+
+// dismiss answers 421. The few bytes fit into the socket's buffer, so that the
+// accepting goroutine does not wait for the client. Whoever is banned is told no more
+// than that, and observers are told of the ban alone: holding him would cost a
+// descriptor of ours for one of his.
+func (s *Server) dismiss(conf *pi.Config, conn net.Conn, r wire.Reply) {
 	if !conf.Implicit {
 		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		_, _ = conn.Write(said(conf, r))

@@ -28,6 +28,7 @@ type Config struct {
 	Limits    Limits         // how many sessions there may be
 	Timeouts  Timeouts       // how long things may take
 	Logins    Logins         // what failed logins cost
+	Defence   Defence        // who is banned or slowed down for what went wrong; on by default
 	Bandwidth Bandwidth      // how fast bytes may move
 	Transfer  Transfer       // how bytes are moved
 	Listing   pi.Listing     // what LIST and its kin show, and may cost
@@ -173,6 +174,9 @@ func (c Config) check() (Config, error) {
 	c.Timeouts.Stall = byDefault(c.Timeouts.Stall, time.Minute)
 	c.Logins.Attempts = byDefault(c.Logins.Attempts, 3)
 	c.Logins.FailDelay = byDefault(c.Logins.FailDelay, 3*time.Second)
+	if err := c.Defence.check(); err != nil {
+		return c, err
+	}
 	if n := c.Transfer.Buffer; n != 0 && (n < 4<<10 || n > 4<<20) {
 		return c, fmt.Errorf("edge: Config.Transfer.Buffer is %d: 4 KiB to 4 MiB are possible", n)
 	}

@@ -39,7 +39,7 @@ func toTrash(dir vfs.Path) pi.Handler {
 func Example_replaceCommand() {
 	conf := basic()
 	conf.Commands = pi.Standard().With(pi.Spec{
-		Verb: "DELE", Grammar: pi.PathArg, Perm: policy.PermDelete, RFC: "RFC 959 §4.1.3",
+		Verb: "DELE", Grammar: pi.PathArg, Perm: policy.PermDelete, Ops: policy.OpsOf(policy.OpDelete), RFC: "RFC 959 §4.1.3",
 		Help:    "path: move a file into the trash",
 		Handler: toTrash("/.trash"),
 	}).Without("RMD", "XRMD")

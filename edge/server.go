@@ -27,8 +27,10 @@ type Server struct {
 	shared pi.Config // of the sessions, but for what a listener says
 	chain  *chain.Chain
 	gate   gate
-	drain  chan struct{} // closed by Shutdown
-	ending sync.Once
+	// defence is asked before the gate.
+	defence *defence
+	drain   chan struct{} // closed by Shutdown
+	ending  sync.Once
 
 	mu        sync.Mutex
 	listeners []bound
@@ -62,6 +64,7 @@ func New(conf Config) (*Server, error) {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	s.tree = conf.Bandwidth.tree()
+	s.defence = newDefence(conf.Defence, conf.Log, s.Tell)
 	s.shared = s.sharedConfig()
 	return s, nil
 }
@@ -133,12 +136,12 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 func (s *Server) sharedConfig() pi.Config {
 	c := s.conf
 	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
-		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: secret.NewVerifier(c.Logins.Parallel), Census: &census{byUser: map[string]int{}},
+		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: verifier{secret.NewVerifier(c.Logins.Parallel)}, Census: &census{byUser: map[string]int{}},
 		Buffers: dtp.NewBuffers(c.Transfer.Buffer), Copy: c.Transfer.Copy, NoDeflate: c.Transfer.NoDeflate,
 		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Limiter: c.Transfer.Limiter,
 		Throttle: s.tree, Rates: throttle.Rates(c.Bandwidth.Transfer), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
 		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
-		PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}
+		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it
 	}
@@ -193,6 +196,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		<-s.drain
 	}
 	s.running.Wait()
+	s.defence.close()
 	s.chain.Close()
 	return nil
 }
@@ -220,6 +224,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.mu.Unlock()
 		<-done
 	}
+	s.defence.close()
 	s.chain.Close()
 	return err
 }

@@ -18,6 +18,7 @@ import (
 type controller struct {
 	*modules
 	certs *certificates
+	warden
 }
 
 // Certificates lists those of all sources.

@@ -59,6 +59,7 @@ func (in *instance) collect(tell func(metrics.Sample)) {
 			tellShadow(tell, p)
 		}
 	}
+	tellDefence(tell, in.server.Defence())
 	in.modules.guests.tell(tell)
 	tellCertificates(tell, in.certs.list())
 	tellOrders(tell, in.certs.sources)

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"net/netip"
-	"time"
-
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -14,31 +10,19 @@ import (
 	"github.com/edgeftp/edgeftp/policies/quota"
 )
 
-// flood makes the policy that turns guessers and floods away, nil where the
-// configuration limits neither.
+// flood makes the policy that bounds how fast commands come, nil where nothing does.
 func (in *instance) flood() (policy.Policy, error) {
 	l := &in.conf.Limits
-	if l.Ban.After == 0 && l.Commands == 0 && l.CommandsPerIP == 0 {
+	if l.Commands == 0 && l.CommandsPerIP == 0 {
 		return nil, nil
 	}
 	space, err := in.store.Space("native/antiflood", 0)
 	if err != nil {
 		return nil, err
 	}
-	c := antiflood.Config{KV: space, Failures: -1, NetworkFailures: -1, UserFailures: -1,
-		SessionCommands: unlimited(l.Commands), AddressCommands: unlimited(l.CommandsPerIP),
-		Window: l.Ban.Within, Ban: l.Ban.For, Pause: l.Ban.Pause, Banned: in.banned}
-	if l.Ban.After > 0 {
-		c.Failures, c.NetworkFailures, c.UserFailures = l.Ban.After, unlimited(l.Ban.NetworkAfter), unlimited(l.Ban.UserAfter)
-	}
-	return antiflood.New(c)
-}
-
-// banned tells of a new ban.
-func (in *instance) banned(who netip.Prefix, until time.Time, why string) {
-	text := fmt.Sprintf("%s until %s: %s", who, until.UTC().Format(time.RFC3339), why)
-	in.log.Warn("banned", "event", policy.EventBanAdded.String(), "address", who.String(), "until", until.UTC(), "reason", why)
-	in.server.Tell(policy.Event{Kind: policy.EventBanAdded, Text: text, Policy: "antiflood"})
+	// Failed logins are the defender's.
+	return antiflood.New(antiflood.Config{KV: space, Failures: -1, NetworkFailures: -1, UserFailures: -1,
+		SessionCommands: unlimited(l.Commands), AddressCommands: unlimited(l.CommandsPerIP)})
 }
 
 // quota makes the policy that bounds what is stored, nil where nobody is limited.

@@ -192,7 +192,9 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	admin := make(chan error, 1)
-	go func() { admin <- in.admin.Serve(controller{in.modules, in.certs}, log) }()
+	go func() {
+		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}}, log)
+	}()
 	if err := in.certs.start(ctx, &acme.Expiry{Log: log, Event: in.certificateChanged}); err != nil {
 		return err
 	}

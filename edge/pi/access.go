@@ -2,8 +2,9 @@ package pi
 
 import (
 	"context"
+	"errors"
 	"strings"
-	"time"
+	"sync/atomic"
 
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -85,7 +86,13 @@ func pass(s *Session, a Args) Outcome {
 	q := &policy.Login{Meta: s.meta(), Password: a.Text}
 	who, lease, conf := s.who, s.lease, s.conf
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
+		if r := conf.defence().Attempt(ctx, who.Peer.Addr(), name); !r.IsZero() {
+			return func(s *Session) Outcome { return s.unheard(r) }
+		}
 		cred, denial := check(ctx, conf, lease, q)
+		if denial != nil && errors.Is(denial, ErrBusy) {
+			return func(s *Session) Outcome { return s.unheard(busy()) }
+		}
 		if denial == nil {
 			home, err := conf.home(ctx, who, cred.Identity)
 			if err != nil {
@@ -93,18 +100,26 @@ func pass(s *Session, a Args) Outcome {
 			}
 			return func(s *Session) Outcome { return s.admit(name, cred, home, wire.CodeLoggedIn) }
 		}
-		wait(ctx, conf.FailDelay)
-		return func(s *Session) Outcome { return s.reject(name, denial) }
+		banned := conf.failed(ctx, who, denial)
+		return func(s *Session) Outcome { return s.reject(denial, banned) }
 	}}}
 }
 
 // check asks the policies and verifies the password. It does the same amount of
 // hashing for names that exist and those that do not.
 func check(ctx context.Context, conf *Config, lease chain.Lease, q *policy.Login) (chain.Credential, *policy.Denial) {
+	var late atomic.Pointer[error]
 	v := &services{verify: func(ctx context.Context, hash string) (bool, error) {
-		return conf.Verifier.Verify(ctx, hash, q.Password)
+		ok, err := conf.Verifier.Verify(ctx, hash, q.Password)
+		if errors.Is(err, ErrBusy) {
+			late.Store(&err)
+		}
+		return ok, err
 	}}
 	cred, denial := lease.Authenticate(policy.WithServices(ctx, v), q)
+	if err := late.Load(); err != nil && denial != nil { // whatever the policy has made of it
+		return cred, &policy.Denial{Failed: true, Cause: *err}
+	}
 	if denial != nil {
 		if v.verified.Load() { // that took the time already
 			return cred, denial
@@ -124,18 +139,6 @@ func check(ctx context.Context, conf *Config, lease chain.Lease, q *policy.Login
 		}
 	}
 	return cred, nil
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // home finds what a login sees first: its filesystem and the directory in it.
@@ -189,12 +192,22 @@ func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code)
 	s.view, s.asking = v, nil
 	s.strikes = 0
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = name, c.Anonymous, c.Group, c.State, string(v.cwd)
+	s.entered()
 	s.event(policy.Event{Kind: policy.EventLogin, Text: strings.Join(c.By, ",")})
 	s.log().Info("logged in", "event", policy.EventLogin.String(), "by", strings.Join(c.By, ","))
 	if c.MsgLogin != "" {
 		return Outcome{Reply: message(code, c.MsgLogin)}
 	}
 	return Say(code, "You are logged in.")
+}
+
+// entered tells the defence who has logged in.
+func (s *Session) entered() {
+	name := s.who.User
+	if s.who.Anon {
+		name = ""
+	}
+	s.conf.defence().Entered(s.who.Peer.Addr(), name)
 }
 
 // fewer returns the lower of two limits, of which 0 is none.
@@ -207,7 +220,7 @@ func fewer(a, b int) int {
 
 // reject answers a failed login, in the same words whatever failed unless a
 // policy chose its own.
-func (s *Session) reject(name string, d *policy.Denial) Outcome {
+func (s *Session) reject(d *policy.Denial, banned bool) Outcome {
 	s.rank.attempts++
 	e := policy.Event{Kind: policy.EventLoginFailed, Text: d.Error(), Policy: d.Policy, Generation: d.Generation}
 	s.log().Warn("login failed", "event", e.Kind.String(), "reason", e.Text, "policy", d.Policy, "policy_gen", d.Generation)
@@ -226,7 +239,7 @@ func (s *Session) reject(name string, d *policy.Denial) Outcome {
 	if d.Code != 0 {
 		code = wire.Code(d.Code)
 	}
-	if most := s.conf.Attempts; most > 0 && s.rank.attempts >= most {
+	if most := s.conf.Attempts; banned || most > 0 && s.rank.attempts >= most {
 		return Outcome{Reply: wire.Say(code, "%s Too many attempts; closing the control connection.", wire.Text(text)), Close: true}
 	}
 	return Say(code, "%s", text)

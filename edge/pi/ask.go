@@ -3,6 +3,7 @@ package pi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"time"
@@ -27,14 +28,13 @@ type Question struct {
 // Ask puts a question to the session's own permissions and then to the policies
 // (RFC 2753 §2: here is the enforcement point). What may be done is what the
 // Grant says, to the paths that it names. The error says that it may not, in the
-// client's terms: give it to Fail.
+// client's terms: give it to Fail. An operation that the command's row does not name
+// (Spec.Ops) is a mistake of the program: it is refused, and the log says so.
 func (s *Session) Ask(q Question) (policy.Grant, error) { return s.askAs(q, s.action(q)) }
 
-// action makes the policies' form of a question.
+// action makes the policies' form of a question, but for what its path is now.
 func (s *Session) action(q Question) *policy.Action {
-	a := &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B}
-	describe(s.fs, a)
-	return a
+	return &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B}
 }
 
 // describe says what an action's path is now.
@@ -51,16 +51,45 @@ func describe(fsys vfs.FS, a *policy.Action) {
 }
 
 func (s *Session) askAs(q Question, a *policy.Action) (policy.Grant, error) {
+	if err := s.row.lists(q.Op); err != nil {
+		return policy.Grant{}, err
+	}
 	if !s.Perms(q.Path).Has(q.Perm) || q.Path2 != "" && !s.Perms(q.Path2).Has(q.Perm) {
 		return policy.Grant{}, s.forbidden(a)
 	}
-	g, denial := s.lease.Authorize(s.asks(a), a)
-	if denial != nil {
-		return policy.Grant{}, &refused{action: a, denial: denial}
+	describe(s.fs, a)
+	g, err := s.row.authorize(s.asks(a), s.lease, a)
+	if err != nil {
+		return g, err
 	}
 	own := s.rank.id.Limits
 	own.RateDown, own.RateUp = 0, 0 // all transfers of the user share these: see limiter
 	g.Limits = own.Narrow(g.Limits)
+	return g, nil
+}
+
+// lists says what is wrong with a question of the row's handler; nil is nothing. A nil
+// row is that of no command.
+func (r *Spec) lists(op policy.Op) error {
+	switch {
+	case r == nil:
+		return fmt.Errorf("the operation %q was asked about outside of a command", op)
+	case !r.Ops.Has(op):
+		return fmt.Errorf("the row of %s does not name the operation %q (Spec.Ops)", r.Verb, op)
+	}
+	return nil
+}
+
+// authorize is the only way to the policies with a question about an operation, for
+// the session's owner and for the helper goroutine of a command alike.
+func (r *Spec) authorize(ctx context.Context, lease chain.Lease, a *policy.Action) (policy.Grant, error) {
+	if err := r.lists(a.Op); err != nil {
+		return policy.Grant{}, err
+	}
+	g, denial := lease.Authorize(ctx, a)
+	if denial != nil {
+		return policy.Grant{}, &refused{action: a, denial: denial}
+	}
 	return g, nil
 }
 
@@ -138,6 +167,7 @@ func (r *refused) Error() string { return r.denial.Error() }
 
 // commit is the question whether an upload may become visible.
 type commit struct {
+	row    *Spec          // of the command
 	action *policy.Action // with the number of the upload's own question
 	lease  chain.Lease
 	view   *services
@@ -147,7 +177,7 @@ type commit struct {
 func (s *Session) commit(p vfs.Path, number uint64) commit {
 	who := s.who
 	a := &policy.Action{Meta: policy.Meta{Session: &who, Request: number}, Op: policy.OpCommit, Path: string(p)}
-	return commit{action: a, lease: s.lease, view: s.services(a)}
+	return commit{row: s.row, action: a, lease: s.lease, view: s.services(a)}
 }
 
 // ask puts it, from a helper goroutine.
@@ -159,8 +189,6 @@ func (c *commit) ask(ctx context.Context, stage vfs.Stage, ms int64) error {
 	}
 	c.view.staged, _ = stage.(io.ReaderAt)
 	c.view.size = a.A
-	if _, denial := c.lease.Authorize(policy.WithServices(ctx, c.view), a); denial != nil {
-		return &refused{action: a, denial: denial}
-	}
-	return nil
+	_, err := c.row.authorize(policy.WithServices(ctx, c.view), c.lease, a)
+	return err
 }

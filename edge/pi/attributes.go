@@ -1,6 +1,8 @@
 package pi
 
 import (
+	"io/fs"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,8 +40,8 @@ func cutFacts(text string) (facts []fact, path string, err error) {
 	return facts, path, nil
 }
 
-// modifyFacts is MFF (draft-somers-ftp-mfxx-04 §5). All facts are checked before
-// the first one is set.
+// modifyFacts is MFF (draft-somers-ftp-mfxx-04 §5). All facts are checked, and the
+// policies asked about each, before the first one is set.
 func modifyFacts(s *Session, a Args) Outcome {
 	facts, name, err := cutFacts(a.Text)
 	if err == nil {
@@ -48,20 +50,18 @@ func modifyFacts(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	var set []func() error
+	var asks []permit
 	var done strings.Builder
 	for _, f := range facts {
-		do, err := s.setFact(f, a)
+		ask, err := s.setFact(f, a)
 		if err != nil {
 			return s.Fail(err)
 		}
-		set = append(set, do)
+		asks = append(asks, ask)
 		done.WriteString(f.name + "=" + f.value + ";")
 	}
-	for _, do := range set {
-		if err := do(); err != nil {
-			return s.Fail(err)
-		}
+	if err := all(asks...); err != nil {
+		return s.Fail(err)
 	}
 	return Say(wire.CodeFileStatus, "%s %s", done.String(), string(a.Path))
 }
@@ -85,8 +85,8 @@ func hasBirth(s *Session) bool {
 	return ok
 }
 
-// setFact checks one fact and returns what sets it.
-func (s *Session) setFact(f fact, a Args) (func() error, error) {
+// setFact checks one fact and returns what asks whether it may be set.
+func (s *Session) setFact(f fact, a Args) (permit, error) {
 	switch f.name {
 	case "modify", "create":
 		t, err := time.Parse(timeVal, f.value)
@@ -94,9 +94,9 @@ func (s *Session) setFact(f fact, a Args) (func() error, error) {
 			return nil, wire.Say(wire.CodeBadArgument, "The time is not of the form YYYYMMDDhhmmss.")
 		}
 		if f.name == "create" {
-			return func() error { return s.setBirth(a, t) }, nil
+			return s.setBirth(a, t), nil
 		}
-		return func() error { return s.setTime(a, t, time.Time{}) }, nil
+		return s.setTime(a, t, time.Time{}), nil
 	case "unix.mode":
 		n, err := strconv.ParseUint(f.value, 8, 32)
 		if err != nil || len(f.value) < 3 || len(f.value) > 4 {
@@ -105,16 +105,18 @@ func (s *Session) setFact(f fact, a Args) (func() error, error) {
 		if a.N = int64(n); a.N&^0o777 != 0 {
 			return nil, errBits()
 		}
-		return func() error { return s.setMode(a) }, nil
+		return s.setMode(a), nil
 	}
 	return nil, wire.Say(wire.CodeBadParameter, "That fact cannot be set; FEAT lists those that can.")
 }
 
 // setBirth sets when a file was made, where the filesystem can.
-func (s *Session) setBirth(a Args, t time.Time) error {
+func (s *Session) setBirth(a Args, t time.Time) permit {
 	b, ok := s.fs.(vfs.Birther)
 	if !ok {
-		return wire.Say(wire.CodeBadParameter, "When a file was made cannot be changed on this filesystem.")
+		return func() (change, error) {
+			return nil, wire.Say(wire.CodeBadParameter, "When a file was made cannot be changed on this filesystem.")
+		}
 	}
 	q := Question{Op: policy.OpSetTime, Perm: policy.PermTime, Path: a.Path, Text: a.Text, A: t.Unix()}
 	return s.changeFile(q, func(p vfs.Path) error { return b.SetBirth(p, t) })
@@ -122,7 +124,7 @@ func (s *Session) setBirth(a Args, t time.Time) error {
 
 // setCreationTime is MFCT (draft-somers-ftp-mfxx-04 §4).
 func setCreationTime(s *Session, a Args) Outcome {
-	if err := s.setBirth(a, a.Time); err != nil {
+	if err := all(s.setBirth(a, a.Time)); err != nil {
 		return s.Fail(err)
 	}
 	return Say(wire.CodeFileStatus, "Create=%s; %s", a.Time.Format(timeVal), string(a.Path))
@@ -136,7 +138,7 @@ func siteUTime(s *Session, a Args) Outcome {
 		a.Path, err = s.Resolve(name)
 	}
 	if err == nil {
-		err = s.setTime(a, mtime, atime)
+		err = all(s.setTime(a, mtime, atime))
 	}
 	if err != nil {
 		return s.Fail(err)
@@ -176,7 +178,7 @@ func siteTime(word string) (time.Time, bool) {
 
 // siteChmod is SITE CHMOD. Set-id and sticky bits are refused, not left out.
 func siteChmod(s *Session, a Args) Outcome {
-	if err := s.setMode(a); err != nil {
+	if err := all(s.setMode(a)); err != nil {
 		return s.Fail(err)
 	}
 	return Say(wire.CodeOK, "The mode was set.")
@@ -186,23 +188,22 @@ func errBits() error {
 	return wire.Say(wire.CodeBadArgument, "Only permission bits can be set, not set-id or sticky bits.")
 }
 
-func (s *Session) setMode(a Args) error {
-	if a.N&^0o777 != 0 {
-		return errBits()
+// setMode sets the permission bits of a file or directory.
+func (s *Session) setMode(a Args) permit {
+	return func() (change, error) {
+		if a.N&^0o777 != 0 {
+			return nil, errBits()
+		}
+		q := Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N}
+		c, ok := s.fs.(vfs.Chmodder)
+		can := func(vfs.Path) error {
+			if !ok {
+				return vfs.ErrReadOnly
+			}
+			return nil
+		}
+		return s.changing(q, can, func(p vfs.Path) error { return c.Chmod(p, fileMode(a.N)) })
 	}
-	g, err := s.Ask(Question{Op: policy.OpChmod, Perm: policy.PermChmod, Path: a.Path, Text: a.Text, A: a.N})
-	if err != nil {
-		return err
-	}
-	c, ok := s.fs.(vfs.Chmodder)
-	if !ok {
-		return vfs.ErrReadOnly
-	}
-	if err := c.Chmod(vfs.Path(g.Path), fileMode(a.N)); err != nil {
-		return err
-	}
-	s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: policy.OpChmod, Path: g.Path})
-	return nil
 }
 
 // available is AVBL (draft-peterson-streamlined-ftp-command-extensions-10 §4):
@@ -242,7 +243,14 @@ func siteSymlink(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	g, err := s.Ask(Question{Op: policy.OpSymlink, Perm: policy.PermWrite, Path: p, Path2: linkTarget(p, target), Text: a.Text})
+	to, err := vfs.Clean(p.Dir(), target)
+	if err != nil {
+		return s.Fail(err)
+	}
+	g, err := s.Ask(Question{Op: policy.OpSymlink, Perm: policy.PermWrite, Path: p, Path2: to, Text: a.Text})
+	if err == nil {
+		target, err = s.linkText(g, p, to, target)
+	}
 	if err != nil {
 		return s.Fail(err)
 	}
@@ -256,11 +264,34 @@ func siteSymlink(s *Session, a Args) Outcome {
 	return Say(wire.CodeOK, "The link was made.")
 }
 
-// linkTarget is where a link at p would lead, as policies see it.
-func linkTarget(p vfs.Path, target string) vfs.Path {
-	to, err := vfs.Clean(p.Dir(), target)
-	if err != nil {
-		return ""
+// linkText is what a link must say so that it leads where the policies permitted it
+// to: the client's own words made short, unless the answer has put one of the ends elsewhere. A
+// relative target counts from where the directory really is, so that one that goes up
+// over a link would lead to another path than the one that was asked about.
+func (s *Session) linkText(g policy.Grant, p, to vfs.Path, target string) (string, error) {
+	if g.Path != string(p) || g.Path2 != string(to) {
+		return g.Path2, nil
 	}
-	return to
+	if strings.HasPrefix(target, "/") {
+		return target, nil
+	}
+	at := p.Dir()
+	for name := range strings.SplitSeq(target, "/") {
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+		default:
+			at = at.Join(name)
+			continue
+		}
+		if at == vfs.Root {
+			return "", vfs.ErrEscapes
+		}
+		if info, err := s.fs.Lstat(at); err == nil && info.Mode&fs.ModeSymlink != 0 {
+			return "", wire.Say(wire.CodeUnavailable, "The target goes up over a symbolic link; name it from the root.")
+		}
+		at = at.Dir()
+	}
+	return path.Clean(target), nil // without a "none/..", which would be one over a link that is made later
 }

@@ -40,6 +40,7 @@ type Config struct {
 	Perms      policy.Perms // of a login for which no policy named any
 	Verifier   Verifier     // of passwords; required
 	Census     Census       // of the users' sessions; required
+	Defence    Defence      // against those who guess; nil: none
 	Buffers    *dtp.Buffers // of transfers; required
 	Copy       bool         // never let the kernel move the bytes by itself (the model's use_sendfile off)
 	NoDeflate  bool         // no MODE Z

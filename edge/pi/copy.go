@@ -14,10 +14,11 @@ import (
 // copyFrom is SITE CPFR: what the next SITE CPTO copies, a regular file.
 func copyFrom(s *Session, a Args) Outcome {
 	s.left.copy = ""
-	if _, err := s.Ask(Question{Op: policy.OpRead, Perm: policy.PermRead, Path: a.Path, Text: a.Text, A: s.sizeOf(a.Path)}); err != nil {
+	g, err := s.Ask(Question{Op: policy.OpRead, Perm: policy.PermRead, Path: a.Path, Text: a.Text, A: s.sizeOf(a.Path)})
+	if err != nil {
 		return s.Fail(err)
 	}
-	info, err := s.fs.Stat(a.Path)
+	info, err := s.fs.Stat(vfs.Path(g.Path))
 	switch {
 	case err != nil:
 		return s.Fail(err)

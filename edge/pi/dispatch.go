@@ -49,6 +49,8 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 	if s.job == nil && !s.lease.Held() { // Beside a running job the lease is the job's
 		s.lease = s.conf.Chain.Lease(s.who.ID)
 	}
+	beside := s.row // of a running command, while this one is answered
+	s.row = spec
 	var out Outcome
 	if err := s.permitted(spec, c, cmd); err != nil {
 		out = s.Fail(err)
@@ -57,6 +59,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 	}
 	s.strikeFor(out.Reply)
 	s.apply(ctx, out, report(spec, args))
+	s.row = beside
 }
 
 // may checks what does not depend on the argument.
@@ -127,6 +130,7 @@ func report(spec *Spec, a Args) policy.Event {
 // ends the connection: somebody's browser is being used against us.
 func (s *Session) unknown(c wire.Command) {
 	if s.conf.Table.foreign(c) {
+		s.offend(OffenceForeign)
 		s.link.closed = true
 		return
 	}
@@ -154,6 +158,7 @@ func (s *Session) strikeFor(r wire.Reply) {
 
 func (s *Session) strike(n int) {
 	if s.strikes += n; s.strikes >= maxStrikes {
+		s.offend(OffenceSenseless)
 		s.say(wire.Say(wire.CodeNotAvailable, "Too many commands that make no sense here; closing the control connection."))
 		s.link.closed = true
 	}

@@ -72,7 +72,7 @@ func isTimeVal(word string) bool {
 }
 
 func setModificationTime(s *Session, a Args) Outcome {
-	if err := s.setTime(a, a.Time, time.Time{}); err != nil {
+	if err := all(s.setTime(a, a.Time, time.Time{})); err != nil {
 		return s.Fail(err)
 	}
 	return Say(wire.CodeFileStatus, "Modify=%s; %s", a.Time.In(s.zone()).Format(timeVal), string(a.Path))
@@ -80,7 +80,7 @@ func setModificationTime(s *Session, a Args) Outcome {
 
 // setTime sets the modification time of a regular file, and the time of its last
 // use if atime is not zero.
-func (s *Session) setTime(a Args, mtime, atime time.Time) error {
+func (s *Session) setTime(a Args, mtime, atime time.Time) permit {
 	return s.changeFile(Question{Op: policy.OpSetTime, Perm: policy.PermTime, Path: a.Path, Text: a.Text, A: mtime.Unix()}, func(p vfs.Path) error {
 		c, ok := s.fs.(vfs.Chtimer)
 		if !ok {
@@ -90,25 +90,61 @@ func (s *Session) setTime(a Args, mtime, atime time.Time) error {
 	})
 }
 
-// changeFile asks a question, changes an attribute of one regular file and tells
-// the observers.
-func (s *Session) changeFile(q Question, do func(vfs.Path) error) error {
-	g, err := s.Ask(q)
-	if err != nil {
-		return err
+// change does what was permitted, and permit asks whether it is.
+type (
+	change func() error
+	permit func() (change, error)
+)
+
+// all does several changes, when all of them are permitted: where one is refused,
+// nothing is changed.
+func all(asks ...permit) error {
+	var changes []change
+	for _, ask := range asks {
+		do, err := ask()
+		if err != nil {
+			return err
+		}
+		changes = append(changes, do)
 	}
-	info, err := s.fs.Stat(vfs.Path(g.Path))
-	if err != nil {
-		return err
+	for _, do := range changes {
+		if err := do(); err != nil {
+			return err
+		}
 	}
-	if !info.Mode.IsRegular() {
-		return wire.Say(wire.CodeUnavailable, "%s is not a file that can be retrieved.", string(q.Path))
-	}
-	if err := do(vfs.Path(g.Path)); err != nil {
-		return err
-	}
-	s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: q.Op, Path: g.Path})
 	return nil
+}
+
+// changing asks a question, checks what is at the path, and returns the change of an
+// attribute, which tells the observers.
+func (s *Session) changing(q Question, check, do func(vfs.Path) error) (change, error) {
+	g, err := s.Ask(q)
+	if err == nil {
+		err = check(vfs.Path(g.Path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := do(vfs.Path(g.Path)); err != nil {
+			return err
+		}
+		s.event(policy.Event{Kind: policy.EventAttributesChanged, Op: q.Op, Path: g.Path})
+		return nil
+	}, nil
+}
+
+// changeFile is changing for an attribute that regular files alone have.
+func (s *Session) changeFile(q Question, do func(vfs.Path) error) permit {
+	return func() (change, error) {
+		return s.changing(q, func(p vfs.Path) error {
+			info, err := s.fs.Stat(p)
+			if err == nil && !info.Mode.IsRegular() {
+				err = wire.Say(wire.CodeUnavailable, "%s is not a file that can be retrieved.", string(q.Path))
+			}
+			return err
+		}, do)
+	}
 }
 
 // optsUnknown answers OPTS for what has no options (RFC 2389 §4).

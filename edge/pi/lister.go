@@ -32,6 +32,7 @@ type lister struct {
 	owner  string // of interrupted uploads
 	perms  func(vfs.Path) policy.Perms
 	who    policy.Session
+	row    *Spec  // of the command
 	number uint64 // of the command's question, which all others of the walk share
 	lease  chain.Lease
 	view   *services
@@ -44,7 +45,7 @@ type lister struct {
 func (s *Session) lister(a Args, f form) *lister {
 	l := &lister{form: f, arg: a.Text, text: a.Text, given: a.Given, path: a.Path,
 		fs: s.fs, conf: s.conf, facts: s.with.facts, owner: s.owner(), perms: s.frozen(),
-		who: s.who, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
+		who: s.who, row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
 	if a.ls.given && (a.Path == "" || !l.has(a.Path)) {
 		l.options, l.text, l.path, l.given = a.ls.options, a.ls.text, a.ls.path, a.ls.text != ""
 	}
@@ -92,11 +93,12 @@ func (l *lister) ask(p vfs.Path, dir bool) (at vfs.Path, err error) {
 	}
 	a := &policy.Action{Meta: policy.Meta{Session: &l.who, Request: l.number, Time: time.Now()},
 		Op: policy.OpList, Path: string(p), Arg: l.arg, Exists: dir, Dir: dir}
-	g, denial := l.lease.Authorize(policy.WithServices(context.Background(), l.view), a)
+	g, err := l.row.authorize(policy.WithServices(context.Background(), l.view), l.lease, a)
+	var no *refused
 	switch {
-	case denial != nil && denial.Failed:
-		return p, &refused{action: a, denial: denial}
-	case denial != nil, g.Limits.DataTLS && !l.sealed:
+	case err != nil && (!errors.As(err, &no) || no.denial.Failed):
+		return p, err
+	case err != nil, g.Limits.DataTLS && !l.sealed:
 		return p, fs.ErrPermission
 	}
 	l.limits = l.limits.Narrow(g.Limits)
@@ -271,7 +273,7 @@ func (l *lister) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
 			// tree leads to is what a client gets, so that is what it is told.
 			target, err := l.fs.Stat(dir.Join(name))
 			if err != nil {
-				e.Kind = "OS.unix=slink:" + strings.ReplaceAll(info.Target, ";", "?")
+				e.Kind = "OS.unix=slink:" + strings.Map(factual, info.Target)
 				return e
 			}
 			e.Info = target
@@ -287,6 +289,15 @@ func (l *lister) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
 		e.Perm = permFact(l.perms(dir.Join(name)), e.IsDir(), dir.Join(name) == vfs.Root)
 		return e
 	}
+}
+
+// factual puts a question mark in the place of what would end a fact or, as the first
+// space does, all of them (RFC 3659 §7.2): no link's target forges a name.
+func factual(r rune) rune {
+	if r <= ' ' || r == ';' || r == 0x7f {
+		return '?'
+	}
+	return r
 }
 
 // permFact is the perm fact of a file or directory (RFC 3659 §7.5.5) as far as

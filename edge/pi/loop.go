@@ -116,6 +116,7 @@ func (s *Session) arrived(line []byte, err error) bool {
 		s.clock.line = time.Now()
 		return true
 	case errors.Is(err, wire.ErrLineEndless):
+		s.offend(OffenceLongLine)
 		s.say(wire.Say(wire.CodeUnrecognized, "That line is too long: %d bytes are the most.", wire.MaxLine))
 		s.link.closed = true
 	case errors.Is(err, wire.ErrLineTooLong):
@@ -139,6 +140,7 @@ func (s *Session) expire() (idle bool) {
 	if u := s.Until(); s.draining() || u.IsZero() || now.Before(u) {
 		return !s.draining()
 	}
+	s.offend(OffenceSilent)
 	s.event(policy.Event{Kind: policy.EventTimeout})
 	s.say(or(s.conf.Replies.Idle, wire.Say(wire.CodeNotAvailable, "Nothing was heard for too long; closing the control connection.")))
 	s.link.closed = true
@@ -256,7 +258,7 @@ func (s *Session) recall(lines <-chan heard) {
 // start lets a job run in its helper goroutine.
 func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // attend passes ctx's end on, with its reason
-	r := &running{Job: j, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
+	r := &running{Job: j, row: s.row, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
 	s.job = r
 	s.transferring.Store(j.Progress != nil)
 	log := s.log()
@@ -279,10 +281,12 @@ func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
 func (s *Session) settle(ctx context.Context, settle Settle) {
 	aborts, report := s.job.aborts, s.job.report
 	s.job.cancel(nil)
+	s.row = s.job.row
 	s.job = nil
 	s.transferring.Store(false)
 	s.clock.line = time.Now() // the idle limit rests during a job
 	s.apply(ctx, settle(s), report)
+	s.row = nil
 	for range aborts {
 		s.say(wire.Say(wire.CodeClosingData, "The transfer was aborted as asked."))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"strings"
 	"time"
 
@@ -80,6 +81,9 @@ func (s *Session) unsecured(err error) {
 		s.log().Debug("no TLS handshake on the control connection", "error", err)
 		s.link.quiet = true
 		return
+	}
+	if !errors.Is(err, io.EOF) { // somebody who only looks whether the port answers
+		s.offend(OffenceTLS)
 	}
 	s.event(policy.Event{Kind: policy.EventTLSFailed, Text: brief(err)})
 	s.log().Info("TLS handshake failed on the control connection", "error", brief(err))

@@ -91,10 +91,11 @@ func renameFrom(s *Session, a Args) Outcome {
 	if a.Path == vfs.Root {
 		return s.Fail(vfs.ErrRoot)
 	}
-	if _, err := s.Ask(Question{Op: policy.OpRename, Perm: policy.PermRename, Path: a.Path, Text: a.Text}); err != nil {
+	g, err := s.Ask(Question{Op: policy.OpRename, Perm: policy.PermRename, Path: a.Path, Text: a.Text})
+	if err != nil {
 		return s.Fail(err)
 	}
-	if _, err := s.fs.Lstat(a.Path); err != nil {
+	if _, err := s.fs.Lstat(vfs.Path(g.Path)); err != nil {
 		return s.Fail(err)
 	}
 	s.left.rename = a.Path

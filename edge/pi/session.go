@@ -32,7 +32,8 @@ type Session struct {
 	held []wire.Command // lines that wait for the running job
 	job  *running       // nil between commands
 
-	lease    chain.Lease // of the command that is carried out
+	row      *Spec       // of the command that is carried out, nil between two
+	lease    chain.Lease // that command's
 	requests uint64      // questions and events so far
 	asking   *asking     // nil until a policy is asked
 	clock    clock
@@ -155,6 +156,7 @@ type clock struct {
 // running is a job at work.
 type running struct {
 	*Job
+	row    *Spec
 	began  time.Time
 	cancel func(cause error)
 	done   chan Settle

@@ -49,13 +49,16 @@ type Spec struct {
 	Needs   Memory       // what must have been left, else 503
 	Leaves  Memory       // what it leaves for another command
 	Perm    policy.Perms // the permission that the session must hold for it, 0 none; else 550
-	Lane    Lane         // how it stands to a running command
-	ArgLane Lane         // the lane when an argument is given, where it differs from Lane
-	Urgent  bool         // Beside, and also ahead of lines that wait
-	Barrier bool         // once it waits, nothing further is read
-	Unasked bool         // no policy is asked about it at the stage of commands
-	Secret  bool         // its argument is shown to no policy but an authenticator, and in no event
-	Feat    Feat         // lines in the reply to FEAT, nil none
+	// Ops are the operations that it may ask about. Nothing else is permitted to it,
+	// whatever the policies think: see Session.Ask. The zero value is none.
+	Ops     policy.Ops
+	Lane    Lane // how it stands to a running command
+	ArgLane Lane // the lane when an argument is given, where it differs from Lane
+	Urgent  bool // Beside, and also ahead of lines that wait
+	Barrier bool // once it waits, nothing further is read
+	Unasked bool // no policy is asked about it at the stage of commands
+	Secret  bool // its argument is shown to no policy but an authenticator, and in no event
+	Feat    Feat // lines in the reply to FEAT, nil none
 	// Help is "argument: words" or, without an argument, ": words", for HELP.
 	Help    string
 	RFC     string  // where it is defined, such as "RFC 959 §4.1.3", for HELP; may be empty

@@ -164,9 +164,9 @@ func standardRows() []Spec {
 
 // accessRows are RFC 959 §4.1.1's access control commands.
 func accessRows() []Spec {
-	cwd := Spec{Grammar: RootPath, Perm: policy.PermCwd, RFC: "RFC 959 §4.1.1", Handler: changeDirectory,
+	cwd := Spec{Grammar: RootPath, Perm: policy.PermCwd, Ops: policy.OpsOf(policy.OpCwd), RFC: "RFC 959 §4.1.1", Handler: changeDirectory,
 		Help: "[path]: change the working directory, to the root without a path"}
-	up := Spec{Grammar: NoArg, Perm: policy.PermCwd, RFC: "RFC 959 §4.1.1", Handler: changeUp,
+	up := Spec{Grammar: NoArg, Perm: policy.PermCwd, Ops: policy.OpsOf(policy.OpCwd), RFC: "RFC 959 §4.1.1", Handler: changeUp,
 		Help: ": change to the parent directory"}
 	return []Spec{
 		{Verb: "USER", Grammar: Text, State: Anyone, Login: true, Leaves: MemoryUser, RFC: "RFC 959 §4.1.1", Handler: user,
@@ -207,36 +207,36 @@ func parameterRows() []Spec {
 
 // serviceRows are RFC 959 §4.1.3's service commands.
 func serviceRows() []Spec {
-	mkd := Spec{Grammar: PathArg, Perm: policy.PermMkdir, RFC: "RFC 959 §4.1.3", Handler: makeDirectory,
+	mkd := Spec{Grammar: PathArg, Perm: policy.PermMkdir, Ops: policy.OpsOf(policy.OpMkdir), RFC: "RFC 959 §4.1.3", Handler: makeDirectory,
 		Help: "path: make a directory"}
-	rmd := Spec{Grammar: PathArg, Perm: policy.PermDelete, RFC: "RFC 959 §4.1.3", Handler: removeDirectory,
+	rmd := Spec{Grammar: PathArg, Perm: policy.PermDelete, Ops: policy.OpsOf(policy.OpRmdir), RFC: "RFC 959 §4.1.3", Handler: removeDirectory,
 		Help: "path: remove an empty directory"}
 	pwd := Spec{Grammar: NoArg, RFC: "RFC 959 §4.1.3", Handler: printDirectory,
 		Help: ": the working directory"}
 	return []Spec{
-		{Verb: "RETR", Grammar: PathArg, Perm: policy.PermRead, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: retrieve,
+		{Verb: "RETR", Grammar: PathArg, Perm: policy.PermRead, Ops: policy.OpsOf(policy.OpRead), Lane: Data, RFC: "RFC 959 §4.1.3", Handler: retrieve,
 			Help: "path: send a file to the client"},
-		{Verb: "STOR", Grammar: PathArg, Perm: policy.PermWrite, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: store,
+		{Verb: "STOR", Grammar: PathArg, Perm: policy.PermWrite, Ops: policy.OpsOf(policy.OpWrite, policy.OpCommit), Lane: Data, RFC: "RFC 959 §4.1.3", Handler: store,
 			Help: "path: store a file, replacing an older one"},
-		{Verb: "STOU", Grammar: OptPath, Perm: policy.PermWrite, Lane: Data, RFC: "RFC 959 §4.1.3; RFC 1123 §4.1.2.9", Handler: storeUnique,
+		{Verb: "STOU", Grammar: OptPath, Perm: policy.PermWrite, Ops: policy.OpsOf(policy.OpUnique, policy.OpCommit), Lane: Data, RFC: "RFC 959 §4.1.3; RFC 1123 §4.1.2.9", Handler: storeUnique,
 			Help: "[prefix]: store a file under a new name"},
-		{Verb: "APPE", Grammar: PathArg, Perm: policy.PermAppend, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: appendTo,
+		{Verb: "APPE", Grammar: PathArg, Perm: policy.PermAppend, Ops: policy.OpsOf(policy.OpAppend, policy.OpCommit), Lane: Data, RFC: "RFC 959 §4.1.3", Handler: appendTo,
 			Help: "path: append to a file"},
 		{Verb: "ALLO", Grammar: Text, RFC: "RFC 959 §4.1.3", Handler: allocate,
 			Help: "bytes [R size]: announce the size of the next file"},
 		{Verb: "REST", Grammar: Number, Feat: feat("REST STREAM"), RFC: "RFC 959 §4.1.3; RFC 3659 §5", Handler: restart,
 			Help: "offset: where the next transfer begins"},
-		{Verb: "RNFR", Grammar: PathArg, Perm: policy.PermRename, Leaves: MemoryRename, RFC: "RFC 959 §4.1.3", Handler: renameFrom,
+		{Verb: "RNFR", Grammar: PathArg, Perm: policy.PermRename, Ops: policy.OpsOf(policy.OpRename), Leaves: MemoryRename, RFC: "RFC 959 §4.1.3", Handler: renameFrom,
 			Help: "path: what the next command renames"},
-		{Verb: "RNTO", Grammar: PathArg, Perm: policy.PermRename, Needs: MemoryRename, RFC: "RFC 959 §4.1.3", Handler: renameTo,
+		{Verb: "RNTO", Grammar: PathArg, Perm: policy.PermRename, Ops: policy.OpsOf(policy.OpRename), Needs: MemoryRename, RFC: "RFC 959 §4.1.3", Handler: renameTo,
 			Help: "path: the new name"},
 		{Verb: "ABOR", Grammar: NoArg, Lane: Beside, Urgent: true, Unasked: true, RFC: "RFC 959 §4.1.3", Handler: abort,
 			Help: ": abort the running transfer"},
-		{Verb: "DELE", Grammar: PathArg, Perm: policy.PermDelete, RFC: "RFC 959 §4.1.3", Handler: deleteFile,
+		{Verb: "DELE", Grammar: PathArg, Perm: policy.PermDelete, Ops: policy.OpsOf(policy.OpDelete), RFC: "RFC 959 §4.1.3", Handler: deleteFile,
 			Help: "path: delete a file"},
-		{Verb: "LIST", Grammar: ListPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 959 §4.1.3", Handler: list,
+		{Verb: "LIST", Grammar: ListPath, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpList), Lane: Data, RFC: "RFC 959 §4.1.3", Handler: list,
 			Help: "[-options] [path or pattern]: list a directory in the manner of ls -l"},
-		{Verb: "NLST", Grammar: ListPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 959 §4.1.3; RFC 1123 §4.1.2.7", Handler: nameList,
+		{Verb: "NLST", Grammar: ListPath, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpList), Lane: Data, RFC: "RFC 959 §4.1.3; RFC 1123 §4.1.2.7", Handler: nameList,
 			Help: "[-options] [path or pattern]: list the names in a directory"},
 		named(mkd, "MKD"), historic(mkd, "XMKD"), named(rmd, "RMD"), historic(rmd, "XRMD"),
 		named(pwd, "PWD"), historic(pwd, "XPWD"),
@@ -246,21 +246,21 @@ func serviceRows() []Spec {
 // extensionRows are RFC 3659's commands and those of its draft companions.
 func extensionRows() []Spec {
 	return []Spec{
-		{Verb: "SIZE", Grammar: PathArg, Perm: policy.PermList, Feat: feat("SIZE"), RFC: "RFC 3659 §4", Handler: size,
+		{Verb: "SIZE", Grammar: PathArg, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpStat), Feat: feat("SIZE"), RFC: "RFC 3659 §4", Handler: size,
 			Help: "path: the length of a file in bytes"},
-		{Verb: "MDTM", Grammar: PathArg, Perm: policy.PermList, Feat: feat("MDTM"), RFC: "RFC 3659 §3", Handler: modificationTime,
+		{Verb: "MDTM", Grammar: PathArg, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpStat, policy.OpSetTime), Feat: feat("MDTM"), RFC: "RFC 3659 §3", Handler: modificationTime,
 			Help: "path: when a file was last modified"},
-		{Verb: "MFMT", Grammar: TimePath, Perm: policy.PermTime, Feat: feat("MFMT"), RFC: "draft-somers-ftp-mfxx-04 §3", Handler: setModificationTime,
+		{Verb: "MFMT", Grammar: TimePath, Perm: policy.PermTime, Ops: policy.OpsOf(policy.OpSetTime), Feat: feat("MFMT"), RFC: "draft-somers-ftp-mfxx-04 §3", Handler: setModificationTime,
 			Help: "YYYYMMDDhhmmss path: set the modification time"},
-		{Verb: "MFCT", Grammar: TimePath, Perm: policy.PermTime, Feat: featWhere(hasBirth, "MFCT"), RFC: "draft-somers-ftp-mfxx-04 §4", Handler: setCreationTime,
+		{Verb: "MFCT", Grammar: TimePath, Perm: policy.PermTime, Ops: policy.OpsOf(policy.OpSetTime), Feat: featWhere(hasBirth, "MFCT"), RFC: "draft-somers-ftp-mfxx-04 §4", Handler: setCreationTime,
 			Help: "YYYYMMDDhhmmss path: set the creation time, where the filesystem can"},
-		{Verb: "MFF", Grammar: Text, Feat: featFactsToSet, RFC: "draft-somers-ftp-mfxx-04 §5", Handler: modifyFacts,
+		{Verb: "MFF", Grammar: Text, Ops: policy.OpsOf(policy.OpSetTime, policy.OpChmod), Feat: featFactsToSet, RFC: "draft-somers-ftp-mfxx-04 §5", Handler: modifyFacts,
 			Help: "fact=value;... path: set facts of a file"},
-		{Verb: "AVBL", Grammar: OptPath, Perm: policy.PermList, Feat: feat("AVBL"), RFC: "draft-peterson-streamlined-ftp-command-extensions-10 §4", Handler: available,
+		{Verb: "AVBL", Grammar: OptPath, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpStat), Feat: feat("AVBL"), RFC: "draft-peterson-streamlined-ftp-command-extensions-10 §4", Handler: available,
 			Help: "[path]: the bytes that may be stored in a directory"},
-		{Verb: "MLST", Grammar: OptPath, Perm: policy.PermList, Feat: featFacts, RFC: "RFC 3659 §7", Handler: machineListOne,
+		{Verb: "MLST", Grammar: OptPath, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpStat), Feat: featFacts, RFC: "RFC 3659 §7", Handler: machineListOne,
 			Help: "[path]: facts about one file"},
-		{Verb: "MLSD", Grammar: OptPath, Perm: policy.PermList, Lane: Data, RFC: "RFC 3659 §7", Handler: machineListDirectory,
+		{Verb: "MLSD", Grammar: OptPath, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpList), Lane: Data, RFC: "RFC 3659 §7", Handler: machineListDirectory,
 			Help: "[path]: facts about the files in a directory"},
 		{Verb: "OPTS MLST", Grammar: FreeText, RFC: "RFC 3659 §7.9", Handler: optsFacts,
 			Help: "[fact;...]: which facts to list"},
@@ -272,15 +272,15 @@ func extensionRows() []Spec {
 			Help: "[ON]: names are UTF-8"},
 		{Verb: "OPTS UTF-8", Grammar: FreeText, State: Anyone, RFC: "RFC 2640 §3.2; RFC 2389 §4", Handler: optsUTF8,
 			Help: "[ON]: names are UTF-8"},
-		{Verb: "SITE CHMOD", Grammar: ModePath, Perm: policy.PermChmod, RFC: "RFC 959 §4.1.3", Handler: siteChmod,
+		{Verb: "SITE CHMOD", Grammar: ModePath, Perm: policy.PermChmod, Ops: policy.OpsOf(policy.OpChmod), RFC: "RFC 959 §4.1.3", Handler: siteChmod,
 			Help: "mode path: set the permission bits of a file"},
 		{Verb: "RANG", Grammar: Text, Feat: feat("RANG STREAM"), RFC: "draft-bryan-ftp-range-08 §3", Handler: setRange,
 			Help: "first last: the bytes of the next transfer or HASH"},
-		{Verb: "SITE CPFR", Grammar: PathArg, Perm: policy.PermRead, Leaves: MemoryCopy, RFC: "RFC 959 §4.1.3", Handler: copyFrom,
+		{Verb: "SITE CPFR", Grammar: PathArg, Perm: policy.PermRead, Ops: policy.OpsOf(policy.OpRead), Leaves: MemoryCopy, RFC: "RFC 959 §4.1.3", Handler: copyFrom,
 			Help: "path: what the next command copies"},
-		{Verb: "SITE CPTO", Grammar: PathArg, Perm: policy.PermWrite, Needs: MemoryCopy, Lane: Work, RFC: "RFC 959 §4.1.3", Handler: copyTo,
+		{Verb: "SITE CPTO", Grammar: PathArg, Perm: policy.PermWrite, Ops: policy.OpsOf(policy.OpRead, policy.OpWrite, policy.OpCommit), Needs: MemoryCopy, Lane: Work, RFC: "RFC 959 §4.1.3", Handler: copyTo,
 			Help: "path: the name of the copy"},
-		{Verb: "SITE UTIME", Grammar: Text, Perm: policy.PermTime, RFC: "RFC 959 §4.1.3", Handler: siteUTime,
+		{Verb: "SITE UTIME", Grammar: Text, Perm: policy.PermTime, Ops: policy.OpsOf(policy.OpSetTime), RFC: "RFC 959 §4.1.3", Handler: siteUTime,
 			Help: "time path, or path access modification creation UTC: set the times of a file"},
 		{Verb: "SITE HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: siteHelp,
 			Help: "[command]: the commands of SITE"},
@@ -291,7 +291,7 @@ func extensionRows() []Spec {
 // have them: give those that are wanted to Table.With.
 func Optional() []Spec {
 	return []Spec{
-		{Verb: "SITE SYMLINK", Grammar: Text, RFC: "RFC 959 §4.1.3", Handler: siteSymlink,
+		{Verb: "SITE SYMLINK", Grammar: Text, Ops: policy.OpsOf(policy.OpSymlink), RFC: "RFC 959 §4.1.3", Handler: siteSymlink,
 			Help: "target name: make a symbolic link, which never leads out of the tree"},
 	}
 }
@@ -300,11 +300,11 @@ func Optional() []Spec {
 func digestRows() []Spec {
 	const draft = "draft-ietf-ftpext2-hash-03"
 	old := func(verb string, d Digest) Spec {
-		return Spec{Verb: verb, Grammar: PathArg, Perm: policy.PermRead, Lane: Work, Feat: featWhere(hasDigest(d), verb), RFC: draft + " §1", Handler: sumOf(d),
+		return Spec{Verb: verb, Grammar: PathArg, Perm: policy.PermRead, Ops: policy.OpsOf(policy.OpHash), Lane: Work, Feat: featWhere(hasDigest(d), verb), RFC: draft + " §1", Handler: sumOf(d),
 			Help: "path [from [to]]: a digest of a file's bytes, as HASH computes it"}
 	}
 	return []Spec{
-		{Verb: "HASH", Grammar: PathArg, Perm: policy.PermRead, Lane: Work, Feat: featHash, RFC: draft + " §3", Handler: hashFile,
+		{Verb: "HASH", Grammar: PathArg, Perm: policy.PermRead, Ops: policy.OpsOf(policy.OpHash), Lane: Work, Feat: featHash, RFC: draft + " §3", Handler: hashFile,
 			Help: "path: a digest of a file, or of the range that RANG gave"},
 		{Verb: "OPTS HASH", Grammar: FreeText, RFC: draft + " §4", Handler: optsHash,
 			Help: "[algorithm]: what HASH computes"},
@@ -331,7 +331,7 @@ func informationRows() []Spec {
 	return []Spec{
 		{Verb: "SYST", Grammar: NoArg, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: system,
 			Help: ": the kind of system"},
-		{Verb: "STAT", Grammar: ListPath, State: Anyone, Lane: Beside, ArgLane: Work, RFC: "RFC 959 §4.1.3", Handler: status,
+		{Verb: "STAT", Grammar: ListPath, State: Anyone, Ops: policy.OpsOf(policy.OpList), Lane: Beside, ArgLane: Work, RFC: "RFC 959 §4.1.3", Handler: status,
 			Help: "[[-options] path]: the session's state, or a listing on the control connection"},
 		{Verb: "HELP", Grammar: FreeText, State: Anyone, RFC: "RFC 959 §4.1.3", Handler: help,
 			Help: "[command]: the commands of this server"},

@@ -328,9 +328,7 @@ type upload struct {
 // finish runs in the helper goroutine, after the data connection has ended.
 func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
 	if r.Err != nil {
-		damaged := errors.Is(r.Err, dtp.ErrDeflate) && !errors.Is(r.Err, io.ErrUnexpectedEOF)
-		var no *refused
-		u.discard(!damaged && !errors.Is(r.Err, dtp.ErrTooLarge) && !errors.As(r.Err, &no) && u.escort.keeps())
+		u.discard(resumable(r.Err) && u.escort.keeps())
 	} else {
 		given := ctx
 		ctx = context.WithoutCancel(ctx) // the last byte is here: ABOR came too late
@@ -353,6 +351,14 @@ func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
 		}
 		return s.moved(u.action.Request, policy.Event{Kind: kind, Op: u.op, Path: string(u.stage.Path())}, r)
 	}
+}
+
+// resumable reports whether a client may go on with an upload that has ended so. What
+// did not fit on the disk would only keep it full.
+func resumable(err error) bool {
+	damaged := errors.Is(err, dtp.ErrDeflate) && !errors.Is(err, io.ErrUnexpectedEOF)
+	var no *refused
+	return !damaged && !errors.Is(err, dtp.ErrTooLarge) && !errors.Is(err, vfs.ErrNoSpace) && !errors.As(err, &no)
 }
 
 func (u *upload) discard(keep bool) { _ = u.stage.Discard(keep) }

@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Op names an operation on a path. Policies are asked by operation, never by
 // verb, so that no second verb leads around a decision. The numbers are those of
 // the guest ABI, §4.2.
@@ -23,7 +25,7 @@ const (
 	OpReadlink               // the target of a symbolic link
 	OpHash                   // a digest of a file's bytes
 	OpUnique                 // STOU; Path is the directory or prefix
-	OpCommit                 // asked before an upload becomes visible; A size, B ms it took
+	OpCommit                 // asked before an upload becomes visible; A size, B ms it took. A Rewrite moves nothing
 	OpSymlink                // Path2 is the link's target
 )
 
@@ -35,6 +37,33 @@ func (o Op) String() string {
 		return "invalid"
 	}
 	return names[o]
+}
+
+// Ops is a set of operations. The zero value is empty.
+type Ops uint32
+
+// OpsOf returns the set of some operations.
+func OpsOf(ops ...Op) Ops {
+	var set Ops
+	for _, o := range ops {
+		set |= 1 << o
+	}
+	return set
+}
+
+// Has reports whether an operation is in the set.
+func (s Ops) Has(o Op) bool { return o != 0 && s&(1<<o) != 0 }
+
+// String returns the names in the order of their numbers, with spaces between,
+// empty for the zero value.
+func (s Ops) String() string {
+	var names []string
+	for o := OpStat; o <= OpSymlink; o++ {
+		if s.Has(o) {
+			names = append(names, o.String())
+		}
+	}
+	return strings.Join(names, " ")
 }
 
 // Action is the question of the fs stage: may this session do this to this path?

@@ -32,8 +32,8 @@ const (
 	EventDirCreated                                  // Path
 	EventDirRemoved                                  // Path
 	EventAttributesChanged                           // times or modes; Op, Path
-	EventBanAdded                                    // told by the program
-	EventBanExpired                                  // told by the program
+	EventBanAdded                                    // an address was banned; Text: which, until when and why
+	EventBanExpired                                  // a ban has ended, or was lifted; Text as above
 	EventPolicySwapped                               // told by the program; Policy, Generation
 	EventPolicyRolledBack                            // told by the program; Policy, Generation
 	EventPolicyFailed                                // a policy failed, and so refused; as EventDenied

@@ -21,7 +21,7 @@ type Login struct {
 type Identity struct {
 	Verdict Verdict // Pass, Allow or Deny; Hide is Deny, Rewrite a failure
 	Final   bool    // ask no further authenticator
-	Code    int     // reply code of a refusal, 0 for 530 (RFC 959 §4.2.1)
+	Code    int     // reply code of a refusal, 0 for 530 (RFC 959 §4.2.1); 421 weighs more in edge.Defence
 	Text    string  // one line for the client of a refusal
 
 	// PasswordHash, when set beside Allow, is the stored hash (PHC argon2id or

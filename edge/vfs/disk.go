@@ -12,15 +12,27 @@ import (
 	"time"
 )
 
-// Durability says how much of a committed upload survives a power cut. Whatever
-// it is, a killed process leaves whole files.
+// Durability says how much of a committed upload survives a power cut, or a kernel
+// that stops. Whatever it is, a killed process leaves whole files: that takes no
+// disk, since the kernel goes on.
 type Durability int
 
 // The durabilities. The zero value is the strictest.
 const (
-	DurabilityFull Durability = iota // the file and its name are on the disk
-	DurabilityFile                   // the file is on the disk, its name soon
-	DurabilityNone                   // both will be written when the kernel likes
+	// DurabilityFull: what was committed is there, whole and under its name, and so
+	// are directories and links that were made and names that were changed. Of an
+	// upload that was not committed nothing can be seen: the file is the one before.
+	// What was removed may come back.
+	DurabilityFull Durability = iota
+	// DurabilityFile: every file that is there is whole, as it was after some commit,
+	// and what was renamed bears its new name. The last uploads may be missing, or
+	// the files that they replaced be there in their place, and so may directories
+	// that were made be missing with all that is in them. An append is there if its
+	// file is. Hidden files of uploads that were not committed may be left behind.
+	DurabilityFile
+	// DurabilityNone: files that were written shortly before, half a minute by the
+	// habit of Linux, may be missing, empty, torn or longer than they should be.
+	DurabilityNone
 )
 
 // DiskConfig says what a [Disk] serves. Only Root must be set.

@@ -140,8 +140,9 @@ func (r Reply) last() string {
 }
 
 // Append appends the reply's bytes to dst. Control characters in the texts, C1
-// controls included, become question marks, so that no file name and no policy
-// can forge a line or steer a terminal. A byte 0xFF, which UTF-8 does not have
+// controls and those that change the direction of writing included, become question
+// marks, so that no file name and no policy can forge a line, steer a terminal or
+// make a text look like another. A byte 0xFF, which UTF-8 does not have
 // but a file name may, is doubled, because it begins Telnet's commands (RFC 854).
 func (r Reply) Append(dst []byte) []byte { return r.AppendEncoded(dst, nil) }
 
@@ -188,7 +189,7 @@ func appendClean(dst []byte, s string) []byte {
 		switch {
 		case c == '\t', c == utf8.RuneError && n == 1:
 			dst = append(dst, s[i])
-		case c < 0x20 || c >= 0x7f && c < 0xa0:
+		case c < 0x20, c >= 0x7f && c < 0xa0, c >= 0x202a && c <= 0x202e, c >= 0x2066 && c <= 0x2069:
 			dst = append(dst, '?')
 		default:
 			dst = append(dst, s[i:i+n]...)

@@ -33,6 +33,7 @@ func TestReplyAppend(t *testing.T) {
 		{Say(CodeUnavailable, "a\x00b\x1b[2J\x7f"), "550 a?b?[2J?\r\n"},
 		{Say(CodeUnavailable, "tab\tstays"), "550 tab\tstays\r\n"},
 		{Say(CodeUnavailable, "C1 \u0085 and \u009b2J"), "550 C1 ? and ?2J\r\n"},
+		{Say(CodePathname, "\u202aa\u202e\u2066b\u2069\u202c, marks \u200e\u200f\u061c stay"), "257 ?a??b??, marks \u200e\u200f\u061c stay\r\n"},
 		{Say(CodePathname, "Grüße \U0001f600"), "257 Grüße \U0001f600\r\n"},
 		{Say(CodePathname, "latin \xe4"), "257 latin \xe4\r\n"},
 		{Say(CodePathname, "\xffIAC\xff\xff"), "257 \xff\xffIAC\xff\xff\xff\xff\r\n"},

@@ -30,7 +30,7 @@ also where the meaning is much the same: what was seen instead stands below the 
 
 | # | behaviour |`)
 	for _, p := range peers {
-		fmt.Fprintf(&b, " %s |", p.name)
+		fmt.Fprintf(&b, " %s |", p.Name)
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(peers)) + "\n")
 	for i, sc := range all {
@@ -48,7 +48,7 @@ also where the meaning is much the same: what was seen instead stands below the 
 	b.WriteString("\n\n## How the servers were set up\n\nDebian's packages, unpacked and not installed; each with a root, a user and a\n" +
 		"certificate of its own, and with what it has for these behaviours turned on.\n\n")
 	for _, p := range peers {
-		fmt.Fprintf(&b, "- **%s** %s: %s.\n", p.name, p.version, p.setup)
+		fmt.Fprintf(&b, "- **%s** %s: %s.\n", p.Name, p.Version, p.Setup)
 	}
 	for _, p := range peers {
 		b.WriteString(failures(all, p))
@@ -58,7 +58,7 @@ also where the meaning is much the same: what was seen instead stands below the 
 	}
 	for _, p := range peers {
 		passed, failed, absent := p.score()
-		t.Logf("%-40s %d passed, %d failed, %d not applicable", p, passed, failed, absent)
+		t.Logf("%-40s %d passed, %d failed, %d not applicable", p.Server, passed, failed, absent)
 	}
 }
 
@@ -91,7 +91,7 @@ func failures(all []script, p *peer) string {
 	if b.Len() == 0 {
 		return ""
 	}
-	return fmt.Sprintf("\n## What %s did instead\n\n%s", p.name, &b)
+	return fmt.Sprintf("\n## What %s did instead\n\n%s", p.Name, &b)
 }
 
 // told is the fault for a reader who has no script at hand, without what differs

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	authorities "github.com/edgeftp/edgeftp/tests/authority"
 )
 
@@ -31,11 +33,14 @@ const (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
+	goleak.VerifyTestMain(whole{m}, goleak.IgnoreAnyFunction(authorities.Residue))
 }
 
-// run builds the program once for all tests and removes it behind them.
-func run(m *testing.M) int {
+// whole is all tests and what they have in common.
+type whole struct{ *testing.M }
+
+// Run builds the program once for all tests and removes it behind them.
+func (m whole) Run() int {
 	if err := authorities.Prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -54,7 +59,7 @@ func run(m *testing.M) int {
 		}
 		os.Setenv(binaryVar, binary)
 	}
-	return m.Run()
+	return m.M.Run()
 }
 
 func build(to string) error {

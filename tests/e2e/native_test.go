@@ -12,13 +12,13 @@ import (
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
-// The policies that are linked in and configured by the file: quotas, bans, limits
-// of commands, the log of transfers.
+// The policies that are linked in and configured by the file: quotas, the log of
+// transfers.
 func TestNativePolicies(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	conf := plain() + fmt.Sprintf(`limits:
-  logins: { attempts: 0, delay_after_failure: 0, ban: { after: 3, for: 1h } }
+  logins: { attempts: 0, delay_after_failure: 0 }
 telemetry:
   access_log: { file: %q }
 users:
@@ -43,24 +43,6 @@ users:
 	if text := string(must(os.ReadFile(p.out("xferlog")))(t)); !strings.Contains(text, " 8 /a ") || !strings.Contains(text, " dev ") {
 		t.Errorf("%q", text)
 	}
-	raw, _ := s.raw(t)
-	for range 3 {
-		raw.want(t, "USER dev", 331)
-		raw.want(t, "PASS wrong", 530)
-	}
-	s.expect(t, `"msg":"banned"`, "127.0.0.1/32")
-	until(t, "the address is banned", func() bool {
-		again, _ := s.raw(t)
-		again.want(t, "USER dev", 331)
-		ok(t, again.Send("PASS "+secret))
-		return must(again.Reply())(t).Is(421)
-	})
-	s.stop(t)
-	// Neither is forgotten by the next server. (A ban of loopback is one like any other.)
-	s = p.serve(t, conf)
-	again, _ := s.raw(t)
-	again.want(t, "USER dev", 331)
-	again.want(t, "PASS "+secret, 421)
 	s.stop(t)
 }
 

@@ -70,6 +70,7 @@ func serve(t *testing.T, set func(*setup)) *rig {
 		Policies:  []edge.Slot{{Name: "porter", Policy: r.porter}},
 		Logins:    edge.Logins{FailDelay: -1},
 		Limits:    edge.Limits{SessionsPerIP: -1},
+		Defence:   edge.Defence{Off: true}, // it would turn the attackers away before they had shown anything: edge.TestBruteForce and its kin are about that
 		Transfer:  edge.Transfer{Binary: true},
 		Log:       slog.New(slog.NewTextHandler(r.log, nil)),
 	}}

@@ -148,11 +148,15 @@ func testIteratorInit(t *testing.T) {
 }
 
 func testIteratorMore(t *testing.T) {
-	if err := iotest.TestReader(dtp.FromSeq(words(nil, "one ", "", "two ", "three")), []byte("one two three")); err != nil {
+	whole := dtp.FromSeq(words(nil, "one ", "", "two ", "three"))
+	defer whole.Close()
+	if err := iotest.TestReader(whole, []byte("one two three")); err != nil {
 		t.Error(err)
 	}
 	lost := errors.New("lost")
-	got, r := sentBy(t, &dtp.Transfer{Send: dtp.FromSeq(words(lost, "one "))})
+	half := dtp.FromSeq(words(lost, "one "))
+	defer half.Close()
+	got, r := sentBy(t, &dtp.Transfer{Send: half})
 	if got != "one " || !errors.Is(r.Err, lost) {
 		t.Errorf("got %q, %v", got, r.Err)
 	}

@@ -83,13 +83,23 @@ func (p *Port) Open() (net.Conn, error) {
 			ctx, cancel = context.WithTimeout(ctx, p.client.Timeout)
 			defer cancel()
 		}
-		return new(net.Dialer).DialContext(ctx, "tcp", p.addr)
+		return p.client.dialer().DialContext(ctx, "tcp", p.addr)
 	}
 	defer p.listener.Close()
 	if l, ok := p.listener.(*net.TCPListener); ok {
 		p.client.deadline(l.SetDeadline)
 	}
 	return p.listener.Accept()
+}
+
+// dialer connects from the address of the control connection, because servers turn
+// away others.
+func (c *Client) dialer() *net.Dialer {
+	d := &net.Dialer{}
+	if local, ok := c.raw.LocalAddr().(*net.TCPAddr); ok {
+		d.LocalAddr = &net.TCPAddr{IP: local.IP, Zone: local.Zone}
+	}
+	return d
 }
 
 // Close gives up a port that was not opened.

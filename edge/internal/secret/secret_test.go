@@ -199,6 +199,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := secret.NewVerifier(parallel)
+	v.Patience(time.Minute)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	var wg sync.WaitGroup
@@ -220,6 +221,7 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestLargeHashesRunAlone(t *testing.T) {
 	hash := "$argon2id$v=19$m=65536,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$gZ/KNWMQXMIrnYKZa+U2/OvCeQ66eHCcZqsJE4T8OoA"
 	v := secret.NewVerifier(8)
+	v.Patience(time.Minute)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	var wg sync.WaitGroup

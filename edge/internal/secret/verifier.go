@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -20,11 +22,27 @@ const largeMemory = 64 << 10
 // of logins costs a bounded part of the machine: at most the given number of
 // verifications run at a time, of which at most one takes 64 MiB or more. Make
 // it with [NewVerifier]. It is safe for concurrent use.
+//
+// What waits for its turn is bounded too, in number and in time: a login beyond that
+// is told to come back ([ErrBusy]) while others go on.
 type Verifier struct {
-	gate  chan struct{}
-	large chan struct{}
-	dummy params
+	gate    chan struct{}
+	large   chan struct{}
+	waiting atomic.Int64
+	longest time.Duration // that one waits
+	dummy   params
 }
+
+// How many verifications may wait, and how long each, the time of those that run
+// not counted.
+const (
+	mostWaiting = 1000
+	longestWait = 15 * time.Second
+)
+
+// ErrBusy says that a verification was not begun, as too many others wait or it would
+// have had to wait too long.
+var ErrBusy = errors.New("too many passwords wait to be verified")
 
 // NewVerifier returns a Verifier that runs at most parallel verifications at a
 // time; zero or less means as many as the program has cores (GOMAXPROCS).
@@ -34,7 +52,7 @@ func NewVerifier(parallel int) *Verifier {
 	}
 	return &Verifier{
 		gate:  make(chan struct{}, parallel),
-		large: make(chan struct{}, 1),
+		large: make(chan struct{}, 1), longest: longestWait,
 		dummy: params{
 			memory: newMemory, time: newTime, parallelism: newParallelism,
 			salt: make([]byte, newSalt), key: make([]byte, newKey),
@@ -60,8 +78,8 @@ func (v *Verifier) Like(hash string) error {
 // rest.
 //
 // The error is the cause of ctx if it ended while the call was waiting for its
-// turn, or wraps [ErrHash] if the stored hash is unusable; the answer is then
-// false. A verification that has begun is not interrupted.
+// turn, is [ErrBusy] if that did not come in time, or wraps [ErrHash] if the stored
+// hash is unusable; the answer is then false. A verification that has begun is not interrupted.
 func (v *Verifier) Verify(ctx context.Context, hash, password string) (bool, error) {
 	p, err := parse(hash)
 	if err != nil {
@@ -72,7 +90,7 @@ func (v *Verifier) Verify(ctx context.Context, hash, password string) (bool, err
 
 // VerifyNobody does the work of Verify for a user who does not exist, so that
 // the time a refusal takes does not tell which users do. The error is the cause
-// of ctx if it ended while the call was waiting for its turn.
+// of ctx if it ended while the call was waiting for its turn, or [ErrBusy].
 func (v *Verifier) VerifyNobody(ctx context.Context, password string) error {
 	_, err := v.verify(ctx, v.dummy, password)
 	return err
@@ -82,8 +100,9 @@ func (v *Verifier) verify(ctx context.Context, p params, password string) (bool,
 	if len(password) > MaxPassword {
 		return false, nil
 	}
+	late := time.Now().Add(v.longest)
 	if p.memory >= largeMemory {
-		if err := enter(ctx, v.large); err != nil {
+		if err := v.enter(ctx, v.large, late); err != nil {
 			return false, err
 		}
 		defer func() {
@@ -91,21 +110,34 @@ func (v *Verifier) verify(ctx context.Context, p params, password string) (bool,
 			<-v.large
 		}()
 	}
-	if err := enter(ctx, v.gate); err != nil {
+	if err := v.enter(ctx, v.gate, late); err != nil {
 		return false, err
 	}
 	defer func() { <-v.gate }()
 	return p.matches(password)
 }
 
-// enter takes a place in gate, or returns the cause of ctx.
-func enter(ctx context.Context, gate chan struct{}) error {
+// enter takes a place in gate, or returns the cause of ctx, or ErrBusy.
+func (v *Verifier) enter(ctx context.Context, gate chan struct{}, late time.Time) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	select {
+	case gate <- struct{}{}: // a place is free: no timer is needed
+		return nil
+	default:
+	}
+	defer v.waiting.Add(-1)
+	if v.waiting.Add(1) > mostWaiting {
+		return ErrBusy
+	}
+	limit := time.NewTimer(time.Until(late))
+	defer limit.Stop()
+	select {
 	case gate <- struct{}{}:
 		return nil
+	case <-limit.C:
+		return ErrBusy
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

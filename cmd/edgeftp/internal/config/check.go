@@ -26,6 +26,7 @@ func (c *checker) config(f *file) *Config {
 	conf := &Config{
 		Instance: Instance{Name: f.Instance.Name, StateDir: beside(c.dir, f.Instance.StateDir), DrainTimeout: duration(f.Instance.DrainTimeout)},
 		Limits:   f.Limits.limits(),
+		Defender: c.defender(&f.Defender),
 		Transfer: c.transfer(&f.Transfer),
 		Log:      Log(f.Telemetry.Log),
 

@@ -25,6 +25,7 @@ type Config struct {
 	Certificates []CertFile // the first serves clients that ask for no name
 	ACME         *ACME      // nil: no authority is asked
 	Limits       Limits
+	Defender     Defender
 	Bandwidth    edge.Bandwidth
 	HideDotFiles bool // in listings
 	Transfer     Transfer

@@ -159,8 +159,9 @@ func full() *Config {
 		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}, {Cert: "/etc/clients.pem", Key: "/etc/clients.pem", Watch: true}},
 		Limits: Limits{Sessions: 100, SessionsPerIP: 5, SessionsPerUser: 4, Idle: 24 * time.Hour, Login: time.Second, Stall: 0,
 			LoginAttempts: 1, LoginDelay: 0, LoginsParallel: 2, Listing: Listing{Matches: 1, Directories: 2, Depth: 0, Time: 3 * time.Second, Sort: 5},
-			Ban:      Ban{After: 10, Within: time.Hour, For: 2 * time.Hour, UserAfter: 7, Pause: time.Second},
 			Commands: 50, CommandsPerIP: 500},
+		Defender: Defender{Enabled: true, Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
+			Deny: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, Score: 7, Within: time.Hour, Ban: 2 * time.Hour, Longest: 48 * time.Hour},
 		Bandwidth: edge.Bandwidth{Server: edge.Rates{Down: 1e9}, Listeners: map[string]edge.Rates{"public": {Down: 800e6}, "local": {}},
 			User: edge.Rates{Down: 50e6, Up: 20e6}, Session: edge.Rates{Up: 10 << 20}, Transfer: edge.Rates{Down: 1e6, Up: 2e6}},
 		HideDotFiles: true, Transfer: Transfer{Buffer: 64 << 10, Binary: true, Deflate: true, MaxRatio: 0, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
@@ -195,8 +196,8 @@ func defaultTransfer() Transfer {
 	return Transfer{Sendfile: true, NoDelay: true, Deflate: true, MaxRatio: 200, Checksums: pi.Digests()}
 }
 
-func defaultBan() Ban {
-	return Ban{Within: 10 * time.Minute, For: 30 * time.Minute, NetworkAfter: 100, UserAfter: 20, Pause: 5 * time.Second}
+func defaultDefender() Defender {
+	return Defender{Enabled: true, Score: 100, Within: 30 * time.Minute, Ban: 15 * time.Minute, Longest: 24 * time.Hour}
 }
 
 func defaultListing() Listing {
@@ -242,8 +243,9 @@ func TestDefaults(t *testing.T) {
 		}},
 		Transfer: defaultTransfer(),
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
-			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing(), Ban: defaultBan()},
-		Root: "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
+			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing()},
+		Defender: defaultDefender(),
+		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
 		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},

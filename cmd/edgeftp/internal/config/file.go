@@ -16,6 +16,7 @@ type file struct {
 	Listeners    []fileListener   `json:"listeners"`
 	Certificates fileCertificates `json:"certificates"`
 	Limits       fileLimits       `json:"limits"`
+	Defender     fileDefender     `json:"defender"`
 	Listing      fileListing      `json:"listing"`
 	Bandwidth    fileBandwidth    `json:"bandwidth"`
 	Transfer     fileTransfer     `json:"transfer"`

@@ -10,7 +10,6 @@ type Limits struct {
 	LoginDelay                               time.Duration
 	LoginsParallel                           int // 0 is one for each processor
 	Listing                                  Listing
-	Ban                                      Ban
 	Commands, CommandsPerIP                  int // in a second
 }
 
@@ -18,13 +17,6 @@ type Limits struct {
 type Listing struct {
 	Matches, Directories, Depth, Sort int
 	Time                              time.Duration
-}
-
-// Ban is for whom logins are closed. Zero counts are no limit, with zero After there
-// is no limit at all.
-type Ban struct {
-	After, NetworkAfter, UserAfter int
-	Within, For, Pause             time.Duration
 }
 
 type fileLimits struct {
@@ -42,14 +34,6 @@ type fileLimits struct {
 		Attempts          int          `json:"attempts"`
 		DelayAfterFailure textOrNumber `json:"delay_after_failure"`
 		Parallel          int          `json:"parallel"`
-		Ban               struct {
-			After        int    `json:"after"`
-			Within       string `json:"within"`
-			For          string `json:"for"`
-			NetworkAfter int    `json:"network_after"`
-			UserAfter    int    `json:"user_after"`
-			Pause        string `json:"pause"`
-		} `json:"ban"`
 	} `json:"logins"`
 	Listing struct {
 		Matches     int    `json:"matches"`
@@ -64,15 +48,12 @@ type fileLimits struct {
 
 // limits needs no check beyond the schema's.
 func (f *fileLimits) limits() Limits {
-	b := &f.Logins.Ban
 	return Limits{
 		Sessions: f.Sessions.Total, SessionsPerIP: f.Sessions.PerIP, SessionsPerUser: f.Sessions.PerUser,
 		Idle: f.Timeouts.Idle.duration(), Login: f.Timeouts.Login.duration(), Stall: f.Timeouts.TransferStall.duration(),
 		LoginAttempts: f.Logins.Attempts, LoginDelay: f.Logins.DelayAfterFailure.duration(), LoginsParallel: f.Logins.Parallel,
 		Listing: Listing{Matches: f.Listing.Matches, Directories: f.Listing.Directories, Depth: f.Listing.Depth, Sort: f.Listing.Sort,
 			Time: duration(f.Listing.Time)},
-		Ban: Ban{After: b.After, NetworkAfter: b.NetworkAfter, UserAfter: b.UserAfter, Within: duration(b.Within), For: duration(b.For),
-			Pause: duration(b.Pause)},
 		Commands: f.Commands, CommandsPerIP: f.CommandsPerIP,
 	}
 }
@@ -83,9 +64,6 @@ func (l *Limits) file() (f fileLimits) {
 	f.Timeouts.TransferStall = written(l.Stall)
 	f.Logins.Attempts, f.Logins.Parallel = l.LoginAttempts, l.LoginsParallel
 	f.Logins.DelayAfterFailure = written(l.LoginDelay)
-	b := &f.Logins.Ban
-	b.After, b.NetworkAfter, b.UserAfter = l.Ban.After, l.Ban.NetworkAfter, l.Ban.UserAfter
-	b.Within, b.For, b.Pause = formatDuration(l.Ban.Within), formatDuration(l.Ban.For), formatDuration(l.Ban.Pause)
 	f.Commands, f.CommandsPerIP = l.Commands, l.CommandsPerIP
 	f.Listing.Matches, f.Listing.Directories, f.Listing.Depth = l.Listing.Matches, l.Listing.Directories, l.Listing.Depth
 	f.Listing.Time, f.Listing.Sort = formatDuration(l.Listing.Time), l.Listing.Sort

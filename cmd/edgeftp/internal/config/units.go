@@ -349,3 +349,17 @@ func FormatRate(n int64) string {
 	}
 	return formatSize(n) + "/s"
 }
+
+// ParseDuration reads a duration as the configuration file has it, such as 90s, 2h or
+// 30d, of a millisecond at least.
+func ParseDuration(s string) (time.Duration, error) {
+	d, err := parseDuration(s, time.Millisecond)
+	return d, worded(s, err)
+}
+
+// ParseNetwork reads a network, or an address, which is a network of one, as the
+// configuration file has it.
+func ParseNetwork(s string) (netip.Prefix, error) {
+	p, err := parseNetwork(s)
+	return p, worded(s, err)
+}

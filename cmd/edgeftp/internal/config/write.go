@@ -80,6 +80,7 @@ func (c *Config) file() *file {
 		Instance:     fileInstance{Name: c.Instance.Name, StateDir: c.Instance.StateDir, DrainTimeout: formatDuration(c.Instance.DrainTimeout)},
 		Certificates: fileCertificates{ACME: c.ACME.file(), Files: []fileCertificate{}},
 		Limits:       c.Limits.file(),
+		Defender:     c.Defender.file(),
 		Listing:      fileListing{HideDotFiles: c.HideDotFiles},
 		Bandwidth:    bandwidthFile(c.Bandwidth),
 		Transfer:     c.Transfer.file(),

@@ -12,7 +12,7 @@ import (
 const moduleType = "application/wasm"
 
 // handler answers the paths that [Controller], [Policies] and, where they are there,
-// [Recorder] and [Certifier] name, and GET /v1/healthz with an empty object. Every body
+// [Recorder], [Certifier] and [Defender] name, and GET /v1/healthz with an empty object. Every body
 // is JSON, also of errors: {"error": Refusal}.
 func handler(c Controller) http.Handler {
 	mux := http.NewServeMux()
@@ -36,6 +36,9 @@ func handler(c Controller) http.Handler {
 	}
 	if certs, ok := c.(Certifier); ok {
 		certificateRoutes(mux, certs)
+	}
+	if d, ok := c.(Defender); ok {
+		banRoutes(mux, d)
 	}
 	mux.HandleFunc("GET /v1/bandwidth", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, limits(c))

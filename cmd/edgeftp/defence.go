@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/policies/metrics"
+)
+
+// defence turns the configuration into edge's.
+func defence(conf *config.Config) edge.Defence {
+	d := &conf.Defender
+	return edge.Defence{Off: !d.Enabled, Allow: d.Allow, Deny: d.Deny, Score: d.Score, Within: d.Within, Ban: d.Ban, MostBan: d.Longest,
+		Memory: defenceFile(filepath.Join(conf.Instance.StateDir, "defender"))}
+}
+
+// defenceFile is where the defender's memory is kept. It implements
+// edge.DefenceMemory.
+type defenceFile string
+
+// Load implements edge.DefenceMemory.
+func (f defenceFile) Load() ([]byte, error) {
+	b, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// Save implements edge.DefenceMemory. A server that is killed leaves the old memory or
+// the new one.
+func (f defenceFile) Save(b []byte) error {
+	tmp := string(f) + ".new"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, string(f))
+}
+
+// warden implements control.Defender.
+type warden struct {
+	server *edge.Server
+	score  int // that bans
+}
+
+// Defence implements control.Defender.
+func (w warden) Defence() control.Defence {
+	st := w.server.Defence()
+	d := control.Defence{Enabled: !st.Off, Score: w.score, Known: st.Addresses + st.Networks + st.Users,
+		Banned: st.Banned, TurnedAway: st.TurnedAway, Denied: st.Denied, Waited: st.Waited, Refused: st.Refused, Unrecorded: st.Unrecorded}
+	for _, b := range w.server.Bans() {
+		d.Bans = append(d.Bans, control.Ban(b))
+	}
+	for _, s := range st.Highest {
+		d.Watched = append(d.Watched, control.Watched{Who: s.Who.String(), Kind: "address", Points: s.Points, Why: s.Why})
+	}
+	for _, s := range st.Slowed {
+		d.Slowed = append(d.Slowed, control.Watched{Who: s.Who.String(), Kind: "network", Failed: s.Failed})
+	}
+	for _, s := range st.Guessed {
+		d.Slowed = append(d.Slowed, control.Watched{Who: s.User, Kind: "user", Failed: s.Failed})
+	}
+	return d
+}
+
+// Ban implements control.Defender.
+func (w warden) Ban(b control.NewBan) (control.Ban, error) {
+	if b.Who.Bits() == 0 {
+		return control.Ban{}, &control.Refusal{Code: "EF2111", Message: b.Who.String() + " is everybody", Help: "stop the server, or name a network"}
+	}
+	made, err := w.server.Ban(b.Who, b.For, b.Why)
+	if err != nil {
+		return control.Ban{}, &control.Refusal{Code: "EF2111", Message: strings.TrimPrefix(err.Error(), "edge: "), Help: "edgeftp ban shows what holds; defender in the configuration says whom it leaves alone"}
+	}
+	return control.Ban(made), nil
+}
+
+// Unban implements control.Defender.
+func (w warden) Unban(who netip.Prefix) error {
+	if !w.server.Unban(who) {
+		return &control.Refusal{Code: "EF2112", Message: fmt.Sprintf("%s is not banned", who), Help: "edgeftp ban list shows who is; name the network as it stands there"}
+	}
+	return nil
+}
+
+// tellDefence tells the defender's figures, which name nobody.
+func tellDefence(tell func(metrics.Sample), st edge.DefenceStatus) {
+	if st.Off {
+		return
+	}
+	for _, f := range []struct {
+		kind       metrics.Kind
+		name, help string
+		value      float64
+	}{
+		{metrics.Gauge, "bans", "Bans that hold.", float64(st.Bans)},
+		{metrics.Gauge, "defender_known", "Addresses, networks and users that the defender remembers.", float64(st.Addresses + st.Networks + st.Users)},
+		{metrics.Gauge, "defender_held", "Failed logins whose answer is being delayed beyond the usual.", float64(st.Held)},
+		{metrics.Counter, "bans_total", "Bans by points.", float64(st.Banned)},
+		{metrics.Counter, "turned_away_total", "Connections and logins of who was banned.", float64(st.TurnedAway)},
+		{metrics.Counter, "denied_total", "Connections from networks that are denied.", float64(st.Denied)},
+		{metrics.Counter, "logins_waited_total", "Logins that had to wait for their turn.", float64(st.Waited)},
+		{metrics.Counter, "logins_refused_total", "Logins that were refused while too many waited.", float64(st.Refused)},
+		{metrics.Counter, "offences_unrecorded_total", "Offences for which there was no room.", float64(st.Unrecorded)},
+	} {
+		tell(metrics.Sample{Name: "edgeftp_" + f.name, Help: f.help, Kind: f.kind, Value: f.value})
+	}
+}

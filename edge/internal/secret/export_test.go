@@ -1,0 +1,7 @@
+package secret
+
+import "time"
+
+// Patience has verifications wait for as long as d: for tests on a machine that has
+// much else to do.
+func (v *Verifier) Patience(d time.Duration) { v.longest = d }
