@@ -17,9 +17,10 @@ import (
 // for a login that a policy answers with 421, by which it says that it has seen enough;
 // 20 for senseless commands that end the session, and for a line beyond every bound; 5
 // for a request of another protocol, and for a connection that has used up
-// Timeouts.Login; 1 for a failed TLS handshake and for a connection beyond
-// Limits.SessionsPerIP, but for one from where somebody has lately logged in. A login
-// that goes well costs nothing and takes nothing off.
+// Timeouts.Login; 1 for a TLS handshake that failed, unless there was no certificate
+// for it, and for a connection beyond Limits.SessionsPerIP, but for one from where
+// somebody has lately logged in. A login that goes well costs nothing and takes nothing
+// off.
 //
 // Whoever reaches Score is banned: his connections are answered 421 (RFC 959 §5.4) and
 // closed before anything else is done for them; where TLS is implicit they are just
@@ -38,7 +39,7 @@ type Defence struct {
 	// asked for a password; Deny who is turned away at once. Of several prefixes that
 	// hold an address the longest counts, of two alike Deny.
 	Allow, Deny []netip.Prefix
-	Score       int           // that makes a ban; 0: 100, at most 50,000
+	Score       int           // that makes a ban; 0: 150, which is 15 failed logins; at most 50,000
 	Within      time.Duration // for which points count, and up to an eighth longer; 0: 30 minutes
 	// Ban is how long the first ban lasts; 0: 15 minutes. One that follows within
 	// MostBan of the end of the last is twice as long as that, but not longer than
@@ -174,7 +175,7 @@ func banned(b defender.Ban) Ban {
 
 // check completes and validates d.
 func (d *Defence) check() error {
-	d.Score = or0(d.Score, 100)
+	d.Score = or0(d.Score, 150)
 	d.Within = or0(d.Within, 30*time.Minute)
 	d.MostBan = or0(d.MostBan, 24*time.Hour)
 	d.Ban = or0(d.Ban, min(15*time.Minute, d.MostBan))

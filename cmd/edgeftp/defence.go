@@ -35,14 +35,21 @@ func (f defenceFile) Load() ([]byte, error) {
 	return b, err
 }
 
-// Save implements edge.DefenceMemory. A server that is killed leaves the old memory or
-// the new one.
+// Save implements edge.DefenceMemory. A server that is killed, or a machine whose power
+// is cut, leaves the old memory or the new one.
 func (f defenceFile) Save(b []byte) error {
-	tmp := string(f) + ".new"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+	tmp, err := os.OpenFile(string(f)+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
 		return err
 	}
-	return os.Rename(tmp, string(f))
+	_, err = tmp.Write(b)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), string(f))
 }
 
 // warden implements control.Defender.

@@ -31,6 +31,8 @@ type Control struct {
 	// ControlTLS sets it, and what follows, when the handshake has begun.
 	Name    string
 	Tickets bool // the client can take tickets at all
+	// Lacking says that the handshake failed as there was no certificate for it.
+	Lacking bool
 
 	cert  *tls.Certificate // that was presented
 	until time.Time        // cert's end
@@ -62,6 +64,7 @@ func (k *Control) bind(base, c *tls.Config) {
 	c.Certificates = nil
 	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := own(k.named(hello))
+		k.Lacking = err != nil
 		k.keep(cert)
 		return cert, err
 	}

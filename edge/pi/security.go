@@ -82,7 +82,9 @@ func (s *Session) unsecured(err error) {
 		s.link.quiet = true
 		return
 	}
-	if !errors.Is(err, io.EOF) { // somebody who only looks whether the port answers
+	// Whoever only looks whether the port answers has done nothing wrong, nor has who
+	// asked for a certificate that the server could not get.
+	if !errors.Is(err, io.EOF) && !s.link.tls.Lacking {
 		s.offend(OffenceTLS)
 	}
 	s.event(policy.Event{Kind: policy.EventTLSFailed, Text: brief(err)})

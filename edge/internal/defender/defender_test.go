@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// usual is what the server has by default.
+// usual is a configuration in which the tenth failed login makes a ban.
 func usual() Config {
 	return Config{Score: 100, Within: 30 * time.Minute, Ban: 15 * time.Minute, MostBan: 24 * time.Hour}
 }

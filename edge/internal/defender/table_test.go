@@ -145,3 +145,77 @@ func TestWindow(t *testing.T) {
 		t.Errorf("a clock that goes back forgets: %d", got)
 	}
 }
+
+// What is pinned never goes for something new, and what time has brought down goes
+// before what is young and low.
+func TestTablePinned(t *testing.T) {
+	tab := newTable[int](3, weightRank)
+	put := func(k int, w weight, at time.Duration) bool {
+		v := tab.hold(k, at)
+		if v != nil {
+			*v = w
+			tab.settle(k, at)
+		}
+		tab.check(t)
+		return v != nil
+	}
+	put(1, weight{pinned, 10}, 0)
+	put(2, weight{pinned, 10}, 0)
+	put(3, weight{4, 5}, 0)
+	if !put(4, weight{pinned, 10}, 1) || tab.find(3) != nil {
+		t.Error("what is not pinned stays")
+	}
+	if put(5, weight{1, 10}, 2) || tab.len() != 3 {
+		t.Error("there is room among the pinned")
+	}
+	if !put(5, weight{1, 20}, 10) || tab.find(1) != nil || tab.find(2) == nil {
+		t.Error("what is over stays, or the wrong one went")
+	}
+	if !put(6, weight{1, 20}, 10) || tab.find(2) != nil || tab.find(5) == nil {
+		t.Error("what is over outlives what is young")
+	}
+}
+
+func TestKeys(t *testing.T) {
+	for a, want := range map[string][2]string{
+		"192.0.2.77":              {"192.0.2.77/32", "192.0.2.0/24"},
+		"::ffff:192.0.2.77":       {"192.0.2.77/32", "192.0.2.0/24"},
+		"0.0.0.0":                 {"0.0.0.0/32", "0.0.0.0/24"},
+		"::1":                     {"::/64", "::/48"},
+		"::fffe:c000:24d":         {"::/64", "::/48"},
+		"2001:db8:1:2:3:4:5:6":    {"2001:db8:1:2::/64", "2001:db8:1::/48"},
+		"fe80::1:2%eth0":          {"fe80::/64", "fe80::/48"},
+		"2001:db8::ffff:0102:304": {"2001:db8::/64", "2001:db8::/48"},
+	} {
+		k, ok := hostOf(addr(a))
+		if !ok || k.hostPrefix() != prefixOf(want[0]) || k.network().networkPrefix() != prefixOf(want[1]) {
+			t.Errorf("%s: %v in %v", a, k.hostPrefix(), k.network().networkPrefix())
+		}
+		if again, ok := keyOf(k.hostPrefix()); !ok || again != k {
+			t.Errorf("%s: %v is not found again", a, k.hostPrefix())
+		}
+	}
+	for _, wide := range []string{"192.0.2.0/31", "2001:db8::/63", "2001:db8::1/128"} {
+		if _, ok := keyOf(prefixOf(wide)); ok {
+			t.Errorf("%s is a host", wide)
+		}
+	}
+}
+
+// Of the places where a user has logged in the latest are known.
+func TestHomes(t *testing.T) {
+	var o owner
+	for i := range homes {
+		o.enter(home{key{0, uint64(i)}, time.Duration(i)})
+	}
+	o.enter(home{key{0, 0}, 100}) // the first one again
+	o.enter(home{key{0, 50}, 101})
+	o.enter(home{key{0, 51}, 102})
+	known := map[uint64]bool{}
+	for _, h := range o.home[:o.n] {
+		known[h.net.lo] = true
+	}
+	if len(known) != homes || known[1] || known[2] || !known[0] || !known[3] || !known[50] || !known[51] {
+		t.Errorf("%v", known)
+	}
+}

@@ -274,7 +274,12 @@ func TestEdgeFTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range chosen(full) {
-		if v := s.verdicts[a.name]; v.word != "ok" {
+		v := s.verdicts[a.name]
+		if v.word == "n/a" && strings.HasPrefix(v.detail, notHere) {
+			t.Logf("%s: %s", a.name, v.detail)
+			continue
+		}
+		if v.word != "ok" {
 			t.Errorf("%s (row %d: %s): %s %s", a.name, a.row, a.correct, v.word, v.detail)
 		}
 	}

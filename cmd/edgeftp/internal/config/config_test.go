@@ -197,7 +197,7 @@ func defaultTransfer() Transfer {
 }
 
 func defaultDefender() Defender {
-	return Defender{Enabled: true, Score: 100, Within: 30 * time.Minute, Ban: 15 * time.Minute, Longest: 24 * time.Hour}
+	return Defender{Enabled: true, Score: 150, Within: 30 * time.Minute, Ban: 15 * time.Minute, Longest: 24 * time.Hour}
 }
 
 func defaultListing() Listing {
