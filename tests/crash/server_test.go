@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/edgeftp/edgeftp/tests/userpi"
@@ -28,10 +29,13 @@ const (
 	password  = "a long secret"
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(whole{m}) }
 
-// run builds the program once for all tests and removes it behind them.
-func run(m *testing.M) int {
+// whole is all tests and what they have in common.
+type whole struct{ *testing.M }
+
+// Run builds the program once for all tests and removes it behind them.
+func (m whole) Run() int {
 	if os.Getenv(binaryVar) == "" {
 		dir, err := os.MkdirTemp("", "crash")
 		if err != nil {
@@ -46,7 +50,7 @@ func run(m *testing.M) int {
 		}
 		os.Setenv(binaryVar, binary)
 	}
-	return m.Run()
+	return m.M.Run()
 }
 
 // full reports whether the long form is asked for.
