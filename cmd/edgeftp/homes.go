@@ -22,6 +22,9 @@ import (
 // killed processes have left is tidied up before anybody sees it. A root below
 // another one is a view of that Disk, made for each login: were it a Disk of its
 // own, neither would know what happens in the other.
+//
+// How durable uploads are, and what becomes of mounts, is said once, by storage, and
+// holds for them all.
 type homes struct {
 	conf   *config.Config
 	shared vfs.FS
@@ -130,7 +133,8 @@ func (h *homes) open(path string) (vfs.FS, func(), error) {
 	if rel, err := filepath.Rel(path, realPath(h.conf.Instance.StateDir)); err == nil && filepath.IsLocal(rel) {
 		return nil, nil, errors.New("the server's own files lie in it")
 	}
-	fs, err := vfs.OpenDisk(vfs.DiskConfig{Root: path, State: filepath.Join(h.conf.Instance.StateDir, "uploads")})
+	fs, err := vfs.OpenDisk(vfs.DiskConfig{Root: path, State: filepath.Join(h.conf.Instance.StateDir, "uploads"),
+		Durability: h.conf.Durability, Mounts: h.conf.Mounts})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -108,6 +108,7 @@ func answerFile(err error) (wire.Reply, bool) {
 		{vfs.ErrNotDirectory, wire.CodeUnavailable, "That is not a directory."},
 		{vfs.ErrNotEmpty, wire.CodeUnavailable, "The directory is not empty."},
 		{vfs.ErrSpecial, wire.CodeUnavailable, "That is not a regular file."},
+		{vfs.ErrCrossDevice, wire.CodeUnavailable, "That is on another filesystem."},
 		{vfs.ErrReadOnly, wire.CodeUnavailable, "The files here cannot be changed."},
 		{vfs.ErrNoSpace, wire.CodeNoSpace, "There is no space left for it."},
 		{vfs.ErrBusy, wire.CodeFileBusy, "Another session is writing to that file."},

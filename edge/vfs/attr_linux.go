@@ -23,7 +23,7 @@ func (d *Disk) handle(p Path) (f osFile, place bool, err error) {
 	if err != nil {
 		return osFile{}, false, err
 	}
-	if f, err = d.root.OpenFile(q.Rel(), unix.O_PATH, 0); err != nil {
+	if f, err = d.mount.admitOr(d.root.OpenFile(q.Rel(), unix.O_PATH, 0)); err != nil {
 		return osFile{}, false, err
 	}
 	var st unix.Stat_t

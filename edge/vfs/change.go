@@ -19,13 +19,13 @@ func (d *Disk) mkdir(p Path) error {
 	if p == Root {
 		return fs.ErrExist
 	}
-	parent, err := d.toSync(p.Dir(), DurabilityFull)
+	mode := 0o777 &^ d.cfg.Umask & fs.ModePerm
+	fo, err := d.openFolder(p.Dir())
 	if err != nil {
 		return err
 	}
-	defer parent.close()
-	mode := 0o777 &^ d.cfg.Umask & fs.ModePerm
-	if err := d.root.Mkdir(p.Rel(), mode); err != nil {
+	defer fo.close()
+	if err := fo.mkdir(p.Base(), mode); err != nil {
 		return err
 	}
 	// The process's umask and the parent's access list have had their say; only
@@ -35,10 +35,10 @@ func (d *Disk) mkdir(p Path) error {
 		err = d.chmod(p, mode)
 	}
 	if err == nil {
-		err = parent.sync()
+		err = d.syncOpen(fo)
 	}
 	if err != nil { // taken back; should somebody have filled it, it stays
-		_ = d.root.Remove(p.Rel())
+		_ = fo.rmdir(p.Base())
 	}
 	return err
 }
@@ -109,6 +109,9 @@ func (d *Disk) remove(p Path) error {
 		return err
 	}
 	defer fo.close()
+	if err := fo.elsewhere(p.Base()); err != nil {
+		return err
+	}
 	// Some hosts say EPERM for a directory.
 	if info, err := fo.lstat(p.Base()); err == nil && info.IsDir() {
 		return ErrIsDirectory
@@ -137,6 +140,9 @@ func (d *Disk) rmdir(p Path) error {
 		return err
 	}
 	defer fo.close()
+	if err := fo.elsewhere(p.Base()); err != nil {
+		return err
+	}
 	err = fo.rmdir(p.Base())
 	// Some hosts say EEXIST for a directory that is not empty.
 	if !errors.Is(d.reason(err), ErrNotEmpty) && !errors.Is(err, fs.ErrExist) {
@@ -212,7 +218,11 @@ func (fo *folder) names() ([]string, error) {
 // the new name stands all the same. An upload that runs in a directory that is renamed finds at
 // its commit that the directory is gone.
 func (d *Disk) Rename(from, to Path) error {
-	return d.fail("rename", from, d.run(func() error { return d.rename(from, to) }))
+	err := d.fail("rename", from, d.run(func() error { return d.rename(from, to) }))
+	if err != nil && d.mount != nil && errors.Is(d.veil(to, d.reason(err)), ErrCrossDevice) {
+		return d.fail("rename", from, ErrCrossDevice)
+	}
+	return err
 }
 
 func (d *Disk) rename(from, to Path) error {
@@ -267,6 +277,8 @@ func (d *Disk) move(from, to Path) (ghosts []ghost, err error) {
 		case info.IsDir():
 			return nil, ErrNotDirectory
 		}
+	} else if errors.Is(d.reason(err), ErrCrossDevice) {
+		return nil, err
 	}
 	before, now := d.global(from), d.global(to)
 	if d.journal != nil {
@@ -276,7 +288,7 @@ func (d *Disk) move(from, to Path) (ghosts []ghost, err error) {
 		}
 	}
 	if err == nil {
-		err = d.root.Rename(from.Rel(), to.Rel())
+		err = d.renameBetween(from, to)
 	}
 	if err != nil {
 		if len(ghosts) > 0 {

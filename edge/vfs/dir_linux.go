@@ -30,7 +30,7 @@ func (d *Disk) ReadDir(p Path) (Dir, error) {
 	}
 	var f osFile
 	err := d.run(func() (err error) {
-		f, err = d.root.OpenFile(p.Rel(), directoryFlags, 0)
+		f, err = d.mount.admitOr(d.openFile(p, directoryFlags))
 		return err
 	})
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *diskDir) name() (string, error) {
 }
 
 // Names implements [NameDir]. The kernel asks for no rights here, since it did when
-// the directory was opened.
+// the directory was opened. If one mount alone is served, each name is looked at.
 func (r *diskDir) Names(n int) ([]string, error) {
 	names := make([]string, 0, min(max(n, 1), 512))
 	for len(names) < max(n, 1) {
@@ -95,6 +95,9 @@ func (r *diskDir) Names(n int) ([]string, error) {
 			break
 		} else if err != nil {
 			return nil, r.failed(err)
+		}
+		if r.d.mount != nil && r.elsewhere(name) {
+			continue
 		}
 		names = append(names, name)
 	}
@@ -131,7 +134,7 @@ func (r *diskDir) next(n int) ([]Info, error) {
 			return nil, err
 		}
 		info, err := r.lstat(name)
-		if err == unix.ENOENT {
+		if err == unix.ENOENT || err == unix.EXDEV {
 			continue
 		} else if err != nil {
 			return nil, err
@@ -160,7 +163,7 @@ func (r *diskDir) look(names []string) ([]Info, error) {
 			continue // the directory has given no such name
 		}
 		info, err := r.lstat(name)
-		if err == unix.ENOENT {
+		if err == unix.ENOENT || err == unix.EXDEV {
 			continue
 		} else if err != nil {
 			return nil, err
@@ -172,5 +175,15 @@ func (r *diskDir) look(names []string) ([]Info, error) {
 
 // lstat describes one entry.
 func (r *diskDir) lstat(name string) (Info, error) {
-	return describeAt(r.f, name)
+	return describeAt(r.d.mount, r.f, name)
+}
+
+// elsewhere reports whether something that is not served is mounted on an entry.
+func (r *diskDir) elsewhere(name string) (mounted bool) {
+	_ = r.d.run(func() error {
+		_, err := r.lstat(name)
+		mounted = err == unix.EXDEV
+		return nil
+	})
+	return mounted
 }

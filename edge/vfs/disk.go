@@ -53,6 +53,8 @@ type DiskConfig struct {
 	PartialFor time.Duration
 	// Durability of a committed upload; zero is full.
 	Durability Durability
+	// Mounts says whether other filesystems below Root are served; zero is yes.
+	Mounts Mounts
 }
 
 // Disk serves a directory of the host. It implements [FS], [Writer], [Chmodder],
@@ -60,17 +62,19 @@ type DiskConfig struct {
 // is safe for concurrent use. It is no [Birther]: no host lets anybody choose
 // when a file was made.
 //
-// Every access goes through one os.Root, so no symbolic link leads out, whoever
-// swaps it and whenever. Hard links and mounts inside the root are served.
+// Every access goes through one os.Root, or on Linux by openat2(2) with the same rules
+// where that is shorter, so no symbolic link leads out, whoever swaps it and whenever. Hard links inside the root are served, and so are mounts
+// unless [DiskConfig].Mounts says otherwise.
 // Absolute symbolic links count as leading out, as they do for os.Root.
 //
 // The errors of a File that Open returned are those of package os.
 type Disk struct {
 	*shared
-	root osRoot
-	base *place  // where root lies in the tree
-	as   *rights // whose rights every access has; nil: the process's own
-	lent bool    // root belongs to the Disk that this one was made of
+	root  osRoot
+	below *below  // the short way into root; nil if there is none
+	base  *place  // where root lies in the tree
+	as    *rights // whose rights every access has; nil: the process's own
+	lent  bool    // root belongs to the Disk that this one was made of
 }
 
 // shared is what all views of one tree have in common: whatever view an upload
@@ -82,8 +86,9 @@ type shared struct {
 	host    string // the host's name of the top
 	dev     uint64 // the top's device, 0 where unknown
 	cfg     DiskConfig
-	escapes error // what os.Root says of a path that leads out
-	unnamed bool  // uploads are staged without a name where the filesystem can
+	escapes error  // what os.Root says of a path that leads out
+	unnamed bool   // uploads are staged without a name where the filesystem can
+	mount   *mount // the only one that is served; nil serves them all
 	views   views
 
 	// tree is held for reading while an upload is published, and for writing
@@ -137,6 +142,11 @@ func openDisk(cfg DiskConfig, g *gate) (*Disk, error) {
 	}
 	// From here on files bear names that tell nothing of the host.
 	d.root = anonymous(root)
+	d.below = openBelow(d.root)
+	// Only now, so that what a killed process has left is tidied up on every mount.
+	if err := d.confine(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
@@ -203,8 +213,8 @@ func (d *Disk) open(p Path, flag int, dirs bool) (osFile, error) {
 	if err := d.check(p); err != nil {
 		return osFile{}, err
 	}
-	f, err := d.root.OpenFile(p.Rel(), flag|openFlags, 0)
-	if err != nil {
+	f, err := d.openFile(p, flag|openFlags)
+	if f, err = d.mount.admitOr(f, err); err != nil {
 		return osFile{}, err
 	}
 	if err := admit(f, dirs); err != nil {
@@ -237,6 +247,15 @@ func (d *Disk) Stat(p Path) (info Info, err error) {
 		if err = d.check(p); err != nil {
 			return err
 		}
+		var found bool
+		if info, found = d.describeBelow(p, 0); found {
+			info.Birth = time.Time{}
+			return nil
+		}
+		if d.mount != nil {
+			info, err = d.statHere(p)
+			return err
+		}
 		fi, err := d.root.Stat(p.Rel())
 		if err != nil {
 			return err
@@ -267,6 +286,12 @@ func (d *Disk) Lstat(p Path) (info Info, err error) {
 // lstat is Lstat without its checks, with the host's errors, and without the time
 // of birth.
 func (d *Disk) lstat(p Path) (Info, error) {
+	if info, found := d.describeBelow(p, noFollow); found {
+		return info, nil
+	}
+	if d.mount != nil {
+		return d.lstatBirth(p)
+	}
 	fi, err := d.root.Lstat(p.Rel())
 	if err != nil {
 		return Info{}, err

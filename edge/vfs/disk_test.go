@@ -78,6 +78,13 @@ func TestDisk(t *testing.T) {
 			return tidy(t, below)
 		})
 	})
+	t.Run("root", func(t *testing.T) {
+		vfstest.TestFS(t, func(t *testing.T) vfs.FS {
+			d := tidy(t, newDisk(t, func(c *vfs.DiskConfig) { c.Durability = vfs.DurabilityNone }))
+			d.ByRoot()
+			return d
+		})
+	})
 	t.Run("names", func(t *testing.T) {
 		vfstest.TestFS(t, func(t *testing.T) vfs.FS {
 			d := tidy(t, newDisk(t, nil))

@@ -23,6 +23,13 @@ func LeftOut() error { return errLeftOut }
 // filesystems that have no unnamed files.
 func (d *Disk) StageUnderNames() { d.unnamed = false }
 
+// ByRoot makes d, and the views that are made of it from now on, go every way by
+// os.Root.
+func (d *Disk) ByRoot() {
+	d.below.close()
+	d.below = nil
+}
+
 // HiddenName makes a name such as the Disk keeps for itself.
 func HiddenName() string { return hiddenName() }
 

@@ -14,14 +14,24 @@ import (
 // operations take single names and cannot leave it. That the directory still is
 // where it was is for the caller to check (same).
 type folder struct {
-	f  osFile
-	id fileID
-	p  Path
+	f     osFile
+	id    fileID
+	p     Path
+	mount *mount // on which entries must lie
 }
 
+// placeFlags open a directory as a mere place, which asks for no rights in it.
+const placeFlags = unix.O_PATH | unix.O_DIRECTORY
+
+// noFollow asks for a link itself.
+const noFollow = unix.O_NOFOLLOW
+
 // openFolder opens the directory p through the root.
-func (d *Disk) openFolder(p Path) (*folder, error) {
-	f, err := d.root.OpenFile(p.Rel(), directoryFlags, 0)
+func (d *Disk) openFolder(p Path) (*folder, error) { return d.openFolderOn(d.mount, p) }
+
+// openFolderOn does the same for a directory that must lie on a mount, any for nil.
+func (d *Disk) openFolderOn(m *mount, p Path) (*folder, error) {
+	f, err := m.admitOr(d.openFile(p, directoryFlags))
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +44,7 @@ func (d *Disk) openFolder(p Path) (*folder, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	return &folder{f: f, id: fileID{dev: uint64(st.Dev), inode: st.Ino}, p: p}, nil
+	return &folder{f: f, id: fileID{dev: uint64(st.Dev), inode: st.Ino}, p: p, mount: m}, nil
 }
 
 // removed reports whether the directory has no name any more.
@@ -61,13 +71,13 @@ func (fo *folder) openAt(name string, flag int, mode uint32) (osFile, error) {
 	if flag&unix.O_TMPFILE == unix.O_TMPFILE {
 		c.Op = "create"
 	}
-	return fo.f.g.open(c, func() (*os.File, error) {
+	return fo.mount.admitOr(fo.f.g.open(c, func() (*os.File, error) {
 		fd, err := unix.Openat(int(fo.f.f.Fd()), name, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		if err != nil {
 			return nil, err
 		}
 		return os.NewFile(uintptr(fd), string(fo.p.Join(name))), nil
-	})
+	}))
 }
 
 // createUnnamed makes a file without a name, where the filesystem can.
@@ -95,7 +105,7 @@ func (fo *folder) open(name string, flag int) (osFile, error) {
 
 // lstat describes the entry name.
 func (fo *folder) lstat(name string) (Info, error) {
-	return statAt(fo.f, name, 0)
+	return statAt(fo.mount, fo.f, name, 0)
 }
 
 // writable says whether the entry name may be written to by this process.
@@ -136,6 +146,36 @@ func (fo *folder) unlink(name string) error {
 // rmdir removes an empty directory.
 func (fo *folder) rmdir(name string) error {
 	return fo.f.at(osCall{Op: "rmdir", Name: name}, func(fd int) error { return unix.Unlinkat(fd, name, unix.AT_REMOVEDIR) })
+}
+
+// mkdir makes a directory.
+func (fo *folder) mkdir(name string, mode fs.FileMode) error {
+	return fo.f.at(osCall{Op: "mkdir", Name: name, Mode: mode}, func(fd int) error { return unix.Mkdirat(fd, name, uint32(mode.Perm())) })
+}
+
+// symlink makes a symbolic link that says text.
+func (fo *folder) symlink(text, name string) error {
+	return fo.f.at(osCall{Op: "symlink", Name: name, To: text}, func(fd int) error { return unix.Symlinkat(text, fd, name) })
+}
+
+// renameBetween moves a file or directory of one directory to another. Both are
+// held open: what is mounted over them meanwhile is not reached.
+func (d *Disk) renameBetween(from, to Path) error {
+	source, err := d.openFolder(from.Dir())
+	if err != nil {
+		return err
+	}
+	defer source.close()
+	target, err := d.openFolder(to.Dir())
+	if err != nil {
+		return err
+	}
+	defer target.close()
+	return d.gate.do(osCall{Op: "rename", Root: d.root.r, Name: from.Rel(), To: to.Rel()}, func() error {
+		defer runtime.KeepAlive(source.f.f)
+		defer runtime.KeepAlive(target.f.f)
+		return unix.Renameat(int(source.f.f.Fd()), from.Base(), int(target.f.f.Fd()), to.Base())
+	})
 }
 
 // sync makes the names in the directory durable.

@@ -18,6 +18,15 @@ type folder struct {
 	id   fileID
 }
 
+// placeFlags open a directory.
+const placeFlags = directoryFlags
+
+// noFollow has no meaning here.
+const noFollow = 0
+
+// openFolderOn is openFolder: there is one mount here.
+func (d *Disk) openFolderOn(_ *mount, p Path) (*folder, error) { return d.openFolder(p) }
+
 // openFolder opens the directory p through the root.
 func (d *Disk) openFolder(p Path) (*folder, error) {
 	root, err := d.root.OpenRoot(p.Rel())
@@ -116,6 +125,15 @@ func (fo *folder) rmdir(name string) error {
 	}
 	return fo.root.Remove(name)
 }
+
+// mkdir makes a directory.
+func (fo *folder) mkdir(name string, mode fs.FileMode) error { return fo.root.Mkdir(name, mode) }
+
+// symlink makes a symbolic link that says text.
+func (fo *folder) symlink(text, name string) error { return fo.root.Symlink(text, name) }
+
+// renameBetween moves a file or directory of one directory to another.
+func (d *Disk) renameBetween(from, to Path) error { return d.root.Rename(from.Rel(), to.Rel()) }
 
 // sync makes the names in the directory durable, where the host can.
 func (fo *folder) sync() error {

@@ -282,6 +282,8 @@ func (s *memStage) publish() error {
 		return ErrBusy
 	case old != nil && s.opt.Unique:
 		return fs.ErrExist
+	case old != nil && s.opt.Append && s.grows == nil && s.kept == nil:
+		return ErrBusy // it did not exist when the upload began
 	case old != nil && old.mode.IsDir():
 		return ErrIsDirectory
 	case old != nil && !old.mode.IsRegular():

@@ -25,9 +25,12 @@ func (s *diskStage) publish(ctx context.Context) error {
 	}
 	if replaces || s.hidden != "" {
 		err = s.replace()
-	} else if err = s.name(); errors.Is(err, fs.ErrExist) && !s.opt.Unique {
+	} else if err = s.name(); errors.Is(err, fs.ErrExist) && !s.mustBeNew() {
 		replaces = true // somebody was faster; the last one wins
 		err = s.replace()
+	}
+	if errors.Is(err, fs.ErrExist) && s.opt.Append {
+		return ErrBusy // what it was to be appended to did not exist when it began
 	}
 	if err != nil {
 		return err
@@ -49,6 +52,11 @@ func (s *diskStage) mode(old Info, replaces bool) fs.FileMode {
 	}
 	return 0o666 &^ s.d.cfg.Umask & fs.ModePerm
 }
+
+// mustBeNew reports whether no other file may be replaced: one that has come since
+// STOU made up the name, or since APPE found nothing, in which bytes may be that
+// somebody else was told are kept.
+func (s *diskStage) mustBeNew() bool { return s.opt.Unique || s.opt.Append && s.kept == nil }
 
 // name publishes an unnamed file under a name that does not exist.
 func (s *diskStage) name() error {
@@ -91,9 +99,9 @@ func (s *diskStage) rename() error {
 	base := s.path.Base()
 	old, err := s.folder.lstat(base)
 	switch {
-	case s.opt.Unique && err == nil:
+	case s.mustBeNew() && err == nil:
 		return fs.ErrExist
-	case s.opt.Unique:
+	case s.mustBeNew():
 		if err := s.folder.link(s.hidden, base); err != nil {
 			return err
 		}

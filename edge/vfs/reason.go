@@ -13,7 +13,7 @@ func (d *Disk) fail(op string, p Path, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &fs.PathError{Op: op, Path: string(p), Err: d.reason(err)}
+	return &fs.PathError{Op: op, Path: string(p), Err: d.veil(p, d.reason(err))}
 }
 
 // reason maps an error of the host onto those of io/fs and of this package, and

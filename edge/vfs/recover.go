@@ -208,7 +208,7 @@ func gone(reason error) bool {
 // undo takes back an append that was not committed. A file that is not the one
 // that was appended to is left alone.
 func (d *Disk) undo(p Path, r record) error {
-	fo, err := d.openFolder(p.Dir())
+	fo, err := d.openFolderOn(nil, p.Dir())
 	if err != nil {
 		return err
 	}
@@ -246,7 +246,7 @@ func (d *Disk) device(dev uint64) uint64 {
 // adopt takes over a partial upload. What was not known to be on the disk is cut
 // off if the host was started anew since.
 func (d *Disk) adopt(start record, p Path, r record, cleaned map[Path]struct{}) error {
-	fo, err := d.openFolder(p.Dir())
+	fo, err := d.openFolderOn(nil, p.Dir())
 	if err != nil {
 		return err
 	}

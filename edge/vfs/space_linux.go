@@ -10,7 +10,7 @@ import (
 // space asks the filesystem that the directory p is on. The directory is opened as
 // a mere place, which asks for no more rights than a look at it.
 func (d *Disk) space(p Path) (int64, error) {
-	f, err := d.root.OpenFile(p.Rel(), unix.O_PATH|unix.O_DIRECTORY, 0)
+	f, err := d.mount.admitOr(d.openFile(p, placeFlags))
 	if err != nil {
 		return 0, err
 	}

@@ -10,23 +10,26 @@ import (
 // lstatBirth is lstat with the time of birth. It looks at the name in its
 // directory, because only statx(2) knows that, and os.Root does not ask it.
 func (d *Disk) lstatBirth(p Path) (Info, error) {
-	f, err := d.root.OpenFile(p.Dir().Rel(), unix.O_PATH|unix.O_DIRECTORY, 0)
+	if info, found := d.describeBelow(p, noFollow); found {
+		return info, nil
+	}
+	f, err := d.mount.admitOr(d.openFile(p.Dir(), placeFlags))
 	if err != nil {
 		return Info{}, err
 	}
 	defer f.Close()
 	if p != Root {
-		return describeAt(f, p.Base())
+		return describeAt(d.mount, f, p.Base())
 	}
-	info, err := statAt(f, "", unix.AT_EMPTY_PATH)
+	info, err := statAt(d.mount, f, "", unix.AT_EMPTY_PATH)
 	info.Name = p.Base()
 	return info, err
 }
 
 // describeAt describes an entry of an open directory, with what a symbolic link
 // says.
-func describeAt(dir osFile, name string) (Info, error) {
-	info, err := statAt(dir, name, 0)
+func describeAt(m *mount, dir osFile, name string) (Info, error) {
+	info, err := statAt(m, dir, name, 0)
 	if err != nil || info.Mode&fs.ModeSymlink == 0 {
 		return info, err
 	}
@@ -48,19 +51,29 @@ func describeAt(dir osFile, name string) (Info, error) {
 
 // statAt describes an entry of an open directory. It is one system call, as
 // fstatat(2) would be, and hardly slower (a listing takes 5 percent longer), so
-// entries have their time of birth as well.
-func statAt(dir osFile, name string, flags int) (Info, error) {
+// entries have their time of birth as well. What does not lie on m is unix.EXDEV.
+func statAt(m *mount, dir osFile, name string, flags int) (Info, error) {
 	flags |= unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
 	var st unix.Statx_t
 	err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
-		return unix.Statx(fd, name, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st)
+		return unix.Statx(fd, name, flags, statxMask, &st)
 	})
 	if err == unix.ENOSYS || err == unix.EPERM { // an old kernel, or a filter that does not know it
-		return statAtOld(dir, name, flags)
+		return statAtOld(m, dir, name, flags)
+	}
+	if err == nil {
+		err = m.admitStat(&st)
 	}
 	if err != nil {
 		return Info{}, err
 	}
+	return infoOfStatx(name, &st), nil
+}
+
+// statxMask is what a description needs, and what says on which mount a file lies.
+const statxMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | unix.STATX_MNT_ID
+
+func infoOfStatx(name string, st *unix.Statx_t) Info {
 	info := Info{
 		Name: name, Size: int64(st.Size), Mode: modeFromStat(uint32(st.Mode)), ModTime: timeOf(st.Mtime),
 		Links: uint64(st.Nlink), UID: st.Uid, GID: st.Gid, Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino,
@@ -68,17 +81,21 @@ func statAt(dir osFile, name string, flags int) (Info, error) {
 	if st.Mask&unix.STATX_BTIME != 0 {
 		info.Birth = timeOf(st.Btime)
 	}
-	return info, nil
+	return info
 }
 
 func timeOf(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
 
 // statAtOld is statAt without the time of birth.
-func statAtOld(dir osFile, name string, flags int) (Info, error) {
+func statAtOld(m *mount, dir osFile, name string, flags int) (Info, error) {
 	var st unix.Stat_t
-	if err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
+	err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
 		return unix.Fstatat(fd, name, &st, flags)
-	}); err != nil {
+	})
+	if err == nil {
+		err = m.admitDevice(uint64(st.Dev))
+	}
+	if err != nil {
 		return Info{}, err
 	}
 	return Info{

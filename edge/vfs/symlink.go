@@ -29,17 +29,16 @@ func (d *Disk) symlink(target string, p Path) error {
 	if err != nil {
 		return err
 	}
-	parent, err := d.toSync(dir, DurabilityFull)
+	fo, err := d.openFolder(dir)
 	if err != nil {
 		return err
 	}
-	defer parent.close()
-	name := dir.Join(p.Base()).Rel()
-	if err := d.root.Symlink(text, name); err != nil {
+	defer fo.close()
+	if err := fo.symlink(text, p.Base()); err != nil {
 		return err
 	}
-	if err = parent.sync(); err != nil {
-		_ = d.root.Remove(name) // taken back
+	if err = d.syncOpen(fo); err != nil {
+		_ = fo.unlink(p.Base()) // taken back
 	}
 	return err
 }

@@ -83,7 +83,7 @@ func (d *Disk) AsUser(c Credentials) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Disk{shared: d.shared, root: d.root, base: d.base, as: as, lent: true}, nil
+	return &Disk{shared: d.shared, root: d.root, below: d.below, base: d.base, as: as, lent: true}, nil
 }
 
 // RunAs calls fn on a thread that has the rights of c as long as fn runs, and

@@ -75,7 +75,8 @@ func (v *views) moved(from, to Path) {
 // dir, so that no link in it leads out of dir, and shares all else with d: what
 // was interrupted in one view is gone on with in another, and the start sweep
 // knows one tree. dir is looked up with the rights of d, and may lead through
-// links that stay inside d. A view keeps one file descriptor.
+// links that stay inside d. A view keeps two file descriptors, one where the host is
+// not Linux.
 //
 // A view follows its directory when that is renamed, and is empty when it is
 // removed. Closing the view ends it alone; closing the Disk that OpenDisk returned
@@ -112,9 +113,15 @@ func (d *Disk) sub(dir Path) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.admitRoot(root); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
 	view := &Disk{shared: d.shared, root: root, base: newPlace(d.global(p)), as: d.as}
+	if d.below != nil {
+		view.below = openBelow(root)
+	}
 	if !d.views.add(view) {
-		return nil, errors.Join(fs.ErrClosed, root.Close())
+		return nil, errors.Join(fs.ErrClosed, view.closeRoot())
 	}
 	return view, nil
 }
@@ -131,7 +138,7 @@ func (d *Disk) Close() error {
 	}
 	if d != d.top {
 		if d.views.remove(d) {
-			return d.root.Close()
+			return d.closeRoot()
 		}
 		return nil
 	}
@@ -140,14 +147,20 @@ func (d *Disk) Close() error {
 		return nil
 	}
 	d.work.Wait()
-	err := d.root.Close()
+	err := d.closeRoot()
 	for view := range open {
-		err = errors.Join(err, view.root.Close())
+		err = errors.Join(err, view.closeRoot())
 	}
 	if d.journal != nil {
 		err = errors.Join(err, d.journal.close())
 	}
 	return err
+}
+
+// closeRoot lets go of the directory.
+func (d *Disk) closeRoot() error {
+	d.below.close()
+	return d.root.Close()
 }
 
 // global returns the path below the top of what is p in this view.

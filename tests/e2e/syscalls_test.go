@@ -52,10 +52,24 @@ var returned = regexp.MustCompile(`(sendfile|splice)(?:\(| resumed).* = (\d+)$`)
 // traced runs do while the server's calls of sendfile and splice are counted.
 func traced(t *testing.T, s *server, strace string, do func()) map[string]tally {
 	t.Helper()
+	calls := map[string]tally{}
+	for line := range strings.Lines(callsOf(t, s, strace, "sendfile,splice", do)) {
+		if m := returned.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+			sum := calls[m[1]]
+			calls[m[1]] = tally{sum.count + 1, sum.bytes + number(t, m[2])}
+		}
+	}
+	return calls
+}
+
+// callsOf runs do and returns what strace says meanwhile of some of the server's
+// system calls.
+func callsOf(t *testing.T, s *server, strace, which string, do func()) string {
+	t.Helper()
 	out := filepath.Join(t.TempDir(), "calls")
 	ctx, cancel := context.WithTimeout(t.Context(), patience())
 	defer cancel()
-	cmd := program{name: strace, args: []string{"-f", "-p", strconv.Itoa(s.cmd.Process.Pid), "-e", "trace=sendfile,splice", "-o", out}}.command(ctx, t)
+	cmd := program{name: strace, args: []string{"-f", "-p", strconv.Itoa(s.cmd.Process.Pid), "-e", "trace=" + which, "-o", out}}.command(ctx, t)
 	said := newJournal()
 	stderr := must(cmd.StderrPipe())(t)
 	ok(t, cmd.Start())
@@ -73,12 +87,5 @@ func traced(t *testing.T, s *server, strace string, do func()) map[string]tally 
 	do()
 	ok(t, cmd.Process.Signal(os.Interrupt)) // it detaches
 	<-ended
-	calls := map[string]tally{}
-	for line := range strings.Lines(string(must(os.ReadFile(out))(t))) {
-		if m := returned.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
-			sum := calls[m[1]]
-			calls[m[1]] = tally{sum.count + 1, sum.bytes + number(t, m[2])}
-		}
-	}
-	return calls
+	return string(must(os.ReadFile(out))(t))
 }

@@ -207,7 +207,7 @@ func (m Match) size() int { return len(m.Path) + len(m.At) + len(m.Text) + len(m
 // do not: ls says nothing of them on its standard output either.
 func leftOut(err error) error {
 	for _, is := range []error{fs.ErrNotExist, fs.ErrPermission, fs.ErrInvalid, vfs.ErrNotDirectory,
-		vfs.ErrEscapes, vfs.ErrNameTooLong, vfs.ErrSpecial} {
+		vfs.ErrEscapes, vfs.ErrCrossDevice, vfs.ErrNameTooLong, vfs.ErrSpecial} {
 		if errors.Is(err, is) {
 			return nil
 		}

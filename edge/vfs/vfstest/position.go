@@ -12,6 +12,7 @@ func positionChecks() []check {
 		{"append", (*bed).testAppend},
 		{"append alone", (*bed).testAppendAlone},
 		{"append to what goes away", (*bed).testAppendGone},
+		{"append to what comes", (*bed).testAppendComes},
 		{"offset inside", (*bed).testOffsetInside},
 		{"offset at the end", (*bed).testOffsetEnd},
 		{"offset beyond", (*bed).testOffsetBeyond},
@@ -68,6 +69,24 @@ func (b *bed) testAppendGone() {
 	b.put("/f", "replaced")
 	b.is(s.Commit(context.Background()), vfs.ErrBusy)
 	b.holds("/f", "replaced")
+}
+
+// An append to what did not exist does not replace what others have put there
+// meanwhile: of several that begin together, each would lose the bytes of another one
+// that were acknowledged.
+func (b *bed) testAppendComes() {
+	for _, owner := range []string{"", "ann"} {
+		first := b.stage("/log", vfs.StageOptions{Append: true, Owner: owner})
+		second := b.stage("/log", vfs.StageOptions{Append: true, Owner: owner})
+		b.write(first, "one\n")
+		b.write(second, "two\n")
+		b.commit(first)
+		b.is(second.Commit(context.Background()), vfs.ErrBusy)
+		b.holds("/log", "one\n")
+		b.upload("/log", vfs.StageOptions{Append: true, Owner: owner}, "two\n")
+		b.holds("/log", "one\ntwo\n")
+		b.ok(b.w.Remove("/log"))
+	}
 }
 
 // REST inside a file overwrites, and what is behind stays (r+).

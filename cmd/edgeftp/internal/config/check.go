@@ -97,14 +97,6 @@ func (c *checker) exists(path []string, name, what string) fs.FileInfo {
 	return nil
 }
 
-func (c *checker) storage(f *file, conf *Config) {
-	if len(f.Storage) == 0 {
-		return
-	}
-	conf.Root = beside(c.dir, f.Storage[0].Root)
-	c.root([]string{"storage", "0", "root"}, conf.Root, conf)
-}
-
 // root checks a directory that is to be somebody's tree.
 func (c *checker) root(path []string, dir string, conf *Config) {
 	info := c.exists(path, dir, "root")

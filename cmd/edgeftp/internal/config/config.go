@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/vfs"
 )
 
 // Config is a checked configuration with every default filled in. Paths are
@@ -28,7 +29,9 @@ type Config struct {
 	Bandwidth    edge.Bandwidth
 	HideDotFiles bool // in listings
 	Transfer     Transfer
-	Root         string // the directory that is served at /
+	Root         string         // the directory that is served at /
+	Durability   vfs.Durability // of every tree
+	Mounts       vfs.Mounts     // below every root
 	Users        []User
 	Groups       []Group
 	Defaults     Defaults

@@ -18,6 +18,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
@@ -165,7 +166,7 @@ func full() *Config {
 		Bandwidth: edge.Bandwidth{Server: edge.Rates{Down: 1e9}, Listeners: map[string]edge.Rates{"public": {Down: 800e6}, "local": {}},
 			User: edge.Rates{Down: 50e6, Up: 20e6}, Session: edge.Rates{Up: 10 << 20}, Transfer: edge.Rates{Down: 1e6, Up: 2e6}},
 		HideDotFiles: true, Transfer: Transfer{Buffer: 64 << 10, Binary: true, Deflate: true, MaxRatio: 0, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
-		Root: "/srv",
+		Root: "/srv", Durability: vfs.DurabilityFile, Mounts: vfs.MountsRefuse,
 		Defaults: Defaults{Root: "/srv/${user}/$${x}", Perms: policy.PermReadOnly | policy.PermWrite,
 			Quota: Quota{Bytes: 50e9, Files: 1000, DayBytes: 1e9, DayFiles: 10, MonthBytes: 2e9, MonthFiles: 20}},
 		Groups: []Group{{"staff", Quota{Bytes: 1e12, Files: 1, DayBytes: 1, DayFiles: 2, MonthBytes: 2, MonthFiles: 3}}, {Name: "other"}},

@@ -40,12 +40,6 @@ type fileListing struct {
 	HideDotFiles bool `json:"hide_dot_files"`
 }
 
-type fileStorage struct {
-	Mount   string `json:"mount"`
-	Backend string `json:"backend"`
-	Root    string `json:"root"`
-}
-
 type fileSandbox struct {
 	Landlock string `json:"landlock"`
 	Seccomp  string `json:"seccomp"`

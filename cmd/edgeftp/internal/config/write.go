@@ -85,7 +85,7 @@ func (c *Config) file() *file {
 		Bandwidth:    bandwidthFile(c.Bandwidth),
 		Transfer:     c.Transfer.file(),
 		Users:        c.usersFile(),
-		Storage:      []fileStorage{{Mount: "/", Backend: "local", Root: c.Root}},
+		Storage:      c.storageFile(),
 		Policies:     c.Policies.file(),
 		Events:       fileEvents{File: c.Events},
 		Sandbox:      fileSandbox{Landlock: c.Sandbox.Landlock, Seccomp: onOff(c.Sandbox.Seccomp)},
