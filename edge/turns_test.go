@@ -15,7 +15,7 @@ import (
 
 var errGone = errors.New("the client has gone")
 
-// TestTurns: no more than the turns run, of one user all but one, and nobody waits for
+// TestDigestTurns: no more than the turns run, of one user all but one, and nobody waits for
 // longer than the limit.
 func TestDigestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -74,8 +74,8 @@ func TestDigestTurns(t *testing.T) {
 	})
 }
 
-// TestTurnsQueue: a crowd is told at once.
-func TestTurnsQueue(t *testing.T) {
+// TestDigestQueue: a crowd is told at once.
+func TestDigestQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := newTurns(1, 0)
 		ctx, _, err := turns.Take(t.Context(), "first")

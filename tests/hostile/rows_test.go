@@ -84,11 +84,11 @@ func dataRows() []row {
 		{43, "PASV without end, hoarded ports", "A session has one data port, which is closed after 30 s without a connection; 425 when there is none left.", attacks{"a thousand, and all": hoarded}, slices.Concat(tests("edge/dtp", "TestPassiveAllPortsBusy"), tests("edge/pi", "TestPortExpiry")), ""},
 		{44, "a port that outlives its use", "A port serves one transfer and ends with the session, REIN and the next PASV.", nil, slices.Concat(dialogue("PASV", "a port serves one transfer"), dialogue("QUIT", "a prepared data port is closed"), dialogue("REIN", "a prepared data port is closed")), ""},
 		{45, "data connections that are never opened", "ABOR ends the wait; so do 30 s, and the end of the session.", attacks{"and clients that go": neverOpened}, slices.Concat(dialogue("ABOR", "a transfer whose data connection was never made"), tests("edge/pi", "TestLostBeforeTheMark", "TestLostConnection")), ""},
-		{46, "slow and deaf clients", "A data connection without a byte for a minute is ended with 426; a least rate may be asked for (limits.transfers.min_rate).", attacks{"a byte now and then": trickle, "where a rate is asked for": tooSlow, "none at all": unreadDownloads},
+		{46, "slow and deaf clients", "A data connection without a byte for a minute ends its session with 421; where a least rate is asked for (limits.transfers.min_rate), a slower transfer ends with 426.", attacks{"a byte now and then": trickle, "where a rate is asked for": tooSlow, "none at all": unreadDownloads},
 			slices.Concat(tests("edge/dtp", "TestStall", "TestSlowUnderTLS", "TestLeastRate", "TestLeastRateOnSockets"), tests("edge/pi", "TestLeastRateReply")), ""},
 		{47, "storms of ABOR and resets", "An abort ends one transfer, and each command gets its reply.", attacks{"ABOR, urgent too": aborts, "data connections": resets, "control connections": lost}, slices.Concat(dialogue("abort", "in the clear", "with urgent data", "protected"), tests("edge/dtp", "TestReceiveReset", "TestSendReset")), ""},
 		{48, "EPSV ALL", "EPSV ALL holds until the session begins anew (RFC 2428 §4).", nil, dialogue("EPSV", "ALL, until the session begins anew", "ALL outlives a failed transfer"), ""},
-		{49, "transfers between two servers", "Off unless configured; then the policies are told whereto, and asked as for each transfer.", attacks{"off, and on": foreign, "where a policy says whereto": judgedPorts}, dialogue("PORT", "the server permits foreign addresses"), ""},
+		{49, "transfers between two servers", "Off unless configured; then the policies judge the command that names the port, and the transfer as any other.", attacks{"off, and on": foreign, "where a policy says whereto": judgedPorts}, dialogue("PORT", "the server permits foreign addresses"), ""},
 		{50, "an active connection that stalls", "Connecting, the handshake and the first byte have their deadlines.", attacks{"in the handshake": stalledData}, slices.Concat(dialogue("ABOR", "a transfer over the client's port that is not accepted"), tests("edge/dtp", "TestAbortInHandshake", "TestActiveUnreached")), ""},
 	}
 }
@@ -119,10 +119,8 @@ func tlsRows() []row {
 // this package's: later commands, TLS's finer points.
 func newRows() []row {
 	return []row{
-		{0, "digests of huge files", "A digest ends with ABOR and with its client, and so many run at once.", attacks{"ABOR, and clients that go": hashing, "many at once": hashCrowd, "algorithms that are not offered": algorithms},
-			slices.Concat(tests("edge/pi", "TestAbortHash", "TestHashTime", "FuzzCutSpan"), tests("edge", "TestDigestTurns", "TestTurnsQueue")), ""},
-		{0, "more than the memory there is (33, 84, 89)", "What a transfer, a listing and a password need is taken from the budget before they begin; 421, 425 or 450 without.", attacks{"transfers": littleMemory, "passwords": loginStorm}, slices.Concat(tests("edge", "TestMemoryBudget"),
-			tests("edge/pi", "TestNoRoom"), tests("edge/internal/budget", "TestHysteresis", "TestConcurrent"), tests("edge/internal/listing", "TestSortRoom"), tests("edge/internal/secret", "TestWithin")), ""},
+		{0, "digests of huge files", "A digest ends with ABOR, with its client and after five minutes; as many run at once as there are processors, of one user all but one.", attacks{"ABOR, and clients that go": hashing, "many at once": hashCrowd, "algorithms that are not offered": algorithms},
+			slices.Concat(tests("edge/pi", "TestAbortHash", "TestHashTime", "FuzzCutSpan"), tests("edge", "TestDigestTurns", "TestDigestQueue")), ""},
 		{0, "copies (68, 73, 74, 81)", "A copy is a download and an upload, for the policies as for the filesystem.", attacks{"to and from the outside": copies, "between two users' roots": copiesBetweenRoots}, tests("tests/e2e", "TestOutside"), ""},
 		{0, "offsets and ranges (86, 87, 88)", "Offsets are whole numbers of 63 bits; one beyond the end is refused.", attacks{"at the ends of 64 bits": numbers}, dialogue("REST", "what is not an offset", "an upload beyond the end"), ""},
 		{0, "bytes in the middle of a large file", "Such an upload is made beside the file and takes its place at the end.", attacks{"given up": inTheMiddle}, dialogue("REST", "an upload into a published file"), ""},
@@ -132,6 +130,8 @@ func newRows() []row {
 		{0, "facts and times (82)", "Each fact once; times that there are not are refused.", attacks{"hundreds in a line": facts, "times at the ends of what there is": times}, nil, ""},
 		{0, "symbolic links (68, 81)", "Off unless configured, and never out of the tree.", attacks{"out of the tree": links}, dialogue("SITE-SYMLINK", "off by default", "never out of the tree"), ""},
 		{0, "client certificates", "Only verified ones count.", attacks{"that prove nothing": unverified, "as large as they come": hugeCertificates}, slices.Concat(tests("edge", "TestClientCertificate"), tests("acme", "TestClientCertificates"), tests("policies/users", "TestCertificates")), ""},
+		{0, "more than the memory there is (33, 84, 89)", "No session begins from 90 % of the memory budget on; what does not fit is refused; passwords share a quarter of it.", attacks{"transfers": littleMemory, "passwords": loginStorm}, slices.Concat(tests("edge", "TestMemoryBudget"),
+			tests("edge/pi", "TestNoRoom"), tests("edge/internal/budget", "TestHysteresis", "TestConcurrent"), tests("edge/internal/listing", "TestSortRoom"), tests("edge/internal/secret", "TestWithin")), ""},
 		{0, "an end in the middle of everything (126)", "Shutdown has a limit, and what runs then is aborted.", attacks{"shutting down": siegeAndShutdown}, tests("edge", "TestShutdownLimit"), ""},
 		{0, "TLS before and after the handshake", "What a client says in its handshake is bounded; renegotiation is not offered.", attacks{"long hellos": longHellos, "renegotiation": renegotiation, "key updates, empty records, warnings": keyUpdates}, nil, ""},
 	}

@@ -304,12 +304,11 @@ func special(t *trial, kind, verb string) {
 	p, err := c.Prepare(userpi.EPSV)
 	t.must(err)
 	t.must(c.Send(verb + " " + kind))
-	conn, refused := p.Open() // the port may be closed already
-	if refused == nil {
-		defer conn.Close()
-	}
+	conn, err := p.Open()
+	t.must(err)
+	defer conn.Close()
 	r, err := c.Reply()
-	if err == nil && r.Code < 200 && refused == nil { // then it ends at once, and with nothing
+	if err == nil && r.Code < 200 { // then it ends at once, and with nothing
 		_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))
 		data := make([]byte, 1)
 		n, _ := conn.Read(data)
@@ -329,10 +328,10 @@ func fifoWrite(t *trial) {
 		p, err := c.Prepare(userpi.EPSV)
 		t.must(err)
 		t.must(c.Send(verb + " fifo"))
-		if conn, err := p.Open(); err == nil { // the port may be closed already
-			_, _ = conn.Write([]byte("x"))
-			conn.Close()
-		}
+		conn, err := p.Open()
+		t.must(err)
+		_, _ = conn.Write([]byte("x"))
+		conn.Close()
 		r, err := c.Reply()
 		if err == nil && r.Code < 200 {
 			r, err = c.Reply()
@@ -347,7 +346,7 @@ func specialSize(t *trial) {
 	t.plantSpecial("fifo")
 	c := t.login(0)
 	c.Timeout = 3 * time.Second
-	for _, verb := range []string{"SIZE", "MDTM", "MLST", "STAT", "HASH", "XCRC"} {
+	for _, verb := range []string{"SIZE", "MDTM", "MLST", "STAT", "HASH", "XCRC", "RNFR"} {
 		_, err := c.Do(verb + " fifo")
 		t.check(err == nil, "%s: %v", verb, err)
 	}

@@ -52,11 +52,8 @@ here may do what its authors want.
 		fmt.Fprintf(&b, "| %d | %s | %s |", a.row, a.name, a.correct)
 		for _, s := range scores {
 			word := s.verdicts[a.name].word
-			switch word {
-			case "fail":
+			if word == "fail" {
 				word = "**no**"
-			case "":
-				word = "not tried"
 			}
 			fmt.Fprintf(&b, " %s |", word)
 		}
@@ -65,7 +62,7 @@ here may do what its authors want.
 	for _, s := range scores {
 		failed := ""
 		for _, a := range chosen(true) {
-			if v := s.verdicts[a.name]; v.word == "fail" || v.word == "n/a" {
+			if v := s.verdicts[a.name]; v.word != "ok" {
 				failed += fmt.Sprintf("- %s: %s\n", a.name, told(v))
 			}
 		}

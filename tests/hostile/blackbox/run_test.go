@@ -83,16 +83,14 @@ type arena struct {
 	full bool
 	tell func(format string, args ...any)
 	nets byte // the last one that a case had
-
-	ports int // from here on those that are few may be
 }
 
 // all tries every case. The patient ones of a form run together, and once more alone
 // if the server does not survive that. What fails because somebody waited for too long
 // is tried once more, alone: that may be the machine's fault.
-func (r *arena) all(s *score, cases []attack) error {
+func (r *arena) all(cases []attack) (*score, error) {
 	began := time.Now()
-	defer func() { s.took = time.Since(began) }()
+	s := &score{name: r.name, verdicts: map[string]verdict{}}
 	for f := range forms {
 		var patient, busy []attack
 		for _, a := range cases {
@@ -108,10 +106,11 @@ func (r *arena) all(s *score, cases []attack) error {
 			continue
 		}
 		if err := r.form(s, f, patient, busy); err != nil {
-			return err
+			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
-	return nil
+	s.took = time.Since(began)
+	return s, nil
 }
 
 // form tries the cases of one form.
@@ -204,7 +203,7 @@ func (r *arena) begin(f form) (*peers.Server, error) {
 	case protected:
 		site.RequireTLS = true
 	case fewPorts:
-		first, err := freePorts(r.ports)
+		first, err := freePorts()
 		if err != nil {
 			return nil, err
 		}
@@ -244,10 +243,10 @@ func (r *arena) trial(server *peers.Server, a attack) *trial {
 	return &trial{Server: server, a: a, ctx: r.ctx, net: r.nets, cwd: cwd, dir: server.Root + cwd, full: r.full}
 }
 
-// freePorts is the first of ten ports that nobody listens at, of a thousand. They are
-// none of those that the kernel chooses.
-func freePorts(from int) (int, error) {
-	for first := from; first < from+1000; first += 10 {
+// freePorts is the first of ten ports that nobody listens at, outside of those that
+// the kernel chooses.
+func freePorts() (int, error) {
+	for first := 20000; first < 30000; first += 10 {
 		ok := true
 		for port := first; port < first+10 && ok; port++ {
 			ok = !listens(port)
@@ -269,9 +268,9 @@ func TestEdgeFTP(t *testing.T) {
 	defer cancel()
 	g := newGround(t, "")
 	full := os.Getenv(fullVar) != ""
-	r := &arena{contender: contender{"edgeftp", g.EdgeFTP}, ctx: ctx, full: full, tell: t.Logf, ports: 25000}
-	s := &score{name: r.name, verdicts: map[string]verdict{}}
-	if err := r.all(s, chosen(full)); err != nil {
+	r := &arena{contender: contender{"edgeftp", g.EdgeFTP}, ctx: ctx, full: full, tell: t.Logf}
+	s, err := r.all(chosen(full))
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range chosen(full) {
@@ -321,26 +320,19 @@ func TestPeers(t *testing.T) {
 		return func(s peers.Site) (*peers.Server, error) { return f(ctx, s) }
 	}
 	var scores []*score
-	var all sync.WaitGroup
-	room := make(chan struct{}, 2) // servers at the same time: most cases wait more than they work
-	for i, c := range []contender{{"edgeftp", g.EdgeFTP}, {"vsftpd", with(g.VSFTPD)}, {"proftpd", with(g.ProFTPD)}, {"pure-ftpd", with(g.PureFTPd)}, {"pyftpdlib", with(g.Pyftpdlib)}} {
+	for _, c := range []contender{{"edgeftp", g.EdgeFTP}, {"vsftpd", with(g.VSFTPD)}, {"proftpd", with(g.ProFTPD)}, {"pure-ftpd", with(g.PureFTPd)}, {"pyftpdlib", with(g.Pyftpdlib)}} {
 		if named := strings.Fields(os.Getenv(serversVar)); len(named) > 0 && !slices.Contains(named, c.name) {
 			continue
 		}
-		s := &score{name: c.name, verdicts: map[string]verdict{}}
+		one, cancel := context.WithTimeout(ctx, peerTime)
+		r := &arena{contender: c, ctx: one, full: true, tell: t.Logf}
+		s, err := r.all(chosen(true))
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
 		scores = append(scores, s)
-		all.Go(func() {
-			room <- struct{}{}
-			defer func() { <-room }()
-			one, cancel := context.WithTimeout(ctx, peerTime)
-			defer cancel()
-			r := &arena{contender: c, ctx: one, full: true, tell: t.Logf, ports: 20000 + 1000*i}
-			if err := r.all(s, chosen(true)); err != nil { // what was tried counts
-				t.Errorf("%s: %d of %d cases: %v", s.name, len(s.verdicts), len(chosen(true)), err)
-			}
-		})
 	}
-	all.Wait()
 	report(t, scores)
 	if s := scores[0]; strings.HasPrefix(s.name, "edgeftp") && s.count("ok") != len(s.verdicts) {
 		t.Errorf("edgeftp withstood %d of %d", s.count("ok"), len(s.verdicts))
