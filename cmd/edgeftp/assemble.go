@@ -28,8 +28,8 @@ type instance struct {
 	host    *wasmhost.Host
 	certs   *certificates
 	built   map[string]string
-	builder *builder.Builder // nil before a policy was to be built
-	benches []*bench         // the policies whose source is watched
+	builder *builder.Child // nil where no policy is to be built
+	benches []*bench       // the policies whose source is watched
 	store   *kv.Store
 	ledger  *ledger.Ledger
 	server  *edge.Server
@@ -47,6 +47,9 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 			in.close()
 		}
 	}()
+	if err := in.startBuilder(); err != nil {
+		return nil, exitWith(exitFailed, err)
+	}
 	if err := prepareState(conf); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
@@ -198,6 +201,9 @@ func (in *instance) close() {
 	}
 	if in.homes != nil {
 		errs = append(errs, in.homes.close())
+	}
+	if in.builder != nil { // before the socket: its successor may begin behind that
+		errs = append(errs, in.builder.Close())
 	}
 	if in.admin != nil {
 		errs = append(errs, in.admin.Close())

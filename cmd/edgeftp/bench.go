@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,15 +25,30 @@ type bench struct {
 	failed bool // the last source gave no module that was taken
 }
 
-// build builds a policy's source in a process of its own, and has it watched from
-// then on if it is to be. How it was built is for the greeting.
+// startBuilder starts the process that builds policies, if the configuration names
+// source. It is the only program that a server ever starts, and is there before the
+// server is open to anybody.
+func (in *instance) startBuilder() error {
+	if !slices.ContainsFunc(in.conf.Policies.Modules, func(m config.Module) bool { return isDir(m.Source) }) {
+		return nil
+	}
+	program, err := builder.Self()
+	if err == nil {
+		in.builder, err = builder.Start(builder.Options{Program: program, Cache: in.buildCache()}, nil, in.log)
+	}
+	return err
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// build has a policy's source built, and watched from then on if it is to be. How it was
+// built is for the greeting.
 func (in *instance) build(ctx context.Context, conf *config.Module) (module []byte, how string, err error) {
 	if in.builder == nil {
-		program, err := builder.Self()
-		if err != nil {
-			return nil, "", err
-		}
-		in.builder = builder.New(builder.Options{Program: program, Cache: in.buildCache()})
+		return nil, "", fmt.Errorf("%s has become a directory while the server started\n   = help: start it again", conf.Source)
 	}
 	b := &bench{conf: conf}
 	if conf.WatchSource { // the look comes first: nobody's work is missed
