@@ -82,15 +82,18 @@ func clean(path string) (string, error) {
 	return string(p), err
 }
 
-// Listen binds every listener that has an address, or none: after an error
-// nothing is left open.
+// Listen binds every listener that has an address or a socket, or none: after an error
+// nothing is left open, but sockets that the server was given.
 func (s *Server) Listen(ctx context.Context) error {
 	var lc net.ListenConfig
 	for _, l := range s.conf.Listeners {
-		if l.Address == "" {
+		nl, err := l.Socket, error(nil)
+		if nl == nil && l.Address != "" {
+			nl, err = lc.Listen(ctx, "tcp", l.Address)
+		}
+		if nl == nil && err == nil {
 			continue
 		}
-		nl, err := lc.Listen(ctx, "tcp", l.Address)
 		if err != nil {
 			s.closeListeners()
 			return fmt.Errorf("edge: listener %s: %w", l.Name, err)

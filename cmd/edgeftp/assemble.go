@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 type instance struct {
 	conf    *config.Config
 	log     *slog.Logger
+	sockets map[socket]net.Listener // that were there before the server
 	homes   *homes
 	host    *wasmhost.Host
 	certs   *certificates
@@ -41,14 +43,14 @@ type instance struct {
 
 // assemble makes everything but the listeners. After an error nothing is left.
 func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *instance, err error) {
-	in := &instance{conf: conf, log: log, built: map[string]string{}, certs: newCertificates()}
+	in := &instance{conf: conf, log: log, built: map[string]string{}, sockets: map[socket]net.Listener{}, certs: newCertificates()}
 	defer func() {
 		if err != nil {
 			in.close()
 		}
 	}()
-	if err := in.startBuilder(); err != nil {
-		return nil, exitWith(exitFailed, err)
+	if err := in.settle(ctx); err != nil {
+		return nil, err
 	}
 	if err := prepareState(conf); err != nil {
 		return nil, exitWith(exitConfig, err)
@@ -186,6 +188,7 @@ func (in *instance) close() {
 		cancel()
 		_ = in.server.Shutdown(stopped)
 	}
+	in.closeSockets()
 	in.certs.close()
 	if in.modules != nil {
 		in.modules.crashes.close()

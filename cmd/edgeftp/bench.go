@@ -13,6 +13,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sources"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
@@ -27,15 +28,21 @@ type bench struct {
 
 // startBuilder starts the process that builds policies, if the configuration names
 // source. It is the only program that a server ever starts, and is there before the
-// server is open to anybody.
-func (in *instance) startBuilder() error {
+// server is open to anybody. It becomes the user as, or stays this one's for nil.
+func (in *instance) startBuilder(as *identity.User) error {
 	if !slices.ContainsFunc(in.conf.Policies.Modules, func(m config.Module) bool { return isDir(m.Source) }) {
 		return nil
 	}
 	program, err := builder.Self()
-	if err == nil {
-		in.builder, err = builder.Start(builder.Options{Program: program, Cache: in.buildCache()}, nil, in.log)
+	if err != nil {
+		return err
 	}
+	o := builder.Options{Program: program, Cache: in.buildCache()}
+	var user *builder.As
+	if as != nil {
+		o.Env, user = as.Environment(), &builder.As{UID: as.UID, GID: as.GID, Groups: as.Groups}
+	}
+	in.builder, err = builder.Start(o, user, in.log)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
 )
 
 // builderCommand is the process that builds policies for a server, and each process that
@@ -24,6 +25,10 @@ func builderCommand() *cobra.Command {
 		}
 		if !serve {
 			return exitWith(exitFailed, builder.Serve(cmd.Context(), args[0], o.Cache, os.Stdin, cmd.OutOrStdout()))
+		}
+		// What lets a server listen on low ports is nothing for compilers.
+		if err = identity.Renounce(); err != nil {
+			return exitWith(exitFailed, err)
 		}
 		if o.Program, err = builder.Self(); err == nil {
 			err = builder.Attend(cmd.Context(), o, os.Stdin, cmd.OutOrStdout())

@@ -26,10 +26,10 @@ import (
 func serveCommand() *cobra.Command {
 	var f config.Flags
 	var file string
-	var printConfig bool
+	var printConfig, allowRoot bool
 	cmd := &cobra.Command{Use: "serve --root DIR | --config FILE", Short: "Serve files", Args: cobra.NoArgs}
 	fl := cmd.Flags()
-	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --events, --log and --print-config")
+	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --allow-root, --events, --log and --print-config")
 	fl.StringVar(&f.Root, "root", "", "the directory to serve")
 	fl.StringArrayVar(&f.Listen, "listen", nil, "HOST:PORT of a listener, repeatable (default 127.0.0.1:2121)")
 	fl.StringVar(&f.Implicit, "implicit", "", "HOST:PORT of a listener on which connections begin with TLS")
@@ -50,6 +50,7 @@ func serveCommand() *cobra.Command {
 	fl.StringVar(&f.StateDir, "state-dir", "", "where edgeftp keeps its state (default ./.edgeftp)")
 	fl.StringVar(&f.Events, "events", "", "file to which every event is appended as a JSON object (default: none)")
 	fl.StringVar(&f.Log, "log", "", "human or json (default: human on a terminal)")
+	fl.BoolVar(&allowRoot, "allow-root", false, "serve as root, which is refused otherwise where others can connect")
 	fl.BoolVar(&printConfig, "print-config", false, "print the configuration that the flags stand for, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		conf, err := configure(cmd, f, file)
@@ -69,7 +70,12 @@ func serveCommand() *cobra.Command {
 			}
 			return exitWith(exitFailed, err)
 		}
-		return serve(cmd.Context(), conf, cmd.ErrOrStderr())
+		conf.Instance.AllowRoot = conf.Instance.AllowRoot || allowRoot
+		warning, err := mayServe(conf, file != "")
+		if err != nil {
+			return err
+		}
+		return serve(cmd.Context(), conf, warning, cmd.ErrOrStderr())
 	}
 	return cmd
 }
@@ -127,12 +133,15 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// serve runs a server until it is told to stop.
-func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
+// serve runs a server until it is told to stop. A warning is logged first, if there is one.
+func serve(ctx context.Context, conf *config.Config, warning string, out io.Writer) error {
 	start := time.Now()
 	log := logger(conf.Log, out)
 	if conf.Instance.Name != config.DefaultName {
 		log = log.With("instance", conf.Instance.Name)
+	}
+	if warning != "" {
+		log.Warn(warning, "help", "start it as another user; --allow-root says that you mean it")
 	}
 	// Signals are held from here on, so that none of them ends a half-made server.
 	signals := make(chan os.Signal, 2)

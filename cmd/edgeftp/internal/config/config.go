@@ -57,6 +57,8 @@ type Instance struct {
 	Name         string
 	StateDir     string
 	DrainTimeout time.Duration
+	User         string // whom to become, as identity.Lookup reads it, or empty
+	AllowRoot    bool   // serve as root
 }
 
 // Roots returns every directory of the machine that is somebody's tree, each
