@@ -133,15 +133,12 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// serve runs a server until it is told to stop. A warning is logged first, if there is one.
+// serve runs a server until it is told to stop. A warning is logged when it is ready, if there is one.
 func serve(ctx context.Context, conf *config.Config, warning string, out io.Writer) error {
 	start := time.Now()
 	log := logger(conf.Log, out)
 	if conf.Instance.Name != config.DefaultName {
 		log = log.With("instance", conf.Instance.Name)
-	}
-	if warning != "" {
-		log.Warn(warning, "help", "start it as another user; --allow-root says that you mean it")
 	}
 	// Signals are held from here on, so that none of them ends a half-made server.
 	signals := make(chan os.Signal, 2)
@@ -157,6 +154,9 @@ func serve(ctx context.Context, conf *config.Config, warning string, out io.Writ
 	}
 	if ca := in.certs.ca; ca != nil && ca.Notice() != "" {
 		log.Info(ca.Notice())
+	}
+	if warning != "" {
+		log.Warn(warning, "help", "start it as another user; --allow-root says that you mean it")
 	}
 	g := in.greeting(conf)
 	g.took = time.Since(start)
