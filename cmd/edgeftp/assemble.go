@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -39,6 +40,7 @@ type instance struct {
 	scraped *http.Server    // nil before listen
 	modules *modules
 	admin   *control.Server
+	gone    time.Time // by when the process has to end; zero before that is known
 }
 
 // assemble makes everything but the listeners. After an error nothing is left.
@@ -180,6 +182,13 @@ func within(root, dir string) (bool, error) {
 // close gives everything back.
 func (in *instance) close() {
 	var errs []error
+	building := make(chan error, 1)
+	go func() { // beside the rest: it takes a moment
+		if in.builder != nil {
+			building <- in.builder.Close()
+		}
+		close(building)
+	}()
 	if in.scraped != nil {
 		errs = append(errs, in.scraped.Close())
 	}
@@ -205,9 +214,7 @@ func (in *instance) close() {
 	if in.homes != nil {
 		errs = append(errs, in.homes.close())
 	}
-	if in.builder != nil { // before the socket: its successor may begin behind that
-		errs = append(errs, in.builder.Close())
-	}
+	errs = append(errs, <-building) // before the socket: a successor may begin behind that
 	if in.admin != nil {
 		errs = append(errs, in.admin.Close())
 	}

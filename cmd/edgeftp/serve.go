@@ -11,16 +11,13 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
-	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
 func serveCommand() *cobra.Command {
@@ -148,7 +145,7 @@ func serve(ctx context.Context, conf *config.Config, warning string, out io.Writ
 	if in == nil {
 		return err
 	}
-	defer in.close()
+	defer in.closeInTime()
 	if err := in.listen(ctx); err != nil {
 		return err
 	}
@@ -165,7 +162,7 @@ func serve(ctx context.Context, conf *config.Config, warning string, out io.Writ
 	} else {
 		g.log(log)
 	}
-	return exitWith(exitFailed, in.run(ctx, signals, conf.Instance.DrainTimeout, log))
+	return exitWith(exitFailed, in.run(ctx, signals, conf.Instance.DrainTimeout))
 }
 
 // prepare assembles the server. Policies that are built from source may take
@@ -193,60 +190,6 @@ func prepare(ctx context.Context, signals <-chan os.Signal, conf *config.Config,
 		log.Info("stopped before it served", "signal", s.String())
 		return nil, nil
 	}
-}
-
-// run serves until a signal comes: the first one drains, the second one stops at
-// once.
-func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain time.Duration, log *slog.Logger) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	admin := make(chan error, 1)
-	go func() {
-		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}}, log)
-	}()
-	if err := in.certs.start(ctx, &acme.Expiry{Log: log, Event: in.certificateChanged}); err != nil {
-		return err
-	}
-	// A server that drains takes no new source, and its compilers end.
-	working, leave := context.WithCancel(ctx)
-	var watches sync.WaitGroup
-	watches.Go(func() { in.watchModules(ctx) })
-	watches.Go(func() { in.watchSources(working) })
-	defer func() {
-		cancel()
-		watches.Wait()
-		leave()
-	}()
-	served := make(chan error, 1)
-	go func() { served <- in.server.Serve(ctx) }()
-	select {
-	case err := <-served:
-		return err
-	case err := <-admin:
-		if err != nil {
-			log.Error("the admin socket failed", "error", err)
-		}
-	case s := <-signals:
-		leave()
-		log.Info("draining", "signal", s.String(), "limit", drain)
-		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
-	}
-	limit, stop := context.WithTimeout(ctx, drain)
-	defer stop()
-	go func() {
-		select {
-		case s := <-signals:
-			log.Warn("stopping at once", "signal", s.String())
-			stop()
-		case <-limit.Done():
-		}
-	}()
-	if err := in.server.Shutdown(limit); err != nil {
-		log.Warn("transfers were aborted", "limit", drain)
-	}
-	err := <-served
-	log.Info("stopped")
-	return err
 }
 
 // logger returns the log that the configuration asks for.

@@ -12,7 +12,7 @@ import (
 
 // endGrace is how long a call that was told to end may take to come back, and how long
 // all of them may when the chain is to end at once.
-const endGrace = 200 * time.Millisecond
+const endGrace = 150 * time.Millisecond
 
 // ErrLeft says that calls of policies did not come back, and were left behind: what
 // waited for them is lost, and the policies were not closed.
