@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -34,6 +35,8 @@ type Server struct {
 	over    chan struct{} // closed when sessions are left behind
 	leaves  sync.Once
 
+	panics atomic.Uint64
+
 	mu        sync.Mutex
 	listeners []bound
 	sessions  map[uint64]*pi.Session
@@ -60,7 +63,7 @@ func New(conf Config) (*Server, error) {
 	s := &Server{conf: conf, drain: make(chan struct{}), over: make(chan struct{}),
 		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
 		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
-	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed}, slots...)
+	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed, Panicked: s.Panicked}, slots...)
 	if err != nil {
 		closePolicies(slots)
 		return nil, fmt.Errorf("edge: %w", err)
@@ -147,6 +150,7 @@ func (s *Server) sharedConfig() pi.Config {
 		Throttle: s.tree, Rates: throttle.Rates(c.Bandwidth.Transfer), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
 		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
 		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes}
+	conf.Panicked = s.panicked
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it
 	}

@@ -28,7 +28,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	listeners := s.listeners
 	s.mu.Unlock()
 	s.abortable(0, cancel)
-	go s.names.refresh(ctx, s.conf.Log)
+	go s.guard(func() { s.names.refresh(ctx, s.conf.Log) })
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
 		accepting.Go(func() { s.accept(ctx, l) })

@@ -86,7 +86,9 @@ func (in *instance) watchSources(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, b := range in.benches {
 		all.Go(func() {
-			b.source.Run(ctx, func(ctx context.Context, names []string) { in.rebuild(ctx, b, names) })
+			in.guard(func() {
+				b.source.Run(ctx, func(ctx context.Context, names []string) { in.rebuild(ctx, b, names) })
+			})
 		})
 	}
 	all.Wait()

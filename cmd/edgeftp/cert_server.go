@@ -21,6 +21,9 @@ type controller struct {
 	warden
 }
 
+// Panicked tells the server of a handler's mistake.
+func (c controller) Panicked(p any) { c.modules.server.Panicked(p) }
+
 // Certificates lists those of all sources.
 func (c controller) Certificates() []acme.Certificate { return c.certs.list() }
 

@@ -37,8 +37,8 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	// A server that drains takes no new source, and its compilers end.
 	working, leave := context.WithCancel(ctx)
 	var watches sync.WaitGroup
-	watches.Go(func() { in.watchModules(ctx) })
-	watches.Go(func() { in.watchSources(working) })
+	watches.Go(func() { in.guard(func() { in.watchModules(ctx) }) })
+	watches.Go(func() { in.guard(func() { in.watchSources(working) }) })
 	defer func() {
 		cancel()
 		leave()

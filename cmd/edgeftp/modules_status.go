@@ -15,6 +15,7 @@ import (
 func (m *modules) Status() control.Status {
 	st, s := m.base, m.server.Status()
 	st.Sessions, st.Transfers, st.Draining, st.OldGenerations = s.Sessions, s.Transfers, s.Draining, s.OldGenerations
+	st.Panics = s.Panics
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range s.Policies {

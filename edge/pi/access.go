@@ -86,6 +86,7 @@ func pass(s *Session, a Args) Outcome {
 	q := &policy.Login{Meta: s.meta(), Password: a.Text}
 	who, lease, conf := s.who, s.lease, s.conf
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
+		defer hiding(q.Password)
 		if r := conf.defence().Attempt(ctx, who.Peer.Addr(), name); !r.IsZero() {
 			return func(s *Session) Outcome { return s.unheard(r) }
 		}

@@ -172,10 +172,7 @@ func (s *Session) attend(ctx context.Context) {
 	for {
 		if !reading && s.mayRead() {
 			reading = true
-			go func() {
-				line, err := s.link.reader.ReadLine(s.link.conn)
-				lines <- heard{s.conf.command(line), err}
-			}()
+			go s.hear(lines)
 		}
 		if s.flush(); s.link.closed {
 			s.job.cancel(errLost) // RFC 959 §4.1.1: as if ABOR and QUIT had come
@@ -200,6 +197,19 @@ func (s *Session) attend(ctx context.Context) {
 			stop = nil
 		}
 	}
+}
+
+// hear reads one line for the owner.
+func (s *Session) hear(lines chan<- heard) {
+	h := heard{err: errPanicked}
+	defer func() {
+		if p := recover(); p != nil {
+			s.conf.panicked(s.conf.Log, p)
+		}
+		lines <- h
+	}()
+	line, err := s.link.reader.ReadLine(s.link.conn)
+	h = heard{s.conf.command(line), err}
 }
 
 // mayRead reports whether a further line may be read during a job: not behind a
@@ -261,14 +271,14 @@ func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
 	r := &running{Job: j, row: s.row, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
 	s.job = r
 	s.transferring.Store(j.Progress != nil)
-	log := s.log()
+	log, conf := s.log(), s.conf
 	go func() {
 		settle := Settle(func(*Session) Outcome {
 			return Outcome{Reply: wire.Say(wire.CodeLocalError, "The server made a mistake; the command was given up.")}
 		})
 		defer func() {
 			if p := recover(); p != nil {
-				logPanic(log, p)
+				conf.panicked(log, p)
 			}
 			r.done <- settle
 		}()
