@@ -79,6 +79,9 @@ func (b *bomb) Authenticate(_ context.Context, l *policy.Login) (policy.Identity
 
 func (b *bomb) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
 	b.strike("fs", struct{ word string }{secretWord})
+	if a.Op == policy.OpCommit {
+		b.strike("commit", "commit")
+	}
 	return policy.Answer{}, nil
 }
 
@@ -245,6 +248,15 @@ func mines() []mine {
 			r.must(conn.Close())
 		}),
 		policyMine("observer", tell("NOOP")),
+		policyMine("commit", func(r *rig) {
+			store(r)
+			r.until("it is counted", func() bool { return r.srv.Status().Panics > 0 })
+			c := r.login() // the name is free
+			reply, err := c.Put(userpi.EPSV, "STOR a", strings.NewReader("x"))
+			if r.must(err); reply.Code != 226 {
+				r.t.Error(reply)
+			}
+		}),
 		fsMine("open", fetch("RETR f")), fsMine("read", fetch("RETR f")), fsMine("readdir", fetch("NLST")),
 		{"handler", bang(nil), tell("BANG")},
 		{"job", bang(func(context.Context) pi.Settle { panic("job") }), tell("BANG")},
