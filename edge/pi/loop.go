@@ -103,7 +103,9 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 		return s.expire()
 	}
 	if s.arrived(line, err) {
-		s.dispatch(ctx, s.conf.command(line))
+		cmd := s.conf.command(line)
+		s.link.reader.Wipe() // it may have been a password
+		s.dispatch(ctx, cmd)
 	}
 	return false
 }
@@ -210,6 +212,7 @@ func (s *Session) hear(lines chan<- heard) {
 	}()
 	line, err := s.link.reader.ReadLine(s.link.conn)
 	h = heard{s.conf.command(line), err}
+	s.link.reader.Wipe()
 }
 
 // mayRead reports whether a further line may be read during a job: not behind a
