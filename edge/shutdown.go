@@ -9,7 +9,7 @@ import (
 
 // abortGrace is how long sessions may take to end that were told to end at once: a
 // client that does not read its last replies is waited for a part of it.
-const abortGrace = 400 * time.Millisecond
+const abortGrace = 250 * time.Millisecond
 
 // ErrLeft says that a session or a policy did not end and was left behind: native code
 // that it has called did not come back.

@@ -334,7 +334,10 @@ func (s *Session) say(r wire.Reply) {
 // end closes what is left. The client may have sent more than was read; a short
 // look at it keeps the last reply from being lost to a reset.
 func (s *Session) end() {
-	const patience = 100 * time.Millisecond
+	patience := 100 * time.Millisecond
+	if s.link.plain.hasty.Load() {
+		patience = 30 * time.Millisecond
+	}
 	s.flush()
 	s.depart()
 	s.closePort()
