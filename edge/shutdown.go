@@ -9,7 +9,7 @@ import (
 
 // abortGrace is how long sessions may take to end that were told to end at once: a
 // client that does not read its last replies is waited for a part of it.
-const abortGrace = 250 * time.Millisecond
+const abortGrace = 320 * time.Millisecond
 
 // ErrLeft says that a session or a policy did not end and was left behind: native code
 // that it has called did not come back.
@@ -130,7 +130,7 @@ func (s *Server) leave() {
 		defer s.mu.Unlock()
 		for _, sess := range s.sessions {
 			s.conf.Log.Error("a session did not end and was left behind: what it has called did not come back", "sess", sess.ID())
-			sess.Kill()
+			time.AfterFunc(abortGrace, sess.Kill) // its last words may be under way
 		}
 	})
 }
