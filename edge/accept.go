@@ -24,7 +24,9 @@ func (s *Server) accept(ctx context.Context, l bound) {
 		switch {
 		case err == nil:
 			pause = 0
-			s.admit(ctx, l.conf, conn)
+			if !s.guard(func() { s.admit(ctx, l.conf, conn) }) {
+				_ = conn.Close()
+			}
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -155,7 +157,7 @@ func (s *Server) own(ctx context.Context, sess *pi.Session) {
 	defer s.gate.leave(sess.Who().Peer.Addr())
 	defer func() {
 		if p := recover(); p != nil {
-			sess.Panic(p)
+			s.guard(func() { sess.Panic(p) }) // which closes what it can
 		}
 		s.mu.Lock()
 		delete(s.sessions, sess.ID())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -72,6 +73,11 @@ type Listener struct {
 	// Address is host:port for net.Listen("tcp"); empty where only ServeConn
 	// brings connections.
 	Address string
+	// Socket, where it is there, listens already, and is used in the place of Address:
+	// one that a service manager has passed on, say, or that was bound with rights that
+	// the process has given up. It is the server's once Listen has returned without an
+	// error, and the caller's before.
+	Socket net.Listener
 	// TLS is the configuration of control and data connections, nil for none. It
 	// is kept for the life of the server, as it holds the keys of session tickets,
 	// and must not be changed but by its own methods. ALPN and the wrapping of
@@ -244,6 +250,9 @@ func byDefault[T int | time.Duration](v, def T) T {
 func (l *Listener) check() error {
 	if l.Name == "" {
 		l.Name = l.Address
+	}
+	if l.Name == "" && l.Socket != nil {
+		l.Name = l.Socket.Addr().String()
 	}
 	if l.Banner == "" {
 		l.Banner = "edgeftp ready."

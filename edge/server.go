@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -31,6 +32,10 @@ type Server struct {
 	defence *defence
 	drain   chan struct{} // closed by Shutdown
 	ending  sync.Once
+	over    chan struct{} // closed when sessions are left behind
+	leaves  sync.Once
+
+	panics atomic.Uint64
 
 	verifier *secret.Verifier
 
@@ -57,10 +62,10 @@ func New(conf Config) (*Server, error) {
 		closePolicies(slots)
 		return nil, err
 	}
-	s := &Server{conf: conf, drain: make(chan struct{}),
+	s := &Server{conf: conf, drain: make(chan struct{}), over: make(chan struct{}),
 		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}, memory: conf.memory()},
 		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
-	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed}, slots...)
+	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed, Panicked: s.Panicked}, slots...)
 	if err != nil {
 		closePolicies(slots)
 		return nil, fmt.Errorf("edge: %w", err)
@@ -88,15 +93,18 @@ func clean(path string) (string, error) {
 	return string(p), err
 }
 
-// Listen binds every listener that has an address, or none: after an error
-// nothing is left open.
+// Listen binds every listener that has an address or a socket, or none: after an error
+// nothing is left open, but sockets that the server was given.
 func (s *Server) Listen(ctx context.Context) error {
 	var lc net.ListenConfig
 	for _, l := range s.conf.Listeners {
-		if l.Address == "" {
+		nl, err := l.Socket, error(nil)
+		if nl == nil && l.Address != "" {
+			nl, err = lc.Listen(ctx, "tcp", l.Address)
+		}
+		if nl == nil && err == nil {
 			continue
 		}
-		nl, err := lc.Listen(ctx, "tcp", l.Address)
 		if err != nil {
 			s.closeListeners()
 			return fmt.Errorf("edge: listener %s: %w", l.Name, err)
@@ -150,6 +158,7 @@ func (s *Server) sharedConfig() pi.Config {
 		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
+	conf.Panicked = s.panicked
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it
 	}
@@ -180,90 +189,6 @@ func (s *Server) listensAt(local netip.Addr, target netip.AddrPort) bool {
 		}
 	}
 	return false
-}
-
-// Serve accepts control connections until Shutdown was called, and returns nil
-// when the last session has ended. When ctx ends, everything is ended at once.
-// A server without listeners serves what ServeConn is given.
-func (s *Server) Serve(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { s.beginDrain() })
-	defer stop()
-	s.mu.Lock()
-	listeners := s.listeners
-	s.mu.Unlock()
-	s.abortable(0, cancel)
-	go s.names.refresh(ctx, s.conf.Log)
-	var accepting sync.WaitGroup
-	for _, l := range listeners {
-		accepting.Go(func() { s.accept(ctx, l) })
-	}
-	accepting.Wait()
-	if len(listeners) == 0 {
-		<-s.drain
-	}
-	s.running.Wait()
-	s.defence.close()
-	s.chain.Close()
-	return nil
-}
-
-// Shutdown lets no new session begin and ends idle ones with 421; running
-// transfers go on until ctx ends and are then aborted with 426. It returns when
-// every session has ended: ctx's error if some had to be aborted, else nil.
-// Serve returns thereafter. A server that never served closes its policies here.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.beginDrain()
-	done := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(done)
-	}()
-	var err error
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-		s.mu.Lock()
-		for _, abort := range s.aborts {
-			abort()
-		}
-		s.mu.Unlock()
-		<-done
-	}
-	s.defence.close()
-	s.chain.Close()
-	return err
-}
-
-func (s *Server) beginDrain() {
-	s.ending.Do(func() {
-		close(s.drain)
-		s.closeListeners()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for _, sess := range s.sessions {
-			sess.Interrupt()
-		}
-	})
-}
-
-func (s *Server) draining() bool {
-	select {
-	case <-s.drain:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s *Server) closeListeners() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.listeners {
-		_ = l.Close()
-	}
 }
 
 // Tell tells the observers of something that has happened outside of any session,

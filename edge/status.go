@@ -109,6 +109,9 @@ type Status struct {
 	Transfers int            // of files and listings, and digests, that run
 	Draining  bool           // Shutdown was called
 	Policies  []PolicyStatus // in the order in which they are asked
+	// Panics counts those that were recovered: each has ended a session at most, and is in
+	// the log with its stack.
+	Panics uint64
 	// OldGenerations is the number of replaced policy generations that running
 	// transfers still hold.
 	OldGenerations int
@@ -117,7 +120,7 @@ type Status struct {
 
 // Status returns what the server is doing now. It may be called at any time.
 func (s *Server) Status() Status {
-	st := Status{OldGenerations: s.chain.Draining(), Draining: s.draining(), Budget: s.budget()}
+	st := Status{OldGenerations: s.chain.Draining(), Draining: s.draining(), Budget: s.budget(), Panics: s.panics.Load()}
 	for _, m := range s.chain.Status() {
 		st.Policies = append(st.Policies, policyStatus(m))
 	}

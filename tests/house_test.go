@@ -96,7 +96,7 @@ func allowed() map[string][]string {
 		"acme/acmetest":            {"acme"},
 		"acme/providers":           {"acme", "github.com/agnivade/levenshtein", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/libdns/", "github.com/nrdcg/goacmedns"},
 		"acme/check":               {"acme", "github.com/libdns/libdns", "github.com/mholt/acmez/v3/acme", "github.com/miekg/dns", "golang.org/x/sys/unix"},
-		"cmd/":                     {"edge", "edge/", "acme", "acme/", "wasmhost", "wasmhost/", "policies/", "guest-sdk/build", "guest-sdk/vectors", "guest-sdk/go/manifest", "cmd/", "github.com/", "golang.org/", "go.yaml.in/", "oras.land/oras-go/"},
+		"cmd/":                     {"edge", "edge/", "acme", "acme/", "wasmhost", "wasmhost/", "policies/", "guest-sdk/build", "guest-sdk/vectors", "guest-sdk/go/manifest", "cmd/", "github.com/", "golang.org/", "go.yaml.in/", "kernel.org/pub/linux/libs/security/libcap/psx", "oras.land/oras-go/"},
 		"examples/embed":           {"edge", "edge/", "wasmhost", "policies/"},
 		"examples/":                {"edge/policy", "guest-sdk/go/", "guest-sdk/go"},
 		"examples/wasm/live":       {"guest-sdk/build"},

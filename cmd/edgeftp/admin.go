@@ -152,6 +152,9 @@ func printStatus(w io.Writer, got any) {
 	}
 	fmt.Fprintf(w, "  sessions   %d, %d in a transfer\n", st.Sessions, st.Transfers)
 	printBudget(w, &st.Budget)
+	if st.Panics > 0 {
+		fmt.Fprintf(w, "  mistakes   %d of the server's own, each with its stack in the log: please report them\n", st.Panics)
+	}
 	if c := st.Certificates; c != nil {
 		fmt.Fprintf(w, "  certs      %s\n", certificatesLine(c, time.Now()))
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -31,8 +32,8 @@ type instance struct {
 	host      *wasmhost.Host
 	certs     *certificates
 	built     map[string]string
-	builder   *builder.Builder // nil before a policy was to be built
-	benches   []*bench         // the policies whose source is watched
+	builder   *builder.Child // nil where no policy is to be built
+	benches   []*bench       // the policies whose source is watched
 	store     *kv.Store
 	ledger    *ledger.Ledger
 	server    *edge.Server
@@ -43,17 +44,22 @@ type instance struct {
 	admin     *control.Server
 	sandbox   *sandbox.State // nil before everything is opened and bound
 	budgets   *budgets
+	sockets   map[socket]net.Listener // that were there before the server
+	gone      time.Time               // by when the process has to end; zero before that is known
 }
 
 // assemble makes everything but the listeners. After an error nothing is left.
 func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *instance, err error) {
-	in := &instance{conf: conf, log: log, built: map[string]string{}, certs: newCertificates()}
+	in := &instance{conf: conf, log: log, built: map[string]string{}, sockets: map[socket]net.Listener{}, certs: newCertificates()}
 	defer func() {
 		if err != nil {
 			in.close()
 		}
 	}()
 	in.findMemory()
+	if err := in.settle(ctx); err != nil {
+		return nil, err
+	}
 	if err := prepareState(conf); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
@@ -189,6 +195,13 @@ func (in *instance) close() {
 	if in.budgets != nil {
 		in.budgets.restore()
 	}
+	building := make(chan error, 1)
+	go func() { // beside the rest: it takes a moment
+		if in.builder != nil {
+			building <- in.builder.Close()
+		}
+		close(building)
+	}()
 	if in.scraped != nil {
 		errs = append(errs, in.scraped.Close())
 		_ = in.figuresAt.Close() // it may have served nothing yet; else it is closed already
@@ -198,6 +211,7 @@ func (in *instance) close() {
 		cancel()
 		_ = in.server.Shutdown(stopped)
 	}
+	in.closeSockets()
 	in.certs.close()
 	if in.modules != nil {
 		in.modules.crashes.close()
@@ -214,6 +228,7 @@ func (in *instance) close() {
 	if in.homes != nil {
 		errs = append(errs, in.homes.close())
 	}
+	errs = append(errs, <-building) // before the socket: a successor may begin behind that
 	if in.admin != nil {
 		errs = append(errs, in.admin.Close())
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sources"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
@@ -20,18 +23,40 @@ import (
 type bench struct {
 	conf   *config.Module
 	source *sources.Watch
-	failed bool // the last source gave no module that was taken
+	dirs   []string // that source looks at: what the sandbox has to leave readable
+	failed bool     // the last source gave no module that was taken
 }
 
-// build builds a policy's source in a process of its own, and has it watched from
-// then on if it is to be. How it was built is for the greeting.
+// startBuilder starts the process that builds policies, if the configuration names
+// source. It is the only program that a server ever starts, and is there before the
+// server is open to anybody. It becomes the user as, or stays this one's for nil.
+func (in *instance) startBuilder(as *identity.User) error {
+	if !slices.ContainsFunc(in.conf.Policies.Modules, func(m config.Module) bool { return isDir(m.Source) }) {
+		return nil
+	}
+	program, err := builder.Self()
+	if err != nil {
+		return err
+	}
+	o := builder.Options{Program: program, Cache: in.buildCache()}
+	var user *builder.As
+	if as != nil {
+		o.Env, user = as.Environment(), &builder.As{UID: as.UID, GID: as.GID, Groups: as.Groups}
+	}
+	in.builder, err = builder.Start(o, user, in.log)
+	return err
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// build has a policy's source built, and watched from then on if it is to be. How it was
+// built is for the greeting.
 func (in *instance) build(ctx context.Context, conf *config.Module) (module []byte, how string, err error) {
 	if in.builder == nil {
-		program, err := builder.Self()
-		if err != nil {
-			return nil, "", err
-		}
-		in.builder = builder.New(builder.Options{Program: program, Cache: in.buildCache()})
+		return nil, "", fmt.Errorf("%s has become a directory while the server started\n   = help: start it again", conf.Source)
 	}
 	b := &bench{conf: conf}
 	if conf.WatchSource { // the look comes first: nobody's work is missed
@@ -45,6 +70,7 @@ func (in *instance) build(ctx context.Context, conf *config.Module) (module []by
 	switch {
 	case conf.WatchSource:
 		b.source.Also(r.Dirs)
+		b.dirs = append([]string{conf.Source}, r.Dirs...)
 		in.benches = append(in.benches, b)
 		how += "; it is built again when it changes"
 	case conf.Unwatched != "":
@@ -62,7 +88,9 @@ func (in *instance) watchSources(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, b := range in.benches {
 		all.Go(func() {
-			b.source.Run(ctx, func(ctx context.Context, names []string) { in.rebuild(ctx, b, names) })
+			in.guard(func() {
+				b.source.Run(ctx, func(ctx context.Context, names []string) { in.rebuild(ctx, b, names) })
+			})
 		})
 	}
 	all.Wait()

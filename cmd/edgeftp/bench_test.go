@@ -92,7 +92,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 	}
 	signals := make(chan os.Signal, 1)
 	done := make(chan error, 1)
-	go func() { done <- in.run(t.Context(), signals, time.Second, log) }()
+	go func() { done <- in.run(t.Context(), signals, time.Second) }()
 	replaceText(t, "guard/main.go", "func main() {}", "func main() { nonsense() }")
 	until(t, time.Minute, "the failure is told", func() bool { return strings.Contains(said.String(), "keeps running") })
 	signals <- syscall.SIGTERM

@@ -26,6 +26,9 @@ type controller struct {
 // Confinement tells what the process is shut off by.
 func (c controller) Confinement() sandbox.State { return *c.sandbox }
 
+// Panicked tells the server of a handler's mistake.
+func (c controller) Panicked(p any) { c.modules.server.Panicked(p) }
+
 // Certificates lists those of all sources.
 func (c controller) Certificates() []acme.Certificate { return c.certs.list() }
 

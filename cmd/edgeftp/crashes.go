@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/record"
 )
@@ -47,12 +48,24 @@ func newCrashes(dir string, log *slog.Logger) *crashes {
 	go func() {
 		defer close(c.done)
 		for one := range c.work {
-			if err := c.keep(one); err != nil {
+			if err := c.tryKeep(one); err != nil {
 				log.Warn("what crashed a policy module could not be kept", "policy", one.about.Policy, "error", err)
 			}
 		}
 	}()
 	return c
+}
+
+// tryKeep is keep, which reads what a broken guest has made and must not be the server's
+// end.
+func (c *crashes) tryKeep(one crash) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			pi.LogPanic(c.log, p)
+			err = errors.New("a mistake of the server's")
+		}
+	}()
+	return c.keep(one)
 }
 
 // close waits until the last crash is written. Those that are offered later are lost.

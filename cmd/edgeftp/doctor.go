@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -71,8 +70,7 @@ func tryConfinement(file string) (*sandbox.State, error) {
 	if err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
-	builds := slices.ContainsFunc(conf.Policies.Modules, func(m config.Module) bool { return m.WatchSource })
-	s, err := sandbox.Close(sandbox.PlanFor(conf, builds), confinement(conf))
+	s, err := sandbox.Close(sandbox.PlanFor(conf, false), confinement(conf))
 	if errors.Is(err, sandbox.ErrLacking) {
 		err = nil // it is told layer by layer
 	}

@@ -34,7 +34,7 @@ func (in *instance) listeners(ctx context.Context) ([]edge.Listener, error) {
 			return nil, err
 		}
 		for _, address := range l.Addresses {
-			e.Address, e.Name = address, l.Name
+			e.Address, e.Name, e.Socket = address, l.Name, in.sockets[socket{l.Name, address}]
 			out = append(out, e)
 		}
 	}

@@ -26,7 +26,7 @@ func (in *instance) listenMetrics(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+in.conf.Metrics.Path, in.metrics.Handler())
-	in.scraped = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
+	in.scraped = &http.Server{Handler: control.Recovering(mux, in.server.Panicked), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	in.log.Info("figures are shown", "url", "http://"+l.Addr().String()+in.conf.Metrics.Path)
 	in.figuresAt = l
@@ -46,15 +46,29 @@ func (in *instance) showMetrics() {
 	}()
 }
 
-// collect tells what no event holds. Numbers of a policy are those of its generation,
+// guard calls fn, and tells of its panic: what it was about is given up.
+func (in *instance) guard(fn func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			in.server.Panicked(p)
+		}
+	}()
+	fn()
+}
+
+// collect tells what no event holds. The library runs it in a goroutine of its own.
+func (in *instance) collect(tell func(metrics.Sample)) { in.guard(func() { in.tell(tell) }) }
+
+// tell tells what no event holds. Numbers of a policy are those of its generation,
 // so that none ever falls.
-func (in *instance) collect(tell func(metrics.Sample)) {
+func (in *instance) tell(tell func(metrics.Sample)) {
 	st := in.modules.Status()
 	gauge := func(name, help string, value float64, labels ...metrics.Label) {
 		tell(metrics.Sample{Name: name, Help: help, Value: value, Labels: labels})
 	}
 	gauge("edgeftp_build_info", "The program; its value is 1.", 1, metrics.Label{Name: "version", Value: st.Version}, metrics.Label{Name: "goversion", Value: runtime.Version()})
 	gauge("edgeftp_transfers", "Transfers that run.", float64(st.Transfers))
+	tell(metrics.Sample{Name: "edgeftp_panics_total", Help: "Mistakes of the server that were recovered, at the cost of a session at most.", Kind: metrics.Counter, Value: float64(st.Panics)})
 	gauge("edgeftp_draining", "1 while the server ends.", flag(st.Draining))
 	gauge("edgeftp_policy_generations_draining", "Replaced policy generations that transfers hold.", float64(st.OldGenerations))
 	gauge("edgeftp_policy_instances_draining", "Instances of replaced modules.", float64(st.OldInstances))

@@ -97,12 +97,12 @@ func (in *instance) module(ctx context.Context, conf *config.Module) (edge.Slot,
 // read reads a module and its signature, or builds it, and says how.
 func (in *instance) read(ctx context.Context, conf *config.Module) (m *control.Module, how string, err error) {
 	m = &control.Module{Name: conf.Name, Source: conf.Source}
-	if info, err := os.Stat(conf.Source); err == nil && info.IsDir() {
+	if isDir(conf.Source) {
 		m.Module, how, err = in.build(ctx, conf)
 		return m, how, err
 	}
-	if m.Module, err = readModule(ctx, conf.Source, in.buildCache()); err != nil {
-		return nil, "", err
+	if m.Module, err = os.ReadFile(conf.Source); err != nil {
+		return nil, "", fmt.Errorf("the policy module cannot be read: %w\n   = help: name a .wasm file or a directory with a policy's source", err)
 	}
 	m.Signature, err = readSignature(conf.SignatureFile(), conf.Signature != "")
 	return m, "", err

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -22,16 +19,7 @@ func (in *instance) listen(ctx context.Context) error {
 		in.modules.base = baseStatus(in.conf.Root, in.addresses())
 		return exitWith(exitFailed, in.listenMetrics(ctx))
 	}
-	help := "check the address"
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		help = "another program listens there; stop it, or choose another address with --listen"
-	case errors.Is(err, syscall.EACCES):
-		help = "ports below 1024 need a privilege; choose a higher one"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		help = "this machine does not have that address"
-	}
-	return exitWith(exitFailed, fmt.Errorf("%w\n   = help: %s", err, help))
+	return unbound(err)
 }
 
 // addresses are the bound addresses with the names and TLS of their listeners.

@@ -11,7 +11,14 @@ import (
 // shut shuts the process off from what it does not need from now on: everything is
 // opened and bound, and nobody has been let in yet.
 func (in *instance) shut() (err error) {
-	if in.sandbox, err = sandbox.Close(sandbox.PlanFor(in.conf, in.builds()), confinement(in.conf)); err != nil {
+	plan := sandbox.PlanFor(in.conf, false)
+	plan.Children = in.builder != nil
+	for _, b := range in.benches {
+		for _, dir := range b.dirs {
+			plan.Watch(dir, "source of a policy, which is watched")
+		}
+	}
+	if in.sandbox, err = sandbox.Close(plan, confinement(in.conf)); err != nil {
 		return exitWith(exitFailed, err)
 	}
 	in.homes.within = in.sandbox
@@ -23,9 +30,6 @@ func (in *instance) shut() (err error) {
 	}
 	return nil
 }
-
-// builds reports whether policies are built from source while the server serves.
-func (in *instance) builds() bool { return len(in.benches) > 0 }
 
 // confinement is what the configuration wants of the sandbox.
 func confinement(conf *config.Config) sandbox.Options {

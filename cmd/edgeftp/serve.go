@@ -11,25 +11,22 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
-	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
 func serveCommand() *cobra.Command {
 	var f config.Flags
 	var file string
-	var printConfig bool
+	var printConfig, allowRoot bool
 	cmd := &cobra.Command{Use: "serve --root DIR | --config FILE", Short: "Serve files", Args: cobra.NoArgs}
 	fl := cmd.Flags()
-	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --events, --log and --print-config")
+	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --allow-root, --events, --log and --print-config")
 	fl.StringVar(&f.Root, "root", "", "the directory to serve")
 	fl.StringArrayVar(&f.Listen, "listen", nil, "HOST:PORT of a listener, repeatable (default 127.0.0.1:2121)")
 	fl.StringVar(&f.Implicit, "implicit", "", "HOST:PORT of a listener on which connections begin with TLS")
@@ -51,6 +48,7 @@ func serveCommand() *cobra.Command {
 	fl.StringVar(&f.Events, "events", "", "file to which every event is appended as a JSON object (default: none)")
 	fl.StringVar(&f.Sandbox, "sandbox", "", "how far the process is shut off from the machine: on, required (refuse to start if anything of it is missing) or off (default on)")
 	fl.StringVar(&f.Log, "log", "", "human or json (default: human on a terminal)")
+	fl.BoolVar(&allowRoot, "allow-root", false, "serve as root, which is refused otherwise where others can connect")
 	fl.BoolVar(&printConfig, "print-config", false, "print the configuration that the flags stand for, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		conf, err := configure(cmd, f, file)
@@ -70,7 +68,12 @@ func serveCommand() *cobra.Command {
 			}
 			return exitWith(exitFailed, err)
 		}
-		return serve(cmd.Context(), conf, cmd.ErrOrStderr())
+		conf.Instance.AllowRoot = conf.Instance.AllowRoot || allowRoot
+		warning, err := mayServe(conf, file != "")
+		if err != nil {
+			return err
+		}
+		return serve(cmd.Context(), conf, warning, cmd.ErrOrStderr())
 	}
 	return cmd
 }
@@ -129,8 +132,8 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// serve runs a server until it is told to stop.
-func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
+// serve runs a server until it is told to stop. A warning is logged when it is ready, if there is one.
+func serve(ctx context.Context, conf *config.Config, warning string, out io.Writer) error {
 	start := time.Now()
 	log := logger(conf.Log, out)
 	if conf.Instance.Name != config.DefaultName {
@@ -144,7 +147,7 @@ func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 	if in == nil {
 		return err
 	}
-	defer in.close()
+	defer in.closeInTime()
 	if err := in.listen(ctx); err != nil {
 		return err
 	}
@@ -154,6 +157,9 @@ func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 	if ca := in.certs.ca; ca != nil && ca.Notice() != "" {
 		log.Info(ca.Notice())
 	}
+	if warning != "" {
+		log.Warn(warning, "help", "start it as another user; --allow-root says that you mean it")
+	}
 	g := in.greeting(conf)
 	g.took = time.Since(start)
 	if conf.Log.Format == "human" {
@@ -161,7 +167,7 @@ func serve(ctx context.Context, conf *config.Config, out io.Writer) error {
 	} else {
 		g.log(log)
 	}
-	return exitWith(exitFailed, in.run(ctx, signals, conf.Instance.DrainTimeout, log))
+	return exitWith(exitFailed, in.run(ctx, signals, conf.Instance.DrainTimeout))
 }
 
 // prepare assembles the server. Policies that are built from source may take
@@ -189,61 +195,6 @@ func prepare(ctx context.Context, signals <-chan os.Signal, conf *config.Config,
 		log.Info("stopped before it served", "signal", s.String())
 		return nil, nil
 	}
-}
-
-// run serves until a signal comes: the first one drains, the second one stops at
-// once.
-func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain time.Duration, log *slog.Logger) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	admin := make(chan error, 1)
-	go func() {
-		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}, in.sandbox}, log)
-	}()
-	if err := in.certs.start(ctx, &acme.Expiry{Log: log, Event: in.certificateChanged}); err != nil {
-		return err
-	}
-	// A server that drains takes no new source, and its compilers end.
-	working, leave := context.WithCancel(ctx)
-	var watches sync.WaitGroup
-	watches.Go(func() { in.watchModules(ctx) })
-	watches.Go(func() { in.watchSources(working) })
-	defer func() {
-		cancel()
-		watches.Wait()
-		leave()
-	}()
-	in.showMetrics()
-	served := make(chan error, 1)
-	go func() { served <- in.server.Serve(ctx) }()
-	select {
-	case err := <-served:
-		return err
-	case err := <-admin:
-		if err != nil {
-			log.Error("the admin socket failed", "error", err)
-		}
-	case s := <-signals:
-		leave()
-		log.Info("draining", "signal", s.String(), "limit", drain)
-		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
-	}
-	limit, stop := context.WithTimeout(ctx, drain)
-	defer stop()
-	go func() {
-		select {
-		case s := <-signals:
-			log.Warn("stopping at once", "signal", s.String())
-			stop()
-		case <-limit.Done():
-		}
-	}()
-	if err := in.server.Shutdown(limit); err != nil {
-		log.Warn("transfers were aborted", "limit", drain)
-	}
-	err := <-served
-	log.Info("stopped")
-	return err
 }
 
 // logger returns the log that the configuration asks for.

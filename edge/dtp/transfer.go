@@ -135,6 +135,7 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 		}
 		return Result{Err: err}
 	}
+	defer conn.Close() // once more, but for a panic of what it is given
 	if l, ok := t.Limiter.(Doner); ok {
 		defer l.Done()
 	}

@@ -86,6 +86,7 @@ func pass(s *Session, a Args) Outcome {
 	q := &policy.Login{Meta: s.meta(), Password: a.Text}
 	who, lease, conf := s.who, s.lease, s.conf
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
+		defer hiding(q.Password)
 		if r := conf.defence().Attempt(ctx, who.Peer.Addr(), name); !r.IsZero() {
 			return func(s *Session) Outcome { return s.unheard(r) }
 		}
@@ -101,7 +102,8 @@ func pass(s *Session, a Args) Outcome {
 			return func(s *Session) Outcome { return s.admit(name, cred, home, wire.CodeLoggedIn) }
 		}
 		banned := conf.failed(ctx, who, denial)
-		return func(s *Session) Outcome { return s.reject(denial, banned) }
+		known := len(cred.Hashes) > 0 // by a policy, and it was the password
+		return func(s *Session) Outcome { return s.reject(name, known, denial, banned) }
 	}}}
 }
 
@@ -221,10 +223,14 @@ func fewer(a, b int) int {
 
 // reject answers a failed login, in the same words whatever failed unless a
 // policy chose its own.
-func (s *Session) reject(d *policy.Denial, banned bool) Outcome {
+func (s *Session) reject(name string, known bool, d *policy.Denial, banned bool) Outcome {
 	s.rank.attempts++
 	e := policy.Event{Kind: policy.EventLoginFailed, Text: d.Error(), Policy: d.Policy, Generation: d.Generation}
-	s.log().Warn("login failed", "event", e.Kind.String(), "reason", e.Text, "policy", d.Policy, "policy_gen", d.Generation)
+	log := s.log()
+	if known {
+		log = s.logOf(name)
+	}
+	log.Warn("login failed", "event", e.Kind.String(), "reason", e.Text, "policy", d.Policy, "policy_gen", d.Generation)
 	s.event(e)
 	if d.Failed {
 		s.event(policy.Event{Kind: policy.EventPolicyFailed, Text: d.Error(), Policy: d.Policy, Generation: d.Generation})

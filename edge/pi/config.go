@@ -54,9 +54,12 @@ type Config struct {
 	Rates    throttle.Rates // zero is none
 	// Limiter adds a throttle of the embedder's to a transfer; it, or what it
 	// returns, may be nil.
-	Limiter   func(who policy.Session, down bool) dtp.Limiter
-	Drain     <-chan struct{}  // closed when no new command may begin
-	Log       *slog.Logger     // required
+	Limiter func(who policy.Session, down bool) dtp.Limiter
+	Drain   <-chan struct{} // closed when no new command may begin
+	Log     *slog.Logger    // required
+	// Panicked is told of each panic that was recovered, in the function that did it, with
+	// the log that it belongs into; nil: LogPanic.
+	Panicked  func(log *slog.Logger, p any)
 	LogPrefix *Prefix          // before the messages that are about a session; nil: none
 	Zone      *time.Location   // of times in listings, MDTM and MFMT; nil is UTC
 	Listing   Listing          // what LIST and its kin show, and may cost

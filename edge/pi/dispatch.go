@@ -2,8 +2,6 @@ package pi
 
 import (
 	"context"
-	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -167,7 +165,7 @@ func (s *Session) strike(n int) {
 // Panic is to be called with what recover returned in the goroutine that owns
 // the session: the session ends, the server goes on.
 func (s *Session) Panic(p any) {
-	logPanic(s.log(), p)
+	s.conf.panicked(s.log(), p)
 	s.Kill()
 	if s.job != nil {
 		s.job.cancel(errLost)
@@ -176,8 +174,4 @@ func (s *Session) Panic(p any) {
 	s.closePort()
 	s.letGo()
 	s.event(policy.Event{Kind: policy.EventDisconnect})
-}
-
-func logPanic(log *slog.Logger, p any) {
-	log.Error("a session failed by a mistake of the server's", "panic", p, "stack", string(debug.Stack()))
 }

@@ -19,6 +19,7 @@ type escort struct {
 	action *policy.Action // what the transfer is, with the number of its question
 	view   *services
 	log    *slog.Logger
+	conf   *Config
 
 	filter *chain.Filter
 	ctx    context.Context // of the bytes' questions; from begin on
@@ -40,7 +41,7 @@ func (s *Session) escort(a policy.Action, number uint64, size, from int64) *esco
 	who := s.who // a copy: policies look at it beside the owner
 	a.Meta = policy.Meta{Session: &who, Request: number, Time: time.Now()}
 	up := a.Op != policy.OpRead && a.Op != policy.OpList
-	e := &escort{action: &a, log: s.log(), rate: s.lease.Throttle()}
+	e := &escort{action: &a, log: s.log(), conf: s.conf, rate: s.lease.Throttle()}
 	e.view = s.services(&a)
 	if bytes {
 		e.filter = s.lease.Filter(policy.Chunk{Meta: a.Meta, Op: a.Op, Path: a.Path, Upload: up, Offset: from})
@@ -105,7 +106,7 @@ func (e *escort) begin(ctx context.Context, p *dtp.Progress) (end func()) {
 		defer close(done)
 		defer func() {
 			if p := recover(); p != nil { // the rate stays
-				logPanic(e.log, p)
+				e.conf.panicked(e.log, p)
 			}
 		}()
 		e.repeat(ctx, again)

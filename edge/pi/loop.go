@@ -103,7 +103,9 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 		return s.expire()
 	}
 	if s.arrived(line, err) {
-		s.dispatch(ctx, s.conf.command(line))
+		cmd := s.conf.command(line)
+		s.link.reader.Wipe() // it may have been a password
+		s.dispatch(ctx, cmd)
 	}
 	return false
 }
@@ -172,10 +174,7 @@ func (s *Session) attend(ctx context.Context) {
 	for {
 		if !reading && s.mayRead() {
 			reading = true
-			go func() {
-				line, err := s.link.reader.ReadLine(s.link.conn)
-				lines <- heard{s.conf.command(line), err}
-			}()
+			go s.hear(lines)
 		}
 		if s.flush(); s.link.closed {
 			s.job.cancel(errLost) // RFC 959 §4.1.1: as if ABOR and QUIT had come
@@ -200,6 +199,20 @@ func (s *Session) attend(ctx context.Context) {
 			stop = nil
 		}
 	}
+}
+
+// hear reads one line for the owner.
+func (s *Session) hear(lines chan<- heard) {
+	h := heard{err: errPanicked}
+	defer func() {
+		if p := recover(); p != nil {
+			s.conf.panicked(s.conf.Log, p)
+		}
+		lines <- h
+	}()
+	line, err := s.link.reader.ReadLine(s.link.conn)
+	h = heard{s.conf.command(line), err}
+	s.link.reader.Wipe()
 }
 
 // mayRead reports whether a further line may be read during a job: not behind a
@@ -261,14 +274,14 @@ func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
 	r := &running{Job: j, row: s.row, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
 	s.job = r
 	s.transferring.Store(j.Progress != nil)
-	log := s.log()
+	log, conf := s.log(), s.conf
 	go func() {
 		settle := Settle(func(*Session) Outcome {
 			return Outcome{Reply: wire.Say(wire.CodeLocalError, "The server made a mistake; the command was given up.")}
 		})
 		defer func() {
 			if p := recover(); p != nil {
-				logPanic(log, p)
+				conf.panicked(log, p)
 			}
 			r.done <- settle
 		}()
@@ -321,7 +334,10 @@ func (s *Session) say(r wire.Reply) {
 // end closes what is left. The client may have sent more than was read; a short
 // look at it keeps the last reply from being lost to a reset.
 func (s *Session) end() {
-	const patience = 100 * time.Millisecond
+	patience := 100 * time.Millisecond
+	if s.link.plain.hasty.Load() {
+		patience = 30 * time.Millisecond
+	}
 	s.flush()
 	s.depart()
 	s.closePort()

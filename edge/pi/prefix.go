@@ -134,11 +134,22 @@ func (h prefixed) WithGroup(name string) slog.Handler {
 	return prefixed{h.Handler.WithGroup(name), h.prefix}
 }
 
-// log returns the logger for what concerns the session.
+// log returns the logger for what concerns the session. Before the login no name stands
+// in it: people type their password where the name belongs.
 func (s *Session) log() *slog.Logger {
+	if s.rank.in {
+		return s.logOf(s.who.User)
+	}
+	return s.logOf("")
+}
+
+// logOf is log with the name of a user who is known.
+func (s *Session) logOf(user string) *slog.Logger {
+	who := s.who
+	who.User = user
 	log := s.conf.Log
 	if p := s.conf.LogPrefix; p != nil {
-		log = slog.New(prefixed{log.Handler(), p.text(&s.who, time.Now())})
+		log = slog.New(prefixed{log.Handler(), p.text(&who, time.Now())})
 	}
-	return log.With("sess", s.who.ID, "user", s.who.User, "remote", s.who.Peer.String())
+	return log.With("sess", who.ID, "user", who.User, "remote", who.Peer.String())
 }

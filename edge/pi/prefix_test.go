@@ -51,6 +51,11 @@ func TestPrefixedLog(t *testing.T) {
 	var out bytes.Buffer
 	s := &Session{conf: &Config{Log: slog.New(slog.NewTextHandler(&out, nil)), LogPrefix: p}}
 	s.who.Peer, s.who.User = netip.MustParseAddrPort("192.0.2.1:1"), "anna"
+	s.log().Info("early") // before the login it may be a password in the place of a name
+	if strings.Contains(out.String(), "anna") {
+		t.Errorf("logged %q", out.String())
+	}
+	s.rank.in = true
 	s.log().Info("hello", "a", 1)
 	if got := out.String(); !strings.Contains(got, `msg="192.0.2.1-[anna] hello"`) || !strings.Contains(got, "a=1") {
 		t.Errorf("logged %q", got)

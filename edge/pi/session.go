@@ -96,7 +96,7 @@ func (p *prompt) Write(b []byte) (int, error) {
 // server must end, and a client that does not read must not keep it. It may be called
 // from any goroutine.
 func (p *prompt) hurry() {
-	const haste = 300 * time.Millisecond
+	const haste = 100 * time.Millisecond
 	p.hasty.Store(true)
 	_ = p.SetWriteDeadline(time.Now().Add(haste))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -55,22 +56,47 @@ func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, 
 	if t.Send != nil {
 		t.Least = s.conf.Least.Down
 	}
-	runner := s.conf.Runner
-	if runner == nil {
-		runner = func(ctx context.Context, t *dtp.Transfer) dtp.Result { return t.Run(ctx) }
-	}
+	conf, log := s.conf, s.log()
 	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, Run: func(ctx context.Context) Settle {
 		defer leave()
 		defer e.close()
-		end := e.begin(ctx, t.Progress)
-		r := runner(ctx, t)
-		end()
-		settle := finish(ctx, r)
+		r := conf.carry(ctx, log, t, e)
+		settle := conf.finish(ctx, log, finish, r)
 		return func(s *Session) Outcome {
 			s.sealed(t.Protect, r)
 			return settle(s)
 		}
 	}}}
+}
+
+// carry runs a transfer under its escort. A panic is an error of it, so that all that
+// follows gives back what the transfer has.
+func (c *Config) carry(ctx context.Context, log *slog.Logger, t *dtp.Transfer, e *escort) (r dtp.Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.panicked(log, p)
+			t.Port.Close()
+			r = dtp.Result{Err: errPanicked}
+		}
+	}()
+	defer e.begin(ctx, t.Progress)()
+	if c.Runner != nil {
+		return c.Runner(ctx, t)
+	}
+	return t.Run(ctx)
+}
+
+// finish calls a transfer's finish; one that panics is called again, for a transfer that
+// has failed.
+func (c *Config) finish(ctx context.Context, log *slog.Logger, finish func(context.Context, dtp.Result) Settle, r dtp.Result) (settle Settle) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.panicked(log, p)
+			r.Err = errPanicked
+			settle = finish(ctx, r)
+		}
+	}()
+	return finish(ctx, r)
 }
 
 // errNoRoom refuses a transfer whose buffers do not fit into what memory is left.

@@ -116,12 +116,16 @@ func (d *Disk) own(fn func()) {
 }
 
 // aside calls fn on another goroutine and waits for it: the threads that bear a
-// user's rights are locked to theirs.
+// user's rights are locked to theirs. A panic comes out here.
 func aside(fn func()) {
-	done := make(chan struct{})
+	done := make(chan any, 1)
 	go func() {
-		defer close(done)
+		var p any
+		defer func() { done <- p }()
+		defer func() { p = recover() }()
 		fn()
 	}()
-	<-done
+	if p := <-done; p != nil {
+		panic(p)
+	}
 }

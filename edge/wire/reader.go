@@ -106,6 +106,18 @@ func (r *Reader) Release() {
 	}
 }
 
+// Wipe overwrites what has been returned: the line that ReadLine returned last is no
+// longer valid. Where a line was long, or came in pieces through a layer of encryption,
+// copies of it may be elsewhere.
+func (r *Reader) Wipe() {
+	if len(r.line) == 0 {
+		clear(r.line[:cap(r.line)])
+	}
+	if r.buf != nil && cap(r.raw) <= len(r.buf) {
+		clear(r.buf[:len(r.buf)-cap(r.raw)])
+	}
+}
+
 // Reset forgets everything, waiting bytes included.
 func (r *Reader) Reset() { *r = Reader{} }
 

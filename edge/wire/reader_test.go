@@ -374,3 +374,31 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// What was returned can be overwritten, and what waits behind it stays.
+func TestWipe(t *testing.T) {
+	var r Reader
+	src := strings.NewReader("PASS hunter2\r\nNOOP\r\nQU")
+	line, err := r.ReadLine(src)
+	if err != nil || string(line) != "PASS hunter2" {
+		t.Fatal(string(line), err)
+	}
+	r.Wipe()
+	if bytes.Contains(r.buf, []byte("hunter2")) || bytes.Contains(r.line[:cap(r.line)], []byte("hunter2")) || strings.Contains(string(line), "hunter2") {
+		t.Errorf("%q %q", r.buf, line)
+	}
+	if line, err = r.ReadLine(src); err != nil || string(line) != "NOOP" {
+		t.Error(string(line), err)
+	}
+	r.Wipe()
+	if _, err = r.ReadLine(src); err != io.EOF { // a partial line is kept across errors
+		t.Error(err)
+	}
+	r.Wipe()
+	if line, err = r.ReadLine(strings.NewReader("IT\r\n")); err != nil || string(line) != "QUIT" {
+		t.Error(string(line), err)
+	}
+	r.Release()
+	r.Wipe()
+	new(Reader).Wipe()
+}

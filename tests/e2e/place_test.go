@@ -12,7 +12,8 @@ type place struct {
 	root    string
 	state   string
 	outside string
-	env     []string // of servers, beside the test's own
+	env     []string   // of servers, beside the test's own
+	files   []*os.File // that servers are started with, beside the three of everybody
 }
 
 // newPlace makes an empty one. Its path is short, because the name of a socket

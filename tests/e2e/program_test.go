@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,8 +97,18 @@ func (p program) must(t *testing.T) result {
 	return r
 }
 
+// asRoot lets a server with a configuration file serve as root, where the tests are root,
+// as in a container.
+func asRoot(args []string) []string {
+	if os.Geteuid() == 0 && len(args) > 0 && args[0] == "serve" && slices.Contains(args, "--config") {
+		return append(slices.Clone(args), "--allow-root")
+	}
+	return args
+}
+
 // edgeftp runs the program under test.
 func edgeftp(t *testing.T, args ...string) result {
 	t.Helper()
+	args = asRoot(args)
 	return program{name: os.Getenv(binaryVar), args: args}.run(t)
 }

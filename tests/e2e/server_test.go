@@ -55,8 +55,8 @@ func launch(t *testing.T, p place, args ...string) *server {
 func launchBy(t *testing.T, p place, by []string, args ...string) *server {
 	t.Helper()
 	s := &server{place: p, log: newJournal(), ended: make(chan struct{})}
-	s.cmd = exec.Command(by[0], slices.Concat(by[1:], []string{"serve", "--log", "json"}, args)...)
-	s.cmd.Env = environment(p.env...)
+	s.cmd = exec.Command(by[0], slices.Concat(by[1:], asRoot(slices.Concat([]string{"serve", "--log", "json"}, args)))...)
+	s.cmd.Env, s.cmd.ExtraFiles = environment(p.env...), p.files
 	s.cmd.Dir = p.outside
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -84,6 +84,13 @@ func startServer(t *testing.T, p place, args ...string) *server {
 			s.passive = strings.Split(args[i+1], ",")
 		}
 	}
+	s.awaitReady(t)
+	return s
+}
+
+// awaitReady waits until a launched server serves, and notes what it says then.
+func (s *server) awaitReady(t *testing.T) {
+	t.Helper()
 	line, err := s.log.find(s.ended, readyWithin, func(line string) bool { return message(line) == "ready" })
 	if err != nil {
 		t.Fatalf("the server is not ready: %v\n%s", err, s.log)
@@ -99,7 +106,6 @@ func startServer(t *testing.T, p place, args ...string) *server {
 		r.CA = filepath.Join(s.cmd.Dir, r.CA)
 	}
 	s.addr, s.ca, s.user, s.password = r.Listeners[0], r.CA, r.User, r.Password
-	return s
 }
 
 // environment is the test's own without what steers edgeftp or a client.

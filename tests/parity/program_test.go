@@ -113,7 +113,11 @@ func program(t *testing.T, f file) *site {
 	s.must(os.WriteFile(path, []byte(f.text(t, s.root, filepath.Join(dir, "state"), dir, s.events)), 0o600))
 	binary, err := built()
 	s.must(err)
-	cmd := exec.Command(binary, append([]string{"serve", "--config", path, "--log", "json"}, f.args...)...)
+	args := append([]string{"serve", "--config", path, "--log", "json"}, f.args...)
+	if os.Geteuid() == 0 { // as in a container
+		args = append(args, "--allow-root")
+	}
+	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), f.env...)
 	cmd.Dir = dir
 	stderr, err := cmd.StderrPipe()

@@ -84,6 +84,9 @@ storage:
 		err = os.Chown(state, uid, gid)
 	}
 	s.Version, s.command = "(this tree)", []string{g.program(), "serve", "--config", conf}
+	if os.Geteuid() == 0 { // as the peers, which become somebody else by themselves
+		s.command = append(s.command, "--allow-root")
+	}
 	s.Setup = "defaults, but TLS as the client likes and active mode on"
 	return s, err
 }

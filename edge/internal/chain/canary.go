@@ -179,7 +179,7 @@ func (c *Chain) finish(t *trial, promote bool, why string) bool {
 	}
 	c.mu.Unlock()
 	if c.conf.Notify != nil {
-		c.conf.Notify(change)
+		_ = c.end.guard(func() error { c.conf.Notify(change); return nil }) // told, if it panics
 	}
 	return true
 }

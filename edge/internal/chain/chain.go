@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -25,6 +26,9 @@ type Config struct {
 	// Notify is told of each trial that has ended; nil tells nobody. It may use
 	// the chain, but not close it.
 	Notify func(Change)
+	// Panicked is told of each panic of a policy outside of any session, in the function
+	// that has recovered it; nil tells nobody. In a session a panic goes on to the caller.
+	Panicked func(p any)
 	// Log takes what concerns no single question; nil is slog.Default.
 	Log *slog.Logger
 }
@@ -57,14 +61,17 @@ type Chain struct {
 	conf  Config
 	front atomic.Pointer[front]
 
-	mu       sync.Mutex // one change at a time
-	closed   bool
-	trial    *trial
-	shadows  map[string]*shadow
-	couriers map[string]*courier
-	numbers  map[string]uint64
-	timers   map[*generation]*time.Timer
-	living   sync.WaitGroup // generations that have not ended, trials and shadows
+	mu         sync.Mutex // one change at a time
+	closed     bool
+	trial      *trial
+	shadows    map[string]*shadow
+	couriers   map[string]*courier
+	numbers    map[string]uint64
+	timers     map[*generation]*time.Timer
+	end        *ending
+	concluding sync.Once
+	concluded  chan struct{}  // closed when Close has waited enough
+	living     sync.WaitGroup // generations that have not ended, trials and shadows
 }
 
 // front is what new leases are of: the current generation and, during a trial,
@@ -100,7 +107,7 @@ func New(conf Config, slots ...Slot) (*Chain, error) {
 		conf.Log = slog.Default()
 	}
 	c := &Chain{conf: conf, numbers: map[string]uint64{}, timers: map[*generation]*time.Timer{}, shadows: map[string]*shadow{},
-		couriers: map[string]*courier{}}
+		couriers: map[string]*courier{}, end: newEnding(&conf), concluded: make(chan struct{})}
 	drafts, err := c.drafts(slots)
 	if err != nil {
 		return nil, err
@@ -117,12 +124,14 @@ func New(conf Config, slots ...Slot) (*Chain, error) {
 
 // Close ends the chain: no lease can be had any more. It takes leases that are
 // still out away, hands over the events that wait, closes every policy and
-// returns when all of that is done.
-func (c *Chain) Close() {
+// returns when all of that is done, or after some seconds.
+func (c *Chain) Close() { _ = c.CloseWithin(context.Background()) }
+
+// begin begins to close, once.
+func (c *Chain) begin() {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		c.living.Wait()
 		return
 	}
 	c.closed = true
@@ -145,14 +154,13 @@ func (c *Chain) Close() {
 	for _, g := range ending {
 		c.forget(g)
 	}
-	c.living.Wait()
 }
 
 // retire gives up the pin of a generation that no new lease is of, and sees to
 // it that it ends after the limit at the latest. The caller holds mu.
 func (c *Chain) retire(old *generation, limit time.Duration) {
 	if old.refs.drop(onePin) {
-		c.end(old)
+		c.bury(old)
 		return
 	}
 	c.timers[old] = time.AfterFunc(limit, func() {
@@ -181,13 +189,13 @@ func (c *Chain) pinned(next *generation) error {
 // for too long.
 func (c *Chain) forget(old *generation) {
 	if old.refs.force() {
-		c.end(old)
+		c.bury(old)
 	}
 }
 
-// end closes, off the caller's path, the modules that only g held. It is called
+// bury closes, off the caller's path, the modules that only g held. It is called
 // once for each generation, by whoever gave the last reference back.
-func (c *Chain) end(g *generation) {
+func (c *Chain) bury(g *generation) {
 	go func() {
 		defer c.living.Done()
 		c.mu.Lock()
@@ -198,7 +206,7 @@ func (c *Chain) end(g *generation) {
 		c.mu.Unlock()
 		for _, m := range g.modules {
 			if m.holders.Add(-1) == 0 {
-				m.close()
+				m.close(c.end)
 			}
 		}
 	}()

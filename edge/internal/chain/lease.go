@@ -41,7 +41,7 @@ func (c *Chain) acquire(session, one uint64) *generation {
 // Release gives the hold back.
 func (l Lease) Release() {
 	if l.gen != nil && l.gen.refs.drop(onePin) {
-		l.chain.end(l.gen)
+		l.chain.bury(l.gen)
 	}
 }
 
@@ -67,7 +67,7 @@ func (l Lease) enter() *generation {
 // leave ends a question to g.
 func (l Lease) leave(g *generation) {
 	if g.refs.drop(oneCall) {
-		l.chain.end(g)
+		l.chain.bury(g)
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,9 +54,12 @@ type module struct {
 	tap      *tap // nil without a filter that only listens
 	site     []policy.SiteCommand
 
-	holders atomic.Int64
-	shadow  atomic.Pointer[shadow] // the candidate that is compared with it, if any
-	often   atomic.Uint64          // one call in often+1 has its time taken; a power of two less one
+	ending   *ending
+	settling sync.Once
+	whole    bool // after settling: it came back
+	holders  atomic.Int64
+	shadow   atomic.Pointer[shadow] // the candidate that is compared with it, if any
+	often    atomic.Uint64          // one call in often+1 has its time taken; a power of two less one
 
 	meters    [policy.NumStages]meter
 	questions breaker      // of all stages but event
@@ -68,7 +71,9 @@ type module struct {
 type sink interface {
 	add(e *policy.Event)
 	status() EventStatus
-	leave(m *module) // returns when m is handed nothing any more
+	// leave returns true when m is handed nothing any more, and false when m stays in a
+	// call.
+	leave(m *module, e *ending) bool
 }
 
 const (
@@ -79,9 +84,10 @@ const (
 )
 
 // newModule makes a module; k is of a slot that keeps its events.
-func newModule(d draft, number uint64, k *courier, log *slog.Logger) *module {
+func newModule(d draft, number uint64, k *courier, e *ending) *module {
+	log := e.log
 	m := &module{name: d.Name, number: number, policy: d.Policy, hooks: d.hooks, interest: d.interest,
-		options: d.Options, site: d.site, since: time.Now()}
+		options: d.Options, site: d.site, since: time.Now(), ending: e}
 	for _, s := range d.Options.FailOpen {
 		m.open[s] = true
 	}
@@ -193,16 +199,27 @@ func (m *module) denies(hidden bool, code int, text string) *policy.Denial {
 	return &policy.Denial{Policy: m.name, Generation: m.number, Hidden: hidden, Code: code, Text: text}
 }
 
-// close waits for the events that are queued, for a bounded time, and closes the
-// policy.
-func (m *module) close() {
-	if m.queue != nil {
-		m.queue.leave(m)
-	}
-	if m.tap != nil {
-		m.tap.close()
-	}
-	if c, ok := m.policy.(io.Closer); ok {
-		_ = c.Close()
+// settle waits for the events that are queued, and for bytes that are to be shown, for a
+// bounded time, and reports whether the policy came back.
+func (m *module) settle(e *ending) bool {
+	m.settling.Do(func() {
+		m.whole = true
+		if m.queue != nil && !m.queue.leave(m, e) {
+			e.leave(m.name, "Observe")
+			m.whole = false
+		}
+		if m.tap != nil && !m.tap.close(e) {
+			e.leave(m.name, "Filter")
+			m.whole = false
+		}
+	})
+	return m.whole
+}
+
+// close settles the module and closes the policy, unless it stays in a call.
+func (m *module) close(e *ending) {
+	whole := m.settle(e)
+	if c, ok := m.policy.(io.Closer); ok && whole {
+		e.close(m.name, c.Close)
 	}
 }

@@ -11,7 +11,7 @@ import (
 const (
 	queueLength = 8192            // events waiting for one policy
 	queueBatch  = 64              // events handed over at once, as policy.Batcher has it
-	queueDrain  = 5 * time.Second // how long a closing policy may take for them
+	queueDrain  = 5 * time.Second // how long a closing policy may take for them, and for what else it has begun
 )
 
 // ring holds the newest events, up to queueLength, in order. Each add drops the
@@ -182,36 +182,45 @@ func (q *queue) hand(ctx context.Context, m *module, events []*policy.Event) {
 // observe hands events to the module's observer, one by one or all at once, and
 // returns how many it took.
 func (m *module) observe(ctx context.Context, events []*policy.Event) (taken int, err error) {
-	b, all := m.hooks.Observer.(policy.Batcher)
+	b, _ := m.hooks.Observer.(policy.Batcher)
 	for taken < len(events) && err == nil {
 		c, berr := m.begin(policy.StageEvent)
 		if berr != nil {
 			return taken, berr
 		}
-		n := 1
+		n := 0
 		session := events[taken].Session.ID
-		if all {
-			n, err = b.ObserveAll(ctx, events[taken:])
-			if n = min(max(n, 0), len(events)-taken); err == nil && n == 0 {
-				err = errTookNone
-			}
-		} else if err = m.hooks.Observer.Observe(ctx, events[taken]); err != nil {
-			n = 0
-		}
+		err = m.ending.guard(func() (err error) {
+			n, err = m.hand(ctx, b, events[taken:])
+			return err
+		})
 		m.end(ctx, policy.StageEvent, c, session, policy.Pass, err)
 		taken += n
 	}
 	return taken, err
 }
 
+// hand hands all events to an observer of batches, or the first one to any other.
+func (m *module) hand(ctx context.Context, b policy.Batcher, events []*policy.Event) (n int, err error) {
+	if b == nil {
+		if err = m.hooks.Observer.Observe(ctx, events[0]); err != nil {
+			return 0, err
+		}
+		return 1, nil
+	}
+	n, err = b.ObserveAll(ctx, events)
+	if n = min(max(n, 0), len(events)); err == nil && n == 0 {
+		err = errTookNone
+	}
+	return n, err
+}
+
 // leave ends the queue after what waits in it was handed over. Nobody may add any
 // more.
-func (q *queue) leave(*module) {
+func (q *queue) leave(_ *module, e *ending) bool {
 	q.ring.close()
-	limit := time.AfterFunc(queueDrain, q.stop)
-	<-q.done
-	limit.Stop()
-	q.stop()
+	defer q.stop()
+	return e.await(q.done, q.stop)
 }
 
 // EventStatus counts the events of one policy. At every moment Added is the sum of

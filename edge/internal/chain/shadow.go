@@ -74,6 +74,7 @@ type shadow struct {
 	hooks  policy.Hooks
 	seen   *interest
 	clean  func(string) (string, error)
+	end    *ending
 	queue  chan *mirrored
 	stop   context.CancelFunc
 	done   chan struct{}
@@ -119,13 +120,17 @@ func (c *Chain) Shadow(name string, p policy.Policy) error {
 			continue
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		s := &shadow{policy: p, hooks: d.hooks, seen: d.interest, clean: c.conf.Clean, queue: make(chan *mirrored, shadowQueue),
+		s := &shadow{policy: p, hooks: d.hooks, seen: d.interest, clean: c.conf.Clean, end: c.end, queue: make(chan *mirrored, shadowQueue),
 			stop: cancel, done: make(chan struct{}), st: ShadowStatus{Policy: p, Since: time.Now()}}
 		c.shadows[name] = s
 		c.living.Add(1)
+		go s.run(ctx, name)
 		go func() {
 			defer c.living.Done()
-			s.run(ctx)
+			<-ctx.Done()
+			if !c.end.await(s.done, func() {}) {
+				c.end.leave(name, "a question for comparison")
+			}
 		}()
 		c.follow(modules)
 		return nil
@@ -150,18 +155,24 @@ func (c *Chain) EndShadow(name string) (ShadowStatus, error) {
 }
 
 // run asks until ctx ends, and closes the candidate.
-func (s *shadow) run(ctx context.Context) {
+func (s *shadow) run(ctx context.Context, name string) {
 	defer close(s.done)
 	for ctx.Err() == nil {
 		select {
 		case q := <-s.queue:
-			q.Candidate = q.ask(ctx)
+			err := s.end.guard(func() error {
+				q.Candidate = q.ask(ctx)
+				return nil
+			})
+			if err != nil {
+				q.Candidate = answer(policy.Answer{}, err)
+			}
 			s.record(&q.Difference)
 		case <-ctx.Done():
 		}
 	}
 	if c, ok := s.policy.(io.Closer); ok {
-		_ = c.Close()
+		s.end.close(name, c.Close)
 	}
 }
 

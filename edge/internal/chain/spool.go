@@ -41,6 +41,9 @@ type courier struct {
 	log   *slog.Logger
 	done  chan struct{}
 
+	work      sync.Mutex // held while the spool is used, and not while a policy is called
+	abandoned bool       // the spool is not the courier's any more
+
 	mu    sync.Mutex
 	users int // modules, and one for the slot
 	owner *module
@@ -83,10 +86,10 @@ func (k *courier) own(m *module) {
 	k.ring.signal()
 }
 
-// leave takes a module away, or the slot itself for nil. When it returns, m is
+// leave takes a module away, or the slot itself for nil. When it returns true, m is
 // handed nothing any more; a call that takes too long is told to end. With the last
 // user the courier ends: what waits is in the spool then.
-func (k *courier) leave(m *module) {
+func (k *courier) leave(m *module, e *ending) bool {
 	k.mu.Lock()
 	k.users--
 	last := k.users == 0
@@ -95,27 +98,54 @@ func (k *courier) leave(m *module) {
 	}
 	busy := k.busy
 	k.mu.Unlock()
-	if m != nil && busy != nil && busy.to == m {
-		limit := time.AfterFunc(queueDrain, busy.stop)
-		<-busy.done
-		limit.Stop()
+	whole := m == nil || busy == nil || busy.to != m || e.await(busy.done, busy.stop)
+	if !last {
+		return whole
 	}
-	if last {
-		k.ring.close()
-		<-k.done
-		if err := k.spool.Close(); err != nil {
-			k.log.Error("what events are stored in could not be closed", "error", err)
+	k.ring.close()
+	if !e.await(k.done, k.stopCall) {
+		k.abandon()
+	}
+	if err := k.spool.Close(); err != nil {
+		k.log.Error("what events are stored in could not be closed", "error", err)
+	}
+	return whole
+}
+
+// stopCall tells the call that runs to end.
+func (k *courier) stopCall() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.busy != nil {
+		k.busy.stop()
+	}
+}
+
+// abandon takes the spool away from a courier that stays in a call, and stores what
+// waits for it.
+func (k *courier) abandon() {
+	k.work.Lock()
+	defer k.work.Unlock()
+	k.abandoned = true
+	batch := make([]*policy.Event, queueBatch)
+	for {
+		n, _ := k.ring.take(batch)
+		if n == 0 {
+			return
 		}
+		k.store(batch[:n])
 	}
 }
 
 // run stores first and hands over then, until the last user has left.
 func (k *courier) run() {
 	defer close(k.done)
+	k.work.Lock()
+	defer k.work.Unlock()
 	batch := make([]*policy.Event, queueBatch)
 	var pause time.Duration // that the next failure causes
 	var retry <-chan time.Time
-	for {
+	for !k.abandoned {
 		n, done := k.ring.take(batch)
 		if n > 0 {
 			k.store(batch[:n])
@@ -137,11 +167,13 @@ func (k *courier) run() {
 		if n > 0 || more {
 			continue
 		}
+		k.work.Unlock()
 		select {
 		case <-k.ring.wake:
 		case <-retry:
 			retry = nil
 		}
+		k.work.Lock()
 	}
 }
 
@@ -188,13 +220,15 @@ func (k *courier) hand() (more bool, err error) {
 	if len(events) == 0 {
 		return false, nil
 	}
+	k.work.Unlock()
 	taken, err := h.to.observe(ctx, events)
-	if taken > 0 {
+	k.work.Lock()
+	if taken > 0 && !k.abandoned {
 		k.ring.delivered(taken)
 		if derr := k.spool.Done(taken); derr != nil {
 			k.log.Error("events that were handed over could not be forgotten", "policy", h.to.name, "error", derr)
 			return false, derr
 		}
 	}
-	return err == nil, err
+	return err == nil && !k.abandoned, err
 }

@@ -88,7 +88,7 @@ func (c *Chain) build(drafts []draft) ([]*module, error) {
 	for i, d := range drafts {
 		if out[i] = d.keep; d.keep == nil {
 			c.numbers[d.Name]++
-			out[i] = newModule(d, c.numbers[d.Name], c.couriers[d.Name], c.conf.Log)
+			out[i] = newModule(d, c.numbers[d.Name], c.couriers[d.Name], c.end)
 		}
 	}
 	return out, nil
@@ -104,7 +104,7 @@ func (c *Chain) recruit(drafts []draft) (map[string]*courier, error) {
 		s, err := d.Options.Spool()
 		if err != nil {
 			for _, k := range out {
-				k.leave(nil)
+				k.leave(nil, c.end)
 			}
 			return nil, fmt.Errorf("policy %q: its events cannot be stored: %w", d.Name, err)
 		}
@@ -309,6 +309,6 @@ func (c *Chain) dismiss(k *courier) {
 	c.living.Add(1)
 	go func() {
 		defer c.living.Done()
-		k.leave(nil)
+		k.leave(nil, c.end)
 	}()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -84,7 +83,11 @@ func (t *tap) hand(ctx context.Context, m *module, it tapItem) {
 		return
 	}
 	it.chunk.Carry = it.of.carry
-	made, err := m.hooks.Filter.Filter(ctx, it.chunk)
+	var made policy.Piece
+	err := m.ending.guard(func() (err error) {
+		made, err = m.hooks.Filter.Filter(ctx, it.chunk)
+		return err
+	})
 	failed := err != nil || len(made.Carry) > policy.MaxCarry
 	m.meters[policy.StageData].count(policy.Pass, failed, false)
 	switch {
@@ -132,14 +135,13 @@ func (t *tap) add(q *policy.Chunk, of *tapped) {
 	}
 }
 
-// close ends the tap after what waits in it was handed over, for a bounded time.
-func (t *tap) close() {
+// close ends the tap after what waits in it was handed over, for a bounded time, and
+// reports whether the policy came back.
+func (t *tap) close(e *ending) bool {
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
 	close(t.more)
-	limit := time.AfterFunc(queueDrain, t.stop)
-	<-t.done
-	limit.Stop()
-	t.stop()
+	defer t.stop()
+	return e.await(t.done, t.stop)
 }

@@ -94,7 +94,9 @@ func (p params) String() string {
 
 // derive computes the argon2id key of password.
 func (p params) derive(password string, length uint32) []byte {
-	return argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.parallelism, length)
+	input := []byte(password)
+	defer clear(input)
+	return argon2.IDKey(input, p.salt, p.time, p.memory, p.parallelism, length)
 }
 
 func parse(hash string) (params, error) {

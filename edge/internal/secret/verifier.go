@@ -159,6 +159,7 @@ func (p params) matches(password string) (bool, error) {
 		return subtle.ConstantTimeCompare(key, p.key) == 1, nil
 	}
 	input := []byte(password)
+	defer clear(input)
 	err := bcrypt.CompareHashAndPassword(p.bcrypt, input[:min(len(input), maxBcryptInput)])
 	switch {
 	case err == nil:

@@ -144,7 +144,11 @@ func (s *Server) config(t testing.TB, dir string, o Options) string {
 func (s *Server) launch(t testing.TB) {
 	t.Helper()
 	s.log, s.ended = newJournal(), make(chan struct{})
-	s.cmd = exec.Command(executable(t), "serve", "--log", "json", "--config", s.conf)
+	args := []string{"serve", "--log", "json", "--config", s.conf}
+	if os.Geteuid() == 0 { // as in a container
+		args = append(args, "--allow-root")
+	}
+	s.cmd = exec.Command(executable(t), args...)
 	s.cmd.Env = environment()
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 const (
 	// form is the number of the answer's form: a program that was replaced while it
 	// ran must not be misread.
-	form = 1
+	form = 2
 
 	maxHead   = 1 << 20  // bytes of the first line
 	maxModule = 64 << 20 // bytes; a server takes less
@@ -27,6 +27,7 @@ const (
 // answerHead is the first line of an answer. The module follows, if there is one.
 type answerHead struct {
 	Form     int           `json:"form"`
+	Build    uint64        `json:"build,omitempty"` // the request's number, 0 where there is but one
 	Fault    *fault        `json:"fault,omitempty"`
 	Language string        `json:"language,omitempty"`
 	Tool     string        `json:"tool,omitempty"`
@@ -43,9 +44,9 @@ type fault struct {
 	Help    string `json:"help,omitempty"`
 }
 
-// writeAnswer tells what came of a build.
-func writeAnswer(w io.Writer, r *build.Result, err error) error {
-	h := answerHead{Form: form}
+// writeAnswer tells what came of the build with that number.
+func writeAnswer(w io.Writer, number uint64, r *build.Result, err error) error {
+	h := answerHead{Form: form, Build: number}
 	var module []byte
 	var e *build.Error
 	switch {
@@ -81,10 +82,23 @@ func cut(s string, most int) string {
 	return s + more
 }
 
-// readAnswer reads one. A fault is a [*build.Error] of the folder dir; any other error
-// says that the answer is none.
+// readAnswer reads one, behind which nothing follows. A fault is a [*build.Error] of the
+// folder dir; any other error says that the answer is none.
 func readAnswer(in io.Reader, dir string) (*build.Result, error) {
 	r := bufio.NewReaderSize(in, maxHead)
+	res, err := nextAnswer(r, 0, dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.ReadByte(); err != io.EOF {
+		return nil, fmt.Errorf("its module has more than %d bytes", len(res.Module))
+	}
+	return res, nil
+}
+
+// nextAnswer reads the answer to the build with that number from a reader with room for
+// maxHead. Its errors are those of readAnswer.
+func nextAnswer(r *bufio.Reader, number uint64, dir string) (*build.Result, error) {
 	line, err := r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) || err != nil && len(line) > 0 {
 		return nil, fmt.Errorf("its answer begins with %.100q", line)
@@ -98,6 +112,8 @@ func readAnswer(in io.Reader, dir string) (*build.Result, error) {
 	switch {
 	case h.Form != form:
 		return nil, fmt.Errorf("its answer has the form %d, not %d", h.Form, form)
+	case h.Build != number:
+		return nil, fmt.Errorf("its answer is to build %d, not %d", h.Build, number)
 	case h.Fault != nil:
 		return nil, &build.Error{Dir: dir, Summary: h.Fault.Summary, Output: h.Fault.Output, Help: h.Fault.Help}
 	case h.Size <= 0 || h.Size > maxModule:
@@ -106,9 +122,6 @@ func readAnswer(in io.Reader, dir string) (*build.Result, error) {
 	res := &build.Result{Module: make([]byte, h.Size), Language: h.Language, Tool: h.Tool, How: h.How, Took: h.Took, Dirs: h.Dirs}
 	if n, err := io.ReadFull(r, res.Module); err != nil {
 		return nil, fmt.Errorf("its module ends after %d of %d bytes", n, h.Size)
-	}
-	if _, err := r.ReadByte(); err != io.EOF {
-		return nil, fmt.Errorf("its module has more than %d bytes", h.Size)
 	}
 	return res, nil
 }

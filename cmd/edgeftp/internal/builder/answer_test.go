@@ -15,7 +15,7 @@ import (
 func TestAnswers(t *testing.T) {
 	want := &build.Result{Module: []byte("\x00asm\n\n"), Language: "c", Tool: "clang 14", How: "built", Took: time.Second, Dirs: []string{"/a", "/b"}}
 	var b bytes.Buffer
-	if err := writeAnswer(&b, want, nil); err != nil {
+	if err := writeAnswer(&b, 0, want, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := readAnswer(&b, "d"); err != nil || !reflect.DeepEqual(got, want) {
@@ -27,7 +27,7 @@ func TestAnswers(t *testing.T) {
 		errors.New("else"),
 	} {
 		b.Reset()
-		if err := writeAnswer(&b, nil, err); err != nil {
+		if err := writeAnswer(&b, 0, nil, err); err != nil {
 			t.Fatal(err)
 		}
 		_, got := readAnswer(&b, "d")
@@ -44,15 +44,16 @@ func TestAnswers(t *testing.T) {
 func TestBadAnswers(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                                    "said nothing",
-		"{\"form\":1}":                        "begins with",
+		"{\"form\":2}":                        "begins with",
 		"hello\n":                             "begins with",
 		"[]\n":                                "begins with",
-		"{\"form\":2}\n":                      "the form 2",
-		"{\"form\":1}\n":                      "of 0 bytes",
-		"{\"form\":1,\"size\":-1}\n":          "of -1 bytes",
-		"{\"form\":1,\"size\":5}\nxy":         "after 2 of 5",
-		"{\"form\":1,\"size\":1}\nxy":         "more than 1",
-		"{\"form\":1,\"size\":99999999999}\n": "of 99999999999 bytes",
+		"{\"form\":1}\n":                      "the form 1",
+		"{\"form\":2}\n":                      "of 0 bytes",
+		"{\"form\":2,\"build\":7}\n":          "to build 7",
+		"{\"form\":2,\"size\":-1}\n":          "of -1 bytes",
+		"{\"form\":2,\"size\":5}\nxy":         "after 2 of 5",
+		"{\"form\":2,\"size\":1}\nxy":         "more than 1",
+		"{\"form\":2,\"size\":99999999999}\n": "of 99999999999 bytes",
 		"{\"x\":\"" + strings.Repeat("x", maxHead): "begins with",
 	} {
 		if r, err := readAnswer(strings.NewReader(text), "d"); r != nil || err == nil || !strings.Contains(err.Error(), says) {
@@ -70,8 +71,8 @@ func TestCut(t *testing.T) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	f.Add([]byte("{\"form\":1,\"size\":2}\nxy"))
-	f.Add([]byte("{\"form\":1,\"fault\":{\"summary\":\"s\"}}\n"))
+	f.Add([]byte("{\"form\":2,\"size\":2}\nxy"))
+	f.Add([]byte("{\"form\":2,\"fault\":{\"summary\":\"s\"}}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := readAnswer(bytes.NewReader(b), "d")
 		if (r == nil) == (err == nil) || r != nil && (len(r.Module) == 0 || !bytes.HasSuffix(b, r.Module)) {

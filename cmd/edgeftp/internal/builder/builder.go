@@ -1,11 +1,13 @@
-// Package builder has policies built by a process of its own, so that a server runs no
-// compiler and none of the code around one: it starts itself anew as
-// "edgeftp policy builder", and reads a module, or why there is none, from a pipe.
+// Package builder has policies built by processes of their own, so that a server runs no
+// compiler and none of the code around one. A server starts one [Child], before it
+// listens to anybody, and nothing else ever after: it is this program anew, as
+// "edgeftp policy builder --serve", and modules, or why there are none, come over its
+// pipes. The child has each build done by a further process, see [Builder].
 //
-// The process and the compilers that it starts are a group that is ended as a whole:
-// when the module is there, when the time is over, when the caller gives up, and when
-// the caller is gone, however that came about. Of the environment they see what
-// compilers need and nothing else.
+// The process of a build and the compilers that it starts are a group that is ended as a
+// whole: when the module is there, when the time is over, when the caller gives up, and
+// when the caller is gone, however that came about. Of the environment they see what
+// compilers need and nothing else, and of the server's open files none.
 package builder
 
 import (
@@ -43,9 +45,20 @@ type Options struct {
 	// Limit is how long one build may take, 0 for 10 minutes: on a small machine the
 	// first build of Go compiles its library.
 	Limit time.Duration
+	// Env is added, by Start, to what builds see of the environment.
+	Env []string
 }
 
-// Builder builds, one policy at a time. It may be used by several goroutines.
+// complete fills in what is zero.
+func (o Options) complete() Options {
+	if o.Limit <= 0 {
+		o.Limit = 10 * time.Minute
+	}
+	return o
+}
+
+// Builder builds, one policy at a time, each in a process of its own. It may be used by
+// several goroutines.
 type Builder struct {
 	options Options
 	busy    chan struct{} // holds a token while it builds
@@ -54,9 +67,7 @@ type Builder struct {
 // New returns a Builder. It removes what the builds of a killed server have left, so
 // nobody else may be building in that cache.
 func New(o Options) *Builder {
-	if o.Limit <= 0 {
-		o.Limit = 10 * time.Minute
-	}
+	o = o.complete()
 	left, _ := filepath.Glob(filepath.Join(o.Cache, scratch+"*")) // the pattern is in order
 	for _, dir := range left {
 		_ = os.RemoveAll(dir) // in a cache, which may be removed as a whole
@@ -103,7 +114,7 @@ func (b *Builder) run(ctx context.Context, dir, tmp string) (*build.Result, erro
 	cmd := exec.CommandContext(ctx, b.options.Program[0], args...)
 	cmd.Env = append(Environment(os.Environ()), "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp)
 	cmd.WaitDelay = endTime
-	alone(cmd)
+	alone(cmd, nil)
 	stderr := &head{most: maxStderr}
 	cmd.Stderr = stderr
 	// The pipe says nothing. Its end tells the builder that the server is gone.

@@ -13,9 +13,19 @@ import (
 // niceness is how much a build yields to those who are served.
 const niceness = 10
 
-// alone makes the process the first of a group of its own, which ends as a whole.
-func alone(cmd *exec.Cmd) {
+// As is a user of the host.
+type As struct {
+	UID, GID uint32
+	Groups   []uint32
+}
+
+// alone makes the process the first of a group of its own, which ends as a whole, and
+// one of that user, nil for the same.
+func alone(cmd *exec.Cmd, as *As) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if as != nil {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.UID, Gid: as.GID, Groups: as.Groups}
+	}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 }
 

@@ -24,7 +24,8 @@ type checker struct {
 
 func (c *checker) config(f *file) *Config {
 	conf := &Config{
-		Instance: Instance{Name: f.Instance.Name, StateDir: beside(c.dir, f.Instance.StateDir), DrainTimeout: duration(f.Instance.DrainTimeout)},
+		Instance: Instance{Name: f.Instance.Name, StateDir: beside(c.dir, f.Instance.StateDir), DrainTimeout: duration(f.Instance.DrainTimeout),
+			User: string(f.Instance.User), AllowRoot: f.Instance.AllowRoot},
 		Limits:   f.Limits.limits(),
 		Defender: c.defender(&f.Defender),
 		Transfer: c.transfer(&f.Transfer),

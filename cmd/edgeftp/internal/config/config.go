@@ -61,6 +61,8 @@ type Instance struct {
 	Name         string
 	StateDir     string
 	DrainTimeout time.Duration
+	User         string // whom to become, as identity.Lookup reads it, or empty
+	AllowRoot    bool   // serve as root
 }
 
 // Sandbox is how far the serving process is shut off from the machine. The zero value

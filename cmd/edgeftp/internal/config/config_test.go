@@ -132,7 +132,7 @@ const bcryptHash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy
 // full is what testdata/full.yaml says.
 func full() *Config {
 	return &Config{
-		Instance: Instance{Name: "fra-1", StateDir: "/var/lib/edgeftp", DrainTimeout: 90 * time.Minute},
+		Instance: Instance{Name: "fra-1", StateDir: "/var/lib/edgeftp", DrainTimeout: 90 * time.Minute, User: "990:991", AllowRoot: true},
 		Listeners: []Listener{{
 			Name: "public", Addresses: []string{":21", "[::]:21"}, Hosts: []string{"ftp.example.org", "[2001:db8::1]"},
 			Banner: "Welcome to ${here}\nBe kind.",

@@ -31,9 +31,11 @@ type file struct {
 }
 
 type fileInstance struct {
-	Name         string `json:"name"`
-	StateDir     string `json:"state_dir"`
-	DrainTimeout string `json:"drain_timeout"`
+	Name         string       `json:"name"`
+	StateDir     string       `json:"state_dir"`
+	DrainTimeout string       `json:"drain_timeout"`
+	User         textOrNumber `json:"user,omitempty"`
+	AllowRoot    bool         `json:"allow_root"`
 }
 
 type fileListing struct {

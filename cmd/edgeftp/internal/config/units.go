@@ -65,9 +65,30 @@ func formats() map[string]func(string) error {
 		"edgeftp-memory-budget": func(s string) error { return second(parseMemoryBudget(s)) },
 		"edgeftp-descriptors":   func(s string) error { return second(parseDescriptors(s)) },
 		"edgeftp-percent":       func(s string) error { return second(parsePercent(s)) },
+		"edgeftp-user-or-none":  orNone(checkUser),
 	}
 	maps.Copy(all, acmeFormats())
 	return all
+}
+
+// checkUser checks the form of a user of the host; whether there is such a user is the
+// machine's to tell where it serves.
+func checkUser(s string) error {
+	bad := fault{"is no user", "write the name of a user, a UID or UID:GID, as in edgeftp or 990:990"}
+	uid, gid, both := strings.Cut(s, ":")
+	_, notUID := strconv.ParseUint(uid, 10, 31)
+	_, notGID := strconv.ParseUint(gid, 10, 31)
+	switch {
+	case both && (notUID != nil || notGID != nil):
+		return bad
+	case uid == "root" || notUID == nil && strings.Trim(uid, "0") == "":
+		return fault{"is root", "name another user; instance.allow_root is for a server that is to stay root"}
+	case notUID == nil:
+		return nil
+	case len(s) > 255 || strings.HasPrefix(s, "-") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/\\\"'", r) }):
+		return bad
+	}
+	return nil
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -76,8 +76,9 @@ func restyle(n *yaml.Node, path []string) {
 // file is the reverse of checker.config.
 func (c *Config) file() *file {
 	f := &file{
-		Version:      1,
-		Instance:     fileInstance{Name: c.Instance.Name, StateDir: c.Instance.StateDir, DrainTimeout: formatDuration(c.Instance.DrainTimeout)},
+		Version: 1,
+		Instance: fileInstance{Name: c.Instance.Name, StateDir: c.Instance.StateDir, DrainTimeout: formatDuration(c.Instance.DrainTimeout),
+			User: textOrNumber(c.Instance.User), AllowRoot: c.Instance.AllowRoot},
 		Certificates: fileCertificates{ACME: c.ACME.file(), Files: []fileCertificate{}},
 		Limits:       c.Limits.file(),
 		Defender:     c.Defender.file(),

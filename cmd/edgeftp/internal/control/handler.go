@@ -58,7 +58,29 @@ func handler(c Controller) http.Handler {
 		refuse(w, http.StatusNotFound, &Refusal{Code: "EF2102",
 			Message: fmt.Sprintf("there is no %s %.100q", r.Method, r.URL.Path), Help: "the server may be of another version"})
 	})
+	if alarm, ok := c.(Alarm); ok {
+		return Recovering(mux, alarm.Panicked)
+	}
 	return mux
+}
+
+// Alarm is told of panics of the handlers, beside [Controller]: in the function that has
+// recovered them.
+type Alarm interface{ Panicked(p any) }
+
+// Recovering has a panic of a handler answered with 500, and told.
+func Recovering(h http.Handler, panicked func(p any)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p == http.ErrAbortHandler {
+				panic(p) // which is no mistake
+			} else if p != nil {
+				panicked(p)
+				refuse(w, http.StatusInternalServerError, &Refusal{Code: "EF1000", Message: "the server made a mistake, which is in its log"})
+			}
+		}()
+		h.ServeHTTP(w, r)
+	})
 }
 
 func limits(c Controller) Bandwidth {

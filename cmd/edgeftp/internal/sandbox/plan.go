@@ -87,6 +87,9 @@ func (p *Plan) maybe(path string, a Access, why string) {
 	}
 }
 
+// Watch makes a directory readable that is looked at while the server serves.
+func (p *Plan) Watch(dir, why string) { p.maybe(dir, Read, why) }
+
 // file makes a file readable that others replace: it and what lies in its directory,
 // and the same where a link to it leads. Of a wide directory it is the file alone.
 func (p *Plan) file(path, why string) {

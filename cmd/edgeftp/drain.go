@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/edgeftp/edgeftp/acme"
+	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+const (
+	// closeTime is how long after the drain limit, or a second signal, the process may
+	// still be there.
+	closeTime = 900 * time.Millisecond
+	// leastCloseTime is how long what is open has to be put away, when all else was late.
+	leastCloseTime = 150 * time.Millisecond
+	// failedCloseTime is the same for a server that ends by itself.
+	failedCloseTime = 10 * time.Second
+)
+
+// run serves until a signal comes: the first one drains, the second one stops at
+// once.
+func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain time.Duration) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	admin := make(chan error, 1)
+	go func() {
+		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}, in.sandbox}, in.log)
+	}()
+	if err := in.certs.start(ctx, &acme.Expiry{Log: in.log, Event: in.certificateChanged}); err != nil {
+		return err
+	}
+	// A server that drains takes no new source, and its compilers end.
+	working, leave := context.WithCancel(ctx)
+	var watches sync.WaitGroup
+	watches.Go(func() { in.guard(func() { in.watchModules(ctx) }) })
+	watches.Go(func() { in.guard(func() { in.watchSources(working) }) })
+	defer func() {
+		cancel()
+		leave()
+		in.within(func() { watches.Wait() })
+	}()
+	in.showMetrics()
+	served := make(chan error, 1)
+	go func() { served <- in.server.Serve(ctx) }()
+	select {
+	case err := <-served:
+		return err
+	case err := <-admin:
+		if err != nil {
+			in.log.Error("the admin socket failed", "error", err)
+		}
+	case s := <-signals:
+		leave()
+		in.log.Info("draining", "signal", s.String(), "limit", drain)
+		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
+	}
+	in.drain(ctx, signals, drain)
+	err := <-served // Serve ends with Shutdown
+	in.log.Info("stopped")
+	return err
+}
+
+// drain lets transfers end until the limit has come, or a signal.
+func (in *instance) drain(ctx context.Context, signals <-chan os.Signal, within time.Duration) {
+	until := time.Now().Add(within)
+	limit, stop := context.WithDeadline(ctx, until)
+	defer stop()
+	told := make(chan time.Time, 1)
+	go func() {
+		select {
+		case s := <-signals:
+			in.log.Warn("stopping at once", "signal", s.String())
+			told <- time.Now()
+			stop()
+		case <-limit.Done():
+		}
+	}()
+	err := in.server.Shutdown(limit)
+	select {
+	case until = <-told:
+	default:
+	}
+	in.gone = until.Add(closeTime)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		in.log.Warn("transfers were aborted", "limit", within)
+	}
+	if errors.Is(err, edge.ErrLeft) {
+		in.log.Error("the server ends with something left behind", "error", err)
+	}
+}
+
+// within does something for as long as there is time, and reports whether it was done.
+func (in *instance) within(do func()) bool {
+	left := failedCloseTime
+	if !in.gone.IsZero() {
+		left = max(time.Until(in.gone), leastCloseTime)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	limit := time.NewTimer(left)
+	defer limit.Stop()
+	select {
+	case <-done:
+		return true
+	case <-limit.C:
+		return false
+	}
+}
+
+// closeInTime is close, but for what takes longer than there is time for: the process
+// ends all the same, as if it had been killed.
+func (in *instance) closeInTime() {
+	if !in.within(in.close) {
+		in.log.Error("not everything could be put away in time")
+	}
+}

@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package builder
+
+func closeInherited() {}

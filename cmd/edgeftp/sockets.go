@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"golang.org/x/sys/unix"
+)
+
+// socket is one of a listener's addresses.
+type socket struct{ listener, address string }
+
+// inherit takes the sockets that a service manager has passed on (sd_listen_fds(3)), each
+// for the listener that has its name, or else its address. One that belongs to none is an
+// error: it would wait for ever.
+func (in *instance) inherit() error {
+	files := activation.Files(true) // and nobody inherits them from here
+	for i, f := range files {
+		l, err := listening(f)
+		if err != nil {
+			closeFiles(files[i+1:])
+			return fmt.Errorf("the service manager has passed %q, which is no listening TCP socket: %w\n"+
+				"   = help: the socket unit needs ListenStream=ADDRESS:PORT, and no Accept=yes", f.Name(), err)
+		}
+		at, found := in.place(f.Name(), l.Addr())
+		if !found {
+			closeFiles(files[i+1:])
+			return errors.Join(fmt.Errorf("the service manager has passed %q on %s, which is no listener's\n"+
+				"   = help: give the socket unit FileDescriptorName=NAME of a listener, or the listener that address", f.Name(), l.Addr()), l.Close())
+		}
+		in.sockets[at] = l
+		in.log.Info("socket inherited", "listener", at.listener, "address", l.Addr().String(), "name", f.Name())
+	}
+	return nil
+}
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close() // nothing was done with it
+	}
+}
+
+// listening makes a listener of a file, and closes that.
+func listening(f *os.File) (net.Listener, error) {
+	on, err := unix.GetsockoptInt(int(f.Fd()), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err == nil && on == 0 {
+		err = errors.New("nobody listens on it")
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	l, err := net.FileListener(f)
+	err = errors.Join(err, f.Close())
+	if _, ok := l.(*net.TCPListener); err == nil && !ok {
+		err = errors.Join(fmt.Errorf("it is %s", l.Addr().Network()), l.Close())
+	}
+	return l, err
+}
+
+// place finds whose socket one with a name and an address is, among those that have none
+// yet. A listener's name wins over an address.
+func (in *instance) place(name string, addr net.Addr) (at socket, found bool) {
+	var own, others []socket // that may be it, by name and by address
+	known := false
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
+		known = known || l.Name == name
+		for _, a := range l.Addresses {
+			one, same := socket{l.Name, a}, is(a, addr)
+			switch {
+			case in.sockets[one] != nil:
+			case l.Name == name && same:
+				return one, true
+			case l.Name == name:
+				own = append(own, one)
+			case same:
+				others = append(others, one)
+			}
+		}
+	}
+	if known {
+		others = own
+	}
+	if len(others) == 0 {
+		return socket{}, false
+	}
+	return others[0], true
+}
+
+// is reports whether HOST:PORT of a configuration is what a socket is bound to.
+func is(address string, bound net.Addr) bool {
+	tcp, ok := bound.(*net.TCPAddr)
+	host, port, err := net.SplitHostPort(address)
+	if !ok || err != nil || port != strconv.Itoa(tcp.Port) {
+		return false
+	}
+	to := tcp.AddrPort().Addr().Unmap()
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case host == "":
+		return to.IsUnspecified()
+	case err != nil:
+		return strings.EqualFold(host, "localhost") && to.IsLoopback()
+	}
+	return ip.Unmap() == to
+}
+
+// bind binds the listeners whose sockets are not there yet.
+func (in *instance) bind(ctx context.Context) error {
+	var lc net.ListenConfig
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
+		for _, a := range l.Addresses {
+			if in.sockets[socket{l.Name, a}] != nil {
+				continue
+			}
+			nl, err := lc.Listen(ctx, "tcp", a)
+			if err != nil {
+				return unbound(fmt.Errorf("listener %s: %w", l.Name, err))
+			}
+			in.sockets[socket{l.Name, a}] = nl
+		}
+	}
+	return nil
+}
+
+// unbound says what to do about a listener that cannot be bound.
+func unbound(err error) error {
+	help := "check the address"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		help = "another program listens there; stop it, or choose another address with --listen"
+	case errors.Is(err, syscall.EACCES):
+		help = "ports below 1024 need a privilege; choose a higher one, or a systemd socket unit, or CAP_NET_BIND_SERVICE"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		help = "this machine does not have that address"
+	}
+	return exitWith(exitFailed, fmt.Errorf("%w\n   = help: %s", err, help))
+}
+
+// closeSockets closes those that no server has taken, and does no harm to the others.
+func (in *instance) closeSockets() {
+	for _, l := range in.sockets {
+		_ = l.Close() // twice, mostly
+	}
+}

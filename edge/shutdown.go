@@ -1,0 +1,165 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// abortGrace is how long sessions may take to end that were told to end at once: a
+// client that does not read its last replies is waited for a part of it.
+const abortGrace = 320 * time.Millisecond
+
+// ErrLeft says that a session or a policy did not end and was left behind: native code
+// that it has called did not come back.
+var ErrLeft = errors.New("edge: not everything has ended; what did not come back was left behind")
+
+// Serve accepts control connections until Shutdown was called, and returns nil
+// when the last session has ended. When ctx ends, everything is ended at once.
+// A server without listeners serves what ServeConn is given. What does not end is left
+// behind as Shutdown has it.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { s.beginDrain() })
+	defer stop()
+	s.mu.Lock()
+	listeners := s.listeners
+	s.mu.Unlock()
+	s.abortable(0, cancel)
+	go s.guard(func() { s.names.refresh(ctx, s.conf.Log) })
+	var accepting sync.WaitGroup
+	for _, l := range listeners {
+		accepting.Go(func() { s.accept(ctx, l) })
+	}
+	accepting.Wait()
+	if len(listeners) == 0 {
+		<-s.drain
+	}
+	if ended := s.ended(); !s.await(ctx, ended) {
+		s.leave()
+	}
+	s.defence.close()
+	_ = s.chain.CloseWithin(ctx) // Shutdown tells what came of it
+	return nil
+}
+
+// Shutdown lets no new session begin and ends idle ones with 421; running
+// transfers go on until ctx ends and are then aborted with 426. It returns when
+// every session has ended and the policies were closed: ctx's error if transfers had to
+// be aborted, else nil. Serve returns thereafter. A server that never served closes its
+// policies here.
+//
+// Calls of policies and other native code that do not come back hold nothing up: within
+// a second after the end of ctx Shutdown returns with an error that is ErrLeft, and what
+// they were about is left as it is. The same goes for observers that take longer than
+// some seconds for the events that wait.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.beginDrain()
+	var err error
+	ended := s.ended()
+	select {
+	case <-ended:
+	case <-s.over:
+	case <-ctx.Done():
+		if s.abort() {
+			err = ctx.Err()
+		}
+	}
+	if !s.await(ctx, ended) {
+		s.leave()
+		err = errors.Join(err, ErrLeft)
+	}
+	s.defence.close()
+	if left := s.chain.CloseWithin(ctx); left != nil {
+		err = errors.Join(err, ErrLeft, left)
+	}
+	return err
+}
+
+// ended returns what is closed when no session is left.
+func (s *Server) ended() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.running.Wait()
+	}()
+	return done
+}
+
+// await waits until the sessions have ended, and reports whether they have: a little
+// longer than ctx, or until they were left behind.
+func (s *Server) await(ctx context.Context, ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		return true
+	case <-s.over:
+		return false
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(abortGrace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-s.over:
+	case <-grace.C:
+	}
+	return false
+}
+
+// abort ends everything at once, and reports whether transfers ran.
+func (s *Server) abort() (transfers bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sess := range s.sessions {
+		transfers = transfers || sess.Transferring()
+	}
+	for _, abort := range s.aborts {
+		abort()
+	}
+	return transfers
+}
+
+// leave gives up the sessions that are still there.
+func (s *Server) leave() {
+	s.leaves.Do(func() {
+		close(s.over)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, sess := range s.sessions {
+			s.conf.Log.Error("a session did not end and was left behind: what it has called did not come back", "sess", sess.ID())
+			time.AfterFunc(abortGrace, sess.Kill) // its last words may be under way
+		}
+	})
+}
+
+func (s *Server) beginDrain() {
+	s.ending.Do(func() {
+		close(s.drain)
+		s.closeListeners()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, sess := range s.sessions {
+			sess.Interrupt()
+		}
+	})
+}
+
+func (s *Server) draining() bool {
+	select {
+	case <-s.drain:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) closeListeners() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+}

@@ -1,0 +1,118 @@
+package tests
+
+import (
+	"fmt"
+	"go/ast"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// goroutines says of each function that starts goroutines, in what a server consists of,
+// who recovers when one of them panics. A new one has to be added: a panic that nobody
+// recovers is the end of the server.
+func goroutines() map[string]string {
+	const (
+		own    = "it runs no code but its own, on nothing that a client or a policy has made"
+		waits  = "it only waits"
+		guards = "ending.guard, around each call of a policy"
+		guard  = "Server.guard"
+		caller = "it comes out in the caller's goroutine"
+		engine = "its function, around the engine and the guest"
+		tools  = "none: it is no server's"
+		peer   = "none: it is the library's or the authority's answers that it reads, not a client's"
+	)
+	return map[string]string{
+		// A session, and what it starts.
+		"edge/accept.go admit":              "Server.own",
+		"edge/pi/loop.go attend":            "Session.hear",
+		"edge/pi/loop.go start":             "its deferred function: the job is given up with 451",
+		"edge/pi/escort.go begin":           "its deferred function: the rate stays",
+		"edge/vfs/user.go aside":            caller,
+		"edge/vfs/stage_end.go settleLater": own,
+
+		// The server.
+		"edge/shutdown.go Serve":                    guard + ", around each connection of accept, and around the names",
+		"edge/shutdown.go ended":                    waits,
+		"edge/internal/chain/chain.go bury":         guards,
+		"edge/internal/chain/queue.go newQueue":     guards,
+		"edge/internal/chain/spool.go newCourier":   guards,
+		"edge/internal/chain/tap.go newTap":         guards,
+		"edge/internal/chain/shadow.go Shadow":      guards,
+		"edge/internal/chain/swap.go dismiss":       waits,
+		"edge/internal/chain/canary.go Canary":      guards + ", and around Notify",
+		"edge/internal/chain/ending.go close":       guards,
+		"edge/internal/chain/ending.go conclude":    waits + ", in one, and settles modules under guard in the other",
+		"edge/internal/chain/ending.go CloseWithin": waits,
+		"edge/internal/spool/spool.go Open":         own,
+		"edge/kv/store.go Open":                     own + "; what reads the file recovers by itself",
+		"wasmhost/policy.go end":                    engine,
+		"wasmhost/engine.go compile":                engine,
+
+		// The program.
+		"cmd/edgeftp/crashes.go newCrashes":                    "crashes.tryKeep",
+		"cmd/edgeftp/metrics.go listenMetrics":                 "control.Recovering, around each request",
+		"cmd/edgeftp/drain.go run":                             "control.Recovering of the admin socket; instance.guard of the watches; Serve is the server",
+		"cmd/edgeftp/drain.go drain":                           waits,
+		"cmd/edgeftp/drain.go within":                          own,
+		"cmd/edgeftp/assemble.go close":                        own,
+		"cmd/edgeftp/bench.go watchSources":                    "instance.guard",
+		"cmd/edgeftp/serve.go prepare":                         "none: there is no server yet",
+		"cmd/edgeftp/certificates.go start":                    peer,
+		"cmd/edgeftp/internal/identity/become_linux.go regain": own,
+		"cmd/edgeftp/internal/ring/ring.go Of":                 own,
+		"cmd/edgeftp/internal/builder/child.go Start":          own,
+		"cmd/edgeftp/internal/builder/child.go answer":         own + " but an answer of the builder, in bounds",
+		"cmd/edgeftp/internal/builder/serve.go Serve":          tools,
+		"cmd/edgeftp/internal/builder/serve.go Attend":         tools,
+		"cmd/edgeftp/password.go askOnce":                      tools,
+		"wasmhost/record/replay.go Replay":                     tools,
+	}
+}
+
+// Every goroutine of a server has somebody who recovers.
+func TestGoroutines(t *testing.T) {
+	want := goroutines()
+	found := map[string]bool{}
+	sources(t, func(path string, file *ast.File) {
+		top, _, _ := strings.Cut(path, "/")
+		if !slices.Contains([]string{"edge", "wasmhost", "cmd"}, top) || strings.Contains(path, "test/") || strings.Contains(path, "testdata/") {
+			return
+		}
+		for _, d := range file.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Body == nil {
+				continue
+			}
+			ast.Inspect(fn.Body, func(n ast.Node) bool {
+				if starts(n) {
+					found[fmt.Sprintf("%s %s", path, fn.Name.Name)] = true
+				}
+				return true
+			})
+		}
+	})
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if want[name] == "" {
+			t.Errorf("%s starts a goroutine: say in goroutines who recovers its panic", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if !found[name] {
+			t.Errorf("%s starts no goroutine any more", name)
+		}
+	}
+}
+
+// starts reports whether a node is a go statement, or WaitGroup.Go.
+func starts(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.GoStmt:
+		return true
+	case *ast.CallExpr:
+		sel, ok := n.Fun.(*ast.SelectorExpr)
+		return ok && sel.Sel.Name == "Go" && len(n.Args) == 1
+	}
+	return false
+}
