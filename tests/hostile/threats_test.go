@@ -45,6 +45,11 @@ func TestThreatsAreWhole(t *testing.T) {
 			if w.number > 0 {
 				numbers = append(numbers, w.number)
 			}
+			for _, p := range w.there {
+				if err := p.exists(); err != nil {
+					t.Errorf("threat %d, %s: %v", w.number, w.title, err)
+				}
+			}
 			if proven := len(w.here)+len(w.there) > 0; !proven && w.left == "" || proven && w.held == "" {
 				t.Errorf("threat %d, %s: nothing holds it off that is tested, and nothing says why", w.number, w.title)
 			}
