@@ -87,7 +87,7 @@ func (p place) configure(t *testing.T, durability string) {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf(`version: 1
-instance: { state_dir: %q }
+instance: { state_dir: %q, allow_root: true }
 listeners: [{ name: main, address: "127.0.0.1:0", tls: { control: optional, data: optional } }]
 storage: [{ root: %q, durability: %s }]
 users: { list: [{ name: %s, password_hash: %q, perm: elradfmwMT }] }
