@@ -70,7 +70,7 @@ func tryConfinement(file string) (*sandbox.State, error) {
 	if err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
-	s, err := sandbox.Close(sandbox.PlanFor(conf, false), confinement(conf))
+	s, err := sandbox.Close(sandbox.PlanFor(conf), confinement(conf))
 	if errors.Is(err, sandbox.ErrLacking) {
 		err = nil // it is told layer by layer
 	}
@@ -102,9 +102,6 @@ func printConfinement(w io.Writer, s *sandbox.State) error {
 		fmt.Fprintf(t, "\n")
 		for _, r := range s.Rules.Paths {
 			fmt.Fprintf(t, "%s\t%s\t%s\n", r.Access, r.Path, r.Why)
-		}
-		for _, dir := range s.Rules.Work {
-			fmt.Fprintf(t, "build\t%s\tpolicies are built from source\n", dir)
 		}
 		for _, b := range s.Rules.Bind {
 			fmt.Fprintf(t, "bind\t%s\t%s\n", b, b.Why)

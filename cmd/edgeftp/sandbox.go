@@ -11,7 +11,7 @@ import (
 // shut shuts the process off from what it does not need from now on: everything is
 // opened and bound, and nobody has been let in yet.
 func (in *instance) shut() (err error) {
-	plan := sandbox.PlanFor(in.conf, false)
+	plan := sandbox.PlanFor(in.conf)
 	plan.Children = in.builder != nil
 	for _, b := range in.benches {
 		for _, dir := range b.dirs {

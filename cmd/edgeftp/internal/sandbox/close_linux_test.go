@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -359,22 +360,31 @@ func TestCloseConnect(t *testing.T) {
 	compare(t, shut(t, o, nil), want)
 }
 
-// A process that builds policies can run programs, and no more.
-func TestCloseBuild(t *testing.T) {
-	o := land(t)
-	o.Plan.Build, o.Options.Landlock = true, Required
-	r := shut(t, o, nil)
-	if !strings.Contains(r.Err, "it is not whole") || !strings.Contains(r.Err, "system calls partly") || !strings.Contains(r.Err, "= help: build them") {
-		t.Errorf("required: %q", r.Err)
-	}
-	want := wants(landlockABI(), false)
-	for _, name := range []string{"execute", "read outside", "read where append", "outside, by folder", "outside, by link"} {
-		delete(want, name)
-	}
-	want["execute, no file"], want["fork"] = "ENOENT", "ENOENT"
-	compare(t, r, want)
-	if got := r.State.String(); landlockABI() >= abiScope && got != "on, but: files partly, system calls partly" {
-		t.Error(got)
+// A server whose policies are built from source, by a process that it started before, is
+// shut off as any other: its sandbox can be required, and what it watches it can only read.
+func TestCloseWatch(t *testing.T) {
+	for name, watched := range map[string]bool{"without its rule": false, "with it": true} {
+		t.Run(name, func(t *testing.T) {
+			o := land(t)
+			source := filepath.Join(o.Dir, "read")
+			o.Plan.Paths = slices.DeleteFunc(o.Plan.Paths, func(p Path) bool { return p.Path == source })
+			if landlockABI() >= abiScope {
+				o.Options.Landlock = Required
+			}
+			o.Plan.Children = true
+			want := wants(landlockABI(), false)
+			delete(want, "signal another")
+			if watched {
+				o.Plan.Watch(source, "source of a policy, which is watched")
+			} else if landlockABI() >= abiRefer {
+				want["read"] = "EACCES"
+			}
+			r := shut(t, o, nil)
+			compare(t, r, want)
+			if r.Err != "" {
+				t.Error(r.Err)
+			}
+		})
 	}
 }
 

@@ -43,9 +43,8 @@ const (
 	rightsRead   = ll.AccessFSReadFile | ll.AccessFSReadDir
 	rightsAppend = ll.AccessFSWriteFile | ll.AccessFSMakeReg
 	rightsTree   = rightsRead | rightsAppend | ll.AccessFSTruncate | ll.AccessFSRemoveFile | ll.AccessFSRemoveDir | ll.AccessFSMakeDir | ll.AccessFSMakeSym | ll.AccessFSRefer
-	rightsBuild  = rightsTree | ll.AccessFSExecute | ll.AccessFSIoctlDev | ll.AccessFSMakeFifo | ll.AccessFSMakeSock
 	// rightsFile are those that a rule about a file can give.
-	rightsFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSExecute | ll.AccessFSIoctlDev
+	rightsFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate
 )
 
 func (a Access) rights() landlock.AccessFSSet {
@@ -84,7 +83,7 @@ func landlockConfig(p *Plan, abi int) landlock.Config {
 			c.Scoped |= ll.ScopeSignal
 		}
 	}
-	if abi >= abiSockets && !p.Build {
+	if abi >= abiSockets {
 		c.HandledAccessFS |= ll.AccessFSResolveUnix
 	}
 	return c
@@ -105,12 +104,6 @@ func landlockRules(p *Plan, c landlock.Config) []landlock.Rule {
 	}
 	for _, r := range p.Paths {
 		path(r.Path, r.Access.rights())
-	}
-	if p.Build {
-		path("/", rightsRead|ll.AccessFSExecute)
-		for _, dir := range p.Work {
-			path(dir, rightsBuild)
-		}
 	}
 	for _, b := range p.Bind {
 		for port := int(b.First); c.HandledAccessNet != 0 && port <= int(b.Last); port++ {
@@ -142,10 +135,6 @@ func (s *State) restrict() []Layer {
 	files.State, files.Text = LayerOn, fmt.Sprintf("%d rules; nothing else can be opened or made, and nothing can be executed", len(s.Rules.Paths))
 	if s.ABI < abiTruncate {
 		files.State, files.Text, files.Help = LayerPartly, files.Text+", but any file of the same user can be cut", "Linux 6.2 or later prevents that"
-	}
-	if s.Rules.Build {
-		files.State, files.Text = LayerPartly, "every file can be read and executed, because policies are built from source here"
-		files.Help = "build them with edgeftp policy build, and name the modules"
 	}
 	if s.ABI >= abiTCP {
 		network.State, network.Text, network.Help = LayerOn, networkText(&s.Rules), ""

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Access is what may be done below a path. Nothing allows execution but Build.
+// Access is what may be done below a path. Nothing allows execution.
 type Access string
 
 // The kinds of access.
@@ -38,10 +38,6 @@ type Plan struct {
 	Bind  []Ports `json:"bind"`
 	// Connect says why TCP connections to any port are made. It is empty if none is.
 	Connect []string `json:"connect"`
-	// Build says that policies are built from source by this process: programs can be
-	// executed then, every file can be read, and those below Work can be changed.
-	Build bool     `json:"build,omitempty"`
-	Work  []string `json:"work,omitempty"`
 	// Children says that the process has started others before, which it may have to end
 	// by a signal.
 	Children bool `json:"children,omitempty"`
@@ -155,7 +151,7 @@ func (p *Plan) covers(path string) bool {
 		}
 		dir, rest = up, filepath.Join(filepath.Base(dir), rest)
 	}
-	return p.Build || slices.ContainsFunc(p.Paths, func(have Path) bool {
+	return slices.ContainsFunc(p.Paths, func(have Path) bool {
 		return real == have.Path || strings.HasPrefix(real, strings.TrimSuffix(have.Path, "/")+"/")
 	})
 }

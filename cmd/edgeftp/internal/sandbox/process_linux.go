@@ -22,13 +22,13 @@ func (s *State) close(o Options) {
 		own = s.restrict()
 	}
 	if o.Seccomp {
-		calls = denyCalls(s.Rules.Build)
+		calls = denyCalls()
 	}
 	if !o.none() {
 		dumps = noCores()
 	}
 	for i := range own {
-		if n := &own[i]; n.Name == Network && n.State == LayerOn && calls.State != LayerOn && calls.State != LayerPartly {
+		if n := &own[i]; n.Name == Network && n.State == LayerOn && calls.State != LayerOn {
 			n.State, n.Text, n.Help = LayerPartly, n.Text+"; but Multipath TCP is free, which Landlock does not know", "sandbox.seccomp: on denies it"
 		}
 	}

@@ -14,21 +14,19 @@ import (
 )
 
 // PlanFor is what a server of a configuration needs once everything is opened and
-// bound. build says that it builds policies from source while it serves.
-func PlanFor(conf *config.Config, build bool) *Plan {
+// bound, less the sources of policies that are watched: which those are is known when
+// they are built ([Plan.Watch]).
+func PlanFor(conf *config.Config) *Plan {
 	p := &Plan{Paths: []Path{}, Bind: []Ports{}, Connect: []string{}}
 	p.own(conf)
 	p.trees(conf)
 	p.replaced(conf)
 	p.ports(conf)
 	p.connections(conf)
-	if build {
-		p.builds(conf)
-	}
 	if conf.Metrics.Listen != "" {
 		p.maybe("/proc/stat", Read, "when the machine was started, for the figure of when this process was")
 	}
-	out := build || conf.ACME != nil || slices.ContainsFunc(conf.Policies.Modules, fetches)
+	out := conf.ACME != nil || slices.ContainsFunc(conf.Policies.Modules, fetches)
 	names := out || needsNames(conf)
 	for _, s := range systemPaths(out, names) {
 		p.maybe(s.Path, s.Access, s.Why)
@@ -224,32 +222,6 @@ func (p *Plan) connections(conf *config.Config) {
 	for i := range conf.Policies.Modules {
 		if m := &conf.Policies.Modules[i]; fetches(*m) {
 			p.connect(fmt.Sprintf("policy %q may fetch", m.Name))
-		}
-	}
-}
-
-// builds is what compilers need. They fetch, run other programs and keep caches in many
-// places.
-func (p *Plan) builds(conf *config.Config) {
-	p.Build = true
-	p.connect("policies are built from source here")
-	work := []string{os.TempDir(), "/dev"}
-	if home, err := os.UserHomeDir(); err == nil {
-		work = append(work, home)
-	}
-	for _, name := range []string{"XDG_CACHE_HOME", "GOCACHE", "GOMODCACHE", "GOPATH", "CARGO_HOME", "RUSTUP_HOME", "ZIG_GLOBAL_CACHE_DIR"} {
-		if dir := os.Getenv(name); filepath.IsAbs(dir) {
-			work = append(work, dir)
-		}
-	}
-	for i := range conf.Policies.Modules {
-		if m := &conf.Policies.Modules[i]; m.WatchSource {
-			work = append(work, m.Source)
-		}
-	}
-	for _, dir := range work {
-		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			p.Work = append(p.Work, real)
 		}
 	}
 }

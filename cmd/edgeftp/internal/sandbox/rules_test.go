@@ -86,9 +86,9 @@ func (m machine) want(p *Plan, want ...string) {
 // What a small server needs, and no more.
 func TestPlanSmall(t *testing.T) {
 	m := newMachine(t)
-	p := PlanFor(m.conf(), false)
+	p := PlanFor(m.conf())
 	m.want(p, "tree root", "tree state")
-	if len(p.Bind) != 1 || p.Bind[0].Last != 0 || len(p.Connect) != 0 || p.Build || len(p.Left) != 0 {
+	if len(p.Bind) != 1 || p.Bind[0].Last != 0 || len(p.Connect) != 0 || len(p.Left) != 0 {
 		t.Errorf("%+v", p)
 	}
 	for _, r := range p.Paths {
@@ -115,7 +115,7 @@ func TestPlanFiles(t *testing.T) {
 	c.Users = []config.User{{Name: "a", Root: m.link(m.folder("far", "a"), "homes", "a")}}
 	c.Anonymous.Root = m.folder("pub")
 	c.ACME = &config.ACME{Storage: m.at("state2", "certificates")}
-	p := PlanFor(c, false)
+	p := PlanFor(c)
 	m.want(p, "tree root", "tree state", "remove run", "read live", "read archive", "read keys", "append log", "append log2", "read modules",
 		"tree far/a", "tree pub", "tree state2/certificates")
 	if len(p.Connect) != 1 || p.covers("/etc/ssl/private/a.key") || p.covers("/etc/shadow") {
@@ -151,7 +151,7 @@ func TestPlanHomes(t *testing.T) {
 		}
 		conf := m.conf()
 		conf.Defaults.Root = m.at(c.pattern)
-		m.want(PlanFor(conf, false), append(c.want, "tree root", "tree state")...)
+		m.want(PlanFor(conf), append(c.want, "tree root", "tree state")...)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestPlanWide(t *testing.T) {
 	c := m.conf()
 	c.Certificates = []config.CertFile{{Cert: m.file("cert.pem"), Key: m.file("key.pem"), Watch: true}}
 	c.Events = m.file("events.json")
-	p := PlanFor(c, false)
+	p := PlanFor(c)
 	m.want(p, "tree root", "tree state", "read cert.pem", "read key.pem", "append events.json")
 	if len(p.Left) != 3 {
 		t.Errorf("%q", p.Left)
@@ -181,28 +181,32 @@ func TestPlanPorts(t *testing.T) {
 	c.Listeners = []config.Listener{{Name: "a"}, {Name: "b"}}
 	c.Listeners[0].Passive.Ports = []config.PortSpan{{First: 50000, Last: 50099}, {First: 51000, Last: 51000}}
 	c.Listeners[1].Passive.Ports = []config.PortSpan{{First: 50010, Last: 50020}}
-	p := PlanFor(c, false)
+	p := PlanFor(c)
 	if got := networkText(p); got != "TCP ports that can be bound: 50000-50099, 51000; no TCP connection can be made" {
 		t.Error(got)
 	}
 	c.Listeners[1].Active.Enabled = true
 	c.ACME = &config.ACME{Storage: m.at("acme"), Challenges: config.Challenges{HTTP: []string{":80"}, TLSALPN: []string{"[::]:443"}}}
 	c.Policies.Modules = []config.Module{{Name: "guard", Grants: config.Grants{Fetch: []string{"https://idp.example.org"}}}, {Name: "other"}}
-	if got := networkText(PlanFor(c, false)); got != "TCP ports that can be bound: 50000-50099, 51000, of the kernel's choice, 80, 443; "+
+	if got := networkText(PlanFor(c)); got != "TCP ports that can be bound: 50000-50099, 51000, of the kernel's choice, 80, 443; "+
 		"TCP connections can be made, for active mode of listener b, certificate authorities (certificates.acme), policy \"guard\" may fetch" {
 		t.Error(got)
 	}
 }
 
-// A server that builds policies says so, and only then is there a place to work in.
-func TestPlanBuild(t *testing.T) {
+// Source that is watched can be read and no more, whatever else is in force; a server that
+// watches none reads none, and one that builds makes no connections of its own.
+func TestPlanSource(t *testing.T) {
 	m := newMachine(t)
 	c := m.conf()
 	c.Policies.Modules = []config.Module{{Name: "guard", Source: m.folder("guard"), WatchSource: true}}
-	if p := PlanFor(c, false); len(p.Work) != 0 || p.Build {
-		t.Errorf("%+v", p)
-	}
-	if p := PlanFor(c, true); !p.Build || !slices.Contains(p.Work, m.at("guard")) || len(p.Connect) != 1 {
+	p := PlanFor(c)
+	m.want(p, "tree root", "tree state")
+	p.Watch(m.at("guard"), "source")
+	p.Watch(m.link(m.folder("far", "shared"), "guard", "shared"), "source")
+	p.Watch(m.at("guard", "gone"), "source")
+	m.want(p, "tree root", "tree state", "read guard", "read far/shared")
+	if len(p.Connect) != 0 || len(p.Left) != 0 {
 		t.Errorf("%+v", p)
 	}
 }
@@ -212,14 +216,14 @@ func TestPlanNames(t *testing.T) {
 	m := newMachine(t)
 	active := m.conf()
 	active.Listeners[0].Active.Enabled = true // connects to addresses
-	if p := PlanFor(active, false); p.covers("/etc/hosts") || p.covers("/etc/ssl/certs") || len(p.Connect) != 1 {
+	if p := PlanFor(active); p.covers("/etc/hosts") || p.covers("/etc/ssl/certs") || len(p.Connect) != 1 {
 		t.Errorf("%+v", p)
 	}
 	for address, want := range map[string]bool{"": false, "192.0.2.1": false, "ftp.example.org": true} {
 		c := m.conf()
 		c.Listeners[0].Passive.Advertise.Address = address
 		_, err := os.Stat("/etc/hosts")
-		if got := PlanFor(c, false).covers("/etc/hosts"); err == nil && got != want {
+		if got := PlanFor(c).covers("/etc/hosts"); err == nil && got != want {
 			t.Errorf("%q: %v", address, got)
 		}
 	}
@@ -230,7 +234,7 @@ func TestExplain(t *testing.T) {
 	m := newMachine(t)
 	m.folder("far")
 	m.link(m.at("far"), "root", "link")
-	s := &State{Rules: *PlanFor(m.conf(), false), Layers: []Layer{{Name: Files, State: LayerOn}}}
+	s := &State{Rules: *PlanFor(m.conf()), Layers: []Layer{{Name: Files, State: LayerOn}}}
 	denied := &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}
 	for _, c := range []struct {
 		state   *State

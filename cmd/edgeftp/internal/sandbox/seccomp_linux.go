@@ -46,8 +46,8 @@ func denied() []uint32 {
 		unix.SYS_SETDOMAINNAME, unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_CLOCK_ADJTIME, unix.SYS_ADJTIMEX, unix.SYS_VHANGUP, unix.SYS_NFSSERVCTL)
 }
 
-// executing are those that start programs or make devices and pipes with a name, which
-// compilers need.
+// executing are those that start programs, or make devices and pipes with a name. A
+// server has no need of one: what builds policies was started before.
 func executing() []uint32 {
 	return append(executingHere(), unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_MKNODAT)
 }
@@ -68,14 +68,11 @@ func protocols() []uint32 {
 const protocolSMC = 256
 
 // filter is the program that judges each system call.
-func filter(build bool) []bpf.Instruction {
+func filter() []bpf.Instruction {
 	answer := func(errno unix.Errno) bpf.Instruction {
 		return bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(errno)}
 	}
-	calls := denied()
-	if !build {
-		calls = append(calls, executing()...)
-	}
+	calls := append(denied(), executing()...)
 	slices.Sort(calls)
 	calls = slices.Compact(calls)
 	prog := []bpf.Instruction{
@@ -93,10 +90,8 @@ func filter(build bool) []bpf.Instruction {
 	// with clone.
 	prog = append(prog, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.SYS_CLONE3, SkipTrue: 1}, answer(unix.ENOSYS))
 	clone := []bpf.Instruction{bpf.LoadAbsolute{Off: dataArg0, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: namespaces, SkipTrue: 1}, answer(unix.EPERM)}
-	if !build { // threads, and no processes
-		clone = append(clone, bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: unix.CLONE_THREAD, SkipTrue: 1}, answer(unix.EPERM))
-	}
+		bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: namespaces, SkipTrue: 1}, answer(unix.EPERM),
+		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: unix.CLONE_THREAD, SkipTrue: 1}, answer(unix.EPERM)} // threads, and no processes
 	prog = branch(prog, unix.SYS_CLONE, clone)
 	socket := []bpf.Instruction{bpf.LoadAbsolute{Off: dataArg0, Size: 4}}
 	for _, f := range families() {
@@ -119,9 +114,9 @@ func branch(prog []bpf.Instruction, call uint32, do []bpf.Instruction) []bpf.Ins
 }
 
 // denyCalls puts the filter on all threads (seccomp(2), SECCOMP_FILTER_FLAG_TSYNC).
-func denyCalls(build bool) Layer {
+func denyCalls() Layer {
 	l := Layer{Name: SystemCalls, State: LayerMissing, Help: "Linux with CONFIG_SECCOMP_FILTER can"}
-	raw, err := bpf.Assemble(filter(build))
+	raw, err := bpf.Assemble(filter())
 	if err != nil {
 		l.Text = "the filter is wrong: " + err.Error()
 		return l
@@ -137,9 +132,6 @@ func denyCalls(build bool) Layer {
 		l.Text = "the kernel took no filter: " + errno.Error()
 	case thread != 0:
 		l.Text, l.Help = fmt.Sprintf("thread %d has a filter of its own", thread), ""
-	case build:
-		l.State, l.Text = LayerPartly, fmt.Sprintf("%d system calls are denied, but not those that execute, because policies are built from source here", len(denied()))
-		l.Help = "build them with edgeftp policy build, and name the modules"
 	default:
 		l.State, l.Help = LayerOn, ""
 		l.Text = fmt.Sprintf("%d system calls are denied; no program can be executed and no process started", len(denied())+len(executing()))

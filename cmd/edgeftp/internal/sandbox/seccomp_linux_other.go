@@ -5,6 +5,6 @@ package sandbox
 import "runtime"
 
 // denyCalls says that there is no list for this architecture.
-func denyCalls(bool) Layer {
+func denyCalls() Layer {
 	return Layer{Name: SystemCalls, State: LayerMissing, Text: "edgeftp has no list of system calls for " + runtime.GOARCH}
 }

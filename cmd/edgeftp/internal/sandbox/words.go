@@ -37,7 +37,7 @@ func processesText(p *Plan, abi int) string {
 	if p.Children {
 		text = "abstract sockets do not reach other processes; signals do, to end those that this one has started"
 	}
-	if abi >= abiSockets && !p.Build {
+	if abi >= abiSockets {
 		text += ", nor do sockets that are files"
 	}
 	return text
