@@ -66,6 +66,10 @@ func Renounce() error {
 //
 //go:uintptrescapes
 func every(call, a, b, c uintptr) error {
+	// The library ends the process where it cannot list the threads.
+	if _, err := os.ReadDir("/proc/self/task"); err != nil {
+		return fmt.Errorf("the threads of the process cannot be listed: %w\n   = help: mount /proc", err)
+	}
 	if _, _, errno := psx.Syscall3(call, a, b, c); errno != 0 {
 		return errno
 	}
