@@ -3,9 +3,11 @@ package secret
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,7 +128,7 @@ func (t *turns) queued() int {
 	return t.waiting
 }
 
-// Addresses take turns: who sends many logins waits behind itself.
+// Networks take turns, and in them addresses: who sends many logins waits behind itself.
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := newTurns(0, 100)
@@ -146,15 +148,16 @@ func TestTurns(t *testing.T) {
 		enter("2001:db8::2", 1) // of the same /64
 		enter("192.0.2.2", 1)
 		enter("::ffff:192.0.2.1", 1)
+		enter("198.51.100.1", 1)
 		var order []string
-		for range 8 {
+		for range 9 {
 			gate.leave()
 			order = append(order, <-served)
 		}
-		if got := strings.Join(order, " "); got != "192.0.2.1 2001:db8::1 192.0.2.2 192.0.2.1 2001:db8::2 192.0.2.1 192.0.2.1 ::ffff:192.0.2.1" {
+		if got := strings.Join(order, " "); got != "192.0.2.1 2001:db8::1 198.51.100.1 192.0.2.2 2001:db8::2 192.0.2.1 192.0.2.1 192.0.2.1 ::ffff:192.0.2.1" {
 			t.Errorf("the order is %s", got)
 		}
-		if gate.leave(); gate.free != 1 || len(gate.lines)+len(gate.round)+gate.waiting != 0 {
+		if gate.leave(); gate.free != 1 || len(gate.networks)+len(gate.round)+gate.waiting != 0 {
 			t.Errorf("something is left: %+v", gate)
 		}
 	})
@@ -190,6 +193,43 @@ func TestTurnsWhenFull(t *testing.T) {
 		}
 		for range 8 {
 			gate.leave()
+		}
+	})
+}
+
+// Whatever comes and gives up, no place is lost and no more than there are are taken.
+func TestTurnsStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const places = 3
+		gate := newTurns(places, 40)
+		random := rand.New(rand.NewPCG(1, 2))
+		var all sync.WaitGroup
+		var inside, most, served atomic.Int64
+		for range 2000 {
+			who := netip.AddrFrom4([4]byte{192, 0, byte(random.IntN(5)), byte(random.IntN(5))})
+			comes, patience, works := time.Duration(random.IntN(1000)), time.Duration(random.IntN(20)), time.Duration(random.IntN(5))
+			all.Go(func() {
+				<-time.After(comes)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+				defer cancel()
+				if gate.enter(ctx, who, time.Now().Add(patience)) != nil {
+					return
+				}
+				if n := inside.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				<-time.After(works)
+				inside.Add(-1)
+				served.Add(1)
+				gate.leave()
+			})
+		}
+		all.Wait()
+		if gate.free != places || gate.waiting != 0 || len(gate.networks)+len(gate.round) != 0 {
+			t.Errorf("something is left: %+v", gate)
+		}
+		if most.Load() > places || served.Load() < 500 {
+			t.Errorf("%d were in at once, %d in all", most.Load(), served.Load())
 		}
 	})
 }

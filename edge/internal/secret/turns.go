@@ -3,26 +3,36 @@ package secret
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
-// turns are places for verifications, and the queue before them. Clients of one address
-// wait in one line, and the lines take turns: who sends five hundred logins at once
-// waits behind itself, and somebody else for one login of each address at most.
+// turns are places for verifications, and the queue before them. Networks take turns,
+// in each of them its addresses, and those of one address wait in a line: who sends five
+// hundred logins at once waits behind itself, and somebody from elsewhere for one login
+// of each such network at most.
 type turns struct {
-	mu      sync.Mutex
-	places  int // in all
-	free    int // of them; none while somebody waits
-	most    int // that may wait
-	waiting int
-	lines   map[netip.Prefix]*line
-	round   []*line // those in which somebody waits, the next one first
+	mu       sync.Mutex
+	places   int // in all
+	free     int // of them; none while somebody waits
+	most     int // that may wait
+	waiting  int
+	networks map[netip.Prefix]*network
+	round    []*network // those in which somebody waits, the next one first
 }
 
-// line is who waits of one address.
+// network is an IPv4 /24 or IPv6 /48, with its lines in the order of their turns.
+type network struct {
+	of      netip.Prefix
+	lines   []*line
+	waiting int
+}
+
+// line is who waits of one IPv4 address or IPv6 /64.
 type line struct {
 	of   netip.Prefix
+	in   *network
 	wait []*ticket // the first one is next
 }
 
@@ -33,16 +43,17 @@ type ticket struct {
 }
 
 func newTurns(places, most int) *turns {
-	return &turns{places: places, free: places, most: most, lines: map[netip.Prefix]*line{}}
+	return &turns{places: places, free: places, most: most, networks: map[netip.Prefix]*network{}}
 }
 
 // enter takes a place, or returns the cause of ctx, or ErrBusy when none comes in time
-// or too many wait. Of these the last of the longest line has to go.
+// or too many wait. Of these the last of the longest line of the network with the most
+// has to go.
 func (t *turns) enter(ctx context.Context, who netip.Addr, late time.Time) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	l, mine := t.queue(lineOf(who))
+	l, mine := t.queue(who)
 	if mine == nil {
 		return nil
 	}
@@ -62,40 +73,52 @@ func (t *turns) enter(ctx context.Context, who netip.Addr, late time.Time) error
 	return err
 }
 
-// lineOf is an address without what its owner chooses freely: an IPv6 /64 is one.
-func lineOf(who netip.Addr) netip.Prefix {
-	who = who.Unmap()
-	bits := who.BitLen()
+// prefix is the first bits of an address, for IPv4 or IPv6. That of no address at all is
+// the zero Prefix, which is one like another.
+func prefix(who netip.Addr, four, six int) netip.Prefix {
+	bits := four
 	if who.Is6() {
-		bits = 64
+		bits = six
 	}
-	p, _ := who.Prefix(bits) // the zero Prefix of no address at all: a line like another
+	p, _ := who.Prefix(bits)
 	return p
 }
 
+// line finds the line of an address, or makes one.
+func (t *turns) line(who netip.Addr) *line {
+	who = who.Unmap()
+	of := prefix(who, 24, 48)
+	n := t.networks[of]
+	if n == nil {
+		n = &network{of: of}
+		t.networks[of] = n
+		t.round = append(t.round, n)
+	}
+	of = prefix(who, 32, 64)
+	for _, l := range n.lines {
+		if l.of == of {
+			return l
+		}
+	}
+	l := &line{of: of, in: n}
+	n.lines = append(n.lines, l)
+	return l
+}
+
 // queue takes a place, and returns a nil ticket, or waits in a line.
-func (t *turns) queue(of netip.Prefix) (*line, *ticket) {
+func (t *turns) queue(who netip.Addr) (*line, *ticket) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.free > 0 {
 		t.free--
 		return nil, nil
 	}
-	l := t.lines[of]
-	if l == nil {
-		l = &line{of: of}
-		t.lines[of] = l
-		t.round = append(t.round, l)
-	}
+	l := t.line(who)
 	mine := &ticket{called: make(chan struct{})}
 	l.wait = append(l.wait, mine)
+	l.in.waiting++
 	if t.waiting++; t.waiting > t.most {
-		longest := l
-		for _, other := range t.round {
-			if len(other.wait) > len(longest.wait) {
-				longest = other
-			}
-		}
+		longest := t.longest(l)
 		last := longest.wait[len(longest.wait)-1]
 		last.err = ErrBusy
 		t.remove(longest, len(longest.wait)-1)
@@ -104,19 +127,38 @@ func (t *turns) queue(of netip.Prefix) (*line, *ticket) {
 	return l, mine
 }
 
-// remove takes the i-th out of a line, and an empty line out of the round.
-func (t *turns) remove(l *line, i int) {
-	t.waiting--
-	l.wait = append(l.wait[:i], l.wait[i+1:]...)
-	if len(l.wait) > 0 {
-		return
-	}
-	delete(t.lines, l.of)
-	for at, other := range t.round {
-		if other == l {
-			t.round = append(t.round[:at], t.round[at+1:]...)
-			return
+// longest is the longest line of the network in which most wait. If it is one of
+// several, it is that of who comes.
+func (t *turns) longest(l *line) *line {
+	n := l.in
+	for _, other := range t.round {
+		if other.waiting > n.waiting {
+			n = other
 		}
+	}
+	if l.in != n {
+		l = n.lines[0]
+	}
+	for _, other := range n.lines {
+		if len(other.wait) > len(l.wait) {
+			l = other
+		}
+	}
+	return l
+}
+
+// remove takes the i-th out of a line, and what is empty then out of its round.
+func (t *turns) remove(l *line, i int) {
+	n := l.in
+	t.waiting--
+	n.waiting--
+	l.wait = slices.Delete(l.wait, i, i+1)
+	if len(l.wait) == 0 {
+		n.lines = slices.DeleteFunc(n.lines, func(other *line) bool { return other == l })
+	}
+	if n.waiting == 0 {
+		delete(t.networks, n.of)
+		t.round = slices.DeleteFunc(t.round, func(other *network) bool { return other == n })
 	}
 }
 
@@ -124,13 +166,11 @@ func (t *turns) remove(l *line, i int) {
 func (t *turns) give(l *line, mine *ticket) (called bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, other := range l.wait {
-		if other == mine {
-			t.remove(l, i)
-			return false
-		}
+	i := slices.Index(l.wait, mine)
+	if i >= 0 {
+		t.remove(l, i)
 	}
-	return true
+	return i < 0
 }
 
 // leave gives a place to who is next.
@@ -141,9 +181,11 @@ func (t *turns) leave() {
 		t.free++
 		return
 	}
-	l := t.round[0]
+	n := t.round[0]
+	l := n.lines[0]
 	next := l.wait[0]
-	t.round = append(t.round[1:], l) // its next turn is behind the others'
+	n.lines = append(n.lines[1:], l) // their next turns are behind the others'
+	t.round = append(t.round[1:], n)
 	t.remove(l, 0)
 	close(next.called)
 }

@@ -96,8 +96,8 @@ func (v *Verifier) Within(bytes int64) int64 {
 func (v *Verifier) Memory() int64 { return int64(v.gate.places) * newMemory << 10 }
 
 // Of returns v for the logins of one address, an IPv6 /64 being one: they wait in a
-// line of their own, and the lines take turns. The zero Addr is an address like
-// another.
+// line of their own. Networks (IPv4 /24, IPv6 /48) take turns, and in each of them its
+// lines. The zero Addr is an address like another.
 func (v *Verifier) Of(who netip.Addr) *Verifier {
 	its := *v
 	its.who = who
