@@ -26,9 +26,9 @@ type client struct {
 	name string
 }
 
-// dial connects from an address of the net 127.NET.0.0.
-func (c *client) dial(net4 byte) (*userpi.Client, error) {
-	d := net.Dialer{Timeout: userpi.Timeout, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, net4, byte(c.IntN(200)), 1)}}
+// dial connects from one of the first networks 127.NET.0.0/24 to 127.NET.FROM.0/24.
+func (c *client) dial(net4 byte, from int) (*userpi.Client, error) {
+	d := net.Dialer{Timeout: userpi.Timeout, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, net4, byte(c.IntN(from)), 1)}}
 	conn, err := d.Dial("tcp", c.addr)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (c *client) dial(net4 byte) (*userpi.Client, error) {
 
 // visit is one session of somebody honest.
 func (c *client) visit() error {
-	pi, err := c.dial(1)
+	pi, err := c.dial(1, 4) // where the user is at home, so guesses from elsewhere do not matter
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (c *client) vanish(pi *userpi.Client) error {
 // intrude is one visit of somebody who should not be here. What the server answers
 // does not matter, only that it goes on.
 func (c *client) intrude() error {
-	pi, err := c.dial(2)
+	pi, err := c.dial(2, 200)
 	if err != nil {
 		return nil // turned away
 	}

@@ -27,6 +27,7 @@ instance: { state_dir: %q, allow_root: true }
 listeners:
   - { name: main, address: "127.0.0.1:0", tls: { control: optional, certificate: dev } }
 limits:
+  sessions: { per_ip: 60 }
   logins: { delay_after_failure: 50ms }
   timeouts: { idle: 1h, login: 2s, transfer_stall: 5s }
 users:

@@ -68,7 +68,7 @@ func TestSoak(t *testing.T) {
 func (s *server) rest() (all []*userpi.Client) {
 	c := &client{server: s, Rand: rand.New(rand.NewPCG(1, 1))}
 	for range idle {
-		pi, err := c.dial(3)
+		pi, err := c.dial(1, 4)
 		s.must(err)
 		s.must(pi.Identify("dev", "secret"))
 		all = append(all, pi)
