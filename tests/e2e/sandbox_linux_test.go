@@ -306,3 +306,47 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 }
+
+// A folder that a policy's source needs only later cannot be looked at; the rest of it
+// still is. So are files that links lead to, if the links were there at the start.
+func TestSandboxSource(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	w := smallWorkshop(t, p)
+	ok(t, os.Remove(filepath.Join(w.dir, "tests.json")))
+	far := workshop{p.out("far")}
+	ok(t, os.Mkdir(far.dir, 0o755))
+	textFile(t, filepath.Join(far.dir, "far.h"), "#define WORDS \"first\"\n")
+	ok(t, os.Symlink(filepath.Join(far.dir, "far.h"), filepath.Join(w.dir, "link.h")))
+	w.edit(t, "policy.c", `"`+kind+`"`, "WORDS")
+	w.edit(t, "policy.c", `#include "edgeftp.h"`, "#include \"edgeftp.h\"\n#include \"link.h\"")
+	s := p.start(t, "--policy", w.dir)
+	c := s.login(t)
+	says := func(n int, words string) {
+		t.Helper()
+		if r := s.built(t, n); r.Msg != "policy swapped" {
+			t.Errorf("%+v", r)
+		}
+		if r := c.refused(t, "STOR tool.exe", 550); !strings.Contains(r.String(), words) {
+			t.Errorf("refused with %q, want %q", r, words)
+		}
+	}
+	far.rename(t, "far.h", "first", "from afar")
+	says(1, "from afar")
+	far.rename(t, "far.h", "from afar", "from further") // the first may have been one that was found gone
+	says(2, "from further")
+	// Tests above the policy's folder make that one belong to the source.
+	textFile(t, p.out("tests.json"), strings.ReplaceAll(guardTests, kind, "tested"))
+	w.rename(t, "policy.c", "WORDS", `"tested"`)
+	says(3, "tested")
+	if landlock() > 0 {
+		s.expect(t, "a folder that a policy's source needs is not watched", `"dir":"`+p.outside+`"`, "permission denied", "restart the server")
+	}
+	textFile(t, p.out("tests.json"), strings.ReplaceAll(guardTests, kind, "still watched"))
+	w.rename(t, "policy.c", "tested", "still watched")
+	until(t, "the policy is swapped", func() bool { return s.module(t, "guard").Generation == 5 })
+	if r := c.refused(t, "STOR tool.exe", 550); !strings.Contains(r.String(), "still watched") {
+		t.Errorf("refused with %q", r)
+	}
+	s.stop(t)
+}
