@@ -23,7 +23,7 @@ import (
 type bench struct {
 	conf   *config.Module
 	source *sources.Watch
-	dirs   []string // that source looks at: what the sandbox has to leave readable
+	dirs   []string // that source looks at, and files that links lead to: what the sandbox has to leave readable
 	failed bool     // the last source gave no module that was taken
 }
 
@@ -60,7 +60,7 @@ func (in *instance) build(ctx context.Context, conf *config.Module) (module []by
 	}
 	b := &bench{conf: conf}
 	if conf.WatchSource { // the look comes first: nobody's work is missed
-		b.source = sources.New(conf.Source, sources.Options{Log: in.log})
+		b.source = sources.New(conf.Source, sources.Options{Log: in.log, Help: in.beyond})
 	}
 	r, err := in.builder.Build(ctx, conf.Source)
 	if err != nil {
@@ -70,7 +70,7 @@ func (in *instance) build(ctx context.Context, conf *config.Module) (module []by
 	switch {
 	case conf.WatchSource:
 		b.source.Also(r.Dirs)
-		b.dirs = append([]string{conf.Source}, r.Dirs...)
+		b.dirs = slices.Concat([]string{conf.Source}, r.Dirs, b.source.Linked())
 		in.benches = append(in.benches, b)
 		how += "; it is built again when it changes"
 	case conf.Unwatched != "":

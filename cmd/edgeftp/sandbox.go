@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -44,4 +45,13 @@ func (in *instance) outside(err error) {
 		in.log.Warn("a certificate's file lies outside of the sandbox, whose rules were fixed at the start", "file", file.File,
 			"help", "restart the server, or put the file where the one before it lay")
 	}
+}
+
+// beyond tells what helps where a folder of a policy's source cannot be looked at any
+// more, or not yet, because of the sandbox: its rules are of what was there at the start.
+func (in *instance) beyond(_ string, err error) string {
+	if !errors.Is(err, fs.ErrPermission) || !in.sandbox.Guards() {
+		return ""
+	}
+	return "restart the server: its sandbox lets it read the folders alone that the source was in at the start; what is saved there is not seen until then"
 }

@@ -83,8 +83,15 @@ func (p *Plan) maybe(path string, a Access, why string) {
 	}
 }
 
-// Watch makes a directory readable that is looked at while the server serves.
-func (p *Plan) Watch(dir, why string) { p.maybe(dir, Read, why) }
+// Watch makes a directory readable that is looked at while the server serves, or a file
+// that others replace.
+func (p *Plan) Watch(path, why string) {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		p.file(path, why)
+		return
+	}
+	p.maybe(path, Read, why)
+}
 
 // file makes a file readable that others replace: it and what lies in its directory,
 // and the same where a link to it leads. Of a wide directory it is the file alone.

@@ -127,6 +127,16 @@ func TestPlanFiles(t *testing.T) {
 	}
 }
 
+// What is watched is a folder, or a file with what may replace it.
+func TestPlanWatch(t *testing.T) {
+	m := newMachine(t)
+	p := PlanFor(m.conf())
+	p.Watch(m.folder("guard"), "source")
+	p.Watch(m.file("shared", "words.h"), "source")
+	p.Watch(m.at("nowhere"), "source")
+	m.want(p, "tree root", "tree state", "read guard", "read shared")
+}
+
 // Homes of a pattern, of users of whom nobody knows yet, and those that are links.
 func TestPlanHomes(t *testing.T) {
 	for _, c := range []struct {

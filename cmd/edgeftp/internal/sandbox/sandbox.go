@@ -148,15 +148,18 @@ func (s *State) Explain(path string, err error) error {
 	if s == nil || !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EXDEV) || errors.Is(err, ErrOutside) {
 		return err
 	}
-	for _, l := range s.Layers {
-		if l.Name == Files && (l.State == LayerOff || l.State == LayerMissing) {
-			return err
-		}
-	}
-	if s.Rules.covers(path) {
+	if !s.Guards() || s.Rules.covers(path) {
 		return err
 	}
 	return fmt.Errorf("%w: %w\n   = help: restart the server: a start makes the rules anew. Or put it where the configuration has named a directory already", err, ErrOutside)
+}
+
+// Guards reports whether files that no rule names cannot be opened. A nil State guards
+// nothing.
+func (s *State) Guards() bool {
+	return s != nil && !slices.ContainsFunc(s.Layers, func(l Layer) bool {
+		return l.Name == Files && (l.State == LayerOff || l.State == LayerMissing)
+	})
 }
 
 // offLayers are those of Landlock where it is not wanted.

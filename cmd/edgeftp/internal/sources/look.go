@@ -29,13 +29,19 @@ type stamp struct {
 	sure bool // nothing can have been written since without another time of change
 }
 
-// look looks at all files. A folder that is gone has none.
+// look looks at all files. A folder that is gone has none. One elsewhere that the system
+// does not let be read costs no more than itself: what is in the folder is looked at.
 func (w *Watch) look() (map[string]stamp, error) {
 	l := looker{seen: w.seen, now: map[string]stamp{}, start: time.Now()}
+	w.refused = nil
 	err := l.folder(w.dir, true)
 	for _, dir := range w.more {
-		if err == nil {
-			err = l.folder(dir, false)
+		if err != nil {
+			break
+		}
+		if err = l.folder(dir, false); errors.Is(err, fs.ErrPermission) {
+			w.refused = append(w.refused, refusal{dir, err})
+			err = nil
 		}
 	}
 	return l.now, err

@@ -32,6 +32,9 @@ type Options struct {
 	Poll time.Duration
 	// Log is told of what cannot be watched. Nil discards.
 	Log *slog.Logger
+	// Help says what helps where a folder cannot be watched because of err, "" if
+	// nothing is known. Nil knows nothing.
+	Help func(dir string, err error) string
 }
 
 func (o Options) withDefaults() Options {
@@ -47,6 +50,9 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Help == nil {
+		o.Help = func(string, error) string { return "" }
+	}
 	return o
 }
 
@@ -55,8 +61,15 @@ type Watch struct {
 	options Options
 	dir     string
 	more    []string // folders elsewhere that belong to it
+	refused []refusal
 	seen    map[string]stamp
-	said    string // the last complaint, which is not repeated
+	said    string // the last complaints, which are not repeated
+}
+
+// refusal is a folder that could not be looked at.
+type refusal struct {
+	dir string
+	err error
 }
 
 // New looks at the folder dir, which is absolute, and those below it. What changes
@@ -109,20 +122,58 @@ func (w *Watch) Run(ctx context.Context, changed func(ctx context.Context, names
 	for first := true; first || w.wait(ctx, bell); first = false {
 		bell.watch(w.dirs()) // before the look: what comes after it rings
 		now, err := w.look()
+		w.complain(err)
 		if err != nil {
-			if said := err.Error(); said != w.said {
-				w.said = said
-				w.options.Log.Error("a policy's source is not watched", "dir", w.dir, "error", err)
-			}
 			continue
 		}
-		w.said = ""
 		names := w.differing(now)
 		w.seen = now
 		if len(names) > 0 {
 			changed(ctx, names)
 		}
 	}
+}
+
+// complain logs what the last look was refused, once: the whole source because of err,
+// or folders elsewhere, without which the rest is watched.
+func (w *Watch) complain(err error) {
+	all, what := w.refused, "a folder that a policy's source needs is not watched"
+	if err != nil {
+		all, what = []refusal{{w.dir, err}}, "a policy's source is not watched"
+	}
+	said := ""
+	for _, r := range all {
+		said += r.dir + ": " + r.err.Error() + "\n"
+	}
+	if said == w.said {
+		return
+	}
+	w.said = said
+	for _, r := range all {
+		told := []any{"dir", r.dir, "error", r.err}
+		if help := w.options.Help(r.dir, r.err); help != "" {
+			told = append(told, "help", help)
+		}
+		w.options.Log.Error(what, told...)
+	}
+}
+
+// Linked lists the files that links in the folder, and those below it, lead to, links
+// resolved, if they lie in no folder that is watched.
+func (w *Watch) Linked() (files []string) {
+	watched := map[string]bool{}
+	for _, dir := range w.dirs() {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			watched[real] = true
+		}
+	}
+	for path := range w.seen {
+		if real, err := filepath.EvalSymlinks(path); err == nil && !watched[filepath.Dir(real)] {
+			files = append(files, real)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
 }
 
 // wait waits until it is time to look, and reports false if ctx has ended.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -290,8 +291,8 @@ func TestLink(t *testing.T) {
 	r := &rig{dir: link, told: make(chan []string, 10), log: &lockedLog{}}
 	r.Watch = New(link, Options{Poll: 20 * time.Millisecond})
 	r.Also([]string{one, filepath.Join(one, "sub")})
-	if len(r.more) > 0 {
-		t.Errorf("%q", r.more)
+	if len(r.more) > 0 || len(r.Linked()) > 0 {
+		t.Errorf("%q, %q", r.more, r.Linked())
 	}
 	r.run(t)
 	put(t, filepath.Join(one, "main.go"), "again")
@@ -388,5 +389,57 @@ func TestWhatEverybodyMayWriteTo(t *testing.T) {
 		if _, err := w.look(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Files elsewhere are found by the links that lead there, once.
+func TestLinked(t *testing.T) {
+	far, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := watching(t, Options{Poll: time.Minute}, "main.go")
+	r.stop()
+	put(t, filepath.Join(far, "words.h"), "x")
+	for name, to := range map[string]string{"a.h": filepath.Join(far, "words.h"), "b.h": filepath.Join(far, "words.h"), "c.go": "main.go", "d.h": "nowhere"} {
+		if err := os.Symlink(to, filepath.Join(r.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := New(r.dir, Options{}).Linked(); !slices.Equal(got, []string{filepath.Join(far, "words.h")}) {
+		t.Errorf("%q", got)
+	}
+	w := New(r.dir, Options{})
+	w.Also([]string{far})
+	if got := w.Linked(); len(got) > 0 {
+		t.Errorf("%q, which is watched", got)
+	}
+}
+
+// What is refused is told once, with what helps, and anew after it was not.
+func TestRefused(t *testing.T) {
+	var log lockedLog
+	w := New(t.TempDir(), Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Help: func(dir string, _ error) string { return "see " + dir }})
+	denied := func() error { return &fs.PathError{Op: "open", Path: "sdk", Err: fs.ErrPermission} }
+	refuse := func(all ...refusal) {
+		w.refused = all
+		w.complain(nil)
+	}
+	tells := func(times int) {
+		t.Helper()
+		if n := strings.Count(log.String(), `help="see sdk"`); n != times {
+			t.Errorf("told %d times, want %d: %s", n, times, &log)
+		}
+	}
+	refuse(refusal{"sdk", denied()})
+	refuse(refusal{"sdk", denied()})
+	tells(1)
+	refuse()
+	refuse(refusal{"sdk", denied()})
+	tells(2)
+	w.complain(denied()) // the source itself
+	w.complain(denied())
+	if n := strings.Count(log.String(), "a policy's source is not watched"); n != 1 {
+		t.Errorf("told %d times: %s", n, &log)
 	}
 }
