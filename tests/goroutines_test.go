@@ -46,13 +46,14 @@ func goroutines() map[string]string {
 		"edge/internal/chain/ending.go conclude":    waits + ", in one, and settles modules under guard in the other",
 		"edge/internal/chain/ending.go CloseWithin": waits,
 		"edge/internal/spool/spool.go Open":         own,
+		"edge/internal/budget/budget.go sweep":      own,
 		"edge/kv/store.go Open":                     own + "; what reads the file recovers by itself",
 		"wasmhost/policy.go end":                    engine,
 		"wasmhost/engine.go compile":                engine,
 
 		// The program.
 		"cmd/edgeftp/crashes.go newCrashes":                    "crashes.tryKeep",
-		"cmd/edgeftp/metrics.go listenMetrics":                 "control.Recovering, around each request",
+		"cmd/edgeftp/metrics.go showMetrics":                   "control.Recovering, around each request",
 		"cmd/edgeftp/drain.go run":                             "control.Recovering of the admin socket; instance.guard of the watches; Serve is the server",
 		"cmd/edgeftp/drain.go drain":                           waits,
 		"cmd/edgeftp/drain.go within":                          own,
