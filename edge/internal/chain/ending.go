@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// endGrace is how long a call that was told to end may take to come back, and how long
-// all of them may when the chain is to end at once.
+// endGrace is how long a call that was told to end may take to come back. When the chain
+// is to end at once, it is also how long what waits may take before calls are told to.
 const endGrace = 150 * time.Millisecond
 
 // ErrLeft says that calls of policies did not come back, and were left behind: what
@@ -26,24 +26,26 @@ type ending struct {
 
 	once sync.Once
 	now  chan struct{} // closed when everything is to end at once
-	over chan struct{} // closed endGrace later
+	stop chan struct{} // closed endGrace later: calls are told to
+	over chan struct{} // closed endGrace after that
 	left atomic.Int64  // calls that did not come back
 }
 
 func newEnding(conf *Config) *ending {
-	return &ending{log: conf.Log, panicked: conf.Panicked, now: make(chan struct{}), over: make(chan struct{})}
+	return &ending{log: conf.Log, panicked: conf.Panicked, now: make(chan struct{}), stop: make(chan struct{}), over: make(chan struct{})}
 }
 
 // hurry has everything end at once.
 func (e *ending) hurry() {
 	e.once.Do(func() {
 		close(e.now)
-		time.AfterFunc(endGrace, func() { close(e.over) })
+		time.AfterFunc(endGrace, func() { close(e.stop) })
+		time.AfterFunc(2*endGrace, func() { close(e.over) })
 	})
 }
 
-// await waits until done is closed, and reports whether it was: after queueDrain, or at
-// once when everything is to end, it calls stop, and then waits a little more.
+// await waits until done is closed, and reports whether it was: after queueDrain, or
+// endGrace after everything was to end, it calls stop, and then waits a little more.
 func (e *ending) await(done <-chan struct{}, stop func()) bool {
 	drain := time.NewTimer(queueDrain)
 	defer drain.Stop()
@@ -51,7 +53,7 @@ func (e *ending) await(done <-chan struct{}, stop func()) bool {
 	case <-done:
 		return true
 	case <-drain.C:
-	case <-e.now:
+	case <-e.stop:
 	}
 	stop()
 	grace := time.NewTimer(endGrace)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,8 +54,9 @@ type module struct {
 	site     []policy.SiteCommand
 
 	ending   *ending
-	settling sync.Once
-	whole    bool // after settling: it came back
+	settling atomic.Bool
+	settled  chan struct{} // closed after settling
+	whole    bool          // after it: the module came back
 	holders  atomic.Int64
 	shadow   atomic.Pointer[shadow] // the candidate that is compared with it, if any
 	often    atomic.Uint64          // one call in often+1 has its time taken; a power of two less one
@@ -86,7 +86,7 @@ const (
 // newModule makes a module; k is of a slot that keeps its events.
 func newModule(d draft, number uint64, k *courier, e *ending) *module {
 	log := e.log
-	m := &module{name: d.Name, number: number, policy: d.Policy, hooks: d.hooks, interest: d.interest,
+	m := &module{settled: make(chan struct{}), name: d.Name, number: number, policy: d.Policy, hooks: d.hooks, interest: d.interest,
 		options: d.Options, site: d.site, since: time.Now(), ending: e}
 	for _, s := range d.Options.FailOpen {
 		m.open[s] = true
@@ -202,7 +202,7 @@ func (m *module) denies(hidden bool, code int, text string) *policy.Denial {
 // settle waits for the events that are queued, and for bytes that are to be shown, for a
 // bounded time, and reports whether the policy came back.
 func (m *module) settle(e *ending) bool {
-	m.settling.Do(func() {
+	if m.settling.CompareAndSwap(false, true) {
 		m.whole = true
 		if m.queue != nil && !m.queue.leave(m, e) {
 			e.leave(m.name, "Observe")
@@ -212,7 +212,9 @@ func (m *module) settle(e *ending) bool {
 			e.leave(m.name, "Filter")
 			m.whole = false
 		}
-	})
+		close(m.settled)
+	}
+	<-m.settled
 	return m.whole
 }
 

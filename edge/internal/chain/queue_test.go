@@ -182,3 +182,31 @@ func TestCloseWithSlowObserver(t *testing.T) {
 		}
 	})
 }
+
+// The end of a server that is aborted brings events of its own: an observer that takes
+// them is given the time to, also when everything is to end at once.
+func TestCloseAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []uint64
+		seen := &fake{observe: func(ctx context.Context, e *policy.Event) error {
+			select {
+			case <-time.After(10 * time.Millisecond):
+				got = append(got, e.Request)
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}}
+		c := start(t, seen)
+		l := c.Lease(1)
+		for n := range uint64(5) {
+			l.Observe(event(n))
+		}
+		l.Release()
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := c.CloseWithin(over); err != nil || len(got) != 5 || seen.closed.Load() != 1 {
+			t.Errorf("%v; %d events arrived, closed %d times", err, len(got), seen.closed.Load())
+		}
+	})
+}
