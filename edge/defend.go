@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -165,7 +164,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // added tells of a ban.
 func (s *defence) added(b defender.Ban) {
-	s.log.Warn("banned", "event", policy.EventBanAdded.String(), "address", b.Who.String(), "until", b.Until.UTC(), "by", string(b.By), "reason", b.Why)
+	s.log.Warn("banned", "event", policy.EventBanAdded.String(), "address", b.Who.String(), "until", end(b), "by", string(b.By), "reason", b.Why)
 	s.tell(policy.Event{Kind: policy.EventBanAdded, Text: described(b)})
 	s.comeBack(b.Until)
 	s.save(saveBans)
@@ -194,11 +193,20 @@ func (s *defence) over(b defender.Ban, how string) {
 	s.tell(policy.Event{Kind: policy.EventBanExpired, Text: described(b)})
 }
 
-func described(b defender.Ban) string {
+// end is when a ban ends.
+func end(b defender.Ban) string {
 	if b.Until.IsZero() {
-		return fmt.Sprintf("%s without end: %s", b.Who, b.Why)
+		return "lifted"
 	}
-	return fmt.Sprintf("%s until %s: %s", b.Who, b.Until.UTC().Format(time.RFC3339), b.Why)
+	return b.Until.UTC().Format(time.RFC3339)
+}
+
+func described(b defender.Ban) string {
+	text := b.Who.String() + " until " + end(b)
+	if b.Why != "" {
+		text += ": " + b.Why
+	}
+	return text
 }
 
 // expire tells of the bans that have ended, and comes back for the next one.

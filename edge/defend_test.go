@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/internal/defender"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
@@ -370,5 +371,17 @@ func TestKeeping(t *testing.T) {
 	})
 	if kept.count() == 0 || len(kept.blob) == 0 {
 		t.Error("nothing is kept")
+	}
+}
+
+// An endless ban has no date in the log and in events, and without a reason no colon.
+func TestDescribed(t *testing.T) {
+	b := defender.Ban{Who: netip.MustParsePrefix("192.0.2.0/24")}
+	if got := described(b); got != "192.0.2.0/24 until lifted" {
+		t.Error(got)
+	}
+	b.Until, b.Why = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), "a test"
+	if got := described(b); got != "192.0.2.0/24 until 2026-01-02T03:04:05Z: a test" {
+		t.Error(got)
 	}
 }

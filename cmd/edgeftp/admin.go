@@ -79,7 +79,11 @@ func (a *admin) do(cmd *cobra.Command, call func(context.Context, control.Client
 // told gives an error of the server, or of the way to it, its exit code.
 func told(err error) error {
 	if errors.Is(err, control.ErrUnreachable) {
-		return exitWith(exitUnreachable, fmt.Errorf("%w\n   = help: is the server running? --state-dir or --socket says where it answers", err))
+		help := "is the server running? --state-dir or --socket says where it answers"
+		if errors.Is(err, fs.ErrPermission) {
+			help = "only the server's own user and root may ask it: try sudo"
+		}
+		return exitWith(exitUnreachable, fmt.Errorf("%w\n   = help: %s", err, help))
 	}
 	return exitWith(exitFailed, err)
 }

@@ -86,6 +86,7 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 		return nil, exitWith(exitConfig, err)
 	}
 	in.budgets.tell(log, conf, in.server.Status().Budget)
+	in.warnUnwritable()
 	in.certs.told.Store(in.server)
 	in.modules.begin(in.server)
 	in.warnOnDemand()

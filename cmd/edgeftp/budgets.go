@@ -106,12 +106,12 @@ func (b *budgets) tell(log *slog.Logger, conf *config.Config, st edge.BudgetStat
 		if conf.Limits.Descriptors != config.Auto {
 			how = "limits.descriptors, and " + how
 		}
-		log.Log(ctx, warn, fmt.Sprintf("limits.sessions.total is %d, but the descriptors are enough for %d sessions at once; those beyond are turned away\n"+
-			"   = help: let the process have %d: %s; or lower limits.sessions.total", want, st.Sessions, need, how))
+		log.Log(ctx, warn, fmt.Sprintf("limits.sessions.total is %d, but the descriptors are enough for %d at once; those beyond are turned away", want, st.Sessions),
+			"help", fmt.Sprintf("let the process have %d: %s; or lower limits.sessions.total", need, how))
 	}
 	if fixed := b.policies + ownMemory; b.memory > 0 && fixed > b.memory/2 {
-		log.Log(ctx, slog.LevelWarn, fmt.Sprintf("the server and its policy modules may take %d MiB before anybody has logged in, and the memory budget is %d MiB\n"+
-			"   = help: give it more (MemoryMax=, limits.memory), or the modules less: limits.memory and limits.instances of each", fixed>>20, b.memory>>20))
+		log.Log(ctx, slog.LevelWarn, fmt.Sprintf("the server and its policy modules may take %d MiB before anybody has logged in, and the memory budget is %d MiB", fixed>>20, b.memory>>20),
+			"help", "give it more (MemoryMax=, limits.memory), or the modules less: limits.memory and limits.instances of each")
 	}
 }
 

@@ -88,7 +88,7 @@ func TestBudgetsAreTold(t *testing.T) {
 		t.Error(quiet)
 	}
 	few := tell(&budgets{descriptors: 80, limit: 180}, 5000, edge.BudgetStatus{Sessions: 10})
-	for _, want := range []string{"level=WARN", "is 5000", "for 10 sessions", "have 40100: limits.descriptors, and LimitNOFILE="} {
+	for _, want := range []string{"level=WARN", "is 5000", "for 10 at once", `help="let the process have 40100: limits.descriptors, and LimitNOFILE=`} {
 		if !strings.Contains(few, want) {
 			t.Errorf("%q is not in %s", want, few)
 		}
@@ -99,7 +99,7 @@ func TestBudgetsAreTold(t *testing.T) {
 	}
 	conf.Password = ""
 	little := tell(&budgets{memory: 128 << 20, policies: 96 << 20}, 100, edge.BudgetStatus{Sessions: 100})
-	for _, want := range []string{"level=WARN", "128 MiB before anybody", "budget is 128 MiB", "MemoryMax="} {
+	for _, want := range []string{"level=WARN", "128 MiB before anybody", "budget is 128 MiB", `help="give it more (MemoryMax=`} {
 		if !strings.Contains(little, want) {
 			t.Errorf("%q is not in %s", want, little)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	iofs "io/fs"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -113,7 +114,11 @@ func (h *homes) tree(root string) (fs vfs.FS, release func(), err error) {
 		fs, release, err = h.open(path)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("the root %s cannot be served: %w", root, h.within.Explain(root, err))
+		err = fmt.Errorf("the root %s cannot be served: %w", root, h.within.Explain(root, err))
+		if errors.Is(err, iofs.ErrPermission) && !errors.Is(err, sandbox.ErrOutside) {
+			err = helped(err, "let the user that runs the server enter and read it, and enter each directory above it")
+		}
+		return nil, nil, err
 	}
 	return fs, release, nil
 }

@@ -190,8 +190,11 @@ func (p *Plan) ports(conf *config.Config) {
 		for _, s := range l.Passive.Ports {
 			p.bind(s.First, s.Last, why)
 		}
-		if len(l.Passive.Ports) == 0 || l.Active.Enabled {
-			p.bind(0, 0, why+", a port of the kernel's choice")
+		switch {
+		case len(l.Passive.Ports) == 0:
+			p.bind(0, 0, why)
+		case l.Active.Enabled:
+			p.bind(0, 0, "active mode of listener "+l.Name+", whose own end may have any port")
 		}
 	}
 	if conf.ACME == nil {
