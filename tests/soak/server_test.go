@@ -45,6 +45,7 @@ type server struct {
 	client                *tls.Config
 	cmd                   *exec.Cmd
 	done                  chan struct{} // closed when its log has ended
+	late                  int           // visits that a policy ended by being late
 	faults                []string      // lines of the log that should not be; after done
 }
 

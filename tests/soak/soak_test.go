@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,6 +51,9 @@ func TestSoak(t *testing.T) {
 			held = append(held, h)
 		}
 	}
+	if t.Logf("%d visits ended as a policy was late", s.late); s.late > visits/1000 {
+		t.Error("they are too many")
+	}
 	for _, c := range rest {
 		_, err := c.Must("NOOP", 200)
 		s.must(err)
@@ -62,6 +66,12 @@ func TestSoak(t *testing.T) {
 		s.flat("resident memory", held, func(h holds) int64 { return h.resident }, 4<<20)
 	}
 	s.stop()
+}
+
+// undecided reports whether a policy did not answer in time, which is a refusal and may
+// come to pass where the machine has other work too.
+func undecided(err error) bool {
+	return strings.Contains(err.Error(), "could not be decided")
 }
 
 // rest opens sessions that do nothing.
@@ -91,12 +101,16 @@ func (s *server) round(length time.Duration, seed uint64) int {
 		}
 		all.Go(func() {
 			for time.Now().Before(end) {
-				if err := visit(); err != nil {
+				err := visit()
+				if err != nil && !undecided(err) {
 					s.Errorf("client %d: %v", i, err)
 					return
 				}
 				mu.Lock()
 				visits++
+				if err != nil {
+					s.late++
+				}
 				mu.Unlock()
 			}
 		})
