@@ -56,7 +56,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 		}
 	case s := <-signals:
 		leave()
-		in.log.Info("draining", "signal", s.String(), "limit", drain)
+		in.log.Info("draining", "signal", s.String(), "limit_seconds", drain.Seconds())
 		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
 	}
 	in.drain(ctx, signals, drain)

@@ -166,6 +166,21 @@ func lowPort(t *testing.T) string {
 	return ""
 }
 
+// A tree that the user may not enter is refused with a help, one that he may not write to
+// is served with a warning.
+func TestInstanceUserMayNot(t *testing.T) {
+	t.Parallel()
+	p := strangers(t)
+	path := p.becoming(t, plain())
+	ok(t, os.Chown(p.root, 0, 0))
+	ok(t, os.Chmod(p.root, 0o700))
+	refusedStart(t, "let the user that runs the server enter and read it", "--config", path)
+	ok(t, os.Chmod(p.root, 0o755))
+	s := startServer(t, p, "--config", path)
+	s.expect(t, `"level":"WARN"`, "may not write there: uploads get 550", `"help":"give the directory to that user`)
+	s.stop(t)
+}
+
 // Where a port below 1024 is opened later, the right to that is kept, and nothing else;
 // the builder has not even that.
 func TestInstanceUserKeepsLowPorts(t *testing.T) {
