@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,7 +67,19 @@ func (s *stress) use(ctx context.Context, c *chain.Chain) {
 	}
 }
 
-// TestStress swaps thousands of times under leases and questions, with a drain
+// times is how often something is done: four times as often with EDGEFTP_FULL=1 in the
+// environment, ten times less with -short.
+func times(n int) int {
+	switch {
+	case os.Getenv("EDGEFTP_FULL") != "":
+		return 4 * n
+	case testing.Short():
+		return n / 10
+	}
+	return n
+}
+
+// TestStress swaps a thousand times under leases and questions, with a drain
 // limit so short that generations are taken away from under their leases as
 // well.
 func TestStress(t *testing.T) {
@@ -83,10 +96,7 @@ func TestStress(t *testing.T) {
 			for range 8 {
 				users.Go(func() { s.use(ctx, c) })
 			}
-			swaps := 4000
-			if testing.Short() {
-				swaps = 400
-			}
+			swaps := times(1000)
 			var swappers sync.WaitGroup
 			for _, name := range []string{"a", "b"} {
 				swappers.Go(func() {
@@ -127,10 +137,7 @@ func TestStressTrials(t *testing.T) {
 			for range 8 {
 				users.Go(func() { s.use(ctx, c) })
 			}
-			rounds := 500
-			if testing.Short() {
-				rounds = 50
-			}
+			rounds := times(125)
 			for n := range rounds {
 				if _, err := c.Canary("a", s.policy(), chain.Trial{Percent: 1 + n%100}); err != nil {
 					t.Fatal(err)
