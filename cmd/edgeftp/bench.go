@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,14 +30,20 @@ type bench struct {
 // source. It is the only program that a server ever starts, and is there before the
 // server is open to anybody. It becomes the user as, or stays this one's for nil.
 func (in *instance) startBuilder(as *identity.User) error {
-	if !slices.ContainsFunc(in.conf.Policies.Modules, func(m config.Module) bool { return isDir(m.Source) }) {
+	var dirs []string
+	for i := range in.conf.Policies.Modules {
+		if dir := in.conf.Policies.Modules[i].Source; isDir(dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	if len(dirs) == 0 {
 		return nil
 	}
 	program, err := builder.Self()
 	if err != nil {
 		return err
 	}
-	o := builder.Options{Program: program, Cache: in.buildCache()}
+	o := builder.Options{Program: program, Cache: in.buildCache(), Dirs: dirs}
 	var user *builder.As
 	if as != nil {
 		o.Env, user = as.Environment(), &builder.As{UID: as.UID, GID: as.GID, Groups: as.Groups}

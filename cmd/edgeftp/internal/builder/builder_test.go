@@ -36,9 +36,12 @@ func child(what string, args []string) int {
 			if err != nil {
 				return 2
 			}
-			program, err := Self()
-			if err == nil {
-				err = Attend(context.Background(), Options{Program: program, Cache: args[2], Limit: limit}, os.Stdin, os.Stdout)
+			o := Options{Cache: args[2], Limit: limit}
+			for i := 6; i < len(args); i += 2 {
+				o.Dirs = append(o.Dirs, args[i])
+			}
+			if o.Program, err = Self(); err == nil {
+				err = Attend(context.Background(), o, os.Stdin, os.Stdout)
 			}
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
