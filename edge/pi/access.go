@@ -94,6 +94,9 @@ func pass(s *Session, a Args) Outcome {
 		if denial != nil && errors.Is(denial, ErrBusy) {
 			return func(s *Session) Outcome { return s.unheard(busy()) }
 		}
+		if denial == nil && !conf.defence().Welcome(who.Peer.Addr()) {
+			denial = &policy.Denial{} // else whoever guesses on many connections at once learns what he guessed beyond his ban
+		}
 		if denial == nil {
 			home, err := conf.home(ctx, who, cred.Identity)
 			if err != nil {
