@@ -37,8 +37,9 @@ func child(what string, args []string) int {
 				return 2
 			}
 			o := Options{Cache: args[2], Limit: limit}
-			for i := 6; i < len(args); i += 2 {
-				o.Dirs = append(o.Dirs, args[i])
+			for i := 5; i+1 < len(args); i += 2 {
+				to := map[string]*[]string{"--dir": &o.Dirs, "--once": &o.Once}[args[i]]
+				*to = append(*to, args[i+1])
 			}
 			if o.Program, err = Self(); err == nil {
 				err = Attend(context.Background(), o, os.Stdin, os.Stdout)

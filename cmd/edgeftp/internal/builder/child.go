@@ -45,6 +45,9 @@ func Start(o Options, as *As, log *slog.Logger) (*Child, error) {
 	for _, dir := range o.Dirs {
 		args = append(args, "--dir", dir)
 	}
+	for _, dir := range o.Once {
+		args = append(args, "--once", dir)
+	}
 	ctx, end := context.WithCancel(context.Background())
 	c := &Child{options: o, log: log, cmd: exec.CommandContext(ctx, o.Program[0], args...), end: end, stderr: &head{most: maxStderr},
 		busy: make(chan struct{}, 1), closing: make(chan struct{}), gone: make(chan struct{})}
@@ -88,8 +91,8 @@ func (c *Child) wait() {
 	}
 }
 
-// Build makes the module of the policy in dir, which is one of Options.Dirs. It fails with
-// a [*build.Error] if it is none of them, the source is at fault, a tool is missing, the
+// Build makes the module of the policy in dir, which is one of Options.Dirs or Once. It fails
+// with a [*build.Error] if it is none of them, the source is at fault, a tool is missing, the
 // time was not enough or the process has ended, and with ctx's error if that ends.
 func (c *Child) Build(ctx context.Context, dir string) (*build.Result, error) {
 	select {

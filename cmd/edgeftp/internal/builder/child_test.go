@@ -197,6 +197,20 @@ func TestChildBuildsOnlyWhatWasNamed(t *testing.T) {
 	if _, err := c.Build(t.Context(), named); err == nil {
 		t.Error("a child without folders built one")
 	}
+	once := c.options
+	once.Once = []string{named, other, other}
+	c, err := Start(once, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, true, false, false} {
+		if _, err := c.Build(t.Context(), other); (err == nil) != want {
+			t.Errorf("build %d: %v", i+1, err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // The child has the three files that it needs, and none that the server was given.

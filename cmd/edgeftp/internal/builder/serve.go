@@ -83,8 +83,13 @@ func Attend(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 
 // named builds a folder that was named when the process was started.
 func (b *Builder) named(ctx context.Context, dir string) (*build.Result, error) {
-	if !slices.Contains(b.options.Dirs, dir) {
-		return nil, &build.Error{Dir: dir, Summary: "the builder was not started for this folder", Help: "restart the server: a start names the folders anew"}
+	once := slices.Index(b.options.Once, dir)
+	if once < 0 && !slices.Contains(b.options.Dirs, dir) {
+		return nil, &build.Error{Dir: dir, Summary: "the builder was not started for this folder, or has built it already and it is not watched",
+			Help: "restart the server: a start names the folders anew"}
+	}
+	if once >= 0 {
+		b.options.Once = slices.Delete(slices.Clone(b.options.Once), once, once+1) // of two policies of one source each is built
 	}
 	return b.Build(ctx, dir)
 }
