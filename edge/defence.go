@@ -18,9 +18,10 @@ import (
 // 20 for senseless commands that end the session, and for a line beyond every bound; 5
 // for a request of another protocol, and for a connection that has used up
 // Timeouts.Login; 1 for a TLS handshake that failed, unless there was no certificate
-// for it, and for a connection beyond Limits.SessionsPerIP, but for one from where
-// somebody has lately logged in. A login that goes well costs nothing and takes nothing
-// off.
+// for it, and for a connection beyond Limits.SessionsPerIP. The last four are not held
+// against an address from which somebody has logged in within 14 days: any page on the web
+// can have its readers' browsers do that. A login that goes well costs nothing and takes
+// nothing off.
 //
 // Whoever reaches Score is banned: his connections are answered 421 (RFC 959 §5.4) and
 // closed before anything else is done for them; where TLS is implicit they are just
@@ -30,8 +31,8 @@ import (
 // The /24 or /48 around an address, and a user, are never banned. Beyond ten times, or
 // twice, as many failed logins as make a ban, their logins are looked at one at a time,
 // of a user one at a time from each /24 or /48. Not slowed are a user's logins from a
-// /24 or /48 where he has logged in within 14 days, by guesses made elsewhere, and
-// addresses from which somebody has, by those of their neighbours.
+// /24 or /48 where he has logged in within 14 days, and addresses from which somebody
+// has, by guesses of their neighbours or made elsewhere.
 type Defence struct {
 	// Off turns all of this off, the lists and the operator's bans too.
 	Off bool

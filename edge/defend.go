@@ -142,6 +142,9 @@ func (s *defence) Failed(ctx context.Context, peer netip.Addr, user string, code
 	return banned
 }
 
+// Welcome implements pi.Defence.
+func (s *defence) Welcome(peer netip.Addr) bool { return s.admit(peer) }
+
 // Entered implements pi.Defence.
 func (s *defence) Entered(peer netip.Addr, user string) {
 	if s.d != nil {

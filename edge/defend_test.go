@@ -151,6 +151,25 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// Who is banned while he waits for his turn is not let in behind it.
+func TestBannedInTurn(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Logins.FailDelay, c.Defence.Score = -1, 40 }, func(b *bubble) {
+		for i := range 8 {
+			b.try(fmt.Sprintf("10.0.%d.1", i), "dev", "x")
+		}
+		b.try("10.1.1.1", "dev", "x")
+		go func() {
+			<-time.After(time.Second)
+			if _, err := b.Ban(netip.MustParsePrefix("10.1.1.0/24"), time.Hour, "test"); err != nil {
+				b.Error(err)
+			}
+		}()
+		if code, took := b.try("10.1.1.2", "dev", "secret"); code != 530 || took != 2*time.Second {
+			b.Errorf("%d after %v", code, took)
+		}
+	})
+}
+
 // Only so many answers are held back at once: with more guessers the rest is shown out
 // after the usual delay, so that guessing does not fill the server.
 func TestHeld(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,14 +30,23 @@ type bench struct {
 // source. It is the only program that a server ever starts, and is there before the
 // server is open to anybody. It becomes the user as, or stays this one's for nil.
 func (in *instance) startBuilder(as *identity.User) error {
-	if !slices.ContainsFunc(in.conf.Policies.Modules, func(m config.Module) bool { return isDir(m.Source) }) {
+	o := builder.Options{Cache: in.buildCache()}
+	for i := range in.conf.Policies.Modules {
+		switch m := &in.conf.Policies.Modules[i]; {
+		case !isDir(m.Source):
+		case m.WatchSource:
+			o.Dirs = append(o.Dirs, m.Source)
+		default:
+			o.Once = append(o.Once, m.Source)
+		}
+	}
+	if len(o.Dirs)+len(o.Once) == 0 {
 		return nil
 	}
-	program, err := builder.Self()
-	if err != nil {
+	var err error
+	if o.Program, err = builder.Self(); err != nil {
 		return err
 	}
-	o := builder.Options{Program: program, Cache: in.buildCache()}
 	var user *builder.As
 	if as != nil {
 		o.Env, user = as.Environment(), &builder.As{UID: as.UID, GID: as.GID, Groups: as.Groups}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -28,17 +29,26 @@ type defenceFile string
 
 // Load implements edge.DefenceMemory.
 func (f defenceFile) Load() ([]byte, error) {
-	b, err := os.ReadFile(string(f))
+	file, err := os.Open(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	} else if err != nil {
+		return nil, err
 	}
-	return b, err
+	b, err := io.ReadAll(io.LimitReader(file, maxDefence+1)) // with one byte too many it is damaged
+	return b, errors.Join(err, file.Close())
 }
+
+// maxDefence is how much a defence remembers at most, see edge.DefenceMemory.
+const maxDefence = 1 << 20
 
 // Save implements edge.DefenceMemory. A server that is killed, or a machine whose power
 // is cut, leaves the old memory or the new one.
 func (f defenceFile) Save(b []byte) error {
-	tmp, err := os.OpenFile(string(f)+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(string(f) + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	tmp, err := os.OpenFile(string(f)+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // no link is followed
 	if err != nil {
 		return err
 	}
@@ -80,7 +90,7 @@ func (w warden) Defence() control.Defence {
 
 // Ban implements control.Defender.
 func (w warden) Ban(b control.NewBan) (control.Ban, error) {
-	if b.Who.Bits() == 0 {
+	if b.Who.Bits() == 0 || b.Who.Addr().Is4In6() && b.Who.Bits() <= 96 { // the IPv4 addresses as IPv6 has them
 		return control.Ban{}, &control.Refusal{Code: "EF2111", Message: b.Who.String() + " is everybody", Help: "stop the server, or name a network"}
 	}
 	made, err := w.server.Ban(b.Who, b.For, b.Why)

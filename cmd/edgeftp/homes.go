@@ -103,7 +103,27 @@ func (h *homes) rootOf(user string, anonymous bool) (string, error) {
 	if root := h.roots[user]; root != "" {
 		return root, nil
 	}
-	return h.conf.Defaults.RootOf(user)
+	root, err := h.conf.Defaults.RootOf(user)
+	if err == nil && h.own(root) {
+		err = fmt.Errorf("the root %s cannot be served: it lies among the server's own files\n   = help: let users.defaults.root lead to a directory of their own", root)
+	}
+	return root, err
+}
+
+// own reports whether a user's directory is among what the server keeps for itself: with
+// both below one directory a user's name may be that of certificates.
+func (h *homes) own(root string) bool {
+	if root == "" {
+		return false
+	}
+	places := []string{h.conf.Instance.StateDir}
+	if a := h.conf.ACME; a != nil {
+		places = append(places, a.Storage)
+	}
+	return slices.ContainsFunc(places, func(place string) bool {
+		rel, err := filepath.Rel(realPath(place), realPath(root))
+		return err == nil && filepath.IsLocal(rel)
+	})
 }
 
 // tree returns the filesystem of a directory of the machine. release, unless nil,

@@ -43,6 +43,32 @@ func TestSharedHome(t *testing.T) {
 	}
 }
 
+// Nobody's name leads to what the server keeps, also where that lies beside the trees of
+// the template.
+func TestHomesBesideState(t *testing.T) {
+	h, dir := homesIn(t, func(dir string, c *config.Config) {
+		c.Instance.StateDir = filepath.Join(dir, "users")
+		c.ACME = &config.ACME{Storage: filepath.Join(dir, "own")}
+		c.Defaults.Root = filepath.Join(dir, "${user}")
+	})
+	if err := os.Symlink(filepath.Join(dir, "users", "carol"), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for user, works := range map[string]bool{"root": true, "users": false, "own": false, "link": false} {
+		_, release, err := h.home()(t.Context(), policy.Session{User: user}, policy.Identity{})
+		if release != nil {
+			release()
+		}
+		if (err == nil) != works {
+			t.Errorf("%s: %v", user, err)
+		}
+	}
+	h.conf.Defaults.Root = filepath.Join(dir, "users", "${user}")
+	if _, _, err := h.home()(t.Context(), policy.Session{User: "carol"}, policy.Identity{}); err == nil || !strings.Contains(err.Error(), "the server's own files\n   = help: ") {
+		t.Errorf("inside of the state directory: %v", err)
+	}
+}
+
 // A login sees the tree of its user, of the template, or of storage. A user whom
 // only a module knows is as good as one of the file.
 func TestHomes(t *testing.T) {

@@ -18,6 +18,8 @@ func builderCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "builder --cache CACHE {--serve | DIR}", Short: "Build policies for the server that started this", Args: cobra.MaximumNArgs(1), Hidden: true}
 	cmd.Flags().StringVar(&o.Cache, "cache", "", "where built policies are kept")
 	cmd.Flags().BoolVar(&serve, "serve", false, "build what is asked for on standard input, until that ends")
+	cmd.Flags().StringArrayVar(&o.Dirs, "dir", nil, "a folder that may be built with --serve; repeatable")
+	cmd.Flags().StringArrayVar(&o.Once, "once", nil, "a folder that may be built one time with --serve; repeatable")
 	cmd.Flags().DurationVar(&o.Limit, "limit", 10*time.Minute, "how long one build may take")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if serve != (len(args) == 0) {

@@ -94,6 +94,9 @@ func pass(s *Session, a Args) Outcome {
 		if denial != nil && errors.Is(denial, ErrBusy) {
 			return func(s *Session) Outcome { return s.unheard(busy()) }
 		}
+		if denial == nil && !conf.defence().Welcome(who.Peer.Addr()) {
+			denial = &policy.Denial{} // else whoever guesses on many connections at once learns what he guessed beyond his ban
+		}
 		if denial == nil {
 			home, err := conf.home(ctx, who, cred.Identity)
 			if err != nil {
@@ -190,7 +193,7 @@ func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code)
 	if c.Perms != nil {
 		perms = *c.Perms
 	}
-	s.rank = identity{in: true, counted: true, id: c.Identity, home: v.cwd, perms: perms}
+	s.rank = identity{in: true, counted: true, id: c.Identity, home: v.cwd, perms: perms, attempts: s.rank.attempts}
 	s.left.user = ""
 	s.view, s.asking = v, nil
 	s.strikes = 0
@@ -265,7 +268,6 @@ func (s *Session) logout() {
 func reinitialize(s *Session, _ Args) Outcome {
 	s.logout()
 	s.who.Host = "" // RFC 7151 §3.2.1
-	s.rank.attempts = 0
 	s.link.lang = s.conf.Languages.Default()
 	return Say(wire.CodeReady, "Ready for a new user.")
 }

@@ -21,6 +21,9 @@ type Defence interface {
 	// before it is answered: delay, or longer. It reports whether the session is to end
 	// with the answer.
 	Failed(ctx context.Context, peer netip.Addr, user string, code int, delay time.Duration) (banned bool)
+	// Welcome reports whether a login that went well still counts: its address may have
+	// been banned while it waited. One that does not is a failed login like another.
+	Welcome(peer netip.Addr) bool
 	// Entered notes a login that went well; of a user that is nobody in particular
 	// with an empty name.
 	Entered(peer netip.Addr, user string)
@@ -47,6 +50,7 @@ var ErrBusy = errors.New("too many passwords wait to be verified")
 type undefended struct{}
 
 func (undefended) Attempt(context.Context, netip.Addr, string) wire.Reply { return wire.Reply{} }
+func (undefended) Welcome(netip.Addr) bool                                { return true }
 func (undefended) Entered(netip.Addr, string)                             {}
 func (undefended) Offence(netip.Addr, Offence)                            {}
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +19,8 @@ import (
 type witness struct {
 	turn   wire.Reply // the answer to each Attempt
 	banned bool       // the answer to each Failed
+	// meanwhile the address was banned
+	meanwhile bool
 
 	mu   sync.Mutex
 	told []string
@@ -39,6 +42,7 @@ func (w *witness) Failed(_ context.Context, _ netip.Addr, user string, code int,
 	return w.banned
 }
 
+func (w *witness) Welcome(netip.Addr) bool               { return !w.meanwhile }
 func (w *witness) Entered(_ netip.Addr, user string)     { w.note("entered %q", user) }
 func (w *witness) Offence(peer netip.Addr, what Offence) { w.note("offence %d", what) }
 
@@ -100,6 +104,28 @@ func TestBannedByFailure(t *testing.T) {
 	b.do("PASS wrong", 530)
 	b.must(b.client.Closed())
 	b.close()
+}
+
+// A guess that was right is answered like a wrong one if its address was banned meanwhile:
+// guesses on many connections at once are no more than those that make the ban.
+func TestBannedMeanwhile(t *testing.T) {
+	p := &warden{login: func(_ context.Context, q *policy.Login) (policy.Identity, error) {
+		return policy.Identity{Verdict: map[bool]policy.Verdict{true: policy.Allow, false: policy.Deny}[q.Password == "right"]}, nil
+	}}
+	w := &witness{meanwhile: true}
+	set := wardens(t, p)
+	b := newBench(t, func(c *Config) { set(c); c.Defence, c.FailDelay, c.Attempts = w, time.Nanosecond, 0 }).own()
+	b.expect("the greeting", 220)
+	var said []string
+	for _, password := range []string{"wrong", "right"} {
+		b.do("USER dev", 331)
+		said = append(said, b.do("PASS "+password, 530).Lines[0])
+	}
+	b.do("PWD", 530)
+	b.close()
+	if said[0] != said[1] || strings.Contains(strings.Join(w.told, " "), "entered") || strings.Count(strings.Join(w.told, " "), "failed dev") != 2 {
+		t.Errorf("%q, %q", said, w.told)
+	}
 }
 
 // overrun is a Verifier for which too many wait.

@@ -92,6 +92,7 @@ func (d *Defender) Order(now time.Time, who netip.Prefix, long time.Duration, wh
 	if old == nil && len(d.orders.by) >= maxOrders {
 		return Ban{}, ErrFull
 	}
+	long = min(long, mostAge) // which is 25 years: more does not outlive a restart, and the sum has to be a time
 	o := &order{since: at, until: at + long, ever: long == 0, times: 1, why: line(why)}
 	if old != nil {
 		o.times = old.times + 1

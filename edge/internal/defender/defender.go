@@ -69,6 +69,13 @@ func (o Offence) Points() int {
 	return 1
 }
 
+// forgiven reports whether an offence is not held against a host where somebody has
+// lately logged in: what any page can have its readers' browsers do, so that a stranger
+// could have them banned, and more connections than a client that works may have.
+func (o Offence) forgiven() bool {
+	return o == Foreign || o == BadTLS || o == Silent || o == Crowding
+}
+
 // String returns what was done, for a log and for the operator.
 func (o Offence) String() string {
 	names := [...]string{"nothing", "failed login", "login that a policy turned away", "senseless commands", "over-long line",
@@ -261,7 +268,7 @@ func (d *Defender) Note(now time.Time, a netip.Addr, what Offence) (Ban, bool) {
 
 func (d *Defender) note(now time.Time, at time.Duration, k key, what Offence) (Ban, bool) {
 	h := d.host(k, at)
-	if h == nil || what == Crowding && h.recent(at) { // a client that works, with more connections than it may have
+	if h == nil || what.forgiven() && h.recent(at) {
 		return Ban{}, false
 	}
 	defer d.hosts.settle(k, at)
@@ -295,6 +302,9 @@ func (d *Defender) host(k key, at time.Duration) *host {
 		return h
 	}
 	n := k.network()
+	if d.crowds[n] >= maxCrowd {
+		d.hosts.tidy(at) // hold would, and nobody may come who calls it
+	}
 	if d.crowds[n] < maxCrowd {
 		h = d.hosts.hold(k, at)
 	}

@@ -122,10 +122,11 @@ func (d *Defender) Attempt(now time.Time, a netip.Addr, user string) Turn {
 		d.count.TurnedAway++
 		return Turn{Banned: true}
 	}
-	wait, ok := d.networkTurn(at, k)
+	who := nameOf(user)
+	wait, ok := d.networkTurn(at, k, who)
 	if ok {
 		var more time.Duration
-		more, ok = d.userTurn(at, k.network(), nameOf(user))
+		more, ok = d.userTurn(at, k.network(), who)
 		wait = max(wait, more)
 	}
 	switch {
@@ -139,14 +140,21 @@ func (d *Defender) Attempt(now time.Time, a netip.Addr, user string) Turn {
 }
 
 // networkTurn is for a host in a network from which too many have guessed, unless
-// somebody has logged in from that very host.
-func (d *Defender) networkTurn(at time.Duration, k key) (time.Duration, bool) {
+// somebody has logged in from that very host, or the user from that network: his
+// address may have changed, and the guessers could keep him waiting for ever. They gain
+// no more than the guesses that one host has before it is banned; where a network has so
+// many hosts that not all are kept, they would gain more, and he has to wait.
+func (d *Defender) networkTurn(at time.Duration, k key, user name) (time.Duration, bool) {
 	net := d.nets.find(k.network())
 	if net == nil {
 		return 0, true
 	}
 	n := net.failed.sum(at, d.conf.Within)
-	if h := d.hosts.find(k); n < d.ofNetwork() || h != nil && h.recent(at) {
+	h := d.hosts.find(k)
+	if n < d.ofNetwork() || h != nil && h.recent(at) {
+		return 0, true
+	}
+	if kept := h != nil || d.crowds[k.network()] < maxCrowd; kept && d.owns(user, k.network(), at) {
 		return 0, true
 	}
 	return inTurn(&net.next, at, n/d.ofNetwork())

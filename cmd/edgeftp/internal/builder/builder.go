@@ -47,6 +47,11 @@ type Options struct {
 	Limit time.Duration
 	// Env is added, by Start, to what builds see of the environment.
 	Env []string
+	// Dirs are the folders that a [Child] builds, and it builds no others: what a folder
+	// holds may have a compiler run programs, and whoever has got into the server could
+	// name one that he has filled himself. Those of Once it builds one time each, so
+	// before anybody is let in: clients may be able to change them later.
+	Dirs, Once []string
 }
 
 // complete fills in what is zero.

@@ -36,9 +36,13 @@ func child(what string, args []string) int {
 			if err != nil {
 				return 2
 			}
-			program, err := Self()
-			if err == nil {
-				err = Attend(context.Background(), Options{Program: program, Cache: args[2], Limit: limit}, os.Stdin, os.Stdout)
+			o := Options{Cache: args[2], Limit: limit}
+			for i := 5; i+1 < len(args); i += 2 {
+				to := map[string]*[]string{"--dir": &o.Dirs, "--once": &o.Once}[args[i]]
+				*to = append(*to, args[i+1])
+			}
+			if o.Program, err = Self(); err == nil {
+				err = Attend(context.Background(), o, os.Stdin, os.Stdout)
 			}
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)

@@ -42,6 +42,12 @@ type Child struct {
 func Start(o Options, as *As, log *slog.Logger) (*Child, error) {
 	o = o.complete()
 	args := append(o.Program[1:len(o.Program):len(o.Program)], "--serve", "--cache", o.Cache, "--limit", o.Limit.String())
+	for _, dir := range o.Dirs {
+		args = append(args, "--dir", dir)
+	}
+	for _, dir := range o.Once {
+		args = append(args, "--once", dir)
+	}
 	ctx, end := context.WithCancel(context.Background())
 	c := &Child{options: o, log: log, cmd: exec.CommandContext(ctx, o.Program[0], args...), end: end, stderr: &head{most: maxStderr},
 		busy: make(chan struct{}, 1), closing: make(chan struct{}), gone: make(chan struct{})}
@@ -85,9 +91,9 @@ func (c *Child) wait() {
 	}
 }
 
-// Build makes the module of the policy in dir. It fails with a [*build.Error] if the
-// source is at fault, a tool is missing, the time was not enough or the process has
-// ended, and with ctx's error if that ends.
+// Build makes the module of the policy in dir, which is one of Options.Dirs or Once. It fails
+// with a [*build.Error] if it is none of them, the source is at fault, a tool is missing, the
+// time was not enough or the process has ended, and with ctx's error if that ends.
 func (c *Child) Build(ctx context.Context, dir string) (*build.Result, error) {
 	select {
 	case c.busy <- struct{}{}:

@@ -36,14 +36,14 @@ func (w *words) String() string {
 }
 
 // newChild starts a child that is closed with the test, unless that has closed it.
-func newChild(t *testing.T, what string, limit time.Duration) (c *Child, log *words) {
+func newChild(t *testing.T, what string, limit time.Duration, dirs ...string) (c *Child, log *words) {
 	t.Helper()
 	program, err := Self()
 	if err != nil {
 		t.Fatal(err)
 	}
 	log = &words{}
-	c, err = Start(Options{Program: []string{program[0], program[1], what}, Cache: filepath.Join(t.TempDir(), "cache"), Limit: limit}, nil,
+	c, err = Start(Options{Program: []string{program[0], program[1], what}, Cache: filepath.Join(t.TempDir(), "cache"), Limit: limit, Dirs: dirs}, nil,
 		slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +68,8 @@ func (c *Child) empty(t *testing.T) {
 
 // One process does build after build, and what is at fault changes nothing for the next.
 func TestChild(t *testing.T) {
-	c, log := newChild(t, "builder", 0)
 	good, bad := policyFolder(t, "package main\n\nfunc main() {}\n"), policyFolder(t, "package main\n\nfunc main() { nonsense }\n")
+	c, log := newChild(t, "builder", 0, good, bad)
 	_, want := build.Build(t.Context(), bad, "")
 	for _, how := range []string{"built with go1.", "from the cache"} {
 		r, err := c.Build(t.Context(), good)
@@ -106,7 +106,7 @@ func TestChildEndsBuilds(t *testing.T) {
 	}
 	dir := policyFolder(t, "package main\n\nfunc main() {}\n")
 	pids := slowTool(t)
-	late, _ := newChild(t, "builder", 4*time.Second)
+	late, _ := newChild(t, "builder", 4*time.Second, dir)
 	if _, err := late.Build(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "took longer than 4s") {
 		t.Error(err)
 	}
@@ -120,7 +120,7 @@ func TestChildEndsBuilds(t *testing.T) {
 			if err := os.Remove(pids); err != nil {
 				t.Fatal(err)
 			}
-			c, log := newChild(t, "builder", 0)
+			c, log := newChild(t, "builder", 0, dir)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			done := make(chan error, 1)
@@ -163,7 +163,7 @@ func TestChildEndsBuilds(t *testing.T) {
 func TestNoChild(t *testing.T) {
 	dir := t.TempDir()
 	for what, says := range map[string]string{"silent": "exit status 3", "chatty": "it has ended (signal: killed)"} {
-		c, log := newChild(t, what, 0)
+		c, log := newChild(t, what, 0, dir)
 		for range 2 {
 			_, err := c.Build(t.Context(), dir)
 			var e *build.Error
@@ -174,6 +174,41 @@ func TestNoChild(t *testing.T) {
 		until(t, "it is told", func() bool { return strings.Contains(log.String(), "restart the server") })
 	}
 	if _, err := Start(Options{Program: []string{filepath.Join(dir, "nothing")}, Cache: dir}, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "does not start") {
+		t.Error(err)
+	}
+}
+
+// Who has got into the server cannot have the child, which is in no sandbox, run compilers
+// in a folder that he has made himself, by whatever name.
+func TestChildBuildsOnlyWhatWasNamed(t *testing.T) {
+	named, other := policyFolder(t, "package main\n\nfunc main() {}\n"), policyFolder(t, "package main\n\nfunc main() {}\n")
+	c, _ := newChild(t, "builder", 0, named)
+	for _, dir := range []string{other, named + "/../" + filepath.Base(filepath.Dir(other)) + "/" + filepath.Base(other), "", ".", filepath.Dir(named), named + "/"} {
+		var e *build.Error
+		if _, err := c.Build(t.Context(), dir); !errors.As(err, &e) || !strings.Contains(e.Summary, "not started for this folder") || e.Help == "" {
+			t.Errorf("%q: %v", dir, err)
+		}
+	}
+	c.empty(t)
+	if _, err := c.Build(t.Context(), named); err != nil {
+		t.Errorf("the next build: %v", err)
+	}
+	c, _ = newChild(t, "builder", 0)
+	if _, err := c.Build(t.Context(), named); err == nil {
+		t.Error("a child without folders built one")
+	}
+	once := c.options
+	once.Once = []string{named, other, other}
+	c, err := Start(once, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, true, false, false} {
+		if _, err := c.Build(t.Context(), other); (err == nil) != want {
+			t.Errorf("build %d: %v", i+1, err)
+		}
+	}
+	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
 }
@@ -194,13 +229,14 @@ func TestChildInheritsNothing(t *testing.T) {
 	inheritable(t, r)
 	inheritable(t, w)
 	t.Setenv("EDGEFTP_SECRET", "s")
-	c, _ := newChild(t, "builder", 0)
+	empty := t.TempDir()
+	c, _ := newChild(t, "builder", 0, empty)
 	where := "/proc/" + strconv.Itoa(c.cmd.Process.Pid)
 	mine, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(r.Fd())))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Build(t.Context(), t.TempDir()); err == nil { // it is up
+	if _, err := c.Build(t.Context(), empty); err == nil { // it is up
 		t.Error("an empty folder was built")
 	}
 	fds, err := os.ReadDir(where + "/fd")

@@ -9,7 +9,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
+
+	"github.com/edgeftp/edgeftp/guest-sdk/build"
 )
 
 // Serve is one build's side: it builds the policy in dir and writes the answer to
@@ -67,7 +70,7 @@ func Attend(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 		if b == nil { // not before the server has the state directory for itself
 			b = New(o)
 		}
-		r, err := b.Build(j.ctx, j.Dir)
+		r, err := b.named(j.ctx, j.Dir)
 		if ctx.Err() != nil {
 			break
 		}
@@ -76,6 +79,19 @@ func Attend(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 		}
 	}
 	return <-heard
+}
+
+// named builds a folder that was named when the process was started.
+func (b *Builder) named(ctx context.Context, dir string) (*build.Result, error) {
+	once := slices.Index(b.options.Once, dir)
+	if once < 0 && !slices.Contains(b.options.Dirs, dir) {
+		return nil, &build.Error{Dir: dir, Summary: "the builder was not started for this folder, or has built it already and it is not watched",
+			Help: "restart the server: a start names the folders anew"}
+	}
+	if once >= 0 {
+		b.options.Once = slices.Delete(slices.Clone(b.options.Once), once, once+1) // of two policies of one source each is built
+	}
+	return b.Build(ctx, dir)
 }
 
 // listen reads requests until in ends.

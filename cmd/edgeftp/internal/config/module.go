@@ -181,6 +181,14 @@ func (c *checker) watchable(m *Module, conf *Config) (why, help string) {
 			return fmt.Sprintf("%s lies inside the root %s: clients could change the policy", m.Source, root), "put it beside the root"
 		}
 	}
+	switch {
+	case within(c.real(conf.Instance.StateDir), c.real(m.Source)):
+		return fmt.Sprintf("%s lies inside the state directory %s, in which the server writes: whoever has got into it could change the policy",
+			m.Source, conf.Instance.StateDir), "put it beside the state directory"
+	case conf.Defaults.mayHold(c.real(m.Source), c.real):
+		return fmt.Sprintf("%s may lie inside a user's root (users.defaults.root: %s): clients could change the policy", m.Source, conf.Defaults.Root),
+			"put it where no user's root can be"
+	}
 	return "", ""
 }
 

@@ -91,12 +91,14 @@ func TestSignaturesAreAskedFor(t *testing.T) {
 // A source is watched only where nobody but the operator can write, and by the flags
 // wherever that is so.
 func TestWatchedSources(t *testing.T) {
-	const head = "version: 1\nlisteners: [{ name: a, address: \":21\" }]\nstorage: [{ root: /srv }]\n"
-	machine := testMachine(map[string]string{"/etc/guard": "dir", "/etc/open": "open dir", "/srv/inside": "dir", "/etc/bare.wasm": ""}, nil)
+	const head = "version: 1\ninstance: { state_dir: st }\nlisteners: [{ name: a, address: \":21\" }]\nstorage: [{ root: /srv }]\nusers: { defaults: { root: '/homes/${user}' } }\n"
+	machine := testMachine(map[string]string{"/etc/guard": "dir", "/etc/open": "open dir", "/srv/inside": "dir", "/etc/bare.wasm": "", "/etc/st/x": "dir", "/homes/ann/x": "dir"}, nil)
 	for source, c := range map[string]struct{ more, says, flags string }{
 		"/etc/guard":     {"", "", ""},
 		"/etc/open":      {"", "everybody may write in /etc/open (mode drwxrwxrwx)", "everybody may write"},
 		"/srv/inside":    {"", "/srv/inside lies inside the root /srv: clients could change the policy", "inside the root"},
+		"/etc/st/x":      {"", "/etc/st/x lies inside the state directory /etc/st, in which the server writes", "-"},
+		"/homes/ann/x":   {"", "/homes/ann/x may lie inside a user's root (users.defaults.root: /homes/${user}): clients could change the policy", "-"},
 		"/etc/bare.wasm": {"", "/etc/bare.wasm is a file, and only the source in a directory is watched", ""},
 		"/etc":           {", digest: sha256:" + digest, "the slot takes the module with one digest alone", ""},
 	} {
@@ -107,6 +109,9 @@ func TestWatchedSources(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 		case c.says != "" && (err == nil || !strings.Contains(err.Error(), "policies.modules[0].watch_source: "+c.says) || !strings.Contains(err.Error(), "help: ")):
 			t.Errorf("%s: %v", source, err)
+		}
+		if c.flags == "-" { // they have another state directory, and no such users
+			continue
 		}
 		conf, err = Flags{Root: "/srv", Policies: []string{"a=" + source}}.config("/etc", machine)
 		if err != nil {

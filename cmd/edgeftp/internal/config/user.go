@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,6 +65,23 @@ func (d *Defaults) RootOf(user string) (string, error) {
 		}
 	}
 	return strings.NewReplacer("$${", "${", userVariable, user).Replace(d.Root), nil
+}
+
+// mayHold reports whether a path, its links resolved, lies where the template puts the
+// roots of users. real resolves those of another.
+func (d *Defaults) mayHold(path string, real func(string) string) bool {
+	const mark = "\x01"
+	made, err := d.RootOf(mark)
+	if err != nil || made == "" {
+		return false
+	}
+	before, _, varies := strings.Cut(made, mark)
+	if !varies {
+		return within(real(made), path)
+	}
+	dir, begins := filepath.Split(before) // /srv/ftp-${user}: a name in dir
+	rel, err := filepath.Rel(real(filepath.Clean(dir)), path)
+	return err == nil && filepath.IsLocal(rel) && strings.HasPrefix(rel, begins)
 }
 
 // userVariable is what stands for the user's name in a template.

@@ -181,17 +181,21 @@ func (u *User) Provide(file string) error {
 }
 
 // make makes what is missing of a path, by the first step alone: what lies below that the
-// user can make. Where the directory that is there is not root's alone nothing is done in
-// it with root's rights: whoever may change it could have them done somewhere else.
+// user can make. Where somebody but root may change a directory on the way there, nothing is
+// done with root's rights: he could have it done somewhere else.
 func (u *User) make(path string, step func(path string) error) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
 	first := path
 	for {
 		parent := filepath.Dir(first)
-		info, err := os.Stat(parent)
+		_, err := os.Stat(parent)
 		switch {
 		case err == nil:
-			if uid, known := owner(info); !known || uid != 0 || info.Mode()&0o022 != 0 {
-				return nil
+			if safe, err := rootsAlone(parent); err != nil || !safe {
+				return err
 			}
 			if err := step(first); err != nil {
 				return err
@@ -201,6 +205,46 @@ func (u *User) make(path string, step func(path string) error) error {
 			return err
 		}
 		first = parent
+	}
+}
+
+// maxLinks is how many links a path may lead over, as Linux has it.
+const maxLinks = 40
+
+// rootsAlone reports whether nobody but root can change where an absolute path leads, or
+// what lies in the directory there: each directory on the way, and each link, is root's.
+// Others may write to one on the way that is sticky, as /tmp is.
+func rootsAlone(path string) (bool, error) {
+	at, rest, links := "/", strings.Split(path, "/"), 0
+	for {
+		info, err := os.Lstat(at)
+		if err != nil {
+			return false, err
+		}
+		uid, known := owner(info)
+		if !known || uid != 0 {
+			return false, nil
+		}
+		switch mode := info.Mode(); {
+		case mode&fs.ModeSymlink != 0:
+			to, err := os.Readlink(at)
+			if links++; err != nil || links > maxLinks {
+				return false, errors.Join(err, fmt.Errorf("%s leads nowhere", path))
+			}
+			if at = filepath.Dir(at); filepath.IsAbs(to) {
+				at = "/"
+			}
+			rest = append(strings.Split(to, "/"), rest...)
+		case mode.Perm()&0o022 != 0 && (len(rest) == 0 || mode&fs.ModeSticky == 0):
+			return false, nil
+		}
+		for len(rest) > 0 && (rest[0] == "" || rest[0] == ".") {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 {
+			return true, nil
+		}
+		at, rest = filepath.Join(at, rest[0]), rest[1:] // of what is no link, so that ".." is what the kernel takes it for
 	}
 }
 

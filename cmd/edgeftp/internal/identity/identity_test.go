@@ -112,3 +112,55 @@ func TestProvide(t *testing.T) {
 		t.Error("root followed a link")
 	}
 }
+
+// Who owns a directory further up, or a link on the way, could have root make something
+// wherever he likes.
+func TestProvideOnTheWay(t *testing.T) {
+	asRoot(t)
+	u := &User{Name: "somebody", UID: 4321, GID: 4321}
+	base := t.TempDir()
+	for dir := base; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := func(parts ...string) string { return filepath.Join(append([]string{base}, parts...)...) }
+	for _, dir := range []string{in("roots", "deep"), in("users", "roots")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range map[string]string{in("users", "link"): in("roots"), in("users", "up"): "../roots", in("good"): "roots/./deep/..", in("bad"): in("users", "link"),
+		in("round"): "round"} {
+		if err := os.Symlink(to, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{in("users"), in("users", "link"), in("users", "up")} {
+		if err := os.Lchown(name, 4321, 4321); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{in("users", "link"), in("users", "up"), in("users", "roots"), in("bad"), in("users", "link", "deep")} {
+		if err := u.Provide(filepath.Join(dir, "events.json")); err != nil {
+			t.Error(err)
+		}
+		if err := u.Adopt(filepath.Join(dir, "state")); err != nil {
+			t.Error(err)
+		}
+		for _, name := range []string{"events.json", "state"} {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				t.Errorf("root made %s in %s", name, dir)
+			}
+		}
+	}
+	if err := u.Provide(filepath.Join(in("good"), "events.json")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(in("roots", "events.json")); err != nil {
+		t.Error(err)
+	}
+	if safe, err := rootsAlone(in("round")); safe || err == nil {
+		t.Errorf("a link to itself: %v, %v", safe, err)
+	}
+}

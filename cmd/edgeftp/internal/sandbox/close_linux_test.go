@@ -112,16 +112,27 @@ func attempts(o *order, folder int) map[string]func() error {
 		"bind another":       listen("127.0.0.1:" + itoa(o.Free)),
 		"bind multipath":     func() error { return multipath(o.Free) },
 		"connect":            func() error { c, err := net.Dial("tcp", o.Own); return errors.Join(err, closed(c)) },
-		"signal another":     func() error { return unix.Kill(o.Other, 0) },
-		"signal itself":      func() error { return unix.Kill(os.Getpid(), 0) },
-		"unshare":            call(unix.SYS_UNSHARE, unix.CLONE_NEWNS),
-		"ptrace":             call(unix.SYS_PTRACE, unix.PTRACE_PEEKUSR, uintptr(o.Other)), // ESRCH otherwise: it is not attached
-		"io_uring":           call(unix.SYS_IO_URING_SETUP, 1, 0),
-		"user namespace":     call(unix.SYS_CLONE, unix.CLONE_NEWUSER|unix.CLONE_FS|unix.CLONE_VM|unix.CLONE_THREAD|unix.CLONE_SIGHAND, 0), // EINVAL otherwise
-		"fork":               func() error { return run("/nowhere/at/all") },
-		"map to execute":     executable,
-		"threads":            threads,
-		"cores":              cores,
+		"connect by sending": func() error { return fastOpen(o.Own) },
+		"connect by path":    func() error { c, err := net.Dial("unix", in("socket")); return errors.Join(err, closed(c)) },
+		"pair of sockets": func() error {
+			_, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			return err
+		},
+		"type at terminal":  call(unix.SYS_IOCTL, uintptr(folder), unix.TIOCSTI),                // ENOTTY otherwise
+		"type, wide number": call(unix.SYS_IOCTL, uintptr(folder), 0xffffffff<<32|unix.TIOCSTI), // the kernel takes the lower half
+		"terminal's menu":   call(unix.SYS_IOCTL, uintptr(folder), unix.TIOCLINUX),
+		"firewall":          netlink(unix.NETLINK_NETFILTER),
+		"interfaces":        netlink(unix.NETLINK_ROUTE),
+		"signal another":    func() error { return unix.Kill(o.Other, 0) },
+		"signal itself":     func() error { return unix.Kill(os.Getpid(), 0) },
+		"unshare":           call(unix.SYS_UNSHARE, unix.CLONE_NEWNS),
+		"ptrace":            call(unix.SYS_PTRACE, unix.PTRACE_PEEKUSR, uintptr(o.Other)), // ESRCH otherwise: it is not attached
+		"io_uring":          call(unix.SYS_IO_URING_SETUP, 1, 0),
+		"user namespace":    call(unix.SYS_CLONE, unix.CLONE_NEWUSER|unix.CLONE_FS|unix.CLONE_VM|unix.CLONE_THREAD|unix.CLONE_SIGHAND, 0), // EINVAL otherwise
+		"fork":              func() error { return run("/nowhere/at/all") },
+		"map to execute":    executable,
+		"threads":           threads,
+		"cores":             cores,
 	}
 }
 
@@ -158,6 +169,30 @@ func multipath(port int) error {
 	}
 	defer unix.Close(fd)
 	return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+}
+
+// fastOpen connects without connect(2), which Landlock does not see.
+func fastOpen(address string) error {
+	at, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.Sendto(fd, []byte("x"), unix.MSG_FASTOPEN, &unix.SockaddrInet4{Port: at.Port, Addr: [4]byte{127, 0, 0, 1}})
+}
+
+func netlink(protocol int) func() error {
+	return func() error {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+		if err == nil {
+			err = unix.Close(fd)
+		}
+		return err
+	}
 }
 
 // run runs a program to its end.
@@ -267,6 +302,10 @@ func land(t *testing.T) order {
 		}
 	}
 	ok(t, os.WriteFile(filepath.Join(dir, "append", "old"), nil, 0o666))
+	path, err := net.Listen("unix", filepath.Join(dir, "socket"))
+	ok(t, err)
+	t.Cleanup(func() { _ = path.Close() })
+	ok(t, os.Chmod(filepath.Join(dir, "socket"), 0o777))
 	ok(t, os.Symlink(filepath.Join(dir, "out", "a"), filepath.Join(dir, "tree", "link")))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
@@ -294,7 +333,8 @@ func ok(t *testing.T, err error) {
 // wants are the errors of a process that is shut off, by a kernel's ABI of Landlock.
 func wants(abi int, connect bool) map[string]string {
 	w := map[string]string{"execute": "EPERM", "execute, no file": "EPERM", "fork": "EPERM", "unshare": "EPERM", "ptrace": "EPERM", "io_uring": "EPERM",
-		"user namespace": "EPERM", "bind multipath": "EPROTONOSUPPORT"}
+		"user namespace": "EPERM", "bind multipath": "EPROTONOSUPPORT", "connect by sending": "ENOTSUP", "connect by path": "EAFNOSUPPORT",
+		"type at terminal": "EPERM", "type, wide number": "EPERM", "terminal's menu": "EPERM", "firewall": "EPROTONOSUPPORT"}
 	if abi >= abiRefer {
 		for _, name := range []string{"write where read", "read where append", "remove log", "read outside", "make outside", "outside, by folder", "outside, by link"} {
 			w[name] = "EACCES"

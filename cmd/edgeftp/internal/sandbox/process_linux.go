@@ -43,7 +43,7 @@ func (s *State) close(o Options) {
 	}
 	for i := range own {
 		if n := &own[i]; n.Name == Network && n.State == LayerOn && calls.State != LayerOn {
-			n.State, n.Text, n.Help = LayerPartly, n.Text+"; but Multipath TCP is free, which Landlock does not know", "sandbox.seccomp: on denies it"
+			n.State, n.Text, n.Help = LayerPartly, n.Text+"; but Multipath TCP and TCP Fast Open are free, which Landlock does not know", "sandbox.seccomp: on denies them"
 		}
 	}
 	s.Layers = append(own, calls, privileges, dumps)

@@ -16,7 +16,9 @@ const (
 	dataCall = 0
 	dataArch = 4
 	dataArg0 = 16
+	dataArg1 = 24
 	dataArg2 = 32
+	dataArg3 = 40
 )
 
 // namespaces are the flags of clone(2) that make new ones.
@@ -58,6 +60,16 @@ func families() []uint32 {
 		unix.AF_XDP, unix.AF_SMC, unix.AF_KCM, unix.AF_IB, unix.AF_PPPOX, unix.AF_RXRPC, unix.AF_PHONET, unix.AF_QIPCRTR, unix.AF_MCTP}
 }
 
+// typing are requests to a terminal by which a process types for its user: a server that
+// was started by hand has that terminal open, and the shell reads on behind it.
+func typing() []uint32 { return []uint32{unix.TIOCSTI, unix.TIOCLINUX} }
+
+// sending are the calls that connect where MSG_FASTOPEN is among their flags, of which
+// Landlock up to now sees nothing, and where the flags are.
+func sending() map[uint32]uint32 {
+	return map[uint32]uint32{unix.SYS_SENDTO: dataArg3, unix.SYS_SENDMSG: dataArg2, unix.SYS_SENDMMSG: dataArg3}
+}
+
 // protocols are those that carry streams and that Landlock does not know as TCP:
 // Multipath TCP would walk around its ports. The Go runtime goes on with TCP.
 func protocols() []uint32 {
@@ -67,11 +79,13 @@ func protocols() []uint32 {
 // protocolSMC is IPPROTO_SMC (linux/smc.h).
 const protocolSMC = 256
 
+// answer is the end of a judgement.
+func answer(errno unix.Errno) bpf.Instruction {
+	return bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(errno)}
+}
+
 // filter is the program that judges each system call.
 func filter() []bpf.Instruction {
-	answer := func(errno unix.Errno) bpf.Instruction {
-		return bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(errno)}
-	}
 	calls := append(denied(), executing()...)
 	slices.Sort(calls)
 	calls = slices.Compact(calls)
@@ -93,16 +107,37 @@ func filter() []bpf.Instruction {
 		bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: namespaces, SkipTrue: 1}, answer(unix.EPERM),
 		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: unix.CLONE_THREAD, SkipTrue: 1}, answer(unix.EPERM)} // threads, and no processes
 	prog = branch(prog, unix.SYS_CLONE, clone)
-	socket := []bpf.Instruction{bpf.LoadAbsolute{Off: dataArg0, Size: 4}}
-	for _, f := range families() {
-		socket = append(socket, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: f, SkipTrue: 1}, answer(unix.EAFNOSUPPORT))
+	prog = branch(prog, unix.SYS_SOCKET, sockets())
+	requests := []bpf.Instruction{bpf.LoadAbsolute{Off: dataArg1, Size: 4}}
+	for _, r := range typing() {
+		requests = append(requests, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: r, SkipTrue: 1}, answer(unix.EPERM))
 	}
-	socket = append(socket, bpf.LoadAbsolute{Off: dataArg2, Size: 4})
-	for _, p := range protocols() {
-		socket = append(socket, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: p, SkipTrue: 1}, answer(unix.EPROTONOSUPPORT))
+	prog = branch(prog, unix.SYS_IOCTL, requests)
+	for call, flags := range sending() {
+		prog = branch(prog, call, []bpf.Instruction{bpf.LoadAbsolute{Off: flags, Size: 4},
+			bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: unix.MSG_FASTOPEN, SkipTrue: 1}, answer(unix.EOPNOTSUPP)})
 	}
-	prog = branch(prog, unix.SYS_SOCKET, socket)
 	return append(prog, bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW})
+}
+
+// sockets judges socket(2).
+func sockets() []bpf.Instruction {
+	// Whoever listens on a socket with a path takes orders that no layer here sees:
+	// service managers, container engines, desktops. The server's own one is open.
+	none := append(families(), unix.AF_UNIX)
+	do := []bpf.Instruction{bpf.LoadAbsolute{Off: dataArg0, Size: 4}}
+	for _, f := range none {
+		do = append(do, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: f, SkipTrue: 1}, answer(unix.EAFNOSUPPORT))
+	}
+	do = append(do, // addresses and interfaces are asked for by NETLINK_ROUTE, and nothing by the others
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.AF_NETLINK, SkipTrue: 3},
+		bpf.LoadAbsolute{Off: dataArg2, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.NETLINK_ROUTE, SkipTrue: 1}, answer(unix.EPROTONOSUPPORT),
+		bpf.LoadAbsolute{Off: dataArg2, Size: 4})
+	for _, p := range protocols() {
+		do = append(do, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: p, SkipTrue: 1}, answer(unix.EPROTONOSUPPORT))
+	}
+	return do
 }
 
 // branch adds what is done with one system call, whose number is loaded; what comes
