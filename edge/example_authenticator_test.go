@@ -82,5 +82,5 @@ func Example_authenticator() {
 	// > USER dora
 	// < 331 Send the password.
 	// > PASS dora123
-	// < 530 Logging in is not possible at the moment.
+	// < 530 Logging in is not possible at the moment. Too many attempts; closing the control connection.
 }
