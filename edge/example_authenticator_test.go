@@ -83,5 +83,5 @@ func Example_authenticator() {
 	// > USER dora
 	// < 331 Send the password.
 	// > PASS dora123
-	// < 530 Logging in is not possible at the moment. Too many attempts; closing the control connection.
+	// < 530 Logging in is not possible at the moment.
 }
