@@ -11,6 +11,9 @@ import (
 // client that does not read its last replies is waited for a part of it.
 const abortGrace = 320 * time.Millisecond
 
+// keepGrace is how long the defence may then take to keep what it knows.
+const keepGrace = 100 * time.Millisecond
+
 // ErrLeft says that a session or a policy did not end and was left behind: native code
 // that it has called did not come back.
 var ErrLeft = errors.New("edge: not everything has ended; what did not come back was left behind")
@@ -40,7 +43,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	if ended := s.ended(); !s.await(ctx, ended) {
 		s.leave()
 	}
-	s.defence.close()
+	s.keepDefence(ctx)
 	_ = s.chain.CloseWithin(ctx) // Shutdown tells what came of it
 	return nil
 }
@@ -71,11 +74,36 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.leave()
 		err = errors.Join(err, ErrLeft)
 	}
-	s.defence.close()
+	if !s.keepDefence(ctx) {
+		err = errors.Join(err, ErrLeft)
+	}
 	if left := s.chain.CloseWithin(ctx); left != nil {
 		err = errors.Join(err, ErrLeft, left)
 	}
 	return err
+}
+
+// keepDefence has the defence keep what it knows, and reports whether that is done: a
+// memory that does not come back is waited for a little longer than ctx.
+func (s *Server) keepDefence(ctx context.Context) bool {
+	kept := make(chan struct{})
+	go s.guard(func() {
+		defer close(kept)
+		s.defence.close()
+	})
+	select {
+	case <-kept:
+		return true
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(keepGrace)
+	defer grace.Stop()
+	select {
+	case <-kept:
+		return true
+	case <-grace.C:
+		return false
+	}
 }
 
 // ended returns what is closed when no session is left.

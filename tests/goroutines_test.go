@@ -34,6 +34,7 @@ func goroutines() map[string]string {
 
 		// The server.
 		"edge/shutdown.go Serve":                    guard + ", around each connection of accept, and around the names",
+		"edge/shutdown.go keepDefence":              guards,
 		"edge/shutdown.go ended":                    waits,
 		"edge/internal/chain/chain.go bury":         guards,
 		"edge/internal/chain/queue.go newQueue":     guards,
