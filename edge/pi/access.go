@@ -193,7 +193,7 @@ func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code)
 	if c.Perms != nil {
 		perms = *c.Perms
 	}
-	s.rank = identity{in: true, counted: true, id: c.Identity, home: v.cwd, perms: perms, attempts: s.rank.attempts}
+	s.rank = identity{in: true, counted: true, id: c.Identity, home: v.cwd, perms: perms}
 	s.left.user = ""
 	s.view, s.asking = v, nil
 	s.strikes = 0
@@ -268,6 +268,7 @@ func (s *Session) logout() {
 func reinitialize(s *Session, _ Args) Outcome {
 	s.logout()
 	s.who.Host = "" // RFC 7151 §3.2.1
+	s.rank.attempts = 0
 	s.link.lang = s.conf.Languages.Default()
 	return Say(wire.CodeReady, "Ready for a new user.")
 }
