@@ -44,7 +44,6 @@ func (s *staff) Authenticate(ctx context.Context, login *policy.Login) (policy.I
 // Who may log in is decided by a policy with an Authenticator.
 func Example_authenticator() {
 	conf := basic()
-	conf.Logins.Attempts = 5 // failures on one connection, whoever has logged in between
 	conf.Policies = []edge.Slot{{Name: "staff", Policy: &staff{
 		hashes: map[string]string{"anna": must(edge.HashPassword("secret"))},
 		ask: func(_ context.Context, user, password string) (bool, error) {
