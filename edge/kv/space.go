@@ -113,14 +113,14 @@ func (s *space) change(c change) (bool, error) {
 	}
 	sh := s.shard(c.key)
 	c.expires = s.deadline(c.ttl)
-	for {
+	for tried := false; ; tried = true { // twice at least: the sweeper may have made the room meanwhile
 		sh.mu.Lock()
 		done, err := s.apply(sh, &c)
 		sh.mu.Unlock()
 		if s.graves.Load() > 2*s.bound() {
 			s.purge()
 		}
-		if err != policy.ErrKVFull || s.reclaim() == 0 {
+		if err != policy.ErrKVFull || s.reclaim() == 0 && tried {
 			return done, s.judged(err)
 		}
 	}
@@ -161,11 +161,11 @@ func (s *space) Incr(key string, delta int64, ttl time.Duration) (int64, error) 
 		return 0, policy.ErrKVSize
 	}
 	sh := s.shard(key)
-	for {
+	for tried := false; ; tried = true { // see change
 		sh.mu.Lock()
 		n, err := s.add(sh, key, delta, ttl)
 		sh.mu.Unlock()
-		if err != policy.ErrKVFull || s.reclaim() == 0 {
+		if err != policy.ErrKVFull || s.reclaim() == 0 && tried {
 			return n, s.judged(err)
 		}
 	}
