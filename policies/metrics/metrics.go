@@ -46,8 +46,9 @@ type Policy struct {
 	registry *prometheus.Registry
 	count    *counts
 
-	mu     sync.Mutex
-	living map[uint64]session // by ID
+	mu      sync.Mutex
+	living  map[uint64]session   // by ID
+	sources prometheus.Gatherers // in the order in which they were added
 }
 
 // session is what is remembered of one until it ends.
@@ -78,10 +79,15 @@ func New(config Config) (*Policy, error) {
 	return p, nil
 }
 
-// Handler shows all numbers. What one Source tells wrong is left out, and so does
-// not hide the rest.
+// Handler shows all numbers, those of the sources that were added before. What one
+// Source tells wrong is left out, and so does not hide the rest. They are asked one
+// after the other, so that of two who give a name to different things the first one
+// has it.
 func (p *Policy) Handler() http.Handler {
-	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})
+	p.mu.Lock()
+	all := append(prometheus.Gatherers{p.registry}, p.sources...)
+	p.mu.Unlock()
+	return promhttp.HandlerFor(all, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})
 }
 
 // Name implements [policy.Policy].

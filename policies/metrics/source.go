@@ -64,8 +64,19 @@ type Bucket struct {
 // time.
 const MaxSamples = 10000
 
-// Add has a Source asked whenever somebody looks. It fails if it cannot be.
-func (p *Policy) Add(s Source) error { return p.registry.Register(collector{s}) }
+// Add has a Source asked whenever somebody looks by a later [Policy.Handler]. It fails
+// if it cannot be. A name that the policy or an earlier Source has given to something
+// else is left out.
+func (p *Policy) Add(s Source) error {
+	r := prometheus.NewRegistry()
+	if err := r.Register(collector{s}); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sources = append(p.sources, r)
+	return nil
+}
 
 // collector is a Source as the library wants it: one that describes nothing
 // beforehand, and so is checked each time.
