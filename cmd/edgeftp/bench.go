@@ -48,11 +48,10 @@ func (in *instance) startBuilder(as *identity.User) error {
 	if o.Program, err = builder.Self(); err != nil {
 		return err
 	}
-	var user *builder.As
 	if as != nil {
-		o.Env, user = as.Environment(), &builder.As{UID: as.UID, GID: as.GID, Groups: as.Groups}
+		o.Env = as.Environment()
 	}
-	in.builder, err = builder.Start(o, user, in.log)
+	in.builder, err = builder.Start(o, as, in.log)
 	return err
 }
 

@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
-	"golang.org/x/sys/unix"
 )
 
 // socket is one of a listener's addresses.
@@ -50,11 +49,7 @@ func closeFiles(files []*os.File) {
 
 // listening makes a listener of a file, and closes that.
 func listening(f *os.File) (net.Listener, error) {
-	on, err := unix.GetsockoptInt(int(f.Fd()), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err == nil && on == 0 {
-		err = errors.New("nobody listens on it")
-	}
-	if err != nil {
+	if err := listens(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	l, err := net.FileListener(f)

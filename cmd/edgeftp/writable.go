@@ -4,8 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -46,9 +44,4 @@ func writtenRoots(conf *config.Config) []string {
 		add(conf.Anonymous.Root, conf.Anonymous.Perms)
 	}
 	return roots
-}
-
-// mayWrite reports whether names can be made in a directory.
-func mayWrite(dir string) bool {
-	return unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS) == nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
 	"github.com/edgeftp/edgeftp/guest-sdk/build"
 )
 
@@ -39,7 +40,7 @@ type Child struct {
 // Start starts the process; o.Program is asked to "--serve". It becomes the user as, or
 // stays this one's for nil. When it ends before Close, that is logged, and every build
 // fails from then on: a server does not start it again.
-func Start(o Options, as *As, log *slog.Logger) (*Child, error) {
+func Start(o Options, as *identity.User, log *slog.Logger) (*Child, error) {
 	o = o.complete()
 	args := append(o.Program[1:len(o.Program):len(o.Program)], "--serve", "--cache", o.Cache, "--limit", o.Limit.String())
 	for _, dir := range o.Dirs {

@@ -5,14 +5,13 @@ package builder
 import (
 	"os"
 	"os/exec"
-)
 
-// As is a user of the host, which there is none of here.
-type As struct{}
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
+)
 
 // alone changes nothing here: the compilers of a build that is ended come to their end
 // by themselves.
-func alone(*exec.Cmd, *As) {}
+func alone(*exec.Cmd, *identity.User) {}
 
 func endGroup() { os.Exit(1) }
 

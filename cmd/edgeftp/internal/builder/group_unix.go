@@ -7,21 +7,16 @@ import (
 	"os/exec"
 	"syscall"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
 	"golang.org/x/sys/unix"
 )
 
 // niceness is how much a build yields to those who are served.
 const niceness = 10
 
-// As is a user of the host.
-type As struct {
-	UID, GID uint32
-	Groups   []uint32
-}
-
 // alone makes the process the first of a group of its own, which ends as a whole, and
 // one of that user, nil for the same.
-func alone(cmd *exec.Cmd, as *As) {
+func alone(cmd *exec.Cmd, as *identity.User) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if as != nil {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.UID, Gid: as.GID, Groups: as.Groups}

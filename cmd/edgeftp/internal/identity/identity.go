@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // User is a user of the host, and never root.
@@ -172,7 +171,7 @@ func (u *User) Provide(file string) error {
 		if path != file {
 			return os.Mkdir(path, 0o700)
 		}
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // which follows no link
 		if err != nil {
 			return err
 		}
@@ -246,13 +245,4 @@ func rootsAlone(path string) (bool, error) {
 		}
 		at, rest = filepath.Join(at, rest[0]), rest[1:] // of what is no link, so that ".." is what the kernel takes it for
 	}
-}
-
-// owner is the number of a file's owner.
-func owner(info fs.FileInfo) (uid uint32, known bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, false
-	}
-	return st.Uid, true
 }
