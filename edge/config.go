@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -267,15 +266,4 @@ func (l *Listener) check() error {
 		return fmt.Errorf("edge: listener %s asks for TLS but has no TLS configuration", l.Name)
 	}
 	return nil
-}
-
-// prefix is what SessionsPerIP counts by: an IPv4 address, or the /64 that one
-// IPv6 client has at least.
-func prefix(a netip.Addr) netip.Prefix {
-	bits := 32
-	if a = a.Unmap().WithZone(""); a.Is6() {
-		bits = 64
-	}
-	p, _ := a.Prefix(bits)
-	return p
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -176,10 +177,10 @@ func banned(b defender.Ban) Ban {
 
 // check completes and validates d.
 func (d *Defence) check() error {
-	d.Score = or0(d.Score, 150)
-	d.Within = or0(d.Within, 30*time.Minute)
-	d.MostBan = or0(d.MostBan, 24*time.Hour)
-	d.Ban = or0(d.Ban, min(15*time.Minute, d.MostBan))
+	d.Score = cmp.Or(d.Score, 150)
+	d.Within = cmp.Or(d.Within, 30*time.Minute)
+	d.MostBan = cmp.Or(d.MostBan, 24*time.Hour)
+	d.Ban = cmp.Or(d.Ban, min(15*time.Minute, d.MostBan))
 	const longest = 10 * 365 * 24 * time.Hour
 	switch {
 	case d.Score < 1 || d.Score > defender.MaxScore:
@@ -196,11 +197,4 @@ func (d *Defence) check() error {
 		}
 	}
 	return nil
-}
-
-func or0[T int | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }

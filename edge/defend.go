@@ -98,11 +98,16 @@ func (s *defence) note(peer netip.Addr, what defender.Offence) {
 	s.save(saveRest)
 }
 
+// ofLogins is the defence as sessions know it, nil if it is off.
+func (s *defence) ofLogins() pi.Defence {
+	if s.d == nil {
+		return nil
+	}
+	return s
+}
+
 // Attempt implements pi.Defence.
 func (s *defence) Attempt(ctx context.Context, peer netip.Addr, user string) wire.Reply {
-	if s.d == nil {
-		return wire.Reply{}
-	}
 	switch turn := s.d.Attempt(time.Now(), peer, user); {
 	case turn.Banned:
 		return unwelcome()
@@ -116,10 +121,6 @@ func (s *defence) Attempt(ctx context.Context, peer netip.Addr, user string) wir
 
 // Failed implements pi.Defence.
 func (s *defence) Failed(ctx context.Context, peer netip.Addr, user string, code int, delay time.Duration) (banned bool) {
-	if s.d == nil {
-		pause(ctx, delay)
-		return false
-	}
 	what := defender.FailedLogin
 	if code == int(wire.CodeNotAvailable) {
 		what = defender.Unwelcome
@@ -147,10 +148,8 @@ func (s *defence) Welcome(peer netip.Addr) bool { return s.admit(peer) }
 
 // Entered implements pi.Defence.
 func (s *defence) Entered(peer netip.Addr, user string) {
-	if s.d != nil {
-		s.d.Entered(time.Now(), peer, user)
-		s.save(saveRest)
-	}
+	s.d.Entered(time.Now(), peer, user)
+	s.save(saveRest)
 }
 
 func pause(ctx context.Context, d time.Duration) {

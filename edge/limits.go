@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/edgeftp/edgeftp/edge/internal/budget"
+	"github.com/edgeftp/edgeftp/edge/internal/defender"
 	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
@@ -80,7 +81,7 @@ func (g *gate) leave(a netip.Addr) {
 func (g *gate) count(a netip.Addr) admission {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p := prefix(a)
+	p, _ := defender.Host(a)
 	switch n := g.limits.bySessions(); {
 	case n > 0 && g.total >= n && (g.limits.Sessions == 0 || n < g.limits.Sessions):
 		return noDescriptors
@@ -97,7 +98,7 @@ func (g *gate) count(a netip.Addr) admission {
 func (g *gate) discount(a netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p := prefix(a)
+	p, _ := defender.Host(a)
 	g.total--
 	if g.byIP[p]--; g.byIP[p] == 0 {
 		delete(g.byIP, p)

@@ -91,19 +91,7 @@ func (s *Server) keepDefence(ctx context.Context) bool {
 		defer close(kept)
 		s.defence.close()
 	})
-	select {
-	case <-kept:
-		return true
-	case <-ctx.Done():
-	}
-	grace := time.NewTimer(keepGrace)
-	defer grace.Stop()
-	select {
-	case <-kept:
-		return true
-	case <-grace.C:
-		return false
-	}
+	return within(ctx, keepGrace, kept, nil)
 }
 
 // ended returns what is closed when no session is left.
@@ -119,20 +107,25 @@ func (s *Server) ended() <-chan struct{} {
 // await waits until the sessions have ended, and reports whether they have: a little
 // longer than ctx, or until they were left behind.
 func (s *Server) await(ctx context.Context, ended <-chan struct{}) bool {
+	return within(ctx, abortGrace, ended, s.over)
+}
+
+// within reports whether done was closed before over was, or grace after the end of ctx.
+func within(ctx context.Context, grace time.Duration, done, over <-chan struct{}) bool {
 	select {
-	case <-ended:
+	case <-done:
 		return true
-	case <-s.over:
+	case <-over:
 		return false
 	case <-ctx.Done():
 	}
-	grace := time.NewTimer(abortGrace)
-	defer grace.Stop()
+	left := time.NewTimer(grace)
+	defer left.Stop()
 	select {
-	case <-ended:
+	case <-done:
 		return true
-	case <-s.over:
-	case <-grace.C:
+	case <-over:
+	case <-left.C:
 	}
 	return false
 }

@@ -87,7 +87,7 @@ func (in *instance) drain(ctx context.Context, signals <-chan os.Signal, within 
 	}
 	in.gone = until.Add(closeTime)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		in.log.Warn("transfers were aborted", "limit", within)
+		in.log.Warn("transfers were aborted", "limit_seconds", within.Seconds())
 	}
 	if errors.Is(err, edge.ErrLeft) {
 		in.log.Error("the server ends with something left behind", "error", err)

@@ -103,27 +103,28 @@ func (h *homes) rootOf(user string, anonymous bool) (string, error) {
 	if root := h.roots[user]; root != "" {
 		return root, nil
 	}
-	root, err := h.conf.Defaults.RootOf(user)
-	if err == nil && h.own(root) {
-		err = fmt.Errorf("the root %s cannot be served: it lies among the server's own files\n   = help: let users.defaults.root lead to a directory of their own", root)
-	}
-	return root, err
+	return h.conf.Defaults.RootOf(user)
 }
 
-// own reports whether a user's directory is among what the server keeps for itself: with
-// both below one directory a user's name may be that of certificates.
-func (h *homes) own(root string) bool {
-	if root == "" {
-		return false
+// apart refuses a tree in which the server's own files lie, or which lies among them:
+// with both below one directory a user's name may be that of the certificates.
+func (h *homes) apart(path string) error {
+	for _, own := range h.conf.Own() {
+		own = realPath(own)
+		switch {
+		case below(own, path):
+			return errors.New("it lies among the server's own files\n   = help: serve a directory beside " + own)
+		case below(path, own):
+			return errors.New("the server's own files lie in it\n   = help: serve a directory beside " + own)
+		}
 	}
-	places := []string{h.conf.Instance.StateDir}
-	if a := h.conf.ACME; a != nil {
-		places = append(places, a.Storage)
-	}
-	return slices.ContainsFunc(places, func(place string) bool {
-		rel, err := filepath.Rel(realPath(place), realPath(root))
-		return err == nil && filepath.IsLocal(rel)
-	})
+	return nil
+}
+
+// below reports whether a path is dir or lies below it.
+func below(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // tree returns the filesystem of a directory of the machine. release, unless nil,
@@ -144,6 +145,9 @@ func (h *homes) tree(root string) (fs vfs.FS, release func(), err error) {
 }
 
 func (h *homes) open(path string) (vfs.FS, func(), error) {
+	if err := h.apart(path); err != nil {
+		return nil, nil, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, d := range h.disks {
@@ -154,9 +158,6 @@ func (h *homes) open(path string) (vfs.FS, func(), error) {
 		case err == nil && filepath.IsLocal(rel):
 			return view(d.fs, rel)
 		}
-	}
-	if rel, err := filepath.Rel(path, realPath(h.conf.Instance.StateDir)); err == nil && filepath.IsLocal(rel) {
-		return nil, nil, errors.New("the server's own files lie in it")
 	}
 	fs, err := vfs.OpenDisk(vfs.DiskConfig{Root: path, State: filepath.Join(h.conf.Instance.StateDir, "uploads"),
 		Durability: h.conf.Durability, Mounts: h.conf.Mounts})

@@ -64,6 +64,10 @@ func TestHomesBesideState(t *testing.T) {
 		}
 	}
 	h.conf.Defaults.Root = filepath.Join(dir, "users", "${user}")
+	h.conf.ACME.Storage = filepath.Join(dir, "trees", "bob", "own")
+	if _, _, err := h.tree(dir); err == nil || !strings.Contains(err.Error(), "own files lie in it\n   = help: ") {
+		t.Errorf("with the certificates in it: %v", err)
+	}
 	if _, _, err := h.home()(t.Context(), policy.Session{User: "carol"}, policy.Identity{}); err == nil || !strings.Contains(err.Error(), "the server's own files\n   = help: ") {
 		t.Errorf("inside of the state directory: %v", err)
 	}

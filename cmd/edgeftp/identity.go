@@ -95,11 +95,7 @@ func whom(name string) (*identity.User, error) {
 
 // handOver sees to it that the user can use what the server keeps.
 func (in *instance) handOver(as *identity.User) error {
-	dirs := []string{in.conf.Instance.StateDir}
-	if a := in.conf.ACME; a != nil && a.Storage != "" {
-		dirs = append(dirs, a.Storage)
-	}
-	for _, dir := range dirs {
+	for _, dir := range in.conf.Own() {
 		if err := as.Adopt(dir); err != nil {
 			return fmt.Errorf("instance.user: %w", err)
 		}

@@ -12,6 +12,8 @@
 //	edgeftp policy keygen -o KEY | sign --key KEY FILE... | verify --trust KEYS FILE...
 //	edgeftp policy push FILE oci://HOST/REPOSITORY:TAG | pull oci://... | save oci://... | load FILE.tar -o FILE
 //	edgeftp cert list | show NAME | renew NAME | check --config FILE | dns-record --config FILE | trust | ca-export
+//	edgeftp bandwidth [set SCOPE | clear NAME]
+//	edgeftp ban list | add NETWORK | rm NETWORK
 //	edgeftp status
 //	edgeftp doctor [--config FILE]
 //	edgeftp version

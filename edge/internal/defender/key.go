@@ -59,8 +59,8 @@ func nameOf(user string) name {
 	return name(sum[:16])
 }
 
-// Host returns what would be banned for an address: its /32 or /64, false for what
-// is no address.
+// Host returns what one client is held to be, for bans and for the number of its
+// sessions: the /32 or /64 of its address, false for what is no address.
 func Host(a netip.Addr) (netip.Prefix, bool) {
 	k, ok := hostOf(a)
 	if !ok {

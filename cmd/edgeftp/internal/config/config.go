@@ -72,6 +72,16 @@ type Sandbox struct {
 	Seccomp  bool
 }
 
+// Own returns the directories that the server keeps for itself: its state, and its
+// certificates, which may be in that.
+func (c *Config) Own() []string {
+	own := []string{c.Instance.StateDir}
+	if c.ACME != nil {
+		own = append(own, c.ACME.Storage)
+	}
+	return own
+}
+
 // Roots returns every directory of the machine that is somebody's tree, each
 // once, the one that is served at / first.
 func (c *Config) Roots() []string {
