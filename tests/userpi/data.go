@@ -33,6 +33,12 @@ func (c *Client) Begin(m Mode, line string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.Secure(conn)
+}
+
+// Secure gives an open data connection its deadline, and TLS if Protected is set. After
+// an error it is closed.
+func (c *Client) Secure(conn net.Conn) (net.Conn, error) {
 	c.deadline(conn.SetDeadline)
 	if !c.Protected {
 		return conn, nil

@@ -331,9 +331,14 @@ func neverOpenedDrop(t *trial) {
 
 func slowReaders(t *trial) {
 	t.plantHole("big", 1<<30)
+	t.unread("RETR big")
+}
+
+// unread has twenty clients begin a command and read nothing of what it sends.
+func (t *trial) unread(line string) {
 	before := t.memory()
 	for i := range 20 {
-		t.begin(t.login(i), "RETR big")
+		t.begin(t.login(i), line)
 	}
 	t.others(soon)
 	t.flat(before)

@@ -334,16 +334,7 @@ func begin(c *userpi.Client, line string) (net.Conn, error) {
 		}
 		return nil, err
 	}
-	_ = conn.SetDeadline(time.Now().Add(c.Timeout))
-	if !c.Protected {
-		return conn, nil
-	}
-	sealed, err := c.Seal(conn)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return sealed, nil
+	return c.Secure(conn)
 }
 
 // fetch runs a command that sends something.
