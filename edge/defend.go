@@ -26,6 +26,7 @@ type defence struct {
 	memory DefenceMemory
 	log    *slog.Logger
 	tell   func(policy.Event)
+	guard  func(fn func()) bool // calls fn, and tells of its panic
 	held   atomic.Int64
 
 	mu       sync.Mutex
@@ -45,8 +46,8 @@ type alarm struct {
 var _ pi.Defence = (*defence)(nil)
 
 // newDefence makes the defence and loads what it has known before.
-func newDefence(conf Defence, log *slog.Logger, tell func(policy.Event)) *defence {
-	s := &defence{memory: conf.Memory, log: log, tell: tell}
+func newDefence(conf Defence, log *slog.Logger, tell func(policy.Event), guard func(func()) bool) *defence {
+	s := &defence{memory: conf.Memory, log: log, tell: tell, guard: guard}
 	if conf.Off {
 		return s
 	}
@@ -247,7 +248,7 @@ func (s *defence) set(a *alarm, d time.Duration, do func()) {
 		closed := s.closed
 		s.mu.Unlock()
 		if !closed {
-			do()
+			s.guard(do)
 		}
 	})
 }

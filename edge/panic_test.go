@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +144,28 @@ func (m mined) ReadDir(p vfs.Path) (vfs.Dir, error) {
 	return m.Mem.ReadDir(p)
 }
 
+func (m mined) Stage(p vfs.Path, opt vfs.StageOptions) (vfs.Stage, error) {
+	s, err := m.Mem.Stage(p, opt)
+	if m.at == "interrupt" && err == nil {
+		return minedStage{s}, nil
+	}
+	return s, err
+}
+
+type minedStage struct{ vfs.Stage }
+
+func (minedStage) Interrupt() { panic("interrupt") }
+
+// minedMemory panics once.
+type minedMemory struct{ once *sync.Once }
+
+func (minedMemory) Load() ([]byte, error) { return nil, nil }
+
+func (m minedMemory) Save([]byte) error {
+	m.once.Do(func() { panic("memory") })
+	return nil
+}
+
 type minedFile struct{ vfs.File }
 
 func (minedFile) Read([]byte) (int, error) { panic("read") }
@@ -258,6 +281,18 @@ func mines() []mine {
 			}
 		}),
 		fsMine("open", fetch("RETR f")), fsMine("read", fetch("RETR f")), fsMine("readdir", fetch("NLST")),
+		fsMine("interrupt", func(r *rig) {
+			c := r.login()
+			conn, err := c.Begin(userpi.EPSV, "STOR a")
+			r.must(err)
+			r.must(c.Send("ABOR"))
+			r.expect(c, "the upload", 426)
+			r.must(conn.Close())
+		}),
+		{"memory", func(c *Config) { c.Defence = Defence{Memory: minedMemory{new(sync.Once)}} }, func(r *rig) {
+			_, err := r.srv.Ban(netip.MustParsePrefix("192.0.2.1/32"), time.Hour, "")
+			r.must(err)
+		}},
 		{"handler", bang(nil), tell("BANG")},
 		{"job", bang(func(context.Context) pi.Settle { panic("job") }), tell("BANG")},
 		{"settle", bang(func(context.Context) pi.Settle { return func(*pi.Session) pi.Outcome { panic("settle") } }), tell("BANG")},

@@ -71,7 +71,7 @@ func New(conf Config) (*Server, error) {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	s.tree = conf.Bandwidth.tree()
-	s.defence = newDefence(conf.Defence, conf.Log, s.Tell)
+	s.defence = newDefence(conf.Defence, conf.Log, s.Tell, s.guard)
 	s.verifier = secret.NewVerifier(conf.Logins.Parallel)
 	if most := conf.Limits.Memory; most > 0 {
 		s.verifier.Within(most)

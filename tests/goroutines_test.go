@@ -20,6 +20,7 @@ func goroutines() map[string]string {
 		guard  = "Server.guard"
 		caller = "it comes out in the caller's goroutine"
 		engine = "its function, around the engine and the guest"
+		closes = "none: it closes a connection or has it hurry, which is the kernel's doing, but for one of an embedder"
 		tools  = "none: it is no server's"
 		peer   = "none: it is the library's or the authority's answers that it reads, not a client's"
 	)
@@ -27,6 +28,11 @@ func goroutines() map[string]string {
 		// A session, and what it starts.
 		"edge/accept.go admit":              "Server.own",
 		"edge/pi/loop.go attend":            "Session.hear",
+		"edge/pi/loop.go Step":              closes,
+		"edge/pi/loop.go recall":            closes,
+		"edge/pi/transfer.go interruptible": "Config.guard",
+		"edge/dtp/passive.go Open":          closes,
+		"edge/dtp/transfer.go Run":          closes,
 		"edge/pi/loop.go start":             "its deferred function: the job is given up with 451",
 		"edge/pi/escort.go begin":           "its deferred function: the rate stays",
 		"edge/vfs/user.go aside":            caller,
@@ -34,7 +40,14 @@ func goroutines() map[string]string {
 
 		// The server.
 		"edge/shutdown.go Serve":                    guard + ", around each connection of accept, and around the names",
-		"edge/shutdown.go keepDefence":              guards,
+		"edge/shutdown.go leave":                    closes,
+		"edge/defend.go set":                        guard,
+		"edge/internal/chain/chain.go retire":       own,
+		"edge/internal/chain/ending.go hurry":       own,
+		"wasmhost/internal/fetch/client.go Do":      own,
+		"wasmhost/internal/fetch/client.go dial":    own,
+		"wasmhost/internal/fetch/client.go dialTLS": own,
+		"edge/shutdown.go keepDefence":              guard,
 		"edge/shutdown.go ended":                    waits,
 		"edge/internal/chain/chain.go bury":         guards,
 		"edge/internal/chain/queue.go newQueue":     guards,
@@ -107,14 +120,15 @@ func TestGoroutines(t *testing.T) {
 	}
 }
 
-// starts reports whether a node is a go statement, or WaitGroup.Go.
+// starts reports whether a node is a go statement, WaitGroup.Go, or AfterFunc, whose
+// function has a goroutine of its own, too.
 func starts(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.GoStmt:
 		return true
 	case *ast.CallExpr:
 		sel, ok := n.Fun.(*ast.SelectorExpr)
-		return ok && sel.Sel.Name == "Go" && len(n.Args) == 1
+		return ok && (sel.Sel.Name == "Go" && len(n.Args) == 1 || sel.Sel.Name == "AfterFunc")
 	}
 	return false
 }

@@ -43,6 +43,16 @@ func (c *Config) panicked(log *slog.Logger, p any) {
 	c.Panicked(log, p)
 }
 
+// guard calls fn in a goroutine that has nobody else who recovers.
+func (c *Config) guard(log *slog.Logger, fn func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.panicked(log, p)
+		}
+	}()
+	fn()
+}
+
 // hiding is to be deferred around what knows a secret: should it panic, its words go on
 // without that.
 func hiding(secret string) {

@@ -256,19 +256,19 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	if opt.Unique {
 		text = "FILE: " + stage.Path().Base() // RFC 1123 §4.1.2.9
 	}
-	return interruptible(s.run(t, e, text, wire.Text("Taking"), string(stage.Path()), up.finish), stage)
+	return s.interruptible(s.run(t, e, text, wire.Text("Taking"), string(stage.Path()), up.finish), stage)
 }
 
 // interruptible makes the end of a job's context known to a stage that is busy with
 // something else than the data connection.
-func interruptible(out Outcome, stage vfs.Stage) Outcome {
+func (s *Session) interruptible(out Outcome, stage vfs.Stage) Outcome {
 	i, ok := stage.(vfs.Interrupter)
 	if !ok || out.Job == nil {
 		return out
 	}
-	run := out.Job.Run
+	run, conf, log := out.Job.Run, s.conf, s.log()
 	out.Job.Run = func(ctx context.Context) Settle {
-		stop := context.AfterFunc(ctx, i.Interrupt)
+		stop := context.AfterFunc(ctx, func() { conf.guard(log, i.Interrupt) })
 		defer stop()
 		return run(ctx)
 	}
