@@ -186,8 +186,7 @@ func within(root, dir string) (bool, error) {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return false, err
 	}
-	rel, err := filepath.Rel(root, dir)
-	return err == nil && filepath.IsLocal(rel), nil
+	return below(root, dir), nil
 }
 
 // close gives everything back.

@@ -3,6 +3,11 @@
 // (421, RFC 959 §4.2.1), lets the logins of wider networks and of guessed users
 // through one at a time, and refuses commands that come too fast.
 //
+// A server of package edge defends itself against guessing before it asks any policy
+// (edge.Config.Defence), and knows from where its users have logged in; there this
+// policy is for the commands. Its counts of failures are for hosts that have no such
+// defence, or where it is off.
+//
 // # Who is held responsible
 //
 // A ban is of one IPv4 address or of one IPv6 /64, which is what one client is
