@@ -140,6 +140,10 @@ type Logins struct {
 	Attempts  int           // failures that close the connection; 0: 3, negative: no limit
 	FailDelay time.Duration // before the reply to a failure; 0: 3 s, negative: none
 	Parallel  int           // passwords verified at once; 0: one for each processor
+	// Remember is for how long a password that has matched its stored hash matches it
+	// again without the work, in memory and as long as the hash is the same; 0: 1
+	// minute, negative: never. Passwords that do not match cost the same each time.
+	Remember time.Duration
 }
 
 // Transfer says how bytes are moved.
@@ -206,6 +210,7 @@ func (c Config) check() (Config, error) {
 	c.Timeouts.Stall = byDefault(c.Timeouts.Stall, time.Minute)
 	c.Logins.Attempts = byDefault(c.Logins.Attempts, 3)
 	c.Logins.FailDelay = byDefault(c.Logins.FailDelay, 3*time.Second)
+	c.Logins.Remember = byDefault(c.Logins.Remember, time.Minute)
 	if err := c.Defence.check(); err != nil {
 		return c, err
 	}

@@ -73,6 +73,7 @@ func New(conf Config) (*Server, error) {
 	s.tree = conf.Bandwidth.tree()
 	s.defence = newDefence(conf.Defence, conf.Log, s.Tell, s.guard)
 	s.verifier = secret.NewVerifier(conf.Logins.Parallel)
+	s.verifier.Remember(conf.Logins.Remember)
 	if most := conf.Limits.Memory; most > 0 {
 		s.verifier.Within(most)
 	}

@@ -30,7 +30,7 @@ func TestFullGate(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			done := make(chan error, 1)
 			go func() {
-				_, err := v.verify(ctx, p, "x")
+				_, err := v.verify(ctx, p, "", "x")
 				done <- err
 			}()
 			synctest.Wait()
@@ -64,7 +64,7 @@ func TestQueue(t *testing.T) {
 		served := 0
 		for range mostWaiting + 50 {
 			all.Go(func() {
-				_, err := v.verify(t.Context(), cheap, "x")
+				_, err := v.verify(t.Context(), cheap, "", "x")
 				mu.Lock()
 				defer mu.Unlock()
 				if errors.Is(err, ErrBusy) {
@@ -86,7 +86,7 @@ func TestQueue(t *testing.T) {
 			<-time.After(longestWait - 1)
 			v.gate.leave()
 		}()
-		if _, err := v.verify(t.Context(), cheap, "x"); err != nil {
+		if _, err := v.verify(t.Context(), cheap, "", "x"); err != nil {
 			t.Errorf("in time: %v", err)
 		}
 	})
@@ -116,7 +116,7 @@ func TestWithin(t *testing.T) {
 	v := NewVerifier(1)
 	v.Within(64 << 20)
 	dear := params{memory: 33 << 10, time: 1, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 16)}
-	if ok, err := v.verify(t.Context(), dear, "x"); ok || !errors.Is(err, ErrHash) {
+	if ok, err := v.verify(t.Context(), dear, "", "x"); ok || !errors.Is(err, ErrHash) {
 		t.Errorf("a hash of more than the half: %v, %v", ok, err)
 	}
 }

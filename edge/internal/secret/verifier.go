@@ -34,6 +34,7 @@ type Verifier struct {
 	who       netip.Addr // whose turns are waited for
 	largeFrom uint32     // KiB: those from here on go one at a time
 	most      uint32     // KiB: those beyond are refused
+	memory    *memory    // of what has matched; nil: none
 }
 
 // How many verifications may wait, and how long each, the time of those that run
@@ -62,6 +63,16 @@ func NewVerifier(parallel int) *Verifier {
 			memory: newMemory, time: newTime, parallelism: newParallelism,
 			salt: make([]byte, newSalt), key: make([]byte, newKey),
 		},
+	}
+}
+
+// Remember lets a password that has matched match again for as long without the work,
+// and without waiting for a turn; zero or less forgets at once, as does a Verifier of
+// which this was never asked. Passwords that do not match cost the same each time.
+// Call it before the Verifier is shared.
+func (v *Verifier) Remember(within time.Duration) {
+	if v.memory = nil; within > 0 {
+		v.memory = remembering(within)
 	}
 }
 
@@ -117,21 +128,30 @@ func (v *Verifier) Verify(ctx context.Context, hash, password string) (bool, err
 	if err != nil {
 		return false, err
 	}
-	return v.verify(ctx, p, password)
+	if len(password) > MaxPassword {
+		return false, nil
+	}
+	if ctx.Err() == nil && v.memory.knows(hash, password) {
+		return true, nil
+	}
+	return v.verify(ctx, p, hash, password)
 }
 
 // VerifyNobody does the work of Verify for a user who does not exist, so that
 // the time a refusal takes does not tell which users do. The error is the cause
 // of ctx if it ended while the call was waiting for its turn, or [ErrBusy].
 func (v *Verifier) VerifyNobody(ctx context.Context, password string) error {
-	_, err := v.verify(ctx, v.dummy, password)
+	if len(password) > MaxPassword {
+		return nil
+	}
+	_, err := v.verify(ctx, v.dummy, "", password)
 	return err
 }
 
-func (v *Verifier) verify(ctx context.Context, p params, password string) (bool, error) {
-	if len(password) > MaxPassword {
-		return false, nil
-	}
+// verify waits for its turn and does the work, if the outcome is not known by then: of
+// many logins of one user at once, the first ones do it for all. p is the hash taken
+// apart, which is empty for nobody's.
+func (v *Verifier) verify(ctx context.Context, p params, hash, password string) (bool, error) {
 	if p.memory > v.most {
 		return false, fmt.Errorf("%w: it takes %d MiB, and the memory budget leaves %d MiB for one", ErrHash, p.memory>>10, v.most>>10)
 	}
@@ -149,7 +169,14 @@ func (v *Verifier) verify(ctx context.Context, p params, password string) (bool,
 		return false, err
 	}
 	defer v.gate.leave()
-	return p.matches(password)
+	if v.memory.knows(hash, password) {
+		return true, nil
+	}
+	ok, err := p.matches(password)
+	if ok && err == nil {
+		v.memory.keep(hash, password)
+	}
+	return ok, err
 }
 
 // matches does the work. It takes the same time whether it matches or not.

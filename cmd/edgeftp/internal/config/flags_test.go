@@ -43,7 +43,7 @@ func TestFlagDefaults(t *testing.T) {
 			Passive: Passive{SamePeer: true, Timeout: 30 * time.Second}, Active: Active{Enabled: true, Timeout: 30 * time.Second},
 		}},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute,
-			LoginAttempts: 3, LoginDelay: 3 * time.Second, Listing: defaultListing(),
+			LoginAttempts: 3, LoginDelay: 3 * time.Second, LoginsRemember: time.Minute, Listing: defaultListing(),
 			Memory: Auto, Descriptors: Auto, MinRateOver: 30 * time.Second, HashTime: 5 * time.Minute},
 		Defender: defaultDefender(),
 		Transfer: defaultTransfer(),

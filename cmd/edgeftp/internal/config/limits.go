@@ -14,6 +14,7 @@ type Limits struct {
 	LoginAttempts                            int
 	LoginDelay                               time.Duration
 	LoginsParallel                           int // 0 is one for each processor
+	LoginsRemember                           time.Duration
 	Listing                                  Listing
 	Commands, CommandsPerIP                  int   // in a second
 	Memory                                   int64 // bytes; or Auto
@@ -48,6 +49,7 @@ type fileLimits struct {
 		Attempts          int          `json:"attempts"`
 		DelayAfterFailure textOrNumber `json:"delay_after_failure"`
 		Parallel          int          `json:"parallel"`
+		Remember          textOrNumber `json:"remember"`
 	} `json:"logins"`
 	Listing struct {
 		Matches     int    `json:"matches"`
@@ -78,6 +80,7 @@ func (f *fileLimits) limits() Limits {
 		Sessions: f.Sessions.Total, SessionsPerIP: f.Sessions.PerIP, SessionsPerUser: f.Sessions.PerUser,
 		Idle: f.Timeouts.Idle.duration(), Login: f.Timeouts.Login.duration(), Stall: f.Timeouts.TransferStall.duration(),
 		LoginAttempts: f.Logins.Attempts, LoginDelay: f.Logins.DelayAfterFailure.duration(), LoginsParallel: f.Logins.Parallel,
+		LoginsRemember: f.Logins.Remember.duration(),
 		Listing: Listing{Matches: f.Listing.Matches, Directories: f.Listing.Directories, Depth: f.Listing.Depth, Sort: f.Listing.Sort,
 			Time: duration(f.Listing.Time)},
 		Commands: f.Commands, CommandsPerIP: f.CommandsPerIP, Memory: memory, Descriptors: descriptors,
@@ -91,7 +94,7 @@ func (l *Limits) file() (f fileLimits) {
 	f.Timeouts.Idle, f.Timeouts.Login = written(l.Idle), written(l.Login)
 	f.Timeouts.TransferStall = written(l.Stall)
 	f.Logins.Attempts, f.Logins.Parallel = l.LoginAttempts, l.LoginsParallel
-	f.Logins.DelayAfterFailure = written(l.LoginDelay)
+	f.Logins.DelayAfterFailure, f.Logins.Remember = written(l.LoginDelay), written(l.LoginsRemember)
 	f.Commands, f.CommandsPerIP = l.Commands, l.CommandsPerIP
 	f.Listing.Matches, f.Listing.Directories, f.Listing.Depth = l.Listing.Matches, l.Listing.Directories, l.Listing.Depth
 	f.Listing.Time, f.Listing.Sort = formatDuration(l.Listing.Time), l.Listing.Sort

@@ -1,0 +1,151 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// stored is a hash whose verification costs little.
+func stored(t *testing.T, password string) string {
+	t.Helper()
+	p := params{memory: 64, time: 1, parallelism: 1, salt: []byte("0123456789abcdef")}
+	p.key = p.derive(password, newKey)
+	return p.String()
+}
+
+// remembered reports whether a verification needs no turn: all are taken.
+func remembered(t *testing.T, v *Verifier, hash, password string) bool {
+	t.Helper()
+	v.gate.free = 0
+	defer func() { v.gate.free = v.gate.places }()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, errors.New("it had to wait"))
+	defer cancel()
+	ok, err := v.Verify(ctx, hash, password)
+	if ok != (err == nil) {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	return ok
+}
+
+func TestRemember(t *testing.T) {
+	hash, other := stored(t, "right"), stored(t, "other")
+	synctest.Test(t, func(t *testing.T) {
+		v := NewVerifier(1)
+		v.Remember(time.Minute)
+		must := func(hash, password string, want bool) {
+			t.Helper()
+			if ok, err := v.Verify(t.Context(), hash, password); ok != want || err != nil {
+				t.Fatalf("%v, %v", ok, err)
+			}
+		}
+		must(hash, "wrong", false)
+		if remembered(t, v, hash, "wrong") || remembered(t, v, hash, "right") {
+			t.Fatal("something is known before anything has matched")
+		}
+		must(hash, "right", true)
+		if !remembered(t, v, hash, "right") {
+			t.Error("what has matched is not known")
+		}
+		for name, pair := range map[string][2]string{"a wrong password": {hash, "wrong"}, "an empty one": {hash, ""}, "another hash": {other, "right"}} {
+			if remembered(t, v, pair[0], pair[1]) {
+				t.Errorf("%s is known", name)
+			}
+		}
+		time.Sleep(59 * time.Second)
+		must(hash, "right", true) // which does not begin anew
+		time.Sleep(time.Second)
+		if remembered(t, v, hash, "right") {
+			t.Error("it is known for longer than a minute")
+		}
+		if v.remembers() != 0 {
+			t.Error("what is over is kept")
+		}
+	})
+}
+
+func TestRememberNothing(t *testing.T) {
+	hash := stored(t, "right")
+	for name, set := range map[string]func(*Verifier){"never asked": func(*Verifier) {}, "zero": func(v *Verifier) { v.Remember(0) },
+		"forgotten": func(v *Verifier) { v.Remember(time.Hour); v.Remember(-1) }} {
+		v := NewVerifier(1)
+		set(v)
+		if ok, err := v.Verify(t.Context(), hash, "right"); !ok || err != nil {
+			t.Fatalf("%s: %v, %v", name, ok, err)
+		}
+		if remembered(t, v, hash, "right") {
+			t.Errorf("%s: it is known", name)
+		}
+	}
+}
+
+// Of five hundred logins of one user at once the first does the work for those that wait.
+func TestRememberedInTurn(t *testing.T) {
+	hash := stored(t, "right")
+	synctest.Test(t, func(t *testing.T) {
+		v := NewVerifier(1)
+		v.Remember(time.Minute)
+		v.gate.free = 0
+		var all sync.WaitGroup
+		for range 500 {
+			all.Go(func() {
+				if ok, err := v.Verify(t.Context(), hash, "right"); !ok || err != nil {
+					t.Errorf("%v, %v", ok, err)
+				}
+			})
+		}
+		synctest.Wait()
+		v.memory.keep(hash, "right") // the one that has the place
+		v.memory.within = 0          // whoever does the work now forgets it again
+		v.gate.leave()
+		all.Wait()
+		if v.remembers() != 1 || !v.memory.knows(hash, "right") {
+			t.Error("one that waited did the work over")
+		}
+	})
+}
+
+func TestRememberedAreBounded(t *testing.T) {
+	m := remembering(time.Hour)
+	for i := range mostRemembered + 1000 {
+		m.keep("hash", fmt.Sprint(i))
+	}
+	if len(m.until) != mostRemembered {
+		t.Errorf("%d", len(m.until))
+	}
+	if !m.knows("hash", fmt.Sprint(mostRemembered+999)) {
+		t.Error("the last one is not known")
+	}
+}
+
+func TestMarks(t *testing.T) {
+	m := remembering(time.Hour)
+	seen := map[mark]string{}
+	for _, pair := range [][2]string{{"ab", "c"}, {"a", "bc"}, {"abc", ""}, {"", "abc"}} {
+		if was, ok := seen[m.mark(pair[0], pair[1])]; ok {
+			t.Errorf("%q has the mark of %s", pair, was)
+		}
+		seen[m.mark(pair[0], pair[1])] = fmt.Sprint(pair)
+	}
+	if m.mark("a", "b") != m.mark("a", "b") || m.mark("a", "b") == remembering(time.Hour).mark("a", "b") {
+		t.Error("a mark is made of the hash, the password and the process's key")
+	}
+}
+
+func BenchmarkRemembered(b *testing.B) {
+	hash, err := Hash("right")
+	if err != nil {
+		b.Fatal(err)
+	}
+	v := NewVerifier(1)
+	v.Remember(time.Hour)
+	for b.Loop() {
+		if ok, err := v.Verify(b.Context(), hash, "right"); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
+	}
+}
