@@ -57,12 +57,18 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 			s.held = s.held[1:]
 			s.dispatch(ctx, next)
 		case s.read(ctx, wait):
-			s.link.reader.Release()
+			s.slim()
 			return Idle
 		}
 	}
 	s.end()
 	return Closed
+}
+
+// slim gives up what a session needs only while somebody is in Step.
+func (s *Session) slim() {
+	s.link.reader.Release()
+	s.held = nil
 }
 
 // Until returns when Step must be entered at the latest, even without bytes;

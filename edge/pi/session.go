@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -190,6 +191,15 @@ func (s *Session) ID() uint64 { return s.who.ID }
 // Interrupt wakes an owner that waits for a command, so that it sees that the
 // server is draining. It may be called from any goroutine.
 func (s *Session) Interrupt() { _ = s.link.raw.SetReadDeadline(time.Unix(1, 0)) }
+
+// Socket returns the control connection where it is nothing but a TCP connection, so that
+// the system can tell of its bytes while nobody is in Step; else nil.
+func (s *Session) Socket() syscall.Conn {
+	if tcp, ok := s.link.raw.(*net.TCPConn); ok {
+		return tcp
+	}
+	return nil
+}
 
 // Transferring reports whether a transfer runs. It may be called from any
 // goroutine.
