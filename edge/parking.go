@@ -76,7 +76,9 @@ func (s *Server) attend(ctx context.Context, lot *idle.Lot, sess *pi.Session) (p
 		if lot == nil {
 			continue
 		}
-		switch err := lot.Park(socket, id, sess.Until()); {
+		until := sess.Until()
+		sess.Rest()
+		switch err := lot.Park(socket, id, until); {
 		case err == nil:
 			return true
 		case errors.Is(err, idle.ErrNear), errors.Is(err, idle.ErrStopped):

@@ -43,6 +43,7 @@ var (
 // when nothing has arrived for the given time or the session has ended. When
 // ctx ends, a running transfer is aborted and the session closed.
 func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
+	s.rise()
 	stop := context.AfterFunc(ctx, s.link.plain.hurry)
 	defer stop()
 	if !s.link.greeted {
