@@ -26,10 +26,11 @@ const (
 )
 
 const (
-	maxHeld    = 16               // lines that wait for a running job before TCP pushes back
-	recallTime = 5 * time.Second  // for the reader to come back from a read
-	writeTime  = 30 * time.Second // for a client to take its replies
-	lookEvery  = time.Second      // for a client that is not read from to have gone
+	maxHeld    = 16                    // lines that wait for a running job before TCP pushes back
+	recallTime = 5 * time.Second       // for the reader to come back from a read
+	writeTime  = 30 * time.Second      // for a client to take its replies
+	lookEvery  = time.Second           // for a client that is not read from to have gone
+	firstRead  = 50 * time.Millisecond // waits at least so long: whoever enters Step does it for bytes that have come
 )
 
 // Why a job was told to end.
@@ -49,6 +50,7 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 	if !s.link.greeted {
 		s.greet(ctx)
 	}
+	stay := max(wait, firstRead)
 	for s.job != nil || !s.link.closed {
 		switch {
 		case s.job != nil:
@@ -57,9 +59,11 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 			next := s.held[0]
 			s.held = s.held[1:]
 			s.dispatch(ctx, next)
-		case s.read(ctx, wait):
+		case s.read(ctx, stay):
 			s.slim()
 			return Idle
+		default:
+			stay = wait
 		}
 	}
 	s.end()

@@ -97,7 +97,9 @@ func (r *Reader) Buffered() int { return len(r.raw) + len(r.line) }
 func (r *Reader) Waiting() bool { return bytes.IndexByte(r.raw, '\n') >= 0 }
 
 // Idle reports whether nothing of a line, nor of a Telnet sequence, has been read.
-func (r *Reader) Idle() bool { return r.Buffered() == 0 && r.telnet == inText && !r.tooLong && r.fed == 0 }
+func (r *Reader) Idle() bool {
+	return r.Buffered() == 0 && r.telnet == inText && !r.tooLong && r.fed == 0
+}
 
 // Release frees what memory is not needed for bytes that are waiting, or for the part of a
 // line that has come.

@@ -3,6 +3,7 @@ package idle
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"syscall"
@@ -91,7 +92,7 @@ func (l *Lot) publish(token uint64, until time.Time) (ticket, error) {
 	if l.stopped {
 		return ticket{}, ErrStopped
 	}
-	var due int64
+	var due uint32
 	now := time.Now()
 	if !until.IsZero() {
 		due = l.tickOf(until)
@@ -103,7 +104,7 @@ func (l *Lot) publish(token uint64, until time.Time) (ticket, error) {
 	if due > 0 {
 		l.wakeBy(l.timeOf(due))
 	}
-	if l.moved = now; !l.settle && l.conf.Settled != nil && len(l.table.at) >= l.before+many {
+	if l.moved = now; !l.settle && l.conf.Settled != nil && l.table.taken >= l.before+many {
 		l.settle = true
 		l.wakeBy(now.Add(calm))
 	}
@@ -142,14 +143,7 @@ func (l *Lot) Wake(token uint64) {
 func (l *Lot) Stop() {
 	l.mu.Lock()
 	l.stopped = true
-	var tokens []uint64
-	for token := range l.table.at {
-		tokens = append(tokens, token)
-	}
-	for _, token := range tokens {
-		k, _ := l.table.find(token)
-		l.remove(k)
-	}
+	tokens := l.table.clear()
 	l.mu.Unlock()
 	for _, token := range tokens {
 		l.conf.Wake(token, Stopped)
@@ -167,7 +161,7 @@ func (l *Lot) Close() {
 func (l *Lot) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.table.at)
+	return l.table.taken
 }
 
 // take makes the caller the owner of what has a ticket.
@@ -180,7 +174,7 @@ func (l *Lot) take(k ticket) (token uint64, ok bool) {
 // remove is take under the lock.
 func (l *Lot) remove(k ticket) (token uint64, ok bool) {
 	token, ok = l.table.take(k)
-	l.before = min(l.before, len(l.table.at))
+	l.before = min(l.before, l.table.taken)
 	if ok && l.settle {
 		l.moved = time.Now()
 	}
@@ -188,10 +182,12 @@ func (l *Lot) remove(k ticket) (token uint64, ok bool) {
 }
 
 // tickOf returns the tick in which a moment lies. The first one is 1.
-func (l *Lot) tickOf(t time.Time) int64 { return int64(t.Sub(l.began)/tick) + 1 }
+func (l *Lot) tickOf(t time.Time) uint32 {
+	return uint32(min(max(0, t.Sub(l.began)/tick), math.MaxUint32-1)) + 1
+}
 
 // timeOf returns when a tick begins.
-func (l *Lot) timeOf(n int64) time.Time { return l.began.Add(time.Duration(n-1) * tick) }
+func (l *Lot) timeOf(n uint32) time.Time { return l.began.Add(time.Duration(n-1) * tick) }
 
 // wakeBy has the poller look at the clock at the given time, if not earlier.
 func (l *Lot) wakeBy(t time.Time) {
@@ -230,12 +226,12 @@ func (l *Lot) poll() {
 func (l *Lot) look(now time.Time) {
 	l.mu.Lock()
 	tokens := l.table.expire(l.tickOf(now), nil)
-	l.before = min(l.before, len(l.table.at))
+	l.before = min(l.before, l.table.taken)
 	settled := false
 	l.alarm = time.Time{}
 	if l.settle {
 		if settled = now.Sub(l.moved) >= calm && len(tokens) == 0; settled {
-			l.settle, l.before = false, len(l.table.at)
+			l.settle, l.before = false, l.table.taken
 		} else {
 			l.alarm = now.Add(calm)
 		}

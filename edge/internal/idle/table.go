@@ -14,8 +14,8 @@ type ticket struct{ index, gen uint32 }
 // look at the table.
 type slot struct {
 	token      uint64
-	due        int64 // the tick that it is on the wheel for; 0 is none
-	gen        uint32
+	due        uint32 // the tick that it is on the wheel for; 0 is none
+	gen        uint32 // odd while the slot is taken
 	prev, next uint32 // in the wheel's bucket, 0 ends; next also in the list of free slots
 }
 
@@ -24,17 +24,17 @@ type slot struct {
 type table struct {
 	slots   []slot // the first one is nobody's
 	free    uint32
-	at      map[uint64]uint32 // by token
+	taken   int               // slots
 	buckets [turn]uint32      // the first slot of each tick
 	filled  [turn / 64]uint64 // which of these there are
-	now     int64             // the last tick that was expired
+	now     uint32            // the last tick that was expired
 }
 
-func newTable() table { return table{slots: make([]slot, 1), at: map[uint64]uint32{}} }
+func newTable() table { return table{slots: make([]slot, 1)} }
 
-// put takes a slot for a token, which must have none, until the tick due, which must be
-// later than now; 0 is never.
-func (t *table) put(token uint64, due int64) ticket {
+// put takes a slot for a token, until the tick due, which must be later than now; 0 is
+// never.
+func (t *table) put(token uint64, due uint32) ticket {
 	i := t.free
 	if i == 0 {
 		t.slots = append(t.slots, slot{})
@@ -44,7 +44,8 @@ func (t *table) put(token uint64, due int64) ticket {
 	}
 	s := &t.slots[i]
 	s.token, s.due, s.prev, s.next = token, due, 0, 0
-	t.at[token] = i
+	s.gen++
+	t.taken++
 	if due > 0 {
 		t.link(i)
 	}
@@ -84,24 +85,40 @@ func (t *table) take(k ticket) (token uint64, ok bool) {
 	if s.gen != k.gen {
 		return 0, false
 	}
-	s.gen++ // no ticket of a free slot was given out yet
 	if s.due > 0 {
 		t.unlink(k.index)
 	}
-	delete(t.at, s.token)
+	s.gen++
+	t.taken--
 	s.next, t.free = t.free, k.index
 	return s.token, true
 }
 
-// find returns the ticket of what is parked under a token.
+// find returns the ticket of what is parked under a token. It looks at all of them: it is
+// for what happens rarely.
 func (t *table) find(token uint64) (ticket, bool) {
-	i, ok := t.at[token]
-	return ticket{i, t.slots[i].gen}, ok
+	for i, s := range t.slots {
+		if s.token == token && s.gen%2 == 1 {
+			return ticket{uint32(i), s.gen}, true
+		}
+	}
+	return ticket{}, false
+}
+
+// clear takes everything, and returns the tokens.
+func (t *table) clear() []uint64 {
+	var tokens []uint64
+	for i, s := range t.slots {
+		if token, ok := t.take(ticket{uint32(i), s.gen | 1}); ok {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
 }
 
 // expire takes everything that is due at a tick or before it, and appends the tokens.
-func (t *table) expire(now int64, tokens []uint64) []uint64 {
-	for due := max(t.now+1, now-turn+1); due <= now; due++ {
+func (t *table) expire(now uint32, tokens []uint64) []uint64 {
+	for due := max(t.now+1, max(now, turn)-turn+1); due <= now; due++ {
 		for i := t.buckets[due%turn]; i != 0; {
 			s := &t.slots[i]
 			k := ticket{i, s.gen}
@@ -119,14 +136,14 @@ func (t *table) expire(now int64, tokens []uint64) []uint64 {
 
 // next returns the first tick after the last expired one at which something may be due, 0
 // if nothing is on the wheel.
-func (t *table) next() int64 {
+func (t *table) next() uint32 {
 	const words = turn / 64
 	from := t.now + 1
-	word := int(from % turn / 64)
+	word := from % turn / 64
 	left := t.filled[word] >> (from % 64) << (from % 64)
 	for range words + 1 {
 		if left != 0 {
-			b := int64(word*64 + bits.TrailingZeros64(left))
+			b := word*64 + uint32(bits.TrailingZeros64(left))
 			return from + (b-from%turn+turn)%turn
 		}
 		word = (word + 1) % words
