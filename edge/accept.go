@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/internal/idle"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
@@ -17,14 +18,14 @@ import (
 // accept admits control connections of one listener until it is closed. When the
 // process runs out of descriptors it waits a little, longer each time, instead
 // of turning on the spot.
-func (s *Server) accept(ctx context.Context, l bound) {
+func (s *Server) accept(ctx context.Context, lot *idle.Lot, l bound) {
 	var pause time.Duration
 	for {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
 			pause = 0
-			if !s.guard(func() { s.admit(ctx, l.conf, conn) }) {
+			if !s.guard(func() { s.admit(ctx, lot, l.conf, conn) }) {
 				_ = conn.Close()
 			}
 		case errors.Is(err, net.ErrClosed):
@@ -65,7 +66,7 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn, name string) erro
 	defer cancel()
 	s.abortable(sess.ID(), cancel)
 	defer s.abortable(sess.ID(), nil)
-	s.own(ctx, sess)
+	s.own(ctx, nil, sess)
 	return nil
 }
 
@@ -82,9 +83,9 @@ func (s *Server) abortable(id uint64, cancel context.CancelFunc) {
 }
 
 // admit begins the session of a connection, or turns it away with 421.
-func (s *Server) admit(ctx context.Context, conf *pi.Config, conn net.Conn) {
+func (s *Server) admit(ctx context.Context, lot *idle.Lot, conf *pi.Config, conn net.Conn) {
 	if sess := s.begin(conf, conn); sess != nil {
-		go s.own(ctx, sess)
+		go s.own(ctx, lot, sess)
 	}
 }
 
@@ -149,22 +150,6 @@ func or(r wire.Reply, text string) wire.Reply {
 		return wire.Say(wire.CodeNotAvailable, "%s", text)
 	}
 	return r
-}
-
-// own is the goroutine of an awake session.
-func (s *Server) own(ctx context.Context, sess *pi.Session) {
-	defer s.running.Done()
-	defer s.gate.leave(sess.Who().Peer.Addr())
-	defer func() {
-		if p := recover(); p != nil {
-			s.guard(func() { sess.Panic(p) }) // which closes what it can
-		}
-		s.mu.Lock()
-		delete(s.sessions, sess.ID())
-		s.mu.Unlock()
-	}()
-	for sess.Step(ctx, time.Hour) != pi.Closed {
-	}
 }
 
 // turnAway answers 421 and tells the observers.

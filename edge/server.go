@@ -12,6 +12,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
+	"github.com/edgeftp/edgeftp/edge/internal/idle"
 	"github.com/edgeftp/edgeftp/edge/internal/secret"
 	"github.com/edgeftp/edgeftp/edge/internal/throttle"
 	"github.com/edgeftp/edgeftp/edge/pi"
@@ -42,6 +43,7 @@ type Server struct {
 	mu        sync.Mutex
 	listeners []bound
 	sessions  map[uint64]*pi.Session
+	lot       *idle.Lot // of the parked ones; nil: none are
 	last      uint64
 	running   sync.WaitGroup                // sessions
 	aborts    map[uint64]context.CancelFunc // see abortable
@@ -159,7 +161,7 @@ func (s *Server) sharedConfig() pi.Config {
 		Defence: s.defence.ofLogins(), PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
-	conf.Panicked = s.panicked
+	conf.Panicked, conf.Standings = s.panicked, pi.NewStandings()
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it
 	}

@@ -31,10 +31,14 @@ func (s *Server) Serve(ctx context.Context) error {
 	listeners := s.listeners
 	s.mu.Unlock()
 	s.abortable(0, cancel)
+	lot := s.parking(ctx)
+	if lot != nil {
+		defer lot.Close()
+	}
 	go s.guard(func() { s.names.refresh(ctx, s.conf.Log) })
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
-		accepting.Go(func() { s.accept(ctx, l) })
+		accepting.Go(func() { s.accept(ctx, lot, l) })
 	}
 	accepting.Wait()
 	if len(listeners) == 0 {
@@ -151,7 +155,7 @@ func (s *Server) leave() {
 		defer s.mu.Unlock()
 		for _, sess := range s.sessions {
 			s.conf.Log.Error("a session did not end and was left behind: what it has called did not come back", "sess", sess.ID())
-			time.AfterFunc(abortGrace, sess.Kill) // its last words may be under way
+			time.AfterFunc(abortGrace, func() { s.kill(sess) }) // its last words may be under way
 		}
 	})
 }
@@ -161,9 +165,13 @@ func (s *Server) beginDrain() {
 		close(s.drain)
 		s.closeListeners()
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		for _, sess := range s.sessions {
 			sess.Interrupt()
+		}
+		lot := s.lot
+		s.mu.Unlock()
+		if lot != nil {
+			lot.Stop()
 		}
 	})
 }

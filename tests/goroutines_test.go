@@ -27,6 +27,7 @@ func goroutines() map[string]string {
 	return map[string]string{
 		// A session, and what it starts.
 		"edge/accept.go admit":              "Server.own",
+		"edge/parking.go wake":              "Server.own",
 		"edge/pi/loop.go attend":            "Session.hear",
 		"edge/pi/loop.go Step":              closes,
 		"edge/pi/loop.go recall":            closes,
@@ -41,6 +42,8 @@ func goroutines() map[string]string {
 		// The server.
 		"edge/shutdown.go Serve":                    guard + ", around each connection of accept, and around the names",
 		"edge/shutdown.go leave":                    closes,
+		"edge/parking.go settled":                   own,
+		"edge/internal/idle/lot_linux.go New":       own + ", and Server.wake and settled, which are the server's",
 		"edge/defend.go set":                        guard,
 		"edge/internal/chain/chain.go retire":       own,
 		"edge/internal/chain/ending.go hurry":       own,

@@ -165,6 +165,7 @@ func (s *Session) strike(n int) {
 // Panic is to be called with what recover returned in the goroutine that owns
 // the session: the session ends, the server goes on.
 func (s *Session) Panic(p any) {
+	s.rise()
 	s.conf.panicked(s.log(), p)
 	s.Kill()
 	if s.job != nil {

@@ -54,7 +54,7 @@ func (s *Session) lister(a Args, f form) *lister {
 
 // frozen returns the permissions of paths without asking the session for each.
 func (s *Session) frozen() func(vfs.Path) policy.Perms {
-	copied := &Session{rank: s.rank}
+	copied := &Session{state: &state{rank: s.rank}}
 	return copied.Perms
 }
 

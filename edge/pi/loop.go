@@ -26,10 +26,11 @@ const (
 )
 
 const (
-	maxHeld    = 16               // lines that wait for a running job before TCP pushes back
-	recallTime = 5 * time.Second  // for the reader to come back from a read
-	writeTime  = 30 * time.Second // for a client to take its replies
-	lookEvery  = time.Second      // for a client that is not read from to have gone
+	maxHeld    = 16                    // lines that wait for a running job before TCP pushes back
+	recallTime = 5 * time.Second       // for the reader to come back from a read
+	writeTime  = 30 * time.Second      // for a client to take its replies
+	lookEvery  = time.Second           // for a client that is not read from to have gone
+	firstRead  = 50 * time.Millisecond // waits at least so long: whoever enters Step does it for bytes that have come
 )
 
 // Why a job was told to end.
@@ -43,11 +44,13 @@ var (
 // when nothing has arrived for the given time or the session has ended. When
 // ctx ends, a running transfer is aborted and the session closed.
 func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
+	s.rise()
 	stop := context.AfterFunc(ctx, s.link.plain.hurry)
 	defer stop()
 	if !s.link.greeted {
 		s.greet(ctx)
 	}
+	stay := max(wait, firstRead)
 	for s.job != nil || !s.link.closed {
 		switch {
 		case s.job != nil:
@@ -56,13 +59,21 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 			next := s.held[0]
 			s.held = s.held[1:]
 			s.dispatch(ctx, next)
-		case s.read(ctx, wait):
-			s.link.reader.Release()
+		case s.read(ctx, stay):
+			s.slim()
 			return Idle
+		default:
+			stay = wait
 		}
 	}
 	s.end()
 	return Closed
+}
+
+// slim gives up what a session needs only while somebody is in Step.
+func (s *Session) slim() {
+	s.link.reader.Release()
+	s.held = nil
 }
 
 // Until returns when Step must be entered at the latest, even without bytes;

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -22,6 +23,16 @@ import (
 // that is in Step.
 type Session struct {
 	conf *Config
+	id   uint64
+	raw  net.Conn // as it was accepted, for those who are not the owner
+	// transferring mirrors for other goroutines what job says to the owner.
+	transferring atomic.Bool
+	*state                // the owner's; nil at rest
+	rest         *resting // in place of state; see Rest
+}
+
+// state is all of a session but what others than its owner may look at.
+type state struct {
 	link link           // the control connection
 	who  policy.Session // what policies and events are shown of it
 	rank identity       // what the login gave
@@ -37,9 +48,7 @@ type Session struct {
 	requests uint64      // questions and events so far
 	asking   *asking     // nil until a policy is asked
 	clock    clock
-	// transferring mirrors for other goroutines what job says to the owner.
-	transferring atomic.Bool
-	strikes      int // commands that could not be understood: see strike
+	strikes  int // commands that could not be understood: see strike
 }
 
 // link is the control connection.
@@ -48,8 +57,8 @@ type link struct {
 	plain   *prompt  // raw, for writing
 	conn    net.Conn // plain, or TLS over it
 	reader  wire.Reader
-	out     []byte      // replies not yet written
-	tls     dtp.Control // its handshake, for those of data connections
+	out     []byte       // replies not yet written
+	tls     *dtp.Control // its handshake, for those of data connections; nil in the clear
 	greeted bool
 	told    bool            // observers were told of the connection
 	quiet   bool            // it was not for FTP, or could not be yet: observers are told no more
@@ -167,17 +176,21 @@ type running struct {
 // NewSession makes the session of an accepted control connection. The local
 // and peer addresses are those that policies see and data ports are bound to.
 func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *Session {
+	s := &Session{conf: conf, id: id, raw: conn, state: newState(conf, id, conn, local, peer)}
 	now := time.Now()
+	s.clock = clock{began: now, line: now}
+	s.reset()
+	return s
+}
+
+// newState is the beginning of a state.
+func newState(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *state {
 	plain := &prompt{Conn: conn, within: writeTime}
-	s := &Session{
-		conf:  conf,
-		link:  link{raw: conn, plain: plain, conn: plain, tls: dtp.Control{Tag: dtp.NewTag(), Ready: conf.Ready}, lang: conf.Languages.Default()},
-		clock: clock{began: now, line: now},
+	return &state{
+		link: link{raw: conn, plain: plain, conn: plain, lang: conf.Languages.Default()},
 		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
 			Listener: conf.Name, Root: string(vfs.Root), Memo: new(policy.Memo)},
 	}
-	s.reset()
-	return s
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {
@@ -185,18 +198,27 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 }
 
 // ID returns the session's number.
-func (s *Session) ID() uint64 { return s.who.ID }
+func (s *Session) ID() uint64 { return s.id }
 
 // Interrupt wakes an owner that waits for a command, so that it sees that the
 // server is draining. It may be called from any goroutine.
-func (s *Session) Interrupt() { _ = s.link.raw.SetReadDeadline(time.Unix(1, 0)) }
+func (s *Session) Interrupt() { _ = s.raw.SetReadDeadline(time.Unix(1, 0)) }
+
+// Socket returns the control connection where it is nothing but a TCP connection, so that
+// the system can tell of its bytes while nobody is in Step; else nil.
+func (s *Session) Socket() syscall.Conn {
+	if tcp, ok := s.raw.(*net.TCPConn); ok {
+		return tcp
+	}
+	return nil
+}
 
 // Transferring reports whether a transfer runs. It may be called from any
 // goroutine.
 func (s *Session) Transferring() bool { return s.transferring.Load() }
 
 // Kill closes the control connection from any goroutine.
-func (s *Session) Kill() { _ = s.link.raw.Close() }
+func (s *Session) Kill() { _ = s.raw.Close() }
 
 // reset brings the transfer parameters and the login back to their beginning.
 func (s *Session) reset() {
@@ -262,8 +284,11 @@ func (s *Session) protection() *dtp.Protection {
 	if !s.with.protect {
 		return nil
 	}
-	p := &dtp.Protection{Base: s.conf.TLS, Control: s.link.tls, Binding: s.conf.Binding, FileZilla: s.filezilla(),
+	p := &dtp.Protection{Base: s.conf.TLS, Binding: s.conf.Binding, FileZilla: s.filezilla(),
 		LenientClose: s.rank.id.Lenient.CloseNotify}
+	if s.link.tls != nil {
+		p.Control = *s.link.tls
+	}
 	if s.rank.id.Lenient.Resumption {
 		p.Binding = dtp.BindPrefer
 	}

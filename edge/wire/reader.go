@@ -96,13 +96,25 @@ func (r *Reader) Buffered() int { return len(r.raw) + len(r.line) }
 // Waiting reports whether a complete line can be returned without reading.
 func (r *Reader) Waiting() bool { return bytes.IndexByte(r.raw, '\n') >= 0 }
 
-// Release frees what memory is not needed for bytes that are waiting.
+// Idle reports whether nothing of a line, nor of a Telnet sequence, has been read.
+func (r *Reader) Idle() bool {
+	return r.Buffered() == 0 && r.telnet == inText && !r.tooLong && r.fed == 0
+}
+
+// Release frees what memory is not needed for bytes that are waiting, or for the part of a
+// line that has come.
 func (r *Reader) Release() {
 	if len(r.raw) == 0 {
 		r.raw, r.buf = nil, nil
 	}
 	if len(r.line) == 0 {
 		r.line = nil
+		return
+	}
+	if cap(r.line) > 2*len(r.line) {
+		whole := r.line
+		r.line = append(make([]byte, 0, len(whole)), whole...)
+		clear(whole) // it may be a password's beginning
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -44,8 +45,21 @@ func scripts(t *testing.T) []script {
 	return out
 }
 
+// Sessions that are never parked, which is all that systems but Linux have.
 func TestScripts(t *testing.T) {
 	s := newSuite(t)
+	s.awake = -1
+	playAll(t, s)
+}
+
+// Those that are parked whenever nothing of theirs waits to be read say the same.
+func TestScriptsParked(t *testing.T) {
+	s := newSuite(t)
+	s.awake = time.Nanosecond
+	playAll(t, s)
+}
+
+func playAll(t *testing.T, s *suite) {
 	dialogues := 0
 	for _, sc := range scripts(t) {
 		dialogues += len(sc.dialogues)

@@ -20,6 +20,7 @@ import (
 // suite is what all dialogues share.
 type suite struct {
 	serverTLS, clientTLS *tls.Config
+	awake                time.Duration // edge.Timeouts.Awake
 }
 
 // patience bounds every single wait of a dialogue.

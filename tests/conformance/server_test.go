@@ -69,6 +69,7 @@ func newOptions(s *suite) *options {
 		conf: edge.Config{
 			Listeners: []edge.Listener{{Name: "main", Address: "127.0.0.1:0", TLS: s.serverTLS}},
 			Logins:    edge.Logins{FailDelay: -1},
+			Timeouts:  edge.Timeouts{Awake: s.awake},
 		},
 		rules: newRules(),
 	}

@@ -1,0 +1,112 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/edgeftp/edgeftp/edge/internal/idle"
+	"github.com/edgeftp/edgeftp/edge/pi"
+)
+
+// awakeDefault is Timeouts.Awake.
+const awakeDefault = 250 * time.Millisecond
+
+// unparkable is for how long a session stays in a read whose connection could not be parked,
+// as when the kernel has no room for another watch.
+const unparkable = time.Minute
+
+// parking makes the lot in which the sessions of Serve are parked, nil where they are not.
+func (s *Server) parking(ctx context.Context) *idle.Lot {
+	if s.conf.Timeouts.Awake == 0 {
+		return nil
+	}
+	lot, err := idle.New(idle.Config{Wake: func(id uint64, _ idle.Reason) { s.wake(ctx, id) }, Settled: s.settled})
+	if err != nil {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			s.conf.Log.Warn("idle sessions keep their goroutines: they cannot be parked", "error", err)
+		}
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lot = lot
+	return lot
+}
+
+// wake goes on with a session that was parked: there is a goroutine for each that is awake.
+// What there is to do, the session finds out by itself.
+func (s *Server) wake(ctx context.Context, id uint64) {
+	s.mu.Lock()
+	sess, lot := s.sessions[id], s.lot
+	s.mu.Unlock()
+	go s.own(ctx, lot, sess)
+}
+
+// settled gives the memory back that many sessions have left behind which were awake at
+// once: stacks, buffers, what a login takes.
+func (s *Server) settled() {
+	go debug.FreeOSMemory()
+}
+
+// own is the goroutine of an awake session. It ends with the session, or when that is
+// parked; then another one owns it, sooner or later.
+func (s *Server) own(ctx context.Context, lot *idle.Lot, sess *pi.Session) {
+	parked := false
+	defer func() {
+		if p := recover(); p != nil {
+			s.guard(func() { sess.Panic(p) }) // which closes what it can
+		}
+		if !parked {
+			s.forget(sess)
+		}
+	}()
+	parked = s.attend(ctx, lot, sess)
+}
+
+// attend stays with a session until it has ended, or was parked: then nothing of it may be
+// touched any more.
+func (s *Server) attend(ctx context.Context, lot *idle.Lot, sess *pi.Session) (parked bool) {
+	id, socket, wait := sess.ID(), sess.Socket(), s.conf.Timeouts.Awake
+	if lot == nil || socket == nil {
+		lot, wait = nil, time.Hour
+	}
+	for sess.Step(ctx, wait) != pi.Closed {
+		if lot == nil {
+			continue
+		}
+		until := sess.Until()
+		sess.Rest()
+		switch err := lot.Park(socket, id, until); {
+		case err == nil:
+			return true
+		case errors.Is(err, idle.ErrNear), errors.Is(err, idle.ErrStopped):
+			wait = s.conf.Timeouts.Awake
+		default:
+			wait = unparkable
+		}
+	}
+	return false
+}
+
+// forget takes away what the server knows of a session that has ended.
+func (s *Server) forget(sess *pi.Session) {
+	defer s.running.Done()
+	defer s.gate.leave(sess.Who().Peer.Addr())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, sess.ID())
+}
+
+// kill closes a session's connection, from any goroutine. Of a parked one the kernel would
+// not tell: a descriptor that is closed has left the set.
+func (s *Server) kill(sess *pi.Session) {
+	sess.Kill()
+	s.mu.Lock()
+	lot := s.lot
+	s.mu.Unlock()
+	if lot != nil {
+		lot.Wake(sess.ID())
+	}
+}
