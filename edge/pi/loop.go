@@ -29,6 +29,7 @@ const (
 	maxHeld    = 16               // lines that wait for a running job before TCP pushes back
 	recallTime = 5 * time.Second  // for the reader to come back from a read
 	writeTime  = 30 * time.Second // for a client to take its replies
+	mostOut    = 4 << 10          // bytes of replies for which the room is kept while somebody is in Step
 	lookEvery  = time.Second      // for a client that is not read from to have gone
 )
 
@@ -43,8 +44,7 @@ var (
 // when nothing has arrived for the given time or the session has ended. When
 // ctx ends, a running transfer is aborted and the session closed.
 func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
-	stop := context.AfterFunc(ctx, s.link.plain.hurry)
-	defer stop()
+	s.link.plain.step, s.clock.awake = ctx, time.Now()
 	if !s.link.greeted {
 		s.greet(ctx)
 	}
@@ -57,11 +57,11 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 			s.held = s.held[1:]
 			s.dispatch(ctx, next)
 		case s.read(ctx, wait):
-			s.link.reader.Release()
+			s.rest()
 			return Idle
 		}
 	}
-	s.end()
+	s.end(ctx)
 	return Closed
 }
 
@@ -88,11 +88,10 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 	if !s.link.reader.Waiting() && !s.flush() {
 		return false
 	}
-	deadline := time.Now().Add(wait)
-	if u := s.Until(); !u.IsZero() && u.Before(deadline) {
-		deadline = u
+	until := s.sleepy(wait)
+	if s.clock.armed.IsZero() || until.Before(s.clock.armed) {
+		s.arm(until) // a deadline that comes too early is looked at when it comes: to set it costs as much as a command
 	}
-	_ = s.link.raw.SetReadDeadline(deadline)
 	if s.draining() || ctx.Err() != nil { // after the deadline was set: Interrupt may have come before
 		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
 		s.link.closed = true
@@ -100,7 +99,7 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 	}
 	line, err := s.link.reader.ReadLine(s.link.conn)
 	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
-		return s.expire()
+		return s.expire(until)
 	}
 	if s.arrived(line, err) {
 		cmd := s.conf.command(line)
@@ -131,10 +130,39 @@ func (s *Session) arrived(line []byte, err error) bool {
 	return false
 }
 
+// sleepy returns when a read that brings nothing is given up.
+func (s *Session) sleepy(wait time.Duration) time.Time {
+	from := s.clock.line
+	if from.Before(s.clock.awake) {
+		from = s.clock.awake
+	}
+	until := from.Add(wait)
+	if u := s.Until(); !u.IsZero() && u.Before(until) {
+		until = u
+	}
+	return until
+}
+
+// arm sets the connection's read deadline; the zero time is none.
+func (s *Session) arm(t time.Time) {
+	s.clock.armed = t
+	_ = s.link.raw.SetReadDeadline(t)
+}
+
+// rest gives back what only an owner needs.
+func (s *Session) rest() {
+	s.link.reader.Release()
+	s.link.out, s.link.plain.direct = nil, nil
+}
+
 // expire does what is due and reports whether nothing was, so that the owner
-// may leave.
-func (s *Session) expire() (idle bool) {
+// may leave. The read was to be given up at until, unless it was interrupted.
+func (s *Session) expire(until time.Time) (idle bool) {
+	s.clock.armed = time.Time{}
 	now := time.Now()
+	if now.Before(until) {
+		return false
+	}
 	if u := s.port.until; !u.IsZero() && !now.Before(u) {
 		s.closePort()
 		return false
@@ -170,7 +198,7 @@ func (s *Session) attend(ctx context.Context) {
 	reading := false
 	stop := ctx.Done()
 	var look <-chan time.Time
-	_ = s.link.raw.SetReadDeadline(time.Time{})
+	s.arm(time.Time{})
 	for {
 		if !reading && s.mayRead() {
 			reading = true
@@ -233,7 +261,7 @@ func (s *Session) mayRead() bool {
 // waits.
 func (s *Session) meanwhile(ctx context.Context, h heard) {
 	if errors.Is(h.err, os.ErrDeadlineExceeded) {
-		_ = s.link.raw.SetReadDeadline(time.Time{})
+		s.arm(time.Time{})
 		return // Interrupt: the server drains, and the job goes on
 	}
 	if h.err != nil {
@@ -269,7 +297,7 @@ func (s *Session) recall(lines <-chan heard) {
 }
 
 // start lets a job run in its helper goroutine.
-func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
+func (s *Session) start(ctx context.Context, j *Job, report report) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // attend passes ctx's end on, with its reason
 	r := &running{Job: j, row: s.row, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
 	s.job = r
@@ -312,7 +340,9 @@ func (s *Session) flush() bool {
 		return true
 	}
 	_, err := s.link.conn.Write(s.link.out)
-	s.link.out = nil
+	if s.link.out = s.link.out[:0]; cap(s.link.out) > mostOut {
+		s.link.out = nil
+	}
 	if err != nil {
 		s.link.closed = true
 	}
@@ -333,9 +363,9 @@ func (s *Session) say(r wire.Reply) {
 
 // end closes what is left. The client may have sent more than was read; a short
 // look at it keeps the last reply from being lost to a reset.
-func (s *Session) end() {
+func (s *Session) end(ctx context.Context) {
 	patience := 100 * time.Millisecond
-	if s.link.plain.hasty.Load() {
+	if ctx.Err() != nil {
 		patience = 30 * time.Millisecond
 	}
 	s.flush()
