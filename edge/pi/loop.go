@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -26,18 +25,9 @@ const (
 )
 
 const (
-	maxHeld    = 16               // lines that wait for a running job before TCP pushes back
-	recallTime = 5 * time.Second  // for the reader to come back from a read
-	writeTime  = 30 * time.Second // for a client to take its replies
-	mostOut    = 4 << 10          // bytes of replies for which the room is kept while somebody is in Step
-	lookEvery  = time.Second      // for a client that is not read from to have gone
-)
-
-// Why a job was told to end.
-var (
-	errAborted  = errors.New("aborted by the client")
-	errLost     = errors.New("the control connection was lost")
-	errShutdown = errors.New("the server is shutting down")
+	maxHeld   = 16               // lines that wait for a running job before TCP pushes back
+	writeTime = 30 * time.Second // for a client to take its replies
+	mostOut   = 4 << 10          // bytes of replies for which the room is kept while somebody is in Step
 )
 
 // Step owns the session: it carries out commands as they arrive, and returns
@@ -51,7 +41,9 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 	for s.job != nil || !s.link.closed {
 		switch {
 		case s.job != nil:
-			s.attend(ctx)
+			if !s.carryOut(ctx) {
+				return Closed
+			}
 		case len(s.held) > 0:
 			next := s.held[0]
 			s.held = s.held[1:]
@@ -183,153 +175,6 @@ func (s *Session) draining() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// heard is what the reader brings back.
-type heard struct {
-	cmd wire.Command
-	err error
-}
-
-// attend stays with the running job until it is done, and answers meanwhile.
-func (s *Session) attend(ctx context.Context) {
-	lines := make(chan heard, 1)
-	reading := false
-	stop := ctx.Done()
-	var look <-chan time.Time
-	s.arm(time.Time{})
-	for {
-		if !reading && s.mayRead() {
-			reading = true
-			go s.hear(lines)
-		}
-		if s.flush(); s.link.closed {
-			s.job.cancel(errLost) // RFC 959 §4.1.1: as if ABOR and QUIT had come
-		}
-		if !reading && !s.link.closed && s.job.Alone && look == nil {
-			look = time.After(lookEvery) // no read will tell that the client has gone, nor will a data connection
-		}
-		select {
-		case <-look:
-			look, s.link.closed = nil, s.link.closed || dtp.Gone(s.link.raw)
-		case h := <-lines:
-			reading = false
-			s.meanwhile(ctx, h)
-		case settle := <-s.job.done:
-			if reading {
-				s.recall(lines)
-			}
-			s.settle(ctx, settle)
-			return
-		case <-stop:
-			s.job.cancel(errShutdown)
-			stop = nil
-		}
-	}
-}
-
-// hear reads one line for the owner.
-func (s *Session) hear(lines chan<- heard) {
-	h := heard{err: errPanicked}
-	defer func() {
-		if p := recover(); p != nil {
-			s.conf.panicked(s.conf.Log, p)
-		}
-		lines <- h
-	}()
-	line, err := s.link.reader.ReadLine(s.link.conn)
-	h = heard{s.conf.command(line), err}
-	s.link.reader.Wipe()
-}
-
-// mayRead reports whether a further line may be read during a job: not behind a
-// Barrier, not when enough wait already, and not when the client is gone.
-func (s *Session) mayRead() bool {
-	if s.link.closed || s.job.aborts > 0 || len(s.held) >= maxHeld {
-		return false
-	}
-	for _, c := range s.held {
-		if spec, _, ok := s.conf.Table.Lookup(c); ok && spec.Barrier {
-			return false
-		}
-	}
-	return true
-}
-
-// meanwhile takes a line that arrived during a job: it is answered at once or
-// waits.
-func (s *Session) meanwhile(ctx context.Context, h heard) {
-	if errors.Is(h.err, os.ErrDeadlineExceeded) {
-		s.arm(time.Time{})
-		return // Interrupt: the server drains, and the job goes on
-	}
-	if h.err != nil {
-		s.arrived(nil, h.err)
-		return
-	}
-	s.clock.line = time.Now()
-	spec, cmd, ok := s.conf.Table.Lookup(h.cmd)
-	// Replies keep the order of their commands (RFC 959 §4.2), but for ABOR's.
-	inTurn := len(s.held) == 0 || ok && spec.Urgent
-	hears := !s.job.Alone || ok && spec.Urgent && s.job.Progress != nil
-	if ok && spec.lane(cmd) == Beside && inTurn && hears {
-		s.dispatch(ctx, h.cmd)
-		return
-	}
-	s.held = append(s.held, h.cmd)
-}
-
-// recall gets the reader back, with the line that it may have won.
-func (s *Session) recall(lines <-chan heard) {
-	s.Interrupt()
-	limit := time.AfterFunc(recallTime, s.Kill)
-	h := <-lines
-	limit.Stop()
-	switch {
-	case errors.Is(h.err, os.ErrDeadlineExceeded):
-	case h.err != nil:
-		s.arrived(nil, h.err)
-	default:
-		s.clock.line = time.Now()
-		s.held = append(s.held, h.cmd)
-	}
-}
-
-// start lets a job run in its helper goroutine.
-func (s *Session) start(ctx context.Context, j *Job, report report) {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // attend passes ctx's end on, with its reason
-	r := &running{Job: j, row: s.row, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
-	s.job = r
-	s.transferring.Store(j.Progress != nil)
-	log, conf := s.log(), s.conf
-	go func() {
-		settle := Settle(func(*Session) Outcome {
-			return Outcome{Reply: wire.Say(wire.CodeLocalError, "The server made a mistake; the command was given up.")}
-		})
-		defer func() {
-			if p := recover(); p != nil {
-				conf.panicked(log, p)
-			}
-			r.done <- settle
-		}()
-		settle = j.Run(ctx)
-	}()
-}
-
-// settle ends the job: its reply first, then those of the ABORs that waited for
-// it.
-func (s *Session) settle(ctx context.Context, settle Settle) {
-	aborts, report := s.job.aborts, s.job.report
-	s.job.cancel(nil)
-	s.row = s.job.row
-	s.job = nil
-	s.transferring.Store(false)
-	s.clock.line = time.Now() // the idle limit rests during a job
-	s.apply(ctx, settle(s), report)
-	s.row = nil
-	for range aborts {
-		s.say(wire.Say(wire.CodeClosingData, "The transfer was aborted as asked."))
 	}
 }
 

@@ -165,17 +165,6 @@ type clock struct {
 	armed time.Time // the connection's read deadline, of a read by the owner; zero is none that counts
 }
 
-// running is a job at work.
-type running struct {
-	*Job
-	row    *Spec
-	began  time.Time
-	cancel func(cause error)
-	done   chan Settle
-	aborts int // ABORs that wait for its end
-	report report
-}
-
 // NewSession makes the session of an accepted control connection. The local
 // and peer addresses are those that policies see and data ports are bound to.
 func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *Session {
