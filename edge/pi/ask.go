@@ -30,7 +30,28 @@ type Question struct {
 // Grant says, to the paths that it names. The error says that it may not, in the
 // client's terms: give it to Fail. An operation that the command's row does not name
 // (Spec.Ops) is a mistake of the program: it is refused, and the log says so.
-func (s *Session) Ask(q Question) (policy.Grant, error) { return s.askAs(q, s.action(q)) }
+func (s *Session) Ask(q Question) (g policy.Grant, err error) {
+	if err := s.row.lists(q.Op); err != nil {
+		return g, err
+	}
+	if !s.Perms(q.Path).Has(q.Perm) || q.Path2 != "" && !s.Perms(q.Path2).Has(q.Perm) {
+		return g, s.forbidden(s.action(q))
+	}
+	if s.lease.Authorizes(q.Op) {
+		a := s.action(q)
+		describe(s.fs, a)
+		if g, err = s.row.authorize(s.asks(a), s.lease, a); err != nil {
+			return g, err
+		}
+	} else { // of what the path is now nobody wants to know
+		s.requests++
+		g.Path, g.Path2 = string(q.Path), string(q.Path2)
+	}
+	own := s.rank.id.Limits
+	own.RateDown, own.RateUp = 0, 0 // all transfers of the user share these: see limiter
+	g.Limits = own.Narrow(g.Limits)
+	return g, nil
+}
 
 // action makes the policies' form of a question, but for what its path is now.
 func (s *Session) action(q Question) *policy.Action {
@@ -48,24 +69,6 @@ func describe(fsys vfs.FS, a *policy.Action) {
 	if info.Mode.IsRegular() {
 		a.Size = info.Size
 	}
-}
-
-func (s *Session) askAs(q Question, a *policy.Action) (policy.Grant, error) {
-	if err := s.row.lists(q.Op); err != nil {
-		return policy.Grant{}, err
-	}
-	if !s.Perms(q.Path).Has(q.Perm) || q.Path2 != "" && !s.Perms(q.Path2).Has(q.Perm) {
-		return policy.Grant{}, s.forbidden(a)
-	}
-	describe(s.fs, a)
-	g, err := s.row.authorize(s.asks(a), s.lease, a)
-	if err != nil {
-		return g, err
-	}
-	own := s.rank.id.Limits
-	own.RateDown, own.RateUp = 0, 0 // all transfers of the user share these: see limiter
-	g.Limits = own.Narrow(g.Limits)
-	return g, nil
 }
 
 // lists says what is wrong with a question of the row's handler; nil is nothing. A nil
@@ -183,6 +186,9 @@ func (s *Session) commit(p vfs.Path, number uint64) commit {
 // ask puts it, from a helper goroutine.
 func (c *commit) ask(ctx context.Context, stage vfs.Stage, ms int64) error {
 	a := c.action
+	if !c.lease.Authorizes(a.Op) {
+		return c.row.lists(a.Op)
+	}
 	a.Time, a.A, a.B = time.Now(), stage.Size(), ms
 	if c.view.fs != nil {
 		describe(c.view.fs, a)

@@ -56,7 +56,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		out = spec.Handler(s, args)
 	}
 	s.strikeFor(out.Reply)
-	s.apply(ctx, out, report(spec, args))
+	s.apply(ctx, out, report{spec, args})
 	s.row = beside
 }
 
@@ -88,17 +88,16 @@ func (m *memory) has(what Memory) bool {
 
 // apply does what a handler or a job's end has said, and tells the observers of
 // a command that is done.
-func (s *Session) apply(ctx context.Context, out Outcome, report policy.Event) {
+func (s *Session) apply(ctx context.Context, out Outcome, done report) {
 	if !out.Reply.IsZero() {
 		s.say(out.Reply)
 	}
 	if out.Job != nil {
 		s.flush()
-		s.start(ctx, out.Job, report)
+		s.start(ctx, out.Job, done)
 		return
 	}
-	report.Code = int(out.Reply.Code)
-	s.event(report)
+	s.report(done, out.Reply.Code)
 	if out.Secure {
 		s.secure(ctx)
 	}
@@ -115,13 +114,22 @@ func (s *Session) atRest() {
 	}
 }
 
-// report begins what observers are told of a command. A password is not told.
-func report(spec *Spec, a Args) policy.Event {
-	text := spec.Verb
-	if a.Given && !spec.secret() {
-		text += " " + a.Text
+// report is what observers are told of a command, but for how it ended.
+type report struct {
+	row  *Spec
+	args Args
+}
+
+// report tells the observers of a command that is done. A password is not told.
+func (s *Session) report(r report, code wire.Code) {
+	e := policy.Event{Kind: policy.EventCommandDone, Code: int(code)}
+	if s.observed(e.Kind) {
+		e.Text, e.Path = r.row.Verb, string(r.args.Path)
+		if r.args.Given && !r.row.secret() {
+			e.Text += " " + r.args.Text
+		}
 	}
-	return policy.Event{Kind: policy.EventCommandDone, Text: text, Path: string(a.Path)}
+	s.event(e)
 }
 
 // unknown answers a command that is not in the table. Another protocol's request

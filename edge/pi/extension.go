@@ -3,6 +3,7 @@ package pi
 import (
 	"errors"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func size(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	return Say(wire.CodeFileStatus, "%d", info.Size)
+	return Say(wire.CodeFileStatus, "%s", strconv.FormatInt(info.Size, 10))
 }
 
 // zone is where times are told: UTC, as RFC 3659 §2.3 asks, unless the operator

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -26,18 +25,10 @@ const (
 )
 
 const (
-	maxHeld    = 16                    // lines that wait for a running job before TCP pushes back
-	recallTime = 5 * time.Second       // for the reader to come back from a read
-	writeTime  = 30 * time.Second      // for a client to take its replies
-	lookEvery  = time.Second           // for a client that is not read from to have gone
-	firstRead  = 50 * time.Millisecond // waits at least so long: whoever enters Step does it for bytes that have come
-)
-
-// Why a job was told to end.
-var (
-	errAborted  = errors.New("aborted by the client")
-	errLost     = errors.New("the control connection was lost")
-	errShutdown = errors.New("the server is shutting down")
+	maxHeld   = 16                    // lines that wait for a running job before TCP pushes back
+	writeTime = 30 * time.Second      // for a client to take its replies
+	mostOut   = 4 << 10               // bytes of replies for which the room is kept while somebody is in Step
+	firstRead = 50 * time.Millisecond // waits at least so long: whoever enters Step does it for bytes that have come
 )
 
 // Step owns the session: it carries out commands as they arrive, and returns
@@ -45,8 +36,7 @@ var (
 // ctx ends, a running transfer is aborted and the session closed.
 func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 	s.rise()
-	stop := context.AfterFunc(ctx, s.link.plain.hurry)
-	defer stop()
+	s.link.plain.step, s.clock.awake = ctx, time.Now()
 	if !s.link.greeted {
 		s.greet(ctx)
 	}
@@ -54,7 +44,9 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 	for s.job != nil || !s.link.closed {
 		switch {
 		case s.job != nil:
-			s.attend(ctx)
+			if !s.carryOut(ctx) {
+				return Closed
+			}
 		case len(s.held) > 0:
 			next := s.held[0]
 			s.held = s.held[1:]
@@ -66,13 +58,14 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 			stay = wait
 		}
 	}
-	s.end()
+	s.end(ctx)
 	return Closed
 }
 
 // slim gives up what a session needs only while somebody is in Step.
 func (s *Session) slim() {
 	s.link.reader.Release()
+	s.link.out, s.link.plain.direct, s.link.plain.step = nil, nil, nil
 	s.held = nil
 }
 
@@ -99,11 +92,10 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 	if !s.link.reader.Waiting() && !s.flush() {
 		return false
 	}
-	deadline := time.Now().Add(wait)
-	if u := s.Until(); !u.IsZero() && u.Before(deadline) {
-		deadline = u
+	until := s.sleepy(wait)
+	if s.clock.armed.IsZero() || until.Before(s.clock.armed) {
+		s.arm(until) // a deadline that comes too early is looked at when it comes: to set it costs as much as a command
 	}
-	_ = s.link.raw.SetReadDeadline(deadline)
 	if s.draining() || ctx.Err() != nil { // after the deadline was set: Interrupt may have come before
 		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
 		s.link.closed = true
@@ -111,7 +103,7 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 	}
 	line, err := s.link.reader.ReadLine(s.link.conn)
 	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
-		return s.expire()
+		return s.expire(until)
 	}
 	if s.arrived(line, err) {
 		cmd := s.conf.command(line)
@@ -142,10 +134,33 @@ func (s *Session) arrived(line []byte, err error) bool {
 	return false
 }
 
+// sleepy returns when a read that brings nothing is given up.
+func (s *Session) sleepy(wait time.Duration) time.Time {
+	from := s.clock.line
+	if from.Before(s.clock.awake) {
+		from = s.clock.awake
+	}
+	until := from.Add(wait)
+	if u := s.Until(); !u.IsZero() && u.Before(until) {
+		until = u
+	}
+	return until
+}
+
+// arm sets the connection's read deadline; the zero time is none.
+func (s *Session) arm(t time.Time) {
+	s.clock.armed = t
+	_ = s.link.raw.SetReadDeadline(t)
+}
+
 // expire does what is due and reports whether nothing was, so that the owner
-// may leave.
-func (s *Session) expire() (idle bool) {
+// may leave. The read was to be given up at until, unless it was interrupted.
+func (s *Session) expire(until time.Time) (idle bool) {
+	s.clock.armed = time.Time{}
 	now := time.Now()
+	if now.Before(until) {
+		return false
+	}
 	if u := s.port.until; !u.IsZero() && !now.Before(u) {
 		s.closePort()
 		return false
@@ -169,153 +184,6 @@ func (s *Session) draining() bool {
 	}
 }
 
-// heard is what the reader brings back.
-type heard struct {
-	cmd wire.Command
-	err error
-}
-
-// attend stays with the running job until it is done, and answers meanwhile.
-func (s *Session) attend(ctx context.Context) {
-	lines := make(chan heard, 1)
-	reading := false
-	stop := ctx.Done()
-	var look <-chan time.Time
-	_ = s.link.raw.SetReadDeadline(time.Time{})
-	for {
-		if !reading && s.mayRead() {
-			reading = true
-			go s.hear(lines)
-		}
-		if s.flush(); s.link.closed {
-			s.job.cancel(errLost) // RFC 959 §4.1.1: as if ABOR and QUIT had come
-		}
-		if !reading && !s.link.closed && s.job.Alone && look == nil {
-			look = time.After(lookEvery) // no read will tell that the client has gone, nor will a data connection
-		}
-		select {
-		case <-look:
-			look, s.link.closed = nil, s.link.closed || dtp.Gone(s.link.raw)
-		case h := <-lines:
-			reading = false
-			s.meanwhile(ctx, h)
-		case settle := <-s.job.done:
-			if reading {
-				s.recall(lines)
-			}
-			s.settle(ctx, settle)
-			return
-		case <-stop:
-			s.job.cancel(errShutdown)
-			stop = nil
-		}
-	}
-}
-
-// hear reads one line for the owner.
-func (s *Session) hear(lines chan<- heard) {
-	h := heard{err: errPanicked}
-	defer func() {
-		if p := recover(); p != nil {
-			s.conf.panicked(s.conf.Log, p)
-		}
-		lines <- h
-	}()
-	line, err := s.link.reader.ReadLine(s.link.conn)
-	h = heard{s.conf.command(line), err}
-	s.link.reader.Wipe()
-}
-
-// mayRead reports whether a further line may be read during a job: not behind a
-// Barrier, not when enough wait already, and not when the client is gone.
-func (s *Session) mayRead() bool {
-	if s.link.closed || s.job.aborts > 0 || len(s.held) >= maxHeld {
-		return false
-	}
-	for _, c := range s.held {
-		if spec, _, ok := s.conf.Table.Lookup(c); ok && spec.Barrier {
-			return false
-		}
-	}
-	return true
-}
-
-// meanwhile takes a line that arrived during a job: it is answered at once or
-// waits.
-func (s *Session) meanwhile(ctx context.Context, h heard) {
-	if errors.Is(h.err, os.ErrDeadlineExceeded) {
-		_ = s.link.raw.SetReadDeadline(time.Time{})
-		return // Interrupt: the server drains, and the job goes on
-	}
-	if h.err != nil {
-		s.arrived(nil, h.err)
-		return
-	}
-	s.clock.line = time.Now()
-	spec, cmd, ok := s.conf.Table.Lookup(h.cmd)
-	// Replies keep the order of their commands (RFC 959 §4.2), but for ABOR's.
-	inTurn := len(s.held) == 0 || ok && spec.Urgent
-	hears := !s.job.Alone || ok && spec.Urgent && s.job.Progress != nil
-	if ok && spec.lane(cmd) == Beside && inTurn && hears {
-		s.dispatch(ctx, h.cmd)
-		return
-	}
-	s.held = append(s.held, h.cmd)
-}
-
-// recall gets the reader back, with the line that it may have won.
-func (s *Session) recall(lines <-chan heard) {
-	s.Interrupt()
-	limit := time.AfterFunc(recallTime, s.Kill)
-	h := <-lines
-	limit.Stop()
-	switch {
-	case errors.Is(h.err, os.ErrDeadlineExceeded):
-	case h.err != nil:
-		s.arrived(nil, h.err)
-	default:
-		s.clock.line = time.Now()
-		s.held = append(s.held, h.cmd)
-	}
-}
-
-// start lets a job run in its helper goroutine.
-func (s *Session) start(ctx context.Context, j *Job, report policy.Event) {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // attend passes ctx's end on, with its reason
-	r := &running{Job: j, row: s.row, began: time.Now(), cancel: cancel, done: make(chan Settle, 1), report: report}
-	s.job = r
-	s.transferring.Store(j.Progress != nil)
-	log, conf := s.log(), s.conf
-	go func() {
-		settle := Settle(func(*Session) Outcome {
-			return Outcome{Reply: wire.Say(wire.CodeLocalError, "The server made a mistake; the command was given up.")}
-		})
-		defer func() {
-			if p := recover(); p != nil {
-				conf.panicked(log, p)
-			}
-			r.done <- settle
-		}()
-		settle = j.Run(ctx)
-	}()
-}
-
-// settle ends the job: its reply first, then those of the ABORs that waited for
-// it.
-func (s *Session) settle(ctx context.Context, settle Settle) {
-	aborts, report := s.job.aborts, s.job.report
-	s.job.cancel(nil)
-	s.row = s.job.row
-	s.job = nil
-	s.transferring.Store(false)
-	s.clock.line = time.Now() // the idle limit rests during a job
-	s.apply(ctx, settle(s), report)
-	s.row = nil
-	for range aborts {
-		s.say(wire.Say(wire.CodeClosingData, "The transfer was aborted as asked."))
-	}
-}
-
 // flush writes the replies that wait, and reports whether the connection took
 // them.
 func (s *Session) flush() bool {
@@ -323,7 +191,9 @@ func (s *Session) flush() bool {
 		return true
 	}
 	_, err := s.link.conn.Write(s.link.out)
-	s.link.out = nil
+	if s.link.out = s.link.out[:0]; cap(s.link.out) > mostOut {
+		s.link.out = nil
+	}
 	if err != nil {
 		s.link.closed = true
 	}
@@ -344,9 +214,9 @@ func (s *Session) say(r wire.Reply) {
 
 // end closes what is left. The client may have sent more than was read; a short
 // look at it keeps the last reply from being lost to a reset.
-func (s *Session) end() {
+func (s *Session) end(ctx context.Context) {
 	patience := 100 * time.Millisecond
-	if s.link.plain.hasty.Load() {
+	if ctx.Err() != nil {
 		patience = 30 * time.Millisecond
 	}
 	s.flush()

@@ -147,9 +147,14 @@ func (s *Session) log() *slog.Logger {
 func (s *Session) logOf(user string) *slog.Logger {
 	who := s.who
 	who.User = user
-	log := s.conf.Log
-	if p := s.conf.LogPrefix; p != nil {
-		log = slog.New(prefixed{log.Handler(), p.text(&who, time.Now())})
+	return s.conf.logOf(&who)
+}
+
+// logOf returns the logger for what concerns a session.
+func (c *Config) logOf(who *policy.Session) *slog.Logger {
+	log := c.Log
+	if p := c.LogPrefix; p != nil {
+		log = slog.New(prefixed{log.Handler(), p.text(who, time.Now())})
 	}
 	return log.With("sess", who.ID, "user", who.User, "remote", who.Peer.String())
 }

@@ -150,7 +150,7 @@ func (s *Session) ends() (peer, local netip.AddrPort, ok bool) {
 // is made again.
 func (s *Session) ordinary() bool {
 	l, who := &s.link, &s.who
-	connected := l.raw == s.raw && l.conn == net.Conn(l.plain) && l.plain.within == writeTime && !l.plain.greets && !l.plain.spoken && !l.plain.hasty.Load() &&
+	connected := l.raw == s.raw && l.conn == net.Conn(l.plain) && l.plain.within == writeTime && !l.plain.greets && !l.plain.spoken &&
 		len(l.out) == 0 && l.reader.Idle() && l.tls == nil && l.greeted && l.told && !l.quiet && !l.closed
 	login := s.rank.in && s.rank.counted && s.rank.attempts == 0 && string(s.rank.home) == who.Root && who.Group == s.rank.id.Group && who.Anon == s.rank.id.Anonymous
 	named := who.ID == s.id && who.Listener == s.conf.Name && who.Host == "" && who.TLS == (policy.TLS{}) && !who.DataTLS && who.ASCII == s.with.ascii

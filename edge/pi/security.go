@@ -45,7 +45,7 @@ func (s *Session) secure(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dtp.HandshakeTime)
 	defer cancel()
-	_ = s.link.raw.SetReadDeadline(time.Time{})
+	s.arm(time.Time{})
 	s.link.tls = &dtp.Control{Tag: dtp.NewTag(), Ready: s.conf.Ready, Host: s.who.Host}
 	tc := tls.Server(s.link.plain, dtp.ControlTLS(s.conf.TLS, s.link.tls))
 	s.link.plain.greets, s.link.plain.spoken = true, false

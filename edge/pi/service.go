@@ -27,7 +27,7 @@ func (s *Session) change(q Question, kind policy.EventKind, do func(w vfs.Writer
 		return err
 	}
 	e := policy.Event{Kind: kind, Op: q.Op, Path: g.Path, Path2: g.Path2}
-	if q.Op == policy.OpDelete {
+	if q.Op == policy.OpDelete && s.observed(kind) {
 		e.Size = s.bytesAt(vfs.Path(g.Path))
 	}
 	if err := do(w, vfs.Path(g.Path), vfs.Path(g.Path2)); err != nil {
@@ -69,14 +69,22 @@ func removeDirectory(s *Session, a Args) Outcome {
 // deleteFile removes a file, or what is kept of the user's interrupted upload
 // of that name.
 func deleteFile(s *Session, a Args) Outcome {
-	q := Question{Op: policy.OpDelete, Perm: policy.PermDelete, Path: a.Path, Text: a.Text, A: s.bytesAt(a.Path)}
+	q := Question{Op: policy.OpDelete, Perm: policy.PermDelete, Path: a.Path, Text: a.Text}
+	if s.lease.Authorizes(q.Op) {
+		q.A = s.bytesAt(a.Path)
+	}
 	err := s.change(q, policy.EventFileDeleted, func(w vfs.Writer, p, _ vfs.Path) error {
-		if _, err := s.fs.Lstat(p); err != nil {
-			if _, perr := s.partial(p); perr == nil {
-				return s.fs.(vfs.Partials).DropPartial(s.owner(), p)
-			}
+		err := w.Remove(p)
+		if err == nil {
+			return nil
 		}
-		return w.Remove(p)
+		if _, serr := s.fs.Lstat(p); serr == nil {
+			return err
+		}
+		if _, perr := s.partial(p); perr == nil {
+			return s.fs.(vfs.Partials).DropPartial(s.owner(), p)
+		}
+		return err
 	})
 	if err != nil {
 		return s.Fail(err)

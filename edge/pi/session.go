@@ -1,6 +1,7 @@
 package pi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
@@ -57,7 +58,7 @@ type link struct {
 	plain   *prompt  // raw, for writing
 	conn    net.Conn // plain, or TLS over it
 	reader  wire.Reader
-	out     []byte       // replies not yet written
+	out     []byte       // replies not yet written, and room for those to come while somebody is in Step
 	tls     *dtp.Control // its handshake, for those of data connections; nil in the clear
 	greeted bool
 	told    bool            // observers were told of the connection
@@ -73,9 +74,10 @@ type link struct {
 type prompt struct {
 	net.Conn
 	within time.Duration
-	greets bool        // a TLS handshake is under way
-	spoken bool        // the server has sent its part of it
-	hasty  atomic.Bool // see hurry
+	step   context.Context // of the Step that goes on: its end leaves a write hardly any time
+	direct *direct         // see attempt; nil while the session is at rest
+	greets bool            // a TLS handshake is under way
+	spoken bool            // the server has sent its part of it
 }
 
 // Read is the connection's. A client that sends the last records of its handshake
@@ -92,21 +94,29 @@ func (p *prompt) Write(b []byte) (int, error) {
 	if p.greets {
 		p.spoken = true
 	}
+	done := p.attempt(b)
+	if done == len(b) {
+		return done, nil
+	}
+	n, err := p.wait(b[done:])
+	return done + n, err
+}
+
+// wait writes what has to wait for the client. When the server must end, a client that
+// does not read must not keep it.
+func (p *prompt) wait(b []byte) (int, error) {
 	_ = p.SetWriteDeadline(time.Now().Add(p.within))
-	if p.hasty.Load() {
-		p.hurry()
+	if p.step != nil {
+		defer context.AfterFunc(p.step, p.hurry)()
 	}
 	n, err := p.Conn.Write(b)
 	_ = p.SetWriteDeadline(time.Time{})
 	return n, err
 }
 
-// hurry leaves a write that is under way, and those to come, hardly any time: the
-// server must end, and a client that does not read must not keep it. It may be called
-// from any goroutine.
+// hurry leaves a write that is under way hardly any time.
 func (p *prompt) hurry() {
 	const haste = 100 * time.Millisecond
-	p.hasty.Store(true)
 	_ = p.SetWriteDeadline(time.Now().Add(haste))
 }
 
@@ -160,17 +170,8 @@ type dataPort struct {
 type clock struct {
 	began time.Time // of the connection, or of the last logout
 	line  time.Time // of the last complete line
-}
-
-// running is a job at work.
-type running struct {
-	*Job
-	row    *Spec
-	began  time.Time
-	cancel func(cause error)
-	done   chan Settle
-	aborts int          // ABORs that wait for its end
-	report policy.Event // command_done, but for the code
+	awake time.Time // of Step
+	armed time.Time // the connection's read deadline, of a read by the owner; zero is none that counts
 }
 
 // NewSession makes the session of an accepted control connection. The local
@@ -239,14 +240,29 @@ func (s *Session) meta() policy.Meta {
 
 // event queues an event for the observers.
 func (s *Session) event(e policy.Event) {
-	e.Meta = s.meta()
-	s.observe(e)
+	if s.observed(e.Kind) {
+		e.Meta = s.meta()
+		s.observe(e)
+		return
+	}
+	s.requests++ // it has its number all the same
+}
+
+// observed reports whether anybody observes a kind of event, so that one need not be
+// made for nobody.
+func (s *Session) observed(kind policy.EventKind) bool {
+	if s.lease.Held() {
+		return s.lease.Observed(kind)
+	}
+	return s.conf.Chain.Observed(s.who.ID, kind)
 }
 
 // follow queues an event that belongs to a question, whose number it bears.
 func (s *Session) follow(number uint64, e policy.Event) {
-	e.Meta = policy.Meta{Session: &s.who, Request: number, Time: time.Now()}
-	s.observe(e)
+	if s.observed(e.Kind) {
+		e.Meta = policy.Meta{Session: &s.who, Request: number, Time: time.Now()}
+		s.observe(e)
+	}
 }
 
 func (s *Session) observe(e policy.Event) {

@@ -26,10 +26,11 @@ func ParseCommand(line []byte) Command {
 	if len(verb) == 0 || len(verb) > maxVerb || !word(verb) {
 		return Command{Line: string(line), Bad: bytes.ContainsAny(line, "\x00\r")}
 	}
+	text := string(line) // once, for the verb and its argument
 	return Command{
-		Verb: strings.ToUpper(string(verb)),
-		Arg:  string(arg),
-		Bad:  bytes.ContainsAny(arg, "\x00\r"),
+		Verb: strings.ToUpper(text[:len(verb)]),
+		Arg:  text[len(line)-len(arg):],
+		Bad:  bytes.IndexByte(arg, 0) >= 0 || bytes.IndexByte(arg, '\r') >= 0,
 	}
 }
 

@@ -133,9 +133,31 @@ func (r *Reader) Wipe() {
 // Reset forgets everything, waiting bytes included.
 func (r *Reader) Reset() { *r = Reader{} }
 
+// whole is next for what clients send nearly always: a line that is there from its
+// beginning to its end, and without a byte that is Telnet's. It is returned as it lies
+// there, byte by byte it would cost four times as much.
+func (r *Reader) whole() ([]byte, bool) {
+	if r.telnet != inText || r.fed != 0 || len(r.line) > 0 || r.tooLong {
+		return nil, false
+	}
+	end := bytes.IndexByte(r.raw, '\n')
+	if end < 0 {
+		return nil, false
+	}
+	line := r.raw[:end]
+	if end > 0 && line[0] >= telnetSE || bytes.IndexByte(line, telnetIAC) >= 0 {
+		return nil, false
+	}
+	r.raw = r.raw[end+1:]
+	return bytes.TrimSuffix(line, []byte("\r")), true
+}
+
 // next looks for the end of the line in the bytes at hand.
 func (r *Reader) next() (line []byte, err error, ok bool) {
-	if r.line == nil {
+	if line, ok := r.whole(); ok {
+		return line, nil, true
+	}
+	if r.line == nil && len(r.raw) > 0 {
 		r.line = make([]byte, 0, 128)
 	}
 	for i, b := range r.raw {

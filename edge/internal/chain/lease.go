@@ -97,6 +97,23 @@ func (l Lease) Authorize(ctx context.Context, q *policy.Action) (policy.Grant, *
 	return g.authorize(ctx, q, l.chain.conf.Clean)
 }
 
+// Observed reports whether anybody observes a kind of event: what nobody does need not
+// be made. An event that Observe would give to a later generation, as the lease's own was
+// ended, always has somebody.
+func (l Lease) Observed(kind policy.EventKind) bool {
+	return l.gen != nil && (l.gen.observed(kind) || l.gen.refs.ended())
+}
+
+// Observed reports whether anybody observes a kind of event of a session that holds no
+// lease.
+func (c *Chain) Observed(session uint64, kind policy.EventKind) bool {
+	return c.front.Load().pick(session).observed(kind)
+}
+
+func (g *generation) observed(kind policy.EventKind) bool {
+	return int(kind) < numEvents && len(g.event[kind]) > 0
+}
+
 // Observe queues an event for every observer. It never waits for one. The
 // session in the event is copied: the caller may go on changing its own.
 func (l Lease) Observe(e policy.Event) {
@@ -105,7 +122,7 @@ func (l Lease) Observe(e policy.Event) {
 		return
 	}
 	defer l.leave(g)
-	if int(e.Kind) >= numEvents || len(g.event[e.Kind]) == 0 {
+	if !g.observed(e.Kind) {
 		return
 	}
 	r := &record{event: e, session: *e.Session}

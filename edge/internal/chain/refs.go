@@ -43,6 +43,9 @@ func (r *refs) drop(one uint64) (last bool) {
 	}
 }
 
+// ended reports whether the pins were taken away.
+func (r *refs) ended() bool { return r.word.Load()&forced != 0 }
+
 // force takes all pins away: no call can begin any more. It reports whether
 // nothing was running, so that the caller is the one to close.
 func (r *refs) force() (last bool) {

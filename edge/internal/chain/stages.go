@@ -69,6 +69,16 @@ func (l Lease) Asks(stage policy.Stage) bool {
 	return false
 }
 
+// Authorizes reports whether Authorize would ask any policy about an operation; if not,
+// everything is granted as it stands. It is true where the lease holds nothing, and where
+// its generation was ended: another one answers then.
+func (l Lease) Authorizes(op policy.Op) bool {
+	if l.gen == nil || l.gen.refs.ended() {
+		return true
+	}
+	return int(op) < numOps && len(l.gen.fs[op]) > 0
+}
+
 // meant refuses the verdicts that a stage has no use for: Rewrite, and those that do
 // not exist.
 func meant(v policy.Verdict, stage policy.Stage) error {
