@@ -289,8 +289,8 @@ func (j *journal) stay(ghosts []ghost) {
 			now.path = g.of.path
 			j.live[now.id] = now
 			_ = j.write(now)
-			_ = j.end(g.id)
-		}
+		} // else what it is about has ended meanwhile, and so must the ghost
+		_ = j.end(g.id)
 	}
 }
 
