@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -79,6 +80,49 @@ func BenchmarkStage(b *testing.B) {
 		})
 		b.Run(name+"/old", repeat(func(int) error { return stored(d, "/deep/down/old", data) }))
 	}
+}
+
+// BenchmarkDurability is what an upload costs until it is committed, on the disk that
+// TMPDIR is on, alone and many at the same time: the time that passes for each file.
+//
+//	TMPDIR=/var/tmp go test -run '^$' -bench Durability -benchtime 512x ./edge/vfs
+func BenchmarkDurability(b *testing.B) {
+	for durability, name := range durabilities {
+		for _, size := range []int{4 << 10, 1 << 20} {
+			for _, sessions := range []int{1, 16, 64} {
+				b.Run(fmt.Sprintf("%s/%dKiB/%d", name, size>>10, sessions), func(b *testing.B) {
+					d, err := vfs.OpenDisk(vfs.DiskConfig{Root: b.TempDir(), State: b.TempDir(), Durability: vfs.Durability(durability)})
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer d.Close()
+					together(b, d, sessions, make([]byte, size))
+				})
+			}
+		}
+	}
+}
+
+// together stores b.N files in some sessions at the same time.
+func together(b *testing.B, d *vfs.Disk, sessions int, data []byte) {
+	work := make(chan int)
+	var group sync.WaitGroup
+	b.ResetTimer()
+	for range sessions {
+		group.Go(func() {
+			for i := range work {
+				if err := stored(d, vfs.Path(fmt.Sprint("/", i)), data); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	for i := range b.N {
+		work <- i
+	}
+	close(work)
+	group.Wait()
+	b.StopTimer()
 }
 
 func repeat(do func(i int) error) func(b *testing.B) {

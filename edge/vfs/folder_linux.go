@@ -18,6 +18,7 @@ type folder struct {
 	id    fileID
 	p     Path
 	mount *mount // on which entries must lie
+	lost  runtime.Cleanup
 }
 
 // placeFlags open a directory as a mere place, which asks for no rights in it.
@@ -119,12 +120,26 @@ func (fo *folder) writable(name string) error {
 	return err
 }
 
-// linkUnnamed gives an unnamed file a name that must not exist.
+// linkUnnamed gives an unnamed file a name that must not exist. By the descriptor
+// alone it takes a third less than by way of /proc (1.9 us against 2.7), but before
+// Linux 6.10 only root may, and nobody who has taken another user's rights since he
+// opened it. What the kernel says then, it also says of a directory that is gone.
 func (fo *folder) linkUnnamed(f osFile, name string) error {
 	defer runtime.KeepAlive(f.f)
-	from := procName(int(f.f.Fd()))
-	return fo.spot.at(osCall{Op: "link", Name: from, To: name}, func(fd int) error {
-		return unix.Linkat(unix.AT_FDCWD, from, fd, name, unix.AT_SYMLINK_FOLLOW)
+	from := int(f.f.Fd())
+	by := procName(from)
+	return fo.spot.at(osCall{Op: "link", Name: by, To: name}, func(fd int) error {
+		direct := !fo.spot.g.byProc.Load()
+		if direct {
+			if err := unix.Linkat(from, "", fd, name, unix.AT_EMPTY_PATH); err != unix.ENOENT && err != unix.EINVAL {
+				return err
+			}
+		}
+		err := unix.Linkat(unix.AT_FDCWD, by, fd, name, unix.AT_SYMLINK_FOLLOW)
+		if err == nil && direct {
+			fo.spot.g.byProc.Store(true)
+		}
+		return err
 	})
 }
 
@@ -182,9 +197,23 @@ func (d *Disk) renameBetween(from, to Path) error {
 func (fo *folder) sync() error { return fo.spot.at(osCall{Op: "sync"}, unix.Fsync) }
 
 // some returns up to n further names in the directory.
-func (fo *folder) some(n int) ([]string, error) { return fo.spot.file(fo.p).Readdirnames(n) }
+func (fo *folder) some(n int) ([]string, error) {
+	fo.lost.Stop() // package os closes it if it must
+	return fo.spot.file(fo.p).Readdirnames(n)
+}
 
-func (fo *folder) close() { fo.spot.close() }
+func (fo *folder) close() {
+	fo.lost.Stop()
+	fo.spot.close()
+}
+
+// keep is for whoever holds the folder longer than a call: should he lose it, as a
+// session does that panics, the descriptor is closed all the same.
+func (fo *folder) keep() {
+	if !fo.spot.f.open() {
+		fo.lost = runtime.AddCleanup(fo, func(fd int) { spot{fd: fd}.close() }, fo.spot.fd)
+	}
+}
 
 // procName is a name of the host for an open file itself.
 func procName(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

@@ -87,6 +87,7 @@ func (d *Disk) stage(p Path, opt StageOptions) (*diskStage, error) {
 		s.close()
 		return nil, err
 	}
+	s.folder.keep()
 	switch {
 	case s.fresh && positioned:
 		err = s.resume()
