@@ -4,7 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"syscall"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,11 +15,18 @@ import (
 // directory, and those of /proc that are none are not followed. Whatever it does not
 // lead to, for whatever reason, os.Root is asked for, so that there is one way of
 // saying no; a kernel or a filter that does not have the call costs no more than
-// that. A nil below leads nowhere, and neither does a path of one component, which is
-// one call for both.
+// that. A nil below leads nowhere.
+//
+// What it opens for a moment stays a bare descriptor. Package os would ask the kernel
+// for its flags, offer it to the poller, which takes no file and no directory, and
+// give it a finalizer: three calls and some 300 bytes more than the two calls that
+// are needed.
 type below struct {
-	dir  *os.File
-	conn syscall.RawConn // keeps the descriptor from being closed during a call
+	fd int
+	// uses is one for each call under way, and one until close: the number of the
+	// descriptor must not become another directory's during a call.
+	uses   atomic.Int64
+	closed atomic.Bool // no call begins any more
 }
 
 // openBelow makes the short way to what lies in root; nil if there is none.
@@ -31,61 +38,127 @@ func openBelow(root osRoot) *below {
 	if err != nil {
 		return nil
 	}
-	dir := f.f
-	b := &below{dir: dir}
-	if b.conn, err = dir.SyscallConn(); err == nil {
-		var fd int
-		if fd, err = b.open(".", unix.O_PATH); err == nil {
-			_ = unix.Close(fd)
-			return b
-		}
+	defer f.Close()
+	fd, err := openat2(int(f.f.Fd()), ".", placeFlags)
+	if err != nil {
+		return nil
 	}
-	_ = dir.Close()
-	return nil
+	b := &below{fd: fd}
+	b.uses.Store(1)
+	return b
 }
 
-// short reports whether the way to p is shorter.
-func (b *below) short(p Path) bool { return b != nil && strings.Contains(p.Rel(), "/") }
+// enter begins a call, unless b is closed or nil.
+func (b *below) enter() bool {
+	if b == nil {
+		return false
+	}
+	for n := b.uses.Load(); n > 0 && !b.closed.Load(); n = b.uses.Load() {
+		if b.uses.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
+}
 
+func (b *below) leave() {
+	if b.uses.Add(-1) == 0 {
+		_ = unix.Close(b.fd)
+	}
+}
+
+// close ends b with the last call under way; closing it again does nothing.
 func (b *below) close() {
-	if b != nil {
-		_ = b.dir.Close()
+	if b != nil && !b.closed.Swap(true) {
+		b.leave()
 	}
 }
 
 // open returns a descriptor, which is the caller's to close.
-func (b *below) open(name string, flag uint64) (fd int, err error) {
-	how := unix.OpenHow{Flags: flag | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
-	failed := b.conn.Control(func(dir uintptr) { fd, err = unix.Openat2(int(dir), name, &how) })
-	if failed != nil {
-		return -1, failed
+func (b *below) open(name string, flag int) (fd int, err error) {
+	if !b.enter() {
+		return -1, fs.ErrClosed
 	}
-	return fd, err
+	defer b.leave()
+	return openat2(b.fd, name, flag)
+}
+
+func openat2(dir int, name string, flag int) (fd int, err error) {
+	return unix.Openat2(dir, name, &unix.OpenHow{
+		Flags: uint64(flag) | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS})
+}
+
+// lstat describes an entry of the directory itself in one call.
+func (b *below) lstat(name string, st *unix.Statx_t) error {
+	if !b.enter() {
+		return fs.ErrClosed
+	}
+	defer b.leave()
+	return unix.Statx(b.fd, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, statxMask, st)
 }
 
 // openFile opens what p leads to, the last link followed, with flags that make
 // nothing.
 func (d *Disk) openFile(p Path, flag int) (osFile, error) {
-	if d.below.short(p) {
-		if fd, err := d.below.open(p.Rel(), uint64(flag)); err == nil {
+	if flag&unix.O_DIRECTORY != 0 && d.below != nil {
+		if fd, err := d.below.open(p.Rel(), flag&^unix.O_NONBLOCK); err == nil { // which no directory needs
 			return osFile{os.NewFile(uintptr(fd), string(p)), d.gate}, nil
 		}
 	}
 	return d.root.OpenFile(p.Rel(), flag, 0)
 }
 
+// openBelow opens a regular file, or a directory too if dirs is set; false if os.Root
+// has to say. The file is an ordinary blocking one before package os has it, which
+// then does not offer it to the poller.
+func (d *Disk) openBelow(p Path, flag int, dirs bool) (osFile, bool) {
+	if d.below == nil {
+		return osFile{}, false
+	}
+	fd, err := d.below.open(p.Rel(), flag|openFlags)
+	if err != nil {
+		return osFile{}, false
+	}
+	var st unix.Statx_t
+	err = unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE|unix.STATX_MNT_ID, &st)
+	if err == nil {
+		err = d.mount.admitStat(&st)
+	}
+	kind := uint32(st.Mode & unix.S_IFMT)
+	if err == nil && (kind == unix.S_IFREG || kind == unix.S_IFDIR && dirs) {
+		// Of the flags that this changes, only O_NONBLOCK is set.
+		if _, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err == nil {
+			return osFile{os.NewFile(uintptr(fd), string(p)), d.gate}, true
+		}
+	}
+	_ = unix.Close(fd)
+	return osFile{}, false
+}
+
 // describeBelow describes what p leads to or, with O_NOFOLLOW, what it is; false if
 // os.Root has to say.
-func (d *Disk) describeBelow(p Path, links uint64) (Info, bool) {
-	if !d.below.short(p) {
+func (d *Disk) describeBelow(p Path, links int) (Info, bool) {
+	if d.below == nil {
 		return Info{}, false
+	}
+	var st unix.Statx_t
+	if name := p.Rel(); p != Root && !strings.Contains(name, "/") {
+		err := d.below.lstat(name, &st)
+		if err == nil {
+			err = d.mount.admitStat(&st)
+		}
+		if err != nil {
+			return Info{}, false
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFLNK {
+			return infoOfStatx(name, &st), true
+		}
 	}
 	fd, err := d.below.open(p.Rel(), unix.O_PATH|links)
 	if err != nil {
 		return Info{}, false
 	}
 	defer unix.Close(fd)
-	var st unix.Statx_t
 	err = unix.Statx(fd, "", unix.AT_EMPTY_PATH, statxMask, &st)
 	if err == nil {
 		err = d.mount.admitStat(&st)
@@ -103,4 +176,60 @@ func (d *Disk) describeBelow(p Path, links uint64) (Info, bool) {
 		info.Target = string(target[:n])
 	}
 	return info, true
+}
+
+// spot is an open directory, as a bare descriptor or, where the short way did not
+// lead there, as a file of package os. Whoever opens one must close it: nothing else
+// does.
+type spot struct {
+	f  osFile
+	fd int // if f is none
+	g  *gate
+}
+
+// openSpot opens the directory p, which must lie on m.
+func (d *Disk) openSpot(m *mount, p Path) (spot, error) {
+	if d.below != nil {
+		if fd, err := d.below.open(p.Rel(), unix.O_RDONLY|unix.O_DIRECTORY); err == nil {
+			s := spot{fd: fd, g: d.gate}
+			if m.admitSpot(s) == nil {
+				return s, nil
+			}
+			s.close()
+		}
+	}
+	f, err := m.admitOr(d.root.OpenFile(p.Rel(), directoryFlags, 0))
+	return spot{f: f, g: d.gate}, err
+}
+
+// at makes one call with the descriptor.
+func (s spot) at(c osCall, fn func(fd int) error) error {
+	if s.f.open() {
+		return s.f.at(c, fn)
+	}
+	return s.g.do(c, func() error { return fn(s.fd) })
+}
+
+// number is the descriptor, for calls with more than one; keep belongs behind them.
+func (s spot) number() int {
+	if s.f.open() {
+		return int(s.f.f.Fd())
+	}
+	return s.fd
+}
+
+func (s spot) close() {
+	if s.f.open() {
+		_ = s.f.Close()
+		return
+	}
+	_ = unix.Close(s.fd)
+}
+
+// file makes s a file of package os, which closes it.
+func (s *spot) file(name Path) osFile {
+	if !s.f.open() {
+		s.f = osFile{os.NewFile(uintptr(s.fd), string(name)), s.g}
+	}
+	return s.f
 }

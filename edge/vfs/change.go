@@ -112,11 +112,15 @@ func (d *Disk) remove(p Path) error {
 	if err := fo.elsewhere(p.Base()); err != nil {
 		return err
 	}
-	// Some hosts say EPERM for a directory.
-	if info, err := fo.lstat(p.Base()); err == nil && info.IsDir() {
+	err = fo.unlink(p.Base())
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// Some hosts say EPERM for a directory, and others whatever comes first.
+	if info, lerr := fo.lstat(p.Base()); lerr == nil && info.IsDir() {
 		return ErrIsDirectory
 	}
-	return fo.unlink(p.Base())
+	return err
 }
 
 // Rmdir implements [Writer]. Hidden files do not keep a directory from being
@@ -196,7 +200,7 @@ func (d *Disk) clear(p Path) error {
 func (fo *folder) names() ([]string, error) {
 	var names []string
 	for {
-		more, err := fo.f.Readdirnames(64)
+		more, err := fo.some(64)
 		names = append(names, more...)
 		if errors.Is(err, io.EOF) {
 			return names, nil

@@ -196,11 +196,7 @@ func (d *Disk) checkNew(p Path) error {
 
 // Open implements [FS]. The File is the *os.File itself, at offset 0.
 func (d *Disk) Open(p Path) (File, error) {
-	var f osFile
-	err := d.run(func() (err error) {
-		f, err = d.open(p, os.O_RDONLY, false)
-		return err
-	})
+	f, err := with(d, p, func(d *Disk, p Path) (osFile, error) { return d.open(p, os.O_RDONLY, false) })
 	if err != nil {
 		return nil, d.fail("open", p, err)
 	}
@@ -212,6 +208,9 @@ func (d *Disk) Open(p Path) (File, error) {
 func (d *Disk) open(p Path, flag int, dirs bool) (osFile, error) {
 	if err := d.check(p); err != nil {
 		return osFile{}, err
+	}
+	if f, found := d.openBelow(p, flag, dirs); found {
+		return f, nil
 	}
 	f, err := d.openFile(p, flag|openFlags)
 	if f, err = d.mount.admitOr(f, err); err != nil {
@@ -242,40 +241,39 @@ func admit(f osFile, dirs bool) error {
 
 // Stat implements [FS]. It does not ask for the time of birth, because every
 // command looks at its file and that would take three times as long.
-func (d *Disk) Stat(p Path) (info Info, err error) {
-	err = d.run(func() (err error) {
-		if err = d.check(p); err != nil {
-			return err
-		}
-		var found bool
-		if info, found = d.describeBelow(p, 0); found {
-			info.Birth = time.Time{}
-			return nil
-		}
-		if d.mount != nil {
-			info, err = d.statHere(p)
-			return err
-		}
-		fi, err := d.root.Stat(p.Rel())
-		if err != nil {
-			return err
-		}
-		info = infoOf(fi, p.Base())
-		return nil
-	})
+func (d *Disk) Stat(p Path) (Info, error) {
+	info, err := with(d, p, (*Disk).stat)
 	if err != nil {
 		return Info{}, d.fail("stat", p, err)
 	}
+	info.Birth = time.Time{}
 	return info, nil
 }
 
+func (d *Disk) stat(p Path) (Info, error) {
+	if err := d.check(p); err != nil {
+		return Info{}, err
+	}
+	if info, found := d.describeBelow(p, 0); found {
+		return info, nil
+	}
+	if d.mount != nil {
+		return d.statHere(p)
+	}
+	fi, err := d.root.Stat(p.Rel())
+	if err != nil {
+		return Info{}, err
+	}
+	return infoOf(fi, p.Base()), nil
+}
+
 // Lstat implements [FS].
-func (d *Disk) Lstat(p Path) (info Info, err error) {
-	err = d.run(func() (err error) {
-		if err = d.check(p); err == nil {
-			info, err = d.lstatBirth(p)
+func (d *Disk) Lstat(p Path) (Info, error) {
+	info, err := with(d, p, func(d *Disk, p Path) (Info, error) {
+		if err := d.check(p); err != nil {
+			return Info{}, err
 		}
-		return err
+		return d.lstatBirth(p)
 	})
 	if err != nil {
 		return Info{}, d.fail("lstat", p, err)

@@ -14,10 +14,11 @@ import (
 // operations take single names and cannot leave it. That the directory still is
 // where it was is for the caller to check (same).
 type folder struct {
-	f     osFile
+	spot  spot
 	id    fileID
 	p     Path
 	mount *mount // on which entries must lie
+	lost  runtime.Cleanup
 }
 
 // placeFlags open a directory as a mere place, which asks for no rights in it.
@@ -31,26 +32,26 @@ func (d *Disk) openFolder(p Path) (*folder, error) { return d.openFolderOn(d.mou
 
 // openFolderOn does the same for a directory that must lie on a mount, any for nil.
 func (d *Disk) openFolderOn(m *mount, p Path) (*folder, error) {
-	f, err := m.admitOr(d.openFile(p, directoryFlags))
+	s, err := d.openSpot(m, p)
 	if err != nil {
 		return nil, err
 	}
 	var st unix.Stat_t
-	err = f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) })
+	err = s.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) })
 	if err == nil && st.Nlink == 0 {
 		err = unix.ENOENT // removed, though it is still open as somebody's root
 	}
 	if err != nil {
-		_ = f.Close()
+		s.close()
 		return nil, err
 	}
-	return &folder{f: f, id: fileID{dev: uint64(st.Dev), inode: st.Ino}, p: p, mount: m}, nil
+	return &folder{spot: s, id: fileID{dev: uint64(st.Dev), inode: st.Ino}, p: p, mount: m}, nil
 }
 
 // removed reports whether the directory has no name any more.
 func (fo *folder) removed() bool {
 	var st unix.Stat_t
-	err := fo.f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) })
+	err := fo.spot.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) })
 	return err == nil && st.Nlink == 0
 }
 
@@ -66,13 +67,13 @@ func (fo *folder) same(other *folder) bool { return fo.id == other.id }
 
 // openAt opens the entry name without following it.
 func (fo *folder) openAt(name string, flag int, mode uint32) (osFile, error) {
-	defer runtime.KeepAlive(fo.f.f)
-	c := osCall{Op: opening(flag), File: fo.f.f, Name: name, Mode: fs.FileMode(mode)}
+	defer runtime.KeepAlive(fo.spot.f.f)
+	c := osCall{Op: opening(flag), File: fo.spot.f.f, Name: name, Mode: fs.FileMode(mode)}
 	if flag&unix.O_TMPFILE == unix.O_TMPFILE {
 		c.Op = "create"
 	}
-	return fo.mount.admitOr(fo.f.g.open(c, func() (*os.File, error) {
-		fd, err := unix.Openat(int(fo.f.f.Fd()), name, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+	return fo.mount.admitOr(fo.spot.g.open(c, func() (*os.File, error) {
+		fd, err := unix.Openat(fo.spot.number(), name, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		if err != nil {
 			return nil, err
 		}
@@ -105,12 +106,12 @@ func (fo *folder) open(name string, flag int) (osFile, error) {
 
 // lstat describes the entry name.
 func (fo *folder) lstat(name string) (Info, error) {
-	return statAt(fo.mount, fo.f, name, 0)
+	return statIn(fo.mount, fo.spot, name, 0)
 }
 
 // writable says whether the entry name may be written to by this process.
 func (fo *folder) writable(name string) error {
-	err := fo.f.at(osCall{Op: "access", Name: name}, func(fd int) error {
+	err := fo.spot.at(osCall{Op: "access", Name: name}, func(fd int) error {
 		return unix.Faccessat(fd, name, unix.W_OK, unix.AT_EACCESS)
 	})
 	if err == unix.ENOSYS || err == unix.EINVAL {
@@ -119,43 +120,57 @@ func (fo *folder) writable(name string) error {
 	return err
 }
 
-// linkUnnamed gives an unnamed file a name that must not exist.
+// linkUnnamed gives an unnamed file a name that must not exist. By the descriptor
+// alone it takes a third less than by way of /proc (1.9 us against 2.7), but before
+// Linux 6.10 only root may, and nobody who has taken another user's rights since he
+// opened it. What the kernel says then, it also says of a directory that is gone.
 func (fo *folder) linkUnnamed(f osFile, name string) error {
 	defer runtime.KeepAlive(f.f)
-	from := procName(int(f.f.Fd()))
-	return fo.f.at(osCall{Op: "link", Name: from, To: name}, func(fd int) error {
-		return unix.Linkat(unix.AT_FDCWD, from, fd, name, unix.AT_SYMLINK_FOLLOW)
+	from := int(f.f.Fd())
+	by := procName(from)
+	return fo.spot.at(osCall{Op: "link", Name: by, To: name}, func(fd int) error {
+		direct := !fo.spot.g.byProc.Load()
+		if direct {
+			if err := unix.Linkat(from, "", fd, name, unix.AT_EMPTY_PATH); err != unix.ENOENT && err != unix.EINVAL {
+				return err
+			}
+		}
+		err := unix.Linkat(unix.AT_FDCWD, by, fd, name, unix.AT_SYMLINK_FOLLOW)
+		if err == nil && direct {
+			fo.spot.g.byProc.Store(true)
+		}
+		return err
 	})
 }
 
 // link gives a file a second name, which must not exist.
 func (fo *folder) link(from, to string) error {
-	return fo.f.at(osCall{Op: "link", Name: from, To: to}, func(fd int) error { return unix.Linkat(fd, from, fd, to, 0) })
+	return fo.spot.at(osCall{Op: "link", Name: from, To: to}, func(fd int) error { return unix.Linkat(fd, from, fd, to, 0) })
 }
 
 // rename moves an entry, over another one if there is one.
 func (fo *folder) rename(from, to string) error {
-	return fo.f.at(osCall{Op: "rename", Name: from, To: to}, func(fd int) error { return unix.Renameat(fd, from, fd, to) })
+	return fo.spot.at(osCall{Op: "rename", Name: from, To: to}, func(fd int) error { return unix.Renameat(fd, from, fd, to) })
 }
 
 // unlink removes an entry that is not a directory.
 func (fo *folder) unlink(name string) error {
-	return fo.f.at(osCall{Op: "unlink", Name: name}, func(fd int) error { return unix.Unlinkat(fd, name, 0) })
+	return fo.spot.at(osCall{Op: "unlink", Name: name}, func(fd int) error { return unix.Unlinkat(fd, name, 0) })
 }
 
 // rmdir removes an empty directory.
 func (fo *folder) rmdir(name string) error {
-	return fo.f.at(osCall{Op: "rmdir", Name: name}, func(fd int) error { return unix.Unlinkat(fd, name, unix.AT_REMOVEDIR) })
+	return fo.spot.at(osCall{Op: "rmdir", Name: name}, func(fd int) error { return unix.Unlinkat(fd, name, unix.AT_REMOVEDIR) })
 }
 
 // mkdir makes a directory.
 func (fo *folder) mkdir(name string, mode fs.FileMode) error {
-	return fo.f.at(osCall{Op: "mkdir", Name: name, Mode: mode}, func(fd int) error { return unix.Mkdirat(fd, name, uint32(mode.Perm())) })
+	return fo.spot.at(osCall{Op: "mkdir", Name: name, Mode: mode}, func(fd int) error { return unix.Mkdirat(fd, name, uint32(mode.Perm())) })
 }
 
 // symlink makes a symbolic link that says text.
 func (fo *folder) symlink(text, name string) error {
-	return fo.f.at(osCall{Op: "symlink", Name: name, To: text}, func(fd int) error { return unix.Symlinkat(text, fd, name) })
+	return fo.spot.at(osCall{Op: "symlink", Name: name, To: text}, func(fd int) error { return unix.Symlinkat(text, fd, name) })
 }
 
 // renameBetween moves a file or directory of one directory to another. Both are
@@ -172,16 +187,33 @@ func (d *Disk) renameBetween(from, to Path) error {
 	}
 	defer target.close()
 	return d.gate.do(osCall{Op: "rename", Root: d.root.r, Name: from.Rel(), To: to.Rel()}, func() error {
-		defer runtime.KeepAlive(source.f.f)
-		defer runtime.KeepAlive(target.f.f)
-		return unix.Renameat(int(source.f.f.Fd()), from.Base(), int(target.f.f.Fd()), to.Base())
+		defer runtime.KeepAlive(source.spot.f.f)
+		defer runtime.KeepAlive(target.spot.f.f)
+		return unix.Renameat(source.spot.number(), from.Base(), target.spot.number(), to.Base())
 	})
 }
 
 // sync makes the names in the directory durable.
-func (fo *folder) sync() error { return fo.f.Sync() }
+func (fo *folder) sync() error { return fo.spot.at(osCall{Op: "sync"}, unix.Fsync) }
 
-func (fo *folder) close() { _ = fo.f.Close() }
+// some returns up to n further names in the directory.
+func (fo *folder) some(n int) ([]string, error) {
+	fo.lost.Stop() // package os closes it if it must
+	return fo.spot.file(fo.p).Readdirnames(n)
+}
+
+func (fo *folder) close() {
+	fo.lost.Stop()
+	fo.spot.close()
+}
+
+// keep is for whoever holds the folder longer than a call: should he lose it, as a
+// session does that panics, the descriptor is closed all the same.
+func (fo *folder) keep() {
+	if !fo.spot.f.open() {
+		fo.lost = runtime.AddCleanup(fo, func(fd int) { spot{fd: fd}.close() }, fo.spot.fd)
+	}
+}
 
 // procName is a name of the host for an open file itself.
 func procName(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

@@ -143,6 +143,12 @@ func (fo *folder) sync() error {
 	return nil
 }
 
+// some returns up to n further names in the directory.
+func (fo *folder) some(n int) ([]string, error) { return fo.f.Readdirnames(n) }
+
+// keep has nothing to do: package os closes what is lost.
+func (fo *folder) keep() {}
+
 func (fo *folder) close() {
 	_ = fo.f.Close()
 	_ = fo.root.Close()

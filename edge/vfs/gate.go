@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -20,6 +21,8 @@ import (
 // the kernel can move its bytes.
 type gate struct {
 	probe probe // nil but in tests
+	// byProc is set where linkat(2) takes no bare descriptor: see folder.linkUnnamed.
+	byProc atomic.Bool
 }
 
 // A probe is told of a call before it is made. An error takes its place: the call

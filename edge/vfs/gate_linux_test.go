@@ -246,6 +246,42 @@ func TestRewriteFails(t *testing.T) {
 	}
 }
 
+// An upload that ends while its directory is being renamed in vain leaves no record
+// behind: neither its own nor the one of where it was before.
+func TestRenameFailsMeanwhile(t *testing.T) {
+	top := t.TempDir()
+	cfg := vfs.DiskConfig{Root: filepath.Join(top, "root"), State: filepath.Join(top, "state")}
+	if err := os.MkdirAll(filepath.Join(cfg.Root, "dir"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var running vfs.Stage
+	d, err := vfs.OpenProbed(cfg, func(c vfs.Call) (func(*os.File, error), error) {
+		if c.Op != "rename" || c.Root == nil {
+			return nil, nil
+		}
+		if err := running.Discard(false); err != nil {
+			t.Error(err)
+		}
+		return nil, syscall.EIO
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.StageUnderNames()
+	if running, err = d.Stage("/dir/file", vfs.StageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Rename("/dir", "/other"); err == nil {
+		t.Error("it was renamed")
+	}
+	if _, live := d.JournalLength(); live != 0 {
+		t.Errorf("%d records are left", live)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // What a killed process had begun to make a journal of goes after an hour.
 func TestSweepBegun(t *testing.T) {
 	d := newDisk(t, nil)

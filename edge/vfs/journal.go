@@ -27,6 +27,7 @@ type journal struct {
 
 	mu   sync.Mutex
 	file osFile
+	line []byte // room for the next one
 	live map[uint64]record
 	// ghosts are records of what is where it was before a rename, until that is known
 	// to be on the disk.
@@ -178,7 +179,8 @@ func (j *journal) end(id uint64) error {
 
 // write appends one line; a line that was cut short is taken back.
 func (j *journal) write(r record) error {
-	n, err := j.file.Write(r.append(nil))
+	j.line = r.append(j.line[:0])
+	n, err := j.file.Write(j.line)
 	if err != nil {
 		if n > 0 {
 			_ = j.file.Truncate(j.size)
@@ -289,8 +291,8 @@ func (j *journal) stay(ghosts []ghost) {
 			now.path = g.of.path
 			j.live[now.id] = now
 			_ = j.write(now)
-			_ = j.end(g.id)
-		}
+		} // else what it is about has ended meanwhile, and so must the ghost
+		_ = j.end(g.id)
 	}
 }
 

@@ -19,7 +19,9 @@ type mount struct {
 }
 
 // mountOf returns the mount on which an open file lies.
-func mountOf(f osFile) (*mount, error) {
+func mountOf(f osFile) (*mount, error) { return mountOfSpot(spot{f: f}) }
+
+func mountOfSpot(f spot) (*mount, error) {
 	var st unix.Statx_t
 	err := f.at(osCall{Op: "stat"}, func(fd int) error {
 		return unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st)
@@ -35,7 +37,7 @@ func mountOf(f osFile) (*mount, error) {
 }
 
 // admitDeviceOf refuses an open file that lies on another device.
-func (m *mount) admitDeviceOf(f osFile) error {
+func (m *mount) admitDeviceOf(f spot) error {
 	var st unix.Stat_t
 	if err := f.at(osCall{Op: "stat"}, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
 		return err
@@ -45,14 +47,16 @@ func (m *mount) admitDeviceOf(f osFile) error {
 
 // admit refuses an open file that lies elsewhere. It is asked of the file that was
 // opened, so it does not matter what is mounted or moved meanwhile.
-func (m *mount) admit(f osFile) error {
+func (m *mount) admit(f osFile) error { return m.admitSpot(spot{f: f}) }
+
+func (m *mount) admitSpot(f spot) error {
 	if m == nil {
 		return nil
 	}
 	if !m.isID {
 		return m.admitDeviceOf(f)
 	}
-	on, err := mountOf(f)
+	on, err := mountOfSpot(f)
 	if err == nil && *on != *m {
 		err = unix.EXDEV
 	}

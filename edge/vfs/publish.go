@@ -10,27 +10,53 @@ import (
 // name, then the sync of the folder, which uploads committed at the same time
 // share.
 func (s *diskStage) publish(ctx context.Context) error {
-	old, err := s.folder.lstat(s.path.Base())
-	replaces := err == nil
-	if err := s.file.Chmod(s.mode(old, replaces)); err != nil {
-		return err
-	}
-	if s.d.cfg.Durability != DurabilityNone {
-		if err := s.file.Sync(); err != nil {
-			return err
+	again := false
+	if s.fresh && s.hidden == "" {
+		// That there was no such file is known; whether there is one by now, the kernel
+		// says with the name.
+		err := s.publishAs(ctx, s.mode(Info{}, false), false)
+		if !errors.Is(err, fs.ErrExist) || s.mustBeNew() {
+			return s.taken(err)
 		}
+		again = true // somebody was faster; the last one wins
 	}
-	if err := ctx.Err(); err != nil {
+	old, err := s.folder.lstat(s.path.Base())
+	mode := s.mode(old, err == nil)
+	if err == nil || again {
+		return s.taken(s.publishAs(ctx, mode, true))
+	}
+	err = s.publishAs(ctx, mode, false)
+	if errors.Is(err, fs.ErrExist) && !s.mustBeNew() {
+		err = s.publishAs(ctx, mode, true)
+	}
+	return s.taken(err)
+}
+
+// taken says what it means that the name is not free.
+func (s *diskStage) taken(err error) error {
+	if errors.Is(err, fs.ErrExist) && s.opt.Append {
+		return ErrBusy // what it was to be appended to did not exist when it began
+	}
+	return err
+}
+
+// publishAs does it, also over an older file if it replaces one; fs.ErrExist if it does
+// not and there is one.
+func (s *diskStage) publishAs(ctx context.Context, mode fs.FileMode, replaces bool) error {
+	err := s.file.Chmod(mode)
+	if err == nil && s.d.cfg.Durability != DurabilityNone {
+		err = s.file.Sync()
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return err
 	}
 	if replaces || s.hidden != "" {
 		err = s.replace()
-	} else if err = s.name(); errors.Is(err, fs.ErrExist) && !s.mustBeNew() {
-		replaces = true // somebody was faster; the last one wins
-		err = s.replace()
-	}
-	if errors.Is(err, fs.ErrExist) && s.opt.Append {
-		return ErrBusy // what it was to be appended to did not exist when it began
+	} else {
+		err = s.name()
 	}
 	if err != nil {
 		return err

@@ -1,8 +1,9 @@
 package vfs
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"strconv"
 	"strings"
@@ -44,9 +45,21 @@ var errRecord = errors.New("not a record")
 
 // append writes the record as one line, with a checksum before it.
 func (r record) append(line []byte) []byte {
-	text := fmt.Sprintf("%c %d %s %s %s %d %d %d %d", r.kind, r.id, strconv.Quote(r.path),
-		strconv.Quote(r.hidden), strconv.Quote(r.owner), r.dev, r.inode, r.size, r.at)
-	return fmt.Appendf(line, "%08x %s\n", crc32.ChecksumIEEE([]byte(text)), text)
+	const sum = 8 // hexadecimal digits
+	at := len(line)
+	line = append(line, "00000000 "...)
+	line = strconv.AppendUint(append(line, byte(r.kind), ' '), r.id, 10)
+	for _, text := range []string{r.path, r.hidden, r.owner} {
+		line = strconv.AppendQuote(append(line, ' '), text)
+	}
+	line = strconv.AppendUint(append(line, ' '), r.dev, 10)
+	line = strconv.AppendUint(append(line, ' '), r.inode, 10)
+	line = strconv.AppendInt(append(line, ' '), r.size, 10)
+	line = strconv.AppendInt(append(line, ' '), r.at, 10)
+	var digits [sum]byte
+	hex.Encode(digits[:], binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(line[at+sum+1:])))
+	copy(line[at:], digits[:])
+	return append(line, '\n')
 }
 
 // parseRecord reads one line, without its end.

@@ -69,21 +69,25 @@ func (d *Disk) stage(p Path, opt StageOptions) (*diskStage, error) {
 		s.path, err = d.unique(p)
 		s.fresh = err == nil
 	} else {
-		s.path, old, err = d.resolve(p)
+		s.path, s.folder, old, err = d.find(p)
 		s.fresh = errors.Is(err, fs.ErrNotExist) && s.path != ""
 	}
 	switch {
-	case s.fresh:
-	case err != nil:
-		return nil, err
-	case old.IsDir():
-		return nil, ErrIsDirectory
-	case !old.Mode.IsRegular():
-		return nil, ErrSpecial
+	case s.fresh || err == nil && old.Mode.IsRegular():
+		err = nil
+	case err == nil && old.IsDir():
+		err = ErrIsDirectory
+	case err == nil:
+		err = ErrSpecial
 	}
-	if s.folder, err = d.openFolder(s.path.Dir()); err != nil {
+	if err == nil && s.folder == nil {
+		s.folder, err = d.openFolder(s.path.Dir())
+	}
+	if err != nil {
+		s.close()
 		return nil, err
 	}
+	s.folder.keep()
 	switch {
 	case s.fresh && positioned:
 		err = s.resume()
@@ -100,6 +104,26 @@ func (d *Disk) stage(p Path, opt StageOptions) (*diskStage, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// find is resolve, and opens the folder that the path is in, which most of the time
+// is all that there is to look up. Where that does not lead to a file or to a free
+// name, it says what resolve says, and there may be no folder.
+func (d *Disk) find(p Path) (Path, *folder, Info, error) {
+	if err := d.checkNew(p); err != nil {
+		return "", nil, Info{}, err
+	}
+	if p != Root {
+		if fo, err := d.openFolder(p.Dir()); err == nil {
+			info, err := fo.lstat(p.Base())
+			if err == nil && info.Mode.IsRegular() || errors.Is(err, fs.ErrNotExist) {
+				return p, fo, info, err
+			}
+			fo.close()
+		}
+	}
+	q, info, err := d.resolve(p)
+	return q, nil, info, err
 }
 
 // unique makes up a name that does not exist, beginning with p.

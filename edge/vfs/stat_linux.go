@@ -13,7 +13,7 @@ func (d *Disk) lstatBirth(p Path) (Info, error) {
 	if info, found := d.describeBelow(p, noFollow); found {
 		return info, nil
 	}
-	f, err := d.mount.admitOr(d.openFile(p.Dir(), placeFlags))
+	f, err := d.mount.admitOr(d.root.OpenFile(p.Dir().Rel(), placeFlags, 0))
 	if err != nil {
 		return Info{}, err
 	}
@@ -21,7 +21,7 @@ func (d *Disk) lstatBirth(p Path) (Info, error) {
 	if p != Root {
 		return describeAt(d.mount, f, p.Base())
 	}
-	info, err := statAt(d.mount, f, "", unix.AT_EMPTY_PATH)
+	info, err := statIn(d.mount, spot{f: f}, "", unix.AT_EMPTY_PATH)
 	info.Name = p.Base()
 	return info, err
 }
@@ -29,7 +29,7 @@ func (d *Disk) lstatBirth(p Path) (Info, error) {
 // describeAt describes an entry of an open directory, with what a symbolic link
 // says.
 func describeAt(m *mount, dir osFile, name string) (Info, error) {
-	info, err := statAt(m, dir, name, 0)
+	info, err := statIn(m, spot{f: dir}, name, 0)
 	if err != nil || info.Mode&fs.ModeSymlink == 0 {
 		return info, err
 	}
@@ -49,17 +49,17 @@ func describeAt(m *mount, dir osFile, name string) (Info, error) {
 	return info, nil
 }
 
-// statAt describes an entry of an open directory. It is one system call, as
+// statIn describes an entry of an open directory. It is one system call, as
 // fstatat(2) would be, and hardly slower (a listing takes 5 percent longer), so
 // entries have their time of birth as well. What does not lie on m is unix.EXDEV.
-func statAt(m *mount, dir osFile, name string, flags int) (Info, error) {
+func statIn(m *mount, dir spot, name string, flags int) (Info, error) {
 	flags |= unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
 	var st unix.Statx_t
 	err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
 		return unix.Statx(fd, name, flags, statxMask, &st)
 	})
 	if err == unix.ENOSYS || err == unix.EPERM { // an old kernel, or a filter that does not know it
-		return statAtOld(m, dir, name, flags)
+		return statInOld(m, dir, name, flags)
 	}
 	if err == nil {
 		err = m.admitStat(&st)
@@ -86,8 +86,8 @@ func infoOfStatx(name string, st *unix.Statx_t) Info {
 
 func timeOf(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
 
-// statAtOld is statAt without the time of birth.
-func statAtOld(m *mount, dir osFile, name string, flags int) (Info, error) {
+// statInOld is statIn without the time of birth.
+func statInOld(m *mount, dir spot, name string, flags int) (Info, error) {
 	var st unix.Stat_t
 	err := dir.at(osCall{Op: "stat", Name: name}, func(fd int) error {
 		return unix.Fstatat(fd, name, &st, flags)

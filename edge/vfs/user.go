@@ -106,6 +106,20 @@ func (d *Disk) run(fn func() error) error {
 	return d.as.run(fn)
 }
 
+// with is run for one path. Where the rights are the server's own, neither fn nor what
+// it returns has to be put on the heap.
+func with[T any](d *Disk, p Path, fn func(*Disk, Path) (T, error)) (T, error) {
+	if d.as == nil {
+		return fn(d, p)
+	}
+	var found T
+	err := d.as.run(func() (err error) {
+		found, err = fn(d, p)
+		return err
+	})
+	return found, err
+}
+
 // own calls fn with the server's own rights.
 func (d *Disk) own(fn func()) {
 	if d.as == nil {
