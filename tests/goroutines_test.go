@@ -26,17 +26,18 @@ func goroutines() map[string]string {
 	)
 	return map[string]string{
 		// A session, and what it starts.
-		"edge/accept.go admit":              "Server.own",
-		"edge/pi/loop.go attend":            "Session.hear",
-		"edge/pi/loop.go Step":              closes,
-		"edge/pi/loop.go recall":            closes,
-		"edge/pi/transfer.go interruptible": "Config.guard",
-		"edge/dtp/passive.go Open":          closes,
-		"edge/dtp/transfer.go Run":          closes,
-		"edge/pi/loop.go start":             "its deferred function: the job is given up with 451",
-		"edge/pi/escort.go begin":           "its deferred function: the rate stays",
-		"edge/vfs/user.go aside":            caller,
-		"edge/vfs/stage_end.go settleLater": own,
+		"edge/accept.go admit":                "Server.own",
+		"edge/pi/loop.go attend":              "Session.hear",
+		"edge/pi/loop.go Step":                closes,
+		"edge/pi/loop.go recall":              closes,
+		"edge/pi/transfer.go interruptible":   "Config.guard",
+		"edge/dtp/passive.go Open":            closes,
+		"edge/dtp/transfer.go Run":            closes,
+		"edge/pi/loop.go start":               "its deferred function: the job is given up with 451",
+		"edge/pi/escort.go begin":             "its deferred function: the rate stays",
+		"edge/vfs/user.go aside":              caller,
+		"edge/internal/listing/batch.go help": caller,
+		"edge/vfs/stage_end.go settleLater":   own,
 
 		// The server.
 		"edge/shutdown.go Serve":                    guard + ", around each connection of accept, and around the names",
