@@ -153,7 +153,7 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 func (s *Server) sharedConfig() pi.Config {
 	c := s.conf
 	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
-		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Verifier: verifier{s.verifier}, Memory: s.gate.memory, Census: &census{byUser: map[string]int{}},
+		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Helpers: pi.NewHelpers(), Verifier: verifier{s.verifier}, Memory: s.gate.memory, Census: &census{byUser: map[string]int{}},
 		Buffers: dtp.NewBuffers(c.Transfer.Buffer), Copy: c.Transfer.Copy, NoDeflate: c.Transfer.NoDeflate,
 		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Limiter: c.Transfer.Limiter,
 		Throttle: s.tree, Rates: throttle.Rates(c.Bandwidth.Transfer), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,

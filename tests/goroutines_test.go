@@ -26,18 +26,19 @@ func goroutines() map[string]string {
 	)
 	return map[string]string{
 		// A session, and what it starts.
-		"edge/accept.go admit":              "Server.own",
-		"edge/parking.go wake":              "Server.own",
-		"edge/pi/job.go carryOut":           "Session.takeOver: the session has ended",
-		"edge/pi/job.go attend":             "Session.hear",
-		"edge/pi/job.go recall":             closes,
-		"edge/pi/session.go wait":           closes,
-		"edge/pi/transfer.go interruptible": "Config.guard",
-		"edge/dtp/passive.go Open":          closes,
-		"edge/dtp/transfer.go Run":          closes,
-		"edge/pi/escort.go begin":           "its deferred function: the rate stays",
-		"edge/vfs/user.go aside":            caller,
-		"edge/vfs/stage_end.go settleLater": own,
+		"edge/accept.go admit":                "Server.own",
+		"edge/parking.go wake":                "Server.own",
+		"edge/pi/job.go carryOut":             "Session.takeOver: the session has ended",
+		"edge/pi/job.go attend":               "Session.hear",
+		"edge/pi/job.go recall":               closes,
+		"edge/pi/session.go wait":             closes,
+		"edge/pi/transfer.go interruptible":   "Config.guard",
+		"edge/dtp/passive.go Open":            closes,
+		"edge/dtp/transfer.go Run":            closes,
+		"edge/pi/escort.go begin":             "its deferred function: the rate stays",
+		"edge/vfs/user.go aside":              caller,
+		"edge/vfs/stage_end.go settleLater":   own,
+		"edge/internal/listing/batch.go help": caller,
 
 		// The server.
 		"edge/shutdown.go Serve":                    guard + ", around each connection of accept, and around the names",

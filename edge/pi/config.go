@@ -64,6 +64,7 @@ type Config struct {
 	LogPrefix *Prefix          // before the messages that are about a session; nil: none
 	Zone      *time.Location   // of times in listings, MDTM and MFMT; nil is UTC
 	Listing   Listing          // what LIST and its kin show, and may cost
+	Helpers   *Helpers         // of listings; nil: none
 	Charset   *charset.Charset // of what clients send and are sent; nil is UTF-8
 	Languages *lang.Set        // of replies (RFC 2640 §4); nil is English alone
 	Binary    bool             // sessions begin with TYPE I, not with RFC 959's TYPE A

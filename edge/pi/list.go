@@ -210,7 +210,7 @@ func machineListOne(s *Session, a Args) Outcome {
 	if path == vfs.Root {
 		info.Name = "" // Join with it is the root itself
 	}
-	line := l.facts.Line([]byte{' '}, l.entries(path.Dir())(info), string(path))
+	line := l.facts.Line([]byte{' '}, l.entries(path.Dir())(&info), string(path))
 	r := wire.Say(wire.CodeFileActionOK, "Listing %s:", wire.Quote(string(path)))
 	r.Lines = append(r.Lines, string(line))
 	return Outcome{Reply: r.And("End")}

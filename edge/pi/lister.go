@@ -31,6 +31,7 @@ type lister struct {
 	facts  listing.Facts
 	owner  string // of interrupted uploads
 	perms  func(vfs.Path) policy.Perms
+	alike  bool // the permissions of all paths are the same
 	who    policy.Session
 	row    *Spec  // of the command
 	number uint64 // of the command's question, which all others of the walk share
@@ -44,7 +45,7 @@ type lister struct {
 // lister begins a listing.
 func (s *Session) lister(a Args, f form) *lister {
 	l := &lister{form: f, arg: a.Text, text: a.Text, given: a.Given, path: a.Path,
-		fs: s.fs, conf: s.conf, facts: s.with.facts, owner: s.owner(), perms: s.frozen(),
+		fs: s.fs, conf: s.conf, facts: s.with.facts, owner: s.owner(), perms: s.frozen(), alike: len(s.rank.id.Rules) == 0,
 		who: s.who, row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
 	if a.ls.given && (a.Path == "" || !l.has(a.Path)) {
 		l.options, l.text, l.path, l.given = a.ls.options, a.ls.text, a.ls.path, a.ls.text != ""
@@ -182,11 +183,13 @@ func (l *lister) directory() (io.ReadCloser, error) {
 	}
 	switch most := walk.Limits.Sorted; l.form {
 	case nameForm:
-		return listing.NewNames(listing.SortIn(walk.Room, dir, l.options, most, true), l.dots(), l.prefix()), nil
+		return listing.NewNames(listing.SortNames(walk.Room, dir, l.options, most), l.dots(), l.prefix()), nil
 	case longForm:
-		dir = listing.SortIn(walk.Room, dir, l.options, most, false)
+		dir = listing.SortIn(walk.Room, dir, l.options, most)
 	}
-	return listing.New(dir, l.dots(), l.format(at, "")), nil
+	r := listing.New(dir, l.dots(), l.format(at, ""))
+	r.Help(l.conf.Helpers, func() listing.Format { return l.format(at, "") })
+	return r, nil
 }
 
 // one lists what was asked for itself, under the name that the client gave where
@@ -243,7 +246,7 @@ func (l *lister) format(at vfs.Path, text string) listing.Format {
 		return listing.Names(text)
 	case factForm:
 		entry := l.entries(at)
-		return func(dst []byte, info vfs.Info) []byte { return l.facts.Line(dst, entry(info), info.Name) }
+		return func(dst []byte, info *vfs.Info) []byte { return l.facts.Line(dst, entry(info), info.Name) }
 	}
 	style := listing.Style{Now: time.Now(), Zone: l.conf.Zone, Owners: l.conf.Listing.Owners}
 	if l.options.Has(listing.Numeric) {
@@ -263,21 +266,23 @@ func (l *lister) format(at vfs.Path, text string) listing.Format {
 	return format
 }
 
-// entries returns what turns the files of one directory into MLSD's entries.
-func (l *lister) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
-	return func(info vfs.Info) listing.Entry {
-		name := info.Name
-		e := listing.Entry{Info: info, Kind: "file", Zone: l.conf.Zone}
+// entries returns what turns the files of one directory into MLSD's entries, for one
+// goroutine; each is used up with the next one.
+func (l *lister) entries(dir vfs.Path) func(*vfs.Info) *listing.Entry {
+	e := &listing.Entry{Zone: l.conf.Zone}
+	var perms permMemory
+	return func(info *vfs.Info) *listing.Entry {
+		e.Info, e.Kind, e.Perm, e.Made = *info, "file", "", time.Time{}
 		if info.Mode&fs.ModeSymlink != 0 {
 			// RFC 3659 §7.5.1 leaves links to the system; what a link inside the
 			// tree leads to is what a client gets, so that is what it is told.
-			target, err := l.fs.Stat(dir.Join(name))
+			target, err := l.fs.Stat(dir.Join(info.Name))
 			if err != nil {
 				e.Kind = "OS.unix=slink:" + strings.Map(factual, info.Target)
 				return e
 			}
 			e.Info = target
-			e.Name = name
+			e.Name = info.Name
 		}
 		e.Made = e.Birth
 		switch {
@@ -286,9 +291,18 @@ func (l *lister) entries(dir vfs.Path) func(vfs.Info) listing.Entry {
 		case !e.Mode.IsRegular():
 			e.Kind = "OS.unix=special"
 		}
-		e.Perm = permFact(l.perms(dir.Join(name)), e.IsDir(), dir.Join(name) == vfs.Root)
+		e.Perm = perms.fact(l.permsIn(dir, info.Name), e.IsDir(), dir == vfs.Root && info.Name == "")
 		return e
 	}
+}
+
+// permsIn returns the permissions of a file in a directory. Where no rule tells paths
+// apart, the path is not needed.
+func (l *lister) permsIn(dir vfs.Path, name string) policy.Perms {
+	if l.alike {
+		return l.perms(dir)
+	}
+	return l.perms(dir.Join(name))
 }
 
 // factual puts a question mark in the place of what would end a fact or, as the first
@@ -298,6 +312,21 @@ func factual(r rune) rune {
 		return '?'
 	}
 	return r
+}
+
+// permMemory is the perm fact of the last file, since that of the next one is mostly
+// the same.
+type permMemory struct {
+	own       policy.Perms
+	dir, root bool
+	text      string
+}
+
+func (m *permMemory) fact(own policy.Perms, dir, root bool) string {
+	if m.text == "" || own != m.own || dir != m.dir || root != m.root {
+		*m = permMemory{own, dir, root, permFact(own, dir, root)}
+	}
+	return m.text
 }
 
 // permFact is the perm fact of a file or directory (RFC 3659 §7.5.5) as far as

@@ -63,3 +63,9 @@ func (l ListLimits) limits() listing.Limits {
 	return listing.Limits{Entries: or(l.Entries, 10_000), Directories: or(l.Directories, 1000), Depth: or(l.Depth, 8),
 		Time: time.Duration(or(int(l.Time), int(10*time.Second))), Sorted: or(l.Sorted, 10_000)}
 }
+
+// Helpers are the goroutines that help the listings of a server.
+type Helpers = listing.Helpers
+
+// NewHelpers returns one helper for every two processors that Go uses.
+func NewHelpers() *Helpers { return listing.NewHelpers(-1) }

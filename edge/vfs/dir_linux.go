@@ -1,29 +1,32 @@
 package vfs
 
 import (
+	"encoding/binary"
 	"io"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// dirBuffer is how many bytes of a directory are read at once. It bounds what a
-// listing holds, however many entries there are.
-const dirBuffer = 32 << 10
-
 // diskDir reads a directory with few system calls: getdents64 into one buffer,
-// and one fstatat per entry relative to the directory itself, so that no entry's
-// description can come from elsewhere.
+// and one statx per entry relative to the directory itself, so that no entry's
+// description can come from elsewhere. There is no allocation for a name: those of
+// one buffer are parts of one string.
 type diskDir struct {
 	d     *Disk
 	p     Path
 	f     osFile
-	buf   []byte
-	names []string // read, not yet returned
-	room  []string // the memory of names
+	buf   *[dirBuffer]byte
+	began bool
+	text  string   // the names that are read and not yet returned, one after the other
+	ends  []uint16 // where each of them ends in the text
+	next  int      // of ends
+	start int      // of the next name in the text
+	few   []string // of Next
 }
 
-// ReadDir implements [FS]. The Dir is a [LookDir] too.
+// ReadDir implements [FS]. The Dir is a [NameDir] and a [LookDir] too.
 func (d *Disk) ReadDir(p Path) (Dir, error) {
 	if err := d.check(p); err != nil {
 		return nil, d.fail("list", p, err)
@@ -41,79 +44,143 @@ func (d *Disk) ReadDir(p Path) (Dir, error) {
 
 // Close implements [Dir].
 func (r *diskDir) Close() error {
-	r.buf, r.names, r.room = nil, nil, nil
+	r.release()
 	return r.d.fail("list", r.p, r.f.Close())
+}
+
+// release gives the memory back.
+func (r *diskDir) release() {
+	r.d.dirBuffers.put(r.buf)
+	r.buf, r.few, r.text, r.ends, r.next = nil, nil, "", nil, 0
 }
 
 // fill reads the next names.
 func (r *diskDir) fill() error {
 	if r.buf == nil {
-		r.buf = make([]byte, dirBuffer)
+		r.buf = r.d.dirBuffers.get()
+	}
+	room := r.buf[:]
+	if !r.began {
+		room, r.began = room[:firstDirBuffer], true
 	}
 	var n int
 	err := r.f.at(osCall{Op: "getdents"}, func(fd int) (err error) {
-		n, err = unix.Getdents(fd, r.buf)
+		n, err = unix.Getdents(fd, room)
 		return err
 	})
 	switch {
 	case err == unix.ENOENT: // the directory has been removed
-		return io.EOF
+		n, err = 0, nil
 	case err != nil:
 		return err
-	case n <= 0:
+	}
+	if n <= 0 {
+		r.release()
 		return io.EOF
 	}
-	_, _, r.names = unix.ParseDirent(r.buf[:n], -1, r.room[:0])
-	r.room = r.names
+	r.parse(room[:n])
 	return nil
+}
+
+// What stands before the name of a struct linux_dirent64, and where in it.
+const (
+	direntLength = 16 // of the entry, a uint16
+	direntName   = 19
+)
+
+// parse takes the names out of entries. They are moved together where they stand.
+func (r *diskDir) parse(entries []byte) {
+	names := entries[:0]
+	r.ends, r.next, r.start = r.ends[:0], 0, 0
+	for len(entries) > direntName {
+		length := int(binary.NativeEndian.Uint16(entries[direntLength:]))
+		if length <= direntName || length > len(entries) {
+			break // no kernel says so
+		}
+		removed := binary.NativeEndian.Uint64(entries) == 0 // it has no inode
+		name := entries[direntName:length]
+		entries = entries[length:]
+		for i, c := range name {
+			if c == 0 {
+				name = name[:i]
+				break
+			}
+		}
+		if own := string(name); removed || own == "" || own == "." || own == ".." || isHidden(own) {
+			continue
+		}
+		names = append(names, name...)
+		r.ends = append(r.ends, uint16(len(names)-1)) // 65,536 does not fit
+	}
+	r.text = string(names)
 }
 
 // name returns the next name that is not hidden.
 func (r *diskDir) name() (string, error) {
-	for {
-		if len(r.names) == 0 {
-			if err := r.fill(); err != nil {
-				return "", err
-			}
-			continue
-		}
-		name := r.names[0]
-		r.names = r.names[1:]
-		if !isHidden(name) {
-			return name, nil
+	for r.next == len(r.ends) {
+		if err := r.fill(); err != nil {
+			return "", err
 		}
 	}
+	end := int(r.ends[r.next]) + 1
+	name := r.text[r.start:end]
+	r.start = end
+	r.next++
+	return name, nil
 }
 
-// Names implements [NameDir]. The kernel asks for no rights here, since it did when
-// the directory was opened. If one mount alone is served, each name is looked at.
-func (r *diskDir) Names(n int) ([]string, error) {
-	names := make([]string, 0, min(max(n, 1), 512))
-	for len(names) < max(n, 1) {
+// Candidates implements [LookDir]. The kernel asks for no rights here, since it did
+// when the directory was opened.
+func (r *diskDir) Candidates(names []string, n int) ([]string, error) {
+	for had := len(names); len(names) < had+max(n, 1); {
 		name, err := r.name()
-		if err != nil && len(names) > 0 {
-			break
+		if err != nil && len(names) > had {
+			break // it comes again
 		} else if err != nil {
-			return nil, r.failed(err)
-		}
-		if r.d.mount != nil && r.elsewhere(name) {
-			continue
+			return names, r.failed(err)
 		}
 		names = append(names, name)
 	}
 	return names, nil
 }
 
-// Next implements [Dir].
-func (r *diskDir) Next(n int) (infos []Info, err error) {
-	err = r.d.run(func() error {
-		infos, err = r.next(n)
-		return err
-	})
-	if err != nil {
-		return nil, r.failed(err)
+// AppendNames implements [NameDir]. If one mount alone is served, each name is
+// looked at.
+func (r *diskDir) AppendNames(names []string, n int) ([]string, error) {
+	if r.d.mount == nil {
+		return r.Candidates(names, n)
 	}
-	return infos, nil
+	for had := len(names); len(names) < had+max(n, 1); {
+		name, err := r.name()
+		if err != nil && len(names) > had {
+			break
+		} else if err != nil {
+			return names, r.failed(err)
+		}
+		if !r.elsewhere(name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Next implements [Dir].
+func (r *diskDir) Next(n int) ([]Info, error) {
+	for {
+		few, err := r.Candidates(r.few[:0], n)
+		if err != nil {
+			return nil, err
+		}
+		r.few = few
+		infos := make([]Info, 0, len(few))
+		err = r.Look(few, func(info *Info) { infos = append(infos, *info) })
+		if err != nil {
+			return nil, err
+		}
+		if len(infos) > 0 {
+			return infos, nil
+		}
+	}
 }
 
 // failed makes an error fit to be seen; the end is not one.
@@ -124,64 +191,67 @@ func (r *diskDir) failed(err error) error {
 	return r.d.fail("list", r.p, err)
 }
 
-func (r *diskDir) next(n int) ([]Info, error) {
-	infos := make([]Info, 0, min(max(n, 1), 512))
-	for len(infos) < max(n, 1) {
-		name, err := r.name()
-		if err != nil && len(infos) > 0 {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		info, err := r.lstat(name)
-		if err == unix.ENOENT || err == unix.EXDEV {
-			continue
-		} else if err != nil {
-			return nil, err
-		}
-		infos = append(infos, info)
+// Look implements [LookDir]. What a user may do is done with the user's rights; see
+// is called with the server's.
+func (r *diskDir) Look(names []string, see func(*Info)) error {
+	if r.d.as == nil {
+		return r.looked(r.look(names, see))
 	}
-	return infos, nil
-}
-
-// Look implements [LookDir].
-func (r *diskDir) Look(names []string) (infos []Info, err error) {
-	err = r.d.run(func() error {
-		infos, err = r.look(names)
-		return err
-	})
-	if err != nil {
-		return nil, r.failed(err)
-	}
-	return infos, nil
-}
-
-func (r *diskDir) look(names []string) ([]Info, error) {
 	infos := make([]Info, 0, len(names))
+	err := r.d.run(func() error {
+		return r.look(names, func(info *Info) { infos = append(infos, *info) })
+	})
+	for i := range infos {
+		see(&infos[i])
+	}
+	return r.looked(err)
+}
+
+// looked is failed for an error that may be none.
+func (r *diskDir) looked(err error) error {
+	if err == nil {
+		return nil
+	}
+	return r.failed(err)
+}
+
+func (r *diskDir) look(names []string, see func(*Info)) error {
+	describe := r.describe
+	if r.d.gate.probe == nil && !r.d.plainLooks {
+		defer runtime.KeepAlive(r.f.f)
+		describe = (&looker{mount: r.d.mount, dir: r.f, fd: int(r.f.f.Fd())}).describe
+	}
+	var info Info
 	for _, name := range names {
-		if isHidden(name) || name == "." || name == ".." || strings.Contains(name, "/") {
+		if !entryName(name) || isHidden(name) {
 			continue // the directory has given no such name
 		}
-		info, err := r.lstat(name)
+		err := describe(name, &info)
 		if err == unix.ENOENT || err == unix.EXDEV {
 			continue
 		} else if err != nil {
-			return nil, err
+			return err
 		}
-		infos = append(infos, info)
+		see(&info)
 	}
-	return infos, nil
+	return nil
 }
 
-// lstat describes one entry.
-func (r *diskDir) lstat(name string) (Info, error) {
-	return describeAt(r.d.mount, r.f, name)
+// entryName reports whether a directory can have an entry of that name.
+func entryName(name string) bool {
+	return name != "" && name != "." && name != ".." && strings.IndexByte(name, '/') < 0 && strings.IndexByte(name, 0) < 0
+}
+
+// describe describes one entry without a looker.
+func (r *diskDir) describe(name string, info *Info) (err error) {
+	*info, err = describeAt(r.d.mount, r.f, name)
+	return err
 }
 
 // elsewhere reports whether something that is not served is mounted on an entry.
 func (r *diskDir) elsewhere(name string) (mounted bool) {
 	_ = r.d.run(func() error {
-		_, err := r.lstat(name)
+		_, err := describeAt(r.d.mount, r.f, name)
 		mounted = err == unix.EXDEV
 		return nil
 	})

@@ -89,7 +89,10 @@ type shared struct {
 	escapes error  // what os.Root says of a path that leads out
 	unnamed bool   // uploads are staged without a name where the filesystem can
 	mount   *mount // the only one that is served; nil serves them all
-	views   views
+	// plainLooks has listings describe entries without the fast path (looker).
+	plainLooks bool
+	dirBuffers dirBuffers
+	views      views
 
 	// tree is held for reading while an upload is published, and for writing
 	// while a directory is moved or removed.

@@ -33,20 +33,25 @@ func describeAt(m *mount, dir osFile, name string) (Info, error) {
 	if err != nil || info.Mode&fs.ModeSymlink == 0 {
 		return info, err
 	}
+	if err := info.readTarget(dir); err != nil {
+		return Info{}, err
+	}
+	return info, nil
+}
+
+// readTarget fills in what a symbolic link of an open directory says.
+func (i *Info) readTarget(dir osFile) error {
 	target := make([]byte, unix.PathMax)
 	var n int
-	err = dir.at(osCall{Op: "readlink", Name: name}, func(fd int) (err error) {
-		n, err = unix.Readlinkat(fd, name, target)
+	err := dir.at(osCall{Op: "readlink", Name: i.Name}, func(fd int) (err error) {
+		n, err = unix.Readlinkat(fd, i.Name, target)
 		return err
 	})
 	if err == unix.EINVAL { // another file by now
-		err = unix.ENOENT
+		return unix.ENOENT
 	}
-	if err != nil {
-		return Info{}, err
-	}
-	info.Target = string(target[:n])
-	return info, nil
+	i.Target = string(target[:max(n, 0)])
+	return err
 }
 
 // statIn describes an entry of an open directory. It is one system call, as

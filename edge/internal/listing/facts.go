@@ -83,83 +83,71 @@ func (f Facts) Feat() string {
 // name is the name of a single fact.
 func (f Facts) name() string { return names()[bits.TrailingZeros16(uint16(f))] }
 
-// Entry is what the facts of one file are told from.
+// Entry is what the facts of one file are told from. One Entry that is used for one
+// file after the other remembers what repeats between their times.
 type Entry struct {
 	vfs.Info
 	Kind string    // the type fact: "file", "dir", "cdir", "pdir" or "OS.unix=slink:target"
 	Perm string    // the perm fact (RFC 3659 §7.5.5)
 	Made time.Time // the create fact; zero where unknown
-	// Zone is that of the times; nil is UTC, which RFC 3659 §2.3 wants.
+	// Zone is that of the times; nil is UTC, which RFC 3659 §2.3 wants. It is that of
+	// all files of an Entry.
 	Zone *time.Location
-}
 
-// local returns a time in the entry's zone.
-func (e *Entry) local(t time.Time) time.Time {
-	if e.Zone == nil {
-		return t.UTC()
-	}
-	return t.In(e.Zone)
-}
-
-// tellable reports whether a time has the four digits of a year that are all
-// there is room for (RFC 3659 §2.3).
-func (e *Entry) tellable(t time.Time) bool {
-	year := e.local(t).Year()
-	return 0 <= year && year <= 9999
+	modified, made clock
 }
 
 // Line appends the facts, one space and the name (RFC 3659 §7.2).
-func (f Facts) Line(dst []byte, e Entry, name string) []byte {
-	for i, fact := range names() {
-		if f&(1<<i) == 0 || !known(Facts(1<<i), &e) {
-			continue
-		}
-		dst = append(append(dst, fact...), '=')
-		dst = append(appendFact(dst, Facts(1<<i), &e), ';')
+func (f Facts) Line(dst []byte, e *Entry, name string) []byte {
+	if f&FactCreate != 0 && !e.Made.IsZero() {
+		dst = e.appendTime(dst, "create=", e.Made, &e.made)
+	}
+	if f&FactModify != 0 {
+		dst = e.appendTime(dst, "modify=", e.ModTime, &e.modified)
+	}
+	if f&FactPerm != 0 {
+		dst = append(append(append(dst, "perm="...), e.Perm...), ';')
+	}
+	// Of a directory the size is what the filesystem says.
+	if f&FactSize != 0 && (e.Mode.IsRegular() || e.Mode.IsDir()) {
+		dst = append(strconv.AppendInt(append(dst, "size="...), e.Size, 10), ';')
+	}
+	if f&FactType != 0 {
+		dst = append(append(append(dst, "type="...), e.Kind...), ';')
+	}
+	if f&FactUnique != 0 && e.Inode != 0 {
+		dst = strconv.AppendUint(append(dst, "unique="...), e.Dev, 16)
+		dst = append(strconv.AppendUint(append(dst, 'g'), e.Inode, 16), ';')
+	}
+	if f&(FactGID|FactMode|FactUID) != 0 {
+		dst = f.appendUnix(dst, e)
 	}
 	return append(append(dst, ' '), name...)
 }
 
-// timeVal is RFC 3659 §2.3's time-val without a fraction.
-const timeVal = "20060102150405"
-
-func known(f Facts, e *Entry) bool {
-	switch f {
-	case FactCreate:
-		return !e.Made.IsZero() && e.tellable(e.Made)
-	case FactModify:
-		return e.tellable(e.ModTime)
-	case FactSize:
-		return e.Mode.IsRegular() || e.Mode.IsDir() // of a directory it is what the filesystem says
-	case FactUnique:
-		return e.Inode != 0
+// appendUnix writes the facts of which only some systems know.
+func (f Facts) appendUnix(dst []byte, e *Entry) []byte {
+	if f&FactGID != 0 {
+		dst = append(strconv.AppendUint(append(dst, "unix.gid="...), uint64(e.GID), 10), ';')
 	}
-	return true
-}
-
-func appendFact(dst []byte, f Facts, e *Entry) []byte {
-	switch f {
-	case FactCreate:
-		return e.local(e.Made).AppendFormat(dst, timeVal)
-	case FactModify:
-		return e.local(e.ModTime).AppendFormat(dst, timeVal)
-	case FactPerm:
-		return append(dst, e.Perm...)
-	case FactSize:
-		return strconv.AppendInt(dst, e.Size, 10)
-	case FactType:
-		return append(dst, e.Kind...)
-	case FactUnique:
-		dst = strconv.AppendUint(dst, e.Dev, 16)
-		return strconv.AppendUint(append(dst, 'g'), e.Inode, 16)
-	case FactGID:
-		return strconv.AppendUint(dst, uint64(e.GID), 10)
-	case FactMode:
-		return appendOctal(dst, e.Mode)
-	case FactUID:
-		return strconv.AppendUint(dst, uint64(e.UID), 10)
+	if f&FactMode != 0 {
+		dst = append(appendOctal(append(dst, "unix.mode="...), e.Mode), ';')
+	}
+	if f&FactUID != 0 {
+		dst = append(strconv.AppendUint(append(dst, "unix.uid="...), uint64(e.UID), 10), ';')
 	}
 	return dst
+}
+
+// appendTime writes a time that has the four digits of a year that are all there is
+// room for (RFC 3659 §2.3).
+func (e *Entry) appendTime(dst []byte, fact string, t time.Time, c *clock) []byte {
+	c.zone = e.Zone
+	second := c.at(t)
+	if !c.tellable() {
+		return dst
+	}
+	return append(c.appendStamp(append(dst, fact...), second), ';')
 }
 
 func appendOctal(dst []byte, m fs.FileMode) []byte {

@@ -143,6 +143,7 @@ func (p Pattern) step(ctx context.Context, w *Walk, found []Match, m Match, i in
 			}
 			next := m.join(info.Name)
 			next.At, next.Info = at.Join(info.Name), info
+			next.Info.Name = next.At.Base() // not the whole of what was read with it
 			if found = append(found, next); w.count(next.size()) != nil {
 				return nil, ErrEntries
 			}
@@ -184,7 +185,7 @@ func (p Pattern) takes(w *Walk, i int, info vfs.Info) bool {
 		return false
 	case strings.HasPrefix(info.Name, ".") && !w.Dots && strings.TrimPrefix(part, `\`)[:1] != ".":
 		return false
-	case !writable(info):
+	case !writable(&info):
 		return false
 	}
 	ok, _ := path.Match(part, info.Name)

@@ -11,7 +11,7 @@ import (
 // Names returns the format of NLST: the prefix and the name, nothing else (RFC
 // 1123 §4.1.2.7).
 func Names(prefix string) Format {
-	return func(dst []byte, info vfs.Info) []byte { return append(append(dst, prefix...), info.Name...) }
+	return func(dst []byte, info *vfs.Info) []byte { return append(append(dst, prefix...), info.Name...) }
 }
 
 // recent is how old a file may be for its date to be written with the time of
@@ -39,28 +39,52 @@ func Long(s Style) Format {
 	if s.Zone == nil {
 		s.Zone = time.UTC
 	}
-	return func(dst []byte, i vfs.Info) []byte {
-		dst = append(appendMode(dst, i.Mode), ' ')
-		dst = appendRight(dst, i.Links, 3)
-		dst = append(dst, ' ')
-		dst = append(s.appendOwners(dst, i), ' ')
-		dst = appendRight(dst, uint64(max(i.Size, 0)), 12)
-		dst = append(dst, ' ')
-		layout := "Jan _2 15:04"
-		if age := s.Now.Sub(i.ModTime); age < -ahead || age > recent {
-			layout = "Jan _2  2006"
-		}
-		dst = i.ModTime.In(s.Zone).AppendFormat(dst, layout)
-		dst = append(append(dst, ' '), i.Name...)
-		if i.Mode&fs.ModeSymlink != 0 {
-			dst = append(append(dst, " -> "...), i.Target...)
-		}
-		return dst
+	l := &longFormat{Style: s, clock: clock{zone: s.Zone}}
+	return l.append
+}
+
+// longFormat is LIST's, with what it remembers: the columns from the mode to the
+// group, which repeat from one file to the next more often than not.
+type longFormat struct {
+	Style
+	clock   clock
+	columns []byte // of these:
+	mode    fs.FileMode
+	links   uint64
+	uid     uint32
+	gid     uint32
+}
+
+func (l *longFormat) append(dst []byte, i *vfs.Info) []byte {
+	if len(l.columns) == 0 || i.Mode != l.mode || i.Links != l.links || i.UID != l.uid || i.GID != l.gid {
+		l.mode, l.links, l.uid, l.gid = i.Mode, i.Links, i.UID, i.GID
+		l.columns = appendRight(append(appendMode(l.columns[:0], i.Mode), ' '), i.Links, 3)
+		l.columns = append(l.appendOwners(append(l.columns, ' '), i), ' ')
 	}
+	dst = appendRight(append(dst, l.columns...), uint64(max(i.Size, 0)), 12)
+	dst = l.appendTime(append(dst, ' '), i.ModTime)
+	dst = append(append(dst, ' '), i.Name...)
+	if i.Mode&fs.ModeSymlink != 0 {
+		dst = append(append(dst, " -> "...), i.Target...)
+	}
+	return dst
+}
+
+func (l *longFormat) appendTime(dst []byte, t time.Time) []byte {
+	second := l.clock.at(t)
+	dst = l.clock.appendDate(dst)
+	if age := l.Now.Sub(t); age >= -ahead && age <= recent {
+		dst = append2(append(dst, ' '), second/3600)
+		return append2(append(dst, ':'), second/60%60)
+	}
+	if dst = append(dst, ' ', ' '); !l.clock.tellable() {
+		return t.In(l.Zone).AppendFormat(dst, "2006")
+	}
+	return append2(append2(dst, l.clock.year/100), l.clock.year%100)
 }
 
 // appendOwners writes the two columns of owner and group.
-func (s *Style) appendOwners(dst []byte, i vfs.Info) []byte {
+func (s *Style) appendOwners(dst []byte, i *vfs.Info) []byte {
 	var owner, group string
 	if s.Owners != nil {
 		owner, group = s.Owners(i.UID, i.GID)
@@ -89,7 +113,7 @@ func appendOwner(dst []byte, name string, id uint32) []byte {
 // Mark returns a format that adds to each line the character by which ls -F
 // tells the type. Links are marked where their targets are not told.
 func Mark(f Format, links bool) Format {
-	return func(dst []byte, i vfs.Info) []byte {
+	return func(dst []byte, i *vfs.Info) []byte {
 		dst = f(dst, i)
 		switch m := i.Mode; {
 		case m.IsDir():
@@ -110,11 +134,11 @@ func Mark(f Format, links bool) Format {
 // Through returns a format that tells of links what they lead to, as far as stat
 // can find it.
 func Through(f Format, stat func(name string) (vfs.Info, error)) Format {
-	return func(dst []byte, i vfs.Info) []byte {
+	return func(dst []byte, i *vfs.Info) []byte {
 		if i.Mode&fs.ModeSymlink != 0 {
 			if target, err := stat(i.Name); err == nil {
 				target.Name = i.Name
-				i = target
+				i = &target
 			}
 		}
 		return f(dst, i)
@@ -164,10 +188,19 @@ func special(at *byte, set bool, letter byte) {
 	}
 }
 
+// appendRight writes a number in a column that is at least so wide.
 func appendRight(dst []byte, n uint64, width int) []byte {
-	text := strconv.AppendUint(make([]byte, 0, 20), n, 10)
-	for range width - len(text) {
+	var text [20]byte
+	at := len(text)
+	for {
+		at--
+		text[at] = '0' + byte(n%10)
+		if n /= 10; n == 0 {
+			break
+		}
+	}
+	for range width - (len(text) - at) {
 		dst = append(dst, ' ')
 	}
-	return append(dst, text...)
+	return append(dst, text[at:]...)
 }

@@ -72,10 +72,10 @@ func TestMark(t *testing.T) {
 		"drwxr-xr-x": "x/", "-rw-r--r--": "x", "-rwxr--r--": "x*", "lrwxrwxrwx": "x@", "prw-r--r--": "x|", "srw-r--r--": "x=",
 	} {
 		info := vfs.Info{Name: "x", Mode: modeOf(mode)}
-		if got := string(names(nil, info)); got != want {
+		if got := string(names(nil, &info)); got != want {
 			t.Errorf("%s is %q, want %q", mode, got, want)
 		}
-		if got := string(links(nil, info)); got != strings.TrimSuffix(want, "@") {
+		if got := string(links(nil, &info)); got != strings.TrimSuffix(want, "@") {
 			t.Errorf("%s is %q, without links", mode, got)
 		}
 	}
@@ -92,7 +92,7 @@ func TestOwners(t *testing.T) {
 		7: "-rw-r--r--   1 a_very__long__name staff ",
 		8: "-rw-r--r--   1 8        _g\u00e9 ",
 	} {
-		got := string(long(nil, vfs.Info{Name: "x", Mode: 0o644, Links: 1, UID: uid, GID: 9, ModTime: noon}))
+		got := string(long(nil, &vfs.Info{Name: "x", Mode: 0o644, Links: 1, UID: uid, GID: 9, ModTime: noon}))
 		if !strings.HasPrefix(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -32,11 +32,8 @@ func (o Options) compare() func(a, b vfs.Info) int {
 // Sort returns dir in the order that the options ask for. At most so many
 // entries are held for that; of a directory that has more, the entries come as
 // they are stored, as nothing else lets its listing begin at once and stay
-// small. Where names alone are wanted, only they are asked of dir if it can give
-// them.
-func Sort(dir vfs.Dir, o Options, most int, names bool) vfs.Dir {
-	return SortIn(nil, dir, o, most, names)
-}
+// small. Where names alone decide, only they are asked of dir if it can give them.
+func Sort(dir vfs.Dir, o Options, most int) vfs.Dir { return SortIn(nil, dir, o, most) }
 
 // Room is memory that what is held comes out of.
 type Room interface {
@@ -48,18 +45,25 @@ type Room interface {
 
 // SortIn is Sort with what is held coming out of a room, nil for none. A directory for
 // which there is no room is one that has too many entries.
-func SortIn(room Room, dir vfs.Dir, o Options, most int, names bool) vfs.Dir {
+func SortIn(room Room, dir vfs.Dir, o Options, most int) vfs.Dir {
 	if most <= 0 {
 		return dir
 	}
-	s := &sorted{Dir: dir, room: room, options: o, most: most, budget: most * averageEntry}
-	if !o.Has(ByTime) && !o.Has(BySize) {
-		s.look, _ = dir.(vfs.LookDir)
-		if s.names = s.look; s.look == nil && names {
-			s.names, _ = dir.(vfs.NameDir)
-		}
+	h := hold{room: room, most: most, budget: most * averageEntry}
+	if look, ok := dir.(vfs.LookDir); ok && !o.Has(ByTime) && !o.Has(BySize) {
+		return &sortedLooks{look, heldNames{hold: h, reverse: o.Has(Reverse), more: look.Candidates}}
 	}
-	return s
+	return &sorted{Dir: dir, hold: h, options: o}
+}
+
+// SortNames is SortIn for a directory of which names are wanted and nothing else.
+func SortNames(room Room, dir vfs.Dir, o Options, most int) vfs.Dir {
+	names, ok := dir.(vfs.NameDir)
+	if !ok || most <= 0 || o.Has(ByTime) || o.Has(BySize) {
+		return SortIn(room, dir, o, most)
+	}
+	h := hold{room: room, most: most, budget: most * averageEntry}
+	return &sortedNames{names, heldNames{hold: h, reverse: o.Has(Reverse), more: names.AppendNames}}
 }
 
 // averageEntry is how many bytes an entry that is held may have on average;
@@ -67,27 +71,53 @@ func SortIn(room Room, dir vfs.Dir, o Options, most int, names bool) vfs.Dir {
 const averageEntry = 1 << 10
 
 // What an entry that is held takes beside its texts, with the slack of a slice that
-// grows: bytes of a vfs.Info, and of a name.
+// grows: bytes of a vfs.Info, and of a name with what sorting it takes.
 const (
 	infoSize = 256
-	nameSize = 32
+	nameSize = 96
 )
+
+// hold counts what is held.
+type hold struct {
+	most   int
+	budget int // bytes that may still be held
+	room   Room
+	taken  int64 // of room
+}
+
+// full reports whether no more may be held than so many entries.
+func (h *hold) full(n int) bool { return n > h.most || h.budget <= 0 }
+
+// count counts texts of so many bytes, and what keeps them. Without room no more is
+// held.
+func (h *hold) count(texts, beside int) {
+	h.budget -= texts
+	if n := int64(texts + beside); h.room != nil {
+		if !h.room.Take(n) {
+			h.budget = 0
+			return
+		}
+		h.taken += n
+	}
+}
+
+// release gives back what was taken.
+func (h *hold) release() {
+	if h.room != nil {
+		h.room.Give(h.taken)
+		h.taken = 0
+	}
+}
 
 // sorted gathers what it can hold, sorts it if that is everything, and hands it
 // out. Whatever is left comes as dir gives it.
 type sorted struct {
 	vfs.Dir
-	names   vfs.NameDir // Dir, if its names are enough for the order
-	look    vfs.LookDir // Dir, if what is held can be looked at later
+	hold
 	options Options
-	most    int
-	budget  int // bytes that may still be held
-	room    Room
-	taken   int64 // of room
 	began   bool
-	err     error      // what ended the gathering; nil: there is more
-	first   []string   // names to be handed out first
-	infos   []vfs.Info // or entries
+	err     error // what ended the gathering; nil: there is more
+	infos   []vfs.Info
 }
 
 // gather reads until everything is held or nothing more can be.
@@ -96,57 +126,25 @@ func (s *sorted) gather() {
 		return
 	}
 	s.began = true
-	for s.err == nil && len(s.first)+len(s.infos) <= s.most && s.budget > 0 {
-		if s.names != nil {
-			var names []string
-			names, s.err = s.names.Names(portion)
-			bytes := 0
-			for _, name := range names {
-				bytes += len(name)
-			}
-			s.first = append(s.first, names...)
-			s.hold(bytes, len(names)*nameSize)
-			continue
-		}
+	for s.err == nil && !s.full(len(s.infos)) {
 		var infos []vfs.Info
 		infos, s.err = s.Dir.Next(portion)
 		bytes := 0
-		for _, info := range infos {
-			bytes += len(info.Name) + len(info.Target)
+		for i := range infos {
+			bytes += len(infos[i].Name) + len(infos[i].Target)
 		}
 		s.infos = append(s.infos, infos...)
-		s.hold(bytes, len(infos)*infoSize)
+		s.count(bytes, len(infos)*infoSize)
 	}
-	if s.err == nil || len(s.first)+len(s.infos) > s.most {
-		return
-	}
-	slices.SortFunc(s.infos, s.options.compare())
-	slices.Sort(s.first)
-	if s.options.Has(Reverse) {
-		slices.Reverse(s.first)
-	}
-}
-
-// hold counts texts of so many bytes, and what keeps them. Without room no more is
-// gathered.
-func (s *sorted) hold(texts, beside int) {
-	s.budget -= texts
-	if n := int64(texts + beside); s.room != nil {
-		if !s.room.Take(n) {
-			s.budget = 0
-			return
-		}
-		s.taken += n
+	if s.err != nil && len(s.infos) <= s.most {
+		slices.SortFunc(s.infos, s.options.compare())
 	}
 }
 
 // Close implements [vfs.Dir].
 func (s *sorted) Close() error {
-	if s.room != nil {
-		s.room.Give(s.taken)
-		s.taken = 0
-	}
-	s.first, s.infos = nil, nil
+	s.release()
+	s.infos = nil
 	return s.Dir.Close()
 }
 
@@ -154,14 +152,6 @@ func (s *sorted) Close() error {
 // before it comes first.
 func (s *sorted) Next(n int) ([]vfs.Info, error) {
 	s.gather()
-	for len(s.first) > 0 {
-		var names []string
-		names, s.first = cut(s.first, n)
-		infos, err := s.look.Look(names)
-		if err != nil || len(infos) > 0 {
-			return infos, err
-		}
-	}
 	if len(s.infos) > 0 {
 		var infos []vfs.Info
 		infos, s.infos = cut(s.infos, n)
@@ -173,21 +163,107 @@ func (s *sorted) Next(n int) ([]vfs.Info, error) {
 	return s.Dir.Next(n)
 }
 
-// Names implements [vfs.NameDir].
-func (s *sorted) Names(n int) ([]string, error) {
-	s.gather()
-	if len(s.first) > 0 {
-		var names []string
-		names, s.first = cut(s.first, n)
-		return names, nil
+// heldNames is sorted for names.
+type heldNames struct {
+	hold
+	reverse bool
+	more    func(names []string, n int) ([]string, error)
+	began   bool
+	err     error
+	names   []string
+}
+
+func (h *heldNames) gather() {
+	if h.began {
+		return
 	}
-	if len(s.infos) == 0 && s.err == nil && s.names != nil {
-		return s.names.Names(n)
+	h.began = true
+	for h.err == nil && !h.full(len(h.names)) {
+		had := len(h.names)
+		h.names, h.err = h.more(h.names, portion)
+		bytes := 0
+		for _, name := range h.names[had:] {
+			bytes += len(name)
+		}
+		h.count(bytes, (len(h.names)-had)*nameSize)
 	}
-	infos, err := s.Next(n)
-	names := make([]string, 0, len(infos))
-	for _, info := range infos {
-		names = append(names, info.Name)
+	if h.err == nil || len(h.names) > h.most {
+		return
 	}
-	return names, err
+	sortNames(h.names)
+	if h.reverse {
+		slices.Reverse(h.names)
+	}
+}
+
+// next appends the next names.
+func (h *heldNames) next(names []string, n int) ([]string, error) {
+	h.gather()
+	if len(h.names) > 0 {
+		var first []string
+		first, h.names = cut(h.names, n)
+		return append(names, first...), nil
+	}
+	if h.err != nil {
+		return names, h.err
+	}
+	return h.more(names, n)
+}
+
+func (h *heldNames) drop() {
+	h.release()
+	h.names = nil
+}
+
+// sortedLooks is a directory whose names are sorted before it is looked at.
+type sortedLooks struct {
+	vfs.LookDir
+	held heldNames
+}
+
+// Candidates implements [vfs.LookDir].
+func (s *sortedLooks) Candidates(names []string, n int) ([]string, error) {
+	return s.held.next(names, n)
+}
+
+// Next implements [vfs.Dir].
+func (s *sortedLooks) Next(n int) ([]vfs.Info, error) {
+	for {
+		names, err := s.held.next(nil, n)
+		if err != nil {
+			return nil, err
+		}
+		var infos []vfs.Info
+		err = s.Look(names, func(info *vfs.Info) { infos = append(infos, *info) })
+		if err != nil {
+			return nil, err
+		}
+		if len(infos) > 0 {
+			return infos, nil
+		}
+	}
+}
+
+// Close implements [vfs.Dir].
+func (s *sortedLooks) Close() error {
+	s.held.drop()
+	return s.LookDir.Close()
+}
+
+// sortedNames is a directory whose names are sorted. Its Next is that of the
+// directory, less the names that were held.
+type sortedNames struct {
+	vfs.NameDir
+	held heldNames
+}
+
+// AppendNames implements [vfs.NameDir].
+func (s *sortedNames) AppendNames(names []string, n int) ([]string, error) {
+	return s.held.next(names, n)
+}
+
+// Close implements [vfs.Dir].
+func (s *sortedNames) Close() error {
+	s.held.drop()
+	return s.NameDir.Close()
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -20,10 +21,9 @@ import (
 // shelf is a directory that can do everything a Dir can: it gives names in the
 // order in which they are stored and describes them when asked.
 type shelf struct {
-	infos  []vfs.Info
-	end    error
-	looked int
-	asked  int // greatest number of entries that were asked for at once
+	infos []vfs.Info
+	end   error
+	asked int // greatest number of entries that were asked for at once
 }
 
 func (d *shelf) Next(n int) ([]vfs.Info, error) {
@@ -41,26 +41,34 @@ func (d *shelf) Close() error { return nil }
 // lookShelf is a shelf that is a vfs.LookDir.
 type lookShelf struct {
 	shelf
-	all map[string]vfs.Info
+	all    map[string]vfs.Info
+	looked atomic.Int32
 }
 
-func (d *lookShelf) Names(n int) ([]string, error) {
+func newLookShelf(infos []vfs.Info, all map[string]vfs.Info) *lookShelf {
+	return &lookShelf{shelf: shelf{infos: infos, end: io.EOF}, all: all}
+}
+
+func (d *lookShelf) AppendNames(names []string, n int) ([]string, error) {
 	infos, err := d.Next(n)
-	var names []string
 	for _, info := range infos {
 		names = append(names, info.Name)
 	}
 	return names, err
 }
 
-func (d *lookShelf) Look(names []string) (infos []vfs.Info, _ error) {
+func (d *lookShelf) Candidates(names []string, n int) ([]string, error) {
+	return d.AppendNames(names, n)
+}
+
+func (d *lookShelf) Look(names []string, see func(*vfs.Info)) error {
 	for _, name := range names {
-		d.looked++
+		d.looked.Add(1)
 		if info, ok := d.all[name]; ok {
-			infos = append(infos, info)
+			see(&info)
 		}
 	}
-	return infos, nil
+	return nil
 }
 
 // stored returns entries in an order that is none.
@@ -87,18 +95,18 @@ func TestSort(t *testing.T) {
 		}
 		for what, dir := range map[string]vfs.Dir{
 			"entries": &shelf{infos: stored(), end: io.EOF},
-			"looks":   &lookShelf{shelf{infos: stored(), end: io.EOF}, all},
+			"looks":   newLookShelf(stored(), all),
 		} {
-			if got := strings.Join(read(t, New(Sort(dir, options, 6, false), true, Names(""))), " "); got != want {
+			if got := strings.Join(read(t, New(Sort(dir, options, 6), true, Names(""))), " "); got != want {
 				t.Errorf("%s, options %b: %q", what, options, got)
 			}
 		}
-		dir := &lookShelf{shelf{infos: stored(), end: io.EOF}, all}
-		if got := strings.Join(read(t, NewNames(Sort(dir, options, 6, true), true, "")), " "); got != want {
+		dir := newLookShelf(stored(), all)
+		if got := strings.Join(read(t, NewNames(SortNames(nil, dir, options, 6), true, "")), " "); got != want {
 			t.Errorf("names, options %b: %q", options, got)
 		}
-		if dir.looked > 0 {
-			t.Errorf("%d files were looked at for their names", dir.looked)
+		if dir.looked.Load() > 0 {
+			t.Errorf("%d files were looked at for their names", dir.looked.Load())
 		}
 	}
 }
@@ -115,13 +123,13 @@ func TestSortTooMany(t *testing.T) {
 	for _, most := range []int{1, portion - 1, portion, 3*portion - 1, -1} {
 		for what, dir := range map[string]vfs.Dir{
 			"entries": &shelf{infos: infos, end: io.EOF},
-			"looks":   &lookShelf{shelf{infos: infos, end: io.EOF}, all},
+			"looks":   newLookShelf(infos, all),
 			"names":   &nameDir{dir{left: 3 * portion, end: io.EOF, name: entry}},
 		} {
 			names := what == "names"
-			r := New(Sort(dir, 0, most, names), true, Names(""))
+			r := New(Sort(dir, 0, most), true, Names(""))
 			if names {
-				r = NewNames(Sort(dir, 0, most, true), true, "")
+				r = NewNames(SortNames(nil, dir, 0, most), true, "")
 			}
 			if got := read(t, r); !slices.Equal(got, want) {
 				t.Errorf("%s, at most %d: %d names, %q...", what, most, len(got), got[:min(len(got), 3)])
@@ -130,12 +138,12 @@ func TestSortTooMany(t *testing.T) {
 	}
 	long := strings.Repeat("x", 1500) // few entries, but large ones
 	heavy := []vfs.Info{{Name: "b", Target: long}, {Name: "a", Target: long}, {Name: "c"}}
-	if got := read(t, New(Sort(&shelf{infos: heavy, end: io.EOF}, 0, 4, false), true, Names(""))); strings.Join(got, "") != "abc" {
+	if got := read(t, New(Sort(&shelf{infos: heavy, end: io.EOF}, 0, 4), true, Names(""))); strings.Join(got, "") != "abc" {
 		t.Errorf("%q", got)
 	}
 	wide := []vfs.Info{{Name: "b", Target: strings.Repeat(long, 3)}, {Name: "a"}, {Name: "c"}}
 	dir := &shelf{infos: wide, end: io.EOF}
-	if got := read(t, New(Sort(dir, 0, 4, false), true, Names(""))); strings.Join(got, "") != "bac" {
+	if got := read(t, New(Sort(dir, 0, 4), true, Names(""))); strings.Join(got, "") != "bac" {
 		t.Errorf("%q", got)
 	}
 }
@@ -143,15 +151,15 @@ func TestSortTooMany(t *testing.T) {
 func TestSortFails(t *testing.T) {
 	broken := errors.New("broken")
 	for _, most := range []int{1, 100} {
-		r := New(Sort(&shelf{infos: stored(), end: broken}, 0, most, false), true, Names(""))
+		r := New(Sort(&shelf{infos: stored(), end: broken}, 0, most), true, Names(""))
 		text, err := io.ReadAll(r)
 		if !errors.Is(err, broken) || strings.Count(string(text), "\r\n") != 6 {
 			t.Errorf("at most %d: %q, %v", most, text, err)
 		}
 	}
 	// Entries that vanished between their name and the look at them.
-	dir := &lookShelf{shelf{infos: stored(), end: io.EOF}, map[string]vfs.Info{"z": {Name: "z"}}}
-	if got := read(t, New(Sort(dir, 0, 100, false), true, Names(""))); !slices.Equal(got, []string{"z"}) {
+	dir := newLookShelf(stored(), map[string]vfs.Info{"z": {Name: "z"}})
+	if got := read(t, New(Sort(dir, 0, 100), true, Names(""))); !slices.Equal(got, []string{"z"}) {
 		t.Errorf("%q", got)
 	}
 }
@@ -165,13 +173,13 @@ func TestSortedIsLazy(t *testing.T) {
 		info := vfs.Info{Name: entry(i), ModTime: noon}
 		infos, all[info.Name] = append(infos, info), info
 	}
-	dir := &lookShelf{shelf{infos: infos, end: io.EOF}, all}
-	r := New(Sort(dir, 0, 10_000, false), true, Long(Style{Now: noon}))
+	dir := newLookShelf(infos, all)
+	r := New(Sort(dir, 0, 10_000), true, Long(Style{Now: noon}))
 	if _, err := r.Read(make([]byte, 4<<10)); err != nil {
 		t.Fatal(err)
 	}
-	if dir.looked > portion {
-		t.Errorf("%d files were looked at for the first lines", dir.looked)
+	if dir.looked.Load() > portion {
+		t.Errorf("%d files were looked at for the first lines", dir.looked.Load())
 	}
 }
 
@@ -201,7 +209,7 @@ func TestMemory(t *testing.T) {
 	}
 	for options, many := range map[Options]int{0: 1_000_000, ByTime: 50_000} {
 		before := heap()
-		r := New(Sort(&endless{many}, options, 10_000, false), true, Long(Style{Now: noon}))
+		r := New(Sort(&endless{many}, options, 10_000), true, Long(Style{Now: noon}))
 		buf := make([]byte, 64<<10)
 		lines, most, reads := 0, uint64(0), 0
 		for {
@@ -258,7 +266,7 @@ func TestWith(t *testing.T) {
 
 func TestSortedReader(t *testing.T) {
 	want := "B\r\na\r\nm\r\nz\r\n\u00e9\r\n\xff\r\n"
-	if err := iotest.TestReader(New(Sort(&shelf{infos: stored(), end: io.EOF}, 0, 10, false), true, Names("")), []byte(want)); err != nil {
+	if err := iotest.TestReader(New(Sort(&shelf{infos: stored(), end: io.EOF}, 0, 10), true, Names("")), []byte(want)); err != nil {
 		t.Error(err)
 	}
 }
@@ -288,7 +296,7 @@ func BenchmarkDisk(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				r := New(Sort(dir, 0, most, false), true, Long(Style{Now: began}))
+				r := New(Sort(dir, 0, most), true, Long(Style{Now: began}))
 				for n := 0; err != io.EOF; n++ {
 					if _, err = r.Read(buf); n == 0 {
 						first += time.Since(began)

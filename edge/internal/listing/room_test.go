@@ -36,12 +36,11 @@ func TestSortRoom(t *testing.T) {
 			room := &meteredRoom{left: left}
 			var dir vfs.Dir = &shelf{infos: infos, end: io.EOF}
 			if names {
-				dir = &lookShelf{shelf{infos: infos, end: io.EOF}, nil}
+				dir = newLookShelf(infos, nil)
 			}
-			dir = SortIn(room, dir, 0, 10_000, names)
-			r := New(dir, true, Names(""))
+			r := New(SortIn(room, dir, 0, 10_000), true, Names(""))
 			if names {
-				r = NewNames(dir, true, "")
+				r = NewNames(SortNames(room, dir, 0, 10_000), true, "")
 			}
 			want := asStored
 			if left == 1<<30 || names && left > 1 {

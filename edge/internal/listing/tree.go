@@ -172,10 +172,10 @@ func (t *Tree) enter(dir vfs.Dir, at vfs.Path, text string) {
 	}
 	format := t.format(at, text)
 	up := t.now
-	dir = SortIn(t.walk.Room, t.walk.counted(dir), t.walk.Options, t.walk.Limits.Sorted, false)
-	t.cur = New(dir, t.walk.Dots, func(dst []byte, info vfs.Info) []byte {
+	dir = SortIn(t.walk.Room, t.walk.counted(dir), t.walk.Options, t.walk.Limits.Sorted)
+	t.cur = New(dir, t.walk.Dots, func(dst []byte, info *vfs.Info) []byte {
 		if info.IsDir() {
-			t.remember(&up, info.Name)
+			t.remember(&up, strings.Clone(info.Name)) // not the whole of what was read with it
 		}
 		return format(dst, info)
 	})
