@@ -29,6 +29,7 @@ const (
 	maxHeld    = 16               // lines that wait for a running job before TCP pushes back
 	recallTime = 5 * time.Second  // for the reader to come back from a read
 	writeTime  = 30 * time.Second // for a client to take its replies
+	spareTime  = time.Second      // for a client to ask for its next passive port
 	lookEvery  = time.Second      // for a client that is not read from to have gone
 )
 
@@ -58,6 +59,7 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 			s.dispatch(ctx, next)
 		case s.read(ctx, wait):
 			s.link.reader.Release()
+			s.closeSpare()
 			return Idle
 		}
 	}
@@ -87,6 +89,9 @@ func (s *Session) Until() time.Time {
 func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 	if !s.link.reader.Waiting() && !s.flush() {
 		return false
+	}
+	if s.last != nil {
+		wait = min(wait, spareTime) // to give it back, see Step
 	}
 	deadline := time.Now().Add(wait)
 	if u := s.Until(); !u.IsZero() && u.Before(deadline) {
@@ -341,6 +346,7 @@ func (s *Session) end() {
 	s.flush()
 	s.depart()
 	s.closePort()
+	s.closeSpare()
 	s.held = nil
 	if tc, ok := s.link.conn.(interface{ CloseWrite() error }); ok {
 		s.link.plain.within = patience
