@@ -30,11 +30,12 @@ type Server struct {
 	chain  *chain.Chain
 	gate   gate
 	// defence is asked before the gate.
-	defence *defence
-	drain   chan struct{} // closed by Shutdown
-	ending  sync.Once
-	over    chan struct{} // closed when sessions are left behind
-	leaves  sync.Once
+	defence   *defence
+	ephemeral *dtp.Ephemeral // read before anybody shuts the process off from /proc
+	drain     chan struct{}  // closed by Shutdown
+	ending    sync.Once
+	over      chan struct{} // closed when sessions are left behind
+	leaves    sync.Once
 
 	panics atomic.Uint64
 
@@ -73,6 +74,7 @@ func New(conf Config) (*Server, error) {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	s.tree = conf.Bandwidth.tree()
+	s.ephemeral = dtp.ReadEphemeral()
 	s.defence = newDefence(conf.Defence, conf.Log, s.Tell, s.guard)
 	s.verifier = secret.NewVerifier(conf.Logins.Parallel)
 	s.verifier.Remember(conf.Logins.Remember)
@@ -138,6 +140,9 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 	}
 	if l.Zone != nil {
 		conf.Zone = l.Zone
+	}
+	if conf.Passive.Ephemeral == nil {
+		conf.Passive.Ephemeral = s.ephemeral
 	}
 	if conf.Passive.Advertise == nil && !l.Advertise.isZero() {
 		told, err := s.names.resolve(ctx, l.Advertise)

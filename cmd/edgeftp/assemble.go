@@ -17,6 +17,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/machine"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/kv"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/policies/metrics"
@@ -44,6 +45,7 @@ type instance struct {
 	admin     *control.Server
 	sandbox   *sandbox.State // nil before everything is opened and bound
 	budgets   *budgets
+	ephemeral *dtp.Ephemeral          // of the passive ports of listeners without a range
 	sockets   map[socket]net.Listener // that were there before the server
 	gone      time.Time               // by when the process has to end; zero before that is known
 }
@@ -57,6 +59,7 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 		}
 	}()
 	in.findMemory()
+	in.findPorts()
 	if err := in.settle(ctx); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
+	"github.com/edgeftp/edgeftp/edge/dtp"
 )
 
 // shut shuts the process off from what it does not need from now on: everything is
@@ -14,6 +15,9 @@ import (
 func (in *instance) shut() (err error) {
 	plan := sandbox.PlanFor(in.conf)
 	plan.Children = in.builder != nil
+	for _, s := range in.ephemeral.Ports() {
+		plan.Choose(s.First, s.Last)
+	}
 	for _, b := range in.benches {
 		for _, dir := range b.dirs {
 			plan.Watch(dir, "source of a policy, which is watched")
@@ -30,6 +34,20 @@ func (in *instance) shut() (err error) {
 		in.log.Info("sandbox: no rule", "for", text)
 	}
 	return nil
+}
+
+// confinedPorts is how many of the system's own ports a confined server opens for data
+// connections. Each is a rule of Landlock, of which every thread has its own: these cost
+// 10 ms of the start, all 28,000 would 100. It is 12 bits of a port that is to be
+// guessed; the kernel, which prefers every second port of the lower half, has less than 13.
+const confinedPorts = 4096
+
+// findPorts finds what the passive ports are of where a listener has no range.
+func (in *instance) findPorts() {
+	in.ephemeral = dtp.ReadEphemeral()
+	if in.conf.Sandbox.Landlock != string(sandbox.Off) {
+		in.ephemeral = in.ephemeral.Part(confinedPorts)
+	}
 }
 
 // confinement is what the configuration wants of the sandbox.

@@ -15,7 +15,7 @@ func TestBacklog(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer p.Close()
-		raw, err := p.listener.SyscallConn()
+		raw, err := p.socket.Load().SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}

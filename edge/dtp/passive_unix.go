@@ -7,7 +7,11 @@ import "golang.org/x/sys/unix"
 // Ready reports whether a connection waits to be accepted. It may be a foreign
 // one; Open sees to that.
 func (p *Passive) Ready() bool {
-	raw, err := p.listener.SyscallConn()
+	k := p.socket.Load()
+	if k == nil {
+		return false
+	}
+	raw, err := k.SyscallConn()
 	if err != nil {
 		return false
 	}

@@ -140,7 +140,9 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 		defer l.Done()
 	}
 	t.Progress.Begin()
-	wakeEarly(conn)
+	if _, inherited := t.Port.(*Passive); !inherited {
+		wakeEarly(conn)
+	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	res.Opened = true

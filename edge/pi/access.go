@@ -262,6 +262,7 @@ func (s *Session) logout() {
 	}
 	s.depart()
 	s.closePort()
+	s.closeSpare()
 	s.reset()
 }
 

@@ -124,6 +124,12 @@ type Passive struct {
 	AnyPeer   bool          // accept data connections of other addresses than the client's
 	Wait      time.Duration // for the client to connect; 0: dtp.WaitDefault, negative: no limit
 	Backlog   int           // connections that may wait on a data port; 0: the system's default
+	// Ephemeral is what ports are chosen from where Ports is empty; nil is the
+	// kernel's choice, which is slow when there are many transfers (dtp.Ephemeral).
+	Ephemeral *dtp.Ephemeral
+	// Fresh opens a new port for each data connection. Otherwise a few of a session
+	// that follow each other at once may have the same one (dtp.Spare).
+	Fresh bool
 	// Listen opens a port in place of dtp.Listen; nil for that. It runs in the
 	// session's owner and must not wait for the network. Its errors are answered
 	// with 425.

@@ -181,6 +181,7 @@ func (s *Session) Panic(p any) {
 	}
 	s.depart()
 	s.closePort()
+	s.closeSpare()
 	s.letGo()
 	s.event(policy.Event{Kind: policy.EventDisconnect})
 }

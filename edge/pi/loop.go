@@ -29,6 +29,7 @@ const (
 	writeTime = 30 * time.Second      // for a client to take its replies
 	mostOut   = 4 << 10               // bytes of replies for which the room is kept while somebody is in Step
 	firstRead = 50 * time.Millisecond // waits at least so long: whoever enters Step does it for bytes that have come
+	spareTime = time.Second           // for a client to ask for its next passive port
 )
 
 // Step owns the session: it carries out commands as they arrive, and returns
@@ -65,6 +66,7 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 // slim gives up what a session needs only while somebody is in Step.
 func (s *Session) slim() {
 	s.link.reader.Release()
+	s.closeSpare()
 	s.link.out, s.link.plain.direct, s.link.plain.step = nil, nil, nil
 	s.held = nil
 }
@@ -136,6 +138,9 @@ func (s *Session) arrived(line []byte, err error) bool {
 
 // sleepy returns when a read that brings nothing is given up.
 func (s *Session) sleepy(wait time.Duration) time.Time {
+	if s.last != nil {
+		wait = min(wait, spareTime) // to give it back, see slim
+	}
 	from := s.clock.line
 	if from.Before(s.clock.awake) {
 		from = s.clock.awake
@@ -222,6 +227,7 @@ func (s *Session) end(ctx context.Context) {
 	s.flush()
 	s.depart()
 	s.closePort()
+	s.closeSpare()
 	s.held = nil
 	if tc, ok := s.link.conn.(interface{ CloseWrite() error }); ok {
 		s.link.plain.within = patience

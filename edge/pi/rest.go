@@ -155,5 +155,5 @@ func (s *Session) ordinary() bool {
 	login := s.rank.in && s.rank.counted && s.rank.attempts == 0 && string(s.rank.home) == who.Root && who.Group == s.rank.id.Group && who.Anon == s.rank.id.Anonymous
 	named := who.ID == s.id && who.Listener == s.conf.Name && who.Host == "" && who.TLS == (policy.TLS{}) && !who.DataTLS && who.ASCII == s.with.ascii
 	return connected && login && named && s.with == params{ascii: s.with.ascii, facts: s.with.facts} && s.left == memory{allo: -1} &&
-		s.port.Port == nil && s.port.until.IsZero() && len(s.held) == 0 && s.job == nil && s.row == nil && !s.lease.Held() && s.strikes == int(int32(s.strikes))
+		s.port.Port == nil && s.last == nil && s.port.until.IsZero() && len(s.held) == 0 && s.job == nil && s.row == nil && !s.lease.Held() && s.strikes == int(int32(s.strikes))
 }

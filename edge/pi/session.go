@@ -41,6 +41,7 @@ type state struct {
 	left memory         // what a command left for a later one
 	view                // the files
 	port dataPort       // the prepared data connection, if any
+	last *dtp.Spare     // the socket of the last one; nil when the session is left
 	held []wire.Command // lines that wait for the running job
 	job  *running       // nil between commands
 
@@ -286,6 +287,22 @@ func (s *Session) closePort() {
 		_ = s.port.Close()
 	}
 	s.port = dataPort{}
+}
+
+// spared is what keeps the socket of a passive port for the next.
+func (s *Session) spared() *dtp.Spare {
+	if s.last == nil && !s.conf.Passive.Fresh {
+		s.last = new(dtp.Spare)
+	}
+	return s.last
+}
+
+// closeSpare gives it up: a session at rest holds no socket but its own.
+func (s *Session) closeSpare() {
+	if s.last != nil {
+		s.last.Close()
+		s.last = nil
+	}
 }
 
 // takePort hands the prepared data connection to a transfer.

@@ -136,6 +136,17 @@ func (p *Plan) bind(first, last uint16, why string) {
 	}
 }
 
+// Choose allows ports that the server chooses by itself where the kernel may choose, for
+// whom it may be; elsewhere it does nothing.
+func (p *Plan) Choose(first, last uint16) {
+	for _, b := range p.Bind {
+		if b.First == 0 {
+			p.bind(first, last, b.Why+", chosen by the server")
+			return
+		}
+	}
+}
+
 // connect allows TCP connections.
 func (p *Plan) connect(why string) {
 	if !slices.Contains(p.Connect, why) {

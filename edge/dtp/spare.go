@@ -1,0 +1,102 @@
+package dtp
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Spare keeps the socket of a passive port from one transfer of a session to the next:
+// [Listen] takes it from there if [PassiveConfig.Spare] is set, and [Passive.Open] puts
+// it there. Meanwhile it does not listen: nobody can connect to it, and who waited to be
+// accepted is turned away, as if it were closed. That saves the system calls of a new
+// socket, about 8 of 60 us for a small file: it listens again in 2. Outside of Linux a
+// Spare keeps nothing.
+//
+// The port is the same again, but for the same client alone, a few times and for a short
+// while, and not after anybody else, or a second one, has connected to it: who shares the
+// client's address and has found the port cannot wait there for long (RFC 2577 §3). Where
+// the kernel has chosen it, the socket gets another one each time.
+//
+// The zero value is ready for use, by any goroutine. A Spare must not be copied.
+type Spare struct {
+	mu     sync.Mutex
+	kept   *socket
+	closed bool
+}
+
+// The bounds of a fixed port's use. With 8 uses what a socket costs is spread well enough: 16
+// would save another 0.5 us of a file's.
+const (
+	spareUses = 8
+	spareTime = 5 * time.Second
+)
+
+// socket is a listening socket, and what it was made for.
+type socket struct {
+	*net.TCPListener
+	addr  netip.AddrPort
+	conf  PassiveConfig
+	fixed bool // its port is bound also when it does not listen
+	uses  int
+	born  time.Time
+}
+
+// take returns the kept socket, listening, if it is fit for conf. Another one is closed.
+func (s *Spare) take(conf *PassiveConfig) *socket {
+	s.mu.Lock()
+	k := s.kept
+	s.kept = nil
+	s.mu.Unlock()
+	if k == nil {
+		return nil
+	}
+	if !k.fits(conf) || k.fixed && k.worn() || k.wake() != nil {
+		k.Close()
+		return nil
+	}
+	return k
+}
+
+// worn reports whether a fixed port has been used often or long enough.
+func (k *socket) worn() bool {
+	return !k.conf.Peer.IsValid() || k.uses >= spareUses || time.Since(k.born) >= spareTime
+}
+
+func (k *socket) fits(conf *PassiveConfig) bool {
+	return k.conf.Local == conf.Local && k.conf.Peer == conf.Peer && k.conf.Backlog == conf.Backlog &&
+		k.conf.Ephemeral == conf.Ephemeral && slices.Equal(k.conf.Ports, conf.Ports)
+}
+
+// put keeps a socket that has just served its client.
+func (s *Spare) put(k *socket) {
+	k.uses++
+	if k.rest() != nil {
+		k.Close()
+		return
+	}
+	s.mu.Lock()
+	old := s.kept
+	if s.closed {
+		old = k
+	} else {
+		s.kept = k
+	}
+	s.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
+}
+
+// Close closes the socket that is kept, and those that are put there later.
+func (s *Spare) Close() {
+	s.mu.Lock()
+	k := s.kept
+	s.kept, s.closed = nil, true
+	s.mu.Unlock()
+	if k != nil {
+		k.Close()
+	}
+}
