@@ -104,7 +104,7 @@ func (d *Disk) remove(p Path) error {
 	if p == Root {
 		return ErrIsDirectory
 	}
-	fo, err := d.openFolder(p.Dir())
+	fo, err := d.enterFolder(p.Dir())
 	if err != nil {
 		return err
 	}

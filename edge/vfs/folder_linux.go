@@ -27,6 +27,13 @@ const placeFlags = unix.O_PATH | unix.O_DIRECTORY
 // noFollow asks for a link itself.
 const noFollow = unix.O_NOFOLLOW
 
+// enterFolder opens the directory p for one change of a name, which the kernel refuses
+// in a directory that was removed; which one it is, is not asked.
+func (d *Disk) enterFolder(p Path) (folder, error) {
+	s, err := d.openSpot(d.mount, p)
+	return folder{spot: s, p: p, mount: d.mount}, err
+}
+
 // openFolder opens the directory p through the root.
 func (d *Disk) openFolder(p Path) (*folder, error) { return d.openFolderOn(d.mount, p) }
 
@@ -176,12 +183,12 @@ func (fo *folder) symlink(text, name string) error {
 // renameBetween moves a file or directory of one directory to another. Both are
 // held open: what is mounted over them meanwhile is not reached.
 func (d *Disk) renameBetween(from, to Path) error {
-	source, err := d.openFolder(from.Dir())
+	source, err := d.enterFolder(from.Dir())
 	if err != nil {
 		return err
 	}
 	defer source.close()
-	target, err := d.openFolder(to.Dir())
+	target, err := d.enterFolder(to.Dir())
 	if err != nil {
 		return err
 	}

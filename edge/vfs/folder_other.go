@@ -44,6 +44,9 @@ func (d *Disk) openFolder(p Path) (*folder, error) {
 	return &folder{root: root, f: f, fi: fi, id: idOf(infoOf(fi, p.Base()), p)}, nil
 }
 
+// enterFolder opens the directory p for one change of a name.
+func (d *Disk) enterFolder(p Path) (*folder, error) { return d.openFolder(p) }
+
 // same reports whether both are the same directory of the host.
 func (fo *folder) same(other *folder) bool { return os.SameFile(fo.fi, other.fi) }
 
