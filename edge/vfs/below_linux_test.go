@@ -235,3 +235,45 @@ func TestBelowClosed(t *testing.T) {
 		t.Error("a closed view describes a file")
 	}
 }
+
+// A view that is closed while it is used lends the number of its directory to nobody:
+// what it still describes is its own.
+func TestBelowCloseRace(t *testing.T) {
+	d := newDisk(t, func(c *vfs.DiskConfig) { c.Durability = vfs.DurabilityNone })
+	made(t, d.host, "a/deep/file", "b/deep/file")
+	if err := os.WriteFile(d.at("/a/deep/file"), []byte("of a alone"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		a, err := d.Sub("/a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var users sync.WaitGroup
+		for range 3 {
+			users.Go(func() {
+				for {
+					info, err := a.Stat("/deep/file")
+					if err != nil {
+						return
+					}
+					if info.Size != int64(len("of a alone")) {
+						t.Errorf("described the file of another view: %+v", info)
+					}
+				}
+			})
+		}
+		b, err := d.Sub("/b")
+		if err == nil {
+			err = errors.Join(a.(io.Closer).Close(), b.(io.Closer).Close())
+		}
+		if b, err := d.Sub("/b"); err == nil { // with the numbers of a
+			_, _ = b.Stat("/deep/file")
+			_ = b.(io.Closer).Close()
+		}
+		users.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
