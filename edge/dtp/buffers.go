@@ -82,10 +82,10 @@ func (b *Buffers) lend(text bool) loan {
 	return l
 }
 
-// grow takes whole buffers instead, once so much has moved that small ones will have
-// been too small. It reports that it did.
+// grow takes whole buffers instead, once a small one has been full. It reports that
+// it did.
 func (l *loan) grow(moved int64) bool {
-	if l.whole || moved < int64(len(l.buf))/3 {
+	if l.whole || moved < int64(len(l.buf)) {
 		return false
 	}
 	text := l.b != nil

@@ -3,7 +3,7 @@ package dtp
 // What crypto/tls writes and reads below itself is a record at a time, or two. For as
 // long as a transfer runs, sealed's connection makes larger pieces of that: records
 // are gathered and written at once, and what the client sends is taken in gulps.
-// Transfer.single turns both off; what is done then is what crypto/tls does.
+// Protection.single turns both off; what is done then is what crypto/tls does.
 //
 // Measured against records one by one, server CPU for each GB on loopback: downloads
 // 0.60 s against 0.65 with three records, and 0.70 with sixteen (see pieceSize; a

@@ -48,8 +48,6 @@ type Transfer struct {
 	Limiter     Limiter       // nil is no limit
 	Buffers     *Buffers      // nil lends buffers to this transfer alone
 	Progress    *Progress     // nil counts for nobody
-
-	single bool // neither gather nor gulp
 }
 
 // LeastWindowDefault is over how long a time a rate is held to be too low.
@@ -185,7 +183,7 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 			return err
 		}
 		m.conn = m.sealed
-		if !t.single {
+		if !t.Protect.single {
 			m.sealed.buffers = t.Buffers
 		}
 		defer m.sealed.release()
