@@ -16,9 +16,14 @@ const (
 	freeSlice = 1 << 20
 )
 
-// piece is how many bytes may be given to the kernel at once. It is small for the
-// first one, after which most files have ended, and then the connection is asked.
+// piece is how many bytes may be given to the kernel at once: the throttle's slice, if
+// it is one. Else it is small for the first piece, after which most files have ended,
+// and then the connection is asked.
 func (m *mover) piece() int {
+	slice := m.slice()
+	if slice < freeSlice {
+		return slice
+	}
 	if m.most == 0 {
 		m.most = pieceSize
 	} else if !m.asked {
@@ -27,5 +32,5 @@ func (m *mover) piece() int {
 			m.most = freeSlice
 		}
 	}
-	return min(m.slice(), m.most)
+	return m.most
 }
