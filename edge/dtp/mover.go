@@ -142,14 +142,14 @@ func (m *mover) soon() time.Time {
 	case !m.tcp:
 		return m.pulse.until(m.Stall)
 	case m.Stall > 0:
-		return time.Now().Add(min(glance, m.Stall))
+		return time.Now().Add(min(glance, time.Until(m.last.Add(m.Stall))))
 	}
 	return time.Now().Add(glance)
 }
 
 // arm sees to it that a glance is due soon. Where a piece takes some microseconds the
-// deadline is not set for each, but when half of its time is over: a fifth of the
-// cost of a piece.
+// deadline is not set for each, but when half of its time is over: that is a
+// fifteenth of what small pieces cost.
 func (m *mover) arm(set func(time.Time) error) {
 	if m.tcp && m.last.Before(m.armed) {
 		return
