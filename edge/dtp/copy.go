@@ -25,20 +25,19 @@ func (m *mover) sendBuffered() (int64, error) {
 
 // pump reads the file in pieces of at most size bytes and puts them out, converted.
 func (m *mover) pump(size func() int, put func([]byte) error) (total int64, err error) {
-	buf := m.Buffers.get()
-	defer m.Buffers.put(buf)
+	l := m.Buffers.lend(m.ASCII)
+	defer l.end()
 	var enc nvt.Encoder
-	room, text := len(*buf), (*[]byte)(nil)
-	if m.ASCII {
-		text = m.Buffers.get()
-		defer m.Buffers.put(text)
-		room /= 2 // every byte may become two
-	}
 	for {
-		n, err := m.Send.Read((*buf)[:min(room, size())])
-		out := (*buf)[:n]
+		l.grow(total)
+		room := len(l.buf)
 		if m.ASCII {
-			out = enc.Append((*text)[:0], out)
+			room /= 2 // every byte may become two
+		}
+		n, err := m.Send.Read(l.buf[:min(room, size())])
+		out := l.buf[:n]
+		if m.ASCII {
+			out = enc.Append(l.text[:0], out)
 		}
 		if perr := put(out); perr != nil {
 			return total, perr
@@ -65,21 +64,22 @@ func (m *mover) receiveBuffered() (int64, error) {
 
 // fetch takes pieces until their end, io.EOF, and writes them to the file.
 func (m *mover) fetch(take func([]byte) (int, error)) (total int64, err error) {
-	buf := m.Buffers.get()
-	defer m.Buffers.put(buf)
+	l := m.Buffers.lend(m.ASCII)
+	defer l.end()
 	var dec nvt.Decoder
-	room, text := len(*buf), (*[]byte)(nil)
-	if m.ASCII {
-		text = m.Buffers.get()
-		defer m.Buffers.put(text)
-		room -= 2 // a CR that was held back, before the piece and behind it
-	}
 	for err == nil {
-		var n int
-		n, err = take((*buf)[:room])
-		in := (*buf)[:n]
+		if l.grow(total) && m.sealed != nil {
+			m.sealed.gulp()
+		}
+		room := len(l.buf)
 		if m.ASCII {
-			if in = dec.Append((*text)[:0], in); err == io.EOF {
+			room -= 2 // a CR that was held back, before the piece and behind it
+		}
+		var n int
+		n, err = take(l.buf[:room])
+		in := l.buf[:n]
+		if m.ASCII {
+			if in = dec.Append(l.text[:0], in); err == io.EOF {
 				in = dec.Flush(in)
 			}
 		}

@@ -20,9 +20,6 @@ type Limiter interface {
 // Doner is a [Limiter] that wants to know that the transfer has ended.
 type Doner interface{ Done() }
 
-// freeSlice is the piece of a transfer that nothing limits.
-const freeSlice = 1 << 20
-
 // slice is how many bytes may move before the next wait.
 func (m *mover) slice() int {
 	if m.Limiter == nil {

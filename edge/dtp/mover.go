@@ -23,6 +23,9 @@ type mover struct {
 	pulse  pulse     // of the client, whoever waits for it: mover, or finConn below TLS
 	last   time.Time // when a byte moved last, or nothing was due to
 	owed   int64     // bytes taken from the client that the throttle was not told of
+	most   int       // see piece
+	asked  bool      // likewise
+	armed  time.Time // the deadline that is set is good until then, see arm
 }
 
 // bareConn is a *net.TCPConn that nothing stands before.
@@ -72,10 +75,11 @@ func (m *mover) unable(err error) bool {
 // sendDirect hands pieces of the file to the socket: the runtime finds the two
 // ends bare and uses sendfile(2).
 func (m *mover) sendDirect(file *os.File, start, most int64) (total int64, err error) {
+	piece := &io.LimitedReader{R: file}
 	for total < most {
-		piece := &io.LimitedReader{R: file, N: min(int64(m.slice()), most-total)}
-		want := piece.N
-		_ = m.bare.SetWriteDeadline(m.soon())
+		want := min(int64(m.piece()), most-total)
+		piece.N = want
+		m.arm(m.bare.SetWriteDeadline)
 		m.pulse.begin()
 		n, err := m.bare.ReadFrom(piece)
 		total += n
@@ -124,6 +128,7 @@ func (m *mover) look(n int64, err error) (slow bool, _ error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false, netError(err)
 	}
+	m.armed = time.Time{}
 	if m.Stall > 0 && time.Since(m.last) >= m.Stall {
 		return true, ErrStalled
 	}
@@ -137,18 +142,31 @@ func (m *mover) soon() time.Time {
 	case !m.tcp:
 		return m.pulse.until(m.Stall)
 	case m.Stall > 0:
-		return time.Now().Add(min(glance, m.Stall))
+		return time.Now().Add(min(glance, time.Until(m.last.Add(m.Stall))))
 	}
 	return time.Now().Add(glance)
+}
+
+// arm sees to it that a glance is due soon. Where a piece takes some microseconds the
+// deadline is not set for each, but when half of its time is over: that is a
+// fifteenth of what small pieces cost.
+func (m *mover) arm(set func(time.Time) error) {
+	if m.tcp && m.last.Before(m.armed) {
+		return
+	}
+	_ = set(m.soon())
+	m.armed = m.last.Add(glance / 2)
+	if m.Stall > 0 {
+		m.armed = m.last.Add(min(glance, m.Stall) / 2)
+	}
 }
 
 // write sends b in pieces of the throttle's slice, so that the records of TLS are
 // as small.
 func (m *mover) write(b []byte) error {
-	const step = 64 << 10 // four records, after which the count is brought up to date
-	m.alive()             // the file may have taken its time
+	m.alive() // the file may have taken its time
 	for len(b) > 0 {
-		n, err := m.put(b[:min(len(b), step, m.slice())])
+		n, err := m.put(b[:min(len(b), pieceSize, m.slice())])
 		if err != nil {
 			return err
 		}
@@ -166,13 +184,13 @@ func (m *mover) write(b []byte) error {
 // takes all of it and minds the stall time by itself.
 func (m *mover) put(b []byte) (int, error) {
 	if m.sealed == nil {
-		_ = m.conn.SetWriteDeadline(m.soon())
+		m.arm(m.conn.SetWriteDeadline)
 		m.pulse.begin()
 		n, err := m.conn.Write(b)
 		_, err = m.look(int64(n), broken(err))
 		return n, err
 	}
-	n, err := m.conn.Write(b)
+	n, err := m.sealed.send(b)
 	m.Progress.Add(int64(n))
 	return n, netError(broken(err))
 }
@@ -188,13 +206,14 @@ func (m *mover) receive() (int64, error) {
 // receiveDirect hands pieces of the socket to the file: the runtime finds the
 // two ends bare and uses splice(2).
 func (m *mover) receiveDirect(to io.ReaderFrom) (total int64, err error) {
+	piece := &io.LimitedReader{R: m.conn}
 	for {
-		piece := &io.LimitedReader{R: m.conn, N: int64(m.slice())}
+		want := int64(m.slice())
 		if m.MaxBytes > 0 {
-			piece.N = min(piece.N, m.MaxBytes-total+1)
+			want = min(want, m.MaxBytes-total+1)
 		}
-		want := piece.N
-		_ = m.conn.SetReadDeadline(m.soon())
+		piece.N = want
+		m.arm(m.conn.SetReadDeadline)
 		m.pulse.begin()
 		n, err := to.ReadFrom(piece)
 		total += n

@@ -107,6 +107,8 @@ type Protection struct {
 	// that was cut, so it is for the users who need it, not for all. An end in the
 	// middle of a record is still an error.
 	LenientClose bool
+
+	single bool // records are neither gathered nor gulped: for tests
 }
 
 // config is made for each handshake and not kept. A data connection's ticket

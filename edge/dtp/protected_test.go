@@ -14,10 +14,17 @@ import (
 
 var allBindings = []Binding{BindAuto, BindRequire, BindPrefer, BindOff}
 
-// versions runs a test with each version of TLS.
+// versions runs a test with each version of TLS, with records in larger pieces and one
+// by one.
 func versions(t *testing.T, test func(*testing.T, *site)) {
 	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		t.Run(tls.VersionName(v), func(t *testing.T) { test(t, newSite(t, v)) })
+		for _, single := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, single=%v", tls.VersionName(v), single), func(t *testing.T) {
+				s := newSite(t, v)
+				s.single = single
+				test(t, s)
+			})
+		}
 	}
 }
 

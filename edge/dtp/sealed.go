@@ -18,6 +18,7 @@ type sealed struct {
 	*tls.Conn
 	fin     *finConn
 	lenient bool
+	buffers *Buffers // for gathering and gulping; nil: neither is done
 }
 
 // Read is tls.Conn's, with ErrTruncated for an end without close_notify (RFC
@@ -41,13 +42,29 @@ type finConn struct {
 	ended  atomic.Bool
 	prompt bool // acknowledge at once: the handshake is under way
 	spoken bool // the server has sent its part of it
+
+	// Of gathering and gulping, see there; nil while neither is done.
+	out     *[]byte // which holds records that are not written yet
+	held    int     // bytes of it
+	gathers bool    // writes go there
+	in      *[]byte // for what is read
+	left    []byte  // of it: not handed out yet
+	after   error   // what comes after left
 }
 
-// Read reads what there is, within the stall time. During the handshake a client
+// Read reads what there is, within the stall time.
+func (c *finConn) Read(b []byte) (int, error) {
+	if c.in != nil {
+		return c.drink(b)
+	}
+	return c.read(b)
+}
+
+// read reads from the socket. During the handshake a client
 // may send its last records one by one, the later of them only when the earlier is
 // acknowledged (GnuTLS does); an acknowledgement that waits for company costs 40 ms
 // a file.
-func (c *finConn) Read(b []byte) (int, error) {
+func (c *finConn) read(b []byte) (int, error) {
 	if c.prompt && c.spoken {
 		Acknowledge(c.Conn)
 	}
@@ -63,9 +80,20 @@ func (c *finConn) Read(b []byte) (int, error) {
 	}
 }
 
-// Write writes all of b, as long as some of it moves within each stall time.
-func (c *finConn) Write(b []byte) (n int, err error) {
+// Write writes b, or holds it where records are gathered.
+func (c *finConn) Write(b []byte) (int, error) {
 	c.spoken = true
+	if c.hold(b) {
+		return len(b), nil
+	}
+	if _, err := c.flush(); err != nil {
+		return 0, err
+	}
+	return c.write(b)
+}
+
+// write writes all of b, as long as some of it moves within each stall time.
+func (c *finConn) write(b []byte) (n int, err error) {
 	for began := time.Now(); ; {
 		c.begin(c.Conn.SetWriteDeadline)
 		k, err := c.Conn.Write(b[n:])

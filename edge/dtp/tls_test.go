@@ -20,8 +20,9 @@ const serverName = "ftp.example.test"
 
 // site is a server: the one long-lived configuration and who trusts it.
 type site struct {
-	base *tls.Config
-	pool *x509.CertPool
+	base   *tls.Config
+	pool   *x509.CertPool
+	single bool // transfers neither gather nor gulp
 }
 
 // certificate returns a certificate for name, signed by itself.
@@ -97,7 +98,7 @@ func pair(t testing.TB) (server, client *net.TCPConn) {
 // tickets of TLS 1.3.
 func (s *site) control(t testing.TB, client *tls.Config, binding Binding) *Protection {
 	t.Helper()
-	p := &Protection{Base: s.base, Control: Control{Tag: NewTag()}, Binding: binding}
+	p := &Protection{Base: s.base, Control: Control{Tag: NewTag()}, Binding: binding, single: s.single}
 	rawServer, rawClient := pair(t)
 	server := tls.Server(rawServer, ControlTLS(s.base, &p.Control))
 	failed := make(chan error, 1)

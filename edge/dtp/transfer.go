@@ -65,8 +65,15 @@ const (
 // TCP connection.
 func (t *Transfer) Memory() int64 {
 	n := int64(barestMemory)
+	size := int64(bufferSize)
+	if t.Buffers != nil {
+		size = int64(t.Buffers.Size())
+	}
 	if t.Protect != nil {
-		n += sealedMemory
+		n += sealedMemory + gatherSize
+		if t.Receive != nil {
+			n += size
+		}
 	}
 	if _, plain := t.Receive.(io.ReaderFrom); t.direct() && (plain || t.Send != nil && plainSend(t.Send)) {
 		return n
@@ -82,11 +89,7 @@ func (t *Transfer) Memory() int64 {
 			n += deflateMemory
 		}
 	}
-	size := int64(bufferSize)
-	if t.Buffers != nil {
-		size = int64(t.Buffers.Size())
-	}
-	return n + buffers*size
+	return n + buffers*(size+gatherSize)
 }
 
 func plainSend(r io.Reader) bool {
@@ -180,6 +183,10 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 			return err
 		}
 		m.conn = m.sealed
+		if !t.Protect.single {
+			m.sealed.buffers = t.Buffers
+		}
+		defer m.sealed.release()
 	}
 	m.alive()
 	if err := m.wait(0); err != nil {
