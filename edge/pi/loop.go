@@ -68,7 +68,7 @@ func (s *Session) slim() {
 	s.link.reader.Release()
 	s.closeSpare()
 	s.link.out, s.link.plain.direct, s.link.plain.step = nil, nil, nil
-	s.held = nil
+	s.held, s.watch = nil, nil
 }
 
 // Until returns when Step must be entered at the latest, even without bytes;
