@@ -174,6 +174,8 @@ type clock struct {
 	line  time.Time // of the last complete line
 	awake time.Time // of Step
 	armed time.Time // the connection's read deadline, of a read by the owner; zero is none that counts
+	here  bool      // the line at hand had come with one before it, and needs no moment of its own
+	late  bool      // line is that of one before the last
 }
 
 // NewSession makes the session of an accepted control connection. The local
