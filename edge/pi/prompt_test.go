@@ -12,7 +12,7 @@ import (
 )
 
 // ends are the two of a connection over TCP or a socket of the host's.
-func ends(t *testing.T, network, at string) (server, client net.Conn) {
+func ends(t testing.TB, network, at string) (server, client net.Conn) {
 	t.Helper()
 	l, err := net.Listen(network, at)
 	if err != nil {
@@ -96,4 +96,27 @@ func TestPromptUnread(t *testing.T) {
 			t.Errorf("%d, %v", n, err)
 		}
 	})
+}
+
+// BenchmarkPrompt is a reply on its way into the socket, with and without the two changes
+// of a timer that a write needs which may wait.
+func BenchmarkPrompt(b *testing.B) {
+	for name, wrap := range map[string]func(net.Conn) net.Conn{
+		"direct":  func(c net.Conn) net.Conn { return c },
+		"waiting": func(c net.Conn) net.Conn { return struct{ net.Conn }{c} },
+	} {
+		b.Run(name, func(b *testing.B) {
+			server, client := ends(b, "tcp", "127.0.0.1:0")
+			go func() { _, _ = io.Copy(io.Discard, client) }()
+			ctx, cancel := context.WithCancel(b.Context())
+			defer cancel()
+			p := &prompt{Conn: wrap(server), within: writeTime, step: ctx}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.Write([]byte("200 Done nothing.\r\n")); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
