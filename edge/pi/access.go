@@ -3,6 +3,7 @@ package pi
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 
@@ -200,7 +201,7 @@ func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code)
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = name, c.Anonymous, c.Group, c.State, string(v.cwd)
 	s.entered()
 	s.event(policy.Event{Kind: policy.EventLogin, Text: strings.Join(c.By, ",")})
-	s.log().Info("logged in", "event", policy.EventLogin.String(), "by", strings.Join(c.By, ","))
+	s.inform("logged in", slog.String("event", policy.EventLogin.String()), slog.String("by", strings.Join(c.By, ",")))
 	if c.MsgLogin != "" {
 		return Outcome{Reply: message(code, c.MsgLogin)}
 	}
@@ -229,11 +230,11 @@ func fewer(a, b int) int {
 func (s *Session) reject(name string, known bool, d *policy.Denial, banned bool) Outcome {
 	s.rank.attempts++
 	e := policy.Event{Kind: policy.EventLoginFailed, Text: d.Error(), Policy: d.Policy, Generation: d.Generation}
-	log := s.log()
+	who := s.whose()
 	if known {
-		log = s.logOf(name)
+		who.User = name
 	}
-	log.Warn("login failed", "event", e.Kind.String(), "reason", e.Text, "policy", d.Policy, "policy_gen", d.Generation)
+	s.conf.logOf(who).Warn("login failed", "event", e.Kind.String(), "reason", e.Text, "policy", d.Policy, "policy_gen", d.Generation)
 	s.event(e)
 	if d.Failed {
 		s.event(policy.Event{Kind: policy.EventPolicyFailed, Text: d.Error(), Policy: d.Policy, Generation: d.Generation})

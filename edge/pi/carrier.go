@@ -3,9 +3,9 @@ package pi
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
@@ -23,12 +23,12 @@ func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, 
 	if t.Send != nil {
 		t.Least = s.conf.Least.Down
 	}
-	conf, log := s.conf, s.log()
-	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, Run: func(ctx context.Context) Settle {
+	conf, who := s.conf, s.whose()
+	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, who: who, Run: func(ctx context.Context) Settle {
 		defer leave()
 		defer e.close()
-		r := conf.carry(ctx, log, t, e)
-		settle := conf.finish(ctx, log, finish, r)
+		r := conf.carry(ctx, who, t, e)
+		settle := conf.finish(ctx, who, finish, r)
 		return func(s *Session) Outcome {
 			s.sealed(t.Protect, r)
 			return settle(s)
@@ -38,10 +38,10 @@ func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, 
 
 // carry runs a transfer under its escort. A panic is an error of it, so that all that
 // follows gives back what the transfer has.
-func (c *Config) carry(ctx context.Context, log *slog.Logger, t *dtp.Transfer, e *escort) (r dtp.Result) {
+func (c *Config) carry(ctx context.Context, who *policy.Session, t *dtp.Transfer, e *escort) (r dtp.Result) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.panicked(log, p)
+			c.panicked(c.logOf(who), p)
 			t.Port.Close()
 			r = dtp.Result{Err: errPanicked}
 		}
@@ -55,10 +55,10 @@ func (c *Config) carry(ctx context.Context, log *slog.Logger, t *dtp.Transfer, e
 
 // finish calls a transfer's finish; one that panics is called again, for a transfer that
 // has failed.
-func (c *Config) finish(ctx context.Context, log *slog.Logger, finish func(context.Context, dtp.Result) Settle, r dtp.Result) (settle Settle) {
+func (c *Config) finish(ctx context.Context, who *policy.Session, finish func(context.Context, dtp.Result) Settle, r dtp.Result) (settle Settle) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.panicked(log, p)
+			c.panicked(c.logOf(who), p)
 			r.Err = errPanicked
 			settle = finish(ctx, r)
 		}

@@ -132,8 +132,13 @@ func BenchmarkSession(b *testing.B) {
 		conn := &recital{piece: []byte("USER dev\r\nPASS secret\r\nQUIT\r\n"), left: 1}
 		here := netip.MustParseAddrPort("127.0.0.1:21")
 		s := NewSession(conf, 1, conn, here, here)
-		for s.Step(context.Background(), time.Hour) != Closed {
-		}
+		ended := make(chan struct{})
+		go func() { // as each has one of its own, whose stack is small at first
+			defer close(ended)
+			for s.Step(context.Background(), time.Hour) != Closed {
+			}
+		}()
+		<-ended
 	}
 }
 

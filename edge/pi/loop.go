@@ -68,7 +68,7 @@ func (s *Session) slim() {
 	s.link.reader.Release()
 	s.closeSpare()
 	s.link.out, s.link.plain.direct, s.link.plain.step = nil, nil, nil
-	s.held = nil
+	s.held, s.watch = nil, nil
 }
 
 // Until returns when Step must be entered at the latest, even without bytes;
@@ -91,12 +91,14 @@ func (s *Session) Until() time.Time {
 // read waits for one line, itself, and carries it out. It reports whether it
 // gave up because nothing arrived.
 func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
-	if !s.link.reader.Waiting() && !s.flush() {
-		return false
-	}
-	until := s.sleepy(wait)
-	if s.clock.armed.IsZero() || until.Before(s.clock.armed) {
-		s.arm(until) // a deadline that comes too early is looked at when it comes: to set it costs as much as a command
+	var until time.Time
+	if s.clock.here = s.link.reader.Waiting(); !s.clock.here {
+		if !s.flush() {
+			return false
+		}
+		if until = s.sleepy(wait); s.clock.armed.IsZero() || until.Before(s.clock.armed) {
+			s.arm(until) // a deadline that comes too early is looked at when it comes: to set it costs as much as a command
+		}
 	}
 	if s.draining() || ctx.Err() != nil { // after the deadline was set: Interrupt may have come before
 		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
@@ -119,6 +121,9 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 // carried out.
 func (s *Session) arrived(line []byte, err error) bool {
 	switch {
+	case err == nil && s.clock.here: // with the one before
+		s.clock.late = true
+		return true
 	case err == nil:
 		s.clock.line = time.Now()
 		return true
@@ -140,6 +145,9 @@ func (s *Session) arrived(line []byte, err error) bool {
 func (s *Session) sleepy(wait time.Duration) time.Time {
 	if s.last != nil {
 		wait = min(wait, spareTime) // to give it back, see slim
+	}
+	if s.clock.late {
+		s.clock.line, s.clock.late = time.Now(), false
 	}
 	from := s.clock.line
 	if from.Before(s.clock.awake) {

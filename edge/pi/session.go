@@ -34,16 +34,17 @@ type Session struct {
 
 // state is all of a session but what others than its owner may look at.
 type state struct {
-	link link           // the control connection
-	who  policy.Session // what policies and events are shown of it
-	rank identity       // what the login gave
-	with params         // transfer parameters
-	left memory         // what a command left for a later one
-	view                // the files
-	port dataPort       // the prepared data connection, if any
-	last *dtp.Spare     // the socket of the last one; nil when the session is left
-	held []wire.Command // lines that wait for the running job
-	job  *running       // nil between commands
+	link  link           // the control connection
+	who   policy.Session // what policies and events are shown of it
+	rank  identity       // what the login gave
+	with  params         // transfer parameters
+	left  memory         // what a command left for a later one
+	view                 // the files
+	port  dataPort       // the prepared data connection, if any
+	last  *dtp.Spare     // the socket of the last one; nil when the session is left
+	held  []wire.Command // lines that wait for the running job
+	job   *running       // nil between commands
+	watch *watch         // over it; nil until there was one, and while the session is at rest
 
 	row      *Spec       // of the command that is carried out, nil between two
 	lease    chain.Lease // that command's
@@ -173,6 +174,8 @@ type clock struct {
 	line  time.Time // of the last complete line
 	awake time.Time // of Step
 	armed time.Time // the connection's read deadline, of a read by the owner; zero is none that counts
+	here  bool      // the line at hand had come with one before it, and needs no moment of its own
+	late  bool      // line is that of one before the last
 }
 
 // NewSession makes the session of an accepted control connection. The local

@@ -106,4 +106,6 @@ type Job struct {
 	// with what ("Hashing", "/a").
 	Title   wire.Text
 	Subject string // may be empty
+
+	who *policy.Session // whose it is, for the log
 }

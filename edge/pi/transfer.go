@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -183,8 +184,9 @@ func (s *Session) moved(number uint64, e policy.Event, r dtp.Result) Outcome {
 	e.Code = int(reply.Code)
 	s.waited(r)
 	s.follow(number, e)
-	s.log().Info("transfer", "event", e.Kind.String(), "op", e.Op.String(), "path", e.Path, "bytes", r.Bytes,
-		"seconds", r.Took.Seconds(), "complete", r.Err == nil, "reply", e.Code, "reason", e.Text)
+	s.inform("transfer", slog.String("event", e.Kind.String()), slog.String("op", e.Op.String()), slog.String("path", e.Path),
+		slog.Int64("bytes", r.Bytes), slog.Float64("seconds", r.Took.Seconds()), slog.Bool("complete", r.Err == nil),
+		slog.Int("reply", e.Code), slog.String("reason", e.Text))
 	return Outcome{Reply: reply, Close: closes(r.Err)}
 }
 
@@ -269,9 +271,9 @@ func (s *Session) interruptible(out Outcome, stage vfs.Stage) Outcome {
 	if !ok || out.Job == nil {
 		return out
 	}
-	run, conf, log := out.Job.Run, s.conf, s.log()
+	run, conf, who := out.Job.Run, s.conf, out.Job.who
 	out.Job.Run = func(ctx context.Context) Settle {
-		stop := context.AfterFunc(ctx, func() { conf.guard(log, i.Interrupt) })
+		stop := context.AfterFunc(ctx, func() { conf.guard(conf.logOf(who), i.Interrupt) })
 		defer stop()
 		return run(ctx)
 	}

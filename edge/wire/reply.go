@@ -184,7 +184,12 @@ func appendLine(dst []byte, line string, encode func(dst, src []byte) []byte) []
 }
 
 func appendClean(dst []byte, s string) []byte {
-	for i := 0; i < len(s); {
+	plain := 0 // bytes that are what they are, which is nearly always all
+	for plain < len(s) && ' ' <= s[plain] && s[plain] <= '~' {
+		plain++
+	}
+	dst = append(dst, s[:plain]...)
+	for i := plain; i < len(s); {
 		c, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case c == '\t', c == utf8.RuneError && n == 1:
