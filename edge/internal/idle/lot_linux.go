@@ -17,6 +17,8 @@ const (
 	many = 512
 	// calm is for how long nobody may have come or gone for it.
 	calm = 200 * time.Millisecond
+	// pause is how long it is at least from one Settled to the next.
+	pause = 10 * time.Second
 )
 
 // Lot is where connections are parked. It must be made by New, and is safe for concurrent
@@ -33,8 +35,9 @@ type Lot struct {
 	stopped bool
 	alarm   time.Time // when the poller looks at the clock; zero is never
 	before  int       // how many were parked at the last Settled; fewer if it was fewer since
-	moved   time.Time // when somebody came or went; kept while settling
 	settle  bool      // Settled is to be called
+	moved   time.Time // when somebody came or went; kept while settle is set
+	settled time.Time // when it was called last
 }
 
 // New makes a Lot and starts its goroutine, which ends with Close.
@@ -230,11 +233,7 @@ func (l *Lot) look(now time.Time) {
 	settled := false
 	l.alarm = time.Time{}
 	if l.settle {
-		if settled = now.Sub(l.moved) >= calm && len(tokens) == 0; settled {
-			l.settle, l.before = false, l.table.taken
-		} else {
-			l.alarm = now.Add(calm)
-		}
+		settled, l.alarm = l.calmed(now, len(tokens) > 0)
 	}
 	if next := l.table.next(); next > 0 {
 		if t := l.timeOf(next); l.alarm.IsZero() || t.Before(l.alarm) {
@@ -249,4 +248,25 @@ func (l *Lot) look(now time.Time) {
 	if settled {
 		l.conf.Settled()
 	}
+}
+
+// calmed reports whether Settled is to be called now, or else when to ask again; never,
+// where so many are not parked any more.
+func (l *Lot) calmed(now time.Time, moved bool) (settled bool, again time.Time) {
+	if l.table.taken < l.before+many {
+		l.settle = false
+		return false, time.Time{}
+	}
+	if moved {
+		l.moved = now
+	}
+	again = l.moved.Add(calm)
+	if soonest := l.settled.Add(pause); again.Before(soonest) {
+		again = soonest
+	}
+	if now.Before(again) {
+		return false, again
+	}
+	l.settle, l.before, l.settled = false, l.table.taken, now
+	return true, time.Time{}
 }
