@@ -27,7 +27,6 @@ func goroutines() map[string]string {
 	return map[string]string{
 		// A session, and what it starts.
 		"edge/accept.go admit":                "Server.own",
-		"edge/parking.go wake":                "Server.own",
 		"edge/pi/job.go carryOut":             "Session.takeOver: the session has ended",
 		"edge/pi/job.go attend":               "Session.hear",
 		"edge/pi/job.go recall":               closes,
@@ -43,8 +42,11 @@ func goroutines() map[string]string {
 		// The server.
 		"edge/shutdown.go Serve":                    guard + ", around each connection of accept, and around the names",
 		"edge/shutdown.go leave":                    closes,
-		"edge/parking.go settled":                   own,
-		"edge/internal/idle/lot_linux.go New":       own + ", and Server.wake and settled, which are the server's",
+		"edge/internal/idle/lot_linux.go New":       own + ", and then what poll says",
+		"edge/internal/idle/lot_linux.go poll":      "Server.own, which Server.wake consists of",
+		"edge/internal/idle/lot_linux.go Wake":      "Server.own",
+		"edge/internal/idle/lot_linux.go Stop":      "Server.own",
+		"edge/internal/idle/lot_linux.go look":      "Server.own; what settles is the runtime's",
 		"edge/defend.go set":                        guard,
 		"edge/internal/chain/chain.go retire":       own,
 		"edge/internal/chain/ending.go hurry":       own,

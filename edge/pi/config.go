@@ -41,7 +41,7 @@ type Config struct {
 	Perms      policy.Perms // of a login for which no policy named any
 	Verifier   Verifier     // of passwords; required
 	Census     Census       // of the users' sessions; required
-	Standings  *Standings   // of sessions at rest; nil: Rest does nothing
+	Standings  Standings    // of sessions at rest; nil: Rest does nothing
 	Defence    Defence      // against those who guess; nil: none
 	Buffers    *dtp.Buffers // of transfers; required
 	Memory     Room         // of transfers; nil: as much as they take

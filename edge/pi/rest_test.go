@@ -1,7 +1,7 @@
 package pi
 
 import (
-	"fmt"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"reflect"
@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 )
@@ -17,7 +18,7 @@ import (
 // forgotten are the parts of a state that may be lost at rest: they are made again.
 func forgotten() []string {
 	return []string{
-		"asking", "who.Memo", "link.plain", "link.conn", "link.reader.raw", "link.reader.buf", "link.reader.inArg",
+		"asking", "who.Memo", "link.plain", "link.reader.raw", "link.reader.buf", "link.reader.inArg",
 		"lease.chain", "lease.session", // of a lease that holds nothing
 	}
 }
@@ -87,8 +88,15 @@ func another(v reflect.Value) reflect.Value {
 
 // equal compares two values of a part.
 func equal(a, b reflect.Value) bool {
-	if a.Kind() == reflect.Func {
+	switch a.Kind() {
+	case reflect.Func, reflect.Pointer:
 		return a.Pointer() == b.Pointer()
+	case reflect.Interface:
+		if p, ok := a.Interface().(*prompt); ok { // made anew
+			q, ok := b.Interface().(*prompt)
+			return ok && p.Conn == q.Conn
+		}
+		return a.Interface() == b.Interface()
 	}
 	if at, ok := a.Interface().(time.Time); ok {
 		return at.Equal(b.Interface().(time.Time))
@@ -106,6 +114,12 @@ func values(s *state) map[string]reflect.Value {
 	})
 	return all
 }
+
+// alone shares nothing.
+type alone struct{}
+
+func (alone) Keep(user string, id *policy.Identity) *Standing { return &Standing{user, *id} }
+func (alone) Leave(*Standing)                                 {}
 
 // connected returns a TCP connection of the system's.
 func connected(t *testing.T) net.Conn {
@@ -141,18 +155,31 @@ func usual(conf *Config, conn net.Conn) *Session {
 // TestRestKeepsEverything: whatever differs in a session from a usual one, it does after
 // a rest, or there is no rest. A new field of a session is found here.
 func TestRestKeepsEverything(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Standings = NewStandings() })
+	b := newBench(t, func(c *Config) { c.Standings = alone{} })
 	defer func() { close(b.ended); b.close() }()
 	conn := connected(t)
-	if s := usual(b.conf, conn); true {
-		if s.Rest(); s.state != nil {
-			t.Fatal("a usual session does not rest")
-		}
+	t.Run("in the clear", func(t *testing.T) { restOtherwise(t, func() *Session { return usual(b.conf, conn) }) })
+	t.Run("under TLS", func(t *testing.T) {
+		restOtherwise(t, func() *Session {
+			s := usual(b.conf, conn)
+			s.link.tls = &dtp.Control{Tag: dtp.NewTag()}
+			s.link.conn = tls.Server(s.link.plain, new(tls.Config))
+			s.who.TLS.Version = "1.3"
+			return s
+		})
+	})
+}
+
+// restOtherwise changes each part of a session before it rests.
+func restOtherwise(t *testing.T, usual func() *Session) {
+	s := usual()
+	parts := values(s.state)
+	if s.Rest(); s.state != nil {
+		t.Fatal("a usual session does not rest")
 	}
 	rested := 0
-	parts := values(usual(b.conf, conn).state)
 	for path := range parts {
-		s := usual(b.conf, conn)
+		s := usual()
 		leaves("", reflect.ValueOf(s.state).Elem(), func(p string, v reflect.Value) {
 			if p == path {
 				v.Set(another(v).Convert(v.Type()))
@@ -174,31 +201,5 @@ func TestRestKeepsEverything(t *testing.T) {
 	t.Logf("%d of %d parts may differ at rest", rested, len(parts))
 	if rested < 15 {
 		t.Error("hardly any session may rest")
-	}
-}
-
-// TestStandings: what logins have brought is kept once while it is equal, and not longer
-// than somebody rests with it.
-func TestStandings(t *testing.T) {
-	st := NewStandings()
-	id := policy.Identity{Verdict: policy.Allow, MsgQuit: "bye"}
-	first, second := st.keep("dev", &id), st.keep("dev", &id)
-	if first != second || st.keep("other", &id) == first {
-		t.Error("who shares what is wrong")
-	}
-	leaves("", reflect.ValueOf(&id).Elem(), func(path string, v reflect.Value) {
-		was := reflect.New(v.Type()).Elem()
-		was.Set(v)
-		v.Set(another(v).Convert(v.Type()))
-		if third := st.keep("dev", &id); third == first || third.held != 0 {
-			t.Errorf("another %s makes no difference", path)
-		}
-		v.Set(was)
-	})
-	st.leave(st.keep("dev", &policy.Identity{}))
-	st.leave(first)
-	st.leave(second)
-	if n := len(st.byUser); n != 1 {
-		t.Errorf("%d are kept: %v", n, fmt.Sprint(st.byUser))
 	}
 }

@@ -105,6 +105,9 @@ func (r *Reader) Idle() bool {
 // line that has come.
 func (r *Reader) Release() {
 	if len(r.raw) == 0 {
+		if len(r.line) > 0 {
+			clear(r.buf) // Wipe has not seen these bytes: it may be a password's beginning
+		}
 		r.raw, r.buf = nil, nil
 	}
 	if len(r.line) == 0 {
@@ -114,7 +117,7 @@ func (r *Reader) Release() {
 	if cap(r.line) > 2*len(r.line) {
 		whole := r.line
 		r.line = append(make([]byte, 0, len(whole)), whole...)
-		clear(whole) // it may be a password's beginning
+		clear(whole)
 	}
 }
 

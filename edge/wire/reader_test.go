@@ -402,3 +402,30 @@ func TestWipe(t *testing.T) {
 	r.Wipe()
 	new(Reader).Wipe()
 }
+
+// A partial line takes no more room than it needs once it is clear that the rest takes
+// its time, and leaves no copy behind.
+func TestReleasePartial(t *testing.T) {
+	for _, n := range []int{1, 60, 100, 2500} {
+		var r Reader
+		_, err := r.ReadLine(strings.NewReader(strings.Repeat("a", n)))
+		if !errors.Is(err, io.EOF) || r.Idle() {
+			t.Fatalf("%v; idle: %v", err, r.Idle())
+		}
+		buf, whole := r.buf, r.line[:cap(r.line)]
+		r.Release()
+		if cap(r.line) > 2*n+8 || r.buf != nil {
+			t.Errorf("%d bytes take %d", n, cap(r.line))
+		}
+		if bytes.Contains(buf, []byte("a")) || &whole[0] != &r.line[0] && bytes.Contains(whole, []byte("a")) {
+			t.Errorf("of %d bytes there are copies left", n)
+		}
+		line, err := r.ReadLine(strings.NewReader("b\r\n"))
+		if want := strings.Repeat("a", n) + "b"; err != nil || string(line) != want {
+			t.Errorf("the line is %q, %v", line, err)
+		}
+		if !r.Idle() {
+			t.Error("something is left")
+		}
+	}
+}

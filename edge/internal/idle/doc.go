@@ -43,8 +43,8 @@ var (
 // passed: whoever needs it exactly waits for the rest himself.
 const tick = time.Second
 
-// Config says what a Lot does with what it has. Both functions are called in the Lot's own
-// goroutine and must not block.
+// Config says what a Lot does with what it has. Both functions are called in goroutines of
+// their own, one for each call, and recover from their panics.
 type Config struct {
 	// Wake hands back what was parked under a token. It may park it again, from any
 	// goroutine. Required.

@@ -321,3 +321,29 @@ func TestSettled(t *testing.T) {
 		t.Error("it has settled twice")
 	}
 }
+
+// Many who come and go time and again do not settle each time, and fewer not at all.
+func TestCalmed(t *testing.T) {
+	now := time.Now()
+	l := &Lot{table: newTable(), settle: true, moved: now}
+	for i := range uint64(many) {
+		l.table.put(i+1, 0)
+	}
+	asks := func(at time.Duration, moved, want bool, again time.Duration) {
+		t.Helper()
+		settled, next := l.calmed(now.Add(at), moved)
+		if settled != want || again == 0 && !next.IsZero() || again > 0 && !next.Equal(now.Add(again)) {
+			t.Errorf("%v, to be asked again after %v", settled, next.Sub(now))
+		}
+	}
+	asks(calm-1, false, false, calm)
+	asks(calm, true, false, 2*calm)
+	asks(2*calm, false, true, 0)
+	l.before, l.settle, l.moved = 0, true, now.Add(3*calm) // they were gone, and are back
+	asks(4*calm, false, false, 2*calm+pause)
+	l.settle = true
+	l.table.clear()
+	if asks(2*calm+pause, false, false, 0); l.settle {
+		t.Error("of nobody it is still asked")
+	}
+}
