@@ -86,9 +86,9 @@ func TestWorst(t *testing.T) {
 		want int64
 	}{
 		"no limit":    {func(c *Config) { c.Limits.Sessions = -1 }, 0},
-		"one":         {func(c *Config) { c.Limits.Sessions = 1 }, 12 + 38},
-		"thousand":    {func(c *Config) { c.Limits.Sessions = 1000 }, 12901},
-		"descriptors": {func(c *Config) { c.Limits.Descriptors = 8 }, 12 + 38},
+		"one":         {func(c *Config) { c.Limits.Sessions = 1 }, 12 + 30},
+		"thousand":    {func(c *Config) { c.Limits.Sessions = 1000 }, 4356},
+		"descriptors": {func(c *Config) { c.Limits.Descriptors = 8 }, 12 + 30},
 		"unsorted":    {func(c *Config) { c.Limits.Sessions, c.Listing.Limits.Sorted = 10, -1 }, 60},
 		"no MODE Z":   {func(c *Config) { c.Limits.Sessions, c.Listing.Limits.Sorted, c.Transfer.NoDeflate = 10, -1, true }, 44},
 	} {

@@ -1,9 +1,10 @@
 package vfs
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,7 @@ type diskDir struct {
 	next  int      // of ends
 	start int      // of the next name in the text
 	few   []string // of Next
+	twin  twin
 }
 
 // ReadDir implements [FS]. The Dir is a [NameDir] and a [LookDir] too.
@@ -45,7 +47,7 @@ func (d *Disk) ReadDir(p Path) (Dir, error) {
 // Close implements [Dir].
 func (r *diskDir) Close() error {
 	r.release()
-	return r.d.fail("list", r.p, r.f.Close())
+	return r.d.fail("list", r.p, errors.Join(r.twin.close(), r.f.Close()))
 }
 
 // release gives the memory back.
@@ -100,13 +102,10 @@ func (r *diskDir) parse(entries []byte) {
 		removed := binary.NativeEndian.Uint64(entries) == 0 // it has no inode
 		name := entries[direntName:length]
 		entries = entries[length:]
-		for i, c := range name {
-			if c == 0 {
-				name = name[:i]
-				break
-			}
+		if end := bytes.IndexByte(name, 0); end >= 0 {
+			name = name[:end]
 		}
-		if own := string(name); removed || own == "" || own == "." || own == ".." || isHidden(own) {
+		if removed || len(name) == 0 || name[0] == '.' && (string(name) == "." || string(name) == ".." || isHidden(string(name))) {
 			continue
 		}
 		names = append(names, name...)
@@ -218,12 +217,13 @@ func (r *diskDir) looked(err error) error {
 func (r *diskDir) look(names []string, see func(*Info)) error {
 	describe := r.describe
 	if r.d.gate.probe == nil && !r.d.plainLooks {
-		defer runtime.KeepAlive(r.f.f)
-		describe = (&looker{mount: r.d.mount, dir: r.f, fd: int(r.f.f.Fd())}).describe
+		f, done := r.twin.lend(r.f)
+		defer done()
+		describe = (&looker{mount: r.d.mount, dir: f, fd: int(f.f.Fd())}).describe
 	}
 	var info Info
 	for _, name := range names {
-		if !entryName(name) || isHidden(name) {
+		if !entryName(name) {
 			continue // the directory has given no such name
 		}
 		err := describe(name, &info)
@@ -237,9 +237,12 @@ func (r *diskDir) look(names []string, see func(*Info)) error {
 	return nil
 }
 
-// entryName reports whether a directory can have an entry of that name.
+// entryName reports whether a directory can have given a name.
 func entryName(name string) bool {
-	return name != "" && name != "." && name != ".." && strings.IndexByte(name, '/') < 0 && strings.IndexByte(name, 0) < 0
+	if name == "" || name[0] == '.' && (name == "." || name == ".." || isHidden(name)) {
+		return false
+	}
+	return strings.IndexByte(name, '/') < 0 && strings.IndexByte(name, 0) < 0
 }
 
 // describe describes one entry without a looker.

@@ -6,3 +6,6 @@ func (d *Disk) ByDevice() { d.mount = &mount{id: d.dev} }
 
 // HasBelow reports whether d goes the short way.
 func (d *Disk) HasBelow() bool { return d.below != nil }
+
+// LookPlainly makes listings of d describe their entries without a looker.
+func (d *Disk) LookPlainly() { d.plainLooks = true }

@@ -78,15 +78,20 @@ func statIn(m *mount, dir spot, name string, flags int) (Info, error) {
 // statxMask is what a description needs, and what says on which mount a file lies.
 const statxMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | unix.STATX_MNT_ID
 
-func infoOfStatx(name string, st *unix.Statx_t) Info {
-	info := Info{
-		Name: name, Size: int64(st.Size), Mode: modeFromStat(uint32(st.Mode)), ModTime: timeOf(st.Mtime),
-		Links: uint64(st.Nlink), UID: st.Uid, GID: st.Gid, Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino,
-	}
+func infoOfStatx(name string, st *unix.Statx_t) (info Info) {
+	fillInfo(&info, name, st)
+	return info
+}
+
+// fillInfo is infoOfStatx for a description that is used again and again.
+func fillInfo(info *Info, name string, st *unix.Statx_t) {
+	info.Name, info.Target, info.Size, info.Mode = name, "", int64(st.Size), modeFromStat(uint32(st.Mode))
+	info.ModTime, info.Birth = timeOf(st.Mtime), time.Time{}
+	info.Links, info.UID, info.GID = uint64(st.Nlink), st.Uid, st.Gid
+	info.Dev, info.Inode = unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino
 	if st.Mask&unix.STATX_BTIME != 0 {
 		info.Birth = timeOf(st.Btime)
 	}
-	return info
 }
 
 func timeOf(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
