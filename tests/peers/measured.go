@@ -75,7 +75,7 @@ func (g *Ground) MeasuredEdgeFTP(m Measured) (*Server, error) {
 	}
 	durability, memory, bandwidth := cmp.Or(m.Durability, "none"), cmp.Or(m.Memory, "auto"), ""
 	if m.Rate > 0 {
-		bandwidth = fmt.Sprintf("bandwidth: { session_default: { down: %d, up: %d } }\n", m.Rate, m.Rate)
+		bandwidth = fmt.Sprintf("bandwidth: { session_default: { down: %dB, up: %dB } }\n", m.Rate, m.Rate)
 	}
 	var users strings.Builder
 	for i, hash := range append([]string{quick}, m.Hashes...) {

@@ -8,15 +8,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/edgeftp/edgeftp/tests/bench/load/account"
 	"github.com/edgeftp/edgeftp/tests/bench/load/client"
-	"github.com/edgeftp/edgeftp/tests/bench/policy/guests"
 	"github.com/edgeftp/edgeftp/tests/peers"
 )
 
@@ -118,12 +115,20 @@ func (f *field) serves(ctx context.Context, e *entrant, v variant, fresh bool) (
 	if s.Alive() {
 		return s, nil
 	}
-	if err := s.Start(ctx); err != nil {
+	if err := f.begin(ctx, s); err != nil {
 		return nil, err
+	}
+	return s, f.answers(s)
+}
+
+// begin starts a server.
+func (f *field) begin(ctx context.Context, s *server) error {
+	if err := s.Start(ctx); err != nil {
+		return err
 	}
 	f.own(s.PID())
 	s.tree = account.Tree{PID: s.PID(), Others: f.owns}
-	return s, f.answers(s)
+	return nil
 }
 
 // answers waits until a client can log in.
@@ -157,48 +162,34 @@ func (s *server) settle() {
 // ours is a build of edgeftp.
 func (f *field) ours(name, program, more string) *entrant {
 	return &entrant{name: name, tls: true, ready: map[variant]*server{}, set: func(ctx context.Context, v variant) (*peers.Server, error) {
-		m := peers.Measured{Name: fmt.Sprintf("%s-%d", name, v), Root: f.root, Program: program, More: more}
-		switch v {
-		case throttled:
-			m.Rate = throttledTo
-		case durable:
-			m.Durability = "full"
-		case hashing:
-			if f.hashes == nil {
-				var err error
-				if f.hashes, err = stormHashes(); err != nil {
-					return nil, err
-				}
-			}
-			m.Hashes, m.Memory = f.hashes, stormMemory
+		m, err := f.measured(fmt.Sprintf("%s-%d", name, v), program, more, v)
+		if err != nil {
+			return nil, err
 		}
 		return f.ground.MeasuredEdgeFTP(m)
 	}}
 }
 
-// chain is the configuration of three modules: an authorizer and an event hook, as
-// tests/bench/policy measures them, and a policy of paths, the example dropbox.
-func (f *field) chain(tree string) (string, error) {
-	var b strings.Builder
-	b.WriteString("policies:\n  modules:\n")
-	for _, name := range []string{"write-once", "dropbox", "events"} {
-		var module []byte
-		var err error
-		if name == "dropbox" {
-			module, err = os.ReadFile(filepath.Join(tree, "examples", "wasm", "dropbox", "rust", "dropbox.wasm"))
-		} else {
-			module, err = guests.Module(name)
+// measured is how edgeftp is set up as a variant.
+func (f *field) measured(name, program, more string, v variant) (peers.Measured, error) {
+	m := peers.Measured{Name: name, Root: f.root, Program: program, More: more}
+	var err error
+	switch v {
+	case throttled:
+		m.Rate = throttledTo
+	case durable:
+		m.Durability = "full"
+	case hashing:
+		if f.hashes == nil {
+			f.hashes, err = stormHashes()
 		}
-		if err != nil {
-			return "", err
+		m.Hashes, m.Memory = f.hashes, stormMemory
+	case modules:
+		if more == "" { // that with the chain has its own
+			m.More, err = f.ten()
 		}
-		path := filepath.Join(f.ground.Dir, name+".wasm")
-		if err := os.WriteFile(path, module, 0o644); err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&b, "    - { name: %s, source: %q }\n", name, path)
 	}
-	return b.String(), nil
+	return m, err
 }
 
 // debian is a peer of Debian.

@@ -31,7 +31,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := start(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "load:", err)
+		if !errors.Is(err, errInside) {
+			fmt.Fprintln(os.Stderr, "load:", err)
+		}
 		os.Exit(1)
 	}
 }
@@ -78,7 +80,7 @@ func start(ctx context.Context, args []string) error {
 
 // flags reads the command line.
 func flags(args []string) (p *plan, listed bool, err error) {
-	p = &plan{progress: os.Stderr, scale: 1}
+	p = &plan{progress: os.Stderr, huge: 100000}
 	fl := flag.NewFlagSet("load", flag.ContinueOnError)
 	fl.IntVar(&p.rounds, "rounds", 5, "how often each server has its turn")
 	fl.DurationVar(&p.length, "time", time.Second, "length of one measurement, where it is not done when something is done")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -30,7 +31,9 @@ func enclose(ctx context.Context, args []string) (done bool, reason string, err 
 	}
 	cmd := exec.CommandContext(ctx, self, append([]string{insideWord}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
+	runtime.LockOSThread() // Pdeathsig is that of the thread that started it
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute // it has servers to stop
 	if err := cmd.Start(); err != nil {
@@ -39,8 +42,14 @@ func enclose(ctx context.Context, args []string) (done bool, reason string, err 
 		}
 		return false, "", err
 	}
-	return true, "", cmd.Wait()
+	if cmd.Wait() != nil {
+		return true, "", errInside
+	}
+	return true, "", nil
 }
+
+// errInside is told where the program within has said what went wrong.
+var errInside = errors.New("it ended with an error")
 
 // settleIn makes the namespaces usable: what is mounted stays here, and there is
 // loopback.

@@ -54,20 +54,11 @@ func (w *profiling) record(ctx context.Context, sc scenario, more string, beside
 	spooled := filepath.Join(w.spool, fmt.Sprint(w.n))
 	e := w.ours("profiled", w.program, more)
 	e.set = func(ctx context.Context, v variant) (*peers.Server, error) {
-		m := peers.Measured{Name: fmt.Sprint("profiled", w.n), Root: w.root, Program: w.program, More: more, Env: []string{profileEnv + "=" + spooled}}
-		switch v {
-		case throttled:
-			m.Rate = throttledTo
-		case durable:
-			m.Durability = "full"
-		case hashing:
-			if w.hashes == nil {
-				if w.hashes, err = stormHashes(); err != nil {
-					return nil, err
-				}
-			}
-			m.Hashes, m.Memory = w.hashes, stormMemory
+		m, err := w.measured(fmt.Sprint("profiled", w.n), w.program, more, v)
+		if err != nil {
+			return nil, err
 		}
+		m.Env = []string{profileEnv + "=" + spooled}
 		return w.ground.MeasuredEdgeFTP(m)
 	}
 	s, err := w.serves(ctx, e, sc.variant, false)
@@ -194,7 +185,8 @@ func parsePerf(text string) (all []share) {
 			if words[1] == "[k]" {
 				kernel = " (kernel)"
 			}
-			all = append(all, share{strings.Join(words[2:], " ") + kernel, percent})
+			name := strings.TrimSuffix(strings.Join(words[2:], " "), " - -") // of columns that are empty
+			all = append(all, share{name + kernel, percent})
 		}
 	}
 	return all

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 )
 
 // result is one measurement.
@@ -82,8 +83,17 @@ func ratio(figure string, a, b float64) float64 {
 	return a / b
 }
 
+// absolute reports whether a figure has a value that it should have, so that it says
+// nothing to divide it by another server's.
+func absolute(figure string) bool {
+	return figure == "ok" || strings.HasSuffix(figure, "/limit") || strings.HasPrefix(figure, "slowest/")
+}
+
 // best is the peer with the best median of a figure.
 func (r *report) best(scenario, figure string) (name string, value float64) {
+	if absolute(figure) {
+		return "", 0
+	}
 	for _, s := range r.order {
 		v, ok := r.of(scenario, s, figure)
 		if !ok || !r.peers[s] {

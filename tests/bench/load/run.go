@@ -34,7 +34,7 @@ type plan struct {
 	tree     string // of the sources
 	packages string
 	disk     string
-	scale    int // of the directories that are listed: tests have smaller ones
+	huge     int // files in the largest directory: tests do without them
 
 	place    string    // where everything runs, for people
 	progress io.Writer // what was measured, line by line

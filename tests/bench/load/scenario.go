@@ -52,6 +52,7 @@ const (
 	throttled         // to throttledTo
 	durable           // syncs what it has stored
 	hashing           // passwords cost what they should, and there are 500 users
+	modules           // has ten small policy modules
 )
 
 // throttledTo is the limit of the throttled variant, in bytes a second.
@@ -185,7 +186,7 @@ func each(all []*client.Conn, do func(i int, c *client.Conn) error) error {
 func scenarios() []scenario {
 	return slices.Concat([]scenario{{name: "verify", main: "ok", does: "contents up and down, in the clear and over TLS, by SHA-256", run: verify}},
 		bulkScenarios(), smallScenarios(), loginScenarios(), listingScenarios(), idleScenarios(), crowdScenarios(), throttleScenarios(),
-		commandScenarios(), stormScenarios(), bareScenarios())
+		commandScenarios(), stormScenarios(), startScenarios(), bareScenarios())
 }
 
 // chosen reports whether a name is one of those with commas between them: of all when

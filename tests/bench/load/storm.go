@@ -79,6 +79,7 @@ func (s storm) run(t *turn) (figures, error) {
 	all := make([]*client.Conn, stormLogins)
 	took := make([]time.Duration, stormLogins)
 	var refused atomic.Int64
+	refusals := make([]error, stormLogins)
 	m := t.meter()
 	_ = each(all, func(i int, _ *client.Conn) error {
 		a := t.s.account
@@ -86,6 +87,7 @@ func (s storm) run(t *turn) (figures, error) {
 		c, err := t.kit.Login(a, nil, 128)
 		if err != nil {
 			refused.Add(1)
+			refusals[i] = err
 		}
 		all[i], took[i] = c, time.Since(m.start)
 		return nil
@@ -101,6 +103,11 @@ func (s storm) run(t *turn) (figures, error) {
 	f["all_s"], f["refused"], f["peak_MiB"] = m.wall.Seconds(), float64(refused.Load()), float64(account.Peak(t.s.PID()))/(1<<20)
 	f.quantiles(took, time.Millisecond, "_ms_login")
 	f.quantiles(noops, time.Millisecond, "_ms_noop")
+	for _, err := range refusals {
+		if err != nil {
+			return f, fmt.Errorf("%d logins were refused, such as: %w", refused.Load(), err)
+		}
+	}
 	return f, nil
 }
 

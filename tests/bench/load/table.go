@@ -27,7 +27,7 @@ func (r *report) table(w io.Writer, all bool) {
 	r.chained(w)
 	for _, x := range r.Results {
 		if x.Error != "" {
-			fmt.Fprintf(w, "\n%s, %s, round %d: %s\n", x.Scenario, x.Server, x.Round+1, strings.ReplaceAll(x.Error, "\n", " "))
+			fmt.Fprintf(w, "\n%s, %s, round %d: %s\n", x.Scenario, x.Server, x.Round+1, strings.Join(strings.Fields(x.Error), " "))
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (r *report) chained(w io.Writer) {
 	for _, sc := range scenarios() {
 		for _, figure := range r.rows(sc, false) {
 			for _, s := range others {
-				if v, ok := r.paired(sc.name, figure, s, us); ok {
+				if v, ok := r.paired(sc.name, figure, s, us); ok && !absolute(figure) {
 					fmt.Fprintf(w, "| %s | %s | %s | %.3f | %.3f–%.3f | %d |\n", sc.name, figure, s, v.Median, v.Min, v.Max, v.Rounds)
 				}
 			}

@@ -30,7 +30,7 @@ func (p *plan) grow(f *field, mounted bool) error {
 	if f.root, err = f.directory(parent); err != nil {
 		return err
 	}
-	if err := f.plant(p.scale); err != nil {
+	if err := f.plant(p.huge); err != nil {
 		return err
 	}
 	if f.src, err = os.Open(f.in("pub", "big")); err != nil {
@@ -82,8 +82,9 @@ func (f *field) in(elements ...string) string {
 }
 
 // plant fills the tree, but for what is there already: pub is read, up and disk are
-// written, in is what the path policy of the chain looks after.
-func (f *field) plant(scale int) error {
+// written, in is what the path policy of the chain looks after. The largest directory
+// has so many files.
+func (f *field) plant(huge int) error {
 	for _, dir := range []string{"", "pub/small", "pub/d10k", "pub/d100k", "up", "disk", "in"} {
 		if err := os.MkdirAll(f.in(dir), 0o755); err != nil {
 			return err
@@ -104,7 +105,7 @@ func (f *field) plant(scale int) error {
 			return err
 		}
 	}
-	for dir, n := range map[string]int{"d10k": 10000 / scale, "d100k": 100000 / scale} {
+	for dir, n := range map[string]int{"d10k": 10000, "d100k": huge} {
 		if entries, err := os.ReadDir(f.in("pub", dir)); err == nil && len(entries) == n {
 			continue
 		}
