@@ -61,10 +61,17 @@ func (l testLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestShort lets three scenarios and two bare paths run against edgeftp alone, with a
+// TestRuns has one program for both, as it takes seconds to link.
+func TestRuns(t *testing.T) {
+	program := build(t, "-tags", "profile")
+	t.Run("short", func(t *testing.T) { short(t, program) })
+	t.Run("profile", func(t *testing.T) { profile(t, program) })
+}
+
+// short lets three scenarios and two bare paths run against edgeftp alone, with a
 // chain of policies and without.
-func TestShort(t *testing.T) {
-	p := smallPlan(t, build(t), "verify,tlsdl1,list10k")
+func short(t *testing.T, program string) {
+	p := smallPlan(t, program, "verify,tlsdl1,list10k")
 	f, err := p.open(false)
 	if err != nil {
 		t.Fatal(err)
@@ -118,9 +125,9 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// TestProfile takes the profile of one scenario of the mix, with the build tag.
-func TestProfile(t *testing.T) {
-	p := smallPlan(t, build(t, "-tags", "profile"), "size-pipe")
+// profile takes that of one scenario of the mix.
+func profile(t *testing.T, program string) {
+	p := smallPlan(t, program, "size-pipe")
 	p.length, p.pgo = 300*time.Millisecond, filepath.Join(t.TempDir(), "default.pgo")
 	f, err := p.open(false)
 	if err != nil {
