@@ -26,7 +26,7 @@ func bulkScenarios() []scenario {
 	one := func(name string, b bulk, bare ...string) scenario {
 		does := "RETR of 256 MiB, again and again"
 		if b.up {
-			does = "STOR of 256 MiB, again and again (64 MiB with more than 4 sessions), to " + b.dir
+			does = "STOR of 256 MiB, again and again, to " + b.dir
 		}
 		if b.secure {
 			does += ", over TLS"
@@ -45,14 +45,6 @@ func bulkScenarios() []scenario {
 	}
 }
 
-// size is that of an upload: those of many sessions stay small enough for a tmpfs.
-func (b bulk) size() int64 {
-	if b.up && b.sessions > 4 {
-		return bigSize / 4
-	}
-	return bigSize
-}
-
 func (b bulk) run(t *turn) (figures, error) {
 	all, err := t.ready(b.sessions, b.secure, 4096)
 	if err != nil {
@@ -66,7 +58,7 @@ func (b bulk) run(t *turn) (figures, error) {
 			if err := b.one(t, i, c); err != nil {
 				return err
 			}
-			total.Add(b.size())
+			total.Add(bigSize)
 		}
 		return nil
 	})
@@ -83,7 +75,7 @@ func (b bulk) run(t *turn) (figures, error) {
 // one moves one file.
 func (b bulk) one(t *turn, i int, c *client.Conn) error {
 	if b.up {
-		return c.Store("STOR "+t.path(fmt.Sprintf("%s/big%02d", b.dir, i)), client.Source{File: t.src, Size: b.size()})
+		return c.Store("STOR "+t.path(fmt.Sprintf("%s/big%02d", b.dir, i)), client.Source{File: t.src, Size: bigSize})
 	}
 	n, err := c.Retrieve("RETR "+t.path("pub/big"), true)
 	if err == nil && (n > bigSize+1<<20 || n < bigSize-1<<20 || !b.secure && n != bigSize) {
@@ -100,8 +92,8 @@ func (b bulk) check(t *turn, all []*client.Conn) error {
 		if err != nil {
 			return err
 		}
-		if st.Size() != b.size() {
-			return fmt.Errorf("STOR: the file has %d bytes of %d", st.Size(), b.size())
+		if st.Size() != bigSize {
+			return fmt.Errorf("STOR: the file has %d bytes of %d", st.Size(), bigSize)
 		}
 		if err := c.Want("DELE "+t.path(name), 250); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 // mix is what the profile of profile-guided optimisation is taken of: what servers do
 // most, each for as long as the others, in the clear and over TLS, and the most asked
 // questions again with policies. It is fixed so that two profiles can be compared.
-func mix() (names []string, chained []string) {
+func mix() (plainly, guarded []string) {
 	return []string{"dl4", "ul4", "tlsdl4", "tlsul4", "smallretr16", "smallstor16", "smallretrtls16", "smalldele16", "loginplain", "logintlsfull",
 			"logintlsresumed", "list10k", "mlsd10k", "idle1k", "mix300retr", "mix300stor", "throttledl50", "noop16", "pwd16", "size16", "pwd-pipe", "size-pipe"},
 		[]string{"smallretr16", "smallstor16", "size16", "list10k"}
@@ -36,7 +36,7 @@ func (p *plan) pgoProfile(ctx context.Context, f *field, program string, out io.
 	for _, sc := range scenarios() {
 		all[sc.name] = sc
 	}
-	plainly, chained := mix()
+	plainly, guarded := mix()
 	var parts []string
 	take := func(names []string, more, suffix string) error {
 		for _, name := range names {
@@ -56,7 +56,7 @@ func (p *plan) pgoProfile(ctx context.Context, f *field, program string, out io.
 		}
 		return nil
 	}
-	if err := errors.Join(take(plainly, "", ""), take(chained, modules, "-chain")); err != nil {
+	if err := errors.Join(take(plainly, "", ""), take(guarded, modules, "-chain")); err != nil {
 		return err
 	}
 	if len(parts) == 0 {

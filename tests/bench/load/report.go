@@ -45,6 +45,9 @@ type report struct {
 // us is whom the ratios are of.
 const us = "edgeftp"
 
+// chained is us with three policy modules.
+const chained = us + "+3"
+
 // of is what was found of a server's figure; false if nothing was.
 func (r *report) of(scenario, server, figure string) (span, bool) {
 	var all []float64

@@ -169,7 +169,7 @@ func (p *plan) enter(f *field) error {
 		if err != nil {
 			return err
 		}
-		f.entrants = append(f.entrants, f.ours(us+"+3", p.program, modules))
+		f.entrants = append(f.entrants, f.ours(chained, p.program, modules))
 	}
 	for _, b := range p.builds {
 		name, path, _ := strings.Cut(b, "=")

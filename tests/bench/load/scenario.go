@@ -206,7 +206,7 @@ func list(w io.Writer) {
 		var wanted []string
 		for _, g := range goals() {
 			if g.scenario == sc.name {
-				wanted = append(wanted, g.String())
+				wanted = append(wanted, g.figure+" "+g.String())
 			}
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", sc.name, sc.does, sc.main, strings.Join(wanted, "; "))

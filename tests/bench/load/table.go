@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -24,7 +25,11 @@ func (r *report) table(w io.Writer, all bool) {
 			r.row(w, sc, figure)
 		}
 	}
-	r.chained(w)
+	r.others(w)
+	fmt.Fprintln(w)
+	for _, s := range r.order {
+		fmt.Fprintf(w, "- %s: %s\n", s, cmp.Or(r.Servers[s], "was not started"))
+	}
 	for _, x := range r.Results {
 		if x.Error != "" {
 			fmt.Fprintf(w, "\n%s, %s, round %d: %s\n", x.Scenario, x.Server, x.Round+1, strings.Join(strings.Fields(x.Error), " "))
@@ -95,26 +100,32 @@ func (r *report) row(w io.Writer, sc scenario, figure string) {
 	}
 }
 
-// chained compares other builds of edgeftp, and that with modules, with us: medians
+// others compares other builds of edgeftp, and that with modules, with us: medians
 // of the quotients of each round.
-func (r *report) chained(w io.Writer) {
-	var others []string
+func (r *report) others(w io.Writer) {
+	var builds []string
 	for _, s := range r.order {
 		if s != us && !r.peers[s] {
-			others = append(others, s)
+			builds = append(builds, s)
 		}
 	}
-	if len(others) == 0 {
+	if len(builds) == 0 {
 		return
 	}
 	fmt.Fprintf(w, "\nOther builds against %s, round by round (above 1: the other is better):\n\n", us)
-	fmt.Fprintln(w, "| scenario | figure | build | ratio | spread | rounds |\n|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| scenario | figure | build | ratio | spread | goal | rounds |\n|---|---|---|---|---|---|---|")
 	for _, sc := range scenarios() {
 		for _, figure := range r.rows(sc, false) {
-			for _, s := range others {
-				if v, ok := r.paired(sc.name, figure, s, us); ok && !absolute(figure) {
-					fmt.Fprintf(w, "| %s | %s | %s | %.3f | %.3f–%.3f | %d |\n", sc.name, figure, s, v.Median, v.Min, v.Max, v.Rounds)
+			for _, s := range builds {
+				v, ok := r.paired(sc.name, figure, s, us)
+				if !ok || absolute(figure) {
+					continue
 				}
+				wish := ""
+				if least := chainGoal(sc.name); s == chained && figure == sc.main && least > 0 {
+					wish = fmt.Sprintf("≥ %.2f: %s", least, map[bool]string{true: "reached", false: "**not reached**"}[v.Median >= least])
+				}
+				fmt.Fprintf(w, "| %s | %s | %s | %.3f | %.3f–%.3f | %s | %d |\n", sc.name, figure, s, v.Median, v.Min, v.Max, wish, v.Rounds)
 			}
 		}
 	}
