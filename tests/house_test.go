@@ -102,6 +102,9 @@ func allowed() map[string][]string {
 		"examples/":                {"edge/policy", "guest-sdk/go/", "guest-sdk/go"},
 		"examples/wasm/live":       {"guest-sdk/build"},
 		"tests/bench/policy":       {"edge", "edge/", "tests/", "wasmhost", "wasmhost/record"},
+		"tests/bench/load":         {"edge", "tests/", "golang.org/x/sys/unix"},
+		"tests/bench/load/account": {"golang.org/x/sys/unix"},
+		"tests/bench/load/client":  {"golang.org/x/sys/unix"},
 		"tests/":                   {"edge", "edge/", "tests/"},
 		"tests/authority":          {"github.com/letsencrypt/", "github.com/miekg/dns"},
 

@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// ownGroup makes a command the head of a process group, so that what it starts can
-// be ended with it. With drop root starts it as the servers' user.
+// ownGroup makes a command the head of a session and so of a process group, so that
+// what it starts can be ended with it and be told from what others start. With drop root starts it as the servers' user.
 func ownGroup(cmd *exec.Cmd, drop bool) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if drop && os.Getuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: gid}
 	}
@@ -22,3 +22,6 @@ func endGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 // end ends one process that came from one that was started here.
 func end(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }
+
+// ask asks a process to end.
+func ask(pid int) { _ = syscall.Kill(pid, syscall.SIGTERM) }

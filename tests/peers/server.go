@@ -53,6 +53,9 @@ type Server struct {
 	Root    string // the directory that both users see as /; the server's user may also write beside it
 	Owner   string // "UID:GID" of what is in Root; nothing where the test's own user serves
 
+	// User may do everything in Root.
+	User, Password string
+
 	dir     string // working directory
 	command []string
 	env     []string
@@ -67,7 +70,7 @@ type Server struct {
 
 // server prepares what all have: a port, a directory.
 func (g *Ground) server(name string, site Site) (*Server, error) {
-	s := &Server{Name: name, Root: filepath.Join(g.Dir, site.Name, "root"), dir: g.Dir, files: site.Files,
+	s := &Server{Name: name, Root: filepath.Join(g.Dir, site.Name, "root"), User: User, Password: Password, dir: g.Dir, files: site.Files,
 		env: []string{"TZ=UTC", "LD_LIBRARY_PATH=" + g.in("usr/lib/x86_64-linux-gnu") + ":" + g.in("lib/x86_64-linux-gnu")}}
 	if err := os.MkdirAll(s.Root, 0o755); err != nil {
 		return nil, err
@@ -199,6 +202,23 @@ func (s *Server) Stop() {
 		end(p)
 	}
 	<-s.ended
+}
+
+// Finish asks the server to end, as people would, and waits until it has; it kills
+// what has not ended by then.
+func (s *Server) Finish(ctx context.Context) error {
+	pid := s.PID()
+	if pid == 0 {
+		return nil
+	}
+	defer s.Stop()
+	ask(pid)
+	select {
+	case <-s.ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s does not end: %w", s.Name, ctx.Err())
+	}
 }
 
 // errNoProc is told where there is no /proc.
