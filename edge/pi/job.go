@@ -57,9 +57,10 @@ func (s *Session) start(ctx context.Context, j *Job, report report) {
 
 // carryOut carries the job out in the goroutine of the owner, and reports whether the
 // session is still there. Most jobs are over at once, and cost no goroutine, no reader
-// and none of their switches, which are a fifth of a small file's cost. While one goes on for longer,
-// another goroutine attends to the session, which is its own meanwhile: its timer starts
-// it, unless the job's end has stopped the timer before.
+// and none of their switches: an upload of 4 KiB takes 246 us of CPU so, and 306 where
+// somebody attends from its beginning. While a job goes on for longer, another goroutine
+// attends to the session, which is its own meanwhile: its timer starts it, unless the job's
+// end has stopped the timer before.
 func (s *Session) carryOut(ctx context.Context) bool {
 	r, quick := s.job, unattended
 	if s.link.closed {

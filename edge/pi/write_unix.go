@@ -17,9 +17,9 @@ type direct struct {
 
 // attempt writes without waiting, and returns how much the socket has taken. Replies
 // nearly always fit into its buffer, so that the deadline of a write that waits need be
-// neither set nor taken back: that is two changes of a timer for each reply (0.5 of
-// NOOP's 2.5 us in user space). An error is left to whoever waits. Connections that are
-// not a socket of the host's, or are wrapped in something, only wait.
+// neither set nor taken back, nor the end of the server be listened for: a reply takes
+// 0.70 us so, and 1.59 with them (BenchmarkPrompt). An error is left to whoever waits.
+// Connections that are not a socket of the host's, or are wrapped in something, only wait.
 func (p *prompt) attempt(b []byte) int {
 	d := p.direct
 	if d == nil {

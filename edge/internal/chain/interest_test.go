@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -133,4 +134,35 @@ func BenchmarkInterest(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestNobodyCares: where no policy cares for an operation or an event, that is known before
+// a question or an event is made; where another generation may answer, somebody always does.
+func TestNobodyCares(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := policy.Interest{Ops: []policy.Op{policy.OpRead}, Events: []policy.EventKind{policy.EventLogin}}
+		p := caring(in, policy.Answer{})
+		p.fake.observe = func(context.Context, *policy.Event) error { return nil }
+		c := start(t, p)
+		l := c.Lease(1)
+		asked := func(l chain.Lease, read, write, login, logout bool) {
+			t.Helper()
+			got := [4]bool{l.Authorizes(policy.OpRead), l.Authorizes(policy.OpWrite), l.Observed(policy.EventLogin), l.Observed(policy.EventLogout)}
+			if got != [4]bool{read, write, login, logout} {
+				t.Errorf("%v", got)
+			}
+		}
+		asked(l, true, false, true, false)
+		asked(chain.Lease{}, true, true, false, false)
+		if !c.Observed(1, policy.EventLogin) || c.Observed(1, policy.EventLogout) || c.Observed(1, 250) || l.Authorizes(250) {
+			t.Error("without a lease, or of what there is not")
+		}
+		swap(t, c, "a", says(policy.Answer{}))
+		asked(l, true, false, true, false)
+		<-time.After(time.Minute)
+		synctest.Wait()
+		asked(l, true, true, true, true) // it has lost its generation
+		l.Release()
+		c.Close()
+	})
 }
