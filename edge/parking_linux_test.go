@@ -359,3 +359,20 @@ func TestNeverParked(t *testing.T) {
 		t.Error("there is a lot")
 	}
 }
+
+// Where many are awake, the next ones are parked sooner.
+func TestCrowd(t *testing.T) {
+	const awake = 3 * time.Second
+	r := start(t, func(c *Config) { drowsy(c); c.Timeouts.Awake = awake })
+	defer r.stop()
+	began := time.Now()
+	for range crowd + 20 {
+		conn, err := net.Dial("tcp", r.addr)
+		r.must(err)
+		defer conn.Close()
+	}
+	r.until("some are parked", func() bool { return r.parked() > 0 })
+	if took := time.Since(began); took > awake {
+		t.Errorf("they were awake for %v", took)
+	}
+}

@@ -38,6 +38,7 @@ type Server struct {
 	leaves    sync.Once
 
 	panics atomic.Uint64
+	awake  atomic.Int64 // sessions that have a goroutine
 
 	verifier *secret.Verifier
 

@@ -10,7 +10,8 @@
 // request, so that ABOR, STAT and NOOP are answered meanwhile (RFC 959 §4.1.3).
 //
 // Between two commands a session is plain data: no goroutine, no buffer and no
-// closure belongs to it.
+// closure belongs to it. Who parks one calls [Session.Rest], after which hardly any
+// data does either, until the next Step.
 //
 // The package is public for commands of an embedder's own: [Spec], [Table],
 // [Outcome], and the methods of [Session] that a [Handler] may call. It may change
