@@ -72,6 +72,9 @@ func (m *mover) unable(err error) bool {
 // sendDirect hands pieces of the file to the socket: the runtime finds the two
 // ends bare and uses sendfile(2).
 func (m *mover) sendDirect(file *os.File, start, most int64) (total int64, err error) {
+	if m.Limiter == nil { // whose pieces go when they are due
+		gather(m.conn)
+	}
 	for total < most {
 		piece := &io.LimitedReader{R: file, N: min(int64(m.slice()), most-total)}
 		want := piece.N

@@ -28,7 +28,7 @@ func occupied(t *testing.T, n int) PortRange {
 
 // vacant returns n ports in a row that nobody listens on. They are outside the
 // range that Linux gives to outgoing connections.
-func vacant(t *testing.T, n uint16) PortSpan {
+func vacant(t testing.TB, n uint16) PortSpan {
 	t.Helper()
 	free := func(port uint16) bool {
 		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, port)))

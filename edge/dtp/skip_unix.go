@@ -10,7 +10,7 @@ import (
 
 // skip returns how many of the next n ports are taken, at a stretch. A failed bind(2)
 // leaves the socket as it was, so that one socket tries them all: a range of 1,000 ports
-// of which none is free costs 0.4 ms, and not 6.
+// of which none is free costs 1.6 ms, and not 17.
 func skip(local netip.Addr, n int, port func(int) uint16) int {
 	if local.Zone() != "" || !local.IsValid() {
 		return 0

@@ -9,3 +9,6 @@ func wakeEarly(net.Conn) {}
 
 // Acknowledge does nothing here.
 func Acknowledge(net.Conn) {}
+
+// gather does nothing here.
+func gather(net.Conn) {}
