@@ -47,6 +47,9 @@ func (b *bench) rest(conn *restless) {
 			b.t.Errorf("the reader holds %s", field)
 		}
 	}
+	if s.last != nil {
+		b.t.Error("the socket of a passive port is kept")
+	}
 	if s.job != nil || len(s.held) > 0 || s.lease.Held() {
 		b.t.Errorf("job %v, %d lines, lease %v", s.job, len(s.held), s.lease.Held())
 	}
