@@ -272,7 +272,7 @@ func (l *lister) entries(dir vfs.Path) func(*vfs.Info) *listing.Entry {
 	e := &listing.Entry{Zone: l.conf.Zone}
 	var perms permMemory
 	return func(info *vfs.Info) *listing.Entry {
-		e.Info, e.Kind, e.Perm, e.Made = *info, "file", "", time.Time{}
+		e.Info, e.Kind, e.Perm, e.Made = info, "file", "", time.Time{}
 		if info.Mode&fs.ModeSymlink != 0 {
 			// RFC 3659 §7.5.1 leaves links to the system; what a link inside the
 			// tree leads to is what a client gets, so that is what it is told.
@@ -281,7 +281,7 @@ func (l *lister) entries(dir vfs.Path) func(*vfs.Info) *listing.Entry {
 				e.Kind = "OS.unix=slink:" + strings.Map(factual, info.Target)
 				return e
 			}
-			e.Info = target
+			e.Info = &target
 			e.Name = info.Name
 		}
 		e.Made = e.Birth

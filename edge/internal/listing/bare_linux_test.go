@@ -109,7 +109,7 @@ func BenchmarkBare(b *testing.B) {
 	facts := func() Format {
 		e := Entry{Kind: "file", Perm: "adfrw"}
 		return func(dst []byte, info *vfs.Info) []byte {
-			e.Info = *info
+			e.Info = info
 			return UsualFacts().Line(dst, &e, info.Name)
 		}
 	}

@@ -21,6 +21,7 @@ type clock struct {
 	year       int
 	month      time.Month
 	dayOfMonth int
+	stamp      [8]byte // the day as digits, if its year has four
 }
 
 // at goes to the day of a time, and returns the second of that day.
@@ -38,6 +39,10 @@ func (c *clock) at(t time.Time) int {
 	if !c.today || day != c.day {
 		c.today, c.day = true, day
 		c.year, c.month, c.dayOfMonth = t.In(c.location()).Date()
+		put2(c.stamp[0:], c.year/100)
+		put2(c.stamp[2:], c.year%100)
+		put2(c.stamp[4:], int(c.month))
+		put2(c.stamp[6:], c.dayOfMonth)
 	}
 	return second
 }
@@ -71,10 +76,16 @@ func (c *clock) tellable() bool { return 0 <= c.year && c.year <= 9999 }
 
 // appendStamp writes RFC 3659 §2.3's time-val without a fraction.
 func (c *clock) appendStamp(dst []byte, second int) []byte {
-	dst = append2(append2(dst, c.year/100), c.year%100)
-	dst = append2(append2(dst, int(c.month)), c.dayOfMonth)
-	return append2(append2(append2(dst, second/3600), second/60%60), second%60)
+	var text [14]byte
+	copy(text[:], c.stamp[:])
+	put2(text[8:], second/3600)
+	put2(text[10:], second/60%60)
+	put2(text[12:], second%60)
+	return append(dst, text[:]...)
 }
+
+// put2 writes two digits over what is there.
+func put2(text []byte, n int) { text[0], text[1] = '0'+byte(n/10), '0'+byte(n%10) }
 
 // appendDate writes the day as ls does, "Jan _2" for package time.
 func (c *clock) appendDate(dst []byte) []byte {

@@ -96,8 +96,8 @@ func TestFormatsForget(t *testing.T) {
 		if got, want := string(old(nil, &info)), string(Long(style)(nil, &info)); got != want {
 			t.Fatalf("%q, want %q", got, want)
 		}
-		e.Info, e.Made = info, info.ModTime.Add(-time.Hour)
-		fresh := Entry{Info: info, Kind: "file", Made: e.Made}
+		e.Info, e.Made = &info, info.ModTime.Add(-time.Hour)
+		fresh := Entry{Info: &info, Kind: "file", Made: e.Made}
 		if got, want := string(AllFacts().Line(nil, &e, "x")), string(AllFacts().Line(nil, &fresh, "x")); got != want {
 			t.Fatalf("%q, want %q", got, want)
 		}

@@ -86,7 +86,7 @@ func (f Facts) name() string { return names()[bits.TrailingZeros16(uint16(f))] }
 // Entry is what the facts of one file are told from. One Entry that is used for one
 // file after the other remembers what repeats between their times.
 type Entry struct {
-	vfs.Info
+	*vfs.Info
 	Kind string    // the type fact: "file", "dir", "cdir", "pdir" or "OS.unix=slink:target"
 	Perm string    // the perm fact (RFC 3659 §7.5.5)
 	Made time.Time // the create fact; zero where unknown

@@ -160,10 +160,12 @@ func TestHelpFails(t *testing.T) {
 // A listing that is given up waits for its helper before its directory is closed.
 func TestHelpGivenUp(t *testing.T) {
 	shelf, _ := shelfOf(4 * portion)
-	d := &troubled{lookShelf: shelf, at: entry(firstPortion + 3), began: make(chan struct{}), goesOn: make(chan struct{})}
+	d := &troubled{lookShelf: shelf, at: entry(firstPortion + 2*portion + 3), began: make(chan struct{}), goesOn: make(chan struct{})}
 	withHelpers(t, d, 1, func(r *Reader) {
-		if n, err := r.Read(make([]byte, 64<<10)); n == 0 || err != nil {
-			t.Fatal(n, err)
+		for range 2 { // the first lines are sent before anybody is asked to help
+			if n, err := r.Read(make([]byte, 256<<10)); n == 0 || err != nil {
+				t.Fatal(n, err)
+			}
 		}
 		<-d.began // by a helper, as the reader has returned
 		go close(d.goesOn)

@@ -80,7 +80,7 @@ func TestLongZone(t *testing.T) {
 }
 
 func TestFacts(t *testing.T) {
-	e := Entry{Info: vfs.Info{Size: 1 << 40, Mode: fs.ModeSetuid | 0o644, UID: 7, GID: 8, Dev: 0xabc, Inode: 0xdef,
+	e := Entry{Info: &vfs.Info{Size: 1 << 40, Mode: fs.ModeSetuid | 0o644, UID: 7, GID: 8, Dev: 0xabc, Inode: 0xdef,
 		ModTime: time.Date(2002, 7, 17, 20, 55, 10, 999, time.FixedZone("", 3600))}, Kind: "file", Perm: "adfrw"}
 	for _, c := range []struct {
 		facts Facts
@@ -91,14 +91,14 @@ func TestFacts(t *testing.T) {
 			"unix.gid=8;unix.mode=4644;unix.uid=7; a b"},
 		{0, e, " a b"},
 		{FactType | FactSize, e, "size=1099511627776;type=file; a b"},
-		{FactType | FactSize | FactUnique | FactMode, Entry{Info: vfs.Info{Mode: fs.ModeDir | fs.ModeSticky}, Kind: "dir"},
+		{FactType | FactSize | FactUnique | FactMode, Entry{Info: &vfs.Info{Mode: fs.ModeDir | fs.ModeSticky}, Kind: "dir"},
 			"size=0;type=dir;unix.mode=1000; a b"},
-		{FactModify | FactType, Entry{Info: vfs.Info{ModTime: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, Kind: "file"},
+		{FactModify | FactType, Entry{Info: &vfs.Info{ModTime: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, Kind: "file"},
 			"type=file; a b"},
-		{FactCreate | FactModify, Entry{Made: time.Date(2001, 2, 3, 4, 5, 6, 999, time.UTC), Info: vfs.Info{ModTime: noon}, Zone: time.FixedZone("", -5*3600)},
+		{FactCreate | FactModify, Entry{Made: time.Date(2001, 2, 3, 4, 5, 6, 999, time.UTC), Info: &vfs.Info{ModTime: noon}, Zone: time.FixedZone("", -5*3600)},
 			"create=20010202230506;modify=20261122070000; a b"},
-		{FactSize | FactType, Entry{Info: vfs.Info{Mode: fs.ModeSymlink, Size: 7}, Kind: "OS.unix=slink:nowhere"}, "type=OS.unix=slink:nowhere; a b"},
-		{FactCreate, Entry{Made: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)}, " a b"},
+		{FactSize | FactType, Entry{Info: &vfs.Info{Mode: fs.ModeSymlink, Size: 7}, Kind: "OS.unix=slink:nowhere"}, "type=OS.unix=slink:nowhere; a b"},
+		{FactCreate, Entry{Info: &vfs.Info{}, Made: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)}, " a b"},
 	} {
 		if got := string(c.facts.Line(nil, &c.entry, "a b")); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
@@ -153,7 +153,7 @@ func FuzzLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, target string, mode uint32, size int64) {
 		info := vfs.Info{Name: name, Target: target, Mode: fs.FileMode(mode), Size: size, ModTime: time.Unix(size, 0)}
 		facts := func(dst []byte, i *vfs.Info) []byte {
-			return AllFacts().Line(dst, &Entry{Info: *i, Kind: "file"}, i.Name)
+			return AllFacts().Line(dst, &Entry{Info: i, Kind: "file"}, i.Name)
 		}
 		for _, format := range []Format{Long(Style{Now: noon}), Names("p/"), facts} {
 			r := New(Fixed(info), true, format)
@@ -304,7 +304,7 @@ func BenchmarkFacts(b *testing.B) {
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		e.Info = info
+		e.Info = &info
 		buf = AllFacts().Line(buf[:0], &e, info.Name)
 	}
 }

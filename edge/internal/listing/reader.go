@@ -175,12 +175,12 @@ func (r *Reader) turn() {
 	r.take(r.own)
 }
 
-// ahead has a helper begin with the entries after those that were read.
+// ahead has a helper begin with the entries after those that were read: not before the
+// first lines are on their way, since who is woken may be run first.
 func (r *Reader) ahead() {
-	if r.look == nil || r.names != nil || r.helpers == nil || r.step == 0 {
+	if r.first == nil || r.helpers == nil {
 		return
 	}
-	r.other()
 	if r.load(r.first) {
 		r.first.help(r.helpers)
 	}
