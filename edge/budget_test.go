@@ -87,10 +87,10 @@ func TestWorst(t *testing.T) {
 	}{
 		"no limit":    {func(c *Config) { c.Limits.Sessions = -1 }, 0},
 		"one":         {func(c *Config) { c.Limits.Sessions = 1 }, 12 + 30},
-		"thousand":    {func(c *Config) { c.Limits.Sessions = 1000 }, 4356},
+		"thousand":    {func(c *Config) { c.Limits.Sessions = 1000 }, 4501},
 		"descriptors": {func(c *Config) { c.Limits.Descriptors = 8 }, 12 + 30},
-		"unsorted":    {func(c *Config) { c.Limits.Sessions, c.Listing.Limits.Sorted = 10, -1 }, 60},
-		"no MODE Z":   {func(c *Config) { c.Limits.Sessions, c.Listing.Limits.Sorted, c.Transfer.NoDeflate = 10, -1, true }, 44},
+		"unsorted":    {func(c *Config) { c.Limits.Sessions, c.Listing.Limits.Sorted = 10, -1 }, 62},
+		"no MODE Z":   {func(c *Config) { c.Limits.Sessions, c.Listing.Limits.Sorted, c.Transfer.NoDeflate = 10, -1, true }, 46},
 	} {
 		if got := worst(c.set); got != c.want {
 			t.Errorf("%s: %d MiB", name, got)

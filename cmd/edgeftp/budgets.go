@@ -118,4 +118,6 @@ func (b *budgets) tell(log *slog.Logger, conf *config.Config, st edge.BudgetStat
 // findMemory finds out how much memory there is.
 func (in *instance) findMemory() {
 	in.budgets = memoryBudget(in.conf, machine.ReadMemory(os.DirFS("/")), os.Getenv("GOMEMLIMIT"))
+	limit, garbage := in.budgets.restore, letGarbageLie(os.Getenv("GOGC"))
+	in.budgets.restore = func() { limit(); garbage() }
 }

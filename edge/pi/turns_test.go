@@ -140,7 +140,7 @@ func TestNoRoom(t *testing.T) {
 		if _, err := b.fs.Partial("dev", "/b"); err == nil {
 			t.Error("of what was refused something is kept")
 		}
-		const enough = 300 << 10
+		const enough = 330 << 10
 		r.left.Store(enough)
 		b.begin("STOR b").put([]byte("hello"))
 		b.expect("STOR", 226)
