@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -133,6 +135,32 @@ func TestMarks(t *testing.T) {
 	}
 	if m.mark("a", "b") != m.mark("a", "b") || m.mark("a", "b") == remembering(time.Hour).mark("a", "b") {
 		t.Error("a mark is made of the hash, the password and the process's key")
+	}
+}
+
+// What verifications leave behind is collected, however long the collector would wait.
+func TestTidy(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(10_000))
+	p := params{memory: newMemory, time: 1, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 16)}
+	v := NewVerifier(1)
+	cycles := func() uint32 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NumForcedGC
+	}
+	before := cycles()
+	for range 7 {
+		if _, err := v.verify(t.Context(), p, "", "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := cycles() - before; got != 2 || v.garbage.Load() != newMemory<<10 {
+		t.Errorf("seven verifications were collected %d times, and left %d bytes", got, v.garbage.Load())
+	}
+	v.Remember(time.Hour)
+	v.memory.keep("hash", "x")
+	if ok, err := v.verify(t.Context(), p, "hash", "x"); !ok || err != nil || v.garbage.Load() != newMemory<<10 {
+		t.Errorf("what is known leaves nothing: %v, %v, %d", ok, err, v.garbage.Load())
 	}
 }
 

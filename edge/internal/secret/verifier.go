@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -31,11 +32,17 @@ type Verifier struct {
 	large     *turns
 	longest   time.Duration // that one waits
 	dummy     params
-	who       netip.Addr // whose turns are waited for
-	largeFrom uint32     // KiB: those from here on go one at a time
-	most      uint32     // KiB: those beyond are refused
-	memory    *memory    // of what has matched; nil: none
+	who       netip.Addr    // whose turns are waited for
+	largeFrom uint32        // KiB: those from here on go one at a time
+	most      uint32        // KiB: those beyond are refused
+	memory    *memory       // of what has matched; nil: none
+	garbage   *atomic.Int64 // bytes, see tidy
 }
+
+// mostGarbage is how many bytes verifications may leave behind before they are collected:
+// three of them, which costs a twentieth of their own time. The collector by itself may
+// wait for several times what the largest moment has taken.
+const mostGarbage = 3 * newMemory << 10
 
 // How many verifications may wait, and how long each, the time of those that run
 // not counted.
@@ -58,7 +65,7 @@ func NewVerifier(parallel int) *Verifier {
 		gate:      newTurns(parallel, mostWaiting),
 		large:     newTurns(1, mostWaiting),
 		longest:   longestWait,
-		largeFrom: largeMemory, most: MaxMemory,
+		largeFrom: largeMemory, most: MaxMemory, garbage: new(atomic.Int64),
 		dummy: params{
 			memory: newMemory, time: newTime, parallelism: newParallelism,
 			salt: make([]byte, newSalt), key: make([]byte, newKey),
@@ -168,15 +175,30 @@ func (v *Verifier) verify(ctx context.Context, p params, hash, password string) 
 	if err := v.gate.enter(ctx, v.who, late); err != nil {
 		return false, err
 	}
+	ok, err := v.work(p, hash, password)
+	v.tidy() // when the next one has its turn
+	return ok, err
+}
+
+// work verifies the password, if the outcome is not known by now, and leaves the gate.
+func (v *Verifier) work(p params, hash, password string) (bool, error) {
 	defer v.gate.leave()
 	if v.memory.knows(hash, password) {
 		return true, nil
 	}
+	v.garbage.Add(int64(p.memory) << 10)
 	ok, err := p.matches(password)
 	if ok && err == nil {
 		v.memory.keep(hash, password)
 	}
 	return ok, err
+}
+
+// tidy collects what verifications have left behind, if it is much.
+func (v *Verifier) tidy() {
+	if left := v.garbage.Load(); left >= mostGarbage && v.garbage.CompareAndSwap(left, 0) {
+		runtime.GC()
+	}
 }
 
 // matches does the work. It takes the same time whether it matches or not.
