@@ -86,9 +86,9 @@ func TestWorst(t *testing.T) {
 		want int64
 	}{
 		"no limit":    {func(c *Config) { c.Limits.Sessions = -1 }, 0},
-		"one":         {func(c *Config) { c.Limits.Sessions = 1 }, 12 + 30},
-		"thousand":    {func(c *Config) { c.Limits.Sessions = 1000 }, 4501},
-		"descriptors": {func(c *Config) { c.Limits.Descriptors = 8 }, 12 + 30},
+		"one":         {func(c *Config) { c.Limits.Sessions = 1 }, 12 + 28},
+		"thousand":    {func(c *Config) { c.Limits.Sessions = 1000 }, 2450},
+		"descriptors": {func(c *Config) { c.Limits.Descriptors = 8 }, 12 + 28},
 		"unsorted":    {func(c *Config) { c.Limits.Sessions, c.Listing.Limits.Sorted = 10, -1 }, 62},
 		"no MODE Z":   {func(c *Config) { c.Limits.Sessions, c.Listing.Limits.Sorted, c.Transfer.NoDeflate = 10, -1, true }, 46},
 	} {

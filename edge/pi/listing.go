@@ -42,7 +42,7 @@ type ListLimits struct {
 	// Time is how long the server works on it, without the time that the client
 	// takes to read; 10 seconds by default.
 	Time time.Duration
-	// Sorted is how many entries of one directory are held to be sorted; 3,000
+	// Sorted is how many entries of one directory are held to be sorted; 1,000
 	// by default. A larger directory is listed in the order in which it is
 	// stored, also where -t or -S was given: its listing begins at once and
 	// takes no memory. So is one for which the memory budget has no room.
@@ -61,7 +61,7 @@ func (l ListLimits) limits() listing.Limits {
 		return n
 	}
 	return listing.Limits{Entries: or(l.Entries, 10_000), Directories: or(l.Directories, 1000), Depth: or(l.Depth, 8),
-		Time: time.Duration(or(int(l.Time), int(10*time.Second))), Sorted: or(l.Sorted, 3000)}
+		Time: time.Duration(or(int(l.Time), int(10*time.Second))), Sorted: or(l.Sorted, 1000)}
 }
 
 // Helpers are the goroutines that help the listings of a server.

@@ -58,7 +58,8 @@ func (l *looker) describe(name string, info *Info) (err error) {
 
 // twin is a directory opened once more, for who looks at it while another one does:
 // each system call counts who uses an open file, and two processors that count in one
-// place take a tenth longer. It is opened when it is first needed, and only then.
+// place wait for each other (0.53 microseconds of CPU an entry, with a twin 0.46). It is
+// opened when it is first needed, and only then.
 type twin struct {
 	used atomic.Bool // the directory itself is
 	mu   sync.Mutex

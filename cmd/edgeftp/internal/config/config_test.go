@@ -203,7 +203,7 @@ func defaultDefender() Defender {
 }
 
 func defaultListing() Listing {
-	return Listing{Matches: 10_000, Directories: 1000, Depth: 8, Time: 10 * time.Second, Sort: 3000}
+	return Listing{Matches: 10_000, Directories: 1000, Depth: 8, Time: 10 * time.Second, Sort: 1000}
 }
 
 // plainTLS is what a listener has that only says how much TLS it wants.
