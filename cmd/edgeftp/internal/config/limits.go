@@ -10,7 +10,7 @@ import (
 // Limits are what clients may take. Zero is no limit.
 type Limits struct {
 	Sessions, SessionsPerIP, SessionsPerUser int
-	Idle, Login, Stall                       time.Duration
+	Idle, Login, Stall, Awake                time.Duration
 	LoginAttempts                            int
 	LoginDelay                               time.Duration
 	LoginsParallel                           int // 0 is one for each processor
@@ -44,6 +44,7 @@ type fileLimits struct {
 		Idle          textOrNumber `json:"idle"`
 		Login         textOrNumber `json:"login"`
 		TransferStall textOrNumber `json:"transfer_stall"`
+		Awake         textOrNumber `json:"awake"`
 	} `json:"timeouts"`
 	Logins struct {
 		Attempts          int          `json:"attempts"`
@@ -78,7 +79,7 @@ func (f *fileLimits) limits() Limits {
 	descriptors, _ := parseDescriptors(string(f.Descriptors))
 	return Limits{
 		Sessions: f.Sessions.Total, SessionsPerIP: f.Sessions.PerIP, SessionsPerUser: f.Sessions.PerUser,
-		Idle: f.Timeouts.Idle.duration(), Login: f.Timeouts.Login.duration(), Stall: f.Timeouts.TransferStall.duration(),
+		Idle: f.Timeouts.Idle.duration(), Login: f.Timeouts.Login.duration(), Stall: f.Timeouts.TransferStall.duration(), Awake: f.Timeouts.Awake.duration(),
 		LoginAttempts: f.Logins.Attempts, LoginDelay: f.Logins.DelayAfterFailure.duration(), LoginsParallel: f.Logins.Parallel,
 		LoginsRemember: f.Logins.Remember.duration(),
 		Listing: Listing{Matches: f.Listing.Matches, Directories: f.Listing.Directories, Depth: f.Listing.Depth, Sort: f.Listing.Sort,
@@ -92,7 +93,7 @@ func (f *fileLimits) limits() Limits {
 func (l *Limits) file() (f fileLimits) {
 	f.Sessions.Total, f.Sessions.PerIP, f.Sessions.PerUser = l.Sessions, l.SessionsPerIP, l.SessionsPerUser
 	f.Timeouts.Idle, f.Timeouts.Login = written(l.Idle), written(l.Login)
-	f.Timeouts.TransferStall = written(l.Stall)
+	f.Timeouts.TransferStall, f.Timeouts.Awake = written(l.Stall), written(l.Awake)
 	f.Logins.Attempts, f.Logins.Parallel = l.LoginAttempts, l.LoginsParallel
 	f.Logins.DelayAfterFailure, f.Logins.Remember = written(l.LoginDelay), written(l.LoginsRemember)
 	f.Commands, f.CommandsPerIP = l.Commands, l.CommandsPerIP

@@ -34,6 +34,7 @@ type Passive struct {
 	Ports     []PortSpan     // empty is the kernel's choice
 	Advertise edge.Advertise // the zero value is the connection's own address
 	SamePeer  bool
+	Reuse     bool
 	Timeout   time.Duration // 0 is no limit
 	Backlog   int           // 0 is the system's choice
 }
@@ -76,6 +77,7 @@ type filePassive struct {
 	AdvertiseLocal map[string]string `json:"advertise_local"`
 	AdvertiseFor   map[string]string `json:"advertise_for"`
 	SamePeer       bool              `json:"same_peer"`
+	Reuse          bool              `json:"reuse"`
 	Timeout        textOrNumber      `json:"timeout"`
 	Backlog        int               `json:"backlog"`
 }
@@ -140,7 +142,7 @@ func hosts(names []string) []string {
 func lines(text string) string { return strings.TrimRight(text, "\n") }
 
 func (c *checker) passive(p *filePassive, path []string) Passive {
-	made := Passive{SamePeer: p.SamePeer, Timeout: p.Timeout.duration(), Backlog: p.Backlog}
+	made := Passive{SamePeer: p.SamePeer, Reuse: p.Reuse, Timeout: p.Timeout.duration(), Backlog: p.Backlog}
 	if p.Ports != "" {
 		made.Ports, _ = parsePorts(string(p.Ports))
 	}
@@ -214,7 +216,7 @@ func (l *Listener) file() fileListener {
 }
 
 func (p *Passive) file() filePassive {
-	f := filePassive{Ports: joined(formatPorts(p.Ports)), Advertise: orElse(p.Advertise.Address, autoAdvertise), SamePeer: p.SamePeer,
+	f := filePassive{Ports: joined(formatPorts(p.Ports)), Advertise: orElse(p.Advertise.Address, autoAdvertise), SamePeer: p.SamePeer, Reuse: p.Reuse,
 		Timeout: written(p.Timeout), Backlog: p.Backlog,
 		AdvertiseLocal: map[string]string{}, AdvertiseFor: map[string]string{}}
 	for ip, text := range p.Advertise.ByLocal {
