@@ -15,7 +15,7 @@ const (
 
 // inherit has a listening socket carry what its connections need: accepted ones have it
 // from there. Package net would set four options of each, and wakeEarly one; a listener
-// that serves several transfers has them set once. That is 1.3 of 60 us for a small file.
+// that serves several transfers has them set once: five system calls less for each of them.
 func inherit(lc *net.ListenConfig) {
 	lc.KeepAlive = -1 // not by package net
 	lc.Control = func(_, _ string, raw syscall.RawConn) error {

@@ -12,8 +12,8 @@ import (
 // [Listen] takes it from there if [PassiveConfig.Spare] is set, and [Passive.Open] puts
 // it there. Meanwhile it does not listen: nobody can connect to it, and who waited to be
 // accepted is turned away, as if it were closed. That saves the system calls of a new
-// socket, about 8 of 60 us for a small file: it listens again in 2. Outside of Linux a
-// Spare keeps nothing.
+// socket: of seven rounds the medians were 59 us of CPU for a download of 4 KiB against 78,
+// and 90 for an upload against 97. Outside of Linux a Spare keeps nothing.
 //
 // The port is the same again, but for the same client alone, a few times and for a short
 // while, and not after anybody else, or a second one, has connected to it: who shares the
@@ -27,8 +27,7 @@ type Spare struct {
 	closed bool
 }
 
-// The bounds of a fixed port's use. With 8 uses what a socket costs is spread well enough: 16
-// would save another 0.5 us of a file's.
+// The bounds of a fixed port's use. With 8 uses what a socket costs is spread well enough.
 const (
 	spareUses = 8
 	spareTime = 5 * time.Second
