@@ -107,6 +107,7 @@ func (s *Server) patience() time.Duration {
 func (s *Server) forget(sess *pi.Session) {
 	defer s.running.Done()
 	defer s.gate.leave(sess.Who().Peer.Addr())
+	defer s.left.add()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess.ID())

@@ -39,6 +39,7 @@ type Server struct {
 
 	panics atomic.Uint64
 	awake  atomic.Int64 // sessions that have a goroutine
+	left   leavings
 
 	verifier *secret.Verifier
 

@@ -163,6 +163,7 @@ func (s *Server) leave() {
 func (s *Server) beginDrain() {
 	s.ending.Do(func() {
 		close(s.drain)
+		s.left.stop()
 		s.closeListeners()
 		s.mu.Lock()
 		for _, sess := range s.sessions {

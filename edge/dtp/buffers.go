@@ -12,8 +12,9 @@ const (
 // Buffers lends the buffers, and the compressors of MODE Z, to transfers that the
 // kernel cannot do by itself. Each such transfer holds one buffer while it runs, a
 // small one at first; one that converts line ends or compresses holds one more for
-// each, and so does an upload over TLS. The zero value lends buffers of 256 KiB. It is safe for concurrent use and must not be
-// copied.
+// each, and so does an upload over TLS. Of a buffer larger than 48 KiB is used what goes
+// out in whole pieces of 48 KiB, so of 256 KiB it is 240. The zero value lends buffers of
+// 256 KiB. It is safe for concurrent use and must not be copied.
 type Buffers struct {
 	size  int // 0 is bufferSize
 	pool  sync.Pool

@@ -1,0 +1,67 @@
+package edge
+
+import (
+	"runtime"
+	"sync"
+	"time"
+)
+
+// manyLeft is how many sessions have to end before their leavings are looked after.
+const manyLeft = 16
+
+// leftCalm is for how long nobody may have ended for it, and leftShare how many times as long
+// as the last collection took: more than a fiftieth of a processor is not spent on it,
+// whoever has sessions end.
+const (
+	leftCalm  = time.Second
+	leftShare = 50
+)
+
+// leavings has what ended sessions leave behind collected once it has become calm. A busy
+// server collects by itself; one that has nothing to do any more would wait for minutes, and
+// with it the pipes of the runtime, through which uploads are spliced into files: two
+// descriptors for each upload that ran at the same time. The zero value is ready for use.
+type leavings struct {
+	mu    sync.Mutex
+	ended int // since the last collection
+	timer *time.Timer
+	pause time.Duration // how long it has to be calm; 0 is leftCalm
+	last  bool          // stop was called
+}
+
+// add notes that a session has ended.
+func (l *leavings) add() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended++; l.ended < manyLeft || l.last {
+		return
+	}
+	if l.timer == nil {
+		l.timer = time.AfterFunc(max(l.pause, leftCalm), l.collect)
+		return
+	}
+	l.timer.Reset(max(l.pause, leftCalm))
+}
+
+// collect collects twice: a sync.Pool keeps what it has for one more cycle.
+func (l *leavings) collect() {
+	l.mu.Lock()
+	l.ended = 0
+	l.mu.Unlock()
+	began := time.Now()
+	runtime.GC()
+	runtime.GC()
+	l.mu.Lock()
+	l.pause = leftShare * time.Since(began)
+	l.mu.Unlock()
+}
+
+// stop sees to it that nothing is collected any more.
+func (l *leavings) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = true
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
