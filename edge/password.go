@@ -26,6 +26,7 @@ type verifier struct{ *secret.Verifier }
 var (
 	_ pi.Verifier  = verifier{}
 	_ pi.TurnTaker = verifier{}
+	_ pi.Debtor    = verifier{}
 )
 
 // Of implements [pi.TurnTaker].
@@ -38,6 +39,11 @@ func (v verifier) Verify(ctx context.Context, hash, password string) (bool, erro
 
 func (v verifier) VerifyNobody(ctx context.Context, password string) error {
 	return late(v.Verifier.VerifyNobody(ctx, password))
+}
+
+// Pay implements [pi.Debtor].
+func (v verifier) Pay(ctx context.Context, password string) error {
+	return late(v.Verifier.Pay(ctx, password))
 }
 
 func late(err error) error {

@@ -91,12 +91,14 @@ func pass(s *Session, a Args) Outcome {
 		if r := conf.defence().Attempt(ctx, who.Peer.Addr(), name); !r.IsZero() {
 			return func(s *Session) Outcome { return s.unheard(r) }
 		}
-		cred, denial := check(ctx, conf, lease, q)
+		verifier := conf.verifier(who.Peer.Addr())
+		cred, denial := check(ctx, verifier, lease, q)
 		if denial != nil && errors.Is(denial, ErrBusy) {
 			return func(s *Session) Outcome { return s.unheard(busy()) }
 		}
 		if denial == nil && !conf.defence().Welcome(who.Peer.Addr()) {
 			denial = &policy.Denial{} // else whoever guesses on many connections at once learns what he guessed beyond his ban
+			pay(ctx, verifier, q.Password)
 		}
 		if denial == nil {
 			home, err := conf.home(ctx, who, cred.Identity)
@@ -113,9 +115,8 @@ func pass(s *Session, a Args) Outcome {
 
 // check asks the policies and verifies the password. It does the same amount of
 // hashing for names that exist and those that do not.
-func check(ctx context.Context, conf *Config, lease chain.Lease, q *policy.Login) (chain.Credential, *policy.Denial) {
+func check(ctx context.Context, verifier Verifier, lease chain.Lease, q *policy.Login) (chain.Credential, *policy.Denial) {
 	var late atomic.Pointer[error]
-	verifier := conf.verifier(q.Session.Peer.Addr())
 	v := &services{verify: func(ctx context.Context, hash string) (bool, error) {
 		ok, err := verifier.Verify(ctx, hash, q.Password)
 		if errors.Is(err, ErrBusy) {
@@ -128,7 +129,8 @@ func check(ctx context.Context, conf *Config, lease chain.Lease, q *policy.Login
 		return cred, &policy.Denial{Failed: true, Cause: *err}
 	}
 	if denial != nil {
-		if v.verified.Load() { // that took the time already
+		if v.verified.Load() { // that took the time already, or has to
+			pay(ctx, verifier, q.Password)
 			return cred, denial
 		}
 		if err := verifier.VerifyNobody(ctx, q.Password); err != nil {
@@ -146,6 +148,14 @@ func check(ctx context.Context, conf *Config, lease chain.Lease, q *policy.Login
 		}
 	}
 	return cred, nil
+}
+
+// pay has a refused login take the time that its verification was spared. Where there is
+// no turn for that in time, it has taken longer than most.
+func pay(ctx context.Context, v Verifier, password string) {
+	if d, ok := v.(Debtor); ok {
+		_ = d.Pay(ctx, password)
+	}
 }
 
 // home finds what a login sees first: its filesystem and the directory in it.

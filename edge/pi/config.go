@@ -187,11 +187,18 @@ type Room interface {
 // TurnTaker is a [Verifier] before which addresses take turns, so that the logins of
 // one do not keep another waiting.
 type TurnTaker interface {
-	// Of returns the verifier of an address's logins.
+	// Of returns the verifier of one login from an address.
 	Of(who netip.Addr) Verifier
 }
 
-// verifier is that of the logins of an address.
+// Debtor is a [Verifier] that may know without the work that a password matches.
+type Debtor interface {
+	// Pay does the work that a login was spared, if it was: one that is refused in the
+	// end takes as long as one whose password is wrong, else its time would tell which.
+	Pay(ctx context.Context, password string) error
+}
+
+// verifier is that of one login from an address.
 func (c *Config) verifier(who netip.Addr) Verifier {
 	if t, ok := c.Verifier.(TurnTaker); ok {
 		return t.Of(who)

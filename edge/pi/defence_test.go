@@ -169,3 +169,46 @@ func TestBusy(t *testing.T) {
 		}
 	}
 }
+
+// forgetful is a Verifier that knows the password without the work.
+type forgetful struct {
+	oneHash
+	paid int
+}
+
+func (v *forgetful) Pay(_ context.Context, password string) error {
+	v.paid++
+	return nil
+}
+
+// A right password that is of no use takes the time of a wrong one, also where it was known
+// without the work: with an address that was banned meanwhile, and with a policy that has
+// looked at the password and refuses.
+func TestRefusedThoughRight(t *testing.T) {
+	for _, c := range []struct {
+		user, password string
+		meanwhile      bool
+		code, paid     int
+	}{{"dev", "right", false, 230, 0}, {"dev", "wrong", true, 530, 0}, {"dev", "right", true, 530, 1}, {"gone", "right", false, 530, 1}} {
+		p := &warden{login: func(ctx context.Context, q *policy.Login) (policy.Identity, error) {
+			if q.Session.User == "gone" {
+				_, err := policy.ServicesOf(ctx).Verify(ctx, "right")
+				return policy.Identity{Verdict: policy.Deny}, err
+			}
+			return policy.Identity{Verdict: policy.Allow, PasswordHash: "right"}, nil
+		}}
+		v := &forgetful{}
+		set := wardens(t, p)
+		b := newBench(t, func(conf *Config) {
+			set(conf)
+			conf.Verifier, conf.Defence, conf.FailDelay = v, &witness{meanwhile: c.meanwhile}, time.Nanosecond
+		}).own()
+		b.expect("the greeting", 220)
+		b.do("USER "+c.user, 331)
+		b.do("PASS "+c.password, c.code)
+		b.close()
+		if v.paid != c.paid || v.nobodys != 0 {
+			t.Errorf("%+v: paid %d times, %d for nobody", c, v.paid, v.nobodys)
+		}
+	}
+}

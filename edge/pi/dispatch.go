@@ -122,14 +122,15 @@ type report struct {
 
 // report tells the observers of a command that is done. A password is not told.
 func (s *Session) report(r report, code wire.Code) {
-	e := policy.Event{Kind: policy.EventCommandDone, Code: int(code)}
-	if s.observed(e.Kind) {
-		e.Text, e.Path = r.row.Verb, string(r.args.Path)
-		if r.args.Given && !r.row.secret() {
-			e.Text += " " + r.args.Text
-		}
+	if !s.observed(policy.EventCommandDone) { // asked once: the answer may change in between
+		s.requests++
+		return
 	}
-	s.event(e)
+	e := policy.Event{Kind: policy.EventCommandDone, Code: int(code), Text: r.row.Verb, Path: string(r.args.Path)}
+	if r.args.Given && !r.row.secret() {
+		e.Text += " " + r.args.Text
+	}
+	s.tell(e)
 }
 
 // unknown answers a command that is not in the table. Another protocol's request

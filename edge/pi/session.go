@@ -245,11 +245,16 @@ func (s *Session) meta() policy.Meta {
 // event queues an event for the observers.
 func (s *Session) event(e policy.Event) {
 	if s.observed(e.Kind) {
-		e.Meta = s.meta()
-		s.observe(e)
+		s.tell(e)
 		return
 	}
 	s.requests++ // it has its number all the same
+}
+
+// tell queues an event for observers of whom observed has said that they are there.
+func (s *Session) tell(e policy.Event) {
+	e.Meta = s.meta()
+	s.observe(e)
 }
 
 // observed reports whether anybody observes a kind of event, so that one need not be

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -176,5 +177,44 @@ func BenchmarkRemembered(b *testing.B) {
 		if ok, err := v.Verify(b.Context(), hash, "right"); !ok || err != nil {
 			b.Fatal(ok, err)
 		}
+	}
+}
+
+// A login that was spared the work, and is refused nevertheless, does it then; any other
+// has done it already. What is nobody's password is not remembered.
+func TestPay(t *testing.T) {
+	hash := stored(t, "right")
+	v := NewVerifier(1)
+	v.Remember(time.Hour)
+	if err := v.Like(hash); err != nil {
+		t.Fatal(err)
+	}
+	work := func(do func() error) bool {
+		t.Helper()
+		v.garbage.Store(0)
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		return v.garbage.Load() > 0
+	}
+	for i, c := range []struct {
+		password     string
+		worked, paid bool
+	}{{"right", true, false}, {"wrong", true, false}, {"right", false, true}, {"wrong", true, false}} {
+		its := v.Of(netip.Addr{})
+		worked := work(func() error { _, err := its.Verify(t.Context(), hash, c.password); return err })
+		paid := work(func() error { return its.Pay(t.Context(), c.password) })
+		again := work(func() error { return its.Pay(t.Context(), c.password) })
+		if worked != c.worked || paid != c.paid || again {
+			t.Errorf("%d: worked %v, paid %v, again %v", i, worked, paid, again)
+		}
+	}
+	for range 2 {
+		if !work(func() error { return v.VerifyNobody(t.Context(), "right") }) {
+			t.Error("nobody's password is remembered")
+		}
+	}
+	if v.Pay(t.Context(), "right") != nil {
+		t.Error("a Verifier of no login owes something")
 	}
 }

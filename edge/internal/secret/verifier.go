@@ -37,6 +37,7 @@ type Verifier struct {
 	most      uint32        // KiB: those beyond are refused
 	memory    *memory       // of what has matched; nil: none
 	garbage   *atomic.Int64 // bytes, see tidy
+	spared    *atomic.Bool  // see Pay; nil but for a Verifier of Of
 }
 
 // mostGarbage is how many bytes verifications may leave behind before they are collected:
@@ -113,12 +114,12 @@ func (v *Verifier) Within(bytes int64) int64 {
 // them are like those of [Hash].
 func (v *Verifier) Memory() int64 { return int64(v.gate.places) * newMemory << 10 }
 
-// Of returns v for the logins of one address, an IPv6 /64 being one: they wait in a
-// line of their own. Networks (IPv4 /24, IPv6 /48) take turns, and in each of them its
+// Of returns v for one login of one address, an IPv6 /64 being one: its logins wait
+// in a line of their own. Networks (IPv4 /24, IPv6 /48) take turns, and in each of them its
 // lines. The zero Addr is an address like another.
 func (v *Verifier) Of(who netip.Addr) *Verifier {
 	its := *v
-	its.who = who
+	its.who, its.spared = who, new(atomic.Bool)
 	return &its
 }
 
@@ -138,7 +139,7 @@ func (v *Verifier) Verify(ctx context.Context, hash, password string) (bool, err
 	if len(password) > MaxPassword {
 		return false, nil
 	}
-	if ctx.Err() == nil && v.memory.knows(hash, password) {
+	if ctx.Err() == nil && v.known(hash, password) {
 		return true, nil
 	}
 	return v.verify(ctx, p, hash, password)
@@ -153,6 +154,25 @@ func (v *Verifier) VerifyNobody(ctx context.Context, password string) error {
 	}
 	_, err := v.verify(ctx, v.dummy, "", password)
 	return err
+}
+
+// Pay does the work that Verify was spared since the password was remembered, if it was;
+// once, and only for a Verifier of Of. It is for a login that is refused though its
+// password matches: by the time it takes it would be known from those that do not.
+func (v *Verifier) Pay(ctx context.Context, password string) error {
+	if v.spared == nil || !v.spared.Swap(false) {
+		return nil
+	}
+	return v.VerifyNobody(ctx, password)
+}
+
+// known reports whether the outcome is known without the work, which then is owed.
+func (v *Verifier) known(hash, password string) bool {
+	known := v.memory.knows(hash, password)
+	if known && v.spared != nil {
+		v.spared.Store(true)
+	}
+	return known
 }
 
 // verify waits for its turn and does the work, if the outcome is not known by then: of
@@ -183,12 +203,12 @@ func (v *Verifier) verify(ctx context.Context, p params, hash, password string) 
 // work verifies the password, if the outcome is not known by now, and leaves the gate.
 func (v *Verifier) work(p params, hash, password string) (bool, error) {
 	defer v.gate.leave()
-	if v.memory.knows(hash, password) {
+	if v.known(hash, password) {
 		return true, nil
 	}
 	v.garbage.Add(int64(p.memory) << 10)
 	ok, err := p.matches(password)
-	if ok && err == nil {
+	if ok && err == nil && hash != "" { // of nobody's, the time would tell whether it was tried before
 		v.memory.keep(hash, password)
 	}
 	return ok, err
