@@ -101,7 +101,13 @@ func (r *ring) gather(on bool) (empty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.gathers = on
-	return r.n == 0 && !r.closed
+	if empty = r.n == 0 && !r.closed; empty && on {
+		select {
+		case <-r.wake: // for what was taken already
+		default:
+		}
+	}
+	return empty
 }
 
 // settle says what became of events that were taken: how many were delivered, lost,
