@@ -23,6 +23,7 @@ type Question struct {
 	Path2 vfs.Path     // of a rename, or empty
 	Text  string       // the command's argument as the client sent it
 	A, B  int64        // by operation, as policy.Action has them
+	sized bool         // A is the path's size, -1 if it cannot be told
 }
 
 // Ask puts a question to the session's own permissions and then to the policies
@@ -31,17 +32,28 @@ type Question struct {
 // client's terms: give it to Fail. An operation that the command's row does not name
 // (Spec.Ops) is a mistake of the program: it is refused, and the log says so.
 func (s *Session) Ask(q Question) (g policy.Grant, err error) {
+	g, _, err = s.judge(q)
+	return g, err
+}
+
+// judge is Ask that also returns what the policies were told of the path, so that a
+// handler which answers by just that need not look again, and the client is told what
+// was judged. To look once more is three system calls (SIZE by 16 sessions: 1.4 us).
+func (s *Session) judge(q Question) (g policy.Grant, at look, err error) {
 	if err := s.row.lists(q.Op); err != nil {
-		return g, err
+		return g, at, err
 	}
 	if !s.Perms(q.Path).Has(q.Perm) || q.Path2 != "" && !s.Perms(q.Path2).Has(q.Perm) {
-		return g, s.forbidden(s.action(q))
+		return g, at, s.forbidden(s.action(q))
 	}
 	if s.lease.Authorizes(q.Op) {
 		a := s.action(q)
-		describe(s.fs, a)
+		at = describe(s.fs, a)
+		if q.sized {
+			a.A = s.sizeAt(q.Path, at)
+		}
 		if g, err = s.row.authorize(s.asks(a), s.lease, a); err != nil {
-			return g, err
+			return g, at, err
 		}
 	} else { // of what the path is now nobody wants to know
 		s.requests++
@@ -50,7 +62,30 @@ func (s *Session) Ask(q Question) (g policy.Grant, err error) {
 	own := s.rank.id.Limits
 	own.RateDown, own.RateUp = 0, 0 // all transfers of the user share these: see limiter
 	g.Limits = own.Narrow(g.Limits)
-	return g, nil
+	return g, at, nil
+}
+
+// look is what a path was when its question was put; the zero value is of none.
+type look struct {
+	path vfs.Path
+	info vfs.Info
+}
+
+// statAt is stat of a path that at may be of.
+func (s *Session) statAt(p vfs.Path, at look) (vfs.Info, error) {
+	if at.path != "" && at.path == p {
+		return at.info, nil
+	}
+	return s.stat(p)
+}
+
+// sizeAt is the size of a path that at may be of, -1 where it cannot be told.
+func (s *Session) sizeAt(p vfs.Path, at look) int64 {
+	info, err := s.statAt(p, at)
+	if err != nil {
+		return -1
+	}
+	return info.Size
 }
 
 // action makes the policies' form of a question, but for what its path is now.
@@ -58,17 +93,18 @@ func (s *Session) action(q Question) *policy.Action {
 	return &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B}
 }
 
-// describe says what an action's path is now.
-func describe(fsys vfs.FS, a *policy.Action) {
+// describe says what an action's path is now, to the action and to the caller.
+func describe(fsys vfs.FS, a *policy.Action) look {
 	a.Exists, a.Dir, a.Size = false, false, 0
 	info, err := fsys.Stat(vfs.Path(a.Path))
 	if err != nil {
-		return
+		return look{}
 	}
 	a.Exists, a.Dir = true, info.IsDir()
 	if info.Mode.IsRegular() {
 		a.Size = info.Size
 	}
+	return look{vfs.Path(a.Path), info}
 }
 
 // lists says what is wrong with a question of the row's handler; nil is nothing. A nil

@@ -14,7 +14,7 @@ import (
 // copyFrom is SITE CPFR: what the next SITE CPTO copies, a regular file.
 func copyFrom(s *Session, a Args) Outcome {
 	s.left.copy = ""
-	g, err := s.Ask(Question{Op: policy.OpRead, Perm: policy.PermRead, Path: a.Path, Text: a.Text, A: s.sizeOf(a.Path)})
+	g, err := s.Ask(Question{Op: policy.OpRead, Perm: policy.PermRead, Path: a.Path, Text: a.Text, sized: true})
 	if err != nil {
 		return s.Fail(err)
 	}

@@ -17,11 +17,11 @@ func fileMode(n int64) fs.FileMode { return fs.FileMode(n) & fs.ModePerm }
 
 // regular asks for the facts of a path that must be a regular file.
 func (s *Session) regular(a Args) (vfs.Info, error) {
-	g, err := s.Ask(Question{Op: policy.OpStat, Perm: policy.PermList, Path: a.Path, Text: a.Text})
+	g, at, err := s.judge(Question{Op: policy.OpStat, Perm: policy.PermList, Path: a.Path, Text: a.Text})
 	if err != nil {
 		return vfs.Info{}, err
 	}
-	info, err := s.stat(vfs.Path(g.Path))
+	info, err := s.statAt(vfs.Path(g.Path), at)
 	if err == nil && !info.Mode.IsRegular() || errors.Is(err, fs.ErrNotExist) {
 		return info, wire.Say(wire.CodeUnavailable, "%s is not a file that can be retrieved.", string(a.Path))
 	}

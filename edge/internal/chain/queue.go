@@ -12,12 +12,20 @@ const (
 	queueLength = 8192            // events waiting for one policy
 	queueBatch  = 64              // events handed over at once, as policy.Batcher has it
 	queueDrain  = 5 * time.Second // how long a closing policy may take for them, and for what else it has begun
+
+	// queueGather and queueHeap bound what gathers for an observer that has just been
+	// handed something. The first event after a pause goes to it at once, what follows
+	// within queueGather goes together: to wake the observer's goroutine for each command
+	// costs switches of threads each time (SIZE by 16 sessions with three modules: 0.35 instead of
+	// 0.1 voluntary ones a command; RETR of small files 79 us of the processor instead of 68).
+	queueGather = 2 * time.Millisecond
+	queueHeap   = 4 * queueBatch // and no more than that
 )
 
 // ring holds the newest events, up to queueLength, in order. Each add drops the
 // oldest one when it is full. It is a ring under a lock that is held for a few
 // nanoseconds: a producer waits for nothing else, and only the first event after
-// a pause wakes anybody.
+// a pause wakes anybody, or one that makes the heap full while events gather.
 type ring struct {
 	mu      sync.Mutex
 	events  []*policy.Event // grows up to queueLength
@@ -25,6 +33,7 @@ type ring struct {
 	inHand  int // let out, and not settled yet
 	counts  EventStatus
 	closed  bool
+	gathers bool          // the consumer comes by itself after queueGather
 	wake    chan struct{} // holds one token when the consumer may have something to do
 }
 
@@ -52,9 +61,12 @@ func (r *ring) add(e *policy.Event) {
 		r.head = (r.head + 1) % len(r.events)
 		r.counts.Dropped++
 	}
-	first := r.n == 1
+	due := r.n == 1
+	if r.gathers {
+		due = r.n == queueHeap
+	}
 	r.mu.Unlock()
-	if first {
+	if due {
 		r.signal()
 	}
 }
@@ -81,6 +93,21 @@ func (r *ring) take(batch []*policy.Event) (n int, done bool) {
 	}
 	r.inHand += n
 	return n, n == 0 && r.closed
+}
+
+// gather says whether the consumer, which has taken everything, comes by itself for
+// what is added next. It reports whether there is nothing to come for yet.
+func (r *ring) gather(on bool) (empty bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gathers = on
+	if empty = r.n == 0 && !r.closed; empty && on {
+		select {
+		case <-r.wake: // for what was taken already
+		default:
+		}
+	}
+	return empty
 }
 
 // settle says what became of events that were taken: how many were delivered, lost,
@@ -151,18 +178,35 @@ func (q *queue) status() EventStatus { return q.ring.status() }
 // run hands events over until the queue is closed and empty.
 func (q *queue) run(ctx context.Context, m *module, batch []*policy.Event) {
 	defer close(q.done)
-	for {
+	for handed := false; ; {
 		n, done := q.ring.take(batch)
 		switch {
 		case done:
 			return
-		case n == 0:
+		case n > 0:
+			q.hand(ctx, m, batch[:n])
+			clear(batch)
+			handed = true
+		case handed:
+			q.gather()
+			handed = false
+		default:
 			<-q.ring.wake
-			continue
 		}
-		q.hand(ctx, m, batch[:n])
-		clear(batch)
 	}
+}
+
+// gather lets events gather for a moment, but not while the queue is closed.
+func (q *queue) gather() {
+	if q.ring.gather(true) {
+		moment := time.NewTimer(queueGather)
+		select {
+		case <-moment.C:
+		case <-q.ring.wake:
+		}
+		moment.Stop()
+	}
+	q.ring.gather(false)
 }
 
 // hand gives events to the module. One that fails costs the others nothing.
