@@ -92,7 +92,7 @@ func (k *link) debit(n uint64, spread bool) (m mark, d time.Duration) {
 	front := min(uint64(max(0, k.behind)), worth(rate, turnTime), k.debited) // of the queue
 	m.count = k.debited - front
 	if spread {
-		m.at, k.asked = k.sent(n, rate, now), time.Time{}
+		m.at, k.asked = k.sent(n, rate, k.asked), time.Time{}
 		return m, k.due(m)
 	}
 	from := now // when it arrived, even if it was delayed

@@ -90,10 +90,11 @@ func (k *link) part() (rate uint64, all bool) {
 }
 
 // sent returns when the kernel will have sent n more bytes, which is the earliest that
-// it may be given more. The caller holds the lock.
-func (k *link) sent(n, rate uint64, now time.Time) time.Time {
-	if k.until.Before(now) || k.untilChanges != k.changes {
-		k.until, k.untilChanges = now, k.changes
+// it may be given more. It began with them at the time from at the earliest, and took
+// them little by little if they did not fit. The caller holds the lock.
+func (k *link) sent(n, rate uint64, from time.Time) time.Time {
+	if k.until.Before(from) || k.untilChanges != k.changes {
+		k.until, k.untilChanges = from, k.changes
 	}
 	k.until = k.until.Add(new(meter).owed(n, haste(rate)))
 	return k.until

@@ -13,6 +13,7 @@ import (
 // kernel sends what it is given at the rate that it was told, in packets, and notes when.
 type kernel struct {
 	packet int
+	room   time.Duration // how much it holds that is not sent; 0 is everything
 	sent   *record
 	free   time.Duration // when everything that it was given has gone
 	most   time.Duration // what was left to send after a wait
@@ -42,6 +43,9 @@ func spread(ctx context.Context, l *throttle.Limiter, k *kernel, part int) (wait
 			n = min(n, part)
 		}
 		k.send(n, rate)
+		if wait := k.free - k.room - time.Since(k.sent.start); k.room > 0 && wait > 0 {
+			<-time.After(wait)
+		}
 		before := time.Now()
 		if l.Wait(ctx, n) != nil {
 			return waits
@@ -57,11 +61,14 @@ func spread(ctx context.Context, l *throttle.Limiter, k *kernel, part int) (wait
 // a second too, with ten waits in one.
 func TestSpread(t *testing.T) {
 	for _, rate := range []int64{5e6, 10 << 20, 40e6} {
-		for _, part := range []int{0, 48 << 10} {
+		for _, part := range []int{0, 48 << 10, 16 << 20} { // the last one into a small socket
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				k := &kernel{packet: 16 << 10, sent: begin()}
+				if part > 1<<20 {
+					k.room = 20 * time.Millisecond
+				}
 				equal, wider := throttle.NewBucket(rate), throttle.NewBucket(rate*2)
 				waits := spread(ctx, throttle.NewLimiter(throttle.NewBucket(0), throttle.NewBucket(rate), equal, wider), k, part)
 				what := fmt.Sprintf("%d B/s in parts of %d", rate, part)
