@@ -20,10 +20,22 @@ type Limiter interface {
 // Doner is a [Limiter] that wants to know that the transfer has ended.
 type Doner interface{ Done() }
 
+// Spreader is a [Limiter] that permits larger slices where the kernel sends evenly what
+// it is given.
+type Spreader interface {
+	// Spread takes the place of Slice. It returns how many bytes may be given to the
+	// kernel before the next Wait, and at how many bytes per second it has to send them;
+	// if that is 0, as fast as it can.
+	Spread() (n int, rate int64)
+}
+
 // slice is how many bytes may move before the next wait.
 func (m *mover) slice() int {
 	if m.Limiter == nil {
 		return freeSlice
+	}
+	if n, ok := m.large(); ok {
+		return max(1, n)
 	}
 	return max(1, m.Limiter.Slice())
 }

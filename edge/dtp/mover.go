@@ -16,16 +16,19 @@ import (
 type mover struct {
 	*Transfer
 	ctx    context.Context
-	conn   net.Conn  // what bytes are read from and written to
-	tcp    bool      // conn is a *net.TCPConn, which goes on after a deadline
-	bare   bareConn  // conn, if the kernel may move its bytes by itself
-	sealed *sealed   // conn, if protected
-	pulse  pulse     // of the client, whoever waits for it: mover, or finConn below TLS
-	last   time.Time // when a byte moved last, or nothing was due to
-	owed   int64     // bytes taken from the client that the throttle was not told of
-	most   int       // see piece
-	asked  bool      // likewise
-	armed  time.Time // the deadline that is set is good until then, see arm
+	conn   net.Conn     // what bytes are read from and written to
+	tcp    bool         // conn is a *net.TCPConn, which goes on after a deadline
+	wire   *net.TCPConn // below TLS; nil if it is something else
+	bare   bareConn     // conn, if the kernel may move its bytes by itself
+	sealed *sealed      // conn, if protected
+	pulse  pulse        // of the client, whoever waits for it: mover, or finConn below TLS
+	spread Spreader     // the Limiter, if the kernel can pace what is sent
+	rate   int64        // bytes per second at which it does; 0 is as fast as it can
+	last   time.Time    // when a byte moved last, or nothing was due to
+	owed   int64        // bytes taken from the client that the throttle was not told of
+	most   int          // see piece
+	asked  bool         // likewise
+	armed  time.Time    // the deadline that is set is good until then, see arm
 }
 
 // bareConn is a *net.TCPConn that nothing stands before.
@@ -82,9 +85,14 @@ func (m *mover) sendDirect(file *os.File, start, most int64) (total int64, err e
 	for total < most {
 		want := min(int64(m.piece()), most-total)
 		piece.N = want
-		m.arm(m.bare.SetWriteDeadline)
 		m.pulse.begin()
-		n, err := m.bare.ReadFrom(piece)
+		n, err := m.offer(file, want), error(nil)
+		if piece.N -= n; piece.N > 0 {
+			m.arm(m.bare.SetWriteDeadline)
+			var more int64
+			more, err = m.bare.ReadFrom(piece)
+			n += more
+		}
 		total += n
 		slow, err := m.look(n, err)
 		if err != nil {

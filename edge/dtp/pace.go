@@ -21,7 +21,7 @@ const (
 // and then the connection is asked.
 func (m *mover) piece() int {
 	slice := m.slice()
-	if slice < freeSlice {
+	if slice < freeSlice || m.rate > 0 {
 		return slice
 	}
 	if m.most == 0 {

@@ -48,6 +48,8 @@ type Transfer struct {
 	Limiter     Limiter       // nil is no limit
 	Buffers     *Buffers      // nil lends buffers to this transfer alone
 	Progress    *Progress     // nil counts for nobody
+
+	bursts bool // for tests: the kernel does not pace
 }
 
 // LeastWindowDefault is over how long a time a rate is held to be too low.
@@ -168,10 +170,9 @@ func (t *Transfer) direct() bool {
 // move does what Run does between the opening and the closing.
 func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err error) {
 	m := mover{Transfer: t, ctx: ctx, conn: conn, pulse: newPulse(t.Least, t.LeastWindow)}
-	var tcp *net.TCPConn
-	tcp, m.tcp = conn.(*net.TCPConn)
+	m.wire, m.tcp = conn.(*net.TCPConn)
 	if m.tcp && t.direct() {
-		m.bare = tcp
+		m.bare = m.wire
 	}
 	if t.Protect != nil {
 		m.sealed, err = t.Protect.protect(ctx, conn, t.Stall, &m.pulse)
@@ -200,6 +201,7 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 		}
 		return err
 	}
+	m.even()
 	res.Bytes, err = m.send()
 	if err == nil && m.sealed != nil {
 		err = m.farewell()

@@ -65,9 +65,10 @@ type Bucket struct {
 
 	epoch   uint64 // number of the present epoch
 	since   time.Time
-	active  int    // limiters that debited in the present epoch
-	earlier int    // and in the one before
-	fair    uint64 // bytes that one would have moved that was always active
+	active  int       // limiters that debited in the present epoch
+	earlier int       // and in the one before
+	shared  time.Time // when more than one was active last
+	fair    uint64    // bytes that one would have moved that was always active
 }
 
 // NewBucket returns a Bucket of rate bytes per second; zero or less does not

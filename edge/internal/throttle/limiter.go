@@ -11,10 +11,11 @@ import (
 // not limit. A Limiter is safe for concurrent use, but transfers that use the same
 // one count as one transfer. It must not be copied.
 type Limiter struct {
-	chain []link
-	slice atomic.Int64 // the whole slice, 0 if nothing limits
-	used  atomic.Int64 // bytes of it that have moved since the last wait; -1 before the first
-	timer atomic.Pointer[time.Timer]
+	chain  []link
+	slice  atomic.Int64 // the whole slice, 0 if nothing limits
+	spread atomic.Bool  // the slice is spread by the kernel
+	used   atomic.Int64 // bytes of it that have moved since the last wait; -1 before the first
+	timer  atomic.Pointer[time.Timer]
 }
 
 // NewLimiter returns a Limiter under buckets, given narrowest first. Nil buckets
@@ -46,6 +47,9 @@ func NewLimiter(buckets ...*Bucket) *Limiter {
 func (l *Limiter) Slice() int {
 	if l == nil {
 		return freeSlice
+	}
+	if l.spread.Load() {
+		l.spread.Store(false)
 	}
 	narrowest := uint64(0)
 	for i := range l.chain {
@@ -104,9 +108,10 @@ func (l *Limiter) Done() {
 // debit takes n bytes in every bucket, appends what is due there, and reports
 // whether to wait for it.
 func (l *Limiter) debit(dues []due, n int) (_ []due, wait bool) {
+	spread := l.spread.Load()
 	for i := range l.chain {
 		var d due
-		d.mark, d.in = l.chain[i].debit(uint64(n))
+		d.mark, d.in = l.chain[i].debit(uint64(n), spread)
 		dues = append(dues, d)
 		wait = wait || d.in > 0
 	}
@@ -153,7 +158,7 @@ func (l *Limiter) wait(ctx context.Context, dues []due) error {
 		if d == 0 {
 			return ended(ctx)
 		}
-		timer.Reset(d)
+		timer.Reset(whole(d))
 		select {
 		case <-timer.C:
 		case <-changed:

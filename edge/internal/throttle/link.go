@@ -16,6 +16,9 @@ type link struct {
 	slow   int           // how many of its last pieces took longer than a turn to move
 	behind int64         // bytes that it lacks of its fair share, when the bucket's count
 	fair   uint64        // of that was this
+
+	until        time.Time // when the kernel has sent what it was given to spread, see sent
+	untilChanges uint64    // of the rate, when that was reckoned
 }
 
 // unasked stands for the rate seen by a limiter that was not asked for a slice.
@@ -53,7 +56,7 @@ func (k *link) share() uint64 {
 // debit takes n bytes and returns what must be waited for, and how long that
 // takes. Where nothing limits, both are zero and no lock is taken. With n = 0 it is
 // all that others owe.
-func (k *link) debit(n uint64) (m mark, d time.Duration) {
+func (k *link) debit(n uint64, spread bool) (m mark, d time.Duration) {
 	if k.rate.Load() == 0 {
 		return m, 0
 	}
@@ -80,12 +83,18 @@ func (k *link) debit(n uint64) (m mark, d time.Duration) {
 	if k.fresh {
 		k.begin(rate, n, moving)
 	}
-	k.lead(rate)
+	if !spread { // else it moves as it is paid for
+		k.lead(rate)
+	}
 	k.judge(n, rate, moving)
 	k.debited += n
 	k.credit = min(k.credit, k.advance())
 	front := min(uint64(max(0, k.behind)), worth(rate, turnTime), k.debited) // of the queue
 	m.count = k.debited - front
+	if spread {
+		m.at, k.asked = k.sent(n, rate, k.asked), time.Time{}
+		return m, k.due(m)
+	}
 	from := now // when it arrived, even if it was delayed
 	if k.slow > 1 {
 		from = k.asked // it came little by little
@@ -152,6 +161,9 @@ func (k *link) count(now time.Time) {
 	if k.epoch != k.Bucket.epoch {
 		k.before, k.epoch = k.epoch, k.Bucket.epoch
 		k.active++
+	}
+	if k.siblings() > 1 {
+		k.shared = now
 	}
 }
 

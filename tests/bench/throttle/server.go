@@ -106,6 +106,14 @@ func (w *watched) Wait(ctx context.Context, n int) error {
 	return w.Limiter.Wait(ctx, n)
 }
 
+// Spread implements [dtp.Spreader].
+func (w *watched) Spread() (n int, rate int64) {
+	if s, ok := w.Limiter.(dtp.Spreader); ok {
+		return s.Spread()
+	}
+	return w.Slice(), 0
+}
+
 // Done implements [dtp.Doner].
 func (w *watched) Done() {
 	if d, ok := w.Limiter.(dtp.Doner); ok {
