@@ -13,7 +13,7 @@ import (
 type Limiter struct {
 	chain  []link
 	slice  atomic.Int64 // the whole slice, 0 if nothing limits
-	spread atomic.Bool  // the slice is spread by the kernel
+	spread atomic.Int64 // the rate at which the kernel spreads the slice, 0 if it does not
 	used   atomic.Int64 // bytes of it that have moved since the last wait; -1 before the first
 	timer  atomic.Pointer[time.Timer]
 }
@@ -48,8 +48,8 @@ func (l *Limiter) Slice() int {
 	if l == nil {
 		return freeSlice
 	}
-	if l.spread.Load() {
-		l.spread.Store(false)
+	if l.spread.Load() != 0 {
+		l.spread.Store(0)
 	}
 	narrowest := uint64(0)
 	for i := range l.chain {
@@ -63,9 +63,8 @@ func (l *Limiter) Slice() int {
 		}
 		return freeSlice
 	}
-	whole := int64(min(maxSlice, max(minSlice, narrowest)))
-	l.slice.Store(whole)
-	return int(max(minSlice, whole/8, whole-max(0, l.used.Load())))
+	l.slice.Store(int64(min(maxSlice, max(minSlice, narrowest))))
+	return l.left()
 }
 
 // Wait debits n bytes in every bucket of the chain and returns when all of them
@@ -108,7 +107,7 @@ func (l *Limiter) Done() {
 // debit takes n bytes in every bucket, appends what is due there, and reports
 // whether to wait for it.
 func (l *Limiter) debit(dues []due, n int) (_ []due, wait bool) {
-	spread := l.spread.Load()
+	spread := l.spread.Load() != 0
 	for i := range l.chain {
 		var d due
 		d.mark, d.in = l.chain[i].debit(uint64(n), spread)

@@ -86,6 +86,9 @@ func (k *link) debit(n uint64, spread bool) (m mark, d time.Duration) {
 	if !spread { // else it moves as it is paid for
 		k.lead(rate)
 	}
+	if spread { // nor is it slow because the kernel takes no more than it can send
+		moving = 0
+	}
 	k.judge(n, rate, moving)
 	k.debited += n
 	k.credit = min(k.credit, k.advance())

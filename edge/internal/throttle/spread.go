@@ -28,17 +28,26 @@ func haste(rate uint64) uint64 { return rate + rate/20 }
 // n of them may be handed to it before the next Wait, and it has to send them at rate
 // bytes per second. As long as the transfer has its narrowest limit for itself, n is
 // 100 ms of it, at most 1 MiB. Otherwise, and where that is little, n is what Slice
-// returns and rate is 0: the bytes go as fast as they can.
+// returns and rate is 0: the bytes go as fast as they can. A piece that has been begun is
+// moved to its end as it was, because what is in the socket would go at the new rate.
 func (l *Limiter) Spread() (n int, rate int64) {
+	if l != nil && l.spread.Load() != 0 && l.used.Load() > 0 {
+		return l.left(), l.spread.Load()
+	}
 	share := l.alone()
 	whole := min(maxSpread, worth(share, spreadTime))
 	if whole < minSpread || whole < 2*min(maxSlice, worth(share, turnTime)) {
 		return l.Slice(), 0
 	}
-	l.spread.Store(true)
+	l.spread.Store(int64(haste(share)))
 	l.slice.Store(int64(whole))
-	left := int64(whole) - max(0, l.used.Load())
-	return int(max(int64(whole)/8, left)), int64(haste(share))
+	return l.left(), l.spread.Load()
+}
+
+// left is how much of the slice may be moved before the next wait.
+func (l *Limiter) left() int {
+	whole := l.slice.Load()
+	return int(max(minSlice, whole/8, whole-max(0, l.used.Load())))
 }
 
 // alone returns the narrowest limit in bytes per second if no other transfer has a part

@@ -61,12 +61,12 @@ func spread(ctx context.Context, l *throttle.Limiter, k *kernel, part int) (wait
 // a second too, with ten waits in one.
 func TestSpread(t *testing.T) {
 	for _, rate := range []int64{5e6, 10 << 20, 40e6} {
-		for _, part := range []int{0, 48 << 10, 16 << 20} { // the last one into a small socket
+		for _, part := range []int{0, 48 << 10, 48<<10 + 1, 16 << 20} { // the last ones into a small socket
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				k := &kernel{packet: 16 << 10, sent: begin()}
-				if part > 1<<20 {
+				if part > 48<<10 {
 					k.room = 20 * time.Millisecond
 				}
 				equal, wider := throttle.NewBucket(rate), throttle.NewBucket(rate*2)
