@@ -14,6 +14,7 @@ type Limiter struct {
 	chain  []link
 	slice  atomic.Int64 // the whole slice, 0 if nothing limits
 	spread atomic.Int64 // the rate at which the kernel spreads the slice, 0 if it does not
+	since  atomic.Int64 // when it began, in nanoseconds, if the kernel spreads it
 	used   atomic.Int64 // bytes of it that have moved since the last wait; -1 before the first
 	timer  atomic.Pointer[time.Timer]
 }

@@ -29,9 +29,11 @@ func haste(rate uint64) uint64 { return rate + rate/20 }
 // bytes per second. As long as the transfer has its narrowest limit for itself, n is
 // 100 ms of it, at most 1 MiB. Otherwise, and where that is little, n is what Slice
 // returns and rate is 0: the bytes go as fast as they can. A piece that has been begun is
-// moved to its end as it was, because what is in the socket would go at the new rate.
+// moved to its end as it was, if it takes no longer than it should, because what is in the
+// socket would go at the new rate.
 func (l *Limiter) Spread() (n int, rate int64) {
-	if l != nil && l.spread.Load() != 0 && l.used.Load() > 0 {
+	now := time.Now().UnixNano()
+	if l != nil && l.spread.Load() != 0 && l.used.Load() > 0 && now-l.since.Load() < int64(spreadTime) {
 		return l.left(), l.spread.Load()
 	}
 	share := l.alone()
@@ -41,6 +43,9 @@ func (l *Limiter) Spread() (n int, rate int64) {
 	}
 	l.spread.Store(int64(haste(share)))
 	l.slice.Store(int64(whole))
+	if l.used.Load() <= 0 {
+		l.since.Store(now)
+	}
 	return l.left(), l.spread.Load()
 }
 

@@ -165,3 +165,37 @@ func TestSpreadChanges(t *testing.T) {
 		}
 	})
 }
+
+// A piece that takes its time, because of the kernel or of the client, is spread, and so is
+// the next; but a change does not wait for it longer than a tenth of a second.
+func TestSpreadTakesTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		user := throttle.NewBucket(10e6)
+		l := throttle.NewLimiter(user)
+		move := func(part int, took time.Duration, want int64) {
+			t.Helper()
+			n, rate := l.Spread()
+			if rate != want {
+				t.Fatalf("%d bytes at %d, want %d", n, rate, want)
+			}
+			<-time.After(took)
+			if err := l.Wait(t.Context(), min(n, part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 5 {
+			move(1<<20, 150*time.Millisecond, 10.5e6)
+		}
+		for range 100 {
+			move(48<<10, 3*time.Millisecond, 10.5e6)
+		}
+		for range 3 {
+			move(8<<10, 60*time.Millisecond, 10.5e6)
+		}
+		move(1<<20, 0, 10.5e6)
+		move(8<<10, 60*time.Millisecond, 10.5e6)
+		user.SetRate(20e6)
+		move(8<<10, 60*time.Millisecond, 10.5e6)
+		move(8<<10, 0, 21e6)
+	})
+}
