@@ -103,13 +103,14 @@ func (k *link) part() (rate uint64, all bool) {
 	return rate, k.shared.IsZero() || k.asked.Sub(k.shared) > aloneTime
 }
 
-// sent returns when the kernel will have sent n more bytes, which is the earliest that
-// it may be given more. It began with them at the time from at the earliest, and took
+// sent returns when the kernel will have sent n more bytes but for those of one turn, which
+// is the earliest that it may be given more, so that it has something to send if somebody
+// who is behind is woken late again. It began with them at the time from at the earliest, and took
 // them little by little if they did not fit. The caller holds the lock.
 func (k *link) sent(n, rate uint64, from time.Time) time.Time {
 	if k.until.Before(from) || k.untilChanges != k.changes {
 		k.until, k.untilChanges = from, k.changes
 	}
 	k.until = k.until.Add(new(meter).owed(n, haste(rate)))
-	return k.until
+	return k.until.Add(-turnTime)
 }

@@ -13,6 +13,7 @@ import (
 // kernel sends what it is given at the rate that it was told, in packets, and notes when.
 type kernel struct {
 	packet int
+	late   time.Duration // how late a transfer is woken
 	room   time.Duration // how much it holds that is not sent; 0 is everything
 	sent   *record
 	free   time.Duration // when everything that it was given has gone
@@ -52,6 +53,7 @@ func spread(ctx context.Context, l *throttle.Limiter, k *kernel, part int) (wait
 		}
 		if time.Now().After(before) {
 			waits++
+			<-time.After(k.late)
 			k.most = max(k.most, k.free-time.Since(k.sent.start))
 		}
 	}
@@ -85,6 +87,26 @@ func TestSpread(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Somebody who is always woken late loses nothing, and makes up for it in no burst.
+func TestSpreadLate(t *testing.T) {
+	for _, late := range []time.Duration{time.Millisecond, 7 * time.Millisecond, 12 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			const rate = 10e6
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			k := &kernel{packet: 8 << 10, sent: begin(), late: late}
+			spread(ctx, throttle.NewLimiter(throttle.NewBucket(rate)), k, 0)
+			within(t, fmt.Sprint(late, " late: ten seconds"), k.sent.sum(0, 10*time.Second), 10*rate, 0.002)
+			if most := k.sent.fullest(0); most > 1.06*rate/10 {
+				t.Errorf("%v late: %.3f times its share in 100 ms", late, most/rate*10)
+			}
+			if k.most > 10*time.Millisecond {
+				t.Errorf("%v late: %v of a piece was not sent when the next one came", late, k.most)
+			}
+		})
 	}
 }
 
