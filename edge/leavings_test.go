@@ -19,6 +19,7 @@ func TestLeavings(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	synctest.Test(t, func(t *testing.T) {
 		var l leavings
+		pass := func(d time.Duration) { <-time.After(d) }
 		before := collections()
 		want := func(n uint32, what string) {
 			t.Helper()
@@ -30,31 +31,31 @@ func TestLeavings(t *testing.T) {
 		for range manyLeft - 1 {
 			l.add()
 		}
-		time.Sleep(2 * leftCalm)
+		pass(2 * leftCalm)
 		want(0, "few have ended")
 		l.add()
-		time.Sleep(leftCalm / 2)
+		pass(leftCalm / 2)
 		l.add()
-		time.Sleep(leftCalm * 3 / 4)
+		pass(leftCalm * 3 / 4)
 		want(0, "it is not calm")
-		time.Sleep(leftCalm / 4)
+		pass(leftCalm / 4)
 		want(2, "it is calm")
-		time.Sleep(10 * leftCalm)
+		pass(10 * leftCalm)
 		want(2, "nobody has ended since")
 		l.pause = 3 * leftCalm
 		for range manyLeft {
 			l.add()
 		}
-		time.Sleep(2 * leftCalm)
+		pass(2 * leftCalm)
 		want(2, "the last collection has taken long")
-		time.Sleep(leftCalm)
+		pass(leftCalm)
 		want(4, "it is time for the next")
 		for range manyLeft {
 			l.add()
 		}
 		l.stop()
 		l.add()
-		time.Sleep(10 * leftCalm)
+		pass(10 * leftCalm)
 		want(4, "nothing is served any more")
 	})
 }

@@ -54,6 +54,7 @@ func goroutines() map[string]string {
 		"wasmhost/internal/fetch/client.go dial":    own,
 		"wasmhost/internal/fetch/client.go dialTLS": own,
 		"edge/shutdown.go keepDefence":              guard,
+		"edge/leavings.go add":                      "none: it is the collector that is called",
 		"edge/shutdown.go ended":                    waits,
 		"edge/internal/chain/chain.go bury":         guards,
 		"edge/internal/chain/queue.go newQueue":     guards,

@@ -241,6 +241,7 @@ func TestObserverBreaker(t *testing.T) {
 			e.Session.ID = n
 			l.Observe(e)
 		}
+		<-time.After(2 * time.Millisecond) // the last ones may have gathered
 		synctest.Wait()
 		st := c.Status()[0]
 		if st.Events.Lost != 50 || st.Failed != 10 || !st.Observer.Open || st.Breaker.Open {

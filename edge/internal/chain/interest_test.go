@@ -73,6 +73,7 @@ func TestInterestEvents(t *testing.T) {
 			e.Kind = k
 			l.Observe(e)
 		}
+		<-time.After(2 * time.Millisecond) // the last ones may have gathered
 		synctest.Wait()
 		if st := c.Status()[0].Events; st.Added != 2 || st.Delivered != 2 || p.asked.Load() != 2 {
 			t.Errorf("%+v", st)

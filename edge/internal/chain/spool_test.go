@@ -91,11 +91,17 @@ func TestSpool(t *testing.T) {
 		broken.Store(true)
 		s := &shelf{}
 		p := &batcher{fake: &fake{}}
+		some := 3 // that are taken before it fails; the first one may come alone
 		p.take = func(n int) (int, error) {
-			if broken.Load() {
-				return min(n, 3), errTrap
+			if !broken.Load() {
+				return n, nil
 			}
-			return n, nil
+			n = min(n, some)
+			if some -= n; some > 0 {
+				return n, nil
+			}
+			some = 3
+			return n, errTrap
 		}
 		c := with(t, chain.Config{}, durable(s, p))
 		l := c.Lease(1)
