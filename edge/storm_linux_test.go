@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/pi"
+	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -21,13 +24,23 @@ import (
 // while the policies are swapped. Each line has its replies, in order, and each file its bytes.
 func TestStorm(t *testing.T) {
 	set, conf := tlsConfigs(t)
-	r := start(t, set)
+	disk, err := vfs.OpenDisk(vfs.DiskConfig{Root: t.TempDir(), State: t.TempDir(), Durability: vfs.DurabilityNone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = disk.Close() })
+	for i := range 300 { // enough for two to look at them
+		if err := disk.Mkdir(vfs.Path(fmt.Sprintf("/d%03d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := start(t, func(c *Config) { set(c); c.FS = disk; c.Home = ownView(disk) })
 	defer r.stop()
 	stop, swapped := context.WithCancel(t.Context())
 	swaps := make(chan int)
 	go func() { swaps <- r.swapping(stop) }()
 	var clients sync.WaitGroup
-	for i := range 24 {
+	for i := range 16 {
 		conn, err := net.Dial("tcp", r.addr)
 		r.must(err)
 		s := &sailor{t: t, rnd: rand.New(rand.NewPCG(uint64(i), 11)), name: fmt.Sprintf("f%d", i)}
@@ -47,7 +60,7 @@ func TestStorm(t *testing.T) {
 	if n := <-swaps; n == 0 {
 		t.Error("nothing was swapped")
 	}
-	r.park(24)
+	r.park(16)
 }
 
 // swapping replaces the policy by its like, time and again.
@@ -64,6 +77,17 @@ func (r *rig) swapping(ctx context.Context) (n int) {
 	return n
 }
 
+// ownView gives each login a view of its own, which ends with it.
+func ownView(disk *vfs.Disk) pi.Home {
+	return func(context.Context, policy.Session, policy.Identity) (vfs.FS, func(), error) {
+		view, err := disk.Sub(vfs.Root)
+		if err != nil {
+			return nil, nil, err
+		}
+		return view, func() { _ = view.(io.Closer).Close() }, nil
+	}
+}
+
 // sailor is one client.
 type sailor struct {
 	t    *testing.T
@@ -74,8 +98,8 @@ type sailor struct {
 }
 
 func (s *sailor) sail() {
-	steps := []func() error{s.put, s.get, s.abort, s.together, s.late, s.list, s.pause, s.unused}
-	for i := range 60 {
+	steps := []func() error{s.put, s.get, s.abort, s.together, s.late, s.list, s.pause, s.unused, s.again, s.rename}
+	for i := range 30 {
 		k := s.rnd.IntN(len(steps))
 		if i == 0 {
 			k = 0
@@ -110,11 +134,35 @@ func (s *sailor) same(got []byte, err error) error {
 func (s *sailor) get() error { return s.same(s.c.Get(s.mode(), "RETR "+s.name)) }
 
 func (s *sailor) list() error {
-	got, err := s.c.Get(s.mode(), "NLST")
-	if err == nil && !bytes.Contains(got, []byte(s.name+"\r\n")) {
-		return fmt.Errorf("%s is not in the list", s.name)
+	got, err := s.c.Get(s.mode(), []string{"NLST", "LIST", "MLSD"}[s.rnd.IntN(3)])
+	if dirs := bytes.Count(got, []byte("d2")); err == nil && (!bytes.Contains(got, []byte(s.name+"\r\n")) || dirs < 100) {
+		return fmt.Errorf("%s is not in the list, or not all: %d", s.name, dirs)
 	}
 	return err
+}
+
+// again logs in anew.
+func (s *sailor) again() error {
+	for _, line := range []string{"REIN", "USER dev", "PASS secret", "TYPE I"} {
+		if _, err := s.c.Must(line, 220, 331, 230, 200); err != nil {
+			return err
+		}
+	}
+	if s.c.Protected {
+		return s.c.Private()
+	}
+	return nil
+}
+
+// rename has the file have another name for a while in which the session may be parked.
+func (s *sailor) rename() error {
+	for _, line := range []string{"RNFR " + s.name, "RNTO " + s.name + "x", "RNFR " + s.name + "x", "RNTO " + s.name} {
+		if _, err := s.c.Must(line, 350, 250); err != nil {
+			return err
+		}
+		_ = s.pause()
+	}
+	return nil
 }
 
 // abort gives a transfer up: the replies are its own, which may be that it is complete, and

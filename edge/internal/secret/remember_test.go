@@ -166,6 +166,27 @@ func TestTidy(t *testing.T) {
 	}
 }
 
+// Where much is alive, collections are as rare as what they collect is little beside it.
+func TestTidyMuch(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(10_000))
+	much := make([]byte, 20*newMemory<<10)
+	runtime.GC()
+	p := params{memory: newMemory, time: 1, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 16)}
+	v := NewVerifier(1)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 7 {
+		if _, err := v.verify(t.Context(), p, "", "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.NumForcedGC - before.NumForcedGC; n != 0 {
+		t.Errorf("seven verifications beside %d MiB were collected %d times", len(much)>>20, n)
+	}
+	runtime.KeepAlive(much)
+}
+
 func BenchmarkRemembered(b *testing.B) {
 	hash, err := Hash("right")
 	if err != nil {

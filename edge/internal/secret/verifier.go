@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 
@@ -41,8 +42,10 @@ type Verifier struct {
 }
 
 // mostGarbage is how many bytes verifications may leave behind before they are collected:
-// three of them, which costs a twentieth of their own time. The collector by itself may
-// wait for several times what the largest moment has taken.
+// three of them, which costs a twentieth of their own time; where more than that is alive,
+// as much as is alive: there a collection takes longer, and whoever guesses passwords must
+// not have one for each third guess. The collector by itself may wait for several times
+// what the largest moment has taken.
 const mostGarbage = 3 * newMemory << 10
 
 // How many verifications may wait, and how long each, the time of those that run
@@ -216,9 +219,16 @@ func (v *Verifier) work(p params, hash, password string) (bool, error) {
 
 // tidy collects what verifications have left behind, if it is much.
 func (v *Verifier) tidy() {
-	if left := v.garbage.Load(); left >= mostGarbage && v.garbage.CompareAndSwap(left, 0) {
+	if left := v.garbage.Load(); left >= mostGarbage && left >= alive() && v.garbage.CompareAndSwap(left, 0) {
 		runtime.GC()
 	}
+}
+
+// alive is how many bytes the last collection has found in use.
+func alive() int64 {
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64())
 }
 
 // matches does the work. It takes the same time whether it matches or not.
