@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -172,6 +173,61 @@ func session(t testing.TB, fsys vfs.FS) *userpi.Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// What the short way says of a path that leads to nothing is what os.Root says.
+func TestBelowAbsent(t *testing.T) {
+	dir, file := deep(t, 3)
+	root, openat2 := bothWays(t, dir)
+	for link, to := range map[string]string{"dangling": "folder/none", "astray": "none/../folder", "out": "../none", "away": "/none",
+		"round": "round", "self": "folder/folder/../../self"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	absent := 0
+	for _, p := range []vfs.Path{"/none", "/none/none", "/folder/none", "/folder/folder/none/none", file, file + "/none", "/dangling",
+		"/dangling/none", "/astray", "/astray/folder", "/out", "/out/none", "/away", "/round", "/round/none", "/self",
+		vfs.Path("/folder/" + strings.Repeat("n", 300))} {
+		for name, look := range map[string]func(*vfs.Disk) (vfs.Info, error){
+			"Stat":  func(d *vfs.Disk) (vfs.Info, error) { return d.Stat(p) },
+			"Lstat": func(d *vfs.Disk) (vfs.Info, error) { return d.Lstat(p) },
+		} {
+			is, err := look(openat2)
+			want, wanted := look(root)
+			if fmt.Sprint(err) != fmt.Sprint(wanted) || is.Mode != want.Mode || is.Size != want.Size {
+				t.Errorf("%s(%q) is %v %v, by os.Root %v %v", name, p, is, err, want, wanted)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				absent++
+			}
+		}
+	}
+	if absent < 12 {
+		t.Errorf("only %d looks found nothing", absent)
+	}
+}
+
+// BenchmarkAbsent looks for a file that is not there, as policies are told of it before
+// each upload of a new one.
+//
+//	TMPDIR=/dev/shm go test -run '^$' -bench Absent -benchtime 5000x ./edge/vfs
+func BenchmarkAbsent(b *testing.B) {
+	for _, depth := range []int{1, 4, 9} {
+		b.Run(fmt.Sprint("depth=", depth), func(b *testing.B) {
+			dir, p := deep(b, depth)
+			root, openat2 := bothWays(b, dir)
+			look := func(d *vfs.Disk) func() error {
+				return func() error {
+					if _, err := d.Stat(p + "x"); !errors.Is(err, fs.ErrNotExist) {
+						return err
+					}
+					return nil
+				}
+			}
+			pairs(b, look(root), look(openat2))
+		})
+	}
 }
 
 // Whatever is swapped while the short way is walked, it does not lead out. A directory

@@ -13,7 +13,7 @@ func (*below) close() {}
 func (d *Disk) openFile(p Path, flag int) (osFile, error) { return d.root.OpenFile(p.Rel(), flag, 0) }
 
 // describeBelow leaves it to os.Root.
-func (*Disk) describeBelow(Path, int) (Info, bool) { return Info{}, false }
+func (*Disk) describeBelow(Path, int) (Info, error) { return Info{}, errUnsure }
 
 // openBelow leaves it to os.Root.
 func (*Disk) openBelow(Path, int, bool) (osFile, bool) { return osFile{}, false }

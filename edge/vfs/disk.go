@@ -257,8 +257,8 @@ func (d *Disk) stat(p Path) (Info, error) {
 	if err := d.check(p); err != nil {
 		return Info{}, err
 	}
-	if info, found := d.describeBelow(p, 0); found {
-		return info, nil
+	if info, err := d.describeBelow(p, 0); err != errUnsure {
+		return info, err
 	}
 	if d.mount != nil {
 		return d.statHere(p)
@@ -287,8 +287,8 @@ func (d *Disk) Lstat(p Path) (Info, error) {
 // lstat is Lstat without its checks, with the host's errors, and without the time
 // of birth.
 func (d *Disk) lstat(p Path) (Info, error) {
-	if info, found := d.describeBelow(p, noFollow); found {
-		return info, nil
+	if info, err := d.describeBelow(p, noFollow); err != errUnsure {
+		return info, err
 	}
 	if d.mount != nil {
 		return d.lstatBirth(p)

@@ -24,6 +24,9 @@ var (
 	ErrCrossDevice  = errors.New("is on another filesystem")
 )
 
+// errUnsure says that the short way does not know, and os.Root has to say.
+var errUnsure = errors.New("ask os.Root")
+
 // ErrLoop says that a path leads through too many symbolic links. It is an
 // fs.ErrInvalid too.
 var ErrLoop = fmt.Errorf("too many symbolic links: %w", fs.ErrInvalid)

@@ -10,8 +10,8 @@ import (
 // lstatBirth is lstat with the time of birth. It looks at the name in its
 // directory, because only statx(2) knows that, and os.Root does not ask it.
 func (d *Disk) lstatBirth(p Path) (Info, error) {
-	if info, found := d.describeBelow(p, noFollow); found {
-		return info, nil
+	if info, err := d.describeBelow(p, noFollow); err != errUnsure {
+		return info, err
 	}
 	f, err := d.mount.admitOr(d.root.OpenFile(p.Dir().Rel(), placeFlags, 0))
 	if err != nil {
