@@ -30,31 +30,31 @@ func TestLeavings(t *testing.T) {
 		for range manyLeft - 1 {
 			l.add()
 		}
-		time.Sleep(2 * leftCalm)
+		<-time.After(2 * leftCalm)
 		want(0, "few have ended")
 		l.add()
-		time.Sleep(leftCalm / 2)
+		<-time.After(leftCalm / 2)
 		l.add()
-		time.Sleep(leftCalm * 3 / 4)
+		<-time.After(leftCalm * 3 / 4)
 		want(0, "it is not calm")
-		time.Sleep(leftCalm / 4)
+		<-time.After(leftCalm / 4)
 		want(2, "it is calm")
-		time.Sleep(10 * leftCalm)
+		<-time.After(10 * leftCalm)
 		want(2, "nobody has ended since")
 		l.pause = 3 * leftCalm
 		for range manyLeft {
 			l.add()
 		}
-		time.Sleep(2 * leftCalm)
+		<-time.After(2 * leftCalm)
 		want(2, "the last collection has taken long")
-		time.Sleep(leftCalm)
+		<-time.After(leftCalm)
 		want(4, "it is time for the next")
 		for range manyLeft {
 			l.add()
 		}
 		l.stop()
 		l.add()
-		time.Sleep(10 * leftCalm)
+		<-time.After(10 * leftCalm)
 		want(4, "nothing is served any more")
 	})
 }
