@@ -37,7 +37,8 @@ type running struct {
 }
 
 // watch is what it takes that somebody may attend to a session. It is kept from one job to
-// the next until the session is at rest, and holds no timer between two.
+// the next until the session is at rest, which is the end of the Step whose context its
+// timer has, and holds no timer between two.
 type watch struct {
 	timer *time.Timer
 	over  chan struct{} // the job has ended
