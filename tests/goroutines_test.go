@@ -32,7 +32,6 @@ func goroutines() map[string]string {
 		"edge/pi/job.go recall":               closes,
 		"edge/pi/session.go wait":             closes,
 		"edge/pi/transfer.go interruptible":   "Config.guard",
-		"edge/leavings.go add":                own + "; collect runs the collector",
 		"edge/dtp/passive.go Open":            closes,
 		"edge/dtp/transfer.go Run":            closes,
 		"edge/pi/escort.go begin":             "its deferred function: the rate stays",
