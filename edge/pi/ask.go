@@ -214,8 +214,7 @@ type commit struct {
 
 // commit prepares the question. Of number, the upload's first question had it too.
 func (s *Session) commit(p vfs.Path, number uint64) commit {
-	who := s.who
-	a := &policy.Action{Meta: policy.Meta{Session: &who, Request: number}, Op: policy.OpCommit, Path: string(p)}
+	a := &policy.Action{Meta: policy.Meta{Session: s.shown(), Request: number}, Op: policy.OpCommit, Path: string(p)}
 	return commit{row: s.row, action: a, lease: s.lease, view: s.services(a)}
 }
 

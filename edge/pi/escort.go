@@ -38,8 +38,7 @@ func (s *Session) escort(a policy.Action, number uint64, size, from int64) *esco
 	if !bytes && !s.lease.Asks(policy.StageThrottle) {
 		return nil
 	}
-	who := s.who // a copy: policies look at it beside the owner
-	a.Meta = policy.Meta{Session: &who, Request: number, Time: time.Now()}
+	a.Meta = policy.Meta{Session: s.shown(), Request: number, Time: time.Now()}
 	up := a.Op != policy.OpRead && a.Op != policy.OpList
 	e := &escort{action: &a, log: s.log(), conf: s.conf, rate: s.lease.Throttle()}
 	e.view = s.services(&a)

@@ -32,7 +32,7 @@ type lister struct {
 	owner  string // of interrupted uploads
 	perms  func(vfs.Path) policy.Perms
 	alike  bool // the permissions of all paths are the same
-	who    policy.Session
+	who    *policy.Session
 	row    *Spec  // of the command
 	number uint64 // of the command's question, which all others of the walk share
 	lease  chain.Lease
@@ -46,7 +46,7 @@ type lister struct {
 func (s *Session) lister(a Args, f form) *lister {
 	l := &lister{form: f, arg: a.Text, text: a.Text, given: a.Given, path: a.Path,
 		fs: s.fs, conf: s.conf, facts: s.with.facts, owner: s.owner(), perms: s.frozen(), alike: len(s.rank.id.Rules) == 0,
-		who: s.who, row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
+		who: s.shown(), row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
 	if a.ls.given && (a.Path == "" || !l.has(a.Path)) {
 		l.options, l.text, l.path, l.given = a.ls.options, a.ls.text, a.ls.path, a.ls.text != ""
 	}
@@ -92,7 +92,7 @@ func (l *lister) ask(p vfs.Path, dir bool) (at vfs.Path, err error) {
 	if !l.perms(p).Has(policy.PermList) {
 		return p, fs.ErrPermission
 	}
-	a := &policy.Action{Meta: policy.Meta{Session: &l.who, Request: l.number, Time: time.Now()},
+	a := &policy.Action{Meta: policy.Meta{Session: l.who, Request: l.number, Time: time.Now()},
 		Op: policy.OpList, Path: string(p), Arg: l.arg, Exists: dir, Dir: dir}
 	g, err := l.row.authorize(policy.WithServices(context.Background(), l.view), l.lease, a)
 	var no *refused

@@ -134,13 +134,14 @@ func (h prefixed) WithGroup(name string) slog.Handler {
 	return prefixed{h.Handler.WithGroup(name), h.prefix}
 }
 
-// whose is a copy of what is known of the session. Before the login no name stands in it:
-// people type their password where the name belongs.
+// whose is what is known of the session, for others than its owner. Before the login no
+// name stands in it: people type their password where the name belongs.
 func (s *Session) whose() *policy.Session {
-	who := s.who
-	if !s.rank.in {
-		who.User = ""
+	if s.rank.in {
+		return s.shown()
 	}
+	who := s.who
+	who.User = ""
 	return &who
 }
 

@@ -18,7 +18,7 @@ import (
 // forgotten are the parts of a state that may be lost at rest: they are made again.
 func forgotten() []string {
 	return []string{
-		"asking", "who.Memo", "link.plain", "link.reader.raw", "link.reader.buf", "link.reader.inArg",
+		"asking", "copied", "who.Memo", "link.plain", "link.reader.raw", "link.reader.buf", "link.reader.inArg",
 		"lease.chain", "lease.session", // of a lease that holds nothing
 	}
 }

@@ -65,7 +65,7 @@ func (d *screened) fill() {
 
 // shown returns those of a directory's entries that no policy hides.
 func (l *lister) shown(at vfs.Path, infos []vfs.Info) ([]vfs.Info, error) {
-	q := &policy.Listing{Meta: policy.Meta{Session: &l.who, Request: l.number, Time: time.Now()},
+	q := &policy.Listing{Meta: policy.Meta{Session: l.who, Request: l.number, Time: time.Now()},
 		Path: string(at), Entries: make([]policy.Entry, len(infos))}
 	for i, info := range infos {
 		q.Entries[i] = entryOf(info)

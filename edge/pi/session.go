@@ -34,17 +34,19 @@ type Session struct {
 
 // state is all of a session but what others than its owner may look at.
 type state struct {
-	link  link           // the control connection
-	who   policy.Session // what policies and events are shown of it
-	rank  identity       // what the login gave
-	with  params         // transfer parameters
-	left  memory         // what a command left for a later one
-	view                 // the files
-	port  dataPort       // the prepared data connection, if any
-	last  *dtp.Spare     // the socket of the last one; nil when the session is left
-	held  []wire.Command // lines that wait for the running job
-	job   *running       // nil between commands
-	watch *watch         // over it; nil until there was one, and while the session is at rest
+	link link           // the control connection
+	who  policy.Session // what is known of it, for policies and events; see shown
+	// copied is what these were shown last, nil before.
+	copied *policy.Session
+	rank   identity       // what the login gave
+	with   params         // transfer parameters
+	left   memory         // what a command left for a later one
+	view                  // the files
+	port   dataPort       // the prepared data connection, if any
+	last   *dtp.Spare     // the socket of the last one; nil when the session is left
+	held   []wire.Command // lines that wait for the running job
+	job    *running       // nil between commands
+	watch  *watch         // over it; nil until there was one, and while the session is at rest
 
 	row      *Spec       // of the command that is carried out, nil between two
 	lease    chain.Lease // that command's
@@ -239,7 +241,7 @@ func (s *Session) reset() {
 // meta begins a question or an event.
 func (s *Session) meta() policy.Meta {
 	s.requests++
-	return policy.Meta{Session: &s.who, Request: s.requests, Time: time.Now()}
+	return policy.Meta{Session: s.shown(), Request: s.requests, Time: time.Now()}
 }
 
 // event queues an event for the observers.
@@ -269,7 +271,7 @@ func (s *Session) observed(kind policy.EventKind) bool {
 // follow queues an event that belongs to a question, whose number it bears.
 func (s *Session) follow(number uint64, e policy.Event) {
 	if s.observed(e.Kind) {
-		e.Meta = policy.Meta{Session: &s.who, Request: number, Time: time.Now()}
+		e.Meta = policy.Meta{Session: s.shown(), Request: number, Time: time.Now()}
 		s.observe(e)
 	}
 }

@@ -39,9 +39,7 @@ func (s *Session) letGo() {
 // callSite has a policy carry out a SITE command of its own, in a helper goroutine.
 func callSite(own policy.SiteCommand) Handler {
 	return func(s *Session, a Args) Outcome {
-		who := s.who
 		q := &policy.SiteCall{Meta: s.meta(), Verb: own.Verb, Arg: a.Text, Dir: string(s.cwd)}
-		q.Session = &who
 		if !s.Perms(s.cwd).Has(own.Perm) {
 			return s.Fail(s.siteRefused(q, &policy.Denial{Text: "You have no permission for that."}, nil))
 		}

@@ -114,8 +114,8 @@ func (g *generation) observed(kind policy.EventKind) bool {
 	return int(kind) < numEvents && len(g.event[kind]) > 0
 }
 
-// Observe queues an event for every observer. It never waits for one. The
-// session in the event is copied: the caller may go on changing its own.
+// Observe queues an event for every observer. It never waits for one. The session in
+// the event must not change any more: observers share it with the caller.
 func (l Lease) Observe(e policy.Event) {
 	g := l.enter()
 	if g == nil {
@@ -125,15 +125,9 @@ func (l Lease) Observe(e policy.Event) {
 	if !g.observed(e.Kind) {
 		return
 	}
-	r := &record{event: e, session: *e.Session}
-	r.event.Session, r.event.Late = &r.session, g != l.gen
+	own := e // here alone it must outlive the call: what nobody observes costs no memory
+	own.Late = g != l.gen
 	for _, m := range g.event[e.Kind] {
-		m.queue.add(&r.event)
+		m.queue.add(&own)
 	}
-}
-
-// record is an event with its own copy of the session: one piece of memory.
-type record struct {
-	event   policy.Event
-	session policy.Session
 }

@@ -41,13 +41,13 @@ func TestObserveOrder(t *testing.T) {
 	})
 }
 
-// TestObserveCopies holds that a session may go on while its event waits.
+// TestObserveCopies holds that an event may change while it waits for its observers.
 func TestObserveCopies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		goOn, users := make(chan struct{}), make(chan string, 2)
 		slow := &fake{observe: func(_ context.Context, e *policy.Event) error {
 			<-goOn
-			users <- e.Session.User
+			users <- e.Session.User + " " + e.Text
 			return nil
 		}}
 		c := start(t, slow)
@@ -55,11 +55,11 @@ func TestObserveCopies(t *testing.T) {
 		e := event(1)
 		e.Session.User = "joe"
 		l.Observe(e)
-		e.Session.User = ""
+		e.Session, e.Text = &policy.Session{ID: e.Session.ID}, "another"
 		l.Observe(e)
 		l.Release()
 		close(goOn)
-		if a, b := <-users, <-users; a != "joe" || b != "" {
+		if a, b := <-users, <-users; a != "joe " || b != " another" {
 			t.Errorf("%q and %q", a, b)
 		}
 	})
