@@ -241,6 +241,7 @@ func TestObserverBreaker(t *testing.T) {
 			e.Session.ID = n
 			l.Observe(e)
 		}
+		<-time.After(10 * time.Millisecond) // what follows the first may gather for a moment
 		synctest.Wait()
 		st := c.Status()[0]
 		if st.Events.Lost != 50 || st.Failed != 10 || !st.Observer.Open || st.Breaker.Open {

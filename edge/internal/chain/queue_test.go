@@ -118,6 +118,7 @@ func TestObserveError(t *testing.T) {
 		for n := range uint64(10) {
 			l.Observe(event(n))
 		}
+		<-time.After(10 * time.Millisecond) // what follows the first may gather for a moment
 		synctest.Wait()
 		if st := c.Status()[0]; st.Calls != 10 || st.Failed != 5 || st.Events.Dropped != 0 || st.Events.Queued != 0 {
 			t.Errorf("%+v", st)
