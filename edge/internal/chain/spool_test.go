@@ -109,13 +109,14 @@ func TestSpool(t *testing.T) {
 			l.Observe(event(n))
 		}
 		synctest.Wait()
-		if st := c.Status()[0].Events; st.Stored != 200 || st.Delivered != 3 || st.Waiting != 197 || st.Queued != 0 || st.Lost != 0 {
+		first := len(p.got) // three, or fewer where it was called before more had come
+		if st := c.Status()[0].Events; first == 0 || first > 3 || st.Stored != 200 || st.Delivered != uint64(first) || st.Waiting != 200-uint64(first) || st.Queued != 0 || st.Lost != 0 {
 			t.Errorf("%+v", st)
 		}
 		<-time.After(time.Second)
 		synctest.Wait()
-		if len(p.got) != 6 {
-			t.Errorf("%d events after the first pause", len(p.got))
+		if len(p.got) != first+3 {
+			t.Errorf("%d events after the first pause, %d before", len(p.got), first)
 		}
 		broken.Store(false)
 		<-time.After(2 * time.Second)
