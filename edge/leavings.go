@@ -2,25 +2,28 @@ package edge
 
 import (
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 )
 
-// manyLeft is how many sessions have to end before their leavings are looked after.
+// manyLeft is how many sessions have to end, or to be parked, before their leavings are
+// looked after.
 const manyLeft = 16
 
-// leftCalm is for how long nobody may have ended for it, and leftShare how many times as long
-// as the last collection took: more than a fiftieth of a processor is not spent on it,
+// leftCalm is for how long nobody may have done so for it, and leftShare how many times as
+// long as the last collection took: more than a fiftieth of a processor is not spent on it,
 // whoever has sessions end.
 const (
-	leftCalm  = time.Second
+	leftCalm  = 500 * time.Millisecond
 	leftShare = 50
 )
 
-// leavings has what ended sessions leave behind collected once it has become calm. A busy
-// server collects by itself; one that has nothing to do any more would wait for minutes, and
-// with it the pipes of the runtime, through which uploads are spliced into files: two
-// descriptors for each upload that ran at the same time. The zero value is ready for use.
+// leavings has what sessions leave behind that end, or go to rest, given back once it has
+// become calm: stacks, buffers, what a login takes. A busy server collects by itself; one
+// that has nothing to do any more would wait for minutes, and with it the pipes of the
+// runtime, through which uploads are spliced into files: two descriptors for each upload that
+// ran at the same time. The zero value is ready for use.
 type leavings struct {
 	mu    sync.Mutex
 	ended int // since the last collection
@@ -29,7 +32,7 @@ type leavings struct {
 	last  bool          // stop was called
 }
 
-// add notes that a session has ended.
+// add notes that the goroutine of a session has ended.
 func (l *leavings) add() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,14 +46,15 @@ func (l *leavings) add() {
 	l.timer.Reset(max(l.pause, leftCalm))
 }
 
-// collect collects twice: a sync.Pool keeps what it has for one more cycle.
+// collect collects twice, as a sync.Pool keeps what it has for one more cycle, and gives the
+// memory back to the system.
 func (l *leavings) collect() {
 	l.mu.Lock()
 	l.ended = 0
 	l.mu.Unlock()
 	began := time.Now()
 	runtime.GC()
-	runtime.GC()
+	debug.FreeOSMemory()
 	l.mu.Lock()
 	l.pause = leftShare * time.Since(began)
 	l.mu.Unlock()

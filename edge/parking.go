@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/internal/idle"
@@ -25,13 +24,11 @@ const unparkable = time.Minute
 const crowd = 512
 
 // parking makes the lot in which the sessions of Serve are parked, nil where they are not.
-// When many have gone to sleep, the memory is given back that they have left: stacks,
-// buffers, what a login takes.
 func (s *Server) parking(ctx context.Context) *idle.Lot {
 	if s.conf.Timeouts.Awake == 0 {
 		return nil
 	}
-	lot, err := idle.New(idle.Config{Wake: func(id uint64, _ idle.Reason) { s.wake(ctx, id) }, Settled: debug.FreeOSMemory})
+	lot, err := idle.New(idle.Config{Wake: func(id uint64, _ idle.Reason) { s.wake(ctx, id) }})
 	if err != nil {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			s.conf.Log.Warn("idle sessions keep their goroutines: they cannot be parked", "error", err)
@@ -58,7 +55,10 @@ func (s *Server) wake(ctx context.Context, id uint64) {
 func (s *Server) own(ctx context.Context, lot *idle.Lot, sess *pi.Session) {
 	parked := false
 	s.awake.Add(1)
-	defer s.awake.Add(-1)
+	defer func() {
+		s.awake.Add(-1)
+		s.left.add()
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			s.guard(func() { sess.Panic(p) }) // which closes what it can
@@ -107,7 +107,6 @@ func (s *Server) patience() time.Duration {
 func (s *Server) forget(sess *pi.Session) {
 	defer s.running.Done()
 	defer s.gate.leave(sess.Who().Peer.Addr())
-	defer s.left.add()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess.ID())

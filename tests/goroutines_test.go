@@ -46,7 +46,7 @@ func goroutines() map[string]string {
 		"edge/internal/idle/lot_linux.go poll":      "Server.own, which Server.wake consists of",
 		"edge/internal/idle/lot_linux.go Wake":      "Server.own",
 		"edge/internal/idle/lot_linux.go Stop":      "Server.own",
-		"edge/internal/idle/lot_linux.go look":      "Server.own; what settles is the runtime's",
+		"edge/internal/idle/lot_linux.go look":      "Server.own",
 		"edge/defend.go set":                        guard,
 		"edge/internal/chain/chain.go retire":       own,
 		"edge/internal/chain/ending.go hurry":       own,

@@ -43,14 +43,10 @@ var (
 // passed: whoever needs it exactly waits for the rest himself.
 const tick = time.Second
 
-// Config says what a Lot does with what it has. Both functions are called in goroutines of
-// their own, one for each call, and recover from their panics.
+// Config says what a Lot does with what it has.
 type Config struct {
 	// Wake hands back what was parked under a token. It may park it again, from any
-	// goroutine. Required.
+	// goroutine. It is called in a goroutine of its own for each call, and recovers from
+	// its panics. Required.
 	Wake func(token uint64, why Reason)
-	// Settled, unless nil, is called when many more are parked than there were, and
-	// nobody came or went for a moment: then their goroutines' stacks are garbage, and
-	// time is there for it.
-	Settled func()
 }

@@ -12,15 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// many is how many more have to be parked for Config.Settled.
-	many = 512
-	// calm is for how long nobody may have come or gone for it.
-	calm = 200 * time.Millisecond
-	// pause is how long it is at least from one Settled to the next.
-	pause = 10 * time.Second
-)
-
 // Lot is where connections are parked. It must be made by New, and is safe for concurrent
 // use.
 type Lot struct {
@@ -34,10 +25,6 @@ type Lot struct {
 	table   table
 	stopped bool
 	alarm   time.Time // when the poller looks at the clock; zero is never
-	before  int       // how many were parked at the last Settled; fewer if it was fewer since
-	settle  bool      // Settled is to be called
-	moved   time.Time // when somebody came or went; kept while settle is set
-	settled time.Time // when it was called last
 }
 
 // New makes a Lot and starts its goroutine, which ends with Close.
@@ -107,10 +94,6 @@ func (l *Lot) publish(token uint64, until time.Time) (ticket, error) {
 	if due > 0 {
 		l.wakeBy(l.timeOf(due))
 	}
-	if l.moved = now; !l.settle && l.conf.Settled != nil && l.table.taken >= l.before+many {
-		l.settle = true
-		l.wakeBy(now.Add(calm))
-	}
 	return k, nil
 }
 
@@ -134,7 +117,7 @@ func (l *Lot) Wake(token uint64) {
 	l.mu.Lock()
 	k, ok := l.table.find(token)
 	if ok {
-		l.remove(k)
+		l.table.take(k)
 	}
 	l.mu.Unlock()
 	if ok {
@@ -171,17 +154,7 @@ func (l *Lot) Len() int {
 func (l *Lot) take(k ticket) (token uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.remove(k)
-}
-
-// remove is take under the lock.
-func (l *Lot) remove(k ticket) (token uint64, ok bool) {
-	token, ok = l.table.take(k)
-	l.before = min(l.before, l.table.taken)
-	if ok && l.settle {
-		l.moved = time.Now()
-	}
-	return token, ok
+	return l.table.take(k)
 }
 
 // tickOf returns the tick in which a moment lies. The first one is 1.
@@ -244,44 +217,13 @@ func (l *Lot) poll() {
 func (l *Lot) look(now time.Time) {
 	l.mu.Lock()
 	tokens := l.table.expire(l.tickOf(now), nil)
-	l.before = min(l.before, l.table.taken)
-	settled := false
 	l.alarm = time.Time{}
-	if l.settle {
-		settled, l.alarm = l.calmed(now, len(tokens) > 0)
-	}
 	if next := l.table.next(); next > 0 {
-		if t := l.timeOf(next); l.alarm.IsZero() || t.Before(l.alarm) {
-			l.alarm = t
-		}
+		l.alarm = l.timeOf(next)
 	}
 	_ = l.epoll.SetReadDeadline(l.alarm)
 	l.mu.Unlock()
 	for _, token := range tokens {
 		go l.conf.Wake(token, Expired)
 	}
-	if settled {
-		go l.conf.Settled()
-	}
-}
-
-// calmed reports whether Settled is to be called now, or else when to ask again; never,
-// where so many are not parked any more.
-func (l *Lot) calmed(now time.Time, moved bool) (settled bool, again time.Time) {
-	if l.table.taken < l.before+many {
-		l.settle = false
-		return false, time.Time{}
-	}
-	if moved {
-		l.moved = now
-	}
-	again = l.moved.Add(calm)
-	if soonest := l.settled.Add(pause); again.Before(soonest) {
-		again = soonest
-	}
-	if now.Before(again) {
-		return false, again
-	}
-	l.settle, l.before, l.settled = false, l.table.taken, now
-	return true, time.Time{}
 }

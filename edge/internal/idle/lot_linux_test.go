@@ -24,10 +24,10 @@ type woken struct {
 }
 
 // lot makes a Lot and a channel of what it hands back.
-func lot(t *testing.T, settled func()) (*Lot, <-chan woken) {
+func lot(t *testing.T) (*Lot, <-chan woken) {
 	t.Helper()
 	out := make(chan woken, 1<<14)
-	l, err := New(Config{Wake: func(token uint64, why Reason) { out <- woken{token, why, time.Now()} }, Settled: settled})
+	l, err := New(Config{Wake: func(token uint64, why Reason) { out <- woken{token, why, time.Now()} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestReasons(t *testing.T) {
 		{"Stop", Stopped, func(l *Lot, _, _ *net.TCPConn) { l.Stop() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l, out := lot(t, nil)
+			l, out := lot(t)
 			server, client := pair(t, ln)
 			must(t, l.Park(server, 7, time.Time{}))
 			if len(out) > 0 || l.Len() != 1 {
@@ -121,7 +121,7 @@ func TestReasons(t *testing.T) {
 
 // Bytes that were there before hand a connection back at once, as often as it is parked.
 func TestLevel(t *testing.T) {
-	l, out := lot(t, nil)
+	l, out := lot(t)
 	server, client := pair(t, listen(t))
 	_, err := client.Write([]byte("x"))
 	must(t, err)
@@ -136,7 +136,7 @@ func TestLevel(t *testing.T) {
 // What is due is handed back in the second before its time, never after it; what is due
 // sooner is not taken, and neither is a connection that is closed.
 func TestExpiry(t *testing.T) {
-	l, out := lot(t, nil)
+	l, out := lot(t)
 	ln := listen(t)
 	one, _ := pair(t, ln)
 	two, _ := pair(t, ln)
@@ -168,7 +168,7 @@ func TestExpiry(t *testing.T) {
 // An event that was reported for an earlier use of a slot or a descriptor is no event of
 // the next one.
 func TestStale(t *testing.T) {
-	l, out := lot(t, nil)
+	l, out := lot(t)
 	ln := listen(t)
 	for i := range uint64(2000) {
 		server, client := pair(t, ln)
@@ -297,53 +297,5 @@ func TestManyParks(t *testing.T) {
 	t.Logf("%d parks", parks)
 	if parks < 10*connections {
 		t.Errorf("only %d parks", parks)
-	}
-}
-
-// Settled comes when many more are parked and nobody moves, and then not again.
-func TestSettled(t *testing.T) {
-	settled := make(chan struct{}, 10)
-	l, out := lot(t, func() { settled <- struct{}{} })
-	server, _ := pair(t, listen(t))
-	for i := range uint64(many) {
-		must(t, l.Park(server, i, time.Time{})) // as if there were so many connections
-	}
-	select {
-	case <-settled:
-	case <-time.After(limit):
-		t.Fatal("it never settles")
-	}
-	must(t, l.Park(server, many, time.Now().Add(1500*time.Millisecond)))
-	if w := next(t, out); w.token != many || w.why != Expired {
-		t.Fatalf("%+v", w)
-	}
-	if len(settled) > 0 {
-		t.Error("it has settled twice")
-	}
-}
-
-// Many who come and go time and again do not settle each time, and fewer not at all.
-func TestCalmed(t *testing.T) {
-	now := time.Now()
-	l := &Lot{table: newTable(), settle: true, moved: now}
-	for i := range uint64(many) {
-		l.table.put(i+1, 0)
-	}
-	asks := func(at time.Duration, moved, want bool, again time.Duration) {
-		t.Helper()
-		settled, next := l.calmed(now.Add(at), moved)
-		if settled != want || again == 0 && !next.IsZero() || again > 0 && !next.Equal(now.Add(again)) {
-			t.Errorf("%v, to be asked again after %v", settled, next.Sub(now))
-		}
-	}
-	asks(calm-1, false, false, calm)
-	asks(calm, true, false, 2*calm)
-	asks(2*calm, false, true, 0)
-	l.before, l.settle, l.moved = 0, true, now.Add(3*calm) // they were gone, and are back
-	asks(4*calm, false, false, 2*calm+pause)
-	l.settle = true
-	l.table.clear()
-	if asks(2*calm+pause, false, false, 0); l.settle {
-		t.Error("of nobody it is still asked")
 	}
 }
