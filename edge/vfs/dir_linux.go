@@ -131,14 +131,21 @@ func (r *diskDir) name() (string, error) {
 // Candidates implements [LookDir]. The kernel asks for no rights here, since it did
 // when the directory was opened.
 func (r *diskDir) Candidates(names []string, n int) ([]string, error) {
+	return r.some(names, n, func(string) bool { return false })
+}
+
+// some appends up to n further names, but those that are to be left out.
+func (r *diskDir) some(names []string, n int, out func(name string) bool) ([]string, error) {
 	for had := len(names); len(names) < had+max(n, 1); {
 		name, err := r.name()
-		if err != nil && len(names) > had {
-			break // it comes again
-		} else if err != nil {
+		switch {
+		case err != nil && len(names) > had:
+			return names, nil // it comes again
+		case err != nil:
 			return names, r.failed(err)
+		case !out(name):
+			names = append(names, name)
 		}
-		names = append(names, name)
 	}
 	return names, nil
 }
@@ -149,18 +156,7 @@ func (r *diskDir) AppendNames(names []string, n int) ([]string, error) {
 	if r.d.mount == nil {
 		return r.Candidates(names, n)
 	}
-	for had := len(names); len(names) < had+max(n, 1); {
-		name, err := r.name()
-		if err != nil && len(names) > had {
-			break
-		} else if err != nil {
-			return names, r.failed(err)
-		}
-		if !r.elsewhere(name) {
-			names = append(names, name)
-		}
-	}
-	return names, nil
+	return r.some(names, n, r.elsewhere)
 }
 
 // Next implements [Dir].

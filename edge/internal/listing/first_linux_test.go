@@ -3,8 +3,6 @@ package listing
 import (
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,21 +14,7 @@ import (
 func BenchmarkFirst(b *testing.B) {
 	for _, many := range []int{100, 1000, 2000, 3000, 5000, 10_000} {
 		b.Run(fmt.Sprint(many), func(b *testing.B) {
-			top, err := os.MkdirTemp("/dev/shm", "listing")
-			if err != nil {
-				top = b.TempDir()
-			}
-			defer os.RemoveAll(top)
-			d, err := vfs.OpenDisk(vfs.DiskConfig{Root: top})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer d.Close()
-			for i := range many {
-				if err := os.WriteFile(filepath.Join(top, entry(i)), nil, 0o600); err != nil {
-					b.Fatal(err)
-				}
-			}
+			_, d := inMemory(b, many)
 			buf := make([]byte, 256<<10)
 			best := time.Duration(math.MaxInt64)
 			for b.Loop() {

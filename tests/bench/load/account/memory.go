@@ -60,34 +60,26 @@ func kibibytes(text string) int64 {
 	return n << 10
 }
 
-// Free is the memory that the machine could give to new processes.
-func Free() int64 {
-	text, err := os.ReadFile("/proc/meminfo")
+// field is a line "name:   12 kB" of a file in /proc, in bytes; 0 if there is none.
+func field(file, name string) int64 {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
 			return kibibytes(rest)
 		}
 	}
 	return 0
 }
 
+// Free is the memory that the machine could give to new processes.
+func Free() int64 { return field("/proc/meminfo", "MemAvailable") }
+
 // Peak is the most resident memory that one process has had since it began or since
 // [ResetPeak].
-func Peak(pid int) int64 {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			return kibibytes(rest)
-		}
-	}
-	return 0
-}
+func Peak(pid int) int64 { return field("/proc/"+strconv.Itoa(pid)+"/status", "VmHWM") }
 
 // ResetPeak lets [Peak] begin anew.
 func ResetPeak(pid int) error {
