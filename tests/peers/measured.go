@@ -135,36 +135,24 @@ func (g *Ground) MeasuredVSFTPD(ctx context.Context, m Measured) (*Server, error
 		return nil, err
 	}
 	passwd := fmt.Sprintf("root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\nftp:x:%d:%d::%s:/bin/false\n", uid, gid, m.Root)
-	conf := fmt.Sprintf(`listen=YES
-listen_address=127.0.0.1
-listen_port=%s
-background=NO
-anonymous_enable=YES
+	conf := g.vsftpd(s, filepath.Join(etc, "empty"), fmt.Sprintf(`anonymous_enable=YES
 local_enable=NO
 anon_root=%s
 ftp_username=ftp
-nopriv_user=nobody
-secure_chroot_dir=%s
-write_enable=YES
 anon_upload_enable=YES
 anon_other_write_enable=YES
 anon_mkdir_write_enable=YES
 anon_umask=022
 anon_world_readable_only=NO
-max_clients=0
 max_per_ip=0
-xferlog_enable=NO
 idle_session_timeout=900
-ssl_enable=YES
 allow_anon_ssl=YES
 force_anon_logins_ssl=NO
 force_anon_data_ssl=NO
-rsa_cert_file=%s
-rsa_private_key_file=%s
 ssl_ciphers=ECDHE-ECDSA-AES128-GCM-SHA256:HIGH
 require_ssl_reuse=NO
 anon_max_rate=%d
-`, s.port(), m.Root, filepath.Join(etc, "empty"), g.cert, g.key, m.Rate)
+`, m.Root, m.Rate))
 	for name, text := range map[string]string{"passwd": passwd, "conf": conf} {
 		if err := os.WriteFile(filepath.Join(etc, name), []byte(text), 0o644); err != nil {
 			return nil, err
@@ -184,22 +172,13 @@ func (g *Ground) MeasuredPureFTPd(ctx context.Context, m Measured) (*Server, err
 	if s.Version, err = g.version(ctx, "pure-ftpd"); err != nil {
 		return nil, err
 	}
-	text, err := g.file(m.Name+".pure", fmt.Sprintf("%s:%s:%d:%d::%s/./::::::::::::\n", User, crypted, uid, gid, m.Root))
-	if err != nil {
-		return nil, err
-	}
-	base := filepath.Join(g.Dir, m.Name+".pdb")
-	if _, err := run(ctx, g.Dir, s.env, g.in("usr/bin/pure-pw"), "mkdb", base, "-f", text); err != nil {
-		return nil, err
-	}
-	s.command = []string{g.in("usr/sbin/pure-ftpd"), "-S", "127.0.0.1," + s.port(), "-l", "puredb:" + base,
-		"-E", "-A", "-H", "-4", "-c", fmt.Sprint(many), "-C", fmt.Sprint(many), "-I", "30", "-L", "300000:5", "-u", "1", "-z", "-Y", "1",
-		"-2", g.cert + "," + g.key, "-g", filepath.Join(g.Dir, m.Name+".pid"), "-f", "none"}
+	more := []string{"-c", fmt.Sprint(many), "-C", fmt.Sprint(many), "-I", "30", "-L", "300000:5", "-Y", "1"}
 	if m.Rate > 0 {
-		s.command = append(s.command, "-T", fmt.Sprintf("%d:%d", m.Rate>>10, m.Rate>>10))
+		more = append(more, "-T", fmt.Sprintf("%d:%d", m.Rate>>10, m.Rate>>10))
 	}
+	s.command, err = g.pureFTPd(ctx, s, m.Name, m.Root, map[string]string{User: crypted}, more...)
 	s.Setup = "one virtual user in a chroot with an md5 password, no names of hosts (`-H`), `-Y 1`, limits raised, no log"
-	return s, nil
+	return s, err
 }
 
 // MeasuredProFTPD has a virtual user.
@@ -211,55 +190,18 @@ func (g *Ground) MeasuredProFTPD(ctx context.Context, m Measured) (*Server, erro
 	if s.Version, err = g.version(ctx, "proftpd-core"); err != nil {
 		return nil, err
 	}
-	state := filepath.Join(g.Dir, m.Name+".proftpd")
-	for name, text := range map[string]string{".passwd": fmt.Sprintf("%s:%s:%d:%d::%s:/bin/sh\n", User, crypted, uid, gid, m.Root),
-		".group": fmt.Sprintf("nogroup:x:%d:\n", gid)} {
-		if err := os.WriteFile(state+name, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	text := strings.NewReplacer("MODULES", g.in("usr/lib/proftpd"), "PORT", s.port(), "STATE", state, "CERT", g.cert, "KEY", g.key).Replace(`ModulePath MODULES
-LoadModule mod_tls.c
-ServerName measured
-ServerType standalone
-DefaultAddress 127.0.0.1
-Port PORT
-User nobody
-Group nogroup
-UseIPv6 off
-UseReverseDNS off
-AuthPAM off
-AuthOrder mod_auth_file.c
-AuthUserFile STATE.passwd
-AuthGroupFile STATE.group
-RequireValidShell off
-DefaultRoot ~
-AllowOverwrite on
-MaxInstances none
-TimeoutIdle 900
+	more := `TimeoutIdle 900
 TimeoutNoTransfer 900
 TimeoutStalled 900
-WtmpLog off
-TransferLog none
-SystemLog STATE.log
-PidFile STATE.pid
-ScoreboardFile STATE.score
-ControlsSocket STATE.sock
 DelayEngine off
 UseSendfile on
-TLSEngine on
-TLSProtocol TLSv1.2 TLSv1.3
-TLSECCertificateFile CERT
-TLSECCertificateKeyFile KEY
 TLSOptions NoSessionReuseRequired
 TLSRequired off
-TLSVerifyClient off
-`)
+`
 	if m.Rate > 0 {
-		text += fmt.Sprintf("TransferRate RETR %d\nTransferRate STOR %d\n", m.Rate>>10, m.Rate>>10)
+		more += fmt.Sprintf("TransferRate RETR %d\nTransferRate STOR %d\n", m.Rate>>10, m.Rate>>10)
 	}
-	conf, err := g.file(m.Name+".proftpd.conf", text)
-	s.command = []string{g.in("usr/sbin/proftpd"), "-n", "-c", conf}
+	s.command, err = g.proftpd(s, m.Name, m.Root, map[string]string{User: crypted}, more)
 	s.Setup = "one virtual user in a chroot with an md5 password, `UseSendfile on`, `DelayEngine off`, no names of hosts, no log"
 	return s, err
 }
@@ -273,32 +215,17 @@ func (g *Ground) MeasuredPyftpdlib(ctx context.Context, m Measured) (*Server, er
 	if s.Version, err = g.version(ctx, "python3-pyftpdlib"); err != nil {
 		return nil, err
 	}
-	more := ""
+	more := fmt.Sprintf("h = handlers.TLS_FTPHandler\nh.certfile = %q\n", g.both)
 	if m.Rate > 0 {
-		more = fmt.Sprintf("h.dtp_handler = handlers.ThrottledDTPHandler\nh.dtp_handler.read_limit = h.dtp_handler.write_limit = %d\n", m.Rate)
-	} else {
-		more = fmt.Sprintf("h = handlers.TLS_FTPHandler\nh.certfile = %q\n", g.both)
+		more = fmt.Sprintf("h = handlers.FTPHandler\nh.dtp_handler = handlers.ThrottledDTPHandler\nh.dtp_handler.read_limit = h.dtp_handler.write_limit = %d\n", m.Rate)
 	}
-	code, err := g.file(m.Name+".py", strings.NewReplacer("PACKAGES", g.in("usr/lib/python3/dist-packages"), "ROOT", m.Root,
-		"PORT", s.port(), "MORE", more, "USER", User, "PASSWORD", Password, "MANY", fmt.Sprint(many)).Replace(`
-import sys, resource, logging
-sys.path[:0] = ['PACKAGES']
-from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib import handlers, servers
-logging.basicConfig(level=logging.WARNING)
+	more += fmt.Sprintf(`h.timeout = 900
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-h = handlers.FTPHandler
-MORE
-h.authorizer = DummyAuthorizer()
-h.authorizer.add_user('USER', 'PASSWORD', 'ROOT', perm='elradfmwMT')
-h.timeout = 900
-s = servers.FTPServer(('127.0.0.1', PORT), h, backlog=4096)
-s.max_cons, s.max_cons_per_ip = MANY, 0
-s.serve_forever()
-`))
-	s.drop = os.Getuid() == 0
-	s.command = []string{"/usr/bin/python3", code}
+s = servers.FTPServer(address, h, backlog=4096)
+s.max_cons, s.max_cons_per_ip = %d, 0
+`, many)
+	s.command, err = g.pyftpdlib(s, m.Name, m.Root, map[string]string{User: Password}, more)
 	s.Setup = "`FTPServer` in one asynchronous process, its TLS handler (throttled: its throttled one, in the clear), `max_cons` lifted"
 	return s, err
 }

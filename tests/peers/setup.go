@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/edgeftp/edgeftp/edge"
 )
@@ -106,7 +105,7 @@ func (g *Ground) VSFTPD(ctx context.Context, site Site) (*Server, error) {
 		return nil, err
 	}
 	passwd, shadow := "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n", "root:*:19000::::::\nnobody:*:19000::::::\n"
-	for user, hash := range map[string]string{User: crypted, OtherUser: otherCrypted} {
+	for user, hash := range hashed() {
 		passwd += fmt.Sprintf("%s:x:%d:%d::%s:/bin/sh\n", user, uid, gid, s.Root)
 		shadow += fmt.Sprintf("%s:%s:19000::::::\n", user, hash)
 	}
@@ -133,42 +132,35 @@ func vsftpdConf(g *Ground, s *Server, site Site, empty string) string {
 	if site.RequireTLS {
 		force = "YES"
 	}
-	conf := fmt.Sprintf(`listen=YES
-listen_address=127.0.0.1
-listen_port=%s
-background=NO
-anonymous_enable=NO
+	more := fmt.Sprintf(`anonymous_enable=NO
 local_enable=YES
 local_root=%s
 chroot_local_user=YES
 allow_writeable_chroot=YES
 pam_service_name=vsftpd
-nopriv_user=nobody
-secure_chroot_dir=%s
-write_enable=YES
 local_umask=022
-max_clients=0
 max_per_ip=%d
-xferlog_enable=NO
 async_abor_enable=YES
 ascii_download_enable=YES
 ascii_upload_enable=YES
 ls_recurse_enable=YES
-ssl_enable=YES
 force_local_logins_ssl=%s
 force_local_data_ssl=%s
-rsa_cert_file=%s
-rsa_private_key_file=%s
 ssl_ciphers=HIGH
 strict_ssl_read_eof=YES
-`, s.port(), s.Root, empty, site.perAddress(), force, force, g.cert, g.key)
+`, s.Root, site.perAddress(), force, force)
 	if !site.Guarded {
-		conf += "delay_failed_login=0\n"
+		more += "delay_failed_login=0\n"
 	}
 	if site.Passive[1] > 0 {
-		conf += fmt.Sprintf("pasv_min_port=%d\npasv_max_port=%d\n", site.Passive[0], site.Passive[1])
+		more += fmt.Sprintf("pasv_min_port=%d\npasv_max_port=%d\n", site.Passive[0], site.Passive[1])
 	}
-	return conf
+	return g.vsftpd(s, empty, more)
+}
+
+// hashed are both users with the hashes of their passwords.
+func hashed() map[string]string {
+	return map[string]string{User: crypted, OtherUser: otherCrypted}
 }
 
 // ProFTPD runs for virtual users, with the modules that its packages have.
@@ -180,74 +172,29 @@ func (g *Ground) ProFTPD(ctx context.Context, site Site) (*Server, error) {
 	if s.Version, err = g.version(ctx, "proftpd-core"); err != nil {
 		return nil, err
 	}
-	list := ""
-	for user, hash := range map[string]string{User: crypted, OtherUser: otherCrypted} {
-		list += fmt.Sprintf("%s:%s:%d:%d::%s:/bin/sh\n", user, hash, uid, gid, s.Root)
-	}
-	state := filepath.Join(g.Dir, site.Name+".proftpd")
-	for name, text := range map[string]string{".passwd": list, ".group": fmt.Sprintf("nogroup:x:%d:\n", gid)} {
-		if err := os.WriteFile(state+name, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	conf, err := g.file(site.Name+".proftpd.conf", proftpdConf(g, s, site, state))
-	s.command = []string{g.in("usr/sbin/proftpd"), "-n", "-c", conf}
-	s.Setup = "virtual users in a chroot; mod_tls, mod_site_misc, mod_copy, mod_digest and mod_deflate loaded, uploads may be resumed"
-	return s, err
-}
-
-func proftpdConf(g *Ground, s *Server, site Site, state string) string {
 	required := "off"
 	if site.RequireTLS {
 		required = "on"
 	}
-	conf := strings.NewReplacer("MODULES", g.in("usr/lib/proftpd"), "PORT", s.port(), "STATE", state, "CERT", g.cert, "KEY", g.key,
-		"REQUIRED", required, "SESSIONS", fmt.Sprint(site.perAddress())).Replace(`ModulePath MODULES
-LoadModule mod_tls.c
-LoadModule mod_site_misc.c
+	more := fmt.Sprintf(`LoadModule mod_site_misc.c
 LoadModule mod_copy.c
 LoadModule mod_digest.c
 LoadModule mod_deflate.c
-ServerName test
-ServerType standalone
-DefaultAddress 127.0.0.1
-Port PORT
-User nobody
-Group nogroup
-UseIPv6 off
-UseReverseDNS off
-AuthPAM off
-AuthOrder mod_auth_file.c
-AuthUserFile STATE.passwd
-AuthGroupFile STATE.group
-RequireValidShell off
-DefaultRoot ~
-AllowOverwrite on
 AllowStoreRestart on
 AllowRetrieveRestart on
-MaxInstances none
-MaxClientsPerHost SESSIONS
-WtmpLog off
-TransferLog none
-SystemLog STATE.log
-PidFile STATE.pid
-ScoreboardFile STATE.score
-ControlsSocket STATE.sock
+MaxClientsPerHost %d
 DelayTable STATE.delay
-TLSEngine on
-TLSProtocol TLSv1.2 TLSv1.3
-TLSECCertificateFile CERT
-TLSECCertificateKeyFile KEY
-TLSRequired REQUIRED
-TLSVerifyClient off
-`)
+TLSRequired %s
+`, site.perAddress(), required)
 	if !site.Guarded {
-		conf += "DelayEngine off\n"
+		more += "DelayEngine off\n"
 	}
 	if site.Passive[1] > 0 {
-		conf += fmt.Sprintf("PassivePorts %d %d\n", site.Passive[0], site.Passive[1])
+		more += fmt.Sprintf("PassivePorts %d %d\n", site.Passive[0], site.Passive[1])
 	}
-	return conf
+	s.command, err = g.proftpd(s, site.Name, s.Root, hashed(), more)
+	s.Setup = "virtual users in a chroot; mod_tls, mod_site_misc, mod_copy, mod_digest and mod_deflate loaded, uploads may be resumed"
+	return s, err
 }
 
 // PureFTPd runs for virtual users.
@@ -259,30 +206,17 @@ func (g *Ground) PureFTPd(ctx context.Context, site Site) (*Server, error) {
 	if s.Version, err = g.version(ctx, "pure-ftpd"); err != nil {
 		return nil, err
 	}
-	list := ""
-	for user, hash := range map[string]string{User: crypted, OtherUser: otherCrypted} {
-		list += fmt.Sprintf("%s:%s:%d:%d::%s/./::::::::::::\n", user, hash, uid, gid, s.Root)
-	}
-	base := filepath.Join(g.Dir, site.Name+".pdb")
-	text, err := g.file(site.Name+".pure", list)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := run(ctx, g.Dir, s.env, g.in("usr/bin/pure-pw"), "mkdb", base, "-f", text); err != nil {
-		return nil, err
-	}
 	tls := "1"
 	if site.RequireTLS {
 		tls = "3" // data connections too
 	}
-	s.command = []string{g.in("usr/sbin/pure-ftpd"), "-S", "127.0.0.1," + s.port(), "-l", "puredb:" + base,
-		"-E", "-A", "-H", "-4", "-c", "5000", "-C", fmt.Sprint(site.perAddress()), "-I", "10", "-u", "1", "-z", "-Y", tls,
-		"-2", g.cert + "," + g.key, "-g", filepath.Join(g.Dir, site.Name+".pid"), "-f", "none"}
+	more := []string{"-c", "5000", "-C", fmt.Sprint(site.perAddress()), "-I", "10", "-Y", tls}
 	if site.Passive[1] > 0 {
-		s.command = append(s.command, "-p", fmt.Sprintf("%d:%d", site.Passive[0], site.Passive[1]))
+		more = append(more, "-p", fmt.Sprintf("%d:%d", site.Passive[0], site.Passive[1]))
 	}
+	s.command, err = g.pureFTPd(ctx, s, site.Name, s.Root, hashed(), more...)
 	s.Setup = "virtual users in a chroot; TLS as the client likes (`-Y 1`)"
-	return s, nil
+	return s, err
 }
 
 // Pyftpdlib runs with its TLS handler.
@@ -294,7 +228,7 @@ func (g *Ground) Pyftpdlib(ctx context.Context, site Site) (*Server, error) {
 	if s.Version, err = g.version(ctx, "python3-pyftpdlib"); err != nil {
 		return nil, err
 	}
-	more := ""
+	more := fmt.Sprintf("h = handlers.TLS_FTPHandler\nh.certfile = %q\n", g.both)
 	if site.RequireTLS {
 		more += "h.tls_control_required = h.tls_data_required = True\n"
 	}
@@ -304,25 +238,8 @@ func (g *Ground) Pyftpdlib(ctx context.Context, site Site) (*Server, error) {
 	if site.Passive[1] > 0 {
 		more += fmt.Sprintf("h.passive_ports = range(%d, %d)\n", site.Passive[0], site.Passive[1]+1)
 	}
-	code, err := g.file(site.Name+".py", strings.NewReplacer("PACKAGES", g.in("usr/lib/python3/dist-packages"), "ROOT", s.Root,
-		"PORT", s.port(), "PAIR", g.both, "MORE", more, "SESSIONS", fmt.Sprint(site.perAddress())).Replace(`
-import sys, logging
-sys.path[:0] = ['PACKAGES']
-from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib import handlers, servers
-logging.basicConfig(level=logging.WARNING)
-h = handlers.TLS_FTPHandler
-h.authorizer = DummyAuthorizer()
-for user, password in (('`+User+`', '`+Password+`'), ('`+OtherUser+`', '`+OtherPassword+`')):
-    h.authorizer.add_user(user, password, 'ROOT', perm='elradfmwMT')
-h.certfile = 'PAIR'
-MORE
-s = servers.FTPServer(('127.0.0.1', PORT), h)
-s.max_cons, s.max_cons_per_ip = 5000, SESSIONS
-s.serve_forever()
-`))
-	s.drop = os.Getuid() == 0
-	s.command = []string{"/usr/bin/python3", code}
+	more += fmt.Sprintf("s = servers.FTPServer(address, h)\ns.max_cons, s.max_cons_per_ip = 5000, %d\n", site.perAddress())
+	s.command, err = g.pyftpdlib(s, site.Name, s.Root, map[string]string{User: Password, OtherUser: OtherPassword}, more)
 	s.Setup = "`TLS_FTPHandler` with all permissions, in one asynchronous process"
 	return s, err
 }
