@@ -8,7 +8,8 @@ import (
 )
 
 // manyLeft is how many sessions have to end, or to be parked, before their leavings are
-// looked after.
+// looked after as soon as it is calm; those of a few, such as the last ones of many, wait for
+// ten times as long.
 const manyLeft = 16
 
 // leftCalm is for how long nobody may have done so for it, and leftShare how many times as
@@ -36,14 +37,18 @@ type leavings struct {
 func (l *leavings) add() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended++; l.ended < manyLeft || l.last {
+	if l.last {
 		return
+	}
+	calm := 10 * leftCalm
+	if l.ended++; l.ended >= manyLeft {
+		calm = leftCalm
 	}
 	if l.timer == nil {
-		l.timer = time.AfterFunc(max(l.pause, leftCalm), l.collect)
+		l.timer = time.AfterFunc(max(l.pause, calm), l.collect)
 		return
 	}
-	l.timer.Reset(max(l.pause, leftCalm))
+	l.timer.Reset(max(l.pause, calm))
 }
 
 // collect collects twice, as a sync.Pool keeps what it has for one more cycle, and gives the

@@ -40,8 +40,13 @@ func TestLeavings(t *testing.T) {
 		want(0, "it is not calm")
 		pass(leftCalm / 4)
 		want(2, "it is calm")
-		pass(10 * leftCalm)
+		pass(20 * leftCalm)
 		want(2, "nobody has ended since")
+		l.pause = 0
+		l.add()
+		pass(10 * leftCalm)
+		want(4, "one has ended, and it has long been calm")
+		before += 2
 		l.pause = 3 * leftCalm
 		for range manyLeft {
 			l.add()

@@ -199,6 +199,7 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 			_ = m.farewell() // clients wait for it: Python's unwrap, for one
 			res.Unannounced = err == nil && m.sealed.fin.ended.Load()
 		}
+		linger(ctx, conn, err)
 		return err
 	}
 	m.even()
