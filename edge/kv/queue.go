@@ -13,6 +13,7 @@ type queue struct {
 	many      int64
 	some      chan struct{} // there is something to write
 	enough    chan struct{} // there is much to write
+	bequeaths atomic.Bool   // an heir has the file, or is about to
 }
 
 func newQueue(many int) *queue {

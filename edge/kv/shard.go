@@ -14,8 +14,9 @@ type shard struct {
 	entries map[string]*entry
 	due     expiries
 	dirty   fifo
-	next    atomic.Int64 // when the first of due vanishes, 0 if none does; written under mu
-	_       [40]byte     // keeps the locks of two shards on different cache lines
+	next    atomic.Int64     // when the first of due vanishes, 0 if none does; written under mu
+	deltas  map[string]int64 // what counters have grown by; see handover.go
+	_       [32]byte         // keeps the locks of two shards on different cache lines
 }
 
 // entry is a key that is there, or one that was removed and may still be in the
@@ -29,6 +30,7 @@ type entry struct {
 	live    bool
 	stored  bool // in the file; in an overlay, in the base
 	flying  bool // being written
+	whole   bool // an heir is to be told the value, not what it has grown by
 
 	hides int64 // what the base has of it, in an overlay
 }
@@ -49,8 +51,7 @@ func (s *space) find(sh *shard, key string) (e *entry, copied bool) {
 	case e == nil || !e.live:
 		return nil, false
 	case e.over(s.now):
-		s.remove(sh, e)
-		s.expired.Add(1)
+		s.expire(sh, e)
 		return nil, false
 	}
 	return e, false
@@ -71,6 +72,7 @@ func (s *space) assign(sh *shard, e *entry, key string, value []byte, expires in
 	}
 	e.setValue(value)
 	sh.schedule(e, expires)
+	s.replaced(sh, e)
 	s.mark(sh, e)
 	return true
 }
@@ -107,6 +109,7 @@ func (s *space) remove(sh *shard, e *entry) {
 	s.keys.Add(-1)
 	sh.schedule(e, 0)
 	e.live, e.value = false, nil
+	s.replaced(sh, e)
 	if e.stored || e.flying {
 		if s.base != nil {
 			s.graves.Add(size(e.key, nil))
@@ -117,6 +120,15 @@ func (s *space) remove(sh *shard, e *entry) {
 	s.forget(sh, e)
 }
 
+// expire takes a key away whose time is over. An heir sees that by itself.
+func (s *space) expire(sh *shard, e *entry) {
+	if s.bequeathed() {
+		e.stored = false
+	}
+	s.remove(sh, e)
+	s.expired.Add(1)
+}
+
 // forget drops an entry that is not there, neither in the file.
 func (s *space) forget(sh *shard, e *entry) {
 	if e.queued >= 0 {
@@ -124,6 +136,7 @@ func (s *space) forget(sh *shard, e *entry) {
 		s.queue.unwritten.Add(-1)
 	}
 	delete(sh.entries, e.key)
+	delete(sh.deltas, e.key)
 }
 
 // reclaim frees what keys hold whose time is over, and returns how many there were.
@@ -162,8 +175,7 @@ func (s *space) sweep(sh *shard) (n int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for ; n < sweepHold && len(sh.due) > 0 && sh.due[0].expires <= now; n++ {
-		s.remove(sh, sh.due[0])
-		s.expired.Add(1)
+		s.expire(sh, sh.due[0])
 	}
 	return n
 }

@@ -163,7 +163,7 @@ func (s *space) Incr(key string, delta int64, ttl time.Duration) (int64, error) 
 	sh := s.shard(key)
 	for tried := false; ; tried = true { // see change
 		sh.mu.Lock()
-		n, err := s.add(sh, key, delta, ttl)
+		n, err := s.add(sh, key, delta, s.deadline(ttl))
 		sh.mu.Unlock()
 		if err != policy.ErrKVFull || s.reclaim() == 0 && tried {
 			return n, s.judged(err)
@@ -171,17 +171,23 @@ func (s *space) Incr(key string, delta int64, ttl time.Duration) (int64, error) 
 	}
 }
 
-func (s *space) add(sh *shard, key string, delta int64, ttl time.Duration) (int64, error) {
+func (s *space) add(sh *shard, key string, delta, expires int64) (int64, error) {
 	if s.closed.Load() {
 		return 0, ErrClosed
 	}
 	e, copied := s.find(sh, key)
 	switch {
 	case e == nil:
+		old := sh.entries[key]
+		whole := old != nil && old.whole
 		var b [8]byte
 		binary.LittleEndian.PutUint64(b[:], uint64(delta))
-		if !s.assign(sh, nil, key, b[:], s.deadline(ttl)) {
+		if !s.assign(sh, nil, key, b[:], expires) {
 			return 0, policy.ErrKVFull
+		}
+		if e = sh.entries[key]; !whole {
+			e.whole = false
+			s.grown(sh, e, delta)
 		}
 		return delta, nil
 	case len(e.value) != 8:
@@ -190,6 +196,7 @@ func (s *space) add(sh *shard, key string, delta int64, ttl time.Duration) (int6
 	}
 	n := sum(int64(binary.LittleEndian.Uint64(e.value)), delta)
 	binary.LittleEndian.PutUint64(e.value, uint64(n))
+	s.grown(sh, e, delta)
 	s.mark(sh, e)
 	return n, nil
 }

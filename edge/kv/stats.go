@@ -79,10 +79,10 @@ func (t *trouble) note(s *Store, err error) {
 	case err != nil:
 		if t.untold++; t.told.IsZero() || now.Sub(t.told) >= logEvery {
 			s.opt.Log.Error("kv: what policies remember cannot be written; it is kept in memory, is lost if the server ends, and is tried again",
-				"path", s.file.path, "err", err, "unwritten", s.queue.unwritten.Load(), "failures", t.untold)
+				"path", s.path, "err", err, "unwritten", s.queue.unwritten.Load(), "failures", t.untold)
 			t.told, t.untold = now, 0
 		}
 	case before:
-		s.opt.Log.Info("kv: what policies remember is written again", "path", s.file.path, "unwritten", s.queue.unwritten.Load())
+		s.opt.Log.Info("kv: what policies remember is written again", "path", s.path, "unwritten", s.queue.unwritten.Load())
 	}
 }

@@ -56,14 +56,16 @@ const (
 type Store struct {
 	opt    Options
 	queue  *queue // nil in memory only
-	file   *file  // nil in memory only; used by the writer alone
+	path   string
+	file   *file // nil in memory only, and while an heir has it; used by the writer alone
+	heir   Heir  // likewise; nil until there is one
 	closed atomic.Bool
 
 	mu     sync.Mutex
 	spaces map[string]*space
 
 	stop     chan struct{}
-	syncs    chan chan error
+	asks     chan ask
 	swept    chan struct{} // closed when the sweeper has ended
 	written  chan struct{} // closed when the writer has ended
 	closing  sync.Once
@@ -78,8 +80,8 @@ type Store struct {
 func Open(path string, opt Options) (*Store, error) {
 	opt.fill()
 	s := &Store{
-		opt: opt, spaces: map[string]*space{},
-		stop: make(chan struct{}), syncs: make(chan chan error),
+		opt: opt, path: path, spaces: map[string]*space{},
+		stop: make(chan struct{}), asks: make(chan ask),
 		swept: make(chan struct{}), written: make(chan struct{}),
 	}
 	if path == "" {
@@ -177,8 +179,7 @@ func (s *Store) restore(name string, r record) {
 	sh.schedule(e, r.expires)
 	sp.used.Add(size(r.key, r.value))
 	if e.over(s.opt.Now) {
-		sp.remove(sh, e)
-		sp.expired.Add(1)
+		sp.expire(sh, e)
 	}
 }
 
@@ -186,15 +187,26 @@ func (s *Store) restore(name string, r record) {
 // the disk. In memory only there is nothing to do. It fails with the error of the
 // write, with that of ctx, and with [ErrClosed].
 func (s *Store) Sync(ctx context.Context) error {
-	if s.file == nil {
+	if s.queue == nil {
 		if s.closed.Load() {
 			return ErrClosed
 		}
 		return nil
 	}
+	return s.ask(ctx, s.flush)
+}
+
+// ask is something that the writer is to do, between two writes.
+type ask struct {
+	do    func() error
+	reply chan<- error // with room for one
+}
+
+// ask has the writer do something, and returns what came of it.
+func (s *Store) ask(ctx context.Context, do func() error) error {
 	reply := make(chan error, 1)
 	select {
-	case s.syncs <- reply:
+	case s.asks <- ask{do, reply}:
 	case <-s.written:
 		return ErrClosed
 	case <-ctx.Done():

@@ -19,6 +19,7 @@ type op struct {
 	shard *shard
 	entry *entry
 	data  []byte // the record, nil removes the key
+	delta *int64 // what a counter has grown by since the heir was told, if that is all that became of it
 }
 
 // write is the writer: the only one that touches the file.
@@ -44,10 +45,10 @@ func (s *Store) write() {
 			failed = s.flush() != nil
 		case <-timer.C:
 			failed = s.flush() != nil
-		case reply := <-s.syncs:
-			err := s.flush()
+		case a := <-s.asks:
+			err := a.do()
 			failed = err != nil
-			reply <- err
+			a.reply <- err
 		case <-s.stop:
 			s.closeErr = s.finish()
 			return
@@ -65,9 +66,12 @@ func (s *Store) write() {
 func (s *Store) finish() error {
 	err := s.flush()
 	if err != nil {
-		err = fmt.Errorf("kv: %s: %d changes could not be written: %w", s.file.path, s.queue.unwritten.Load(), err)
+		err = fmt.Errorf("kv: %s: %d changes could not be written: %w", s.path, s.queue.unwritten.Load(), err)
 	}
-	return errors.Join(err, s.file.close())
+	if s.file != nil {
+		err = errors.Join(err, s.file.close())
+	}
+	return err
 }
 
 // flush writes everything that was changed before it was called.
@@ -120,6 +124,7 @@ func (b *batch) collect(sp *space, sh *shard, n int) int {
 			o.data = encode(sp.name, e)
 			b.bytes += len(o.data)
 		}
+		o.delta = sh.counted(e)
 		b.ops = append(b.ops, o)
 	}
 	return n
@@ -130,7 +135,7 @@ func (s *Store) commit(b *batch) error {
 	if len(b.ops) == 0 {
 		return nil
 	}
-	landed, err := s.file.write(b.ops)
+	landed, err := s.keep(b.ops)
 	for i := range b.ops {
 		s.settle(&b.ops[i], landed, err != nil)
 	}
@@ -147,7 +152,8 @@ func (s *Store) settle(o *op, landed, again bool) {
 	o.shard.mu.Lock()
 	defer o.shard.mu.Unlock()
 	e.flying = false
-	if landed { // what was removed without certainty is removed once more
+	e.whole = e.whole || again // the heir may have it, or not
+	if landed {                // what was removed without certainty is removed once more
 		e.stored = o.data != nil || again && e.stored
 	}
 	switch {
