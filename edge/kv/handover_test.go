@@ -75,10 +75,15 @@ func TestHandOver(t *testing.T) {
 	_, _ = b.Incr("of both", 2, time.Hour)
 	set(t, a, "set and counted", "12345678", 0)
 	_, _ = a.Incr("set and counted", 1, 0)
+	if err := old.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = a.Incr("set and counted", 2, 0)
+	_, _ = b.Incr("set and counted", 4, 0)
 	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := binary.LittleEndian.Uint64([]byte("12345678")) + 1
+	want := binary.LittleEndian.Uint64([]byte("12345678")) + 7
 	if got := count(t, b, "set and counted"); got != int64(want) {
 		t.Errorf("what was set and then counted is %d, want %d", got, want)
 	}
@@ -198,6 +203,28 @@ func TestTakeBack(t *testing.T) {
 	}
 	if got := count(t, p, "counter"); got != 7 {
 		t.Errorf("the counter is %d, want 7", got)
+	}
+}
+
+// TestTakeBackTold has a successor that fails after it was told of changes: the file, which
+// it has not written, gets them all the same.
+func TestTakeBackTold(t *testing.T) {
+	path, opt := filepath.Join(t.TempDir(), "state.db"), kv.Options{FlushEvery: time.Millisecond}
+	s := open(t, path, opt)
+	a := space(t, s, "a", 0)
+	set(t, a, "removed", "x", 0)
+	set(t, a, "changed", "x", 0)
+	if err := s.HandOver(t.Context(), func([]kv.Change) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	set(t, a, "changed", "y", 0)
+	if err := errors.Join(a.Set("removed", nil, 0), s.Sync(t.Context()), s.TakeBack(t.Context()), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	p := space(t, open(t, path, opt), "a", 0)
+	has(t, p, "changed", "y")
+	if _, there := p.Get("removed"); there {
+		t.Error("what was removed while there was no file is there again")
 	}
 }
 
