@@ -76,6 +76,8 @@ func goroutines() map[string]string {
 		"cmd/edgeftp/crashes.go newCrashes":                    "crashes.tryKeep",
 		"cmd/edgeftp/metrics.go showMetrics":                   "control.Recovering, around each request",
 		"cmd/edgeftp/drain.go run":                             "control.Recovering of the admin socket; instance.guard of the watches; Serve is the server",
+		"cmd/edgeftp/internal/succession/predecessor.go give":  closes,
+		"cmd/edgeftp/internal/succession/successor.go during":  closes,
 		"cmd/edgeftp/drain.go drain":                           waits,
 		"cmd/edgeftp/drain.go within":                          own,
 		"cmd/edgeftp/assemble.go close":                        own,
