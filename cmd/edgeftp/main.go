@@ -30,39 +30,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
 	os.Exit(profiled(func() int { return run(context.Background(), os.Args[1:], os.Stdout, os.Stderr) }))
-}
-
-// The exit codes.
-const (
-	exitOK          = 0
-	exitFailed      = 1 // at run time
-	exitUsage       = 2
-	exitConfig      = 3
-	exitUnreachable = 4 // admin socket
-	exitChecks      = 5 // a check has found something, such as a missing tool
-)
-
-// exitError carries the code with which an error ends the program.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-func exitWith(code int, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &exitError{code, err}
 }
 
 // run is the whole program but for the process around it.
@@ -76,6 +49,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
+	colourFlag(root)
+	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand())
 	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -94,6 +69,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else { // cobra's own: a wrong number of arguments, a missing flag
 		err = misused(cmd, err)
 	}
-	fmt.Fprintln(stderr, "error:", strings.TrimPrefix(err.Error(), "error: "))
+	printError(cmd, stderr, err)
 	return code
 }
