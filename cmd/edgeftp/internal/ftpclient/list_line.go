@@ -46,8 +46,8 @@ func unixLine(line string, now time.Time) *Entry {
 			return nil
 		}
 		if month := monthOf(word); month > 0 {
-			if size, ok := decimal(before); ok {
-				return e.unixEnd(behind, month, size, now)
+			if size, ok := decimal(before); ok && e.unixEnd(behind, month, size, now) { // an owner may be called May
+				return e
 			}
 		}
 		before, rest = word, behind
@@ -57,12 +57,12 @@ func unixLine(line string, now time.Time) *Entry {
 
 // unixEnd reads what is behind the month. One space alone divides the time from the
 // name, which may begin with others.
-func (e *Entry) unixEnd(rest string, month time.Month, size int64, now time.Time) *Entry {
+func (e *Entry) unixEnd(rest string, month time.Month, size int64, now time.Time) bool {
 	dayText, rest := field(rest)
 	clock, name := field(rest)
 	day, ok := decimal(dayText)
 	if !ok || day < 1 || day > 31 || !strings.HasPrefix(name, " ") || len(name) < 2 {
-		return nil
+		return false
 	}
 	e.Name = name[1:]
 	hours, minutes, timed := strings.Cut(clock, ":")
@@ -70,7 +70,7 @@ func (e *Entry) unixEnd(rest string, month time.Month, size int64, now time.Time
 	if timed {
 		minute, ok2 := decimal(minutes)
 		if !ok || !ok2 || year > 23 || minute > 59 {
-			return nil
+			return false
 		}
 		at := func(y int) time.Time { return time.Date(y, month, int(day), int(year), int(minute), 0, 0, time.UTC) }
 		if e.ModTime = at(now.Year()); e.ModTime.After(now.AddDate(0, 0, 1)) { // it is of the last year
@@ -78,7 +78,7 @@ func (e *Entry) unixEnd(rest string, month time.Month, size int64, now time.Time
 		}
 	} else {
 		if !ok || year < 1900 || year > 9999 {
-			return nil
+			return false
 		}
 		e.ModTime = time.Date(int(year), month, int(day), 0, 0, 0, 0, time.UTC)
 	}
@@ -90,7 +90,7 @@ func (e *Entry) unixEnd(rest string, month time.Month, size int64, now time.Time
 			e.Name, e.Target = name, target
 		}
 	}
-	return e
+	return true
 }
 
 // dosLine reads what Windows' dir writes, with two digits of the year or four:

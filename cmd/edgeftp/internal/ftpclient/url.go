@@ -116,7 +116,10 @@ func ParseURL(s string) (*Target, error) {
 
 func (t *Target) host(u *url.URL) error {
 	t.Host = strings.TrimSuffix(u.Hostname(), ".")
-	if t.Host == "" || strings.ContainsAny(t.Host, " \r\n\x00/") {
+	if strings.ContainsFunc(t.Host, func(r rune) bool { return r > 127 }) {
+		return fmt.Errorf("the host %s has letters that are not of ASCII\n   = help: write it as DNS has it, which begins with xn--", Printable(clip(t.Host)))
+	}
+	if _, err := netip.ParseAddr(t.Host); err != nil && (t.Host == "" || strings.Trim(strings.ToLower(t.Host), "abcdefghijklmnopqrstuvwxyz0123456789-._") != "") {
 		return fmt.Errorf("the URL names no host\n   = help: write it like ftp://user@ftp.example.org/dir/file")
 	}
 	if text := u.Port(); text != "" {
