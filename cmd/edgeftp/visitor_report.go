@@ -17,7 +17,7 @@ import (
 // moved is what -o json tells of get, put and mirror.
 type moved struct {
 	Results []ftpclient.Result `json:"results"`
-	Summary tally            `json:"summary"`
+	Summary tally              `json:"summary"`
 }
 
 // tally counts results.
