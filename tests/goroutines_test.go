@@ -93,6 +93,10 @@ func goroutines() map[string]string {
 		"cmd/edgeftp/internal/builder/serve.go Serve":          tools,
 		"cmd/edgeftp/internal/builder/serve.go Attend":         tools,
 		"cmd/edgeftp/password.go askOnce":                      tools,
+		"cmd/edgeftp/internal/ftpclient/session.go Dial":       tools,
+		"cmd/edgeftp/internal/ftpclient/engine.go Run":         tools,
+		"cmd/edgeftp/internal/load/load.go Run":                tools,
+		"cmd/edgeftp/internal/progress/progress.go Start":      tools,
 		"wasmhost/record/replay.go Replay":                     tools,
 	}
 }

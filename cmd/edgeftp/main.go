@@ -37,8 +37,8 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	}
 	colourFlag(root)
-	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand())
 	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand(), benchCommand())
 	root.AddCommand(explainCommand(), manCommand())
 	root.SetOut(stdout) // which the scripts of completion go to
 	root.SetErr(stderr)
