@@ -2,9 +2,7 @@ package ftpclient
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -20,11 +18,6 @@ func noise(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.NewChaCha8([32]byte{7}).Read(b) // it does not fail
 	return string(b)
-}
-
-func sumOf(text string) string {
-	s := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(s[:])
 }
 
 // engine moves between a server and a directory, and does not wait between attempts.
