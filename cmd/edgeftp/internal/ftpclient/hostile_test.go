@@ -80,9 +80,11 @@ func TestHostileSizes(t *testing.T) {
 	for i := range 101 {
 		f.list += fmt.Sprintf("type=file; %d\r\n", i)
 	}
+	f.publish()
 	_, _, err = dial(t, conf).List("/")
 	refused(t, err, "100 lines")
 	f.list = "type=file; " + strings.Repeat("x", maxListLine) + "\r\n"
+	f.publish()
 	_, _, err = dial(t, conf).List("/")
 	refused(t, err, "bytes")
 }
@@ -179,6 +181,7 @@ func TestHostileCut(t *testing.T) {
 		t.Errorf("one byte is missing: %v", err)
 	}
 	f.cut = false
+	f.publish()
 	if entries, _, err := dial(t, conf).List("/"); err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
 	}

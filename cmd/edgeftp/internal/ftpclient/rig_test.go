@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -116,8 +117,20 @@ func read(t *testing.T, name string) string {
 // fake is a server that says what a test wants. Its answers have the key of a command's
 // verb, or of the whole command.
 type fake struct {
-	t       *testing.T
-	l       net.Listener
+	script // what the test writes
+	l      net.Listener
+
+	mu       sync.Mutex
+	shown    script // what new connections see: that of the last publish
+	shortly  bool   // short was once
+	commands []string
+	stored   bytes.Buffer
+	wait     sync.WaitGroup
+	conns    []net.Conn
+}
+
+// script is what a fake does.
+type script struct {
 	tls     *tls.Config
 	answers map[string]string
 	files   map[string]string // of RETR
@@ -126,19 +139,22 @@ type fake struct {
 	short   int               // so many bytes of the first RETR, and then the end of everything
 	early   string            // behind the reply to AUTH TLS
 	foreign bool              // PASV names another host
+}
 
-	mu       sync.Mutex
-	commands []string
-	stored   bytes.Buffer
-	wait     sync.WaitGroup
-	conns    []net.Conn
+// publish shows the script to the connections to come.
+func (f *fake) publish() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shown = f.script
+	f.shown.answers, f.shown.files = maps.Clone(f.answers), maps.Clone(f.files)
 }
 
 func newFake(t *testing.T, answers map[string]string) *fake {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	f := &fake{t: t, l: l, answers: answers, files: map[string]string{}}
+	f := &fake{l: l, script: script{answers: answers, files: map[string]string{}}}
+	f.publish()
 	f.wait.Go(func() {
 		for {
 			conn, err := l.Accept()
@@ -167,7 +183,11 @@ func (f *fake) keep(c net.Conn) {
 	f.conns = append(f.conns, c)
 }
 
-func (f *fake) conf() Config { return login(f.l.Addr().String(), nil) }
+// conf publishes the script, and is how to log in.
+func (f *fake) conf() Config {
+	f.publish()
+	return login(f.l.Addr().String(), nil)
+}
 
 // said reports whether a client has sent a command that begins so.
 func (f *fake) said(prefix string) bool {
@@ -183,7 +203,8 @@ func (f *fake) said(prefix string) bool {
 
 // talk is one connection of a fake.
 type talk struct {
-	*fake
+	script
+	f    *fake
 	conn net.Conn
 	data net.Listener
 	rest int
@@ -191,8 +212,10 @@ type talk struct {
 
 func (f *fake) serve(conn net.Conn) {
 	defer conn.Close()
-	c := &talk{fake: f, conn: conn}
-	c.say(f.answer("GREETING", "220 hello"))
+	f.mu.Lock()
+	c := &talk{script: f.shown, f: f, conn: conn}
+	f.mu.Unlock()
+	c.say(c.answer("GREETING", "220 hello"))
 	buf := make([]byte, 0, 4096)
 	for {
 		at := bytes.IndexByte(buf, '\n')
@@ -220,8 +243,8 @@ func (c *talk) say(text string) {
 	}
 }
 
-func (f *fake) answer(key, otherwise string) string {
-	if a, ok := f.answers[key]; ok {
+func (s *script) answer(key, otherwise string) string {
+	if a, ok := s.answers[key]; ok {
 		return a
 	}
 	return otherwise
@@ -244,7 +267,7 @@ func (c *talk) obey(line string) bool {
 	case verb == "AUTH" && c.tls != nil:
 		c.say("234 begin" + c.early)
 		tc := tls.Server(c.conn, c.tls)
-		c.keep(tc)
+		c.f.keep(tc)
 		c.conn = tc
 	case verb == "EPSV" || verb == "PASV":
 		return c.passive(verb)
@@ -296,7 +319,7 @@ func (c *talk) accept() (net.Conn, bool) {
 	if err != nil {
 		return nil, false
 	}
-	c.keep(conn)
+	c.f.keep(conn)
 	c.say("150 go")
 	return conn, true
 }
@@ -308,8 +331,7 @@ func (c *talk) send(text string) bool {
 	}
 	defer raw.Close()
 	c.rest = 0
-	if n := c.short; n > 0 && n < len(text) {
-		c.short = 0
+	if n := c.short; n > 0 && n < len(text) && c.f.first() {
 		_, _ = raw.Write([]byte(text[:n]))
 		return false
 	}
@@ -327,6 +349,15 @@ func (c *talk) send(text string) bool {
 	return true
 }
 
+// first is true once.
+func (f *fake) first() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.shortly
+	f.shortly = true
+	return !before
+}
+
 func (c *talk) receive() bool {
 	raw, ok := c.accept()
 	if !ok {
@@ -335,9 +366,9 @@ func (c *talk) receive() bool {
 	defer raw.Close()
 	var b bytes.Buffer
 	_, _ = b.ReadFrom(raw)
-	c.mu.Lock()
-	c.stored.Write(b.Bytes())
-	c.mu.Unlock()
+	c.f.mu.Lock()
+	c.f.stored.Write(b.Bytes())
+	c.f.mu.Unlock()
 	c.say("226 done")
 	return true
 }
