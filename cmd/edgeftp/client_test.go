@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ftpclient"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/load"
@@ -258,6 +259,42 @@ func TestClientMistakes(t *testing.T) {
 	v.says(errs, "none")
 	if left, err := os.ReadDir(v.root); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// The standard input and output are moved by the limit, too.
+func TestClientStreams(t *testing.T) {
+	v := visit(t)
+	stdin, err := os.Open(v.file("in", strings.Repeat("x", 60_000)))
+	v.must(err)
+	defer stdin.Close()
+	var out, errs bytes.Buffer
+	root := rootCommand(&out, &errs)
+	root.SetIn(stdin)
+	root.SetArgs([]string{"put", "-", v.url + "/up", "--limit-rate", "200kB", "--ca-file", v.ca, "--password-file", v.password})
+	began := time.Now()
+	v.must(root.ExecuteContext(t.Context()))
+	if took := time.Since(began); took < 150*time.Millisecond {
+		t.Errorf("60,000 bytes at 200,000 a second took %v", took)
+	}
+	v.reads(filepath.Join(v.root, "up"), strings.Repeat("x", 60_000))
+	began = time.Now()
+	got, _ := v.do(0, "get", v.url+"/up", "-", "--limit-rate", "200kB")
+	if took := time.Since(began); len(got) != 60_000 || took < 150*time.Millisecond {
+		t.Errorf("%d bytes took %v", len(got), took)
+	}
+}
+
+// An interrupt ends a command wherever it is.
+func TestClientInterrupted(t *testing.T) {
+	v := visit(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{{"ls", v.url + "/"}, {"get", v.url + "/x", v.dir}, {"mirror", v.url + "/", filepath.Join(v.dir, "m")}} {
+		var out, errs bytes.Buffer
+		if code := run(ctx, append(args, "--ca-file", v.ca, "--password-file", v.password), &out, &errs); code != exitInterrupted {
+			t.Errorf("%q: exit code %d\n%s%s", args, code, &out, &errs)
+		}
 	}
 }
 

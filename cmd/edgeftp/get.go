@@ -97,6 +97,10 @@ func (g *getting) toOutput(ctx context.Context, cmd *cobra.Command, targets []*f
 	if len(targets) > 1 || g.recursive || g.resume || g.verify || g.output == "json" {
 		return exitWith(exitUsage, errors.New("to the standard output goes one file, without --recursive, --resume, --verify and -o json"))
 	}
+	engine, err := g.engine(nil)
+	if err != nil {
+		return err
+	}
 	s, err := g.dial(ctx)
 	if err != nil {
 		return g.ended(ctx, err)
@@ -104,9 +108,15 @@ func (g *getting) toOutput(ctx context.Context, cmd *cobra.Command, targets []*f
 	defer s.Quit()
 	file := s.Path(targets[0].Path)
 	size, err := s.Size(file)
-	if err == nil {
-		_, err = s.Retrieve(file, 0, size, cmd.OutOrStdout())
+	if err != nil {
+		return g.ended(ctx, err)
 	}
+	if err := g.begin(cmd); err != nil {
+		return err
+	}
+	g.expect([]ftpclient.Job{{Remote: file, Size: size}})
+	_, err = s.Retrieve(file, 0, size, engine.Paced(ctx, nil, cmd.OutOrStdout()))
+	g.meter.Close()
 	return g.ended(ctx, err)
 }
 

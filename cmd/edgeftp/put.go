@@ -72,12 +72,20 @@ func (p *putting) fromInput(ctx context.Context, cmd *cobra.Command, t *ftpclien
 	if t.Folder || p.recursive || p.resume || p.verify || p.output == "json" {
 		return exitWith(exitUsage, errors.New("the standard input becomes one file, whose name the URL has, without --recursive, --resume, --verify and -o json"))
 	}
+	engine, err := p.engine(nil)
+	if err != nil {
+		return err
+	}
 	s, err := p.dial(ctx)
 	if err != nil {
 		return p.ended(ctx, err)
 	}
 	defer s.Quit()
-	_, err = s.Store(s.Path(t.Path), false, cmd.InOrStdin())
+	if err := p.begin(cmd); err != nil {
+		return err
+	}
+	_, err = s.Store(s.Path(t.Path), false, engine.Paced(ctx, cmd.InOrStdin(), nil))
+	p.meter.Close()
 	return p.ended(ctx, err)
 }
 

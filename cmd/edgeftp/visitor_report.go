@@ -160,8 +160,11 @@ func resultLine(r *ftpclient.Result) string {
 	}
 	if r.Status != ftpclient.Done || r.Op == "mkdir" {
 		text := r.Status + " " + name
-		if r.Status == ftpclient.Planned || r.Op == "mkdir" {
+		switch {
+		case r.Status == ftpclient.Planned:
 			text = r.Status + " " + r.Op + " " + name
+		case r.Status == ftpclient.Done:
+			text = "made " + name + "/"
 		}
 		if r.Error != "" {
 			text += ": " + strings.ReplaceAll(r.Error, "\n   = ", "; ")

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -255,11 +256,8 @@ func (e *Engine) wait(ctx context.Context, attempt int) error {
 
 // paced moves bytes by the limit, and tells of them.
 type paced struct {
-	w  *worker
-	rw interface {
-		Read([]byte) (int, error)
-		Write([]byte) (int, error)
-	}
+	w     *worker
+	rw    io.ReadWriter
 	moved *int64
 }
 
@@ -305,6 +303,15 @@ func (p paced) Read(b []byte) (int, error) {
 		p.note(n)
 	}
 	return n, err
+}
+
+// Paced is rw by the Engine's limit, and tells its Watch of what moves: for a stream that
+// is no Job.
+func (e *Engine) Paced(ctx context.Context, r io.Reader, w io.Writer) io.ReadWriter {
+	return paced{&worker{e: e, ctx: ctx}, struct {
+		io.Reader
+		io.Writer
+	}{r, w}, new(int64)}
 }
 
 // Limiter is a limit of so many bytes a second, in pieces of a tenth of a second.

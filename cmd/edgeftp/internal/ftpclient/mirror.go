@@ -207,8 +207,8 @@ func (m *Mirror) same(s *Session, item, at *Item) (bool, error) {
 	if there.ModTime.IsZero() {
 		return false, nil
 	}
-	if m.Upload && !s.Has("MFMT") { // the copy has the time at which it was made
-		return there.ModTime.Add(near).After(here.ModTime), nil
+	if !m.Times || m.Upload && !s.Has("MFMT") { // the copy has the time at which it was made
+		return at.ModTime.Add(near).After(item.ModTime), nil
 	}
 	return sameTime(&there.Entry, here.ModTime), nil
 }
