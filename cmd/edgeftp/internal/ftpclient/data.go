@@ -123,14 +123,20 @@ func sixNumbers(text string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), port), port > 0
 }
 
-// begin opens a data connection, sends the command that uses it, and protects it when
-// the server is ready.
-func (s *Session) beginData(command string) (*stream, error) {
+// beginData opens a data connection, sends the command that uses it, from an offset on if
+// that is not 0, and protects the connection when the server is ready.
+func (s *Session) beginData(command string, from int64) (*stream, error) {
 	conn, err := s.open()
 	if err != nil {
 		return nil, err
 	}
 	st := &stream{s: s, conn: conn, raw: conn, patience: s.conf.Timeout}
+	if from > 0 { // next to its command, because any other one makes some servers forget it
+		if _, err := s.must("REST "+strconv.FormatInt(from, 10), 350); err != nil {
+			st.close()
+			return nil, err
+		}
+	}
 	if err := s.write(command, command); err != nil {
 		st.close()
 		return nil, err

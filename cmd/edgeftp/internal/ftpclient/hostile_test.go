@@ -83,6 +83,13 @@ func TestHostileSizes(t *testing.T) {
 	f.publish()
 	_, _, err = dial(t, conf).List("/")
 	refused(t, err, "100 lines")
+	conf.MaxEntries, conf.MaxListing = 1000, 1000
+	_, _, err = dial(t, conf).List("/")
+	refused(t, err, "1000 bytes")
+	f.list = "type=dir; " + strings.Repeat("x", 200) + "\r\n"
+	f.publish()
+	_, err = dial(t, conf).Walk("/")
+	refused(t, err, "the paths below")
 	f.list = "type=file; " + strings.Repeat("x", maxListLine) + "\r\n"
 	f.publish()
 	_, _, err = dial(t, conf).List("/")
@@ -217,6 +224,27 @@ func TestRetry(t *testing.T) {
 	r := e.Run(t.Context(), s, []Job{{Remote: "/f", Local: "f", Size: Unknown}})
 	if r[0].Status != Done || r[0].Attempts < 2 || r[0].Bytes != int64(len(text)) || read(t, filepath.Join(dir, "f")) != text || !f.said("REST ") {
 		t.Errorf("%+v", r[0])
+	}
+}
+
+// A server that cannot begin in the middle sends the whole file.
+func TestNoREST(t *testing.T) {
+	f := newFake(t, map[string]string{"REST": "502 no", "FEAT": "211-x\r\n MDTM\r\n211 end", "MDTM": "213 20260101000000"})
+	f.files["/f"] = "some text"
+	root, dir := here(t)
+	e := engine(f.conf(), root)
+	e.Resume = true
+	s := dial(t, f.conf())
+	when, err := s.ModTime("/f")
+	check(t, err)
+	p, err := (&worker{e: e, session: s}).partFor(&Job{Remote: "/f", Local: "f", Size: 9, ModTime: when})
+	check(t, err)
+	_, err = io.WriteString(p, "some")
+	check(t, err)
+	check(t, p.Close())
+	r := e.Run(t.Context(), s, []Job{{Remote: "/f", Local: "f", Size: Unknown}})
+	if r[0].Status != Done || !f.said("REST 4") || read(t, filepath.Join(dir, "f")) != "some text" || names(t, dir) != "f" {
+		t.Errorf("%+v, there is %s", r[0], names(t, dir))
 	}
 }
 

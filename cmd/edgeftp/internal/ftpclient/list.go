@@ -52,7 +52,7 @@ func (s *Session) List(path string) (entries []Entry, refused []error, err error
 	if path != "" {
 		command += " " + path
 	}
-	d, err := s.beginData(command)
+	d, err := s.beginData(command, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,6 +71,7 @@ type parser func(line string) (*Entry, error)
 func (s *Session) readList(d io.Reader, parse parser) (entries []Entry, refused []error, err error) {
 	in := bufio.NewReaderSize(d, 16<<10)
 	seen := map[string]bool{}
+	bytes := 0
 	for lines := 0; ; lines++ {
 		line, err := readLine(in, maxListLine)
 		switch {
@@ -80,6 +81,9 @@ func (s *Session) readList(d io.Reader, parse parser) (entries []Entry, refused 
 			return nil, nil, err
 		case lines >= s.conf.MaxEntries:
 			return nil, nil, refuse("a listing of the server has more than %d lines", s.conf.MaxEntries)
+		}
+		if bytes += len(line); bytes > s.conf.MaxListing {
+			return nil, nil, refuse("a listing of the server has more than %d bytes", s.conf.MaxListing)
 		}
 		e, err := parse(line)
 		if err == nil && e != nil {

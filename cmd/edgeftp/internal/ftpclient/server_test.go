@@ -231,6 +231,9 @@ func TestMirrors(t *testing.T) {
 	want("first", run(m), "done a, done sub/b, done sub/deep/c")
 	want("again", run(m), "same a, same sub/b, same sub/deep/c")
 	want("at the server", names(t, filepath.Join(top, "m")), names(t, dir))
+	m.Times = false
+	want("without times", run(m), "same a, same sub/b, same sub/deep/c")
+	m.Times = true
 
 	// Back, into another directory that holds more.
 	back, backDir := here(t)

@@ -39,6 +39,8 @@ type Config struct {
 	ForeignPASV bool
 	// MaxEntries bounds how many names one listing may have; 0 is 1,000,000.
 	MaxEntries int
+	// MaxListing bounds one listing, and the paths of one tree, in bytes; 0 is 256 MiB.
+	MaxListing int
 	// Trace, if set, is told every command, without the password, and every reply. It is
 	// called by the goroutine that uses the Session.
 	Trace func(sent bool, text string)
@@ -75,6 +77,9 @@ func Dial(ctx context.Context, conf Config) (*Session, error) {
 	}
 	if conf.MaxEntries <= 0 {
 		conf.MaxEntries = 1_000_000
+	}
+	if conf.MaxListing <= 0 {
+		conf.MaxListing = 256 << 20
 	}
 	if conf.User == "" {
 		conf.User, conf.Password = "anonymous", "anonymous@"

@@ -20,12 +20,7 @@ const Unknown = -1
 // takes what comes, if the end of it is announced. After an error the session is lost
 // unless nothing was sent yet.
 func (s *Session) Retrieve(path string, from, size int64, w io.Writer) (int64, error) {
-	if from > 0 {
-		if _, err := s.must("REST "+strconv.FormatInt(from, 10), 350); err != nil {
-			return 0, err
-		}
-	}
-	d, err := s.beginData("RETR " + path)
+	d, err := s.beginData("RETR "+path, from)
 	if err != nil {
 		return 0, err
 	}
@@ -85,7 +80,7 @@ func (s *Session) Store(path string, more bool, r io.Reader) (int64, error) {
 	if more {
 		command = "APPE " + path
 	}
-	d, err := s.beginData(command)
+	d, err := s.beginData(command, 0)
 	if err != nil {
 		return 0, err
 	}

@@ -30,6 +30,7 @@ type Tree struct {
 	Skipped []Result
 
 	unknown map[string]bool // paths of what was not followed
+	bytes   int             // of all paths
 }
 
 // Walk lists a directory of the server and all below it. It follows no links.
@@ -58,6 +59,9 @@ func (s *Session) walk(t *Tree, dir, below string, depth int) error {
 	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	for _, e := range entries {
 		item := Item{path.Join(below, e.Name), e}
+		if t.bytes += len(item.Path); t.bytes > s.conf.MaxListing {
+			return refuse("the paths below %s have more than %d bytes", Printable(dir), s.conf.MaxListing)
+		}
 		switch e.Kind {
 		case File:
 			t.Items = append(t.Items, item)
