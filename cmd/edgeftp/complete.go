@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ func complete(root *cobra.Command) {
 		"cert trust":         files("pem"),
 		"config validate":    files("yaml", "yml", "json"),
 		"config describe":    configurationKeys,
+		"config rollback":    served(1, generations),
 		"policy swap":        swapArguments,
 		"policy promote":     served(1, policyNames),
 		"policy rollback":    served(1, policyNames),
@@ -163,6 +165,16 @@ func listenerNames(ctx context.Context, c control.Client) (names []string) {
 		}
 	}
 	return names
+}
+
+func generations(ctx context.Context, c control.Client) (numbers []string) {
+	list, err := c.ConfigHistory(ctx)
+	if err == nil {
+		for i := range list {
+			numbers = append(numbers, strconv.FormatUint(list[i].Generation, 10))
+		}
+	}
+	return numbers
 }
 
 func bandwidthArguments(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -7,7 +7,7 @@ func Keys() (all []string) {
 	if err != nil {
 		return nil
 	}
-	for _, k := range r.keys(r.root, "", false)[1:] {
+	for _, k := range r.keys(r.root, "", false, "")[1:] {
 		all = append(all, k.path)
 	}
 	return all
