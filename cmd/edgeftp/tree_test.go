@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,7 +19,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/explain"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/manual"
 )
@@ -283,5 +287,28 @@ func TestColours(t *testing.T) {
 	defer f.Close()
 	if on, err := coloured(cmd, f); on || err != nil {
 		t.Errorf("a file is coloured: %v", err)
+	}
+}
+
+// Names that a running server has are offered, but none that would do harm in a shell's
+// terminal.
+func TestCompletionsOfServer(t *testing.T) {
+	dir := t.TempDir()
+	server, err := control.Listen(t.Context(), filepath.Join(dir, "admin.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	list := append(several(), acme.Certificate{Name: "evil\x1b[2J\nname"})
+	go func() { done <- server.Serve(&fakeServer{list: list}, slog.New(slog.DiscardHandler)) }()
+	defer func() {
+		if err := errors.Join(server.Close(), <-done); err != nil {
+			t.Error(err)
+		}
+	}()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"__complete", "cert", "show", "--state-dir", dir, ""}, &out, &errs)
+	if code != exitOK || !strings.Contains(out.String(), "ftp.example.org\n") || strings.Contains(out.String(), "evil") {
+		t.Errorf("%d\n%q\n%s", code, &out, &errs)
 	}
 }

@@ -101,11 +101,14 @@ func (e *Engine) Run(ctx context.Context, first *Session, jobs []Job) []Result {
 	defer cancel(nil)
 	next := make(chan int)
 	var wait sync.WaitGroup
-	for range min(max(e.Parallel, 1), max(len(jobs), 1)) {
+	for n := range min(max(e.Parallel, 1), max(len(jobs), 1)) {
 		w := &worker{e: e, ctx: ctx, session: first}
 		first = nil
 		wait.Go(func() {
 			defer w.quit()
+			if n > 0 && w.unwanted() {
+				return // those that are in do the work
+			}
 			for i := range next {
 				results[i] = w.run(jobs[i])
 				if hopeless(results[i].Err) {
@@ -189,6 +192,13 @@ func (w *worker) quit() {
 	if w.session != nil {
 		w.session.Quit()
 	}
+}
+
+// unwanted logs in, and reports whether the server takes no more sessions.
+func (w *worker) unwanted() bool {
+	_, err := w.ready()
+	var full *ReplyError
+	return errors.As(err, &full) && full.Reply.Code == 421
 }
 
 // ready returns a session that can be used.

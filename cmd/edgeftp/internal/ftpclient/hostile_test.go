@@ -275,6 +275,42 @@ func TestNoRetry(t *testing.T) {
 	}
 }
 
+// A server that takes fewer sessions than were asked for loses no file by that.
+func TestFull(t *testing.T) {
+	f := newFake(t, map[string]string{})
+	f.most = 2
+	jobs := make([]Job, 12)
+	for i := range jobs {
+		name := fmt.Sprint("/", i)
+		f.files[name] = name
+		jobs[i] = Job{Remote: name, Local: name[1:], Size: Unknown}
+	}
+	root, dir := here(t)
+	e := engine(f.conf(), root)
+	e.Parallel, e.Retries = 6, 0
+	for _, r := range e.Run(t.Context(), dial(t, f.conf()), jobs) {
+		if r.Status != Done {
+			t.Errorf("%+v", r)
+		}
+	}
+	if n := len(strings.Fields(names(t, dir))); n != len(jobs) {
+		t.Errorf("there are %d files", n)
+	}
+}
+
+// What lies behind a link of the server's is not known, and so nothing is deleted there.
+func TestLinkSpares(t *testing.T) {
+	f := newFake(t, map[string]string{})
+	f.list = "type=OS.unix=slink:/etc; keep\r\n"
+	root, dir := here(t)
+	write(t, filepath.Join(dir, "keep/x"), "x")
+	write(t, filepath.Join(dir, "gone"), "x")
+	m := &Mirror{Engine: engine(f.conf(), root), Remote: "/", Delete: true, MaxDelete: 100}
+	if _, err := m.Run(t.Context(), dial(t, f.conf()), nil); err != nil || names(t, dir) != "keep keep/x" {
+		t.Errorf("%v, there is %s", err, names(t, dir))
+	}
+}
+
 // No command has two lines, whatever a name holds.
 func TestInjection(t *testing.T) {
 	f := newFake(t, map[string]string{})

@@ -123,6 +123,7 @@ type fake struct {
 	mu       sync.Mutex
 	shown    script // what new connections see: that of the last publish
 	shortly  bool   // short was once
+	taken    int    // connections
 	commands []string
 	stored   bytes.Buffer
 	wait     sync.WaitGroup
@@ -139,6 +140,7 @@ type script struct {
 	short   int               // so many bytes of the first RETR, and then the end of everything
 	early   string            // behind the reply to AUTH TLS
 	foreign bool              // PASV names another host
+	most    int               // connections are taken; 0 is no limit
 }
 
 // publish shows the script to the connections to come.
@@ -214,7 +216,13 @@ func (f *fake) serve(conn net.Conn) {
 	defer conn.Close()
 	f.mu.Lock()
 	c := &talk{script: f.shown, f: f, conn: conn}
+	f.taken++
+	full := c.most > 0 && f.taken > c.most
 	f.mu.Unlock()
+	if full {
+		c.say("421 too many")
+		return
+	}
 	c.say(c.answer("GREETING", "220 hello"))
 	buf := make([]byte, 0, 4096)
 	for {
