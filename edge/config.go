@@ -42,6 +42,9 @@ type Config struct {
 	// LogPrefix is a template that stands before the messages about a session;
 	// pi.ParsePrefix says what it may hold. Empty: none.
 	LogPrefix string
+	// LogCommands says what of commands is logged at the level debug; the zero value is
+	// nothing.
+	LogCommands pi.CommandLog
 	// PolicyChanged is told of each trial that has ended (Server.Canary), after the
 	// observers were; nil tells nobody. It may use the server, but not shut it down.
 	PolicyChanged func(PolicyChange)

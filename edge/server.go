@@ -50,6 +50,7 @@ type Server struct {
 	sessions  map[uint64]*pi.Session
 	lot       *idle.Lot // of the parked ones; nil: none are
 	last      uint64
+	tallies   []tally
 	old       []*generation                 // those before that sessions have begun with, the oldest first
 	running   sync.WaitGroup                // sessions
 	aborts    map[uint64]context.CancelFunc // see abortable
@@ -127,7 +128,8 @@ func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Co
 	conf.TLS, conf.Ready, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Ready, l.Binding, l.Passive, l.Active
 	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
 	conf.Charset, _ = l.Encoding.charset() // check has made it
-	conf.Own = s.listensAt
+	counts := s.countersOf(&l)
+	conf.Own, conf.Tally, conf.Unknown = s.listensAt, &counts.data, &counts.unknown
 	if l.Commands != nil {
 		conf.Table = l.Commands
 	}
@@ -158,6 +160,7 @@ func (s *Server) sharedConfig(c *Config, verifier verifier) pi.Config {
 		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
+	conf.Commands = c.LogCommands
 	conf.Panicked, conf.Standings = s.panicked, &standings{byUser: map[string]*standing{}}
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it

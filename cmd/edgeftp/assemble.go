@@ -40,6 +40,8 @@ type instance struct {
 	ledger    *ledger.Ledger
 	history   *history
 	server    *edge.Server
+	logs      logs
+	requests  requests                    // of the admin API
 	told      atomic.Pointer[edge.Server] // server, for who may ask before it is there
 	modules   *modules
 	admin     *control.Server
@@ -136,6 +138,7 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 		return nil, exitWith(exitFailed, err)
 	}
 	in.now.Store(in)
+	in.followLogs()
 	in.advise()
 	return in, nil
 }
@@ -186,7 +189,7 @@ func (in *generation) settings(ctx context.Context) (edge.Config, error) {
 	}
 	l, t := in.conf.Limits, in.conf.Transfer
 	in.budgets.divide(in.conf, in.limits)
-	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Log: in.log, LogPrefix: in.conf.Log.Prefix,
+	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Log: in.log, LogPrefix: in.conf.Log.Prefix, LogCommands: commandLog(in.conf.Log.Commands),
 		Limits: edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser),
 			Memory: unlimited(in.budgets.memory), Descriptors: in.budgets.descriptors},
 		Timeouts: edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall), Awake: unlimited(l.Awake)},

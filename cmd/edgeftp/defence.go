@@ -125,7 +125,7 @@ func tellDefence(tell func(metrics.Sample), st edge.DefenceStatus) {
 		{metrics.Gauge, "bans", "Bans that hold.", float64(st.Bans)},
 		{metrics.Gauge, "defender_known", "Addresses, networks and users that the defender remembers.", float64(st.Addresses + st.Networks + st.Users)},
 		{metrics.Gauge, "defender_held", "Failed logins whose answer is being delayed beyond the usual.", float64(st.Held)},
-		{metrics.Counter, "bans_total", "Bans by points.", float64(st.Banned)},
+		{metrics.Counter, "bans_by_points_total", "Bans by points.", float64(st.Banned)},
 		{metrics.Counter, "turned_away_total", "Connections and logins of who was banned.", float64(st.TurnedAway)},
 		{metrics.Counter, "denied_total", "Connections from networks that are denied.", float64(st.Denied)},
 		{metrics.Counter, "logins_waited_total", "Logins that had to wait for their turn.", float64(st.Waited)},

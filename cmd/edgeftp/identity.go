@@ -100,7 +100,7 @@ func (in *generation) handOver(as *identity.User) error {
 			return fmt.Errorf("instance.user: %w", err)
 		}
 	}
-	for _, file := range []string{in.conf.Events, in.conf.AccessLog.File} {
+	for _, file := range []string{in.conf.Log.File, in.conf.Events, in.conf.AccessLog.File} {
 		if file == "" {
 			continue
 		}

@@ -197,6 +197,7 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	}
 	in.modules.number(in)
 	in.now.Store(in)
+	in.followLogs()
 	_ = in.level.UnmarshalText([]byte(in.conf.Log.Level)) // checked by config
 	in.showMetrics(now)
 	now.certs.leave(in.certs)
@@ -266,9 +267,8 @@ func (in *instance) reloads(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// reopen opens log files anew that were moved away. The access log and the event log look
-// after that themselves.
-func (in *instance) reopen() {}
+// reopen opens log files anew that were moved away.
+func (in *instance) reopen() { in.reopenLogs() }
 
 // RunningConfig implements control.Configurer.
 func (c controller) RunningConfig() control.RunningConfig {

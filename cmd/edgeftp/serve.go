@@ -138,7 +138,8 @@ func isTerminal(w io.Writer) bool {
 // serve runs a server until it is told to stop. A warning is logged when it is ready, if there is one.
 func serve(ctx context.Context, from loaded, warning string, out io.Writer) error {
 	start, conf := time.Now(), from.conf
-	log, level := logger(conf.Log, out)
+	said := newOutput(conf.Log, out)
+	log, level := logger(conf.Log, said)
 	if conf.Instance.Name != config.DefaultName {
 		log = log.With("instance", conf.Instance.Name)
 	}
@@ -154,6 +155,9 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 		return err
 	}
 	defer in.closeInTime()
+	if err := in.begin(said); err != nil {
+		return err
+	}
 	if err := in.listen(ctx); err != nil {
 		return err
 	}
@@ -201,14 +205,4 @@ func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *sl
 		log.Info("stopped before it served", "signal", s.String())
 		return nil, nil
 	}
-}
-
-// logger returns the log that the configuration asks for, and its level, which may change.
-func logger(conf config.Log, out io.Writer) (*slog.Logger, *slog.LevelVar) {
-	level := new(slog.LevelVar)
-	_ = level.UnmarshalText([]byte(conf.Level)) // checked by config
-	if conf.Format == "human" {
-		return slog.New(newConsole(out, level)), level
-	}
-	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})), level
 }

@@ -28,6 +28,8 @@ type PassiveConfig struct {
 	// Spare keeps the socket for the session's next port; nil closes it with the first
 	// connection.
 	Spare *Spare
+	// Tally counts the port; nil counts for nobody.
+	Tally *Tally
 }
 
 // Passive is a listening data port (PASV, EPSV). One connection is accepted;
@@ -76,6 +78,7 @@ func socketFor(ctx context.Context, conf *PassiveConfig) (*socket, error) {
 	}
 	l, fixed, err := listen(ctx, conf)
 	if err != nil {
+		conf.Tally.refuse(err)
 		return nil, err
 	}
 	if conf.Backlog > 0 {
@@ -85,7 +88,9 @@ func socketFor(ctx context.Context, conf *PassiveConfig) (*socket, error) {
 		}
 	}
 	a := l.Addr().(*net.TCPAddr).AddrPort()
-	return &socket{TCPListener: l, addr: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), conf: *conf, fixed: fixed, born: time.Now()}, nil
+	k := &socket{TCPListener: l, addr: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), conf: *conf, fixed: fixed, born: time.Now()}
+	k.hold()
+	return k, nil
 }
 
 // Addr returns the address that the port listens on.

@@ -14,6 +14,7 @@ type Progress struct {
 	bytes atomic.Int64
 	began atomic.Pointer[time.Time]
 	took  atomic.Int64 // nanoseconds; 0 while it runs
+	moved atomic.Int64 // nanoseconds from began to the first byte; 0 before
 }
 
 // Begin notes that the data connection is open. Only the first call counts.
@@ -23,7 +24,22 @@ func (p *Progress) Begin() {
 }
 
 // Add counts n more bytes on the data connection.
-func (p *Progress) Add(n int64) { p.bytes.Add(n) }
+func (p *Progress) Add(n int64) {
+	if p.bytes.Add(n) == n && n > 0 {
+		if began := p.began.Load(); began != nil {
+			p.moved.CompareAndSwap(0, max(1, int64(time.Since(*began))))
+		}
+	}
+}
+
+// first returns when the first piece had moved.
+func (p *Progress) first() (time.Time, bool) {
+	began, after := p.began.Load(), p.moved.Load()
+	if began == nil || after == 0 {
+		return time.Time{}, false
+	}
+	return began.Add(time.Duration(after)), true
+}
 
 // End notes that the data connection is closed. Only the first call after Begin
 // counts.

@@ -52,6 +52,7 @@ func (s *Session) start(ctx context.Context, j *Job, report report) {
 	if who == nil {
 		who = s.whose()
 	}
+	report.began = s.begun()
 	s.job = &running{Job: j, row: s.row, who: who, began: time.Now(), ctx: ctx, cancel: cancel, report: report}
 	s.transferring.Store(j.Progress != nil)
 }

@@ -100,5 +100,6 @@ func (s *Session) depart() {
 		p.leave()
 	}
 	s.rank.counted, s.rank.pace = false, nil
+	s.inside.Store(false)
 	s.giveBack()
 }

@@ -224,7 +224,7 @@ func (s *Session) listen() (dtp.PassivePort, error) {
 	}
 	s.closePort()
 	conf := dtp.PassiveConfig{Local: s.who.Local.Addr(), Ports: s.conf.Passive.Ports, Wait: s.conf.Passive.Wait,
-		Backlog: s.conf.Passive.Backlog, Ephemeral: s.conf.Passive.Ephemeral, Spare: s.spared()}
+		Backlog: s.conf.Passive.Backlog, Ephemeral: s.conf.Passive.Ephemeral, Spare: s.spared(), Tally: s.conf.Tally}
 	if !s.conf.Passive.AnyPeer {
 		conf.Peer = s.who.Peer.Addr()
 	}

@@ -49,6 +49,7 @@ func (s *Session) secure(ctx context.Context) {
 	s.link.tls = &dtp.Control{Tag: dtp.NewTag(), Ready: s.conf.Ready, Host: s.who.Host}
 	tc := tls.Server(s.link.plain, dtp.ControlTLS(s.conf.TLS, s.link.tls))
 	s.link.plain.greets, s.link.plain.spoken = true, false
+	began := time.Now()
 	err := tc.HandshakeContext(ctx)
 	s.link.plain.greets = false
 	if err != nil {
@@ -71,7 +72,7 @@ func (s *Session) secure(ctx context.Context) {
 	if s.filezilla() {
 		s.with.protect, s.who.DataTLS = true, true
 	}
-	s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS " + s.who.TLS.Version})
+	s.event(policy.Event{Kind: policy.EventTLSEstablished, Took: time.Since(began), Text: "TLS " + s.who.TLS.Version})
 }
 
 // unsecured ends a session whose handshake failed.

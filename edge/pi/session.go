@@ -28,8 +28,9 @@ type Session struct {
 	raw  net.Conn // as it was accepted, for those who are not the owner
 	// transferring mirrors for other goroutines what job says to the owner.
 	transferring atomic.Bool
-	*state                // the owner's; nil at rest
-	rest         *resting // in place of state; see Rest
+	inside       atomic.Bool // likewise, rank.in
+	*state                   // the owner's; nil at rest
+	rest         *resting    // in place of state; see Rest
 }
 
 // state is all of a session but what others than its owner may look at.
@@ -178,6 +179,7 @@ type clock struct {
 	armed time.Time // the connection's read deadline, of a read by the owner; zero is none that counts
 	here  bool      // the line at hand had come with one before it, and needs no moment of its own
 	late  bool      // line is that of one before the last
+	done  time.Time // of the last command, as observers were told
 }
 
 // NewSession makes the session of an accepted control connection. The local
@@ -223,6 +225,12 @@ func (s *Session) Socket() syscall.Conn {
 // Transferring reports whether a transfer runs. It may be called from any
 // goroutine.
 func (s *Session) Transferring() bool { return s.transferring.Load() }
+
+// Inside reports whether somebody is logged in. It may be called from any goroutine.
+func (s *Session) Inside() bool { return s.inside.Load() }
+
+// Listener returns the name of the listener. It may be called from any goroutine.
+func (s *Session) Listener() string { return s.conf.Name }
 
 // Kill closes the control connection from any goroutine.
 func (s *Session) Kill() { _ = s.raw.Close() }

@@ -26,7 +26,7 @@ func (s *Session) transfer(limits policy.Limits) (*dtp.Transfer, error) {
 		return nil, wire.Say(wire.CodeProtNotHere, "That needs a protected data connection: send PROT P first.")
 	}
 	t := &dtp.Transfer{Protect: s.protection(), ASCII: s.with.ascii, Stall: s.conf.Stall, Copy: s.conf.Copy,
-		Buffers: s.conf.Buffers, Progress: new(dtp.Progress)}
+		Buffers: s.conf.Buffers, Progress: new(dtp.Progress), Tally: s.conf.Tally}
 	if s.with.deflate {
 		t.Deflate = &dtp.Deflate{Level: s.with.level, MaxRatio: s.conf.MaxRatio}
 	}
@@ -56,7 +56,7 @@ func (s *Session) sealed(p *dtp.Protection, r dtp.Result) {
 		if r.Unannounced {
 			text += ", ended without close_notify"
 		}
-		s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: text})
+		s.event(policy.Event{Kind: policy.EventTLSEstablished, Took: r.Handshake, Text: text})
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"unicode"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
-	"github.com/edgeftp/edgeftp/policies/internal/logfile"
+	"github.com/edgeftp/edgeftp/policies/logfile"
 )
 
 func event(kind policy.EventKind) *policy.Event {

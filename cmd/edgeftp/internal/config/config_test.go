@@ -186,7 +186,7 @@ func full() *Config {
 		AccessLog: AccessLog{File: "/var/log/edgeftp/xferlog", Format: "json", Commands: true},
 		Events:    "/var/log/edgeftp/events.json",
 		Socket:    "/run/edgeftp/admin.sock",
-		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]"},
+		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]", File: "/var/log/edgeftp/server.log", Commands: "all"},
 		Languages: Languages{Default: "de", Catalogues: []string{"/etc/de-AT.json"}},
 		Sandbox:   Sandbox{Landlock: "required"},
 	}
@@ -253,7 +253,7 @@ func TestDefaults(t *testing.T) {
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
 		Sandbox:  Sandbox{Landlock: "on", Seccomp: true},
 		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},
-		Socket:   "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
+		Socket:   "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info", Commands: "summary"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

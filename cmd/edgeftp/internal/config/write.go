@@ -99,7 +99,8 @@ func (c *Config) file() *file {
 	for _, p := range c.Certificates {
 		f.Certificates.Files = append(f.Certificates.Files, fileCertificate(p))
 	}
-	f.Telemetry.Log.Format, f.Telemetry.Log.Level, f.Telemetry.Log.Prefix = c.Log.Format, c.Log.Level, c.Log.Prefix
+	l := &f.Telemetry.Log
+	l.Format, l.Level, l.Prefix, l.File, l.Commands = c.Log.Format, c.Log.Level, c.Log.Prefix, c.Log.File, c.Log.Commands
 	f.Telemetry.Metrics.Listen, f.Telemetry.Metrics.Path = c.Metrics.Listen, c.Metrics.Path
 	a := &f.Telemetry.AccessLog
 	a.File, a.Format, a.Commands = c.AccessLog.File, c.AccessLog.Format, c.AccessLog.Commands

@@ -37,6 +37,12 @@ func handler(c Controller) http.Handler {
 	if certs, ok := c.(Certifier); ok {
 		certificateRoutes(mux, certs)
 	}
+	if r, ok := c.(Readier); ok {
+		readyRoute(mux, r)
+	}
+	if l, ok := c.(Logs); ok {
+		logRoutes(mux, l)
+	}
 	if d, ok := c.(Defender); ok {
 		banRoutes(mux, d)
 	}
@@ -61,10 +67,14 @@ func handler(c Controller) http.Handler {
 		refuse(w, http.StatusNotFound, &Refusal{Code: "EF2102",
 			Message: fmt.Sprintf("there is no %s %.100q", r.Method, r.URL.Path), Help: "the server may be of another version"})
 	})
-	if alarm, ok := c.(Alarm); ok {
-		return Recovering(mux, alarm.Panicked)
+	h := http.Handler(mux)
+	if n, ok := c.(Counter); ok {
+		h = counting(mux, n)
 	}
-	return mux
+	if alarm, ok := c.(Alarm); ok {
+		return Recovering(h, alarm.Panicked)
+	}
+	return h
 }
 
 // Alarm is told of panics of the handlers, beside [Controller]: in the function that has

@@ -171,6 +171,9 @@ func (p *Plan) replaced(conf *config.Config) {
 			p.file(c.Key, "a key, which is read again when it is replaced")
 		}
 	}
+	if conf.Log.File != "" {
+		p.log(conf.Log.File, "the log")
+	}
 	if conf.Events != "" {
 		p.log(conf.Events, "the event log")
 	}
