@@ -110,6 +110,8 @@ func (s *Server) forget(sess *pi.Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess.ID())
+	delete(s.live.reasons, sess.ID())
+	s.tree.ClearSession(sess.ID())
 }
 
 // kill closes a session's connection, from any goroutine. Of a parked one the kernel would

@@ -40,6 +40,7 @@ type Server struct {
 	panics atomic.Uint64
 	awake  atomic.Int64 // sessions that have a goroutine
 	left   leavings
+	live   live // see Sessions
 
 	verifier *secret.Verifier
 
@@ -168,6 +169,7 @@ func (s *Server) sharedConfig() pi.Config {
 		Defence: s.defence.ofLogins(), PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
+	conf.Farewell = s.farewell
 	conf.Panicked, conf.Standings = s.panicked, &standings{byUser: map[string]*standing{}}
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it

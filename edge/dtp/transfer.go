@@ -179,6 +179,7 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 		if m.sealed != nil {
 			cs := m.sealed.ConnectionState()
 			res.TLS = &cs
+			t.Progress.secured(&cs)
 		}
 		if err != nil {
 			return err

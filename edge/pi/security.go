@@ -71,6 +71,7 @@ func (s *Session) secure(ctx context.Context) {
 	if s.filezilla() {
 		s.with.protect, s.who.DataTLS = true, true
 	}
+	s.publish()
 	s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS " + s.who.TLS.Version})
 }
 

@@ -70,8 +70,8 @@ func TestUsers(t *testing.T) {
 func TestSessionsAndListeners(t *testing.T) {
 	tree := throttle.NewTree(throttle.Rates{Down: 1, Up: 2})
 	rates(t, "the server", tree.Server(), 1, 2)
-	one, leave1 := tree.Session(throttle.Rates{Down: 3})
-	two, leave2 := tree.Session(throttle.Rates{})
+	one, leave1 := tree.Session(1, throttle.Rates{Down: 3})
+	two, leave2 := tree.Session(2, throttle.Rates{})
 	if one == two {
 		t.Error("two sessions share a limit")
 	}
@@ -161,7 +161,7 @@ func TestTreeIsSafe(t *testing.T) {
 				for j := range 50 {
 					name := fmt.Sprint("user", (i+j)%3)
 					user, leave := tree.User(name, throttle.Rates{Down: 1e6, Up: int64(j) * 1e5})
-					session, end := tree.Session(throttle.Rates{})
+					session, end := tree.Session(3, throttle.Rates{})
 					l := throttle.Chain(j%2 == 0, session, user, tree.Listener(name), tree.Server())
 					for range 3 {
 						if err := l.Wait(t.Context(), l.Slice()); err != nil {
