@@ -24,7 +24,7 @@ type live struct {
 	reasons map[uint64]string // for which sessions were ended; under Server.mu
 
 	mu      sync.Mutex
-	samples map[string]sample // by transfer, as of when somebody looked last
+	samples map[string]reading // by transfer, as of when somebody looked last
 }
 
 // What Kick, Abort and their kin are asked about may have ended.
@@ -88,7 +88,7 @@ func (s *Server) Sessions() []SessionStatus {
 	out := make([]SessionStatus, 0, len(all))
 	s.live.mu.Lock()
 	defer s.live.mu.Unlock()
-	sampled := make(map[string]sample, len(s.live.samples))
+	sampled := make(map[string]reading, len(s.live.samples))
 	for _, sess := range all {
 		st := status(sess, now)
 		if r, ok := limits[st.ID]; ok {
@@ -338,24 +338,24 @@ func perSecond(n int64, d time.Duration) int64 {
 	return int64(float64(n) / d.Seconds())
 }
 
-// sample is how far a transfer was when somebody asked.
-type sample struct {
-	at, before       time.Time // of the last sample, and of the one before
+// reading is how far a transfer was when somebody asked.
+type reading struct {
+	at, before       time.Time // of the last one, and of the one before
 	bytes, bytesThen int64
 }
 
-// sample fills in a transfer's rate, and returns the sample to go on with. Whoever asks in
+// sample fills in a transfer's rate, and returns the reading to go on with. Whoever asks in
 // quick succession is told of half a second at least. The caller holds the lock.
-func (l *live) sample(t *TransferStatus, now time.Time) sample {
+func (l *live) sample(t *TransferStatus, now time.Time) reading {
 	const shortest, longest = 500 * time.Millisecond, 5 * time.Second
 	t.Rate = t.Average
 	last, known := l.samples[t.ID]
 	if !known || now.Sub(last.at) > longest {
-		return sample{at: now, bytes: t.Bytes}
+		return reading{at: now, bytes: t.Bytes}
 	}
 	if now.Sub(last.at) >= shortest {
 		t.Rate = perSecond(t.Bytes-last.bytes, now.Sub(last.at))
-		return sample{at: now, bytes: t.Bytes, before: last.at, bytesThen: last.bytes}
+		return reading{at: now, bytes: t.Bytes, before: last.at, bytesThen: last.bytes}
 	}
 	if !last.before.IsZero() {
 		t.Rate = perSecond(t.Bytes-last.bytesThen, now.Sub(last.before))
