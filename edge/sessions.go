@@ -52,7 +52,7 @@ type SessionStatus struct {
 	Client      string         // the client program, by its own words
 	Dir         string         // the working directory, as it was known last; empty if it is not
 	Parked      bool           // it is at rest
-	Command     string         // that is under way; empty: none
+	Command     string         // that takes longer than a moment; empty: none
 	Limit       Rates          // of the session, by LimitSession
 	Limited     bool           // Limit holds
 	Transfer    *TransferStatus
@@ -309,7 +309,7 @@ func status(sess *pi.Session, now time.Time) SessionStatus {
 	v := sess.Seen()
 	st := SessionStatus{ID: sess.ID(), User: v.User, LoggedIn: v.In, Anonymous: v.Anonymous, Listener: sess.Listener(), Peer: v.Peer, Local: v.Local,
 		Since: v.Since, TLS: v.TLS.Version, Cipher: v.TLS.Cipher, Resumed: v.TLS.Resumed, Host: cmp.Or(v.Host, v.TLS.ServerName),
-		Client: v.Client, Dir: v.Dir, Parked: v.Parked, Command: v.Command}
+		Client: v.Client, Dir: v.Dir, Parked: v.Parked}
 	from := v.Line
 	if from.IsZero() {
 		from = v.Since
@@ -317,8 +317,11 @@ func status(sess *pi.Session, now time.Time) SessionStatus {
 	if !from.IsZero() {
 		st.Quiet = max(0, now.Sub(from)).Truncate(time.Second)
 	}
-	if t := v.Task; t != nil && t.Counts {
-		st.Transfer = transferStatus(st.ID, t)
+	if t := v.Task; t != nil {
+		st.Command = t.Command
+		if t.Counts {
+			st.Transfer = transferStatus(st.ID, t)
+		}
 	}
 	return st
 }

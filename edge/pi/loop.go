@@ -112,7 +112,6 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 		s.farewell()
 		return false
 	}
-	s.note(wordVerb<<verbShift, 0)
 	line, err := s.link.reader.ReadLine(s.link.conn)
 	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		return s.expire(until)

@@ -19,15 +19,14 @@ import (
 // something, and while a command takes longer than a moment. What a session at rest has
 // kept tells the rest; it stays to be seen until the next rest.
 
-// The word: when the last line came, in seconds (Unix), in the lower half; above it up
-// to four characters of the command that is under way, six bits each, and flags.
+// The word: when the last line came, in seconds (Unix), in the lower half; above it flags.
+// Which command is under way is not in it: to write the word with each would cost NOOP a
+// fifteenth, and most are over at once.
 const (
 	wordLine   = 1<<32 - 1
-	wordVerb   = 1<<24 - 1
-	verbShift  = 32
-	wordMoving = 1 << 56 // a transfer runs, or other work that counts bytes
-	wordParked = 1 << 57 // nobody is in Step
-	wordLeave  = 1 << 58 // Dismiss was called
+	wordMoving = 1 << 32 // a transfer runs, or other work that counts bytes
+	wordParked = 1 << 33 // nobody is in Step
+	wordLeave  = 1 << 34 // Dismiss was called
 )
 
 // The reasons for which an operator ends work.
@@ -124,8 +123,7 @@ type Seen struct {
 	Client      string     // program, by its own words
 	TLS         policy.TLS // of the control connection
 	Dir         string     // the working directory, as it was known last; may be empty
-	Command     string     // that is under way: a verb, of which four characters are certain; or empty
-	Task        *Task      // nil unless that takes longer than a moment
+	Task        *Task      // nil unless a command takes longer than a moment
 }
 
 // Seen tells what is known of the session. It may be called from any goroutine, and does
@@ -134,7 +132,7 @@ func (s *Session) Seen() Seen {
 	p := s.seen.Load() // before rest: Rest stores that first
 	r := s.rest.Load()
 	word := s.word.Load()
-	v := Seen{Parked: word&wordParked != 0, Command: verbOf(word)}
+	v := Seen{Parked: word&wordParked != 0}
 	if sec := word & wordLine; sec != 0 {
 		v.Line = time.Unix(int64(sec), 0)
 	}
@@ -155,7 +153,7 @@ func (v *Seen) published(p *published, r *resting) {
 		v.Dir = string(r.cwd)
 	}
 	if p.work != nil {
-		v.Command, v.Dir = p.work.Command, p.work.Dir
+		v.Dir = p.work.Dir
 	}
 	if p.who == nil {
 		return
@@ -186,25 +184,6 @@ func addresses(conn net.Conn) (peer, local netip.AddrPort) {
 	return peer, local
 }
 
-// verbOf reads a command out of the word.
-func verbOf(word uint64) string {
-	var b []byte
-	for v := word >> verbShift & wordVerb; v != 0; v >>= 6 {
-		b = append(b, byte(v&63)+' ')
-	}
-	return string(b)
-}
-
-// wordOf is what the word says of a command.
-func wordOf(verb string) (word uint64) {
-	for i := min(len(verb), 4) - 1; i >= 0; i-- {
-		if c := verb[i]; c > ' ' && c < ' '+64 {
-			word = word<<6 | uint64(c-' ')
-		}
-	}
-	return word << verbShift
-}
-
 // note changes some bits of the word. The owner writes it, and Dismiss one bit of it.
 func (s *Session) note(mask, bits uint64) {
 	for {
@@ -215,9 +194,11 @@ func (s *Session) note(mask, bits uint64) {
 	}
 }
 
-// busy notes which command is under way.
-func (s *Session) busy(verb string) {
-	s.note(wordVerb<<verbShift|wordLine, wordOf(verb)|uint64(s.clock.line.Unix())&wordLine)
+// busy notes when the last line came.
+func (s *Session) busy() {
+	if now := uint64(s.clock.line.Unix()) & wordLine; s.word.Load()&wordLine != now {
+		s.note(wordLine, now)
+	}
 }
 
 // publish makes known what has changed.
