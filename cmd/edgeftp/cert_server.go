@@ -20,6 +20,7 @@ type controller struct {
 	*modules
 	certs *certificates
 	warden
+	usher
 	sandbox *sandbox.State
 }
 
