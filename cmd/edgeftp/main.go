@@ -14,7 +14,10 @@
 //	edgeftp cert list | show NAME | renew NAME | check --config FILE | dns-record --config FILE | trust | ca-export
 //	edgeftp bandwidth [set SCOPE | clear NAME]
 //	edgeftp ban list | add NETWORK | rm NETWORK
-//	edgeftp status
+//	edgeftp status [--watch] [--health]
+//	edgeftp top
+//	edgeftp sessions [list | show ID | kick ID... | limit ID]
+//	edgeftp transfers [list | abort ID... | throttle ID RATE]
 //	edgeftp doctor [--config FILE]
 //	edgeftp version
 //
@@ -75,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), statusCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), statusCommand(), topCommand(), sessionsCommand(), transfersCommand(), doctorCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -18,7 +18,7 @@ func (m *modules) Status() control.Status {
 	b := &s.Budget
 	st.Budget = control.Budget{Memory: b.Memory, MemoryUsed: b.MemoryUsed, MemoryFull: b.MemoryFull, MemoryWorst: b.Worst, Descriptors: b.Descriptors,
 		MostSessions: b.Sessions, NoMemory: b.NoMemory, NoDescriptors: b.NoDescriptors, NoTransfer: b.NoTransfer}
-	st.Panics = s.Panics
+	st.Panics, st.Bans = s.Panics, m.server.Defence().Bans
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range s.Policies {

@@ -17,6 +17,8 @@ func (in *instance) listen(ctx context.Context) error {
 	err := in.server.Listen(ctx)
 	if err == nil {
 		in.modules.base = baseStatus(in.conf.Root, in.addresses())
+		l := in.conf.Limits
+		in.modules.base.Name, in.modules.base.Most = in.conf.Instance.Name, control.Most{Total: l.Sessions, PerIP: l.SessionsPerIP, PerUser: l.SessionsPerUser}
 		return exitWith(exitFailed, in.listenMetrics(ctx))
 	}
 	return unbound(err)
