@@ -66,8 +66,8 @@ func lasting(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", d/day, d%day/time.Hour)
 }
 
-// count is a number of things.
-func count(n int, one, many string) string {
+// quantity is a number of things.
+func quantity(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -97,7 +97,7 @@ func kickCommand(a *admin) *cobra.Command {
 			}
 			return sum, nil
 		}, func(w io.Writer, got any) {
-			fmt.Fprintf(w, "%s ended.\n", count(got.(control.Kicked).Kicked, "session", "sessions"))
+			fmt.Fprintf(w, "%s ended.\n", quantity(got.(control.Kicked).Kicked, "session", "sessions"))
 		})
 	}
 	return cmd
@@ -288,7 +288,7 @@ func transfersCommand() *cobra.Command {
 				}
 				return map[string]int{"aborted": len(args)}, nil
 			}, func(w io.Writer, _ any) {
-				fmt.Fprintf(w, "%s ended.\n", count(len(args), "transfer", "transfers"))
+				fmt.Fprintf(w, "%s ended.\n", quantity(len(args), "transfer", "transfers"))
 			})
 		}}
 	cmd.AddCommand(all, abort, throttleCommand(a))

@@ -86,9 +86,9 @@ func printBudget(w io.Writer, b *control.Budget) {
 // unbounded is a limit, of which 0 is none.
 func unbounded(n int) string {
 	if n <= 0 {
-		return "any number of"
+		return "any number of sessions"
 	}
-	return fmt.Sprint(n)
+	return quantity(n, "session", "sessions")
 }
 
 // atMost is a number beside its limit, if there is one.
@@ -110,7 +110,7 @@ func printRates(w io.Writer, b *control.Bandwidth) {
 		}
 	}
 	if n := len(b.Listeners) + len(b.Users); n > 0 {
-		fmt.Fprintf(w, "  rates      %s more: edgeftp bandwidth\n", count(n, "limit", "limits"))
+		fmt.Fprintf(w, "  rates      %s more: edgeftp bandwidth\n", quantity(n, "limit", "limits"))
 	}
 }
 
@@ -121,11 +121,7 @@ func printOverview(w io.Writer, got any) {
 	if st.Draining {
 		state = "draining"
 	}
-	name := ""
-	if st.Name != "" {
-		name = "  " + screen.Shown(st.Name)
-	}
-	fmt.Fprintf(w, "edgeftp %s%s  pid %d  %s %s for %s\n", st.Version, name, st.PID, state, screen.Shown(st.Root), lasting(time.Since(st.Since)))
+	fmt.Fprintf(w, "%s %s  pid %d  %s %s for %s\n", named(st.Name), st.Version, st.PID, state, screen.Shown(st.Root), lasting(time.Since(st.Since)))
 	if st.Generation > 0 {
 		fmt.Fprintf(w, "  config     generation %d\n", st.Generation)
 	}
@@ -134,7 +130,7 @@ func printOverview(w io.Writer, got any) {
 	}
 	fmt.Fprintf(w, "  sessions   %s, %d in a transfer\n", atMost(st.Sessions, st.Most.Total), st.Transfers)
 	if m := st.Most; m.PerIP > 0 || m.PerUser > 0 {
-		fmt.Fprintf(w, "  limits     %s sessions from an address, %s of a user\n", unbounded(m.PerIP), unbounded(m.PerUser))
+		fmt.Fprintf(w, "  limits     %s from an address, %s of a user\n", unbounded(m.PerIP), unbounded(m.PerUser))
 	}
 	printRates(w, &all.Bandwidth)
 	if st.Bans > 0 {

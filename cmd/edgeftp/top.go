@@ -72,7 +72,7 @@ func (t *top) source(a *admin) (*frames, error) {
 	if err != nil {
 		return nil, exitWith(exitUsage, fmt.Errorf("--interval: %w", err))
 	}
-	if _, ok := order(t.sort); !ok {
+	if _, ok := ranking(t.sort); !ok {
 		return nil, exitWith(exitUsage, fmt.Errorf("--sort is %q; it can be rate, done, user, from or session", t.sort))
 	}
 	q, err := t.query()
@@ -204,8 +204,8 @@ func denied(s *control.Status) (n uint64) {
 	return n
 }
 
-// order compares sessions; those that a comparison leaves alike stand by number.
-func order(by string) (func(a, b *control.Session) int, bool) {
+// ranking compares sessions; those that a comparison leaves alike stand by number.
+func ranking(by string) (func(a, b *control.Session) int, bool) {
 	number := func(get func(*control.Transfer) int64) func(a, b *control.Session) int {
 		of := func(s *control.Session) int64 {
 			if s.Transfer == nil {

@@ -28,8 +28,8 @@ const (
 	leaveScreen = "\x1b[?25h\x1b[?1049l"
 )
 
-// terminal is a terminal with a picture on it.
-type terminal struct {
+// display is a terminal with a picture on it.
+type display struct {
 	screenful
 	out   *os.File
 	src   *frames
@@ -72,7 +72,7 @@ func (t *top) live(cmd *cobra.Command, a *admin, in, out *os.File) error {
 		_ = term.Restore(int(in.Fd()), old)
 	}()
 	_, _ = io.WriteString(out, enterScreen)
-	v := &terminal{out: out, src: src, got: make(chan fetched, 1), told: make(chan result, 1),
+	v := &display{out: out, src: src, got: make(chan fetched, 1), told: make(chan result, 1),
 		screenful: screenful{sort: t.sort, keys: true, colour: os.Getenv("NO_COLOR") == ""}}
 	v.take(first)
 	v.move(screen.KeyHome)
@@ -100,7 +100,7 @@ func pressed(in io.Reader) <-chan []screen.Key {
 }
 
 // loop owns the picture.
-func (v *terminal) loop(ctx context.Context, keys <-chan []screen.Key) error {
+func (v *display) loop(ctx context.Context, keys <-chan []screen.Key) error {
 	tick := time.NewTicker(v.src.every)
 	defer tick.Stop()
 	resized, quiet := resizes()
@@ -131,13 +131,13 @@ func (v *terminal) loop(ctx context.Context, keys <-chan []screen.Key) error {
 	}
 }
 
-func (v *terminal) fetch(ctx context.Context) {
+func (v *display) fetch(ctx context.Context) {
 	f, err := v.src.next(ctx)
 	v.got <- fetched{f, err}
 }
 
 // show takes a frame. A server that does not answer may come back.
-func (v *terminal) show(f fetched) {
+func (v *display) show(f fetched) {
 	if f.err != nil {
 		v.say("", f.err)
 		return
@@ -149,7 +149,7 @@ func (v *terminal) show(f fetched) {
 }
 
 // say tells what has happened, for a while.
-func (v *terminal) say(what string, err error) {
+func (v *display) say(what string, err error) {
 	if err != nil {
 		what, _, _ = strings.Cut(err.Error(), "\n")
 	}
@@ -157,7 +157,7 @@ func (v *terminal) say(what string, err error) {
 }
 
 // pressAll acts on keys and reports whether one of them was the end.
-func (v *terminal) pressAll(ctx context.Context, keys []screen.Key) bool {
+func (v *display) pressAll(ctx context.Context, keys []screen.Key) bool {
 	for _, k := range keys {
 		before := v.said
 		quit, do := v.press(k)
@@ -174,7 +174,7 @@ func (v *terminal) pressAll(ctx context.Context, keys []screen.Key) bool {
 	return false
 }
 
-func (v *terminal) carryOut(ctx context.Context, do deed) {
+func (v *display) carryOut(ctx context.Context, do deed) {
 	ctx, cancel := context.WithTimeout(ctx, frameTime)
 	defer cancel()
 	said, err := do(ctx, v.src.client)
@@ -185,7 +185,7 @@ func (v *terminal) carryOut(ctx context.Context, do deed) {
 }
 
 // draw brings the terminal up to date, in one write.
-func (v *terminal) draw() {
+func (v *display) draw() {
 	w, h, err := term.GetSize(int(v.out.Fd()))
 	if err != nil || w < 20 || h < 3 {
 		w, h = 80, 24

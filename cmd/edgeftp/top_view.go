@@ -44,7 +44,7 @@ func (s *screenful) arrange() {
 			s.rows = append(s.rows, *x)
 		}
 	}
-	compare, _ := order(s.sort)
+	compare, _ := ranking(s.sort)
 	slices.SortStableFunc(s.rows, func(a, b control.Session) int {
 		return cmp.Or(compare(&a, &b), cmp.Compare(a.ID, b.ID))
 	})
@@ -69,10 +69,18 @@ func cells(s *control.Session) []string {
 	return out
 }
 
+// named is the program's name and the instance's, where that is another.
+func named(instance string) string {
+	if instance == "" || instance == "edgeftp" {
+		return "edgeftp"
+	}
+	return "edgeftp " + screen.Shown(instance)
+}
+
 // header is the first line.
 func (s *screenful) header() string {
 	st := &s.Status
-	words := []string{strings.TrimSpace("edgeftp " + screen.Shown(st.Name)), "up " + lasting(s.Time.Sub(st.Since)), screen.Shown(st.Version)}
+	words := []string{named(st.Name), "up " + lasting(s.Time.Sub(st.Since)), screen.Shown(st.Version)}
 	if st.Generation > 0 {
 		words = append(words, fmt.Sprintf("cfg g%d", st.Generation))
 	}
@@ -100,7 +108,7 @@ func (s *screenful) header() string {
 		words = append(words, "certs "+string(c.State))
 	}
 	if st.Bans > 0 {
-		words = append(words, count(st.Bans, "ban", "bans"))
+		words = append(words, quantity(st.Bans, "ban", "bans"))
 	}
 	return strings.Join(words, "  ")
 }
