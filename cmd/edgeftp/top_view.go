@@ -129,9 +129,6 @@ func (s *screenful) lines() []string {
 		}
 		out = append(out, line)
 	}
-	if s.filter != "" {
-		out[0] = s.cut(fmt.Sprintf("%s  [/%s: %d of %d]", out[0], screen.Shown(s.filter), len(s.rows), len(s.Sessions)))
-	}
 	if s.keys {
 		for len(out) < s.height-1 {
 			out = append(out, "")
@@ -157,7 +154,11 @@ func (s *screenful) last() string {
 	case s.said != "":
 		return screen.Shown(s.said)
 	}
-	return " q quit  k kick  a abort  t throttle  / filter  s sort (" + s.sort + ")  arrows choose"
+	filter := " / filter"
+	if s.filter != "" {
+		filter = fmt.Sprintf(" [/%s: %d of %d]  Esc all", screen.Shown(s.filter), len(s.rows), len(s.Sessions))
+	}
+	return filter + "  q quit  k kick  a abort  t throttle  s sort (" + s.sort + ")  arrows choose"
 }
 
 // window is which rows have room, the chosen one among them.
