@@ -76,7 +76,8 @@ func (s *screenful) move(k screen.Key) {
 	case screen.KeyEnd:
 		at = len(s.rows)
 	}
-	s.chosen = s.rows[max(0, min(at, len(s.rows)-1))].ID
+	s.at = max(0, min(at, len(s.rows)-1))
+	s.chosen = s.rows[s.at].ID
 }
 
 // begin asks what a key needs to know.

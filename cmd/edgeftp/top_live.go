@@ -187,10 +187,10 @@ func (v *display) carryOut(ctx context.Context, do deed) {
 // draw brings the terminal up to date, in one write.
 func (v *display) draw() {
 	w, h, err := term.GetSize(int(v.out.Fd()))
-	if err != nil || w < 20 || h < 3 {
+	if err != nil || w <= 0 || h <= 0 {
 		w, h = 80, 24
 	}
-	v.width, v.height = w, h
+	v.width, v.height = w, max(h, 4)
 	var b bytes.Buffer
 	b.WriteString("\x1b[H")
 	for i, line := range v.lines() {

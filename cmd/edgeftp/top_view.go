@@ -23,6 +23,7 @@ type screenful struct {
 
 	rows   []control.Session // those that are shown, in their order
 	chosen uint64            // the session that the keys are for; 0: none yet
+	at     int               // its row, when it was there last
 	first  int               // the row that is shown first
 	ask    *prompt           // what is being asked; nil: nothing
 	said   string            // what came of the last key
@@ -48,6 +49,12 @@ func (s *screenful) arrange() {
 	slices.SortStableFunc(s.rows, func(a, b control.Session) int {
 		return cmp.Or(compare(&a, &b), cmp.Compare(a.ID, b.ID))
 	})
+	if at := s.index(); at >= 0 {
+		s.at = at
+	} else if s.chosen > 0 && len(s.rows) > 0 { // it has ended: the one that stands there now
+		s.at = min(s.at, len(s.rows)-1)
+		s.chosen = s.rows[s.at].ID
+	}
 }
 
 // headings are the columns of the table; the path has what is left of the width.
