@@ -37,31 +37,31 @@ var (
 
 // SessionStatus describes one session.
 type SessionStatus struct {
-	ID          uint64 // as sess=12 in logs
-	User        string // who is logged in, or is about to be; empty: nobody
-	LoggedIn    bool
-	Anonymous   bool
-	Listener    string         // its name
-	Peer, Local netip.AddrPort // the ends of the control connection, as policies see them
-	Since       time.Time      // when it connected, or logged out last
-	Quiet       time.Duration  // since its last command, to the second
-	TLS         string         // the version on the control connection, such as "1.3"; empty in the clear
-	Cipher      string         // its cipher suite
-	Resumed     bool           // its TLS session was that of an earlier connection
-	Host        string         // that the client named, by HOST or in the handshake
-	Client      string         // the client program, by its own words
-	Dir         string         // the working directory, as it was known last; empty if it is not
-	Parked      bool           // it is at rest
-	Command     string         // that takes longer than a moment; empty: none
-	Limit       Rates          // of the session, by LimitSession
-	Limited     bool           // Limit holds
-	Transfer    *TransferStatus
+	ID          uint64          // as sess=12 in logs
+	User        string          // who is logged in, or is about to be; empty: nobody
+	LoggedIn    bool            // User is
+	Anonymous   bool            // as nobody in particular
+	Listener    string          // its name
+	Peer, Local netip.AddrPort  // the ends of the control connection, as policies see them
+	Since       time.Time       // when it connected, or logged out last
+	Quiet       time.Duration   // since its last command, to the second
+	TLS         string          // the version on the control connection, such as "1.3"; empty in the clear
+	Cipher      string          // its cipher suite
+	Resumed     bool            // its TLS session was that of an earlier connection
+	Host        string          // that the client named, by HOST or in the handshake
+	Client      string          // the client program, by its own words
+	Dir         string          // the working directory, as it was known last; empty if it is not
+	Parked      bool            // it is at rest
+	Command     string          // that takes longer than a moment; empty: none
+	Limit       Rates           // of the session, by LimitSession
+	Limited     bool            // Limit holds
+	Transfer    *TransferStatus // that runs for longer than a moment; nil: none
 }
 
 // TransferStatus describes a transfer, or a digest, that runs for longer than a moment.
 type TransferStatus struct {
-	ID      string // SESSION-REQUEST, as "(ref 12-9)" of replies
-	Session uint64
+	ID      string        // SESSION-REQUEST, as "(ref 12-9)" of replies
+	Session uint64        // its number
 	Command string        // its verb, such as "STOR"
 	Path    string        // in the session's tree
 	Up      bool          // from the client

@@ -111,19 +111,19 @@ func (w *Task) Abort() { w.cancel(errStopped) }
 // Seen is what others than its owner know of a session at one moment. Unless it is at
 // rest some of it may be a little older than the rest of it.
 type Seen struct {
-	Peer, Local netip.AddrPort
-	Since       time.Time // of the connection, or of the last logout
-	Line        time.Time // of the last complete line, to the second; zero before the first
-	Parked      bool      // nothing happens, and no goroutine waits for it
-	In          bool      // logged in
-	User        string    // who is logged in, or is about to be
-	Anonymous   bool
-	Group       string
-	Host        string     // that the client named by HOST
-	Client      string     // program, by its own words
-	TLS         policy.TLS // of the control connection
-	Dir         string     // the working directory, as it was known last; may be empty
-	Task        *Task      // nil unless a command takes longer than a moment
+	Peer, Local netip.AddrPort // the ends of the control connection
+	Since       time.Time      // of the connection, or of the last logout
+	Line        time.Time      // of the last complete line, to the second; zero before the first
+	Parked      bool           // nothing happens, and no goroutine waits for it
+	In          bool           // logged in
+	User        string         // who is logged in, or is about to be
+	Anonymous   bool           // the login is one of nobody in particular
+	Group       string         // that the login has named
+	Host        string         // that the client named by HOST
+	Client      string         // program, by its own words
+	TLS         policy.TLS     // of the control connection
+	Dir         string         // the working directory, as it was known last; may be empty
+	Task        *Task          // nil unless a command takes longer than a moment
 }
 
 // Seen tells what is known of the session. It may be called from any goroutine, and does

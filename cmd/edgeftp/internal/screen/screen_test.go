@@ -6,8 +6,12 @@ import (
 	"testing"
 	"unicode"
 
+	"go.uber.org/goleak"
+
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/screen"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestShown(t *testing.T) {
 	for text, want := range map[string]string{
