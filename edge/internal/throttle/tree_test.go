@@ -190,3 +190,43 @@ func TestTreeIsSafe(t *testing.T) {
 		}
 	})
 }
+
+// An operator's word about a session holds before its first transfer, over what it brings
+// and what the defaults say, until it is taken back.
+func TestSetSession(t *testing.T) {
+	tree := throttle.NewTree(throttle.Rates{})
+	tree.SetSession(7, throttle.Rates{Down: 5})
+	n, leave := tree.Session(7, throttle.Rates{Down: 1, Up: 2})
+	other, leaveOther := tree.Session(8, throttle.Rates{Down: 1, Up: 2})
+	rates(t, "set before", n, 5, 0)
+	rates(t, "another one", other, 1, 2)
+	tree.SetDefaults(throttle.Rates{}, throttle.Rates{Down: 100, Up: 100})
+	rates(t, "set, under other defaults", n, 5, 0)
+	tree.SetSession(7, throttle.Rates{})
+	rates(t, "lifted", n, 0, 0)
+	if set := tree.SetSessions(); len(set) != 1 || set[7] != (throttle.Rates{}) {
+		t.Errorf("set is %v", set)
+	}
+	tree.ClearSession(7)
+	tree.ClearSession(7)
+	tree.ClearSession(9)
+	rates(t, "taken back", n, 1, 2)
+	leave()
+	leaveOther()
+	tree.SetSession(7, throttle.Rates{Down: 3})
+	rates(t, "of a session that has left", n, 1, 2)
+}
+
+// The narrowest limit of a chain is told, in the transfer's own direction.
+func TestRateOfAChain(t *testing.T) {
+	var none *throttle.Limiter
+	own, server := throttle.NewNode(throttle.Rates{}), throttle.NewNode(throttle.Rates{Down: 9, Up: 4})
+	down, up := throttle.Chain(true, own, nil, server), throttle.Chain(false, own, server)
+	if none.Rate() != 0 || down.Rate() != 9 || up.Rate() != 4 || throttle.Chain(true, own).Rate() != 0 {
+		t.Errorf("the rates are %d, %d, %d", none.Rate(), down.Rate(), up.Rate())
+	}
+	own.Set(throttle.Rates{Down: 5})
+	if down.Rate() != 5 || up.Rate() != 4 {
+		t.Errorf("narrowed, the rates are %d and %d", down.Rate(), up.Rate())
+	}
+}
