@@ -21,7 +21,7 @@ func TestRacedWithTheEnd(t *testing.T) {
 	}
 	const size = 96 << 10
 	r := start(t, func(c *Config) {
-		drowsy(c)
+		asleep(c)
 		c.Bandwidth.Transfer = Rates{Down: 16 << 20, Up: 16 << 20} // some milliseconds for each
 	})
 	defer r.stop()

@@ -24,6 +24,12 @@ const soon = 8 * time.Second
 // vast is more than the sockets between two ends hold.
 const vast = 16 << 20
 
+// asleep has sessions parked as soon as nothing waits to be read, where that can be.
+func asleep(c *Config) {
+	c.Timeouts.Awake = time.Nanosecond
+	c.Limits.SessionsPerIP = -1
+}
+
 // slowly is the keeper whose logins take until their context ends, for the user "slow".
 type slowly struct{ *keeper }
 
@@ -76,6 +82,7 @@ func situations(conf *tls.Config) []situation {
 		{"parked", login, func(s SessionStatus) bool {
 			return s.User == "dev" && s.LoggedIn && s.Parked && s.Command == "" && s.Dir == "/"
 		}, []int{421}},
+		{"awake", login, func(s SessionStatus) bool { return s.User == "dev" && s.LoggedIn && !s.Parked && s.Command == "" }, []int{421}},
 		{"prepared", func(r *rig, c *userpi.Client) { login(r, c); r.do(c, "EPSV", 229) },
 			func(s SessionStatus) bool { return s.User == "dev" && s.Transfer == nil }, []int{421}},
 		{"waiting for the client's connection", func(r *rig, c *userpi.Client) {
@@ -138,7 +145,9 @@ func TestKickInEveryState(t *testing.T) {
 	for _, st := range situations(client) {
 		t.Run(st.name, func(t *testing.T) {
 			r := start(t, func(c *Config) {
-				drowsy(c)
+				if asleep(c); st.name == "awake" {
+					c.Timeouts.Awake = -1
+				}
 				c.Listeners[0].TLS = server
 				c.Policies = []Slot{{Name: "slow", Policy: slowly{newKeeper()}}}
 			})
@@ -208,7 +217,7 @@ func TestKickInHandshake(t *testing.T) {
 // A transfer ends with 426 and its session goes on; what was uploaded is kept to be gone on
 // with, as after ABOR.
 func TestAbort(t *testing.T) {
-	r := start(t, drowsy)
+	r := start(t, asleep)
 	defer r.stop()
 	r.must(r.fs.WriteFile("/big", make([]byte, vast)))
 	c := r.login()
@@ -241,7 +250,7 @@ func TestAbort(t *testing.T) {
 // is only slower.
 func TestLiveThrottle(t *testing.T) {
 	const fast, slow = 10 << 20, 1 << 20
-	r := start(t, drowsy)
+	r := start(t, asleep)
 	defer r.stop()
 	c := r.login()
 	conn, err := c.Begin(userpi.EPSV, "STOR new")
@@ -288,7 +297,7 @@ func TestLiveThrottle(t *testing.T) {
 // The limit of a session waits for its first transfer, holds for each, and is forgotten
 // with it.
 func TestLimitSession(t *testing.T) {
-	r := start(t, drowsy)
+	r := start(t, asleep)
 	defer r.stop()
 	r.must(r.fs.WriteFile("/big", make([]byte, vast)))
 	c := r.login()
@@ -315,7 +324,7 @@ func TestLimitSession(t *testing.T) {
 // Who is logged in as a user, or is about to be, and who comes from a network.
 func TestKickMany(t *testing.T) {
 	k := newKeeper()
-	r := start(t, func(c *Config) { drowsy(c); c.Policies = []Slot{{Name: "slow", Policy: slowly{k}}} })
+	r := start(t, func(c *Config) { asleep(c); c.Policies = []Slot{{Name: "slow", Policy: slowly{k}}} })
 	defer r.stop()
 	devs := []*userpi.Client{r.login(), r.login()}
 	slow, stranger := r.dial(), r.dial()
