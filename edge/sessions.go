@@ -233,7 +233,7 @@ func (s *Server) Abort(transfer string) error {
 		return ErrNoTransfer
 	}
 	t.Abort()
-	s.conf.Log.Info("the operator has ended a transfer", "transfer", transfer, "op", t.Command, "path", t.Path)
+	s.log.Info("the operator has ended a transfer", "transfer", transfer, "op", t.Command, "path", t.Path)
 	return nil
 }
 

@@ -27,10 +27,16 @@ import (
 // How durable uploads are, and what becomes of mounts, is said once, by storage, and
 // holds for them all.
 type homes struct {
+	*trees
 	conf   *config.Config
 	shared vfs.FS
 	roots  map[string]string // of users who have one, by name
-	within *sandbox.State    // nil before it is closed
+}
+
+// trees are the Disks of the process. Every configuration has the same, each with its
+// journal and the uploads that are under way.
+type trees struct {
+	within *sandbox.State // nil before it is closed
 
 	mu    sync.Mutex
 	disks []disk
@@ -44,13 +50,8 @@ type disk struct {
 
 // openHomes opens every tree that the configuration names. Those above come
 // first, so that those below are views of them.
-func openHomes(conf *config.Config) (_ *homes, err error) {
-	h := &homes{conf: conf, roots: map[string]string{}}
-	defer func() {
-		if err != nil {
-			_ = h.close()
-		}
-	}()
+func openHomes(conf *config.Config, t *trees) (*homes, error) {
+	h := &homes{trees: t, conf: conf, roots: map[string]string{}}
 	for _, u := range conf.Users {
 		if u.Root != "" {
 			h.roots[u.Name] = u.Root
@@ -181,13 +182,31 @@ func view(d *vfs.Disk, rel string) (vfs.FS, func(), error) {
 	}, nil
 }
 
-func (h *homes) close() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (t *trees) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var errs []error
-	for _, d := range h.disks {
+	for _, d := range t.disks {
 		errs = append(errs, d.fs.Close())
 	}
-	h.disks = nil
+	t.disks = nil
 	return errors.Join(errs...)
+}
+
+// below returns an open Disk that lies below a directory, empty for none: with a Disk of
+// the directory neither would know what happens in the other.
+func (t *trees) below(root string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, d := range t.disks {
+		if path := realPath(root); d.path != path && below(path, d.path) && !t.covered(path) {
+			return d.path
+		}
+	}
+	return ""
+}
+
+// covered reports whether a directory is a Disk, or lies in one. The caller holds mu.
+func (t *trees) covered(path string) bool {
+	return slices.ContainsFunc(t.disks, func(d disk) bool { return below(d.path, path) })
 }

@@ -24,7 +24,7 @@ func homesIn(t *testing.T, change func(dir string, c *config.Config)) (*homes, s
 	}
 	c := &config.Config{Root: filepath.Join(dir, "root"), Instance: config.Instance{StateDir: filepath.Join(dir, "state")}}
 	change(dir, c)
-	h, err := openHomes(c)
+	h, err := openHomes(c, &trees{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestStateIsOutOfReach(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	in := &instance{conf: &config.Config{Languages: config.Languages{Negotiate: true}}}
+	in := &generation{conf: &config.Config{Languages: config.Languages{Negotiate: true}}}
 	has := func(l config.Listener) map[string]bool {
 		verbs := map[string]bool{}
 		for _, row := range in.commands(&l).Rows() {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"reflect"
+
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -11,7 +13,7 @@ import (
 )
 
 // flood makes the policy that bounds how fast commands come, nil where nothing does.
-func (in *instance) flood() (policy.Policy, error) {
+func (in *generation) flood() (policy.Policy, error) {
 	l := &in.conf.Limits
 	if l.Commands == 0 && l.CommandsPerIP == 0 {
 		return nil, nil
@@ -25,8 +27,22 @@ func (in *instance) flood() (policy.Policy, error) {
 		SessionCommands: unlimited(l.Commands), AddressCommands: unlimited(l.CommandsPerIP)})
 }
 
+// quotas are what the policy on quotas is made of.
+func (in *generation) quotas() any {
+	of := map[string]config.Quota{"": in.conf.Defaults.Quota}
+	for i := range in.conf.Users {
+		if q := in.conf.Users[i].Quota; q != nil {
+			of["user "+in.conf.Users[i].Name] = *q
+		}
+	}
+	for i := range in.conf.Groups {
+		of["group "+in.conf.Groups[i].Name] = in.conf.Groups[i].Quota
+	}
+	return of
+}
+
 // quota makes the policy that bounds what is stored, nil where nobody is limited.
-func (in *instance) quota() (policy.Policy, error) {
+func (in *generation) quota() (policy.Policy, error) {
 	if !in.conf.HasQuota() {
 		return nil, nil
 	}
@@ -50,7 +66,7 @@ func (in *instance) quota() (policy.Policy, error) {
 }
 
 // access makes the log of transfers, nil without one.
-func (in *instance) access() (policy.Policy, error) {
+func (in *generation) access() (policy.Policy, error) {
 	a := &in.conf.AccessLog
 	if a.File == "" {
 		return nil, nil
@@ -59,7 +75,7 @@ func (in *instance) access() (policy.Policy, error) {
 }
 
 // figures makes the policy that counts, nil where nobody shows what it has counted.
-func (in *instance) figures() (policy.Policy, error) {
+func (in *generation) figures() (policy.Policy, error) {
 	if in.conf.Metrics.Listen == "" {
 		return nil, nil
 	}
@@ -67,15 +83,30 @@ func (in *instance) figures() (policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.metrics = m
 	return m, m.Add(metrics.SourceFunc(in.collect))
 }
 
-// native adds a policy of the server's own, if there is one.
-func native(slots []edge.Slot, name string, make func() (policy.Policy, error)) ([]edge.Slot, error) {
-	p, err := make()
-	if err != nil || p == nil {
+// native is a policy of the server's own, and what it is made of.
+type native struct {
+	policy policy.Policy // nil where there is none
+	of     any
+}
+
+// native adds a policy of the server's own, if there is one. Made of the same it is that of
+// the generation before, with all that it has counted.
+func (in *generation) native(slots []edge.Slot, name string, of any, make func() (policy.Policy, error)) ([]edge.Slot, error) {
+	p, err := policy.Policy(nil), error(nil)
+	if b := in.before; b != nil && reflect.DeepEqual(b.natives[name].of, of) {
+		p = b.natives[name].policy
+	} else {
+		p, err = make()
+	}
+	if err != nil {
 		return slots, err
+	}
+	in.natives[name] = native{p, of}
+	if p == nil {
+		return slots, nil
 	}
 	return append(slots, edge.Slot{Name: name, Policy: p}), nil
 }

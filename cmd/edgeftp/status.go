@@ -123,12 +123,16 @@ func printOverview(w io.Writer, got any) {
 	}
 	fmt.Fprintf(w, "%s %s  pid %d  %s %s for %s\n", named(st.Name), st.Version, st.PID, state, screen.Shown(st.Root), lasting(time.Since(st.Since)))
 	if st.Generation > 0 {
-		fmt.Fprintf(w, "  config     generation %d\n", st.Generation)
+		fmt.Fprintf(w, "  config     generation %d for %s\n", st.Generation, lasting(time.Since(st.ConfigSince)))
 	}
 	for _, l := range st.Listeners {
 		fmt.Fprintf(w, "  listening  %s  TLS %s\n", l.Address, l.TLS)
 	}
-	fmt.Fprintf(w, "  sessions   %s, %d in a transfer\n", atMost(st.Sessions, st.Most.Total), st.Transfers)
+	old := ""
+	if st.OldSessions > 0 {
+		old = fmt.Sprintf(", %d with an earlier configuration", st.OldSessions)
+	}
+	fmt.Fprintf(w, "  sessions   %s, %d in a transfer%s\n", atMost(st.Sessions, st.Most.Total), st.Transfers, old)
 	if m := st.Most; m.PerIP > 0 || m.PerUser > 0 {
 		fmt.Fprintf(w, "  limits     %s from an address, %s of a user\n", unbounded(m.PerIP), unbounded(m.PerUser))
 	}
