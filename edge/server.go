@@ -40,6 +40,7 @@ type Server struct {
 	panics atomic.Uint64
 	awake  atomic.Int64 // sessions that have a goroutine
 	left   leavings
+	live   live // see Sessions
 
 	applying sync.Mutex // one change of the configuration at a time
 
@@ -161,6 +162,7 @@ func (s *Server) sharedConfig(c *Config, verifier verifier) pi.Config {
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
 	conf.Commands = c.LogCommands
+	conf.Farewell = s.farewell
 	conf.Panicked, conf.Standings = s.panicked, &standings{byUser: map[string]*standing{}}
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it

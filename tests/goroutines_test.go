@@ -56,6 +56,8 @@ func goroutines() map[string]string {
 		"wasmhost/internal/fetch/client.go dial":    own,
 		"wasmhost/internal/fetch/client.go dialTLS": own,
 		"edge/shutdown.go keepDefence":              guard,
+		"edge/sessions.go KickUser":                 guard,
+		"edge/sessions.go kick":                     guard,
 		"edge/leavings.go add":                      "none: it is the collector that is called",
 		"edge/shutdown.go ended":                    waits,
 		"edge/internal/chain/chain.go bury":         guards,
@@ -77,6 +79,9 @@ func goroutines() map[string]string {
 		// The program.
 		"cmd/edgeftp/crashes.go newCrashes":                    "crashes.tryKeep",
 		"cmd/edgeftp/metrics.go showMetrics":                   "control.Recovering, around each request",
+		"cmd/edgeftp/top_live.go pressed":                      tools,
+		"cmd/edgeftp/top_live.go loop":                         tools,
+		"cmd/edgeftp/top_live.go pressAll":                     tools,
 		"cmd/edgeftp/drain.go run":                             "control.Recovering of the admin socket; instance.guard of the watches; Serve is the server",
 		"cmd/edgeftp/internal/succession/predecessor.go give":  closes,
 		"cmd/edgeftp/internal/succession/successor.go during":  closes,

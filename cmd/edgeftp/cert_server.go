@@ -19,6 +19,7 @@ import (
 type controller struct {
 	*modules
 	warden
+	usher
 	in *instance
 }
 

@@ -78,7 +78,7 @@ func (w warden) Defence() control.Defence {
 	d := control.Defence{Enabled: !st.Off, Score: w.score(), Known: st.Addresses + st.Networks + st.Users,
 		Banned: st.Banned, TurnedAway: st.TurnedAway, Denied: st.Denied, Waited: st.Waited, Refused: st.Refused, Unrecorded: st.Unrecorded}
 	for _, b := range w.server.Bans() {
-		d.Bans = append(d.Bans, control.Ban(b))
+		d.Bans = append(d.Bans, banOf(b))
 	}
 	for _, s := range st.Highest {
 		d.Watched = append(d.Watched, control.Watched{Who: s.Who.String(), Kind: "address", Points: s.Points, Why: s.Why})
@@ -101,7 +101,16 @@ func (w warden) Ban(b control.NewBan) (control.Ban, error) {
 	if err != nil {
 		return control.Ban{}, &control.Refusal{Code: "EF2111", Message: strings.TrimPrefix(err.Error(), "edge: "), Help: "edgeftp ban shows what holds; defender in the configuration says whom it leaves alone"}
 	}
-	return control.Ban(made), nil
+	out := banOf(made)
+	if b.Kick {
+		out.Kicked = w.server.KickNetwork(b.Who, b.Why)
+	}
+	return out, nil
+}
+
+// banOf tells of a ban.
+func banOf(b edge.Ban) control.Ban {
+	return control.Ban{Who: b.Who, Since: b.Since, Until: b.Until, Why: b.Why, Times: b.Times, By: b.By}
 }
 
 // Unban implements control.Defender.

@@ -46,7 +46,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	now.showMetrics(nil)
 	admin := make(chan error, 1)
 	go func() {
-		admin <- in.admin.Serve(controller{in.modules, in.warden(), in}, in.log)
+		admin <- in.admin.Serve(controller{in.modules, in.warden(), usher{in.server}, in}, in.log)
 	}()
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()

@@ -22,7 +22,7 @@ func (m *modules) Status() control.Status {
 	b := &s.Budget
 	st.Budget = control.Budget{Memory: b.Memory, MemoryUsed: b.MemoryUsed, MemoryFull: b.MemoryFull, MemoryWorst: b.Worst, Descriptors: b.Descriptors,
 		MostSessions: b.Sessions, NoMemory: b.NoMemory, NoDescriptors: b.NoDescriptors, NoTransfer: b.NoTransfer}
-	st.Panics = s.Panics
+	st.Panics, st.Bans = s.Panics, m.server.Defence().Bans
 	for i := range s.Policies {
 		st.Policies = append(st.Policies, m.describe(&s.Policies[i]))
 	}

@@ -186,6 +186,7 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 		if m.sealed != nil {
 			cs := m.sealed.ConnectionState()
 			res.TLS, res.Handshake = &cs, time.Since(began)
+			t.Progress.secured(&cs)
 		}
 		if err != nil {
 			return err

@@ -209,12 +209,13 @@ func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code,
 		perms = *c.Perms
 	}
 	s.rank = identity{in: true, counted: true, id: c.Identity, home: v.cwd, perms: perms}
-	s.inside.Store(true)
+	s.word.Or(wordInside)
 	s.left.user = ""
 	s.view, s.asking = v, nil
 	s.strikes = 0
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = name, c.Anonymous, c.Group, c.State, string(v.cwd)
 	s.entered()
+	s.publish()
 	s.event(policy.Event{Kind: policy.EventLogin, Took: took, Text: strings.Join(c.By, ",")})
 	s.inform("logged in", slog.String("event", policy.EventLogin.String()), slog.String("by", strings.Join(c.By, ",")))
 	if c.MsgLogin != "" {
@@ -280,11 +281,13 @@ func (s *Session) logout() {
 	s.closePort()
 	s.closeSpare()
 	s.reset()
+	s.publish()
 }
 
 func reinitialize(s *Session, _ Args) Outcome {
 	s.logout()
 	s.who.Host = "" // RFC 7151 §3.2.1
+	s.publish()
 	s.rank.attempts = 0
 	s.link.lang = s.conf.Languages.Default()
 	return Say(wire.CodeReady, "Ready for a new user.")

@@ -32,6 +32,7 @@ func host(s *Session, a Args) Outcome {
 		return Say(wire.CodeBadParameter, "The TLS handshake was for another host; connect anew for this one.")
 	}
 	s.who.Host = name
+	s.publish()
 	s.link.lang = s.conf.Languages.Default() // RFC 7151 §3.2: as if just connected
 	return Say(wire.CodeReady, "Welcome to %s.", name)
 }
@@ -78,4 +79,5 @@ func (s *Session) setClient(name string) {
 		return r
 	}, strings.ToValidUTF8(strings.TrimSpace(name), "?"))
 	s.who.Client = strings.ToValidUTF8(name[:min(len(name), maxClient)], "")
+	s.publish()
 }

@@ -59,7 +59,10 @@ type Config struct {
 	// returns, may be nil.
 	Limiter func(who policy.Session, down bool) dtp.Limiter
 	Drain   <-chan struct{} // closed when no new command may begin
-	Log     *slog.Logger    // required
+	// Farewell is why a session is dismissed, for its client, its log and observers; nil,
+	// or empty, is for no reason that is told. It is called from the session's owner.
+	Farewell func(id uint64) string
+	Log      *slog.Logger // required
 	// Panicked is told of each panic that was recovered, in the function that did it, with
 	// the log that it belongs into; nil: LogPanic.
 	Panicked  func(log *slog.Logger, p any)

@@ -25,6 +25,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		return
 	}
 	defer s.atRest()
+	s.busy()
 	if id := &s.rank.id; s.rank.in && !id.Expires.IsZero() && time.Now().After(id.Expires) {
 		s.say(wire.Say(wire.CodeNotAvailable, "This login has expired."))
 		s.link.closed = true

@@ -12,7 +12,10 @@ import (
 // transfer: a session at rest has none.
 type pace struct {
 	user, session *throttle.Node
-	leave         func()
+	// transfer is the own limit of the transfer that was prepared last. Without a limit
+	// it is used again, until others may know of it: see expose.
+	transfer *throttle.Node
+	leave    func()
 }
 
 // limiter returns the throttle of one transfer: under what policies say while it
@@ -30,15 +33,32 @@ func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node)
 	if s.rank.pace == nil {
 		id := s.rank.id.Limits
 		user, leaveUser := tree.User(s.who.User, throttle.Rates{Down: id.RateDown, Up: id.RateUp})
-		session, leaveSession := tree.Session(throttle.Rates{})
+		session, leaveSession := tree.Session(s.id, throttle.Rates{})
 		s.rank.pace = &pace{user: user, session: session, leave: func() { leaveUser(); leaveSession() }}
 	}
-	var transfer *throttle.Node
-	if r := s.rates(limits); r != (throttle.Rates{}) {
-		transfer = throttle.NewNode(r)
+	p := s.rank.pace
+	if r := s.rates(limits); p.transfer == nil || r != (throttle.Rates{}) || p.transfer.Rates() != r {
+		p.transfer = throttle.NewNode(r)
 	}
-	chain := throttle.Chain(down, asked, transfer, s.rank.pace.session, s.rank.pace.user, tree.Listener(s.conf.Name), tree.Server())
+	chain := throttle.Chain(down, asked, p.transfer, p.session, p.user, tree.Listener(s.conf.Name), tree.Server())
 	return under(own, chain)
+}
+
+// lade completes what is known of a transfer that begins.
+func (s *Session) lade(c *cargo, t *dtp.Transfer, path string) {
+	c.data, c.path = true, path
+	if t.ASCII || t.Deflate != nil { // what moves is not as long as the file
+		c.size, c.measure = -1, false
+	}
+	switch l := t.Limiter.(type) {
+	case *throttle.Limiter:
+		c.chain = l
+	case both:
+		c.chain, _ = l[1].(*throttle.Limiter)
+	}
+	if p := s.rank.pace; p != nil && c.chain != nil {
+		c.node = p.transfer
+	}
 }
 
 // under puts a transfer under two throttles, of which either may be nil.
@@ -100,6 +120,6 @@ func (s *Session) depart() {
 		p.leave()
 	}
 	s.rank.counted, s.rank.pace = false, nil
-	s.inside.Store(false)
+	s.word.And(^uint64(wordInside))
 	s.giveBack()
 }

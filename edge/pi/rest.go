@@ -65,29 +65,36 @@ type Standings interface {
 // next Step or Panic: nothing else may be called between, but what may be called from any
 // goroutine.
 func (s *Session) Rest() {
-	if s.state == nil || s.conf.Standings == nil {
+	if s.state == nil {
+		return
+	}
+	s.note(wordParked, wordParked)
+	if s.conf.Standings == nil {
 		return
 	}
 	peer, local, ok := s.ends()
 	if !ok || !s.ordinary() || s.who.Peer != peer || s.who.Local != local {
 		return
 	}
-	s.rest = &resting{Standing: s.conf.Standings.Keep(s.who.User, &s.rank.id), home: s.rank.home, cwd: s.cwd, fs: s.fs,
+	r := &resting{Standing: s.conf.Standings.Keep(s.who.User, &s.rank.id), home: s.rank.home, cwd: s.cwd, fs: s.fs,
 		release: s.release, pace: s.rank.pace, lang: s.link.lang, client: s.who.Client, guests: s.who.State,
 		began: s.clock.began, line: s.clock.line.Sub(s.clock.began), requests: s.requests, strikes: int32(s.strikes), perms: s.rank.perms,
 		facts: s.with.facts, ascii: s.with.ascii, active: s.who.Active}
 	if s.link.tls != nil {
-		s.rest.sealed = &sealed{plain: s.link.plain, conn: s.link.conn, control: s.link.tls, facts: s.who.TLS, protect: s.with.protect}
+		r.sealed = &sealed{plain: s.link.plain, conn: s.link.conn, control: s.link.tls, facts: s.who.TLS, protect: s.with.protect}
 	}
+	s.rest.Store(r)
+	s.seen.Store(nil)
 	s.state = nil
 }
 
 // rise undoes Rest.
 func (s *Session) rise() {
-	r := s.rest
-	if r == nil {
+	s.note(wordParked, 0)
+	if s.state != nil {
 		return
 	}
+	r := s.rest.Load()
 	peer, local, _ := s.ends()
 	s.state = newState(s.conf, s.id, s.raw, local, peer)
 	s.link.greeted, s.link.told, s.link.lang = true, true, r.lang
@@ -105,7 +112,6 @@ func (s *Session) rise() {
 		who.TLS, who.DataTLS, s.with.protect = t.facts, t.protect, t.protect
 	}
 	s.conf.Standings.Leave(r.Standing)
-	s.rest = nil
 }
 
 // ends returns the addresses of the control connection, if it is a TCP connection.

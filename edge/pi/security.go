@@ -72,6 +72,7 @@ func (s *Session) secure(ctx context.Context) {
 	if s.filezilla() {
 		s.with.protect, s.who.DataTLS = true, true
 	}
+	s.publish()
 	s.event(policy.Event{Kind: policy.EventTLSEstablished, Took: time.Since(began), Text: "TLS " + s.who.TLS.Version})
 }
 

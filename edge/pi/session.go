@@ -26,11 +26,12 @@ type Session struct {
 	conf *Config
 	id   uint64
 	raw  net.Conn // as it was accepted, for those who are not the owner
-	// transferring mirrors for other goroutines what job says to the owner.
-	transferring atomic.Bool
-	inside       atomic.Bool // likewise, rank.in
-	*state                   // the owner's; nil at rest
-	rest         *resting    // in place of state; see Rest
+	// For others than the owner; see Seen.
+	word atomic.Uint64
+	seen atomic.Pointer[published]
+	rest atomic.Pointer[resting] // in place of state, and until it rests again; see Rest
+
+	*state // the owner's; nil at rest
 }
 
 // state is all of a session but what others than its owner may look at.
@@ -189,6 +190,7 @@ func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPo
 	now := time.Now()
 	s.clock = clock{began: now, line: now}
 	s.reset()
+	s.seen.Store(&published{began: now.UnixNano()})
 	return s
 }
 
@@ -209,6 +211,9 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 // ID returns the session's number.
 func (s *Session) ID() uint64 { return s.id }
 
+// Listener returns the name of the listener that it has come by.
+func (s *Session) Listener() string { return s.conf.Name }
+
 // Interrupt wakes an owner that waits for a command, so that it sees that the
 // server is draining. It may be called from any goroutine.
 func (s *Session) Interrupt() { _ = s.raw.SetReadDeadline(time.Unix(1, 0)) }
@@ -224,13 +229,10 @@ func (s *Session) Socket() syscall.Conn {
 
 // Transferring reports whether a transfer runs. It may be called from any
 // goroutine.
-func (s *Session) Transferring() bool { return s.transferring.Load() }
+func (s *Session) Transferring() bool { return s.word.Load()&wordMoving != 0 }
 
 // Inside reports whether somebody is logged in. It may be called from any goroutine.
-func (s *Session) Inside() bool { return s.inside.Load() }
-
-// Listener returns the name of the listener. It may be called from any goroutine.
-func (s *Session) Listener() string { return s.conf.Name }
+func (s *Session) Inside() bool { return s.word.Load()&wordInside != 0 }
 
 // Kill closes the control connection from any goroutine.
 func (s *Session) Kill() { _ = s.raw.Close() }
@@ -240,6 +242,7 @@ func (s *Session) reset() {
 	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil || s.filezilla()}
 	s.left = memory{allo: -1}
 	s.view, s.asking = view{fs: s.conf.FS, cwd: vfs.Root}, nil
+	s.rest.Store(nil)
 	s.rank = identity{attempts: s.rank.attempts}
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = "", false, "", nil, string(vfs.Root)
 	s.who.ASCII, s.who.DataTLS, s.who.Active = s.with.ascii, s.with.protect, false

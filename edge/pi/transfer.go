@@ -120,9 +120,10 @@ func retrieve(s *Session, a Args) Outcome {
 		t.Send = io.LimitReader(file, part.to-part.from)
 	}
 	e := s.escort(policy.Action{Op: policy.OpRead, Path: g.Path}, number, size, rest)
+	load := cargo{number: number, size: part.to - rest, from: rest, measure: part.to == 0}
 	t.Limiter = s.limiter(true, g.Limits, e.limit())
 	e.send(t)
-	return s.run(t, e, "Sending the file.", wire.Text("Sending"), g.Path, func(_ context.Context, r dtp.Result) Settle {
+	return s.run(t, e, "Sending the file.", wire.Text("Sending"), g.Path, load, func(_ context.Context, r dtp.Result) Settle {
 		file.Close()
 		return func(s *Session) Outcome {
 			kind := policy.EventFileSent
@@ -257,7 +258,8 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	if opt.Unique {
 		text = "FILE: " + stage.Path().Base() // RFC 1123 §4.1.2.9
 	}
-	return s.interruptible(s.run(t, e, text, wire.Text("Taking"), string(stage.Path()), up.finish), stage)
+	load := cargo{number: number, size: q.A, up: true}
+	return s.interruptible(s.run(t, e, text, wire.Text("Taking"), string(stage.Path()), load, up.finish), stage)
 }
 
 // interruptible makes the end of a job's context known to a stage that is busy with

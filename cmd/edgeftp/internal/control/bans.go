@@ -46,6 +46,8 @@ type Ban struct {
 	Why   string       `json:"why"`
 	Times int          `json:"times"` // bans of it so far, this one included
 	By    string       `json:"by"`    // score or operator
+	// Kicked is how many sessions NewBan.Kick has ended.
+	Kicked int `json:"kicked,omitempty"`
 }
 
 // Watched is an address, a network or a user.
@@ -62,6 +64,8 @@ type NewBan struct {
 	Who netip.Prefix  `json:"who"`
 	For time.Duration `json:"for"` // nanoseconds; 0 has no end
 	Why string        `json:"why"`
+	// Kick ends the sessions that are there from the network, with Why for a reason.
+	Kick bool `json:"kick,omitempty"`
 }
 
 // maxBan is how many bytes a NewBan may have.

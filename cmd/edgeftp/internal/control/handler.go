@@ -12,7 +12,7 @@ import (
 const moduleType = "application/wasm"
 
 // handler answers the paths that [Controller], [Policies] and, where they are there,
-// [Recorder], [Certifier], [Defender] and [Confined] name, and GET /v1/healthz with an
+// [Recorder], [Certifier], [Defender], [Sessions] and [Confined] name, and GET /v1/healthz with an
 // empty object. Every body is JSON, also of errors: {"error": Refusal}.
 func handler(c Controller) http.Handler {
 	mux := http.NewServeMux()
@@ -45,6 +45,9 @@ func handler(c Controller) http.Handler {
 	}
 	if d, ok := c.(Defender); ok {
 		banRoutes(mux, d)
+	}
+	if s, ok := c.(Sessions); ok {
+		sessionRoutes(mux, s)
 	}
 	if conf, ok := c.(Configurer); ok {
 		configRoutes(mux, conf)
