@@ -23,6 +23,8 @@ type outside struct {
 	list    func(dir string) error     // whether a directory can be read
 	bind    func(address string) error // whether it can be listened on
 	running func(socket string) bool   // whether a server has this admin socket
+
+	parsed func(doc *document, dir string) // is shown the file, nil shows it nobody
 }
 
 func thisMachine() outside {

@@ -61,6 +61,9 @@ func (s *schema) parse(name, dir string, data []byte, machine outside) (*Config,
 		return nil, &Error{File: name, Problems: []Problem{*problem}}
 	}
 	doc.hide()
+	if machine.parsed != nil {
+		machine.parsed(doc, dir)
+	}
 	r := newReport(doc.locate)
 	value := (&reader{report: r, doc: doc, expand: machine.expander(dir)}).mapping(doc.root, nil)
 	v := &validator{report: r, schema: s, value: value, raw: doc.shown, empty: doc.empty}
