@@ -163,7 +163,7 @@ func (r *reader) mapping(n *yaml.Node, path []string) map[string]any {
 		}
 		r.doc.places[join(at)] = place{key: key, value: value}
 		if value.Kind == yaml.ScalarNode && value.ShortTag() == "!!null" && !inSettings(at) {
-			r.key(at, fmt.Sprintf("%q is empty", key.Value), "indent the lines that belong to it, give it a value, or remove it")
+			r.noValue(at, fmt.Sprintf("%q is empty", key.Value), "indent the lines that belong to it, give it a value, or remove it")
 			continue
 		}
 		if v, ok := r.value(value, at); ok {
