@@ -65,8 +65,8 @@ func exitWith(code int, err error) error {
 	return &exitError{code, err}
 }
 
-// run is the whole program but for the process around it.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// program is the command that all others are below.
+func program() *cobra.Command {
 	root := &cobra.Command{
 		Use: "edgeftp", Short: "A hardened FTP/FTPS server with policy modules",
 		SilenceErrors: true, SilenceUsage: true,
@@ -74,9 +74,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return noCommand(cmd, args, "say what to do; edgeftp --help lists the commands")
 		},
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		PersistentPreRunE: fromEnvironment,
 	}
 	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
+	return root
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := program()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -100,14 +100,35 @@ func FlagOrigins(f Flags, set func(flag string) (given bool, variable string)) (
 
 // flagsOf are the flags of serve that say the value at a path.
 func flagsOf(path []string) []string {
-	name, isFlag := strings.CutPrefix(locateFlag(path, false).name, "--")
-	if !isFlag {
-		return nil
+	at := dotted(path)
+	if strings.HasPrefix(at, "policies.modules[") {
+		return []string{"policy"}
 	}
-	if name == "perm" {
-		return []string{"perm", "read-only"}
-	}
-	return []string{name}
+	return map[string][]string{
+		"instance.state_dir":               {"state-dir"},
+		"listeners[0].address":             {"listen"},
+		"listeners[1].address":             {"implicit"},
+		"listeners[0].passive.ports":       {"passive-ports"},
+		"listeners[1].passive.ports":       {"passive-ports"},
+		"listeners[0].tls.control":         {"tls"},
+		"listeners[0].tls.certificate":     {"cert", "domain"},
+		"listeners[1].tls.certificate":     {"cert", "domain"},
+		"certificates.files[0].cert":       {"cert"},
+		"certificates.files[0].key":        {"key"},
+		"certificates.acme.domains":        {"domain"},
+		"certificates.acme.email":          {"email"},
+		"certificates.acme.agree_to_terms": {"agree-to-terms"},
+		"certificates.acme.ca":             {"acme-ca"},
+		"storage[0].root":                  {"root"},
+		"users.list[0].name":               {"user"},
+		"users.list[0].password_hash":      {"password-file"},
+		"users.list[0].perm":               {"perm", "read-only"},
+		"users.anonymous.enabled":          {"anonymous"},
+		"events.file":                      {"events"},
+		"sandbox.landlock":                 {"sandbox"},
+		"sandbox.seccomp":                  {"sandbox"},
+		"telemetry.log.format":             {"log"},
+	}[at]
 }
 
 // Override says that a flag, or its variable if that is not empty, gives the value of
@@ -235,4 +256,18 @@ func (l *lister) section(path, key []string, w where, v map[string]any) {
 			l.value(sub(path, name), sub(key, step(key, name)), below, inner, false)
 		}
 	}
+}
+
+// Variables are the names behind ${env:NAME} in a file, whether the file is in order or
+// not. There are none where it cannot be read, or its path is empty.
+func Variables(path string) []string {
+	data, err := readFile(path, maxFile)
+	if path == "" || err != nil {
+		return nil
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`\$\{env:([^}\n]*)\}`).FindAllSubmatch(data, -1) {
+		names = append(names, string(m[1]))
+	}
+	return names
 }
