@@ -74,9 +74,16 @@ type Origins struct {
 
 // LoadOrigins is [Load] with where each value comes from.
 func LoadOrigins(path string) (*Config, *Origins, error) {
+	return loadOrigins(path, func(string) error { return nil })
+}
+
+// ValidateOrigins is [Validate] with where each value comes from.
+func ValidateOrigins(path string) (*Config, *Origins, error) { return loadOrigins(path, bind) }
+
+func loadOrigins(path string, bind func(address string) error) (*Config, *Origins, error) {
 	o := &Origins{file: path}
 	machine := thisMachine()
-	machine.bind = func(string) error { return nil }
+	machine.bind = bind
 	machine.parsed = func(doc *document, dir string) { o.doc, o.dir = doc, dir }
 	c, err := load(path, machine)
 	return c, o, err
@@ -270,4 +277,24 @@ func Variables(path string) []string {
 		names = append(names, string(m[1]))
 	}
 	return names
+}
+
+// Fault is something that showed only when the value at a key was put to use.
+type Fault struct {
+	// Key is the path of the key, such as listeners, 0, tls.
+	Key []string
+	Err error // with what to do about it behind "\n   = help: "
+}
+
+// Refuse words faults as [Load] words those of the file itself, all of them at once.
+func (o *Origins) Refuse(faults []Fault) error {
+	r := newReport(locateFlag)
+	if o.doc != nil {
+		r = newReport(o.doc.locate)
+	}
+	for _, f := range faults {
+		text, help, _ := strings.Cut(f.Err.Error(), "\n   = help: ")
+		r.add(f.Key, r.locate(f.Key, false), text, strings.TrimSpace(help))
+	}
+	return r.err(o.file)
 }
