@@ -81,9 +81,9 @@ policies: { modules: [{ name: second, source: ../lib/second }, { name: guard, so
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc, problem := parseYAML([]byte(strings.Replace(text, "${file:hash}x", strings.Replace(bcryptHash, "N9", "M9", 1), 1)))
-		if problem != nil {
-			t.Fatal(problem)
+		doc, problems := parseYAML([]byte(strings.Replace(text, "${file:hash}x", strings.Replace(bcryptHash, "N9", "M9", 1), 1)))
+		if problems != nil {
+			t.Fatal(problems)
 		}
 		r := newReport(doc.locate)
 		value := (&reader{report: r, doc: doc, expand: machine.expander("/etc")}).mapping(doc.root, nil)

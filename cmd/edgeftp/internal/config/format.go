@@ -42,9 +42,9 @@ func Format(name string, data []byte) ([]byte, error) {
 
 // plainValue is what a file says, with ${...} as it is.
 func plainValue(name string, data []byte) (map[string]any, error) {
-	doc, problem := parseYAML(data)
-	if problem != nil {
-		return nil, &Error{File: name, Problems: []Problem{*problem}}
+	doc, problems := parseYAML(data)
+	if problems != nil {
+		return nil, &Error{File: name, Problems: problems}
 	}
 	doc.hide()
 	r := newReport(doc.locate)

@@ -147,6 +147,12 @@ func (v *validator) wrongType(path []string, k *kind.Type) {
 		help = fmt.Sprintf("put it in quotes: %q", raw)
 	case slices.Contains(k.Want, "boolean"):
 		help = "write true or false"
+		switch strings.ToLower(raw) {
+		case "yes", "y", "on", "1", "enabled", "enable":
+			help = "write true"
+		case "no", "n", "off", "0", "disabled", "disable":
+			help = "write false"
+		}
 	case slices.Contains(k.Want, "object"):
 		help = "its keys: " + strings.Join(v.schema.keys(path), ", ")
 	}
