@@ -80,7 +80,7 @@ func (s *schema) parse(name, dir string, data []byte, machine outside) (*Config,
 	}
 	r := newReport(doc.locate)
 	value := (&reader{report: r, doc: doc, expand: machine.expander(dir)}).mapping(doc.root, nil)
-	v := &validator{report: r, schema: s, value: value, raw: doc.shown, empty: doc.empty}
+	v := &validator{report: r, schema: s, value: value, raw: doc.shown, under: doc.under, empty: doc.empty}
 	conf, err := finish(v, &checker{report: r, outside: machine, dir: dir, source: doc.raw})
 	if err != nil {
 		return nil, err

@@ -122,13 +122,21 @@ func (r *reader) value(n *yaml.Node, path []string) (v any, ok bool) {
 	if _, known := r.doc.places[join(path)]; !known {
 		r.doc.places[join(path)] = place{value: n}
 	}
+	if n.Anchor != "" {
+		r.mark(path, fmt.Sprintf("anchors (&%s) are not supported", n.Anchor), "remove it, and write the value out where it was meant to be repeated")
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		r.mark(path, fmt.Sprintf("tags (%s) are not supported", n.Tag), "remove it, or put the value into quotes if it begins with !")
+		plain := *n
+		plain.Tag, plain.Style = "", n.Style&^yaml.TaggedStyle
+		if plain.Style != 0 || n.Kind != yaml.ScalarNode {
+			plain.Tag = map[yaml.Kind]string{yaml.MappingNode: "!!map", yaml.SequenceNode: "!!seq", yaml.ScalarNode: "!!str"}[n.Kind]
+		}
+		n = &plain
+	}
 	switch {
 	case n.Kind == yaml.AliasNode:
 		r.at(path, "aliases (*name) are not supported", "write the value out")
-	case n.Anchor != "":
-		r.at(path, fmt.Sprintf("anchors (&%s) are not supported", n.Anchor), "remove it, and write the value out where it was meant to be repeated")
-	case n.Style&yaml.TaggedStyle != 0:
-		r.at(path, fmt.Sprintf("tags (%s) are not supported", n.Tag), "remove it, or put the value into quotes if it begins with !")
 	case len(path) > maxDepth:
 		r.at(path, "nested too deeply", "")
 	case n.Kind == yaml.MappingNode:
@@ -189,6 +197,12 @@ func (r *reader) noKey(key, value *yaml.Node, path []string) {
 		return
 	}
 	r.add(at, s, "this is no key", "a key is a word; put a value with braces or brackets into quotes")
+}
+
+// mark adds a problem with how the value at path is written; what it holds is looked at
+// all the same.
+func (r *reader) mark(path []string, text, help string) {
+	r.add(sub(path, "\x00"), r.locate(path, false), text, help)
 }
 
 // inSettings reports whether path is in a module's settings, which are the
@@ -282,4 +296,16 @@ func (d *document) shown(path []string) (string, bool) {
 func (d *document) empty(path []string) bool {
 	p, known := d.places[join(path)]
 	return known && p.value.Kind == yaml.ScalarNode && p.value.ShortTag() == "!!null"
+}
+
+// under are the keys of the section at path, in the order of the file.
+func (d *document) under(path []string) (keys []string) {
+	n := d.places[join(path)].value
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		keys = append(keys, n.Content[i].Value)
+	}
+	return keys
 }
