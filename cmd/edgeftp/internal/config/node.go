@@ -127,6 +127,9 @@ func (r *reader) value(n *yaml.Node, path []string) (v any, ok bool) {
 	}
 	if n.Style&yaml.TaggedStyle != 0 {
 		r.mark(path, fmt.Sprintf("tags (%s) are not supported", n.Tag), "remove it, or put the value into quotes if it begins with !")
+		if n.Kind == yaml.ScalarNode && n.Value == "" { // it is all that the author wrote
+			return nil, false
+		}
 		plain := *n
 		plain.Tag, plain.Style = "", n.Style&^yaml.TaggedStyle
 		if plain.Style != 0 || n.Kind != yaml.ScalarNode {

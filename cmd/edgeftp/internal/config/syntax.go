@@ -242,7 +242,11 @@ func (d *document) bracket(p *Problem, message string) bool {
 		return true
 	}
 	open, unclosed := d.unclosed(p.Line)
-	if unclosed == 0 {
+	switch {
+	case unclosed == 0 && p.Column <= len(line) && line[p.Column-1] == ':':
+		p.Text, p.Help = "a comma is missing before this key", "separate the keys between { and } by commas"
+		return true
+	case unclosed == 0:
 		return false
 	}
 	*p = *open
@@ -284,6 +288,10 @@ func (d *document) unclosed(line int) (*Problem, rune) {
 			case (r == '{' || r == '[') && begins:
 				open = append(open, mark{r, n, i + 1})
 			case (r == '}' || r == ']') && len(open) > 0:
+				last := open[len(open)-1]
+				if closes := map[rune]rune{'{': '}', '[': ']'}[last.r]; closes != r {
+					return d.here(last.line, last.column, 1), last.r
+				}
 				open = open[:len(open)-1]
 			}
 		}
