@@ -50,19 +50,17 @@ func variableOf(cmd *cobra.Command, f *pflag.Flag) string {
 // those that the commands above it give to all below them.
 func variables(cmd *cobra.Command) map[string]*pflag.Flag {
 	found := map[string]*pflag.Flag{}
-	own := func(of *cobra.Command) func(*pflag.Flag) {
-		return func(f *pflag.Flag) {
-			if f.Name != "help" {
+	taken := map[string]bool{"help": true}
+	add := func(of *cobra.Command, set *pflag.FlagSet) {
+		set.VisitAll(func(f *pflag.Flag) {
+			if !taken[f.Name] {
 				found[variableOf(of, f)] = f
 			}
-		}
+			taken[f.Name] = true // one of the same name further up is hidden by it
+		})
 	}
-	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if cmd.InheritedFlags().Lookup(f.Name) == nil {
-			own(cmd)(f)
-		}
-	})
-	cmd.VisitParents(func(parent *cobra.Command) { parent.PersistentFlags().VisitAll(own(parent)) })
+	add(cmd, cmd.LocalFlags())
+	cmd.VisitParents(func(parent *cobra.Command) { add(parent, parent.PersistentFlags()) })
 	return found
 }
 

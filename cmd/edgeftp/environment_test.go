@@ -43,7 +43,7 @@ func TestVariables(t *testing.T) {
 		}
 	}
 	walk(root)
-	for _, name := range []string{"EDGEFTP_SERVE_PASSIVE_PORTS", "EDGEFTP_CONFIG_SHOW_EFFECTIVE", "EDGEFTP_POLICY_SOCKET", "EDGEFTP_BAN_ADD_FOR", "EDGEFTP_DOCTOR_CONFIG"} {
+	for _, name := range []string{"EDGEFTP_SERVE_PASSIVE_PORTS", "EDGEFTP_CONFIG_SHOW_EFFECTIVE", "EDGEFTP_POLICY_SOCKET", "EDGEFTP_BAN_ADD_FOR", "EDGEFTP_DOCTOR_CONFIG", "EDGEFTP_POLICY_KEYGEN_OUTPUT", "EDGEFTP_POLICY_OUTPUT"} {
 		if names[name] == "" {
 			t.Errorf("there is no %s", name)
 		}
@@ -73,6 +73,20 @@ func TestFlagsFromEnvironment(t *testing.T) {
 		}) {
 			t.Errorf("%s is not %s:\n%s", key, want, out)
 		}
+	}
+}
+
+// A flag that hides one of the same name further up has its own variable alone.
+func TestHiddenFlags(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("EDGEFTP_POLICY_OUTPUT", "json")
+	t.Setenv("EDGEFTP_POLICY_KEYGEN_OUTPUT", "key")
+	t.Setenv("EDGEFTP_POLICY_KEYGEN_NO_PASSWORD", "true")
+	if code, _, errs := commanded(t, "policy", "keygen"); code != 0 {
+		t.Fatal(errs)
+	}
+	if files, err := filepath.Glob("*"); err != nil || !slices.Contains(files, "key") || slices.Contains(files, "json") {
+		t.Errorf("%v, %v", files, err)
 	}
 }
 

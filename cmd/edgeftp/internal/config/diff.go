@@ -62,6 +62,10 @@ func Diff(from, to *Config) []Change {
 	if err != nil { // the schema is part of the program: tests read it
 		r = &reference{}
 	}
+	return r.diff(from, to)
+}
+
+func (r *reference) diff(from, to *Config) []Change {
 	d := differ{reference: r}
 	d.value(nil, d.top(), from.tree(), to.tree())
 	slices.SortFunc(d.changes, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })

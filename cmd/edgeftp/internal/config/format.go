@@ -22,13 +22,21 @@ const mostFlow = 100
 // name is what the file is called. A file need not be in order as a configuration, but
 // it has to be YAML without duplicate keys and aliases; else the error is an [*Error].
 func Format(name string, data []byte) ([]byte, error) {
+	r, err := newReference()
+	if err != nil {
+		return nil, err
+	}
+	return r.format(name, data)
+}
+
+func (r *reference) format(name string, data []byte) ([]byte, error) {
 	before, err := plainValue(name, data)
 	if err != nil {
 		return nil, err
 	}
 	text := data
 	for range 8 { // a comment may find its place only when its neighbours have
-		next, err := formatOnce(text)
+		next, err := r.formatOnce(text)
 		if err != nil {
 			return nil, err
 		}
@@ -80,13 +88,9 @@ func comments(data []byte) (list []string) {
 	return list
 }
 
-func formatOnce(data []byte) ([]byte, error) {
+func (r *reference) formatOnce(data []byte) ([]byte, error) {
 	var node yaml.Node
 	if err := yaml.Load(data, &node); err != nil {
-		return nil, err
-	}
-	r, err := newReference()
-	if err != nil {
 		return nil, err
 	}
 	if len(node.Content) == 1 {

@@ -127,15 +127,16 @@ func FuzzFormat(f *testing.F) {
 	f.Add([]byte("# a\n\nusers: # b\n  # c\n  list: [] # d\n\n# e\n\nversion: 1 # f\n# g\n"))
 	machine := fullMachine()
 	s, err := newSchema()
-	if err != nil {
-		f.Fatal(err)
+	r, err2 := newReference()
+	if err != nil || err2 != nil {
+		f.Fatal(err, err2)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		neat, err := Format("c.yaml", data)
+		neat, err := r.format("c.yaml", data)
 		if err != nil {
 			return
 		}
-		again, err := Format("c.yaml", neat)
+		again, err := r.format("c.yaml", neat)
 		if err != nil || string(again) != string(neat) {
 			t.Errorf("%q became %q, and then %q, %v", data, neat, again, err)
 		}
