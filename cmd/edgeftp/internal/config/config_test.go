@@ -319,6 +319,12 @@ func TestLoad(t *testing.T) {
 	if _, err := Load(name); !errors.As(err, &e) || !strings.Contains(err.Error(), "longer than 1024 KiB") {
 		t.Errorf("got %v", err)
 	}
+	if _, err := Load(dir); !errors.As(err, &e) || !strings.Contains(err.Error(), "is a directory\n   = help: name the file in it") {
+		t.Errorf("got %v", err)
+	}
+	if p := unreadable(&fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}); !strings.Contains(p.Text, "permission denied") || !strings.Contains(p.Help, "let the user") {
+		t.Errorf("%+v", p)
+	}
 	// A link that leads the state into the root does not deceive.
 	if err := os.Symlink(root, filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
