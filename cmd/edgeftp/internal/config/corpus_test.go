@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -98,7 +97,7 @@ func TestCorpus(t *testing.T) {
 			}
 		}
 	}
-	t.Log(fmt.Sprintf("%d files, %d faults: %d found in one run, %d at their place; %d of %d helps are right; %d told beside them", len(names), faults, found, placed, helped, asked, extra))
+	t.Logf("%d files, %d faults: %d found in one run, %d at their place; %d of %d helps are right; %d told beside them", len(names), faults, found, placed, helped, asked, extra)
 	if len(names) < 200 {
 		t.Errorf("there are %d files only", len(names))
 	}
