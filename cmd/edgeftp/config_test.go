@@ -68,12 +68,20 @@ func TestConfigDiff(t *testing.T) {
 	workplace(t, map[string]string{"a.yaml": smallConfig, "b.yaml": strings.Replace(smallConfig, "2121", "2122", 1), "bad.yaml": "version: 2\n",
 		"same.yaml": "# other words\n" + smallConfig})
 	code, out, errs := commanded(t, "config", "diff", "a.yaml", "b.yaml")
-	if code != exitChecks || !strings.HasPrefix(out, `  ~ listeners[main].address   ["127.0.0.1:2121"] -> ["127.0.0.1:2122"]   by a listener`) || !strings.Contains(errs, "differ in 1 key") {
+	if code != exitChecks || !strings.HasPrefix(out, `  ~ listeners[main].address   ["127.0.0.1:2121"] -> ["127.0.0.1:2122"]   ports; sessions stay`) || !strings.Contains(errs, "differ in 1 key") {
 		t.Errorf("%d, %s%s", code, out, errs)
 	}
 	code, out, _ = commanded(t, "config", "diff", "-o", "json", "a.yaml", "same.yaml")
 	if code != exitOK || !strings.Contains(out, `"changes": []`) {
 		t.Errorf("%d, %s", code, out)
+	}
+	for _, args := range [][]string{{}, {"a.yaml"}, {"--against", "walking", "a.yaml"}, {"--against", "running", "a.yaml", "b.yaml"}} {
+		if code, _, errs := commanded(t, append([]string{"config", "diff"}, args...)...); code != exitUsage || errs == "" {
+			t.Errorf("%v: %d, %s", args, code, errs)
+		}
+	}
+	if code, _, errs := commanded(t, "config", "diff", "--against", "running", "a.yaml", "--socket", "none.sock"); code != exitUnreachable {
+		t.Errorf("%d, %s", code, errs)
 	}
 	if code, _, errs := commanded(t, "config", "diff", "a.yaml", "bad.yaml"); code != exitConfig || !strings.Contains(errs, "bad.yaml") {
 		t.Errorf("%d, %s", code, errs)

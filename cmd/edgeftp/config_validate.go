@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 )
 
@@ -45,9 +46,13 @@ func rehearse(ctx context.Context, conf *config.Config, origins *config.Origins,
 	}
 	defer func() { _ = os.RemoveAll(scratch) }() // a temporary directory, which the system clears, too
 	r := &rehearsal{real: conf, trial: onTrial(conf, scratch)}
-	r.in = &instance{conf: r.trial, log: slog.New(newConsole(out, slog.LevelWarn)), built: map[string]string{},
-		sockets: map[socket]net.Listener{}, certs: newCertificates()}
-	defer r.in.close()
+	process := &instance{log: slog.New(newConsole(out, slog.LevelWarn)), level: new(slog.LevelVar), sockets: map[socket]net.Listener{},
+		keys: acme.NewTicketKeys(), trees: &trees{}, restore: func() {}}
+	r.in = process.next(r.trial, nil)
+	defer func() {
+		r.in.certs.leave(nil)
+		r.in.close()
+	}()
 	r.run(ctx)
 	if len(r.faults) == 0 {
 		return nil

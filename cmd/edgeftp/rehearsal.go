@@ -16,6 +16,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/machine"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 	"github.com/edgeftp/edgeftp/edge"
 )
@@ -25,7 +26,7 @@ import (
 type rehearsal struct {
 	real   *config.Config // as the file has it
 	trial  *config.Config // with directories that may be written to
-	in     *instance      // of trial
+	in     *generation    // of trial
 	faults []config.Fault
 }
 
@@ -108,10 +109,9 @@ func (r *rehearsal) roots() {
 		if err == nil {
 			one := *r.trial
 			one.Root, one.Users, one.Anonymous.Root = root, nil, ""
-			var h *homes
-			if h, err = openHomes(&one); err == nil {
-				err = h.close()
-			}
+			own := new(trees)
+			_, err = openHomes(&one, own)
+			err = errors.Join(err, own.close())
 		}
 		r.fault(err, key...)
 	}
@@ -150,7 +150,7 @@ func (r *rehearsal) policies(ctx context.Context) {
 	for i := range r.trial.Policies.Modules {
 		slot, err := r.in.module(ctx, &r.trial.Policies.Modules[i])
 		if err == nil {
-			closeSlots([]edge.Slot{slot})
+			r.in.closeSlots([]edge.Slot{slot})
 		}
 		r.fault(err, "policies", "modules", strconv.Itoa(i), "source")
 	}
@@ -159,10 +159,11 @@ func (r *rehearsal) policies(ctx context.Context) {
 // whole makes the server itself, of parts that are all in order.
 func (r *rehearsal) whole(ctx context.Context) {
 	var err error
-	if r.in.homes, err = openHomes(r.trial); err != nil {
+	if r.in.homes, err = openHomes(r.trial, r.in.trees); err != nil {
 		r.fault(err, "storage")
 		return
 	}
+	r.in.limits = machine.ReadDescriptors()
 	settings, err := r.in.settings(ctx)
 	if err == nil {
 		settings.Policies, err = r.in.policies(ctx)
@@ -174,8 +175,7 @@ func (r *rehearsal) whole(ctx context.Context) {
 		r.fault(err)
 		return
 	}
-	real := *r.in
-	real.conf = r.real
+	real := r.in.next(r.real, nil)
 	real.warnUnwritable()
 }
 

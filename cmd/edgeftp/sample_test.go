@@ -101,11 +101,38 @@ func TestSample(t *testing.T) {
 	}
 	address, stop := served(t, "local.yaml")
 	uses(t, address)
+	compares(t)
 	stop()
 	for _, log := range []string{"log/events.json", "log/xferlog"} {
 		if data, err := os.ReadFile(log); err != nil || !strings.Contains(string(data), "alice") {
 			t.Errorf("%s: %v, %s", log, err, data)
 		}
+	}
+}
+
+// compares asks the server what its file, and another one, would change.
+func compares(t *testing.T) {
+	t.Helper()
+	ask := []string{"config", "diff", "--socket", "run/admin.sock", "--against", "running"}
+	if code, out, errs := commanded(t, ask...); code != exitOK || out != "" {
+		t.Errorf("%d, %s%s", code, out, errs)
+	}
+	text, err := os.ReadFile("local.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(text), "user_default: {down: 50MB, up: 20MB}", "user_default: {down: 80MB, up: 20MB}", 1)
+	for name, text := range map[string]string{"other.yaml": other, "broken.yaml": other + "x: 1\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := commanded(t, append(ask, "other.yaml")...)
+	if code != exitChecks || !strings.HasPrefix(out, "  ~ bandwidth.user_default.down   50MB -> 80MB   sessions that run, too") || strings.Count(out, "\n") != 1 {
+		t.Errorf("%d, %s%s", code, out, errs)
+	}
+	if code, out, errs := commanded(t, append(ask, "broken.yaml")...); code != exitConfig || !strings.Contains(errs, `unknown key "x"`) {
+		t.Errorf("%d, %s%s", code, out, errs)
 	}
 }
 
