@@ -149,6 +149,9 @@ func (d *document) colon(p *Problem, message string) bool {
 	if m != nil && m[3] == ":" && strings.HasPrefix(m[4], " ") && p.Column > len([]rune(m[1]+m[2]))+1 {
 		value := strings.TrimSpace(m[4])
 		column := len([]rune(m[1]+m[2]+":"+m[4])) - len([]rune(strings.TrimLeft(m[4], " "))) + 1
+		if value == "" {
+			return false
+		}
 		if strings.ContainsAny(value[:1], "{[") {
 			p.Text, p.Help = "a comma is missing before this key, or a quote around a value that holds a colon", "separate the keys between { and } by commas"
 			return true
@@ -208,6 +211,9 @@ func (d *document) following(p *Problem, message string) bool {
 		}
 	case strings.HasSuffix(trimmed, "]"), strings.HasSuffix(trimmed, "}"):
 		open := strings.LastIndexAny(string(before), "[{")
+		if open < 0 {
+			return false
+		}
 		value := strings.TrimSpace(d.line(p.Line)[open:])
 		p.Column, p.width = len([]rune(string(before)[:open]))+1, len([]rune(value))
 		p.Text, p.Help = "something follows the closing bracket", fmt.Sprintf("if it is one value, write %q", value)
