@@ -21,7 +21,7 @@ import (
 
 // TestMain is also the program, for those who start it anew.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "policy" && os.Args[2] == "builder" {
+	if len(os.Args) > 2 && (os.Args[1] == "policy" && os.Args[2] == "builder" || os.Args[1] == "doctor" || os.Args[1] == "serve") {
 		main()
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue))

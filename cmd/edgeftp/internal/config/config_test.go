@@ -105,16 +105,18 @@ func TestBrokenFiles(t *testing.T) {
 	if err != nil || len(names) < 10 {
 		t.Fatal(names, err)
 	}
-	machine := testMachine(
-		map[string]string{"/etc/c.pem": "", "/etc/closed": "closed dir", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}"},
-		map[string]string{"NAME": "fra-1", "BAD": "hunter2 secret"})
+	machine := corpusMachine()
+	s, err := newSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range names {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			data, err := os.ReadFile(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			conf, err := parse(filepath.Base(name), "/etc", data, machine)
+			conf, err := s.parse(filepath.Base(name), "/etc", data, machine)
 			var e *Error
 			if conf != nil || !errors.As(err, &e) || e.Usage() {
 				t.Fatalf("got %v, %v", conf, err)
@@ -316,6 +318,12 @@ func TestLoad(t *testing.T) {
 	}
 	if _, err := Load(name); !errors.As(err, &e) || !strings.Contains(err.Error(), "longer than 1024 KiB") {
 		t.Errorf("got %v", err)
+	}
+	if _, err := Load(dir); !errors.As(err, &e) || !strings.Contains(err.Error(), "is a directory\n   = help: name the file in it") {
+		t.Errorf("got %v", err)
+	}
+	if p := unreadable(&fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}); !strings.Contains(p.Text, "permission denied") || !strings.Contains(p.Help, "let the user") {
+		t.Errorf("%+v", p)
 	}
 	// A link that leads the state into the root does not deceive.
 	if err := os.Symlink(root, filepath.Join(dir, "link")); err != nil {

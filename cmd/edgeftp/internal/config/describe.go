@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -287,6 +288,30 @@ func Reference() (string, error) {
 	return strings.ReplaceAll(text, "<!-- names -->\n", seeds(keys)), nil
 }
 
+// keySteps are the parts of a key in any of its forms: with or without the brackets of
+// lists, and with numbers or names in them.
+func keySteps(name string) []string {
+	name = regexp.MustCompile(`\[("(\\.|[^"])*"|[^\]]*)\]`).ReplaceAllString(name, "")
+	var steps []string
+	for _, step := range regexp.MustCompile(`"(\\.|[^"])*"|[^.]+`).FindAllString(name, -1) {
+		steps = append(steps, strings.Trim(step, `"`))
+	}
+	return steps
+}
+
+// begins reports whether a key is another one, or below it. NAME stands for any name.
+func begins(key, with []string) bool {
+	if len(with) == 0 || len(key) < len(with) {
+		return false
+	}
+	for i, step := range with {
+		if key[i] != step && key[i] != "NAME" {
+			return false
+		}
+	}
+	return true
+}
+
 // Describe returns what the reference says of one key and those below it. The
 // error proposes a key where there is none of this name.
 func Describe(name string) (string, error) {
@@ -294,14 +319,14 @@ func Describe(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	plain := strings.NewReplacer("[]", "", "[0]", "")
-	name = plain.Replace(name)
+	asked := keySteps(name)
+	name = strings.Join(asked, ".")
 	var found []key
 	var all []string
 	for _, k := range r.keys(r.root, "", false, "")[1:] {
-		path := plain.Replace(k.path)
-		all = append(all, path)
-		if path == name || strings.HasPrefix(path, name+".") {
+		steps := keySteps(k.path)
+		all = append(all, strings.Join(steps, "."))
+		if begins(steps, asked) || !k.section && len(steps) < len(asked) && isMap(field(k.node, "additionalProperties")) && begins(asked[:len(steps)], steps) {
 			found = append(found, k)
 		}
 	}
@@ -320,3 +345,5 @@ func Describe(name string) (string, error) {
 	}
 	return strings.TrimSuffix(tables(found), "\n"), nil
 }
+
+func isMap(n *yaml.Node) bool { return n != nil && n.Kind == yaml.MappingNode }

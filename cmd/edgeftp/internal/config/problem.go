@@ -18,6 +18,7 @@ type Problem struct {
 
 	excerpt string // the line
 	width   int    // how much of it is underlined
+	empty   bool   // it is that a key has no value
 }
 
 // Error holds every problem of one configuration, in the order of the file.
@@ -127,6 +128,14 @@ func (r *report) add(path []string, s spot, text, help string) {
 	r.faulty[join(path)] = true
 	r.problems = append(r.problems, Problem{Path: s.name, Text: text, Help: help,
 		Line: s.line, Column: s.column, excerpt: s.excerpt, width: s.width})
+}
+
+// noValue adds that the key at path has no value.
+func (r *report) noValue(path []string, text, help string) {
+	if n := len(r.problems); !r.isFaulty(path) {
+		r.key(path, text, help)
+		r.problems[n].empty = true
+	}
 }
 
 // isFaulty reports whether path, or what it is in, has a problem already.

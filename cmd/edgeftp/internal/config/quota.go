@@ -1,6 +1,9 @@
 package config
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Quota is what may be stored. Zero in a field is no limit.
 type Quota struct {
@@ -47,6 +50,20 @@ func (c *checker) groups(list []fileGroup) []Group {
 		out = append(out, Group{g.Name, g.Quota.quota()})
 	}
 	return out
+}
+
+// group reports a user's group that is nearly one of users.groups. It may be another
+// word, which policies alone know; with a slip in it a quota would not hold.
+func (c *checker) group(name string, path []string, conf *Config) {
+	var names []string
+	for i := range conf.Groups {
+		if names = append(names, conf.Groups[i].Name); conf.Groups[i].Name == name {
+			return
+		}
+	}
+	if near := Nearest(name, names); name != "" && near != "" {
+		c.at(path, fmt.Sprintf("there is no group %q", name), fmt.Sprintf("did you mean %q? (a group that policies alone know is to be called otherwise)", near))
+	}
 }
 
 func groupsFile(list []Group) []fileGroup {

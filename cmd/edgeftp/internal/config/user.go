@@ -170,6 +170,7 @@ func (c *checker) users(f *file, conf *Config) {
 			c.at(sub(path, "name"), "the user anonymous is there already", "rename this one, or disable users.anonymous")
 		}
 		conf.Users = append(conf.Users, c.user(u, path, conf))
+		c.group(u.Group, sub(path, "group"), conf)
 		if len(u.Certificates) > 0 && !slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.ClientCA != "" }) {
 			c.key(sub(path, "certificates"), "no listener asks clients for certificates", "set tls.client_certs and tls.client_ca at a listener, or remove them")
 		}

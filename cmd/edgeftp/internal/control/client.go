@@ -139,7 +139,7 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 
 // begin makes one request over a connection of its own, which done ends.
 func (c Client) begin(ctx context.Context, r request) (res *http.Response, done func(), err error) {
-	if err := checkPath(c.Path); err != nil {
+	if err := CheckPath(c.Path); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	transport := &http.Transport{DisableKeepAlives: true,

@@ -39,7 +39,7 @@ type Server struct {
 // that a dead server left is replaced; one that answers is [ErrInUse]. Of several
 // servers that start at the same moment one gets the socket.
 func Listen(ctx context.Context, path string) (*Server, error) {
-	if err := checkPath(path); err != nil {
+	if err := CheckPath(path); err != nil {
 		return nil, err
 	}
 	unlock, err := lock(filepath.Dir(path))
@@ -73,7 +73,8 @@ func Listen(ctx context.Context, path string) (*Server, error) {
 }
 
 // checkPath refuses a path that a socket cannot have.
-func checkPath(path string) error {
+// CheckPath says why no socket can have a path.
+func CheckPath(path string) error {
 	if len(path) > maxSocketPath {
 		return fmt.Errorf("%w: %s has %d bytes, %d are the most\n   = help: choose a shorter --state-dir (or admin.socket in the file)",
 			ErrPathTooLong, path, len(path), maxSocketPath)
