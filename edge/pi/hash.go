@@ -192,7 +192,7 @@ func (s *Session) sum(a Args, d Digest, r span, reply func(span, string) wire.Re
 		return s.Fail(err)
 	}
 	count := &counter{}
-	turns, user := s.conf.Turns, s.who.User
+	turns, user := s.conf.Turns, s.conf.person(s.who.User)
 	return Outcome{Job: &Job{Title: "Hashing", Subject: g.Path, Progress: count, Alone: true, Run: func(ctx context.Context) Settle {
 		defer file.Close()
 		if turns != nil {

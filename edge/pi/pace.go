@@ -17,7 +17,7 @@ type pace struct {
 
 // limiter returns the throttle of one transfer: under what policies say while it
 // runs (asked, which may be nil), its own limit, the session's, the user's, the
-// listener's and the server's, and under the embedder's.
+// host's, the listener's and the server's, and under the embedder's.
 func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node) dtp.Limiter {
 	var own dtp.Limiter
 	if s.conf.Limiter != nil {
@@ -29,7 +29,7 @@ func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node)
 	}
 	if s.rank.pace == nil {
 		id := s.rank.id.Limits
-		user, leaveUser := tree.User(s.who.User, throttle.Rates{Down: id.RateDown, Up: id.RateUp})
+		user, leaveUser := tree.User(s.conf.person(s.who.User), throttle.Rates{Down: id.RateDown, Up: id.RateUp})
 		session, leaveSession := tree.Session(throttle.Rates{})
 		s.rank.pace = &pace{user: user, session: session, leave: func() { leaveUser(); leaveSession() }}
 	}
@@ -37,7 +37,7 @@ func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node)
 	if r := s.rates(limits); r != (throttle.Rates{}) {
 		transfer = throttle.NewNode(r)
 	}
-	chain := throttle.Chain(down, asked, transfer, s.rank.pace.session, s.rank.pace.user, tree.Listener(s.conf.Name), tree.Server())
+	chain := throttle.Chain(down, asked, transfer, s.rank.pace.session, s.rank.pace.user, s.conf.share(tree), tree.Listener(s.conf.Name), tree.Server())
 	return under(own, chain)
 }
 
@@ -94,7 +94,7 @@ func (b both) Done() {
 // part in the limits, its filesystem.
 func (s *Session) depart() {
 	if s.rank.counted {
-		s.conf.Census.Leave(s.who.User)
+		s.conf.leave(s.who.User)
 	}
 	if p := s.rank.pace; p != nil {
 		p.leave()

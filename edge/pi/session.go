@@ -196,7 +196,7 @@ func newState(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort
 	return &state{
 		link: link{raw: conn, plain: plain, conn: plain, lang: conf.Languages.Default()},
 		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
-			Listener: conf.Name, Root: string(vfs.Root), Memo: new(policy.Memo)},
+			Listener: conf.Name, VHost: conf.VHost, Root: string(vfs.Root), Memo: new(policy.Memo)},
 	}
 }
 
@@ -265,7 +265,7 @@ func (s *Session) observed(kind policy.EventKind) bool {
 	if s.lease.Held() {
 		return s.lease.Observed(kind)
 	}
-	return s.conf.Chain.Observed(s.who.ID, kind)
+	return s.conf.Chain.Observed(s.who.ID, s.conf.VHost, kind)
 }
 
 // follow queues an event that belongs to a question, whose number it bears.
@@ -281,7 +281,7 @@ func (s *Session) observe(e policy.Event) {
 		s.lease.Observe(e)
 		return
 	}
-	l := s.conf.Chain.Lease(s.who.ID)
+	l := s.conf.Chain.LeaseOf(s.who.ID, s.conf.VHost)
 	l.Observe(e)
 	l.Release()
 }
