@@ -94,6 +94,7 @@ type town struct {
 	known  map[string]*register
 	client *tls.Config
 	log    *ledger
+	conf   Config
 }
 
 func newTown(t *testing.T, set func(*Config)) *town {
@@ -126,6 +127,7 @@ func newTown(t *testing.T, set func(*Config)) *town {
 		if set != nil {
 			set(c)
 		}
+		v.conf = *c
 	})
 	for i, host := range []string{"", "a", "b"} {
 		v.at[host] = v.srv.Addresses()[i].String()
@@ -446,6 +448,53 @@ func TestHostsApart(t *testing.T) {
 	if got := v.srv.Defence().Users; got != 2 {
 		t.Errorf("the defence has %d users with failed logins, where two people of one name have been guessed at", got)
 	}
+}
+
+// Another configuration gives new sessions other hosts; those that run stay with theirs,
+// and are counted on.
+func TestHostsApply(t *testing.T) {
+	v := newTown(t, func(c *Config) { c.Hosts[0].Limits.Sessions, c.Hosts[1].Bandwidth = 1, Rates{Up: 5} })
+	defer v.stop()
+	in := func(host string) *userpi.Client {
+		c := v.meet(t, host)
+		v.must(c.Identify("anna", "pw-"+host))
+		return c
+	}
+	a, b := in("a"), in("b")
+	conf := v.conf
+	conf.Hosts = []Host{conf.Hosts[0]}
+	conf.Hosts[0].Names, conf.Hosts[0].Bandwidth = []string{"new.example.test"}, Rates{Down: 9}
+	conf.Listeners = slices.Clone(conf.Listeners)
+	conf.Listeners[2].Host = ""
+	conf.Policies = conf.Policies[:2]
+	v.must(v.srv.Apply(t.Context(), conf))
+	if got := v.srv.Hosts(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("the hosts are %q", got)
+	}
+	for host, c := range map[string]*userpi.Client{"a": a, "b": b} {
+		if got, err := c.Get(userpi.EPSV, "RETR /which"); err != nil || string(got) != host {
+			t.Errorf("a session of %q has the files of %q (%v)", host, got, err)
+		}
+	}
+	c := v.meet(t, "b")
+	v.do(c, "HOST b.example.test", 504)
+	v.do(c, "HOST a.example.test", 504)
+	v.must(c.Identify("anna", "pw-"))
+	c = v.meet(t, "")
+	v.do(c, "HOST new.example.test", 220)
+	v.do(c, "USER anna", 331)
+	v.do(c, "PASS pw-a", 421) // the one of before is counted
+	v.do(a, "REIN", 220)
+	v.do(c, "USER anna", 331)
+	v.do(c, "PASS pw-a", 230)
+	v.do(b, "REIN", 220)
+	v.do(b, "USER anna", 331)
+	v.do(b, "PASS pw-b", 530) // nobody's policies are b's any more
+	v.must(b.Quit())
+	v.must(a.Quit())
+	v.until("the rates of b are forgotten", func() bool {
+		return slices.Equal(v.srv.Bandwidth().Hosts, []BandwidthLimit{{Name: "a", Rates: Rates{Down: 9}}})
+	})
 }
 
 func TestHostsConfig(t *testing.T) {

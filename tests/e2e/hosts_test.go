@@ -108,6 +108,18 @@ func TestVirtualHosts(t *testing.T) {
 	to(0, "127.0.0.1", "anonymous", "x", 530)
 	s.hostsByAddress(t, client)
 	s.hostsShown(t, to)
+
+	// A reload changes a user of one host, and nobody else's.
+	text := string(must(os.ReadFile(s.outside + "/edgeftp.yaml"))(t))
+	at := strings.LastIndex(text, "$argon2id$")
+	end := at + strings.IndexByte(text[at:], '"')
+	ok(t, os.WriteFile(s.outside+"/edgeftp.yaml", []byte(text[:at]+must(edge.HashPassword("changed"))(t)+text[end:]), 0o600))
+	if r := s.admin(t, "reload"); r.code != 0 || !strings.Contains(r.both(), "hosts") {
+		t.Errorf("exit code %d\n%s", r.code, r.both())
+	}
+	to(0, "b.example.test", "anna", "pw-b", 530)
+	to(0, "b.example.test", "anna", "changed", 230)
+	to(0, "a.example.test", "anna", "pw-a", 230)
 	s.stop(t)
 }
 
