@@ -242,8 +242,8 @@ func or(r wire.Reply, text string) wire.Reply {
 
 // turnAway answers 421 and tells the observers.
 func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, why policy.Event, r wire.Reply) {
-	lease := s.chain.Lease(0)
-	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name}}
+	lease := s.chain.LeaseOf(0, conf.VHost)
+	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name, VHost: conf.VHost}}
 	why.Meta = meta
 	lease.Observe(why)
 	meta.Request++

@@ -84,6 +84,7 @@ func New(conf Config) (*Server, error) {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	s.tree = conf.Bandwidth.tree()
+	conf.limitHosts(s.tree)
 	s.ephemeral = dtp.ReadEphemeral()
 	s.defence = newDefence(conf.Defence, conf.Log, s.Tell, s.guard)
 	s.now.Store(s.generation(conf, nil))
@@ -147,7 +148,7 @@ func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Co
 		}
 		conf.Passive.Advertise = told
 	}
-	return &conf, nil
+	return g.conf.hosted(&conf, &l)
 }
 
 // sharedConfig is what the listeners have in common.
@@ -209,8 +210,9 @@ func (s *Server) Tell(e policy.Event) {
 // Bandwidth returns the limits that are in force.
 func (s *Server) Bandwidth() BandwidthStatus {
 	in := s.tree.Snapshot()
+	listeners, hosts := splitHosts(bandwidthLimits(in.Listeners))
 	return BandwidthStatus{Server: Rates(in.Server), User: Rates(in.User), Session: Rates(in.Session),
-		Listeners: bandwidthLimits(in.Listeners), Users: bandwidthLimits(in.Users)}
+		Listeners: listeners, Hosts: hosts, Users: bandwidthLimits(in.Users)}
 }
 
 // LimitServer changes the server's rates. Transfers that run follow at once, here
@@ -222,14 +224,14 @@ func (s *Server) LimitListener(name string, r Rates) { s.tree.SetListener(name, 
 
 // LimitLogins changes what the logins of a user have brought, for the sessions that he
 // has: new ones bring their own. What LimitUser has set stays in force.
-func (s *Server) LimitLogins(name string, r Rates) { s.tree.Bring(name, throttle.Rates(r)) }
+func (s *Server) LimitLogins(name string, r Rates) { s.tree.Bring(s.person(name), throttle.Rates(r)) }
 
-// LimitUser sets the rates of one user, over what logins bring, until FreeUser. Zero
+// LimitUser sets the rates of one user, "user@host" of one of a virtual host's, over what logins bring, until FreeUser. Zero
 // rates lift the limit.
-func (s *Server) LimitUser(name string, r Rates) { s.tree.SetUser(name, throttle.Rates(r)) }
+func (s *Server) LimitUser(name string, r Rates) { s.tree.SetUser(s.person(name), throttle.Rates(r)) }
 
 // FreeUser takes LimitUser back: what the latest login brought holds again.
-func (s *Server) FreeUser(name string) { s.tree.ClearUser(name) }
+func (s *Server) FreeUser(name string) { s.tree.ClearUser(s.person(name)) }
 
 // LimitDefaults changes the rates of users and sessions that bring none of their own.
 func (s *Server) LimitDefaults(user, session Rates) {

@@ -48,6 +48,7 @@ type SessionStatus struct {
 	TLS         string          // the version on the control connection, such as "1.3"; empty in the clear
 	Cipher      string          // its cipher suite
 	Resumed     bool            // its TLS session was that of an earlier connection
+	VHost       string          // the virtual host that it belongs to; empty: none
 	Host        string          // that the client named, by HOST or in the handshake
 	Client      string          // the client program, by its own words
 	Dir         string          // the working directory, as it was known last; empty if it is not
@@ -127,11 +128,12 @@ func (s *Server) Kick(id uint64, reason string) error {
 	return nil
 }
 
-// KickUser ends the sessions of a user, and those that are about to become his: who is
+// KickUser ends the sessions of a user, "user@host" of one of a virtual host's, and those that are about to become his: who is
 // logging in at this moment, with what held before, is looked after for some seconds. It
 // returns how many sessions were ended at once.
 func (s *Server) KickUser(name, reason string) int {
-	is := func(v pi.Seen) bool { return v.User == name }
+	person := s.person(name)
+	is := func(v pi.Seen) bool { return v.User != "" && v.Person() == person }
 	kicked := 0
 	var strangers []*pi.Session
 	for _, sess := range s.everyone() {
@@ -308,7 +310,7 @@ func (s *Server) everyone() []*pi.Session {
 func status(sess *pi.Session, now time.Time) SessionStatus {
 	v := sess.Seen()
 	st := SessionStatus{ID: sess.ID(), User: v.User, LoggedIn: v.In, Anonymous: v.Anonymous, Listener: sess.Listener(), Peer: v.Peer, Local: v.Local,
-		Since: v.Since, TLS: v.TLS.Version, Cipher: v.TLS.Cipher, Resumed: v.TLS.Resumed, Host: cmp.Or(v.Host, v.TLS.ServerName),
+		Since: v.Since, TLS: v.TLS.Version, Cipher: v.TLS.Cipher, Resumed: v.TLS.Resumed, VHost: v.VHost, Host: cmp.Or(v.Host, v.TLS.ServerName),
 		Client: v.Client, Dir: v.Dir, Parked: v.Parked}
 	from := v.Line
 	if from.IsZero() {

@@ -30,7 +30,6 @@ type homes struct {
 	*trees
 	conf   *config.Config
 	shared vfs.FS
-	roots  map[string]string // of users who have one, by name
 }
 
 // trees are the Disks of the process. Every configuration has the same, each with its
@@ -38,8 +37,9 @@ type homes struct {
 type trees struct {
 	within *sandbox.State // nil before it is closed
 
-	mu    sync.Mutex
-	disks []disk
+	mu       sync.Mutex
+	disks    []disk
+	lodgings []lodging
 }
 
 // disk is a directory of the machine, without links in its path.
@@ -51,12 +51,7 @@ type disk struct {
 // openHomes opens every tree that the configuration names. Those above come
 // first, so that those below are views of them.
 func openHomes(conf *config.Config, t *trees) (*homes, error) {
-	h := &homes{trees: t, conf: conf, roots: map[string]string{}}
-	for _, u := range conf.Users {
-		if u.Root != "" {
-			h.roots[u.Name] = u.Root
-		}
-	}
+	h := &homes{trees: t, conf: conf}
 	roots := conf.Roots()
 	slices.SortStableFunc(roots, func(a, b string) int { return cmp.Compare(len(realPath(a)), len(realPath(b))) })
 	for _, root := range roots {
@@ -83,28 +78,38 @@ func realPath(path string) string {
 }
 
 // home is the hook of edge.Config, nil where everybody sees the same.
-func (h *homes) home() pi.Home {
-	if len(h.roots) == 0 && h.conf.Anonymous.Root == "" && h.conf.Defaults.Root == "" {
+func (h *homes) home() pi.Home { return h.homeOf(h.conf, h.shared) }
+
+// homeOf is home for the users of a configuration, which is the server's own or that of a
+// virtual host.
+func (h *homes) homeOf(conf *config.Config, shared vfs.FS) pi.Home {
+	roots := map[string]string{} // of users who have one, by name
+	for _, u := range conf.Users {
+		if u.Root != "" {
+			roots[u.Name] = u.Root
+		}
+	}
+	if len(roots) == 0 && conf.Anonymous.Root == "" && conf.Defaults.Root == "" {
 		return nil
 	}
 	return func(_ context.Context, who policy.Session, id policy.Identity) (vfs.FS, func(), error) {
-		root, err := h.rootOf(who.User, id.Anonymous)
+		root, err := rootOf(conf, roots, who.User, id.Anonymous)
 		if err != nil || root == "" {
-			return h.shared, nil, err
+			return shared, nil, err
 		}
 		return h.tree(root)
 	}
 }
 
 // rootOf returns the directory of a login, empty for that of storage.
-func (h *homes) rootOf(user string, anonymous bool) (string, error) {
+func rootOf(conf *config.Config, roots map[string]string, user string, anonymous bool) (string, error) {
 	if anonymous {
-		return h.conf.Anonymous.Root, nil
+		return conf.Anonymous.Root, nil
 	}
-	if root := h.roots[user]; root != "" {
+	if root := roots[user]; root != "" {
 		return root, nil
 	}
-	return h.conf.Defaults.RootOf(user)
+	return conf.Defaults.RootOf(user)
 }
 
 // apart refuses a tree in which the server's own files lie, or which lies among them:
@@ -185,11 +190,14 @@ func view(d *vfs.Disk, rel string) (vfs.FS, func(), error) {
 func (t *trees) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for _, l := range t.lodgings {
+		l.giveBack()
+	}
 	var errs []error
 	for _, d := range t.disks {
 		errs = append(errs, d.fs.Close())
 	}
-	t.disks = nil
+	t.disks, t.lodgings = nil, nil
 	return errors.Join(errs...)
 }
 

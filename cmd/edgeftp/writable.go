@@ -37,11 +37,13 @@ func writtenRoots(conf *config.Config) []string {
 			roots = append(roots, root)
 		}
 	}
-	for i := range conf.Users {
-		add(conf.Users[i].Root, conf.Users[i].Perms)
-	}
-	if conf.Anonymous.Enabled {
-		add(conf.Anonymous.Root, conf.Anonymous.Perms)
+	for _, conf = range conf.Every() {
+		for i := range conf.Users {
+			add(conf.Users[i].Root, conf.Users[i].Perms)
+		}
+		if conf.Anonymous.Enabled {
+			add(conf.Anonymous.Root, conf.Anonymous.Perms)
+		}
 	}
 	return roots
 }

@@ -90,7 +90,7 @@ func pass(s *Session, a Args) Outcome {
 	who, lease, conf, began := s.who, s.lease, s.conf, time.Now()
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
 		defer hiding(q.Password)
-		if r := conf.defence().Attempt(ctx, who.Peer.Addr(), name); !r.IsZero() {
+		if r := conf.defence().Attempt(ctx, who.Peer.Addr(), conf.person(name)); !r.IsZero() {
 			return func(s *Session) Outcome { return s.unheard(r) }
 		}
 		verifier := conf.verifier(who.Peer.Addr())
@@ -199,10 +199,10 @@ func (s *Session) homeless(home string, err error) Outcome {
 
 // admit logs the user in.
 func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code, took time.Duration) Outcome {
-	if !s.conf.Census.Enter(name, fewer(s.conf.PerUser, c.MaxSessions)) {
+	if full := s.conf.enter(name, fewer(s.conf.PerUser, c.MaxSessions)); !full.IsZero() {
 		v.giveBack()
 		s.who.User = ""
-		return Say(wire.CodeNotAvailable, "You have as many sessions as you may have.")
+		return Outcome{Reply: full}
 	}
 	perms := s.conf.Perms
 	if c.Perms != nil {
@@ -226,7 +226,7 @@ func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code,
 
 // entered tells the defence who has logged in.
 func (s *Session) entered() {
-	name := s.who.User
+	name := s.conf.person(s.who.User)
 	if s.who.Anon {
 		name = ""
 	}
@@ -287,6 +287,7 @@ func (s *Session) logout() {
 func reinitialize(s *Session, _ Args) Outcome {
 	s.logout()
 	s.who.Host = "" // RFC 7151 §3.2.1
+	s.belong(s.unnamed())
 	s.publish()
 	s.rank.attempts = 0
 	s.link.lang = s.conf.Languages.Default()

@@ -46,7 +46,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		return
 	}
 	if s.job == nil && !s.lease.Held() { // Beside a running job the lease is the job's
-		s.lease = s.conf.Chain.Lease(s.who.ID)
+		s.lease = s.conf.Chain.LeaseOf(s.who.ID, s.conf.VHost)
 	}
 	beside := s.row // of a running command, while this one is answered
 	s.row = spec

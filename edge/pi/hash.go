@@ -193,7 +193,7 @@ func (s *Session) sum(a Args, d Digest, r span, reply func(span, string) wire.Re
 		return s.Fail(err)
 	}
 	count := &counter{}
-	turns, user := s.conf.Turns, s.who.User
+	turns, user := s.conf.Turns, s.conf.person(s.who.User)
 	return Outcome{Job: &Job{Title: "Hashing", Subject: g.Path, Progress: count, Alone: true, cargo: cargo{number: number, size: r.to - r.from}, Run: func(ctx context.Context) Settle {
 		defer file.Close()
 		if turns != nil {

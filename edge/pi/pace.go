@@ -20,7 +20,7 @@ type pace struct {
 
 // limiter returns the throttle of one transfer: under what policies say while it
 // runs (asked, which may be nil), its own limit, the session's, the user's, the
-// listener's and the server's, and under the embedder's.
+// host's, the listener's and the server's, and under the embedder's.
 func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node) dtp.Limiter {
 	var own dtp.Limiter
 	if s.conf.Limiter != nil {
@@ -32,7 +32,7 @@ func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node)
 	}
 	if s.rank.pace == nil {
 		id := s.rank.id.Limits
-		user, leaveUser := tree.User(s.who.User, throttle.Rates{Down: id.RateDown, Up: id.RateUp})
+		user, leaveUser := tree.User(s.conf.person(s.who.User), throttle.Rates{Down: id.RateDown, Up: id.RateUp})
 		session, leaveSession := tree.Session(s.id, throttle.Rates{})
 		s.rank.pace = &pace{user: user, session: session, leave: func() { leaveUser(); leaveSession() }}
 	}
@@ -40,7 +40,7 @@ func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node)
 	if r := s.rates(limits); p.transfer == nil || r != (throttle.Rates{}) || p.transfer.Rates() != r {
 		p.transfer = throttle.NewNode(r)
 	}
-	chain := throttle.Chain(down, asked, p.transfer, p.session, p.user, tree.Listener(s.conf.Name), tree.Server())
+	chain := throttle.Chain(down, asked, p.transfer, p.session, p.user, s.conf.share(tree), tree.Listener(s.conf.Name), tree.Server())
 	return under(own, chain)
 }
 
@@ -114,7 +114,7 @@ func (b both) Done() {
 // part in the limits, its filesystem.
 func (s *Session) depart() {
 	if s.rank.counted {
-		s.conf.Census.Leave(s.who.User)
+		s.conf.leave(s.who.User)
 	}
 	if p := s.rank.pace; p != nil {
 		p.leave()

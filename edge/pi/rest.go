@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/internal/listing"
 	"github.com/edgeftp/edgeftp/edge/lang"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -96,7 +97,7 @@ func (s *Session) rise() {
 	}
 	r := s.rest.Load()
 	peer, local, _ := s.ends()
-	s.state = newState(s.conf, s.id, s.raw, local, peer)
+	s.state = newState(s.base, s.id, s.raw, local, peer)
 	s.link.greeted, s.link.told, s.link.lang = true, true, r.lang
 	s.clock = clock{began: r.began, line: r.began.Add(r.line)}
 	s.with = params{ascii: r.ascii, facts: r.facts}
@@ -111,6 +112,8 @@ func (s *Session) rise() {
 		s.link.plain, s.link.conn, s.link.tls = t.plain, t.conn, t.control
 		who.TLS, who.DataTLS, s.with.protect = t.facts, t.protect, t.protect
 	}
+	s.conf = s.unnamed() // see ordinary
+	who.VHost = s.conf.VHost
 	s.conf.Standings.Leave(r.Standing)
 }
 
@@ -137,7 +140,7 @@ func (s *Session) ordinary() bool {
 	connected := l.raw == s.raw && (l.tls != nil || clear) && l.plain.within == writeTime && !l.plain.greets && l.plain.step == nil && l.plain.direct == nil &&
 		len(l.out) == 0 && l.reader.Idle() && l.greeted && l.told && !l.quiet && !l.closed
 	login := s.rank.in && s.rank.counted && s.rank.attempts == 0 && string(s.rank.home) == who.Root && who.Group == s.rank.id.Group && who.Anon == s.rank.id.Anonymous
-	named := who.ID == s.id && who.Listener == s.conf.Name && who.Host == "" && who.DataTLS == s.with.protect && who.ASCII == s.with.ascii
+	named := who.ID == s.id && who.Listener == s.conf.Name && who.Host == "" && who.VHost == s.conf.VHost && s.conf == s.unnamed() && who.DataTLS == s.with.protect && who.ASCII == s.with.ascii
 	return connected && login && named && s.with == params{ascii: s.with.ascii, facts: s.with.facts, protect: s.with.protect} && s.left == memory{allo: -1} &&
-		s.port.Port == nil && s.last == nil && s.port.until.IsZero() && len(s.held) == 0 && s.job == nil && s.row == nil && !s.lease.Held() && s.strikes == int(int32(s.strikes))
+		s.port.Port == nil && s.last == nil && s.port.until.IsZero() && len(s.held) == 0 && s.job == nil && s.row == nil && s.lease == (chain.Lease{}) && s.strikes == int(int32(s.strikes))
 }

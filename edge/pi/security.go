@@ -46,7 +46,7 @@ func (s *Session) secure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, dtp.HandshakeTime)
 	defer cancel()
 	s.arm(time.Time{})
-	s.link.tls = &dtp.Control{Tag: dtp.NewTag(), Ready: s.conf.Ready, Host: s.who.Host}
+	s.link.tls = &dtp.Control{Tag: dtp.NewTag(), Ready: s.conf.Ready, Host: s.who.Host, Serves: s.conf.Virtual.serves(s.who.Local.Addr())}
 	tc := tls.Server(s.link.plain, dtp.ControlTLS(s.conf.TLS, s.link.tls))
 	s.link.plain.greets, s.link.plain.spoken = true, false
 	began := time.Now()
@@ -68,6 +68,9 @@ func (s *Session) secure(ctx context.Context) {
 	s.who.TLS = tlsFacts(tc.ConnectionState())
 	if !s.link.tls.Agrees(s.who.Host) {
 		s.who.Host = "" // it was said in the clear
+	}
+	if s.who.Host == "" {
+		s.belong(s.unnamed())
 	}
 	if s.filezilla() {
 		s.with.protect, s.who.DataTLS = true, true

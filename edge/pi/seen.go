@@ -120,11 +120,20 @@ type Seen struct {
 	User        string         // who is logged in, or is about to be
 	Anonymous   bool           // the login is one of nobody in particular
 	Group       string         // that the login has named
+	VHost       string         // the virtual host to which it belongs; empty: none
 	Host        string         // that the client named by HOST
 	Client      string         // program, by its own words
 	TLS         policy.TLS     // of the control connection
 	Dir         string         // the working directory, as it was known last; may be empty
 	Task        *Task          // nil unless a command takes longer than a moment
+}
+
+// Person is the user as all hosts know him: PersonOf of one of a virtual host's.
+func (v *Seen) Person() string {
+	if v.VHost == "" {
+		return v.User
+	}
+	return PersonOf(v.VHost, v.User)
 }
 
 // Seen tells what is known of the session. It may be called from any goroutine, and does
@@ -143,6 +152,7 @@ func (s *Session) Seen() Seen {
 		v.published(p, r)
 	case r != nil:
 		v.resting(r)
+		v.VHost = s.base.named(v.TLS.ServerName).VHost // see ordinary
 	}
 	return v
 }
@@ -162,7 +172,7 @@ func (v *Seen) published(p *published, r *resting) {
 	if p.in || p.work != nil { // of a login that has failed the name stays behind
 		v.User, v.Anonymous, v.Group = p.who.User, p.who.Anon, p.who.Group
 	}
-	v.Peer, v.Local, v.Host, v.Client, v.TLS = p.who.Peer, p.who.Local, p.who.Host, p.who.Client, p.who.TLS
+	v.Peer, v.Local, v.Host, v.VHost, v.Client, v.TLS = p.who.Peer, p.who.Local, p.who.Host, p.who.VHost, p.who.Client, p.who.TLS
 }
 
 // resting fills in what a session has kept at rest.

@@ -23,7 +23,7 @@ import (
 // Session is one control connection. It has one owner at a time: the goroutine
 // that is in Step.
 type Session struct {
-	conf *Config
+	base *Config // of the listener
 	id   uint64
 	raw  net.Conn // as it was accepted, for those who are not the owner
 	// For others than the owner; see Seen.
@@ -36,6 +36,7 @@ type Session struct {
 
 // state is all of a session but what others than its owner may look at.
 type state struct {
+	conf *Config        // base, or that of the virtual host to which the session belongs
 	link link           // the control connection
 	who  policy.Session // what is known of it, for policies and events; see shown
 	// copied is what these were shown last, nil before.
@@ -186,7 +187,7 @@ type clock struct {
 // NewSession makes the session of an accepted control connection. The local
 // and peer addresses are those that policies see and data ports are bound to.
 func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *Session {
-	s := &Session{conf: conf, id: id, raw: conn, state: newState(conf, id, conn, local, peer)}
+	s := &Session{base: conf, id: id, raw: conn, state: newState(conf, id, conn, local, peer)}
 	now := time.Now()
 	s.clock = clock{began: now, line: now}
 	s.reset()
@@ -198,9 +199,10 @@ func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPo
 func newState(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *state {
 	plain := &prompt{Conn: conn, within: writeTime}
 	return &state{
+		conf: conf,
 		link: link{raw: conn, plain: plain, conn: plain, lang: conf.Languages.Default()},
 		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
-			Listener: conf.Name, Root: string(vfs.Root), Memo: new(policy.Memo)},
+			Listener: conf.Name, VHost: conf.VHost, Root: string(vfs.Root), Memo: new(policy.Memo)},
 	}
 }
 
@@ -212,7 +214,7 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 func (s *Session) ID() uint64 { return s.id }
 
 // Listener returns the name of the listener that it has come by.
-func (s *Session) Listener() string { return s.conf.Name }
+func (s *Session) Listener() string { return s.base.Name }
 
 // Interrupt wakes an owner that waits for a command, so that it sees that the
 // server is draining. It may be called from any goroutine.
@@ -276,7 +278,7 @@ func (s *Session) observed(kind policy.EventKind) bool {
 	if s.lease.Held() {
 		return s.lease.Observed(kind)
 	}
-	return s.conf.Chain.Observed(s.who.ID, kind)
+	return s.conf.Chain.Observed(s.who.ID, s.conf.VHost, kind)
 }
 
 // follow queues an event that belongs to a question, whose number it bears.
@@ -292,7 +294,7 @@ func (s *Session) observe(e policy.Event) {
 		s.lease.Observe(e)
 		return
 	}
-	l := s.conf.Chain.Lease(s.who.ID)
+	l := s.conf.Chain.LeaseOf(s.who.ID, s.conf.VHost)
 	l.Observe(e)
 	l.Release()
 }

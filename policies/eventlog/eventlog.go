@@ -34,6 +34,7 @@ type Record struct {
 	Remote     string    `json:"remote"`               // the client's address and port
 	Local      string    `json:"local,omitempty"`      // address and port to which it has connected
 	Listener   string    `json:"listener,omitempty"`   // its name
+	VHost      string    `json:"vhost,omitempty"`      // the virtual host
 	Host       string    `json:"host,omitempty"`       // what HOST gave
 	Client     string    `json:"client,omitempty"`     // what CLNT or CSID gave
 	TLS        string    `json:"tls,omitempty"`        // version of the control connection's TLS
@@ -158,7 +159,7 @@ func (l *Log) Close() error {
 func record(e *policy.Event) Record {
 	s := e.Session
 	r := Record{Time: e.Time.UTC(), Event: e.Kind.String(), Session: s.ID, Request: e.Request,
-		User: s.User, Anonymous: s.Anon, Group: s.Group, Listener: s.Listener, Host: s.Host, Client: s.Client, TLS: s.TLS.Version,
+		User: s.User, Anonymous: s.Anon, Group: s.Group, Listener: s.Listener, VHost: s.VHost, Host: s.Host, Client: s.Client, TLS: s.TLS.Version,
 		Path: e.Path, Path2: e.Path2, Code: e.Code, Text: e.Text, Policy: e.Policy, Generation: e.Generation}
 	if s.Peer.IsValid() {
 		r.Remote = s.Peer.String()

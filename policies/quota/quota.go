@@ -262,12 +262,21 @@ func (p *Policy) accounts(s *policy.Session) []account {
 		limits = p.config.Each
 	}
 	if limits != (Limits{}) {
-		all = append(all, account{key("u/", s.User), limits})
+		all = append(all, account{key("u/", ownedBy(s, s.User)), limits})
 	}
 	if limits := p.config.Groups[s.Group]; limits != (Limits{}) {
-		all = append(all, account{key("g/", s.Group), limits})
+		all = append(all, account{key("g/", ownedBy(s, s.Group)), limits})
 	}
 	return all
+}
+
+// ownedBy is a user or group as the counters know it: those of a virtual host are not those
+// of another. No name of a client's holds a NUL.
+func ownedBy(s *policy.Session, name string) string {
+	if s.VHost == "" {
+		return name
+	}
+	return s.VHost + "\x00" + name
 }
 
 // left returns what a session may still store, and whether there is any limit.

@@ -256,10 +256,12 @@ func TestUsersAndGroups(t *testing.T) {
 func TestNames(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	r := newRig(t, quota.Config{Each: quota.Limits{Bytes: 10}})
-	for _, name := range []string{"", "a", "#a", long, long + "y", "g/staff", "\xff\x00"} {
-		r.session.User = name
-		same(t, name, policy.Answer{}, r.upload("/"+long, 10, -1, received))
-		same(t, name, denied("The quota is used up."), r.upload("/b", 1, -1, received))
+	for _, name := range []string{"", "a", "#a", long, long + "y", "g/staff", "\xff"} {
+		for _, host := range []string{"", "a", "b", long} { // and those of two hosts are two people's
+			r.session.User, r.session.VHost = name, host
+			same(t, name, policy.Answer{}, r.upload("/"+long, 10, -1, received))
+			same(t, name, denied("The quota is used up."), r.upload("/b", 1, -1, received))
+		}
 	}
 }
 

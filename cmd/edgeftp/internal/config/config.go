@@ -36,6 +36,7 @@ type Config struct {
 	Groups       []Group
 	Defaults     Defaults
 	Anonymous    Anonymous
+	Hosts        []Host // beside Root and Users
 	Policies     Policies
 	AccessLog    AccessLog
 	Metrics      Metrics
@@ -93,9 +94,12 @@ func (c *Config) Roots() []string {
 		}
 		seen[root] = true
 	}
-	for _, u := range c.Users {
-		add(u.Root)
+	for _, all := range c.Every() {
+		add(all.Root)
+		for _, u := range all.Users {
+			add(u.Root)
+		}
+		add(all.Anonymous.Root)
 	}
-	add(c.Anonymous.Root)
 	return roots
 }

@@ -133,6 +133,21 @@ const bcryptHash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy
 
 // full is what testdata/full.yaml says.
 func full() *Config {
+	c := fullWithout()
+	c.Hosts = []Host{
+		{Name: "tenant", Names: []string{"ftp.tenant.example", "*.xn--bcher-kva.example"}, Listeners: []string{"implicit", "public"}, Root: "/srv", Shared: true,
+			Banner: "A tenant's.\nBe kind.", Certificates: c.Certificates[:1], Limits: edge.HostLimits{Sessions: 9, SessionsPerUser: -1},
+			Bandwidth: edge.Rates{Down: 1e6, Up: 2e6}, Users: c.Users, Groups: c.Groups, Defaults: c.Defaults, Anonymous: c.Anonymous},
+		{Name: "small", Root: "/etc", Shared: true, Defaults: Defaults{Perms: policy.PermReadOnly},
+			Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"}},
+	}
+	c.Listeners[0].Host, c.Listeners[0].StrictHosts = "small", true
+	c.Policies.Modules[0].Hosts = []string{"tenant", "default"}
+	return c
+}
+
+// fullWithout is full without virtual hosts.
+func fullWithout() *Config {
 	return &Config{
 		Instance: Instance{Name: "fra-1", StateDir: "/var/lib/edgeftp", DrainTimeout: 90 * time.Minute, User: "990:991", AllowRoot: true},
 		Listeners: []Listener{{

@@ -77,10 +77,15 @@ func (r *reference) inner(n *yaml.Node, path string) (*yaml.Node, string) {
 }
 
 func (r *reference) resolve(n *yaml.Node) *yaml.Node {
-	if name, isDef := strings.CutPrefix(word(n, "$ref"), "#/$defs/"); isDef {
-		return field(field(r.root, "$defs"), name)
+	at, isRef := strings.CutPrefix(word(n, "$ref"), "#/")
+	if !isRef {
+		return n
 	}
-	return n
+	here := r.root
+	for name := range strings.SplitSeq(at, "/") {
+		here = field(here, name)
+	}
+	return r.resolve(here)
 }
 
 // keys returns a key and all below it: plain ones before sections.
@@ -166,7 +171,7 @@ func formNames() map[string]string {
 		"edgeftp-hash": "hash", "edgeftp-path": "path", "edgeftp-virtual": "virtual path", "edgeftp-ip": "IP address",
 		"edgeftp-network": "network", "edgeftp-sha256": "SHA-256 digest", "edgeftp-time": "date or time",
 		"edgeftp-advertise": "IPv4 address, host name or `auto`", "edgeftp-advertised": "IPv4 address or host name",
-		"edgeftp-host": "host name or address", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",
+		"edgeftp-host": "host name or address", "edgeftp-hostname": "host name or wildcard", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",
 		"edgeftp-command": "command", "edgeftp-optional": "command",
 		"edgeftp-keys": "public key", "edgeftp-local": "HOST:PORT", "edgeftp-digest": "digest of a module", "edgeftp-origin": "origin", "edgeftp-space": "name of a space",
 		"edgeftp-subject": "host name, wildcard or IP address", "edgeftp-subject-or-none": "host name, wildcard or IP address", "edgeftp-email-or-none": "email address",

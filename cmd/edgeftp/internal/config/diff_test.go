@@ -165,8 +165,8 @@ func TestDiffMissesNothing(t *testing.T) {
 	// What a file does not say, and what is another way to say something that is also there.
 	unsaid := map[string]bool{"Password": true, "PasswordFile": true, "Policies.Modules.Unwatched": true,
 		"ACME.Challenges.TLSALPN": true, "ACME.Challenges.TLSALPNServed": true, // of tls_alpn.listen and the listeners
-		"Users.Limits.DataTLS": true, "Anonymous.Limits.DataTLS": true, // of policies alone
-		"Policies.Rollout.Limits.Failures": true, "Policies.Rollout.Limits.Drift": true, // one of several values below zero
+		"Users.Limits.DataTLS": true, "Anonymous.Limits.DataTLS": true, "Hosts.Users.Limits.DataTLS": true, "Hosts.Anonymous.Limits.DataTLS": true, // of policies alone
+		"Hosts.Limits.SessionsPerUser": true, "Policies.Rollout.Limits.Failures": true, "Policies.Rollout.Limits.Drift": true, // one of several values below zero
 		"Policies.Modules.Grants.KV": true} // it goes with Spaces
 	r, err := newReference()
 	if err != nil {

@@ -21,6 +21,7 @@ type file struct {
 	Bandwidth    fileBandwidth    `json:"bandwidth"`
 	Transfer     fileTransfer     `json:"transfer"`
 	Users        fileUsers        `json:"users"`
+	Hosts        []fileHost       `json:"hosts"`
 	Storage      []fileStorage    `json:"storage"`
 	Policies     filePolicies     `json:"policies"`
 	Events       fileEvents       `json:"events"`

@@ -217,6 +217,9 @@ func inSettings(path []string) bool {
 // isTemplate reports whether the value at path is a template in which ${user}
 // stands for something that is known only later.
 func isTemplate(path []string) bool {
+	if len(path) > 2 && path[0] == "hosts" {
+		path = path[2:]
+	}
 	return slices.Equal(path, []string{"users", "defaults", "root"})
 }
 

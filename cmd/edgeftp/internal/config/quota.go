@@ -41,12 +41,12 @@ func (q *Quota) file() fileQuota {
 		MonthBytes: formatSize(q.MonthBytes), MonthFiles: q.MonthFiles}
 }
 
-func (c *checker) groups(list []fileGroup) []Group {
+func (c *checker) groups(list []fileGroup, path []string) []Group {
 	var out []Group
 	names := map[string]bool{}
 	for i := range list {
 		g := &list[i]
-		c.unique(names, []string{"users", "groups", strconv.Itoa(i), "name"}, g.Name, "group")
+		c.unique(names, sub(path, strconv.Itoa(i), "name"), g.Name, "group")
 		out = append(out, Group{g.Name, g.Quota.quota()})
 	}
 	return out

@@ -169,13 +169,15 @@ func (s *schema) at(path []string) map[string]any {
 // resolve follows a reference to $defs.
 func (s *schema) resolve(m map[string]any) map[string]any {
 	ref, _ := m["$ref"].(string)
-	name, isDef := strings.CutPrefix(ref, "#/$defs/")
-	if !isDef {
+	at, isRef := strings.CutPrefix(ref, "#/")
+	if !isRef {
 		return m
 	}
-	defs, _ := s.root["$defs"].(map[string]any)
-	def, _ := defs[name].(map[string]any)
-	return def
+	here := s.root
+	for name := range strings.SplitSeq(at, "/") {
+		here, _ = here[name].(map[string]any)
+	}
+	return s.resolve(here)
 }
 
 // keys returns the names of the properties of the object at path, sorted.

@@ -84,15 +84,15 @@ func (c *checker) telemetry(f *fileTelemetry, conf *Config) {
 		conf.AccessLog.File = beside(c.dir, f.AccessLog.File)
 		c.logFile(sub(path, "file"), "access log", conf.AccessLog.File, conf)
 	}
-	c.apart(conf)
+	c.logsApart(conf)
 	if f.AccessLog.Commands && f.AccessLog.Format == "xferlog" {
 		c.at(sub(path, "commands"), "xferlog has no form for commands", "choose the format common or json")
 	}
 }
 
-// apart holds each log to a file of its own: two of them would write into each other's
+// logsApart holds each log to a file of its own: two of them would write into each other's
 // lines.
-func (c *checker) apart(conf *Config) {
+func (c *checker) logsApart(conf *Config) {
 	seen := map[string]string{}
 	for _, l := range []struct {
 		path       []string

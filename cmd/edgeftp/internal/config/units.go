@@ -47,6 +47,7 @@ func formats() map[string]func(string) error {
 		"edgeftp-advertise":     checkAdvertise,
 		"edgeftp-advertised":    checkAdvertised,
 		"edgeftp-host":          checkHost,
+		"edgeftp-hostname":      checkHostname,
 		"edgeftp-text":          checkText,
 		"edgeftp-virtual":       checkVirtual,
 		"edgeftp-rule":          checkRule,

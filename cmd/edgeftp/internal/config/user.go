@@ -156,17 +156,25 @@ func (s fileShare) limits(maxFileSize string) policy.Limits {
 }
 
 func (c *checker) users(f *file, conf *Config) {
-	if f.Users.Defaults.Root != "" {
-		conf.Defaults.Root = beside(c.dir, f.Users.Defaults.Root)
+	c.people(&f.Users, []string{"users"}, f, conf)
+	if len(f.Users.List) == 0 && !conf.Anonymous.Enabled && len(f.Policies.Modules) == 0 && len(f.Hosts) == 0 {
+		c.key([]string{"users"}, "nobody can log in", "add users.list, enable users.anonymous, or add a policy module that decides on logins")
 	}
-	conf.Defaults.Perms = perms(f.Users.Defaults.Perm)
-	conf.Defaults.Quota = f.Users.Defaults.Quota.quota()
-	conf.Groups = c.groups(f.Users.Groups)
+}
+
+// people makes the users at a path, which are the server's or those of a virtual host.
+func (c *checker) people(in *fileUsers, at []string, f *file, conf *Config) {
+	if in.Defaults.Root != "" {
+		conf.Defaults.Root = beside(c.dir, in.Defaults.Root)
+	}
+	conf.Defaults.Perms = perms(in.Defaults.Perm)
+	conf.Defaults.Quota = in.Defaults.Quota.quota()
+	conf.Groups = c.groups(in.Groups, sub(at, "groups"))
 	names := map[string]bool{}
-	for i := range f.Users.List {
-		u, path := &f.Users.List[i], []string{"users", "list", strconv.Itoa(i)}
+	for i := range in.List {
+		u, path := &in.List[i], sub(at, "list", strconv.Itoa(i))
 		c.unique(names, sub(path, "name"), u.Name, "user")
-		if u.Name == "anonymous" && f.Users.Anonymous.Enabled {
+		if u.Name == "anonymous" && in.Anonymous.Enabled {
 			c.at(sub(path, "name"), "the user anonymous is there already", "rename this one, or disable users.anonymous")
 		}
 		conf.Users = append(conf.Users, c.user(u, path, conf))
@@ -175,10 +183,7 @@ func (c *checker) users(f *file, conf *Config) {
 			c.key(sub(path, "certificates"), "no listener asks clients for certificates", "set tls.client_certs and tls.client_ca at a listener, or remove them")
 		}
 	}
-	c.anonymous(&f.Users.Anonymous, conf)
-	if len(f.Users.List) == 0 && !conf.Anonymous.Enabled && len(f.Policies.Modules) == 0 {
-		c.key([]string{"users"}, "nobody can log in", "add users.list, enable users.anonymous, or add a policy module that decides on logins")
-	}
+	c.anonymous(&in.Anonymous, sub(at, "anonymous"), conf)
 }
 
 func (c *checker) user(u *fileUser, path []string, conf *Config) User {
@@ -238,8 +243,7 @@ func (c *checker) rules(list []fileRule, path []string) []policy.PathRule {
 	return rules
 }
 
-func (c *checker) anonymous(a *fileAnonymous, conf *Config) {
-	path := []string{"users", "anonymous"}
+func (c *checker) anonymous(a *fileAnonymous, path []string, conf *Config) {
 	conf.Anonymous = Anonymous{Enabled: a.Enabled, Perms: perms(a.Perm), AllowWrite: a.AllowWrite, Home: virtual(a.Home),
 		MaxSessions: a.MaxSessions, Limits: a.Bandwidth.limits(a.MaxFileSize), MsgLogin: lines(a.MsgLogin), MsgQuit: lines(a.MsgQuit)}
 	if changing := conf.Anonymous.Perms &^ policy.PermReadOnly; changing != 0 && !a.AllowWrite {

@@ -86,6 +86,7 @@ func (c *Config) file() *file {
 		Bandwidth:    bandwidthFile(c.Bandwidth),
 		Transfer:     c.Transfer.file(),
 		Users:        c.usersFile(),
+		Hosts:        c.hostsFile(),
 		Storage:      c.storageFile(),
 		Policies:     c.Policies.file(),
 		Events:       fileEvents{File: c.Events},

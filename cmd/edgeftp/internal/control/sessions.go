@@ -42,6 +42,7 @@ type Session struct {
 	TLS       string         `json:"tls"`           // version on the control connection; empty in the clear
 	Cipher    string         `json:"cipher,omitempty"`
 	Resumed   bool           `json:"resumed,omitempty"` // an earlier TLS session was
+	VHost     string         `json:"vhost,omitempty"`   // the virtual host that it belongs to
 	Host      string         `json:"host,omitempty"`    // that the client named
 	Client    string         `json:"client,omitempty"`  // program, by its own words
 	Dir       string         `json:"dir,omitempty"`     // as it was known last

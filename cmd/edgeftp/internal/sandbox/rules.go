@@ -120,8 +120,10 @@ func (p *Plan) trees(conf *config.Config) {
 			p.add(root, Tree, "it is served")
 		}
 	}
-	if conf.Defaults.Root != "" {
-		p.homes(&conf.Defaults)
+	for _, all := range conf.Every() {
+		if all.Defaults.Root != "" {
+			p.homes(&all.Defaults)
+		}
 	}
 }
 
@@ -165,7 +167,7 @@ func (p *Plan) homes(d *config.Defaults) {
 
 // replaced are files that others write or replace while the server serves.
 func (p *Plan) replaced(conf *config.Config) {
-	for _, c := range conf.Certificates {
+	for _, c := range conf.CertificateFiles() {
 		if c.Watch {
 			p.file(c.Cert, "a certificate, which is read again when it is replaced")
 			p.file(c.Key, "a key, which is read again when it is replaced")
