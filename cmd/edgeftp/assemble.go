@@ -136,13 +136,16 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 		return nil, exitWith(exitFailed, err)
 	}
 	in.now.Store(in)
-	in.advise()
+	in.advise(nil)
 	return in, nil
 }
 
-// advise tells what the operator should know of a configuration that is in force.
-func (in *generation) advise() {
-	in.budgets.tell(in.log, in.conf, in.server.Status().Budget)
+// advise tells what the operator should know of a configuration that is in force, and of
+// the budgets where they are others than before.
+func (in *generation) advise(before *budgets) {
+	if b := in.budgets; before == nil || b.memory != before.memory || b.policies != before.policies || b.descriptors != before.descriptors {
+		b.tell(in.log, in.conf, in.server.Status().Budget)
+	}
 	in.warnUnwritable()
 	in.warnOnDemand()
 }

@@ -210,7 +210,7 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	what := briefly(changes)
 	in.log.Info("configuration reloaded", "event", policy.EventConfigReloaded.String(), "by", o.by, "generation", in.number, "changes", len(changes), "what", what)
 	in.server.Tell(policy.Event{Kind: policy.EventConfigReloaded, Text: fmt.Sprintf("generation %d by %s: %s", in.number, o.by, what)})
-	in.advise()
+	in.advise(now.budgets)
 }
 
 // remember keeps the configuration that the server starts with.
