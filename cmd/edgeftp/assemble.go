@@ -132,9 +132,7 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 	}
 	in.told.Store(in.server)
 	in.modules.begin(in.server, in.placed)
-	if err := in.remember(); err != nil {
-		return nil, exitWith(exitFailed, err)
-	}
+	in.remember("start", nil)
 	in.now.Store(in)
 	in.advise(nil)
 	return in, nil

@@ -189,12 +189,7 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	for _, c := range changes {
 		keys = append(keys, c.Key)
 	}
-	if number, err := in.history.add(in.text.Text, o.by, keys, in.since); err != nil {
-		in.number++
-		in.log.Error("the configuration is in force, and could not be kept: no rollback leads to it", "error", err)
-	} else {
-		in.number = number
-	}
+	in.remember(o.by, keys)
 	in.modules.number(in)
 	in.now.Store(in)
 	_ = in.level.UnmarshalText([]byte(in.conf.Log.Level)) // checked by config
@@ -213,14 +208,19 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	in.advise(now.budgets)
 }
 
-// remember keeps the configuration that the server starts with.
-func (in *generation) remember() (err error) {
-	in.number = 1
+// remember keeps a configuration that comes into force, and numbers it. That it cannot be
+// kept, as on a full disk, keeps nobody from serving.
+func (in *generation) remember(by string, keys []string) {
 	if in.text == nil {
-		return nil
+		in.number = 1
+		return
 	}
-	in.number, err = in.history.add(in.text.Text, "start", nil, in.since)
-	return err
+	number, err := in.history.add(in.text.Text, by, keys, in.since)
+	if err != nil {
+		number = in.number + 1
+		in.log.Error("the configuration is in force, and could not be kept: no rollback leads to it", "error", err)
+	}
+	in.number = number
 }
 
 // briefly is what has changed, in one line that is not too long.

@@ -113,7 +113,7 @@ func TestReloadDuringTransfer(t *testing.T) {
 	if r := s.admin(t, "reload"); r.code != 3 || !strings.Contains(r.stderr, "2 errors; nothing was applied") {
 		t.Errorf("reload of a broken file: exit code %d\n%s", r.code, r.both())
 	}
-	if b := s.admin(t, "bandwidth").stdout; !strings.Contains(b, "800KB") && !strings.Contains(b, "400KB") {
+	if b := s.admin(t, "bandwidth").stdout; !strings.Contains(b, "session-default  -     "+map[bool]string{false: "800kB/s", true: "400kB/s"}[full()]) {
 		t.Errorf("the rate that is in force: %s", b)
 	}
 	read(size / 8)
