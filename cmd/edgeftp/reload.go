@@ -37,6 +37,9 @@ func (in *instance) reload(ctx context.Context, o order) (control.ConfigResult, 
 		return result, &control.Refusal{Code: control.CodeConfigMoved, Message: fmt.Sprintf("generation %d is in force, which is another one than you have seen", now.number),
 			Help: "look at what has changed, and try again"}
 	}
+	if in.work.working.Err() != nil {
+		return result, &control.Refusal{Code: control.CodeConfigFailed, Message: "the server is shutting down, and takes no other configuration"}
+	}
 	text, err := o.text, error(nil)
 	if text == nil {
 		text, err = in.origin.read()

@@ -64,6 +64,10 @@ func newReloading(t *testing.T, more string) *reloading {
 		t.Fatal(err)
 	}
 	go func() { r.done <- r.in.run(t.Context(), r.end, r.hup) }()
+	until(t, 10*time.Second, "the server runs", func() bool {
+		_, err := (control.Client{Path: from.conf.Socket}).Status(t.Context())
+		return err == nil
+	})
 	return r
 }
 
@@ -243,6 +247,19 @@ func TestReloadMatch(t *testing.T) {
 	if now := c.RunningConfig(); now.Generation != seen.Generation+1 || !strings.Contains(now.Text, "second") || now.File != r.file {
 		t.Errorf("%+v", now)
 	}
+	// What cannot be kept, as on a full disk, is in force nevertheless, and has a number.
+	if err := os.RemoveAll(r.in.history.dir); err != nil {
+		t.Fatal(err)
+	}
+	text = r.write(strings.ReplaceAll(good, "good", "third"))
+	if result, err := c.ApplyConfig(context.Background(), control.ConfigAsk{Text: text}); err != nil || result.Generation != seen.Generation+2 ||
+		!strings.Contains(r.greeting(), "third") || !strings.Contains(r.said.String(), "could not be kept") {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if _, err := c.RollbackConfig(context.Background(), 0); err == nil || !strings.Contains(r.greeting(), "third") {
+		t.Errorf("a rollback to what was lost: %v", err)
+	}
+	seen.Generation++
 	if st := r.in.modules.Status(); st.Generation != seen.Generation+1 || st.ConfigSince.IsZero() {
 		t.Errorf("%+v", st)
 	}
