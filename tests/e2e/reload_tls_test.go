@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	authorities "github.com/edgeftp/edgeftp/tests/authority"
 )
 
 // New sessions are shown the certificates of the new configuration, from other files or of
@@ -66,5 +69,35 @@ func TestReloadCertificates(t *testing.T) {
 	s.reload(t, 0)
 	shown("at last", first)
 	c.get(t, "RETR a")
+	s.stop(t)
+}
+
+// A reload leaves the names of authorities alone: nothing is ordered again, and what another
+// name needs is ordered beside. Who is there keeps the certificate that was there.
+func TestReloadAuthorities(t *testing.T) {
+	t.Parallel()
+	const other = "other.example.org"
+	p, ca := newPlace(t), newAuthority(t, authorities.Options{})
+	conf := func(banner string, names ...string) string {
+		text := p.byHTTP(t, ca)
+		text = strings.Replace(text, "name: explicit,", "name: explicit, banner: "+banner+",", 1)
+		return strings.Replace(text, "domains: ["+certName+"]", "domains: ["+strings.Join(names, ", ")+"]", 1)
+	}
+	s := p.serve(t, conf("first", certName))
+	before := s.verified(t, ca, certName)
+	p.again(t, conf("second", certName))
+	s.reload(t, 0)
+	if after := s.verified(t, ca, certName); !after.Equal(before) || ca.Orders() != 1 {
+		t.Errorf("after a reload: %d orders", ca.Orders())
+	}
+	p.again(t, conf("second", certName, other))
+	s.reload(t, 0)
+	until(t, "the other name has its certificate", func() bool {
+		leaf, err := shake(s.addr, trusting(ca, other))
+		return err == nil && leaf.VerifyHostname(other) == nil
+	})
+	if after := s.verified(t, ca, certName); !after.Equal(before) || ca.Orders(certName) != 1 || ca.Orders(other) != 1 {
+		t.Errorf("%d and %d orders", ca.Orders(certName), ca.Orders(other))
+	}
 	s.stop(t)
 }
