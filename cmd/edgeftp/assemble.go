@@ -134,18 +134,19 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 	}
 	in.told.Store(in.server)
 	in.modules.begin(in.server, in.placed)
-	if err := in.remember(); err != nil {
-		return nil, exitWith(exitFailed, err)
-	}
+	in.remember("start", nil)
 	in.now.Store(in)
 	in.followLogs()
-	in.advise()
+	in.advise(nil)
 	return in, nil
 }
 
-// advise tells what the operator should know of a configuration that is in force.
-func (in *generation) advise() {
-	in.budgets.tell(in.log, in.conf, in.server.Status().Budget)
+// advise tells what the operator should know of a configuration that is in force, and of
+// the budgets where they are others than before.
+func (in *generation) advise(before *budgets) {
+	if b := in.budgets; before == nil || b.memory != before.memory || b.policies != before.policies || b.descriptors != before.descriptors {
+		b.tell(in.log, in.conf, in.server.Status().Budget)
+	}
 	in.warnUnwritable()
 	in.warnOnDemand()
 	in.warnUncovered()

@@ -58,7 +58,7 @@ func (in *instance) blocked(now, next *generation, changes []control.ConfigChang
 	}
 	plan := sandbox.PlanFor(next.conf)
 	next.ports(now, plan)
-	next.files(plan)
+	rereads(plan, next.conf, next.text)
 	return append(out, in.sandbox.Beyond(plan)...)
 }
 

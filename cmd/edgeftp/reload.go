@@ -37,6 +37,9 @@ func (in *instance) reload(ctx context.Context, o order) (control.ConfigResult, 
 		return result, &control.Refusal{Code: control.CodeConfigMoved, Message: fmt.Sprintf("generation %d is in force, which is another one than you have seen", now.number),
 			Help: "look at what has changed, and try again"}
 	}
+	if in.work.working.Err() != nil {
+		return result, &control.Refusal{Code: control.CodeConfigFailed, Message: "the server is shutting down, and takes no other configuration"}
+	}
 	text, err := o.text, error(nil)
 	if text == nil {
 		text, err = in.origin.read()
@@ -189,12 +192,7 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	for _, c := range changes {
 		keys = append(keys, c.Key)
 	}
-	if number, err := in.history.add(in.text.Text, o.by, keys, in.since); err != nil {
-		in.number++
-		in.log.Error("the configuration is in force, and could not be kept: no rollback leads to it", "error", err)
-	} else {
-		in.number = number
-	}
+	in.remember(o.by, keys)
 	in.modules.number(in)
 	in.now.Store(in)
 	in.followLogs()
@@ -211,17 +209,22 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	what := briefly(changes)
 	in.log.Info("configuration reloaded", "event", policy.EventConfigReloaded.String(), "by", o.by, "generation", in.number, "changes", len(changes), "what", what)
 	in.server.Tell(policy.Event{Kind: policy.EventConfigReloaded, Text: fmt.Sprintf("generation %d by %s: %s", in.number, o.by, what)})
-	in.advise()
+	in.advise(now.budgets)
 }
 
-// remember keeps the configuration that the server starts with.
-func (in *generation) remember() (err error) {
-	in.number = 1
+// remember keeps a configuration that comes into force, and numbers it. That it cannot be
+// kept, as on a full disk, keeps nobody from serving.
+func (in *generation) remember(by string, keys []string) {
 	if in.text == nil {
-		return nil
+		in.number = 1
+		return
 	}
-	in.number, err = in.history.add(in.text.Text, "start", nil, in.since)
-	return err
+	number, err := in.history.add(in.text.Text, by, keys, in.since)
+	if err != nil {
+		number = in.number + 1
+		in.log.Error("the configuration is in force, and could not be kept: no rollback leads to it", "error", err)
+	}
+	in.number = number
 }
 
 // briefly is what has changed, in one line that is not too long.

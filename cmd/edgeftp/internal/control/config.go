@@ -130,7 +130,7 @@ func readConfig(w http.ResponseWriter, r *http.Request) (ask ConfigAsk, ok bool)
 	return ask, true
 }
 
-// concludeConfig is conclude with the status that If-Match asks for (RFC 9110 §13.1.1).
+// concludeConfig is conclude with the status that If-Match asks for: 412.
 func concludeConfig(w http.ResponseWriter, result ConfigResult, err error) {
 	if r, ok := err.(*Refusal); ok && r.Code == CodeConfigMoved {
 		refuse(w, http.StatusPreconditionFailed, r)
