@@ -48,6 +48,8 @@ func (c *checker) config(f *file) *Config {
 	c.events(f.Events.File, conf)
 	c.telemetry(&f.Telemetry, conf)
 	c.acme(f, conf)
+	c.admin(&f.Admin, conf)
+	c.audit(&f.Telemetry.Audit, conf)
 	return conf
 }
 
