@@ -187,7 +187,7 @@ func (s *Server) begin(g *generation, conf *pi.Config, conn net.Conn) (sess *pi.
 	}
 	if s.held.Load() {
 		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "draining"}, wire.Say(wire.CodeNotAvailable, "%s", goingAway))
-		return nil
+		return nil, false
 	}
 	switch s.gate.enter(peer.Addr()) {
 	case tooMany:

@@ -16,6 +16,12 @@
 //	edgeftp bandwidth [set SCOPE | clear NAME]
 //	edgeftp ban list | add NETWORK | rm NETWORK
 //	edgeftp status
+//	edgeftp audit verify [FILE...] | show
+//	edgeftp events tail
+//	edgeftp logs level [[COMPONENT=]LEVEL]
+//	edgeftp drain [--limit TIME | --cancel]
+//	edgeftp backup --out FILE | restore FILE | verify FILE
+//	edgeftp admin openapi | token
 //	edgeftp doctor [--config FILE]
 //	edgeftp version
 //
@@ -76,7 +82,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(),
+		auditCommand(), eventsCommand(), logsCommand(), drainCommand(), backupCommand(), restoreCommand(), verifyArchiveCommand(), adminCommand(), doctorCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -154,6 +154,7 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 		return err
 	}
 	defer in.closeInTime()
+	in.house.drain = &drainer{server: in.server, signals: signals, usual: func() time.Duration { return in.now.Load().conf.Instance.DrainTimeout }}
 	if err := in.listen(ctx); err != nil {
 		return err
 	}
@@ -178,7 +179,7 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 
 // prepare assembles the server. Policies that are built from source may take
 // minutes, so a signal ends it: then there is neither a server nor an error.
-func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *slog.Logger, level *slog.LevelVar) (*generation, error) {
+func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *slog.Logger, level *levels) (*generation, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
@@ -203,12 +204,12 @@ func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *sl
 	}
 }
 
-// logger returns the log that the configuration asks for, and its level, which may change.
-func logger(conf config.Log, out io.Writer) (*slog.Logger, *slog.LevelVar) {
-	level := new(slog.LevelVar)
-	_ = level.UnmarshalText([]byte(conf.Level)) // checked by config
+// logger returns the log that the configuration asks for, and its levels, which may change.
+func logger(conf config.Log, out io.Writer) (*slog.Logger, *levels) {
+	all := slog.Handler(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if conf.Format == "human" {
-		return slog.New(newConsole(out, level)), level
+		all = newConsole(out, slog.LevelDebug)
 	}
-	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})), level
+	l := newLevels(conf.Level)
+	return slog.New(l.handler(all)), l
 }

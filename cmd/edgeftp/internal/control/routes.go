@@ -36,7 +36,7 @@ type nothing struct{}
 // Routes returns the table. Whoever adds a path adds its row: a path without one is
 // refused when the server starts.
 func Routes() []Route {
-	return slices.Concat(serverRoutes(), policyTable(), houseTable())
+	return slices.Concat(serverRoutes(), policyTable(), configTable(), houseTable())
 }
 
 func serverRoutes() []Route {
@@ -66,6 +66,17 @@ func policyTable() []Route {
 		{Method: "GET", Pattern: "/v1/policies/{name}/differences", Role: Viewer, Summary: "What the shadow answered otherwise", Response: []Difference{}},
 		{Method: "GET", Pattern: "/v1/policies/{name}/record", Role: Admin, Summary: "Record what the policy is asked", Answer: recordingType, Recorded: true,
 			Query: []string{"for", "max", "sample", "names", "hook", "op", "under", "keep"}},
+	}
+}
+
+// configTable are the paths of the configuration. Its text may hold hashes of passwords.
+func configTable() []Route {
+	return []Route{
+		{Method: "GET", Pattern: "/v1/config", Role: Admin, Summary: "The configuration that is in force", Response: RunningConfig{}},
+		{Method: "POST", Pattern: "/v1/config/validate", Role: Admin, Summary: "What applying a configuration would do", Body: configType, Optional: true, Response: ConfigResult{}},
+		{Method: "POST", Pattern: "/v1/config/apply", Role: Admin, Summary: "Put a configuration in force, or without a body the server's own file", Body: configType, Optional: true, Response: ConfigResult{}},
+		{Method: "GET", Pattern: "/v1/config/history", Role: Viewer, Summary: "What was in force, the newest first", Response: []ConfigEntry{}},
+		{Method: "POST", Pattern: "/v1/config/rollback", Role: Admin, Summary: "Put an earlier configuration in force again", Response: ConfigResult{}, Query: []string{"to"}},
 	}
 }
 
