@@ -39,7 +39,7 @@ type Source struct {
 func left(rel string) bool {
 	top, _, _ := strings.Cut(rel, "/")
 	switch {
-	case slices.Contains([]string{"cache", "crashes", "spool", "state.db"}, top), strings.HasPrefix(top, tempPrefix):
+	case slices.Contains([]string{"cache", "crashes", "spool", "uploads", "state.db"}, top), strings.HasPrefix(top, tempPrefix):
 		return true
 	case strings.HasPrefix(rel, "audit") && (strings.HasSuffix(rel, ".jsonl") || strings.HasPrefix(rel, "audit.head")):
 		return true
