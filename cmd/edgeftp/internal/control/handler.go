@@ -65,7 +65,7 @@ func routesOf(c Controller, a *Access) *router {
 		if l, ok := readLimit(w, r); ok {
 			changing.Lock()
 			defer changing.Unlock()
-			About(r, strings.TrimSpace(l.Scope+" "+l.Name+l.rates()))
+			About(r, strings.TrimSpace(l.Scope+" "+l.Name)+l.rates())
 			if unchanged(w, r, limits(c)) {
 				err := c.Limit(l)
 				conclude(w, limits(c), err)
