@@ -216,7 +216,7 @@ func TestFlood(t *testing.T) {
 func TestLost(t *testing.T) {
 	p := newPlace(t)
 	l := p.open(t, Options{})
-	if err := os.Mkdir(p.head+".new", 0o700); err != nil { // as a full disk: the head cannot be kept
+	if err := os.MkdirAll(p.head+".new/x", 0o700); err != nil { // as a full disk: the head cannot be kept
 		t.Fatal(err)
 	}
 	if err := l.Append(Record{Action: "x"}); err == nil {
@@ -225,7 +225,7 @@ func TestLost(t *testing.T) {
 	if l.Ready() == nil {
 		t.Fatal("it is ready")
 	}
-	_ = os.Remove(p.head + ".new")
+	_ = os.RemoveAll(p.head + ".new")
 	if err := l.Ready(); err != nil {
 		t.Fatal(err)
 	}

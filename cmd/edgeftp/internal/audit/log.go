@@ -258,7 +258,10 @@ func (l *Log) keepHead() error {
 		return err
 	}
 	next := l.headPath + ".new"
-	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one that was killed, or a link
+		return err
+	}
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -274,7 +277,7 @@ func (l *Log) keepHead() error {
 
 // renew begins a new file where the old one is full, or was moved away.
 func (l *Log) renew() error {
-	if now, err := os.Lstat(l.path); err != nil || !os.SameFile(now, l.info) {
+	if now, err := os.Stat(l.path); err != nil || !os.SameFile(now, l.info) {
 		return l.reopen()
 	}
 	if l.opts.MaxSize <= 0 || l.size < l.opts.MaxSize {

@@ -220,7 +220,7 @@ func TestAuditFails(t *testing.T) {
 	a := newAccess(t)
 	h, _ := guarded(&everything{}, a, 1000, nil)
 	blocked := filepath.Join(filepath.Dir(a.Audit.Path()), "audit.head.new")
-	if err := os.Mkdir(blocked, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(blocked, "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if w := as(h, 1000, "POST", "/v1/drain", ""); w.Code != http.StatusOK {
@@ -232,7 +232,7 @@ func TestAuditFails(t *testing.T) {
 	if w := as(h, 1000, "GET", "/v1/readyz", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"audit","state":"failing"`) {
 		t.Errorf("readyz: %d %s", w.Code, w.Body)
 	}
-	_ = os.Remove(blocked)
+	_ = os.RemoveAll(blocked)
 	if w := as(h, 1000, "POST", "/v1/backup", ""); w.Code != http.StatusOK || w.Body.String() != "archive" {
 		t.Errorf("backup: %d %s", w.Code, w.Body)
 	}
