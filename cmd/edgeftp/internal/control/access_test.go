@@ -33,7 +33,18 @@ func (*everything) Certificates() []acme.Certificate {
 func (*everything) Renew(context.Context, string) (acme.Certificate, error) {
 	return valid("ftp.example.org", 90), nil
 }
-func (e *everything) Policies() Policies          { return e }
+func (e *everything) Policies() Policies         { return e }
+func (*everything) RunningConfig() RunningConfig { return RunningConfig{Generation: 1, ETag: `"1"`} }
+func (*everything) CheckConfig(context.Context, ConfigAsk) (ConfigResult, error) {
+	return ConfigResult{Changes: []ConfigChange{{Key: "a", Effect: "now"}}}, nil
+}
+func (*everything) ApplyConfig(context.Context, ConfigAsk) (ConfigResult, error) {
+	return ConfigResult{Applied: true}, nil
+}
+func (*everything) ConfigHistory() ([]ConfigEntry, error) { return []ConfigEntry{{Generation: 1}}, nil }
+func (*everything) RollbackConfig(context.Context, uint64) (ConfigResult, error) {
+	return ConfigResult{}, nil
+}
 func (*everything) Authority() (Authority, error) { return Authority{PEM: "x"}, nil }
 func (*everything) Confinement() sandbox.State    { return sandbox.State{} }
 func (*everything) Record(_ context.Context, _ string, _ Recording, w io.Writer) error {

@@ -197,7 +197,7 @@ func (d *describer) operation(r *Route) jsonObject {
 	if r.Request != nil {
 		op["requestBody"] = jsonObject{"required": !r.Optional, "content": jsonObject{"application/json": jsonObject{"schema": d.schema(reflect.TypeOf(r.Request))}}}
 	} else if r.Body != "" {
-		op["requestBody"] = jsonObject{"required": true, "content": jsonObject{r.Body: jsonObject{}}}
+		op["requestBody"] = jsonObject{"required": !r.Optional, "content": jsonObject{r.Body: jsonObject{}}}
 	}
 	content := jsonObject{"application/json": jsonObject{"schema": jsonObject{"type": "object"}}}
 	if r.Response != nil {
