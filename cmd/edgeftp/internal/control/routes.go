@@ -30,9 +30,6 @@ type Route struct {
 // recorded reports whether requests go into the audit log.
 func (r *Route) recorded() bool { return r.Recorded || r.Method != http.MethodGet }
 
-// nothing is the answer {}.
-type nothing struct{}
-
 // Routes returns the table. Whoever adds a path adds its row: a path without one is
 // refused when the server starts.
 func Routes() []Route {

@@ -177,7 +177,7 @@ func (p *Plan) replaced(conf *config.Config) {
 	if conf.AccessLog.File != "" {
 		p.log(conf.AccessLog.File, "the access log")
 	}
-	if !within(conf.Instance.StateDir, conf.Audit.File) {
+	if conf.Audit.File != "" && !within(conf.Instance.StateDir, conf.Audit.File) {
 		p.log(conf.Audit.File, "the audit log")
 		p.maybe(filepath.Dir(conf.Audit.File), Read, "the audit log, which the admin API shows")
 	}
