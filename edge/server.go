@@ -38,6 +38,7 @@ type Server struct {
 	leaves    sync.Once
 
 	panics atomic.Uint64
+	held   atomic.Bool  // see Hold
 	awake  atomic.Int64 // sessions that have a goroutine
 	left   leavings
 	live   live // see Sessions

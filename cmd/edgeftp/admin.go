@@ -27,6 +27,7 @@ type admin struct {
 	stateDir string
 	socket   string
 	output   string
+	reason   string
 }
 
 // flags adds the common flags to a command and its subcommands.
@@ -34,6 +35,7 @@ func (a *admin) flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&a.stateDir, "state-dir", ".edgeftp", "the server's state directory")
 	cmd.PersistentFlags().StringVar(&a.socket, "socket", "", "the server's admin socket (default STATE/admin.sock)")
 	cmd.PersistentFlags().StringVarP(&a.output, "output", "o", "human", "human or json")
+	cmd.PersistentFlags().StringVar(&a.reason, "reason", "", "why, for the server's audit log")
 }
 
 func (a *admin) client() control.Client {
@@ -41,7 +43,7 @@ func (a *admin) client() control.Client {
 	if path == "" {
 		path = filepath.Join(a.stateDir, "admin.sock")
 	}
-	return control.Client{Path: path}
+	return control.Client{Path: path, Reason: a.reason}
 }
 
 // form checks how the answer is to be told.

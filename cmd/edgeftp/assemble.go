@@ -32,8 +32,8 @@ import (
 // generation.
 type instance struct {
 	log       *slog.Logger
-	level     *slog.LevelVar // of log
-	origin    origin         // of the configuration
+	level     *levels // of log
+	origin    origin  // of the configuration
 	host      *wasmhost.Host
 	builder   *builder.Child // nil where no policy is to be built
 	store     *kv.Store
@@ -47,6 +47,8 @@ type instance struct {
 	admin     *control.Server
 	trees     *trees
 	keys      *acme.TicketKeys
+	rights    control.Access
+	house     house
 	sandbox   *sandbox.State // nil before everything is opened and bound
 	machine   machine.Memory
 	limits    machine.Descriptors     // at the start, when nobody had any
@@ -90,7 +92,7 @@ func (in *instance) next(conf *config.Config, source *config.Source) *generation
 }
 
 // assemble makes everything but the listeners. After an error nothing is left.
-func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.LevelVar) (_ *generation, err error) {
+func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels) (_ *generation, err error) {
 	conf := from.conf
 	process := &instance{log: log, level: level, origin: from.origin, sockets: map[socket]net.Listener{}, keys: acme.NewTicketKeys(),
 		trees: &trees{}, restore: func() {}}
@@ -110,10 +112,8 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 		return nil, exitWith(exitConfig, err)
 	}
 	// The socket comes first: it tells whether another server has this state.
-	if in.admin, err = control.Listen(ctx, conf.Socket); errors.Is(err, control.ErrPathTooLong) {
-		return nil, exitWith(exitConfig, err)
-	} else if err != nil {
-		return nil, exitWith(exitFailed, err)
+	if err := in.openAdmin(ctx); err != nil {
+		return nil, err
 	}
 	if in.homes, err = openHomes(conf, in.trees); err != nil {
 		return nil, exitWith(exitConfig, err)
@@ -296,7 +296,7 @@ func (in *instance) close() {
 	if in.ledger != nil {
 		errs = append(errs, in.ledger.Close())
 	}
-	errs = append(errs, in.trees.close(), <-building) // before the socket: a successor may begin behind that
+	errs = append(errs, in.trees.close(), in.closeHouse(), <-building) // before the socket: a successor may begin behind that
 	if in.admin != nil {
 		errs = append(errs, in.admin.Close())
 	}

@@ -82,7 +82,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	var said lockedBuffer
 	log := slog.New(newConsole(&said, slog.LevelInfo))
-	in, err := assemble(t.Context(), loaded{conf: conf}, log, new(slog.LevelVar))
+	in, err := assemble(t.Context(), loaded{conf: conf}, log, newLevels("info"))
 	if err != nil {
 		t.Fatal(err)
 	}

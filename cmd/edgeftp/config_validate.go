@@ -46,7 +46,7 @@ func rehearse(ctx context.Context, conf *config.Config, origins *config.Origins,
 	}
 	defer func() { _ = os.RemoveAll(scratch) }() // a temporary directory, which the system clears, too
 	r := &rehearsal{real: conf, trial: onTrial(conf, scratch)}
-	process := &instance{log: slog.New(newConsole(out, slog.LevelWarn)), level: new(slog.LevelVar), sockets: map[socket]net.Listener{},
+	process := &instance{log: slog.New(newConsole(out, slog.LevelWarn)), level: newLevels("info"), sockets: map[socket]net.Listener{},
 		keys: acme.NewTicketKeys(), trees: &trees{}, restore: func() {}}
 	r.in = process.next(r.trial, nil)
 	defer func() {

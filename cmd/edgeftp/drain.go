@@ -26,6 +26,7 @@ const (
 func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	in.guardAdmin()
 	now := in.now.Load()
 	if err := now.certs.start(ctx, nil); err != nil {
 		return err
@@ -60,6 +61,9 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	case s := <-signals:
 		leave()
 		drain := in.now.Load().conf.Instance.DrainTimeout
+		if _, empty := s.(drained); empty {
+			drain = 0 // whoever is still there has had the time
+		}
 		in.log.Info("draining", "signal", s.String(), "limit_seconds", drain.Seconds())
 		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
 	}

@@ -12,11 +12,10 @@ import (
 	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
-// logger returns the log that the configuration asks for, and its level, which may change.
-func logger(conf config.Log, out io.Writer) (*slog.Logger, *slog.LevelVar) {
-	level := new(slog.LevelVar)
-	_ = level.UnmarshalText([]byte(conf.Level)) // checked by config
-	return slog.New(handler(conf, level, out)), level
+// logger returns the log that the configuration asks for, and its levels, which may change.
+func logger(conf config.Log, out io.Writer) (*slog.Logger, *levels) {
+	l := newLevels(conf.Level)
+	return slog.New(l.handler(handler(conf, slog.LevelDebug, out))), l
 }
 
 // handler writes lines for people, or JSON objects.

@@ -218,7 +218,7 @@ func logsCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{Use: "logs", Short: "Show and reopen the logs of a running server", Args: cobra.NoArgs, RunE: list}
 	a.flags(cmd)
-	cmd.AddCommand(&cobra.Command{Use: "list", Short: "Show the logs, and what they have lost", Args: cobra.NoArgs, RunE: list},
+	cmd.AddCommand(a.levelCommand(), &cobra.Command{Use: "list", Short: "Show the logs, and what they have lost", Args: cobra.NoArgs, RunE: list},
 		&cobra.Command{Use: "reopen", Short: "Open every log again under its name, after it was moved away", Args: cobra.NoArgs,
 			Long: "Opens the server's own log, the event log, the access log and the audit log again under their names: what logrotate's postrotate\n" +
 				"wants. One that cannot be opened is written to where it is, and the command exits with 5. SIGHUP does the same.",

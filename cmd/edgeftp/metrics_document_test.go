@@ -44,7 +44,7 @@ func busy(t *testing.T) *generation {
 	conf.Metrics.Listen = "127.0.0.1:0"
 	conf.Events = filepath.Join(state, "events.json")
 	conf.Bandwidth = edge.Bandwidth{Server: edge.Rates{Down: 1, Up: 1}}
-	in, err := assemble(t.Context(), loaded{conf: conf}, slog.New(slog.DiscardHandler), new(slog.LevelVar))
+	in, err := assemble(t.Context(), loaded{conf: conf}, slog.New(slog.DiscardHandler), newLevels("info"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestPanicsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said lockedBuffer
-	in, err := assemble(t.Context(), loaded{conf: conf}, slog.New(slog.NewJSONHandler(&said, nil)), new(slog.LevelVar))
+	in, err := assemble(t.Context(), loaded{conf: conf}, slog.New(slog.NewJSONHandler(&said, nil)), newLevels("info"))
 	if err != nil {
 		t.Fatal(err)
 	}

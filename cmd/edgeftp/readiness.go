@@ -18,7 +18,7 @@ const leastRoom = 4 << 20
 // readiness looks at everything that clients need.
 func (in *generation) readiness() control.Readiness {
 	st := in.modules.Status()
-	return control.ReadinessOf([]control.Component{in.serving(&st), in.bound(), in.certified(time.Now()), in.rooted(), in.remembered(), in.decided(st.Policies), spared(&st.Budget)})
+	return control.ReadinessOf([]control.Component{in.serving(&st), in.bound(), in.certified(time.Now()), in.rooted(), in.remembered(), in.decided(st.Policies), spared(&st.Budget), in.audited()})
 }
 
 // component is one that is well, unless something is said of it.
@@ -33,8 +33,19 @@ func (in *generation) serving(st *control.Status) control.Component {
 	var why []string
 	if st.Draining {
 		why = append(why, "the server is draining: nobody new is served")
+	} else if in.server.Held() {
+		why = append(why, fmt.Sprintf("the operator has the server drain: nobody new is served, and %d sessions are left", st.Sessions))
 	}
 	return component("serving", control.ComponentFailed, why)
+}
+
+// audited looks whether what operators do is written down. Clients do not depend on it.
+func (in *generation) audited() control.Component {
+	var why []string
+	if err := in.house.audit.Ready(); err != nil {
+		why = append(why, oneLine(err.Error()))
+	}
+	return component("audit", control.ComponentDegraded, why)
 }
 
 // bound looks whether every address has its listener.

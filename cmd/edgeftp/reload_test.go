@@ -56,7 +56,7 @@ func newReloading(t *testing.T, more string) *reloading {
 	if from.conf, from.source, err = from.origin.parse(r.write(more)); err != nil {
 		t.Fatal(err)
 	}
-	if r.in, err = assemble(t.Context(), from, slog.New(slog.NewJSONHandler(r.said, nil)), new(slog.LevelVar)); err != nil {
+	if r.in, err = assemble(t.Context(), from, slog.New(slog.NewJSONHandler(r.said, nil)), newLevels("info")); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.in.listen(t.Context()); err != nil {

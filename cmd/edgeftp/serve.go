@@ -137,6 +137,7 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 	if err := in.begin(said); err != nil {
 		return err
 	}
+	in.house.drain = &drainer{server: in.server, signals: signals, usual: func() time.Duration { return in.now.Load().conf.Instance.DrainTimeout }}
 	if err := in.listen(ctx); err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 
 // prepare assembles the server. Policies that are built from source may take
 // minutes, so a signal ends it: then there is neither a server nor an error.
-func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *slog.Logger, level *slog.LevelVar) (*generation, error) {
+func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *slog.Logger, level *levels) (*generation, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {

@@ -24,7 +24,7 @@ const (
 	EventTLSFailed                                   // a handshake failed, or something was amiss with AUTH; Text: why
 	EventTLSShutdown                                 // the control connection was ended by close_notify
 	EventTimeout                                     // the idle or login limit has passed; with a Text, a limit of the data connection
-	EventMaxCons                                     // a connection was turned away: too many in all; Text: the budget that is used up, memory or descriptors, if it is one
+	EventMaxCons                                     // a connection was turned away: too many in all; Text: the budget that is used up, memory or descriptors, if it is one, or draining
 	EventMaxConsPerIP                                // a connection was turned away: too many from its address
 	EventDenied                                      // an operation was refused; Op, Path, Path2, Text, Code, Policy, Generation
 	EventFileDeleted                                 // Path, Size: bytes that went away

@@ -110,16 +110,17 @@ func (l *Log) Hooks() policy.Hooks { return policy.Hooks{Observer: l} }
 
 // Observe writes one line. The error is the writer's; the event is then lost.
 func (l *Log) Observe(_ context.Context, e *policy.Event) error {
-	line, err := json.Marshal(record(e))
-	if err != nil {
-		return err
-	}
+	r := RecordOf(e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.out == nil {
 		return errors.New("the event log is closed")
 	}
-	l.buf = append(harmless(l.buf[:0], line), '\n')
+	line, err := r.AppendTo(l.buf[:0])
+	if err != nil {
+		return err
+	}
+	l.buf = append(line, '\n')
 	_, err = l.out.Write(l.buf)
 	return err
 }
@@ -144,6 +145,15 @@ func harmless(dst, line []byte) []byte {
 	return dst
 }
 
+// AppendTo appends the record to dst as a line has it, without the end.
+func (r *Record) AppendTo(dst []byte) ([]byte, error) {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return dst, err
+	}
+	return harmless(dst, line), nil
+}
+
 // Close closes the writer. Events after it are lost.
 func (l *Log) Close() error {
 	l.mu.Lock()
@@ -156,7 +166,8 @@ func (l *Log) Close() error {
 	return c.Close()
 }
 
-func record(e *policy.Event) Record {
+// RecordOf returns an event as a line has it.
+func RecordOf(e *policy.Event) Record {
 	s := e.Session
 	r := Record{Time: e.Time.UTC(), Event: e.Kind.String(), Session: s.ID, Request: e.Request,
 		User: s.User, Anonymous: s.Anon, Group: s.Group, Listener: s.Listener, VHost: s.VHost, Host: s.Host, Client: s.Client, TLS: s.TLS.Version,
@@ -172,8 +183,8 @@ func record(e *policy.Event) Record {
 	}
 	switch e.Kind {
 	case policy.EventFileSent, policy.EventFileReceived, policy.EventIncompleteFileSent, policy.EventIncompleteFileReceived:
-		seconds := e.Took.Seconds()
-		r.Bytes, r.Seconds = &e.Size, &seconds
+		size, seconds := e.Size, e.Took.Seconds() // copied: a record may outlive its event
+		r.Bytes, r.Seconds = &size, &seconds
 	}
 	return r
 }

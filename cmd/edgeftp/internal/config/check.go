@@ -51,6 +51,8 @@ func (c *checker) config(f *file) *Config {
 	c.telemetry(&f.Telemetry, conf)
 	c.acme(f, conf)
 	c.hostCertificates(conf)
+	c.admin(&f.Admin, conf)
+	c.audit(&f.Telemetry.Audit, conf)
 	return conf
 }
 

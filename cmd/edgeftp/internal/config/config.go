@@ -42,6 +42,8 @@ type Config struct {
 	Metrics      Metrics
 	Events       string // the file of the event log, or empty
 	Socket       string // of the admin API
+	Admin        AdminAPI
+	Audit        Audit
 	Log          Log
 	Languages    Languages
 	Sandbox      Sandbox

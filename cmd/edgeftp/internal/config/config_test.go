@@ -204,6 +204,8 @@ func fullWithout() *Config {
 		Events:    "/var/log/edgeftp/events.json",
 		Socket:    "/run/edgeftp/admin.sock",
 		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]", File: "/var/log/edgeftp/server.log", Commands: "all"},
+		Admin:     fullAdmin(),
+		Audit:     Audit{File: "/var/log/edgeftp/audit.jsonl", MaxSize: 1 << 30},
 		Languages: Languages{Default: "de", Catalogues: []string{"/etc/de-AT.json"}},
 		Sandbox:   Sandbox{Landlock: "required"},
 	}
@@ -270,7 +272,7 @@ func TestDefaults(t *testing.T) {
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
 		Sandbox:  Sandbox{Landlock: "on", Seccomp: true},
 		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},
-		Socket:   "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info", Commands: "summary"}, Languages: Languages{Default: "en", Negotiate: true},
+		Socket:   "/etc/.edgeftp/admin.sock", Audit: Audit{File: "/etc/.edgeftp/audit.jsonl", MaxSize: 64 << 20}, Log: Log{Format: "json", Level: "info", Commands: "summary"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -112,6 +112,7 @@ policies: { modules: [{ name: second, source: ../lib/second }, { name: guard, so
 		`policies.modules: guard, second -> second, guard (now)`,
 		`policies.modules[guard].settings.a: null ->  (now)`,
 		`policies.modules[guard].settings.on: true -> yes (now)`,
+		`telemetry.audit.file: /var/a/audit.jsonl -> /var/b/audit.jsonl (upgrade)`,
 		`users.list: alice, "b.[b]" -> "b.[b]", alice, carol (new sessions)`,
 		`users.list["b.[b]"].msg_quit: "a\nb" -> a (new sessions)`,
 		`users.list["b.[b]"].quota:  -> {} (now)`,

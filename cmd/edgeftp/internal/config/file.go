@@ -48,10 +48,6 @@ type fileSandbox struct {
 	Seccomp  string `json:"seccomp"`
 }
 
-type fileAdmin struct {
-	Socket string `json:"socket,omitempty"`
-}
-
 // oneOrMore is a string, or a list of them.
 type oneOrMore []string
 

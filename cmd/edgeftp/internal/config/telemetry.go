@@ -39,6 +39,7 @@ type fileTelemetry struct {
 		Listen string `json:"listen,omitempty"`
 		Path   string `json:"path"`
 	} `json:"metrics"`
+	Audit     fileAudit `json:"audit"`
 	AccessLog struct {
 		File     string `json:"file,omitempty"`
 		Format   string `json:"format"`

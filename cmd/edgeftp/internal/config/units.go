@@ -67,6 +67,9 @@ func formats() map[string]func(string) error {
 		"edgeftp-descriptors":   func(s string) error { return second(parseDescriptors(s)) },
 		"edgeftp-percent":       func(s string) error { return second(parsePercent(s)) },
 		"edgeftp-user-or-none":  orNone(checkUser),
+		"edgeftp-account":       checkAccount,
+		"edgeftp-page":          checkPage,
+		"edgeftp-token":         checkToken,
 	}
 	maps.Copy(all, acmeFormats())
 	return all

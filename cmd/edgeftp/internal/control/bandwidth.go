@@ -41,6 +41,20 @@ type Limit struct {
 	Clear bool   `json:"clear,omitempty"` // a user has again what its login brings
 }
 
+// rates tells the change for the audit log.
+func (l *Limit) rates() (text string) {
+	if l.Down != nil {
+		text += fmt.Sprintf(" down=%d", *l.Down)
+	}
+	if l.Up != nil {
+		text += fmt.Sprintf(" up=%d", *l.Up)
+	}
+	if l.Clear {
+		text += " clear"
+	}
+	return text
+}
+
 // Scopes returns what a Limit may be about.
 func Scopes() []string {
 	return []string{"global", "user-default", "session-default", "listener", "host", "user"}

@@ -72,7 +72,7 @@ type NewBan struct {
 const maxBan = 16 << 10
 
 // banRoutes adds the paths that [Defender] names.
-func banRoutes(mux *http.ServeMux, d Defender) {
+func banRoutes(mux *router, d Defender) {
 	now := func() Defence {
 		all := d.Defence()
 		all.Bans, all.Watched, all.Slowed = whole(all.Bans), whole(all.Watched), whole(all.Slowed)
@@ -85,6 +85,7 @@ func banRoutes(mux *http.ServeMux, d Defender) {
 			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2110", Message: "that is no ban: it has a network (who) and a time of zero or more (for)"})
 			return
 		}
+		About(r, b.Who.String())
 		made, err := d.Ban(b)
 		conclude(w, made, err)
 	})

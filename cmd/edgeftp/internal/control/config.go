@@ -79,7 +79,7 @@ const configType = "application/yaml"
 const maxConfig = 1 << 20
 
 // configRoutes adds the paths that [Configurer] names.
-func configRoutes(mux *http.ServeMux, c Configurer) {
+func configRoutes(mux *router, c Configurer) {
 	mux.HandleFunc("GET /v1/config", func(w http.ResponseWriter, _ *http.Request) {
 		now := c.RunningConfig()
 		w.Header().Set("ETag", now.ETag)

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -61,12 +60,12 @@ func TestConfigRoutes(t *testing.T) {
 		{"DELETE", "/v1/config", "", "", nil, 405, "", ""},
 	} {
 		own := &configured{fails: c.fails}
-		mux := http.NewServeMux()
+		mux := newRouter()
 		configRoutes(mux, own)
 		r := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
 		r.Header.Set("If-Match", c.match)
 		w := httptest.NewRecorder()
-		mux.ServeHTTP(w, r)
+		mux.mux.ServeHTTP(w, r)
 		if w.Code != c.status || own.asked != c.asked || !strings.Contains(w.Body.String(), c.answer) {
 			t.Errorf("%s %s: %d %q, asked %q", c.method, c.path, w.Code, w.Body, own.asked)
 		}

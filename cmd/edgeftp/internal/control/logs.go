@@ -22,7 +22,7 @@ type LogFile struct {
 	Error string `json:"error,omitempty"` // why it could not be opened again; it is written to where it is
 }
 
-func logRoutes(mux *http.ServeMux, l Logs) {
+func logRoutes(mux *router, l Logs) {
 	mux.HandleFunc("GET /v1/logs", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, whole(l.LogFiles()))
 	})

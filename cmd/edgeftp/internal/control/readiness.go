@@ -1,6 +1,9 @@
 package control
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+)
 
 // Readier says whether the server can serve. A [Controller] may be one.
 type Readier interface {
@@ -38,7 +41,7 @@ func ReadinessOf(components []Component) Readiness {
 	return r
 }
 
-func readyRoute(mux *http.ServeMux, c Readier) {
+func readyRoute(mux *router, c Readier) {
 	mux.HandleFunc("GET /v1/readyz", func(w http.ResponseWriter, _ *http.Request) {
 		r := c.Readiness()
 		status := http.StatusOK
@@ -47,4 +50,11 @@ func readyRoute(mux *http.ServeMux, c Readier) {
 		}
 		answer(w, status, r)
 	})
+}
+
+// Readiness asks for GET /v1/readyz.
+func (c Client) Readiness(ctx context.Context) (Readiness, error) {
+	var all Readiness
+	err := c.send(ctx, request{method: http.MethodGet, path: "/v1/readyz", also: http.StatusServiceUnavailable}, &all)
+	return all, err
 }

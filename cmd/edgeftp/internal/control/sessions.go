@@ -100,13 +100,8 @@ type LiveLimit struct {
 	Clear bool   `json:"clear,omitempty"` // take back what an operator has said
 }
 
-// paths is what routes are added to.
-type paths interface {
-	HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request))
-}
-
 // sessionRoutes adds the paths that [Sessions] names.
-func sessionRoutes(mux paths, s Sessions) {
+func sessionRoutes(mux *router, s Sessions) {
 	mux.HandleFunc("GET /v1/sessions", func(w http.ResponseWriter, r *http.Request) {
 		if f, ok := filterOf(w, r); ok {
 			answer(w, http.StatusOK, f.sessions(s.Sessions()))
@@ -145,7 +140,7 @@ func sessionRoutes(mux paths, s Sessions) {
 	transferRoutes(mux, s)
 }
 
-func transferRoutes(mux paths, s Sessions) {
+func transferRoutes(mux *router, s Sessions) {
 	mux.HandleFunc("GET /v1/transfers", func(w http.ResponseWriter, r *http.Request) {
 		f, ok := filterOf(w, r)
 		if !ok {

@@ -182,9 +182,23 @@ func (p *Plan) replaced(conf *config.Config) {
 	if conf.AccessLog.File != "" {
 		p.log(conf.AccessLog.File, "the access log")
 	}
+	if conf.Audit.File != "" && !within(conf.Instance.StateDir, conf.Audit.File) {
+		p.log(conf.Audit.File, "the audit log")
+		p.maybe(filepath.Dir(conf.Audit.File), Read, "the audit log, which the admin API shows")
+	}
+	if t := conf.Admin.TCP; t != nil {
+		p.file(t.Cert, "the admin API's certificate, which is read again when it is replaced")
+		p.file(t.Key, "the admin API's key, which is read again when it is replaced")
+	}
 	if conf.Policies.Watch != "" {
 		p.add(conf.Policies.Watch, Read, "modules that are put there (policies.watch)")
 	}
+}
+
+// within reports whether a path lies in a directory.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // ports are those that are bound after the listeners.
