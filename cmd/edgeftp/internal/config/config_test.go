@@ -106,7 +106,7 @@ func TestBrokenFiles(t *testing.T) {
 		t.Fatal(names, err)
 	}
 	machine := testMachine(
-		map[string]string{"/etc/c.pem": "", "/etc/closed": "closed dir", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}"},
+		map[string]string{"/etc/c.pem": "", "/etc/closed": "closed dir", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}", "/etc/users.yaml": badUsers, "/etc/tab.yaml": "users:\n\t- x", "/etc/none.yaml": "# nobody\nusers: { a: b }\nusers: []\nmore: 1\n", "/srv/users.yaml": ""},
 		map[string]string{"NAME": "fra-1", "BAD": "hunter2 secret"})
 	for _, name := range names {
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -126,6 +126,16 @@ func TestBrokenFiles(t *testing.T) {
 		})
 	}
 }
+
+// badUsers is a file of users with a fault in each line.
+const badUsers = `version: 2
+users:
+  - { name: a, password: secret, password_hash: "plain", perm: xyz }
+  - { name: b, root: nowhere, password_hash: "${env:NONE}" }
+  - { name: b, certificates: [abc], quota: { bytes: 5 } }
+  - 7
+  - { name: d, home: in, disabled: 1 }
+`
 
 const bcryptHash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
@@ -176,9 +186,12 @@ func full() *Config {
 				Rules:       []policy.PathRule{{Dir: "/in", Perms: policy.PermCwd | policy.PermWrite, Recursive: true}, {Dir: "/secret"}},
 				MaxSessions: 3, Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500},
 				Lenient: policy.Lenience{Resumption: true, CloseNotify: true}, Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
-				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye."},
-			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/", Quota: &Quota{}},
+				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye.", Disabled: true, Note: "On leave until May.", Source: SourceList},
+			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/", Quota: &Quota{}, Source: SourceList},
+			{Name: "bob", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv", Home: "/", Source: SourceFile},
 		},
+		Sources: []string{SourceList, SourceFile, SourceStore, SourcePolicies}, UsersFile: "/run/users.yaml",
+		Shadowed: []Shadowed{{Name: "alice", Source: SourceFile, By: SourceList}},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead | policy.PermWrite, AllowWrite: true, Root: "/etc", Home: "/in",
 			MaxSessions: 7, Limits: policy.Limits{RateDown: 2 << 30, RateUp: 1e6, MaxFileSize: 1 << 20}, MsgLogin: "Hi.", MsgQuit: "Ho."},
 		Policies:  fullPolicies(),
@@ -213,7 +226,7 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/run/users.yaml": "version: 1\nusers:\n  - { name: bob, password_hash: \"${cred:hash}\", root: /srv }\n  - { name: alice, root: /srv, password_hash: \"${cred:hash}\" }\n", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "MAC": "YWJj", "ALG": "hmac-sha", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 
@@ -248,7 +261,7 @@ func TestDefaults(t *testing.T) {
 			LoginAttempts: 3, LoginDelay: 3 * time.Second, LoginsRemember: time.Minute, Listing: defaultListing(),
 			Memory: Auto, Descriptors: Auto, MinRateOver: 30 * time.Second, HashTime: 5 * time.Minute},
 		Defender: defaultDefender(),
-		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
+		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly}, Sources: []string{SourceList, SourceStore, SourcePolicies},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
 		Sandbox:  Sandbox{Landlock: "on", Seccomp: true},
