@@ -29,6 +29,8 @@ import (
 type instance struct {
 	conf      *config.Config
 	log       *slog.Logger
+	accounts  *accounts // of every source, for as long as the process lives
+	people    *people   // of this configuration
 	homes     *homes
 	host      *wasmhost.Host
 	certs     *certificates
@@ -72,7 +74,12 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	} else if err != nil {
 		return nil, exitWith(exitFailed, err)
 	}
-	if in.homes, err = openHomes(conf); err != nil {
+	if in.accounts, err = openAccounts(conf, log, storeWait); err != nil {
+		return nil, exitWith(exitConfig, err)
+	}
+	in.people = in.accounts.under(conf)
+	in.accounts.tell()
+	if in.homes, err = openHomes(conf, in.people, log); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
 	if err := in.openModules(ctx); err != nil {
@@ -92,6 +99,7 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	in.warnUnwritable()
 	in.certs.told.Store(in.server)
 	in.modules.begin(in.server)
+	in.accounts.begin(in.homes, in.server)
 	in.warnOnDemand()
 	return in, nil
 }
@@ -224,6 +232,9 @@ func (in *instance) close() {
 	}
 	if in.store != nil { // after the policies, which remember to the last
 		errs = append(errs, in.store.Close())
+	}
+	if in.accounts != nil {
+		errs = append(errs, in.accounts.close())
 	}
 	if in.ledger != nil {
 		errs = append(errs, in.ledger.Close())

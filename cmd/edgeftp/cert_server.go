@@ -20,8 +20,12 @@ type controller struct {
 	*modules
 	certs *certificates
 	warden
-	sandbox *sandbox.State
+	sandbox  *sandbox.State
+	accounts *accounts
 }
+
+// Accounts implements control.Accountant.
+func (c controller) Accounts() control.Accounts { return c.accounts }
 
 // Confinement tells what the process is shut off by.
 func (c controller) Confinement() sandbox.State { return *c.sandbox }

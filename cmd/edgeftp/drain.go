@@ -29,7 +29,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	defer cancel()
 	admin := make(chan error, 1)
 	go func() {
-		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}, in.sandbox}, in.log)
+		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}, in.sandbox, in.accounts}, in.log)
 	}()
 	if err := in.certs.start(ctx, &acme.Expiry{Log: in.log, Event: in.certificateChanged}); err != nil {
 		return err
@@ -39,6 +39,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	var watches sync.WaitGroup
 	watches.Go(func() { in.guard(func() { in.watchModules(ctx) }) })
 	watches.Go(func() { in.guard(func() { in.watchSources(working) }) })
+	watches.Go(func() { in.guard(func() { in.accounts.keep(ctx.Done()) }) })
 	defer func() {
 		cancel()
 		leave()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -29,8 +30,8 @@ import (
 type homes struct {
 	conf   *config.Config
 	shared vfs.FS
-	roots  map[string]string // of users who have one, by name
-	within *sandbox.State    // nil before it is closed
+	people *people
+	within *sandbox.State // nil before it is closed
 
 	mu    sync.Mutex
 	disks []disk
@@ -42,25 +43,24 @@ type disk struct {
 	fs   *vfs.Disk
 }
 
-// openHomes opens every tree that the configuration names. Those above come
-// first, so that those below are views of them.
-func openHomes(conf *config.Config) (_ *homes, err error) {
-	h := &homes{conf: conf, roots: map[string]string{}}
+// openHomes opens every tree that the configuration names, and those of users of the
+// store, of whom one without a tree is only told of. Those above come first, so that those
+// below are views of them.
+func openHomes(conf *config.Config, who *people, log *slog.Logger) (_ *homes, err error) {
+	h := &homes{conf: conf, people: who}
 	defer func() {
 		if err != nil {
 			_ = h.close()
 		}
 	}()
-	for _, u := range conf.Users {
-		if u.Root != "" {
-			h.roots[u.Name] = u.Root
-		}
-	}
-	roots := conf.Roots()
+	roots, kept := who.ownRoots()
+	roots = append(roots, kept...)
 	slices.SortStableFunc(roots, func(a, b string) int { return cmp.Compare(len(realPath(a)), len(realPath(b))) })
 	for _, root := range roots {
 		fs, release, err := h.tree(root)
 		switch {
+		case err != nil && slices.Contains(kept, root):
+			log.Warn("the tree of users of the store cannot be served", "error", err)
 		case err != nil:
 			return nil, err
 		case root == conf.Root:
@@ -83,7 +83,7 @@ func realPath(path string) string {
 
 // home is the hook of edge.Config, nil where everybody sees the same.
 func (h *homes) home() pi.Home {
-	if len(h.roots) == 0 && h.conf.Anonymous.Root == "" && h.conf.Defaults.Root == "" {
+	if !h.people.mayHaveRoots() && h.conf.Anonymous.Root == "" && h.conf.Defaults.Root == "" {
 		return nil
 	}
 	return func(_ context.Context, who policy.Session, id policy.Identity) (vfs.FS, func(), error) {
@@ -100,7 +100,7 @@ func (h *homes) rootOf(user string, anonymous bool) (string, error) {
 	if anonymous {
 		return h.conf.Anonymous.Root, nil
 	}
-	if root := h.roots[user]; root != "" {
+	if root := h.people.root(user); root != "" {
 		return root, nil
 	}
 	return h.conf.Defaults.RootOf(user)
@@ -157,6 +157,8 @@ func (h *homes) open(path string) (vfs.FS, func(), error) {
 			return d.fs, nil, nil
 		case err == nil && filepath.IsLocal(rel):
 			return view(d.fs, rel)
+		case below(path, d.path): // two that do not know of each other would write there
+			return nil, nil, errors.New("the directory " + d.path + " in it is served already\n   = help: name another one, or restart the server, which then opens this one first")
 		}
 	}
 	fs, err := vfs.OpenDisk(vfs.DiskConfig{Root: path, State: filepath.Join(h.conf.Instance.StateDir, "uploads"),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/accesslog"
@@ -25,28 +24,26 @@ func (in *instance) flood() (policy.Policy, error) {
 		SessionCommands: unlimited(l.Commands), AddressCommands: unlimited(l.CommandsPerIP)})
 }
 
-// quota makes the policy that bounds what is stored, nil where nobody is limited.
+// quota makes the policy that bounds what is stored, nil where nobody is limited, and
+// nobody can be while the server runs.
 func (in *instance) quota() (policy.Policy, error) {
-	if !in.conf.HasQuota() {
+	if !in.conf.HasQuota() && !in.people.mayChange() {
 		return nil, nil
 	}
 	space, err := in.store.Space("native/quota", 16<<20)
 	if err != nil {
 		return nil, err
 	}
-	limits := func(q *config.Quota) quota.Limits {
-		return quota.Limits{Bytes: q.Bytes, Files: q.Files, DayBytes: q.DayBytes, DayFiles: q.DayFiles, MonthBytes: q.MonthBytes, MonthFiles: q.MonthFiles}
-	}
-	c := quota.Config{KV: space, Each: limits(&in.conf.Defaults.Quota), Users: map[string]quota.Limits{}, Groups: map[string]quota.Limits{}}
-	for i := range in.conf.Users {
-		if u := &in.conf.Users[i]; u.Quota != nil {
-			c.Users[u.Name] = limits(u.Quota)
-		}
-	}
+	c := quota.Config{KV: space, Each: quotaLimits(&in.conf.Defaults.Quota), Lookup: in.people.quota, Groups: map[string]quota.Limits{}}
 	for i := range in.conf.Groups {
-		c.Groups[in.conf.Groups[i].Name] = limits(&in.conf.Groups[i].Quota)
+		c.Groups[in.conf.Groups[i].Name] = quotaLimits(&in.conf.Groups[i].Quota)
 	}
-	return quota.New(c)
+	meter, err := quota.New(c)
+	if err != nil {
+		return nil, err
+	}
+	in.accounts.show(in.conf, meter)
+	return meter, nil
 }
 
 // access makes the log of transfers, nil without one.

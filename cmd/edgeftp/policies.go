@@ -12,7 +12,6 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 	"github.com/edgeftp/edgeftp/policies/eventlog"
-	"github.com/edgeftp/edgeftp/policies/users"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
@@ -26,13 +25,7 @@ func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error)
 			slots = nil
 		}
 	}()
-	list := make([]users.User, 0, len(in.conf.Users))
-	for _, u := range in.conf.Users {
-		list = append(list, users.User{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: u.Certificates, Lenient: u.Lenient,
-			Perms: u.Perms, Rules: u.Rules, Home: u.Home, Group: u.Group, Limits: u.Limits, MaxSessions: u.MaxSessions,
-			Expires: u.Expires, MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit})
-	}
-	known, err := users.New(users.Config{Users: list})
+	known, err := in.people.policy()
 	if err != nil {
 		return nil, err
 	}

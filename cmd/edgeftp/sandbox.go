@@ -18,6 +18,9 @@ func (in *instance) shut() (err error) {
 	for _, s := range in.ephemeral.Ports() {
 		plan.Choose(s.First, s.Last)
 	}
+	for _, root := range in.accounts.roots() {
+		plan.Serve(root)
+	}
 	for _, b := range in.benches {
 		for _, dir := range b.dirs {
 			plan.Watch(dir, "source of a policy, which is watched")

@@ -253,6 +253,9 @@ func (e *entries) user(c *checker, u *fileUser, path []string) User {
 	if len(u.Name) > maxEntryName {
 		c.at(sub(path, "name"), fmt.Sprintf("the name has %d bytes", len(u.Name)), fmt.Sprintf("at most %d are kept", maxEntryName))
 	}
+	if u.Name == "/" { // which no address of the admin API could name
+		c.at(sub(path, "name"), `"/" cannot be the name of a user in the store`, "give him another one")
+	}
 	if u.Root != "" && !strings.HasPrefix(u.Root, "/") {
 		c.at(sub(path, "root"), fmt.Sprintf("%q is no absolute path", u.Root), "write it from / on")
 	}
@@ -265,3 +268,10 @@ func (e *entries) user(c *checker, u *fileUser, path []string) User {
 
 // maxEntryName is how many bytes the name of a user in the store may have.
 const maxEntryName = 255
+
+// Settings is a user as an entry of users.list, in JSON and without what is so by
+// default.
+func (u *User) Settings() (json.RawMessage, error) {
+	f := u.file()
+	return compactEntry(&f)
+}

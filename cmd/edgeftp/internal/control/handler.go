@@ -40,6 +40,9 @@ func handler(c Controller) http.Handler {
 	if d, ok := c.(Defender); ok {
 		banRoutes(mux, d)
 	}
+	if a, ok := c.(Accountant); ok {
+		userRoutes(mux, a.Accounts())
+	}
 	if own, ok := c.(Confined); ok {
 		mux.HandleFunc("GET /v1/sandbox", func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, http.StatusOK, own.Confinement())

@@ -171,6 +171,9 @@ func (p *Plan) replaced(conf *config.Config) {
 			p.file(c.Key, "a key, which is read again when it is replaced")
 		}
 	}
+	if conf.UsersFile != "" {
+		p.file(conf.UsersFile, "users, which are read again at a reload")
+	}
 	if conf.Events != "" {
 		p.log(conf.Events, "the event log")
 	}
