@@ -14,6 +14,7 @@
 //	edgeftp cert list | show NAME | renew NAME | check --config FILE | dns-record --config FILE | trust | ca-export
 //	edgeftp bandwidth [set SCOPE | clear NAME]
 //	edgeftp ban list | add NETWORK | rm NETWORK
+//	edgeftp user list | show NAME | add NAME | set NAME | passwd NAME | disable NAME | enable NAME | rm NAME | hash | import --from FORMAT FILE
 //	edgeftp status
 //	edgeftp doctor [--config FILE]
 //	edgeftp version
@@ -75,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), statusCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), userCommand(), statusCommand(), doctorCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -93,11 +93,11 @@ func TestUsers(t *testing.T) {
 func TestUserRequestsRefused(t *testing.T) {
 	_, c := serve(t, &clerk{users: map[string]string{"anna": ""}})
 	for what, r := range map[string]request{
-		"no JSON":       {method: http.MethodPost, path: "/v1/users", body: []byte("{")},
-		"a password":    {method: http.MethodPost, path: "/v1/users/anna/password", body: []byte(`{"password": "hunter2"}`)},
-		"no hash":       {method: http.MethodPost, path: "/v1/users/anna/password", body: []byte(`{}`)},
-		"a list":        {method: http.MethodPatch, path: "/v1/users/anna", body: []byte(`[]`)},
-		"an other key":  {method: http.MethodPatch, path: "/v1/users/anna", body: []byte(`{"name": "bob"}`)},
+		"no JSON":      {method: http.MethodPost, path: "/v1/users", body: []byte("{")},
+		"a password":   {method: http.MethodPost, path: "/v1/users/anna/password", body: []byte(`{"password": "hunter2"}`)},
+		"no hash":      {method: http.MethodPost, path: "/v1/users/anna/password", body: []byte(`{}`)},
+		"a list":       {method: http.MethodPatch, path: "/v1/users/anna", body: []byte(`[]`)},
+		"an other key": {method: http.MethodPatch, path: "/v1/users/anna", body: []byte(`{"name": "bob"}`)},
 	} {
 		var no *Refusal
 		if err := c.send(t.Context(), r, new(any)); !errors.As(err, &no) || no.Code != CodeUserRequest || strings.Contains(no.Message, "hunter2") {
