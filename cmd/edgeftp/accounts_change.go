@@ -28,26 +28,9 @@ func (a *accounts) AddUsers(n control.NewUsers) ([]control.User, error) {
 		return nil, entryRefusal(err)
 	}
 	conf := a.configuration()
-	var added []config.Entry
-	for i := range entries {
-		name := entries[i].Name()
-		switch _, here := a.kept(name); {
-		case here && n.Skip:
-			continue
-		case here:
-			return nil, &control.Refusal{Code: control.CodeUserExists, Message: fmt.Sprintf("there is a user %q already", name),
-				Help: "edgeftp user set or passwd changes one that is there; nothing was added"}
-		}
-		if err := a.hidden(conf, name); err != nil {
-			if n.Skip {
-				continue
-			}
-			return nil, err
-		}
-		if err := a.rooted(conf, &entries[i]); err != nil {
-			return nil, err
-		}
-		added = append(added, entries[i])
+	added, err := a.addable(conf, entries, n.Skip)
+	if err != nil {
+		return nil, err
 	}
 	if n.DryRun || len(added) == 0 {
 		return a.wouldBe(conf, added), nil
@@ -76,6 +59,49 @@ func (a *accounts) AddUsers(n control.NewUsers) ([]control.User, error) {
 	return made, nil
 }
 
+// addable are those entries that can be added. The error tells of all that cannot, unless
+// they are there already and skip leaves those out.
+func (a *accounts) addable(conf *config.Config, entries []config.Entry, skip bool) (added []config.Entry, err error) {
+	var all []*control.Refusal
+	for i := range entries {
+		name := entries[i].Name()
+		var no *control.Refusal
+		if _, here := a.kept(name); here {
+			no = &control.Refusal{Code: control.CodeUserExists, Message: fmt.Sprintf("there is a user %q already", name),
+				Help: "edgeftp user set or passwd changes one that is there"}
+		} else {
+			no = a.hidden(conf, name)
+		}
+		switch {
+		case no != nil && skip:
+			continue
+		case no == nil:
+			no = a.rooted(conf, &entries[i])
+		}
+		if no != nil {
+			all = append(all, no)
+		}
+		added = append(added, entries[i])
+	}
+	if len(all) == 0 {
+		return added, nil
+	}
+	const most = 20
+	first := *all[0]
+	if len(all) > 1 {
+		var lines []string
+		for _, no := range all[:min(len(all), most)] {
+			lines = append(lines, no.Message)
+		}
+		if len(all) > most {
+			lines = append(lines, fmt.Sprintf("and %d more", len(all)-most))
+		}
+		first.Message = strings.Join(lines, "\n")
+	}
+	first.Message += "; nothing was added"
+	return nil, &first
+}
+
 // wouldBe tells of users who were not added.
 func (a *accounts) wouldBe(conf *config.Config, entries []config.Entry) []control.User {
 	var all []control.User
@@ -96,7 +122,7 @@ func (a *accounts) storing() error {
 }
 
 // hidden refuses a name that an earlier source has: nobody would ask for this one.
-func (a *accounts) hidden(conf *config.Config, name string) error {
+func (a *accounts) hidden(conf *config.Config, name string) *control.Refusal {
 	for _, source := range conf.Sources {
 		if source == config.SourceStore {
 			return nil
@@ -110,7 +136,7 @@ func (a *accounts) hidden(conf *config.Config, name string) error {
 }
 
 // rooted refuses a directory that cannot be served.
-func (a *accounts) rooted(conf *config.Config, e *config.Entry) error {
+func (a *accounts) rooted(conf *config.Config, e *config.Entry) *control.Refusal {
 	u, err := e.User(conf)
 	if err == nil && u.Root != "" && e.OwnRoot() != "" {
 		err = a.mayServe(u.Root)
@@ -118,11 +144,11 @@ func (a *accounts) rooted(conf *config.Config, e *config.Entry) error {
 	if err == nil {
 		return nil
 	}
-	r := &control.Refusal{Code: control.CodeUserRoot, Message: fmt.Sprintf("user %q: %s", u.Name, err)}
-	if !strings.Contains(r.Message, "= help:") {
-		r.Help = "name a directory that is there with --root, or make it first"
+	what, help, found := strings.Cut(err.Error(), "\n   = help: ")
+	if !found {
+		help = "name a directory that is there with --root, or make it first"
 	}
-	return r
+	return &control.Refusal{Code: control.CodeUserRoot, Message: fmt.Sprintf("user %q: %s", e.Name(), what), Help: help}
 }
 
 // ChangeUser implements control.Accounts.
@@ -143,8 +169,8 @@ func (a *accounts) ChangeUser(name string, c control.UserChange) (control.User, 
 	}
 	conf, next := a.configuration(), &entries[0]
 	if acc.entry == nil || next.OwnRoot() != acc.entry.OwnRoot() {
-		if err := a.rooted(conf, next); err != nil {
-			return control.User{}, err
+		if no := a.rooted(conf, next); no != nil {
+			return control.User{}, no
 		}
 	}
 	err = a.db.Change(time.Now(), func(tx *userdb.Tx) error { return tx.Set(name, next.Text()) })

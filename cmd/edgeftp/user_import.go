@@ -24,6 +24,7 @@ import (
 type importFlags struct {
 	from, perm, passwords      string
 	dryRun, skip, known, wider bool
+	noRoots                    bool
 }
 
 // imported is what an import prints.
@@ -65,6 +66,7 @@ func (a *userAdmin) importCommand() *cobra.Command {
 	fl.BoolVar(&f.known, "skip-existing", false, "leave users alone whose names are there already")
 	fl.BoolVar(&f.wider, "drop-restrictions", false, "take those over, too, whom something restricts that cannot be kept: they may do more then")
 	fl.StringVar(&f.passwords, "new-passwords", "", "make passwords up for those whose hash cannot be verified, and write them to this file, which must not exist")
+	fl.BoolVar(&f.noRoots, "drop-roots", false, "leave the users' directories there: they have those of users.defaults.root here")
 	fl.StringVar(&f.perm, "perm", "", "permission letters of users for whom the file has none (default: users.defaults.perm)")
 	_ = cmd.MarkFlagRequired("from")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.takeOver(cmd, &f, args[0]) }
@@ -207,7 +209,9 @@ func (f *importFlags) entries(users []userimport.User) ([]json.RawMessage, error
 			m["perm"] = f.perm
 		}
 		for key, value := range u.Settings {
-			m[key] = value
+			if key != "root" || !f.noRoots {
+				m[key] = value
+			}
 		}
 		var err error
 		if out[i], err = json.Marshal(m); err != nil {
