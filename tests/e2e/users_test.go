@@ -261,21 +261,52 @@ func TestUserImportKilled(t *testing.T) {
 		fmt.Fprintf(&b, "user%d:$2y$05$cd47vQwG6pZr5NhJNsq2f.uXWVs5NAawHpOt.ZtAqnVj7NuMefv7O\n", i)
 	}
 	ok(t, os.WriteFile(p.out("htpasswd"), []byte(b.String()), 0o600))
+	args := []string{"user", "import", "--from", "htpasswd", p.out("htpasswd"), "--state-dir", p.state}
 	left := map[int]int{}
-	for round := range 8 {
-		cmd := exec.Command(os.Getenv(binaryVar), "user", "import", "--from", "htpasswd", p.out("htpasswd"), "--state-dir", p.state)
+	round := func(victim func() *os.Process, after time.Duration) (took time.Duration) {
+		cmd := exec.Command(os.Getenv(binaryVar), args...)
+		began := time.Now()
 		ok(t, cmd.Start())
-		kill := time.AfterFunc(time.Duration(20+40*round)*time.Millisecond, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait()
-		kill.Stop()
+		killed := make(chan struct{})
+		kill := time.AfterFunc(after, func() {
+			defer close(killed)
+			if v := victim(); v != nil {
+				_ = v.Kill()
+			} else {
+				_ = cmd.Process.Kill()
+			}
+		})
+		_ = cmd.Wait() // by the signal, or with whatever it makes of a server that has gone
+		took = time.Since(began)
+		if !kill.Stop() {
+			<-killed
+		}
+		return took
+	}
+	itself := func() *os.Process { return nil }
+	whole := round(itself, patience())
+	for i := range 12 { // the commit is in the last part
 		n := len(strings.Fields(p.known(t)))
 		if n != 0 && n != users {
-			t.Fatalf("round %d: %d of %d users are there", round, n, users)
+			t.Fatalf("round %d: %d of %d users are there", i, n, users)
 		}
 		left[n]++
 		ok(t, os.RemoveAll(filepath.Join(p.state, "users.db")))
+		round(itself, whole*time.Duration(40+5*i)/100)
 	}
-	t.Logf("left, and how often: %v", left)
+	t.Logf("a whole import takes %v; left, and how often: %v", whole, left)
+	if left[users] == 0 {
+		t.Error("not even the import that nobody kills is whole")
+	}
+	for _, part := range []time.Duration{60, 80, 95} { // of a server
+		ok(t, os.RemoveAll(filepath.Join(p.state, "users.db")))
+		s := p.serve(t, unhurried())
+		round(func() *os.Process { return s.cmd.Process }, whole*part/100)
+		s.kill()
+		if n := len(strings.Fields(p.known(t))); n != 0 && n != users {
+			t.Fatalf("a killed server has %d of %d users", n, users)
+		}
+	}
 }
 
 // What other servers have is taken over whole, or not at all.
