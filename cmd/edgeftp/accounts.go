@@ -30,7 +30,8 @@ type accounts struct {
 	// there.
 	served func(root string) error
 
-	changing sync.Mutex // one change at a time
+	changing sync.Mutex // one change at a time; it guards away
+	away     bool       // another process has the file of the store
 
 	mu     sync.RWMutex // guards what follows, briefly
 	conf   *config.Config
@@ -77,6 +78,7 @@ func (a *accounts) load() error {
 	if err != nil {
 		return err
 	}
+	stored := make(map[string]account, len(records))
 	for _, r := range records {
 		acc := account{Record: r}
 		entries, err := a.reader.Read([]rawEntry{r.Entry})
@@ -89,9 +91,42 @@ func (a *accounts) load() error {
 		default:
 			acc.entry = &entries[0]
 		}
-		a.stored[r.Name] = acc
+		stored[r.Name] = acc
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stored = stored
 	return nil
+}
+
+// release gives the file of the store up, for another process to open it. Logins find the
+// users as they were then, and nothing can be changed.
+func (a *accounts) release() error {
+	if a.db == nil {
+		return nil
+	}
+	err := a.flush()
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if a.away {
+		return nil
+	}
+	a.away = true
+	return errors.Join(err, a.db.Close())
+}
+
+// retake opens the file again that release gave up, and reads what has become of it.
+func (a *accounts) retake(wait time.Duration) (err error) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if !a.away {
+		return nil
+	}
+	if a.db, err = userdb.Open(a.configuration().UserStore(), wait); err != nil {
+		return err
+	}
+	a.away = false
+	return a.load()
 }
 
 // show has what is told of users be that of another configuration, and of its quotas. A
@@ -241,6 +276,11 @@ func (a *accounts) end(name, reason string) int {
 
 // flush writes the times of logins.
 func (a *accounts) flush() error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if a.away {
+		return nil
+	}
 	a.mu.Lock()
 	logins := a.logins
 	a.logins = map[string]time.Time{}
@@ -278,7 +318,7 @@ func (a *accounts) close() error {
 	if a.db == nil {
 		return nil
 	}
-	return errors.Join(a.flush(), a.db.Close())
+	return a.release()
 }
 
 // mayServe reports what keeps a directory from being a user's tree.

@@ -18,11 +18,11 @@ type rawEntry = json.RawMessage
 
 // AddUsers implements control.Accounts.
 func (a *accounts) AddUsers(n control.NewUsers) ([]control.User, error) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
 	if err := a.storing(); err != nil {
 		return nil, err
 	}
-	a.changing.Lock()
-	defer a.changing.Unlock()
 	entries, err := a.reader.Read(n.Users)
 	if err != nil {
 		return nil, entryRefusal(err)
@@ -112,9 +112,13 @@ func (a *accounts) wouldBe(conf *config.Config, entries []config.Entry) []contro
 	return all
 }
 
-// storing refuses what the store is needed for where it is not in use.
+// storing refuses what the store is needed for where it is not in use. The caller holds
+// changing.
 func (a *accounts) storing() error {
-	if a.db != nil {
+	switch {
+	case a.away:
+		return &control.Refusal{Code: control.CodeUserSource, Message: "the next server has the store of users: this one drains", Help: "ask the next one"}
+	case a.db != nil:
 		return nil
 	}
 	return &control.Refusal{Code: control.CodeUserSource, Message: "the store of users is not in use: it is not among users.sources",
@@ -271,7 +275,7 @@ func (a *accounts) RemoveUser(name string) (control.User, error) {
 // own returns a user of the store, or says where else he stands.
 func (a *accounts) own(name string) (account, error) {
 	if acc, here := a.kept(name); here {
-		return acc, nil
+		return acc, a.storing()
 	}
 	conf := a.configuration()
 	if i := slices.IndexFunc(conf.Users, func(u config.User) bool { return u.Name == name }); i >= 0 {
