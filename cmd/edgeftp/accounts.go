@@ -339,3 +339,6 @@ func isThere(root string) error {
 }
 
 var _ control.Accounts = (*accounts)(nil)
+
+// Accounts implements control.Accountant.
+func (m *modules) Accounts() control.Accounts { return m.users }

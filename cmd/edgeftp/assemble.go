@@ -123,7 +123,7 @@ func (in *instance) openModules(ctx context.Context) (err error) {
 		return exitWith(exitFailed, err)
 	}
 	in.modules = &modules{host: in.host, log: in.log, store: in.store, ledger: in.ledger, rules: in.conf.Policies.Rules(),
-		conf: &in.conf.Policies, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
+		conf: &in.conf.Policies, users: in.accounts, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
 		crashes: newCrashes(filepath.Join(dir, "crashes"), in.log)}
 	return nil
 }

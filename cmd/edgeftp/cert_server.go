@@ -20,12 +20,8 @@ type controller struct {
 	*modules
 	certs *certificates
 	warden
-	sandbox  *sandbox.State
-	accounts *accounts
+	sandbox *sandbox.State
 }
-
-// Accounts implements control.Accountant.
-func (c controller) Accounts() control.Accounts { return c.accounts }
 
 // Confinement tells what the process is shut off by.
 func (c controller) Confinement() sandbox.State { return *c.sandbox }

@@ -29,7 +29,7 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 	defer cancel()
 	admin := make(chan error, 1)
 	go func() {
-		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}, in.sandbox, in.accounts}, in.log)
+		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}, in.sandbox}, in.log)
 	}()
 	if err := in.certs.start(ctx, &acme.Expiry{Log: in.log, Event: in.certificateChanged}); err != nil {
 		return err

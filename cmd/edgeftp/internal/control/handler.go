@@ -12,7 +12,7 @@ import (
 const moduleType = "application/wasm"
 
 // handler answers the paths that [Controller], [Policies] and, where they are there,
-// [Recorder], [Certifier], [Defender] and [Confined] name, and GET /v1/healthz with an
+// [Accountant], [Recorder], [Certifier], [Defender] and [Confined] name, and GET /v1/healthz with an
 // empty object. Every body is JSON, also of errors: {"error": Refusal}.
 func handler(c Controller) http.Handler {
 	mux := http.NewServeMux()
@@ -30,6 +30,9 @@ func handler(c Controller) http.Handler {
 	mux.HandleFunc("GET /v1/policies", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, whole(c.Status().Policies))
 	})
+	if a, ok := c.(Accountant); ok {
+		userRoutes(mux, a.Accounts())
+	}
 	policyRoutes(mux, c.Policies())
 	if rec, ok := c.Policies().(Recorder); ok {
 		recordRoute(mux, rec)
@@ -39,9 +42,6 @@ func handler(c Controller) http.Handler {
 	}
 	if d, ok := c.(Defender); ok {
 		banRoutes(mux, d)
-	}
-	if a, ok := c.(Accountant); ok {
-		userRoutes(mux, a.Accounts())
 	}
 	if own, ok := c.(Confined); ok {
 		mux.HandleFunc("GET /v1/sandbox", func(w http.ResponseWriter, _ *http.Request) {
