@@ -48,6 +48,13 @@ func (k *TicketKeys) Attach(config *tls.Config) {
 	config.SetSessionTicketKeys(k.list())
 }
 
+// Detach gives config no further keys: it is used no more.
+func (k *TicketKeys) Detach(config *tls.Config) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.configs = slices.DeleteFunc(k.configs, func(c *tls.Config) bool { return c == config })
+}
+
 // Rotate makes a fresh key, which seals from now on, and forgets those that are
 // older than 7 days.
 func (k *TicketKeys) Rotate() {

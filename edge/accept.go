@@ -7,32 +7,80 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
-	"github.com/edgeftp/edgeftp/edge/internal/idle"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
+// serving is what Serve has begun.
+type serving struct {
+	ctx   context.Context
+	quiet *sync.Cond    // of Server.mu: a listener has ended
+	open  int           // listeners that connections are accepted on
+	dead  chan struct{} // closed when there are listeners and none of them is open
+	end   sync.Once     // closes dead
+}
+
+// receiving accepts connections on all listeners until the server drains, or until the
+// last of them was closed by somebody else.
+func (s *Server) receiving(ctx context.Context) {
+	s.mu.Lock()
+	v := &serving{ctx: ctx, quiet: sync.NewCond(&s.mu), dead: make(chan struct{})}
+	s.serving = v
+	s.serve(s.listeners)
+	s.mu.Unlock()
+	select {
+	case <-s.drain:
+	case <-v.dead:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for v.open > 0 {
+		v.quiet.Wait()
+	}
+}
+
+// serve begins to accept connections on listeners. The caller holds mu.
+func (s *Server) serve(list []*bound) {
+	v := s.serving
+	v.open += len(list)
+	for _, l := range list {
+		go func() {
+			defer func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				v.open--
+				v.quiet.Broadcast()
+				if v.open == 0 && len(s.listeners) > 0 {
+					v.end.Do(func() { close(v.dead) })
+				}
+			}()
+			s.accept(v.ctx, l)
+		}()
+	}
+}
+
 // accept admits control connections of one listener until it is closed. When the
 // process runs out of descriptors it waits a little, longer each time, instead
 // of turning on the spot.
-func (s *Server) accept(ctx context.Context, lot *idle.Lot, l bound) {
+func (s *Server) accept(ctx context.Context, l *bound) {
 	var pause time.Duration
 	for {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
 			pause = 0
-			if !s.guard(func() { s.admit(ctx, lot, l.conf, conn) }) {
+			if !s.guard(func() { s.admit(ctx, l, conn) }) {
 				_ = conn.Close()
 			}
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.conf.Log.Warn("a connection could not be accepted", "listener", l.conf.Name, "error", err, "retry_in", pause)
+			s.log.Warn("a connection could not be accepted", "listener", s.nameOf(l), "error", err, "retry_in", pause)
 			select {
 			case <-time.After(pause):
 			case <-s.drain:
@@ -48,17 +96,11 @@ func (s *Server) accept(ctx context.Context, lot *idle.Lot, l bound) {
 // Shutdown, beside Serve or without; when ctx ends, the session is ended at once.
 // The error says that the session never began.
 func (s *Server) ServeConn(ctx context.Context, conn net.Conn, name string) error {
-	i := slices.IndexFunc(s.conf.Listeners, func(l Listener) bool { return l.Name == name })
-	if i < 0 {
-		_ = conn.Close()
-		return fmt.Errorf("edge: there is no listener %q", name)
-	}
-	conf, err := s.session(ctx, s.conf.Listeners[i])
+	sess, err := s.beginAs(ctx, conn, name)
 	if err != nil {
 		_ = conn.Close()
 		return err
 	}
-	sess := s.begin(conf, conn)
 	if sess == nil {
 		return errors.New("edge: the connection was turned away: it is banned, there are too many sessions, or the server is shutting down")
 	}
@@ -68,6 +110,25 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn, name string) erro
 	defer s.abortable(sess.ID(), nil)
 	s.own(ctx, nil, sess)
 	return nil
+}
+
+// beginAs makes the session of a connection of ServeConn; it is nil where that was
+// turned away.
+func (s *Server) beginAs(ctx context.Context, conn net.Conn, name string) (*pi.Session, error) {
+	for {
+		g := s.now.Load()
+		i := slices.IndexFunc(g.conf.Listeners, func(l Listener) bool { return l.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("edge: there is no listener %q", name)
+		}
+		conf, err := s.session(ctx, g, g.conf.Listeners[i])
+		if err != nil {
+			return nil, err
+		}
+		if sess, late := s.begin(g, conf, conn); !late {
+			return sess, nil
+		}
+	}
 }
 
 // abortable says how what bears this number is ended at once: a session of
@@ -83,58 +144,85 @@ func (s *Server) abortable(id uint64, cancel context.CancelFunc) {
 }
 
 // admit begins the session of a connection, or turns it away with 421.
-func (s *Server) admit(ctx context.Context, lot *idle.Lot, conf *pi.Config, conn net.Conn) {
-	if sess := s.begin(conf, conn); sess != nil {
-		go s.own(ctx, lot, sess)
+func (s *Server) admit(ctx context.Context, l *bound, conn net.Conn) {
+	for {
+		g := s.now.Load()
+		conf := g.doors[l]
+		if conf == nil { // the listener is no more
+			_ = conn.Close()
+			return
+		}
+		sess, late := s.begin(g, conf, conn)
+		if sess != nil {
+			go s.own(ctx, s.parkedIn(), sess)
+		}
+		if !late {
+			return
+		}
 	}
+}
+
+// nameOf is the name that a listener has now, or has had last.
+func (s *Server) nameOf(l *bound) string {
+	if conf := s.now.Load().doors[l]; conf != nil {
+		return conf.Name
+	}
+	return l.address
 }
 
 // busy is what a client hears for which a budget has no room.
 const busy = "The server is busy; try again later."
 
 // begin makes the session of a connection, which own must then be called with,
-// or turns the connection away and returns nil.
-func (s *Server) begin(conf *pi.Config, conn net.Conn) *pi.Session {
+// or turns the connection away and returns nil. It is late where the generation was
+// replaced in the meantime: then nothing was done.
+func (s *Server) begin(g *generation, conf *pi.Config, conn net.Conn) (sess *pi.Session, late bool) {
 	peer, local := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
 	if !s.defence.admit(peer.Addr()) {
 		s.dismiss(conf, conn, unwelcome())
-		return nil
+		return nil, false
 	}
 	switch s.gate.enter(peer.Addr()) {
 	case tooMany:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons}, or(s.conf.Replies.MaxSessions, "Too many sessions; try again later."))
-		return nil
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons}, or(g.conf.Replies.MaxSessions, "Too many sessions; try again later."))
+		return nil, false
 	case tooManyOfOne:
 		s.defence.crowding(peer.Addr())
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxConsPerIP}, or(s.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
-		return nil
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxConsPerIP}, or(g.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
+		return nil, false
 	case noDescriptors:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"}, or(s.conf.Replies.MaxSessions, busy))
-		return nil
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"}, or(g.conf.Replies.MaxSessions, busy))
+		return nil, false
 	case noMemory:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "memory"}, or(s.conf.Replies.MaxSessions, busy))
-		return nil
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "memory"}, or(g.conf.Replies.MaxSessions, busy))
+		return nil, false
 	}
-	s.tune(conn)
 	s.mu.Lock()
+	if s.now.Load() != g {
+		s.mu.Unlock()
+		s.gate.leave(peer.Addr())
+		return nil, true
+	}
 	if s.draining() { // under the lock: nobody begins behind Shutdown's back
 		s.mu.Unlock()
 		s.gate.leave(peer.Addr())
 		_ = conn.Close()
-		return nil
+		return nil, false
 	}
 	s.last++
-	sess := pi.NewSession(conf, s.last, conn, local, peer)
+	g.open++
+	sess = pi.NewSession(conf, s.last, conn, local, peer)
 	s.sessions[sess.ID()] = sess
 	s.running.Add(1)
 	s.mu.Unlock()
-	return sess
+	g.tune(conn)
+	return sess, false
 }
 
 // tune sets what the control connection's socket can do for us.
-func (s *Server) tune(conn net.Conn) {
+func (g *generation) tune(conn net.Conn) {
 	inlineUrgent(conn)
-	if tcp, ok := conn.(*net.TCPConn); ok && s.conf.Transfer.Nagle {
+	if tcp, ok := conn.(*net.TCPConn); ok && g.conf.Transfer.Nagle {
 		_ = tcp.SetNoDelay(false)
 	}
 }

@@ -145,6 +145,18 @@ func (n *names) of(name string) *nameCache {
 	return n.all[i]
 }
 
+// keep forgets the names that no listener tells any more. Sessions that began with them
+// go on telling the last address.
+func (n *names) keep(listeners []Listener) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = slices.DeleteFunc(n.all, func(c *nameCache) bool {
+		return !slices.ContainsFunc(listeners, func(l Listener) bool {
+			return slices.ContainsFunc(l.Advertise.texts(), func(t string) bool { return strings.EqualFold(t, c.name) })
+		})
+	})
+}
+
 // pick chooses the text for one client.
 func (a Advertise) pick(local, client netip.Addr) string {
 	text, bits := "", -1
@@ -165,12 +177,6 @@ func (a Advertise) pick(local, client netip.Addr) string {
 // refresh keeps the advertised names' addresses up to date until ctx ends. A
 // name that cannot be looked up keeps its last address.
 func (n *names) refresh(ctx context.Context, log *slog.Logger) {
-	n.mu.Lock()
-	all := slices.Clone(n.all)
-	n.mu.Unlock()
-	if len(all) == 0 {
-		return
-	}
 	tick := time.NewTicker(lookupEvery)
 	defer tick.Stop()
 	for {
@@ -179,6 +185,9 @@ func (n *names) refresh(ctx context.Context, log *slog.Logger) {
 			return
 		case <-tick.C:
 		}
+		n.mu.Lock()
+		all := slices.Clone(n.all)
+		n.mu.Unlock()
 		for _, c := range all {
 			if err := c.lookup(ctx); err != nil && ctx.Err() == nil {
 				log.Warn("an advertised name cannot be looked up; its last address is kept", "name", c.name, "address", *c.addr.Load(), "error", err)

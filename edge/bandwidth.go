@@ -23,6 +23,7 @@ type Bandwidth struct {
 func (b Bandwidth) tree() *throttle.Tree {
 	t := throttle.NewTree(throttle.Rates(b.Server))
 	t.SetDefaults(throttle.Rates(b.User), throttle.Rates(b.Session))
+	t.SetTransfer(throttle.Rates(b.Transfer))
 	for name, r := range b.Listeners {
 		t.SetListener(name, throttle.Rates(r))
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/edgeftp/edgeftp/edge/internal/budget"
 )
 
-// memory makes the budget of Limits.Memory, nil for none. It tells the log when it
-// shuts and opens, not each client whom it turns away.
-func (c *Config) memory() *budget.Memory {
-	log, limit := c.Log, c.Limits.Memory
-	return budget.New(limit, func(shut bool, used int64) {
+// memory makes the budget of Limits.Memory. It tells the log when it shuts and opens,
+// not each client whom it turns away.
+func (s *Server) memory(limit int64) *budget.Memory {
+	log := s.log
+	return budget.New(limit, func(shut bool, used, limit int64) {
 		if shut {
 			log.Warn("the memory budget is nearly used up: new sessions are turned away with 421 until there is room", "used", used, "budget", limit)
 			return
@@ -41,22 +41,23 @@ type BudgetStatus struct {
 }
 
 func (s *Server) budget() BudgetStatus {
-	m, l := s.gate.memory.State(), s.conf.Limits
-	return BudgetStatus{Memory: m.Limit, MemoryUsed: m.Used, MemoryFull: m.Shut, Descriptors: l.Descriptors, Sessions: l.most(), Worst: s.worst(),
+	m, g := s.gate.memory.State(), s.now.Load()
+	l := g.conf.Limits
+	return BudgetStatus{Memory: m.Limit, MemoryUsed: m.Used, MemoryFull: m.Shut, Descriptors: l.Descriptors, Sessions: l.most(), Worst: g.worst(),
 		NoMemory: m.Turned, NoDescriptors: s.gate.short.Load(), NoTransfer: m.Refused}
 }
 
 // worst is BudgetStatus.Worst.
-func (s *Server) worst() int64 {
+func (g *generation) worst() int64 {
 	const entry = 1280 // bytes of one that is held to be sorted: on average no more
-	n := int64(s.conf.Limits.most())
+	n := int64(g.conf.Limits.most())
 	if n == 0 {
 		return 0
 	}
-	t := dtp.Transfer{Protect: &dtp.Protection{}, Send: strings.NewReader(""), ASCII: true, Buffers: s.shared.Buffers}
-	listing := t.Memory() + entry*int64(s.conf.Listing.Limits.Held())
-	if !s.conf.Transfer.NoDeflate {
+	t := dtp.Transfer{Protect: &dtp.Protection{}, Send: strings.NewReader(""), ASCII: true, Buffers: g.shared.Buffers}
+	listing := t.Memory() + entry*int64(g.conf.Listing.Limits.Held())
+	if !g.conf.Transfer.NoDeflate {
 		t.Deflate = &dtp.Deflate{}
 	}
-	return n*(sessionMemory+max(t.Memory(), listing)) + s.verifier.Memory()
+	return n*(sessionMemory+max(t.Memory(), listing)) + g.verifier.Memory()
 }

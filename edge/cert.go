@@ -25,7 +25,7 @@ func (s *Server) MayCertify(ctx context.Context, name string, who policy.Session
 	if d.Failed {
 		e.Kind = policy.EventPolicyFailed
 	}
-	s.conf.Log.Warn("refused", "event", e.Kind.String(), "stage", policy.StageCert.String(), "name", q.Name,
+	s.log.Warn("refused", "event", e.Kind.String(), "stage", policy.StageCert.String(), "name", q.Name,
 		"peer", who.Peer, "listener", who.Listener, "reason", d.Error(), "policy", d.Policy, "policy_gen", d.Generation)
 	l.Observe(e)
 	return d

@@ -45,6 +45,10 @@ type Config struct {
 	// PolicyChanged is told of each trial that has ended (Server.Canary), after the
 	// observers were; nil tells nobody. It may use the server, but not shut it down.
 	PolicyChanged func(PolicyChange)
+	// Retired is called once when another Config is in force (Server.Apply) and the last
+	// session that began with this one has ended: what FS, Home or TLS stand on may be
+	// given up. A server that shuts down does not call it. Nil: nothing is.
+	Retired func()
 }
 
 // Slot is a policy under the name by which it can be swapped.

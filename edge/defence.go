@@ -116,7 +116,7 @@ type SlowedUser struct {
 
 // Bans returns the bans that hold, the latest first.
 func (s *Server) Bans() []Ban {
-	if s.defence.d == nil {
+	if s.defence.off.Load() {
 		return nil
 	}
 	var out []Ban
@@ -132,7 +132,7 @@ func (s *Server) Bans() []Ban {
 // on. The error says that the defence is off, that all of the prefix is in
 // Defence.Allow, or that there are 1,000 such bans.
 func (s *Server) Ban(who netip.Prefix, d time.Duration, why string) (Ban, error) {
-	if s.defence.d == nil {
+	if s.defence.off.Load() {
 		return Ban{}, fmt.Errorf("edge: %v cannot be banned: Config.Defence is off", who)
 	}
 	b, err := s.defence.d.Order(time.Now(), who, d, why)
@@ -146,13 +146,13 @@ func (s *Server) Ban(who netip.Prefix, d time.Duration, why string) (Ban, error)
 // Unban ends the ban of exactly this prefix and forgets what has led to it. It reports
 // whether there was one. Observers are told that it has expired.
 func (s *Server) Unban(who netip.Prefix) bool {
-	return s.defence.d != nil && s.defence.lifted(who)
+	return !s.defence.off.Load() && s.defence.lifted(who)
 }
 
 // Defence returns what the defence knows now. It looks through all of it: call it as
 // somebody looks, not for each client.
 func (s *Server) Defence() DefenceStatus {
-	if s.defence.d == nil {
+	if s.defence.off.Load() {
 		return DefenceStatus{Off: true}
 	}
 	in := s.defence.d.Status(time.Now(), 20)

@@ -22,7 +22,9 @@ const (
 
 // defence is the Defender at work: it waits, tells of bans, and keeps them.
 type defence struct {
-	d      *defender.Defender // nil: the defence is off
+	d      *defender.Defender
+	off    atomic.Bool // it does nothing, whatever it knows
+	loaded atomic.Bool // memory was loaded, and may be saved to
 	memory DefenceMemory
 	log    *slog.Logger
 	tell   func(policy.Event)
@@ -47,30 +49,46 @@ var _ pi.Defence = (*defence)(nil)
 
 // newDefence makes the defence and loads what it has known before.
 func newDefence(conf Defence, log *slog.Logger, tell func(policy.Event), guard func(func()) bool) *defence {
-	s := &defence{memory: conf.Memory, log: log, tell: tell, guard: guard}
-	if conf.Off {
-		return s
+	s := &defence{memory: conf.Memory, log: log, tell: tell, guard: guard, d: defender.New(conf.defender(), time.Now())}
+	s.off.Store(conf.Off)
+	if !conf.Off {
+		s.recall()
 	}
-	now := time.Now()
-	s.d = defender.New(defender.Config{Allow: conf.Allow, Deny: conf.Deny, Score: conf.Score, Within: conf.Within,
-		Ban: conf.Ban, MostBan: conf.MostBan}, now)
-	if s.memory == nil {
-		return s
+	return s
+}
+
+func (d *Defence) defender() defender.Config {
+	return defender.Config{Allow: d.Allow, Deny: d.Deny, Score: d.Score, Within: d.Within, Ban: d.Ban, MostBan: d.MostBan}
+}
+
+// recall loads what was known before, the first time that the defence is on.
+func (s *defence) recall() {
+	if s.memory == nil || s.loaded.Swap(true) {
+		return
 	}
 	blob, err := s.memory.Load()
 	if err == nil && len(blob) > 0 {
-		err = s.d.Restore(blob, now)
+		err = s.d.Restore(blob, time.Now())
 	}
 	if err != nil {
-		log.Error("the bans of earlier are lost; the defence begins anew", "error", err)
+		s.log.Error("the bans of earlier are lost; the defence begins anew", "error", err)
 	}
 	s.expire()
-	return s
+}
+
+// configure puts another configuration in force, for who is there too. One that is turned
+// off keeps what it knows, and goes on with that when it is turned on again.
+func (s *defence) configure(conf *Defence) {
+	if !conf.Off {
+		s.recall()
+	}
+	s.d.Configure(conf.defender())
+	s.off.Store(conf.Off)
 }
 
 // admit judges a connection that was accepted.
 func (s *defence) admit(peer netip.Addr) bool {
-	return s.d == nil || s.d.Admit(time.Now(), peer) == defender.Welcome
+	return s.off.Load() || s.d.Admit(time.Now(), peer) == defender.Welcome
 }
 
 // unwelcome is what the banned are told, and those in Config.Defence.Deny.
@@ -89,7 +107,7 @@ func (s *defence) Offence(peer netip.Addr, what pi.Offence) {
 }
 
 func (s *defence) note(peer netip.Addr, what defender.Offence) {
-	if s.d == nil {
+	if s.off.Load() {
 		return
 	}
 	if b, made := s.d.Note(time.Now(), peer, what); made {
@@ -99,16 +117,11 @@ func (s *defence) note(peer netip.Addr, what defender.Offence) {
 	s.save(saveRest)
 }
 
-// ofLogins is the defence as sessions know it, nil if it is off.
-func (s *defence) ofLogins() pi.Defence {
-	if s.d == nil {
-		return nil
-	}
-	return s
-}
-
 // Attempt implements pi.Defence.
 func (s *defence) Attempt(ctx context.Context, peer netip.Addr, user string) wire.Reply {
+	if s.off.Load() {
+		return wire.Reply{}
+	}
 	switch turn := s.d.Attempt(time.Now(), peer, user); {
 	case turn.Banned:
 		return unwelcome()
@@ -122,6 +135,10 @@ func (s *defence) Attempt(ctx context.Context, peer netip.Addr, user string) wir
 
 // Failed implements pi.Defence.
 func (s *defence) Failed(ctx context.Context, peer netip.Addr, user string, code int, delay time.Duration) (banned bool) {
+	if s.off.Load() {
+		pause(ctx, delay)
+		return false
+	}
 	what := defender.FailedLogin
 	if code == int(wire.CodeNotAvailable) {
 		what = defender.Unwelcome
@@ -149,8 +166,10 @@ func (s *defence) Welcome(peer netip.Addr) bool { return s.admit(peer) }
 
 // Entered implements pi.Defence.
 func (s *defence) Entered(peer netip.Addr, user string) {
-	s.d.Entered(time.Now(), peer, user)
-	s.save(saveRest)
+	if !s.off.Load() {
+		s.d.Entered(time.Now(), peer, user)
+		s.save(saveRest)
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -278,7 +297,7 @@ func (s *defence) close() {
 		}
 	}
 	s.mu.Unlock()
-	if first && s.d != nil && s.memory != nil {
+	if first && s.loaded.Load() && s.memory != nil {
 		s.store()
 	}
 }

@@ -78,6 +78,14 @@ func (g *gate) leave(a netip.Addr) {
 	g.discount(a)
 }
 
+// limit changes the limits for those who come from now on. Nobody who is in has to leave.
+func (g *gate) limit(l Limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limits = l
+	g.memory.SetLimit(l.Memory)
+}
+
 func (g *gate) count(a netip.Addr) admission {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 // Panicked is for what an embedder runs beside the server: it is to be called with what
 // recover returned, in the deferred function that has recovered it. The panic is logged
 // with its stack, and counted in Status.
-func (s *Server) Panicked(p any) { s.panicked(s.conf.Log, p) }
+func (s *Server) Panicked(p any) { s.panicked(s.log, p) }
 
 func (s *Server) panicked(log *slog.Logger, p any) {
 	s.panics.Add(1)

@@ -23,22 +23,33 @@ const unparkable = time.Minute
 // came within a second left 2,600 of them behind, a tenth of what they take at rest.
 const crowd = 512
 
-// parking makes the lot in which the sessions of Serve are parked, nil where they are not.
-func (s *Server) parking(ctx context.Context) *idle.Lot {
-	if s.conf.Timeouts.Awake == 0 {
-		return nil
+// parking makes the lot in which the sessions of Serve are parked, if they are to be and
+// there is none.
+func (s *Server) parking(ctx context.Context) {
+	if s.now.Load().conf.Timeouts.Awake == 0 || s.parkedIn() != nil {
+		return
 	}
 	lot, err := idle.New(idle.Config{Wake: func(id uint64, _ idle.Reason) { s.wake(ctx, id) }})
 	if err != nil {
 		if !errors.Is(err, errors.ErrUnsupported) {
-			s.conf.Log.Warn("idle sessions keep their goroutines: they cannot be parked", "error", err)
+			s.log.Warn("idle sessions keep their goroutines: they cannot be parked", "error", err)
 		}
-		return nil
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.draining() { // which has found none to stop
+		lot.Close()
+		return
+	}
 	s.lot = lot
-	return lot
+}
+
+// parkedIn returns the lot, nil where there is none.
+func (s *Server) parkedIn() *idle.Lot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lot
 }
 
 // wake goes on with a session that was parked, in the goroutine that is its from now on: there
@@ -74,7 +85,7 @@ func (s *Server) own(ctx context.Context, lot *idle.Lot, sess *pi.Session) {
 // touched any more.
 func (s *Server) attend(ctx context.Context, lot *idle.Lot, sess *pi.Session) (parked bool) {
 	id, socket, wait := sess.ID(), sess.Socket(), s.patience()
-	if lot == nil || socket == nil {
+	if lot == nil || socket == nil || wait == 0 {
 		lot, wait = nil, time.Hour
 	}
 	for sess.Step(ctx, wait) != pi.Closed {
@@ -87,7 +98,9 @@ func (s *Server) attend(ctx context.Context, lot *idle.Lot, sess *pi.Session) (p
 		case err == nil:
 			return true
 		case errors.Is(err, idle.ErrNear), errors.Is(err, idle.ErrStopped):
-			wait = s.patience()
+			if wait = s.patience(); wait == 0 {
+				wait = unparkable
+			}
 		default:
 			wait = unparkable
 		}
@@ -97,10 +110,11 @@ func (s *Server) attend(ctx context.Context, lot *idle.Lot, sess *pi.Session) (p
 
 // patience is for how long a session stays awake.
 func (s *Server) patience() time.Duration {
+	awake := s.now.Load().conf.Timeouts.Awake
 	if s.awake.Load() > crowd {
-		return s.conf.Timeouts.Awake / 8
+		return awake / 8
 	}
-	return s.conf.Timeouts.Awake
+	return awake
 }
 
 // forget takes away what the server knows of a session that has ended.
@@ -110,6 +124,7 @@ func (s *Server) forget(sess *pi.Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess.ID())
+	s.closedOf(sess.ID())
 }
 
 // kill closes a session's connection, from any goroutine. Of a parked one the kernel would

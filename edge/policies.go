@@ -135,7 +135,7 @@ func (s *Server) Rollback(name string) (uint64, error) { return s.chain.Rollback
 // changed tells of a trial that has ended.
 func (s *Server) changed(c chain.Change) {
 	s.Tell(policy.Event{Kind: c.Kind, Text: c.Text, Policy: c.Name, Generation: c.Generation})
-	if s.conf.PolicyChanged != nil {
-		s.conf.PolicyChanged(PolicyChange(c))
+	if tell := s.now.Load().conf.PolicyChanged; tell != nil {
+		tell(PolicyChange(c))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -13,7 +14,6 @@ import (
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/internal/idle"
-	"github.com/edgeftp/edgeftp/edge/internal/secret"
 	"github.com/edgeftp/edgeftp/edge/internal/throttle"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -21,14 +21,14 @@ import (
 )
 
 // Server is an FTP server. It is made by New, and used once: Listen, Serve,
-// Shutdown.
+// Shutdown. Apply gives it another configuration at any time.
 type Server struct {
-	conf   Config
-	tree   *throttle.Tree
-	names  names     // to be told in 227 replies
-	shared pi.Config // of the sessions, but for what a listener says
-	chain  *chain.Chain
-	gate   gate
+	now   atomic.Pointer[generation] // what sessions begin with
+	log   *slog.Logger
+	tree  *throttle.Tree
+	names names // to be told in 227 replies
+	chain *chain.Chain
+	gate  gate
 	// defence is asked before the gate.
 	defence   *defence
 	ephemeral *dtp.Ephemeral // read before anybody shuts the process off from /proc
@@ -41,21 +41,26 @@ type Server struct {
 	awake  atomic.Int64 // sessions that have a goroutine
 	left   leavings
 
-	verifier *secret.Verifier
+	applying sync.Mutex // one change of the configuration at a time
 
 	mu        sync.Mutex
-	listeners []bound
+	listeners []*bound // in the order of the configuration
+	listening bool     // Listen has bound them
+	serving   *serving // nil before Serve
 	sessions  map[uint64]*pi.Session
 	lot       *idle.Lot // of the parked ones; nil: none are
 	last      uint64
+	old       []*generation                 // those before that sessions have begun with, the oldest first
 	running   sync.WaitGroup                // sessions
 	aborts    map[uint64]context.CancelFunc // see abortable
 }
 
-// bound is a listener that listens.
+// bound is a listener that listens. What sessions that it brings begin with is in the
+// generation.
 type bound struct {
 	net.Listener
-	conf *pi.Config
+	address string // as the configuration has it
+	given   bool   // it was Listener.Socket
 }
 
 // New makes a server. It takes the policies over: Shutdown closes those that can
@@ -67,9 +72,10 @@ func New(conf Config) (*Server, error) {
 		closePolicies(slots)
 		return nil, err
 	}
-	s := &Server{conf: conf, drain: make(chan struct{}), over: make(chan struct{}),
-		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}, memory: conf.memory()},
+	s := &Server{log: conf.Log, drain: make(chan struct{}), over: make(chan struct{}),
+		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
 		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
+	s.gate.memory = s.memory(conf.Limits.Memory)
 	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed, Panicked: s.Panicked}, slots...)
 	if err != nil {
 		closePolicies(slots)
@@ -78,12 +84,7 @@ func New(conf Config) (*Server, error) {
 	s.tree = conf.Bandwidth.tree()
 	s.ephemeral = dtp.ReadEphemeral()
 	s.defence = newDefence(conf.Defence, conf.Log, s.Tell, s.guard)
-	s.verifier = secret.NewVerifier(conf.Logins.Parallel)
-	s.verifier.Remember(conf.Logins.Remember)
-	if most := conf.Limits.Memory; most > 0 {
-		s.verifier.Within(most)
-	}
-	s.shared = s.sharedConfig()
+	s.now.Store(s.generation(conf, nil))
 	return s, nil
 }
 
@@ -103,35 +104,25 @@ func clean(path string) (string, error) {
 // Listen binds every listener that has an address or a socket, or none: after an error
 // nothing is left open, but sockets that the server was given.
 func (s *Server) Listen(ctx context.Context) error {
-	var lc net.ListenConfig
-	for _, l := range s.conf.Listeners {
-		nl, err := l.Socket, error(nil)
-		if nl == nil && l.Address != "" {
-			nl, err = lc.Listen(ctx, "tcp", l.Address)
-		}
-		if nl == nil && err == nil {
-			continue
-		}
-		if err != nil {
-			s.closeListeners()
-			return fmt.Errorf("edge: listener %s: %w", l.Name, err)
-		}
-		conf, err := s.session(ctx, l)
-		if err != nil {
-			_ = nl.Close()
-			s.closeListeners()
-			return err
-		}
-		s.mu.Lock()
-		s.listeners = append(s.listeners, bound{nl, conf})
-		s.mu.Unlock()
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	g := s.now.Load().again()
+	list, err := s.open(ctx, g)
+	if err != nil {
+		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now.Load()
+	g.before, g.open = now.before, now.open
+	s.listeners, s.listening = list, true
+	s.now.Store(g)
 	return nil
 }
 
 // session is the configuration of one listener's sessions.
-func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
-	conf := s.shared
+func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Config, error) {
+	conf := g.shared
 	conf.Name, conf.Banner, conf.Implicit, conf.Hosts = l.Name, l.Banner, l.Implicit, l.Hosts
 	conf.TLS, conf.Ready, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Ready, l.Binding, l.Passive, l.Active
 	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
@@ -157,15 +148,14 @@ func (s *Server) session(ctx context.Context, l Listener) (*pi.Config, error) {
 }
 
 // sharedConfig is what the listeners have in common.
-func (s *Server) sharedConfig() pi.Config {
-	c := s.conf
+func (s *Server) sharedConfig(c *Config, verifier verifier) pi.Config {
 	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
-		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Helpers: pi.NewHelpers(), Verifier: verifier{s.verifier}, Memory: s.gate.memory, Census: &census{byUser: map[string]int{}},
+		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Helpers: pi.NewHelpers(), Verifier: verifier, Memory: s.gate.memory, Census: &census{byUser: map[string]int{}},
 		Buffers: dtp.NewBuffers(c.Transfer.Buffer), Copy: c.Transfer.Copy, NoDeflate: c.Transfer.NoDeflate,
 		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Limiter: c.Transfer.Limiter,
-		Throttle: s.tree, Rates: throttle.Rates(c.Bandwidth.Transfer), Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
+		Throttle: s.tree, Drain: s.drain, Idle: c.Timeouts.Idle, LoginWithin: c.Timeouts.Login,
 		Stall: c.Timeouts.Stall, Attempts: c.Logins.Attempts, FailDelay: c.Logins.FailDelay,
-		Defence: s.defence.ofLogins(), PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
+		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
 	conf.Panicked, conf.Standings = s.panicked, &standings{byUser: map[string]*standing{}}
@@ -224,6 +214,10 @@ func (s *Server) LimitServer(r Rates) { s.tree.Server().Set(throttle.Rates(r)) }
 
 // LimitListener changes the rates of one listener.
 func (s *Server) LimitListener(name string, r Rates) { s.tree.SetListener(name, throttle.Rates(r)) }
+
+// LimitLogins changes what the logins of a user have brought, for the sessions that he
+// has: new ones bring their own. What LimitUser has set stays in force.
+func (s *Server) LimitLogins(name string, r Rates) { s.tree.Bring(name, throttle.Rates(r)) }
 
 // LimitUser sets the rates of one user, over what logins bring, until FreeUser. Zero
 // rates lift the limit.

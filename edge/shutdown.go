@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 )
 
@@ -27,23 +26,15 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { s.beginDrain() })
 	defer stop()
-	s.mu.Lock()
-	listeners := s.listeners
-	s.mu.Unlock()
 	s.abortable(0, cancel)
-	lot := s.parking(ctx)
-	if lot != nil {
-		defer lot.Close()
-	}
-	go s.guard(func() { s.names.refresh(ctx, s.conf.Log) })
-	var accepting sync.WaitGroup
-	for _, l := range listeners {
-		accepting.Go(func() { s.accept(ctx, lot, l) })
-	}
-	accepting.Wait()
-	if len(listeners) == 0 {
-		<-s.drain
-	}
+	s.parking(ctx)
+	defer func() {
+		if lot := s.parkedIn(); lot != nil {
+			lot.Close()
+		}
+	}()
+	go s.guard(func() { s.names.refresh(ctx, s.log) })
+	s.receiving(ctx)
 	if ended := s.ended(); !s.await(ctx, ended) {
 		s.leave()
 	}
@@ -154,7 +145,7 @@ func (s *Server) leave() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, sess := range s.sessions {
-			s.conf.Log.Error("a session did not end and was left behind: what it has called did not come back", "sess", sess.ID())
+			s.log.Error("a session did not end and was left behind: what it has called did not come back", "sess", sess.ID())
 			time.AfterFunc(abortGrace, func() { s.kill(sess) }) // its last words may be under way
 		}
 	})

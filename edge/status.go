@@ -105,10 +105,16 @@ type Outcome struct {
 
 // Status describes a running server.
 type Status struct {
-	Sessions  int            // that are open
-	Transfers int            // of files and listings, and digests, that run
-	Draining  bool           // Shutdown was called
-	Policies  []PolicyStatus // in the order in which they are asked
+	Sessions  int  // that are open
+	Transfers int  // of files and listings, and digests, that run
+	Draining  bool // Shutdown was called
+	// Generation counts the configurations, from 1; each Apply adds one. Since is when
+	// this one came into force.
+	Generation uint64
+	Since      time.Time
+	// OldSessions is the number of sessions that began with an earlier configuration.
+	OldSessions int
+	Policies    []PolicyStatus // in the order in which they are asked
 	// Panics counts those that were recovered: each has ended a session at most, and is in
 	// the log with its stack.
 	Panics uint64
@@ -126,7 +132,9 @@ func (s *Server) Status() Status {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.Sessions = len(s.sessions)
+	g := s.now.Load()
+	st.Sessions, st.Generation, st.Since = len(s.sessions), g.number, g.since
+	st.OldSessions = st.Sessions - g.open
 	for _, sess := range s.sessions {
 		if sess.Transferring() {
 			st.Transfers++

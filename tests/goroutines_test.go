@@ -27,6 +27,8 @@ func goroutines() map[string]string {
 	return map[string]string{
 		// A session, and what it starts.
 		"edge/accept.go admit":                "Server.own",
+		"edge/accept.go serve":                guard + ", around each connection of accept",
+		"edge/generation.go bury":             guard,
 		"edge/pi/job.go carryOut":             "Session.takeOver: the session has ended",
 		"edge/pi/job.go attend":               "Session.hear",
 		"edge/pi/job.go recall":               closes,
@@ -40,7 +42,7 @@ func goroutines() map[string]string {
 		"edge/internal/listing/batch.go help": caller,
 
 		// The server.
-		"edge/shutdown.go Serve":                    guard + ", around each connection of accept, and around the names",
+		"edge/shutdown.go Serve":                    guard + ", around the names",
 		"edge/shutdown.go leave":                    closes,
 		"edge/internal/idle/lot_linux.go New":       own + ", and then what poll says",
 		"edge/internal/idle/lot_linux.go poll":      "Server.own, which Server.wake consists of",

@@ -13,6 +13,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/userdb"
+	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/policies/quota"
 )
 
@@ -26,6 +27,8 @@ type accounts struct {
 	reader *config.EntryReader
 	// kick ends the sessions of a user, and returns how many; nil where there are none.
 	kick func(name, reason string) int
+	// limit changes how fast the sessions of a user move bytes; nil where there are none.
+	limit func(name string, r edge.Rates)
 	// served reports whether a directory can be somebody's tree; nil looks whether it is
 	// there.
 	served func(root string) error
@@ -166,18 +169,18 @@ func (a *accounts) roots() []string {
 	return slices.Sorted(maps.Keys(roots))
 }
 
-// begin takes the server over whose sessions are those of the users.
-func (a *accounts) begin(h *homes, server any) {
+// begin takes the server over whose sessions are those of the users, and what tells whether
+// a directory can be served.
+func (a *accounts) begin(served func(root string) error, server pacer) {
+	a.served, a.limit = served, server.LimitLogins
 	if k, able := server.(kicker); able {
 		a.kick = k.KickUser
 	}
-	a.served = func(root string) error {
-		_, release, err := h.tree(root)
-		if release != nil {
-			release()
-		}
-		return err
-	}
+}
+
+// pacer is a server that changes how fast a user's sessions may move bytes.
+type pacer interface {
+	LimitLogins(name string, r edge.Rates)
 }
 
 // kicker is a server that can end the sessions of a user, and tells how many.

@@ -184,7 +184,11 @@ func (a *accounts) ChangeUser(name string, c control.UserChange) (control.User, 
 	if err != nil {
 		return control.User{}, fmt.Errorf("the user %q was not changed: %w", name, err)
 	}
+	was, _ := acc.user(conf)
 	acc, _ = a.kept(name)
+	if is, err := acc.user(conf); err == nil && a.hidden(conf, name) == nil {
+		a.rate(was, is)
+	}
 	u := look(a.describe(conf, acc))
 	a.log.Info("user changed", "user", name, "disabled", u.Disabled)
 	if u.Disabled || u.Expired || c.End {

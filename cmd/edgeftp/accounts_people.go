@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 	"github.com/edgeftp/edgeftp/policies/quota"
 	"github.com/edgeftp/edgeftp/policies/users"
@@ -64,8 +66,14 @@ func (p *people) Find(name string) (users.User, bool) {
 		Expires: u.Expires, MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit, Disabled: u.Disabled}, true
 }
 
+// made is what the people are made of: with the same, those of another configuration are no
+// others.
+func (p *people) made() any {
+	return []any{p.conf.Users, p.conf.Sources, p.conf.Defaults, p.conf.Anonymous.Enabled}
+}
+
 // policy makes the policy that knows the people.
-func (p *people) policy() (*users.Policy, error) {
+func (p *people) policy() (policy.Policy, error) {
 	c := users.Config{Sources: []users.Source{p}, Alone: !p.conf.From(config.SourcePolicies)}
 	if p.conf.Anonymous.Enabled {
 		c.Beside = []string{anonymous.User}
@@ -113,4 +121,41 @@ func (p *people) ownRoots() (configured, kept []string) {
 		}
 	}
 	return configured, kept
+}
+
+// showUsers has what is told of users be that of this generation, which is in force.
+func (in *generation) showUsers() {
+	meter, _ := in.natives["quota"].policy.(*quota.Policy) // nil where there is none
+	in.accounts.show(in.conf, meter)
+}
+
+// mayServe reports what keeps a directory from being a user's tree.
+func (in *instance) mayServe(root string) error {
+	now := in.now.Load()
+	if now == nil {
+		return isThere(root)
+	}
+	_, release, err := now.homes.tree(root)
+	if release != nil {
+		release()
+	}
+	return err
+}
+
+// dismiss ends the sessions of users whom another configuration no longer has, or has
+// disabled.
+func (in *generation) dismiss(before *generation) {
+	for i := range before.conf.Users {
+		name := before.conf.Users[i].Name
+		if u, known := in.people.find(name); !known || u.Disabled {
+			in.accounts.end(name, "Your account is not in use any more.")
+		}
+	}
+}
+
+// rate has the sessions of a user move bytes as fast as he may now.
+func (a *accounts) rate(was, is config.User) {
+	if r := (edge.Rates{Down: is.Limits.RateDown, Up: is.Limits.RateUp}); a.limit != nil && r != (edge.Rates{Down: was.Limits.RateDown, Up: was.Limits.RateUp}) {
+		a.limit(is.Name, r)
+	}
 }

@@ -14,13 +14,20 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/userdb"
+	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
 const cheapHash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
 // kicks notes whose sessions were ended.
-type kicks struct{ names []string }
+type kicks struct {
+	names []string
+	rates []edge.Rates
+}
+
+// LimitLogins notes whose rates were changed.
+func (k *kicks) LimitLogins(_ string, r edge.Rates) { k.rates = append(k.rates, r) }
 
 func (k *kicks) KickUser(name, _ string) int {
 	k.names = append(k.names, name)
@@ -42,8 +49,7 @@ func accountsIn(t *testing.T, dir string) (*accounts, *kicks) {
 		}
 	})
 	k := new(kicks)
-	a.begin(nil, k)
-	a.served = nil // whoever is there can be served
+	a.begin(isThere, k)
 	return a, k
 }
 
@@ -86,6 +92,20 @@ func TestAccountsEndSessions(t *testing.T) {
 		if err != nil || (len(k.names) == 1) != c.ends || (u.Ended == 2) != c.ends || strings.Contains(string(u.Settings), "password") {
 			t.Errorf("%s: %v, %+v, sessions of %q are ended", c.what, err, u, k.names)
 		}
+	}
+}
+
+// Rates hold for sessions that run, if they are others.
+func TestAccountsRate(t *testing.T) {
+	a, k := accountsIn(t, t.TempDir())
+	addUser(t, a, `{"name": "anna", "password_hash": "`+cheapHash+`", "bandwidth": {"down": "1MB"}}`)
+	for _, settings := range []string{`{"perm": "e"}`, `{"bandwidth": {"up": "2MB"}}`, `{"bandwidth": null}`} {
+		if _, err := change(a, "anna", settings); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(k.rates) != 2 || k.rates[0] != (edge.Rates{Down: 1e6, Up: 2e6}) || k.rates[1] != (edge.Rates{}) {
+		t.Errorf("rates: %v", k.rates)
 	}
 }
 

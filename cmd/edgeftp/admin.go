@@ -154,7 +154,12 @@ func printStatus(w io.Writer, got any) {
 	for _, l := range st.Listeners {
 		fmt.Fprintf(w, "  listening  %s  TLS %s\n", l.Address, l.TLS)
 	}
-	fmt.Fprintf(w, "  sessions   %d, %d in a transfer\n", st.Sessions, st.Transfers)
+	old := ""
+	if st.OldSessions > 0 {
+		old = fmt.Sprintf(", %d with an earlier configuration", st.OldSessions)
+	}
+	fmt.Fprintf(w, "  config     generation %d for %s\n", st.Generation, time.Since(st.ConfigSince).Round(time.Second))
+	fmt.Fprintf(w, "  sessions   %d, %d in a transfer%s\n", st.Sessions, st.Transfers, old)
 	printBudget(w, &st.Budget)
 	if st.Panics > 0 {
 		fmt.Fprintf(w, "  mistakes   %d of the server's own, each with its stack in the log: please report them\n", st.Panics)

@@ -9,8 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
@@ -25,38 +28,76 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/ledger"
 )
 
-// instance is a server with everything that it stands on.
+// instance is what lives as long as the process. What one configuration stands for is its
+// generation.
 type instance struct {
-	conf      *config.Config
 	log       *slog.Logger
-	accounts  *accounts // of every source, for as long as the process lives
-	people    *people   // of this configuration
-	homes     *homes
+	level     *slog.LevelVar // of log
+	origin    origin         // of the configuration
+	accounts  *accounts      // of every source
 	host      *wasmhost.Host
-	certs     *certificates
-	built     map[string]string
 	builder   *builder.Child // nil where no policy is to be built
-	benches   []*bench       // the policies whose source is watched
 	store     *kv.Store
 	ledger    *ledger.Ledger
+	history   *history
 	server    *edge.Server
-	metrics   *metrics.Policy // nil where nobody asks for figures
-	scraped   *http.Server    // nil before listen
-	figuresAt net.Listener    // of scraped
+	told      atomic.Pointer[edge.Server] // server, for who may ask before it is there
 	modules   *modules
 	admin     *control.Server
+	trees     *trees
+	keys      *acme.TicketKeys
 	sandbox   *sandbox.State // nil before everything is opened and bound
-	budgets   *budgets
+	machine   machine.Memory
+	limits    machine.Descriptors     // at the start, when nobody had any
+	restore   func()                  // what the runtime was held to
 	ephemeral *dtp.Ephemeral          // of the passive ports of listeners without a range
 	sockets   map[socket]net.Listener // that were there before the server
 	gone      time.Time               // by when the process has to end; zero before that is known
+
+	now       atomic.Pointer[generation] // the configuration in force; nil before there is one
+	reloading sync.Mutex                 // one change of the configuration at a time
+	work      work                       // beside the server; empty before run
+}
+
+// generation is what one configuration stands for. Whatever is the same in the one before
+// it is shared with that.
+type generation struct {
+	*instance
+	conf   *config.Config
+	text   *config.Source // nil where the configuration came from flags
+	before *generation    // only while it is made, nil for the first one
+
+	people    *people
+	homes     *homes
+	certs     *certificates
+	budgets   *budgets
+	natives   map[string]native
+	placed    []placed          // of modules, in their order
+	built     map[string]string // how modules were made, by name
+	benches   []*bench          // the policies whose source is watched
+	metrics   *metrics.Policy   // nil where nobody asks for figures
+	scraped   *http.Server      // nil where nobody asks for figures, and before listen
+	figuresAt net.Listener      // of scraped
+
+	number uint64 // that people know it by, see history
+	since  time.Time
+}
+
+// next is a generation that is to be made of a configuration.
+func (in *instance) next(conf *config.Config, source *config.Source) *generation {
+	return &generation{instance: in, conf: conf, text: source, before: in.now.Load(), built: map[string]string{},
+		certs: newCertificates(in.keys), natives: map[string]native{}, since: time.Now()}
 }
 
 // assemble makes everything but the listeners. After an error nothing is left.
-func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *instance, err error) {
-	in := &instance{conf: conf, log: log, built: map[string]string{}, sockets: map[socket]net.Listener{}, certs: newCertificates()}
+func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.LevelVar) (_ *generation, err error) {
+	conf := from.conf
+	process := &instance{log: log, level: level, origin: from.origin, sockets: map[socket]net.Listener{}, keys: acme.NewTicketKeys(),
+		trees: &trees{}, restore: func() {}}
+	in := process.next(conf, from.source)
 	defer func() {
 		if err != nil {
+			in.certs.leave(nil)
 			in.close()
 		}
 	}()
@@ -79,12 +120,13 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	}
 	in.people = in.accounts.under(conf)
 	in.accounts.tell()
-	if in.homes, err = openHomes(conf, in.people, log); err != nil {
+	if in.homes, err = openHomes(conf, in.trees, in.people, log); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
 	if err := in.openModules(ctx); err != nil {
 		return nil, err
 	}
+	in.limits = machine.ReadDescriptors()
 	settings, err := in.settings(ctx)
 	if err != nil {
 		return nil, exitWith(exitConfig, err)
@@ -95,17 +137,27 @@ func assemble(ctx context.Context, conf *config.Config, log *slog.Logger) (_ *in
 	if in.server, err = edge.New(settings); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
-	in.budgets.tell(log, conf, in.server.Status().Budget)
-	in.warnUnwritable()
-	in.certs.told.Store(in.server)
-	in.modules.begin(in.server)
-	in.accounts.begin(in.homes, in.server)
-	in.warnOnDemand()
+	in.told.Store(in.server)
+	in.modules.begin(in.server, in.placed)
+	in.accounts.begin(in.mayServe, in.server)
+	in.showUsers()
+	if err := in.remember(); err != nil {
+		return nil, exitWith(exitFailed, err)
+	}
+	in.now.Store(in)
+	in.advise()
 	return in, nil
 }
 
+// advise tells what the operator should know of a configuration that is in force.
+func (in *generation) advise() {
+	in.budgets.tell(in.log, in.conf, in.server.Status().Budget)
+	in.warnUnwritable()
+	in.warnOnDemand()
+}
+
 // openModules opens what the policy modules stand on.
-func (in *instance) openModules(ctx context.Context) (err error) {
+func (in *generation) openModules(ctx context.Context) (err error) {
 	dir := in.conf.Instance.StateDir
 	if in.store, err = openStore(dir, kv.Options{Log: in.log}); err != nil {
 		return exitWith(exitConfig, err)
@@ -122,6 +174,9 @@ func (in *instance) openModules(ctx context.Context) (err error) {
 	if in.host, err = wasmhost.New(ctx, host); err != nil {
 		return exitWith(exitFailed, err)
 	}
+	if in.history, err = openHistory(filepath.Join(dir, "config")); err != nil {
+		return exitWith(exitConfig, err)
+	}
 	in.modules = &modules{host: in.host, log: in.log, store: in.store, ledger: in.ledger, rules: in.conf.Policies.Rules(),
 		conf: &in.conf.Policies, users: in.accounts, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
 		crashes: newCrashes(filepath.Join(dir, "crashes"), in.log)}
@@ -129,7 +184,7 @@ func (in *instance) openModules(ctx context.Context) (err error) {
 }
 
 // settings turns the configuration into edge's, but for the policies.
-func (in *instance) settings(ctx context.Context) (edge.Config, error) {
+func (in *generation) settings(ctx context.Context) (edge.Config, error) {
 	listeners, err := in.listeners(ctx)
 	if err != nil {
 		return edge.Config{}, err
@@ -139,7 +194,7 @@ func (in *instance) settings(ctx context.Context) (edge.Config, error) {
 		return edge.Config{}, err
 	}
 	l, t := in.conf.Limits, in.conf.Transfer
-	in.budgets.divide(in.conf, machine.ReadDescriptors())
+	in.budgets.divide(in.conf, in.limits)
 	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Log: in.log, LogPrefix: in.conf.Log.Prefix,
 		Limits: edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser),
 			Memory: unlimited(in.budgets.memory), Descriptors: in.budgets.descriptors},
@@ -151,7 +206,7 @@ func (in *instance) settings(ctx context.Context) (edge.Config, error) {
 		Bandwidth: in.conf.Bandwidth,
 		Listing: pi.Listing{HideDotFiles: in.conf.HideDotFiles, Limits: pi.ListLimits{Entries: unlimited(l.Listing.Matches),
 			Directories: unlimited(l.Listing.Directories), Depth: unlimited(l.Listing.Depth), Time: l.Listing.Time, Sorted: unlimited(l.Listing.Sort)}},
-		Languages: languages, PolicyChanged: in.modules.changed}, nil
+		Languages: languages, PolicyChanged: in.modules.changed, Retired: in.retired}, nil
 }
 
 // unlimited turns the configuration's zero into edge's, where zero is a default and
@@ -200,12 +255,13 @@ func within(root, dir string) (bool, error) {
 	return below(root, dir), nil
 }
 
+// retired gives up what only sessions that began with the generation have needed.
+func (in *generation) retired() { in.certs.detach(in.now.Load().certs) }
+
 // close gives everything back.
 func (in *instance) close() {
 	var errs []error
-	if in.budgets != nil {
-		in.budgets.restore()
-	}
+	in.restore()
 	building := make(chan error, 1)
 	go func() { // beside the rest: it takes a moment
 		if in.builder != nil {
@@ -213,9 +269,10 @@ func (in *instance) close() {
 		}
 		close(building)
 	}()
-	if in.scraped != nil {
-		errs = append(errs, in.scraped.Close())
-		_ = in.figuresAt.Close() // it may have served nothing yet; else it is closed already
+	last := in.now.Load()
+	if last != nil && last.scraped != nil {
+		errs = append(errs, last.scraped.Close())
+		_ = last.figuresAt.Close() // it may have served nothing yet; else it is closed already
 	}
 	if in.server != nil {
 		stopped, cancel := context.WithCancel(context.Background())
@@ -223,7 +280,9 @@ func (in *instance) close() {
 		_ = in.server.Shutdown(stopped)
 	}
 	in.closeSockets()
-	in.certs.close()
+	if last != nil {
+		last.certs.leave(nil)
+	}
 	if in.modules != nil {
 		in.modules.crashes.close()
 	}
@@ -239,10 +298,7 @@ func (in *instance) close() {
 	if in.ledger != nil {
 		errs = append(errs, in.ledger.Close())
 	}
-	if in.homes != nil {
-		errs = append(errs, in.homes.close())
-	}
-	errs = append(errs, <-building) // before the socket: a successor may begin behind that
+	errs = append(errs, in.trees.close(), <-building) // before the socket: a successor may begin behind that
 	if in.admin != nil {
 		errs = append(errs, in.admin.Close())
 	}

@@ -33,7 +33,7 @@ func acmeConfig(conf *config.Config, log *slog.Logger) (acme.Config, error) {
 }
 
 // autoCertificates are those of authorities.
-func (in *instance) autoCertificates(ctx context.Context) (certSource, error) {
+func (in *generation) autoCertificates(ctx context.Context) (certSource, error) {
 	c, err := acmeConfig(in.conf, in.log)
 	if err != nil {
 		return nil, err
@@ -62,9 +62,9 @@ func (in *instance) mayCertify(ctx context.Context, name string, hello *tls.Clie
 	var who policy.Session
 	if hello != nil && hello.Conn != nil {
 		who.Peer, who.Local = addrPort(hello.Conn.RemoteAddr()), addrPort(hello.Conn.LocalAddr())
-		who.Listener = in.listenerAt(hello.Conn.LocalAddr())
+		who.Listener = in.now.Load().listenerAt(hello.Conn.LocalAddr())
 	}
-	server := in.certs.told.Load()
+	server := in.told.Load()
 	if server == nil {
 		return errors.New("the server is not there yet")
 	}
@@ -82,7 +82,7 @@ func addrPort(a net.Addr) netip.AddrPort {
 
 // warnOnDemand tells that nothing will be issued on demand while no policy decides on
 // it.
-func (in *instance) warnOnDemand() {
+func (in *generation) warnOnDemand() {
 	if in.conf.ACME == nil || in.conf.ACME.OnDemand == nil {
 		return
 	}
@@ -96,14 +96,14 @@ func (in *instance) warnOnDemand() {
 
 // listenerAt is the name of the listener to which a client has come, if there is one on
 // that port alone.
-func (in *instance) listenerAt(local net.Addr) string {
+func (in *generation) listenerAt(local net.Addr) string {
 	_, port, err := net.SplitHostPort(local.String())
 	if err != nil {
 		return ""
 	}
 	var names []string
-	for i, l := range in.addresses() {
-		if _, p, err := net.SplitHostPort(in.server.Addresses()[i].String()); err == nil && p == port && !slices.Contains(names, l.Name) {
+	for _, l := range in.addresses() {
+		if _, p, err := net.SplitHostPort(l.Address); err == nil && p == port && !slices.Contains(names, l.Name) {
 			names = append(names, l.Name)
 		}
 	}

@@ -37,7 +37,7 @@ func (m *modules) Limit(l control.Limit) error {
 	if named := l.Scope == "user" || l.Scope == "listener"; named != (l.Name != "") || l.Clear && l.Scope != "user" {
 		return &control.Refusal{Code: "EF2107", Message: "a listener and a user have a name, the other scopes have none; only a user's limit can be cleared"}
 	}
-	if l.Scope == "listener" && !m.has(l.Name) {
+	if l.Scope == "listener" && !m.listens(l.Name) {
 		return &control.Refusal{Code: "EF2108", Message: fmt.Sprintf("there is no listener %q", l.Name), Help: "edgeftp status lists them"}
 	}
 	if l.Down != nil && *l.Down < 0 || l.Up != nil && *l.Up < 0 {
@@ -63,10 +63,6 @@ func (m *modules) Limit(l control.Limit) error {
 		m.server.LimitUser(l.Name, changed(ratesOf(now.Users, l.Name), l))
 	}
 	return nil
-}
-
-func (m *modules) has(listener string) bool {
-	return slices.ContainsFunc(m.base.Listeners, func(l control.Listener) bool { return l.Name == listener })
 }
 
 func ratesOf(list []edge.BandwidthLimit, name string) edge.Rates {

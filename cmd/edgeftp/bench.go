@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
@@ -30,7 +29,7 @@ type bench struct {
 // startBuilder starts the process that builds policies, if the configuration names
 // source. It is the only program that a server ever starts, and is there before the
 // server is open to anybody. It becomes the user as, or stays this one's for nil.
-func (in *instance) startBuilder(as *identity.User) error {
+func (in *generation) startBuilder(as *identity.User) error {
 	o := builder.Options{Cache: in.buildCache()}
 	for i := range in.conf.Policies.Modules {
 		switch m := &in.conf.Policies.Modules[i]; {
@@ -62,7 +61,7 @@ func isDir(path string) bool {
 
 // build has a policy's source built, and watched from then on if it is to be. How it was
 // built is for the greeting.
-func (in *instance) build(ctx context.Context, conf *config.Module) (module []byte, how string, err error) {
+func (in *generation) build(ctx context.Context, conf *config.Module) (module []byte, how string, err error) {
 	if in.builder == nil {
 		return nil, "", fmt.Errorf("%s has become a directory while the server started\n   = help: start it again", conf.Source)
 	}
@@ -87,27 +86,17 @@ func (in *instance) build(ctx context.Context, conf *config.Module) (module []by
 	return r.Module, "  (" + how + ")", nil
 }
 
-func (in *instance) buildCache() string {
+func (in *generation) buildCache() string {
 	return filepath.Join(in.conf.Instance.StateDir, "cache", "build")
-}
-
-// watchSources builds and swaps what is worked on, until ctx ends.
-func (in *instance) watchSources(ctx context.Context) {
-	var all sync.WaitGroup
-	for _, b := range in.benches {
-		all.Go(func() {
-			in.guard(func() {
-				b.source.Run(ctx, func(ctx context.Context, names []string) { in.rebuild(ctx, b, names) })
-			})
-		})
-	}
-	all.Wait()
 }
 
 // rebuild builds a policy whose files have changed, and swaps it in if a server can
 // take it. If not, what is in force stays, and the log has the compiler's words.
 func (in *instance) rebuild(ctx context.Context, b *bench, names []string) {
 	name, start := b.conf.Name, time.Now()
+	if _, err := in.modules.find(name); err != nil {
+		return // no configuration has it any more
+	}
 	changed := []any{"changed", sources.Brief(names)}
 	r, err := in.builder.Build(ctx, b.conf.Source)
 	if err == nil {

@@ -82,7 +82,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	var said lockedBuffer
 	log := slog.New(newConsole(&said, slog.LevelInfo))
-	in, err := assemble(t.Context(), conf, log)
+	in, err := assemble(t.Context(), loaded{conf: conf}, log, new(slog.LevelVar))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 	}
 	signals := make(chan os.Signal, 1)
 	done := make(chan error, 1)
-	go func() { done <- in.run(t.Context(), signals, time.Second) }()
+	go func() { done <- in.run(t.Context(), signals, nil) }()
 	replaceText(t, "guard/main.go", "func main() {}", "func main() { nonsense() }")
 	until(t, time.Minute, "the failure is told", func() bool { return strings.Contains(said.String(), "keeps running") })
 	signals <- syscall.SIGTERM

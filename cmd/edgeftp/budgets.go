@@ -22,6 +22,7 @@ type budgets struct {
 	descriptors int   // for sessions; 0 without a budget
 	limit       int   // descriptors of the process
 	restore     func()
+	before      int64 // the runtime's limit before ours
 }
 
 // What the process itself needs, whatever it serves.
@@ -36,20 +37,39 @@ const (
 
 // memoryBudget finds out how much memory there is to use, and holds the runtime to it.
 func memoryBudget(conf *config.Config, root machine.Memory, env string) *budgets {
-	b := &budgets{memory: conf.Limits.Memory, memoryFrom: "limits.memory", restore: func() {}}
+	b := findBudget(conf, root, env)
+	b.before, b.restore = debug.SetMemoryLimit(-1), func() {}
+	if b.memory > 0 && env == "" {
+		b.hold(env)
+		b.restore = func() { debug.SetMemoryLimit(b.before) }
+	}
+	return b
+}
+
+// hold holds the runtime to the budget, or to what it was held to before where there is
+// none; not where GOMEMLIMIT says what it is held to.
+func (b *budgets) hold(env string) {
+	switch {
+	case env != "":
+	case b.memory > 0:
+		debug.SetMemoryLimit(b.memory)
+	default:
+		debug.SetMemoryLimit(b.before)
+	}
+}
+
+// findBudget finds out how much memory there is to use.
+func findBudget(conf *config.Config, root machine.Memory, env string) *budgets {
+	b := &budgets{memory: conf.Limits.Memory, memoryFrom: "limits.memory"}
 	if b.memory == config.Auto {
 		b.memory, b.memoryFrom = autoMemory(root, env)
-	}
-	if b.memory > 0 && env == "" {
-		before := debug.SetMemoryLimit(b.memory)
-		b.restore = func() { debug.SetMemoryLimit(before) }
 	}
 	if b.memory == 0 {
 		b.memoryFrom = "none"
 	}
 	for i := range conf.Policies.Modules {
 		l := &conf.Policies.Modules[i].Limits
-		b.policies += cmp.Or(l.Memory, 16<<20) * int64(cmp.Or(l.Instances, usualInstances()))
+		b.policies += cmp.Or(l.Memory, usualMemory) * int64(cmp.Or(l.Instances, usualInstances()))
 	}
 	return b
 }
@@ -116,8 +136,9 @@ func (b *budgets) tell(log *slog.Logger, conf *config.Config, st edge.BudgetStat
 }
 
 // findMemory finds out how much memory there is.
-func (in *instance) findMemory() {
-	in.budgets = memoryBudget(in.conf, machine.ReadMemory(os.DirFS("/")), os.Getenv("GOMEMLIMIT"))
+func (in *generation) findMemory() {
+	in.machine = machine.ReadMemory(os.DirFS("/"))
+	in.budgets = memoryBudget(in.conf, in.machine, os.Getenv("GOMEMLIMIT"))
 	limit, garbage := in.budgets.restore, letGarbageLie(os.Getenv("GOGC"))
-	in.budgets.restore = func() { limit(); garbage() }
+	in.restore = func() { limit(); garbage() }
 }

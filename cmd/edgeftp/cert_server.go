@@ -18,34 +18,36 @@ import (
 // controller is what the admin socket steers. It implements control.Certifier.
 type controller struct {
 	*modules
-	certs *certificates
 	warden
-	sandbox *sandbox.State
+	in *instance
 }
 
+// certs are those of the configuration that is in force.
+func (c controller) certs() *certificates { return c.in.now.Load().certs }
+
 // Confinement tells what the process is shut off by.
-func (c controller) Confinement() sandbox.State { return *c.sandbox }
+func (c controller) Confinement() sandbox.State { return *c.in.sandbox }
 
 // Panicked tells the server of a handler's mistake.
 func (c controller) Panicked(p any) { c.modules.server.Panicked(p) }
 
 // Certificates lists those of all sources.
-func (c controller) Certificates() []acme.Certificate { return c.certs.list() }
+func (c controller) Certificates() []acme.Certificate { return c.certs().list() }
 
 // Renew orders a new certificate from the source that has the name.
 func (c controller) Renew(ctx context.Context, name string) (acme.Certificate, error) {
-	source, before, err := c.certs.find(name)
+	source, before, err := c.certs().find(name)
 	if err != nil {
 		return acme.Certificate{}, err
 	}
 	if err := source.Renew(ctx, before.Name); err != nil {
-		_, after, findErr := c.certs.find(before.Name)
+		_, after, findErr := c.certs().find(before.Name)
 		if findErr != nil {
 			after = before
 		}
 		return acme.Certificate{}, notRenewed(ctx, after, err)
 	}
-	_, after, err := c.certs.find(before.Name)
+	_, after, err := c.certs().find(before.Name)
 	return after, err
 }
 
@@ -62,11 +64,11 @@ func (c *certificates) find(name string) (certSource, acme.Certificate, error) {
 
 // Authority reads the development authority's certificate.
 func (c controller) Authority() (control.Authority, error) {
-	if c.certs.ca == nil {
+	if c.certs().ca == nil {
 		return control.Authority{}, &control.Refusal{Code: "EF2204", Message: "this server has no development authority: its certificates are of other authorities",
 			Help: "clients need nothing to trust a public authority; of another one take its own certificate"}
 	}
-	file := c.certs.ca.CAFile()
+	file := c.certs().ca.CAFile()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return control.Authority{}, fmt.Errorf("the development authority's certificate cannot be read: %w", err)

@@ -62,7 +62,7 @@ func (s *source) Renew(ctx context.Context, name string) error {
 
 func TestControllerRenews(t *testing.T) {
 	auto, files := &source{list: several()[:6]}, &source{list: several()[6:]}
-	c := controller{certs: &certificates{sources: map[string]certSource{"files": files, "auto": auto}}}
+	c := certified(&certificates{sources: map[string]certSource{"files": files, "auto": auto}})
 	if list := c.Certificates(); len(list) != 7 || list[0].Name != "ftp.example.org" || list[6].Source != "files" {
 		t.Errorf("%+v", list)
 	}
@@ -108,7 +108,7 @@ func TestControllerRenews(t *testing.T) {
 }
 
 func TestControllersAuthority(t *testing.T) {
-	c := controller{certs: newCertificates()}
+	c := certified(newCertificates(nil))
 	var no *control.Refusal
 	if _, err := c.Authority(); !errors.As(err, &no) || no.Code != "EF2204" {
 		t.Error(err)
@@ -117,7 +117,7 @@ func TestControllersAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.certs.ca = ca
+	c.certs().ca = ca
 	want, err := os.ReadFile(ca.CAFile())
 	if got, err2 := c.Authority(); err != nil || err2 != nil || got.PEM != string(want) {
 		t.Errorf("%+v, %v, %v", got, err, err2)
@@ -151,4 +151,11 @@ func TestCertificatesLine(t *testing.T) {
 	if printStatus(&out, control.Status{}); strings.Contains(out.String(), "certs") {
 		t.Error(out.String())
 	}
+}
+
+// certified steers a server that has these certificates.
+func certified(c *certificates) controller {
+	in := &instance{}
+	in.now.Store(&generation{instance: in, certs: c})
+	return controller{in: in}
 }

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
-	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
@@ -24,15 +24,15 @@ type certSource interface {
 	Renew(ctx context.Context, name string) error
 }
 
-// certificates are the sources of an instance, and the base configurations that stand on
-// them.
+// certificates are the sources of a generation, and the base configurations that stand on
+// them. A source that is made of the same as the generation before has it is that one.
 type certificates struct {
 	sources map[string]certSource // by listeners[].tls.certificate
+	of      map[string]any        // what they are made of
 	bases   map[baseKey]*tls.Config
+	clones  []*tls.Config // of bases, that have the keys of tickets
 	keys    *acme.TicketKeys
-	ca      *acme.DevCA                 // nil where no listener has its certificate
-	files   *acme.FileSet               // nil where no listener has the operator's own certificates
-	told    atomic.Pointer[edge.Server] // of what happens; nil until it is there
+	ca      *acme.DevCA // nil where no listener has its certificate
 }
 
 // baseKey is what base configurations differ in.
@@ -41,8 +41,8 @@ type baseKey struct {
 	choice acme.Choice
 }
 
-func newCertificates() *certificates {
-	return &certificates{sources: map[string]certSource{}, bases: map[baseKey]*tls.Config{}, keys: acme.NewTicketKeys()}
+func newCertificates(keys *acme.TicketKeys) *certificates {
+	return &certificates{sources: map[string]certSource{}, of: map[string]any{}, bases: map[baseKey]*tls.Config{}, keys: keys}
 }
 
 // list describes all certificates.
@@ -64,42 +64,79 @@ func (c *certificates) leaf() string {
 	return ""
 }
 
-// start lets the sources work beside the server, until ctx ends. Listeners that answer
-// challenges are there.
-func (c *certificates) start(ctx context.Context, expiry *acme.Expiry) error {
-	go c.keys.Run(ctx)
-	if c.files != nil {
-		go c.files.Watch(ctx)
-	}
-	if len(c.sources) > 0 {
-		go expiry.Watch(ctx, c.list)
-	}
-	for _, m := range c.managers() {
-		if err := m.Start(ctx); err != nil {
-			return err
+// start lets those sources work beside the server that before does not have, nil for none.
+// Listeners that answer challenges are there. The files are looked at until ctx ends.
+func (c *certificates) start(ctx context.Context, before *certificates) error {
+	for _, kind := range slices.Sorted(maps.Keys(c.sources)) {
+		if before != nil && before.sources[kind] == c.sources[kind] {
+			continue
+		}
+		switch s := c.sources[kind].(type) {
+		case *watchedFiles:
+			s.watch(ctx)
+		case *acme.Manager:
+			if err := s.Start(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (c *certificates) managers() (list []*acme.Manager) {
-	for _, s := range c.sources {
-		if m, ok := s.(*acme.Manager); ok {
-			list = append(list, m)
+// leave ends the work of those sources that after does not have, nil for none. They go on
+// to serve the sessions that have them.
+func (c *certificates) leave(after *certificates) {
+	for kind, source := range c.sources {
+		if after != nil && after.sources[kind] == source {
+			continue
+		}
+		switch s := source.(type) {
+		case *watchedFiles:
+			s.stop()
+		case *acme.Manager:
+			s.Close()
 		}
 	}
-	return list
 }
 
-func (c *certificates) close() {
-	for _, m := range c.managers() {
-		m.Close()
+// detach gives those configurations no new keys for tickets that after does not have.
+func (c *certificates) detach(after *certificates) {
+	for _, t := range c.clones {
+		c.keys.Detach(t)
+	}
+	for key, t := range c.bases {
+		if after == nil || after.bases[key] != t {
+			c.keys.Detach(t)
+		}
+	}
+}
+
+// watchedFiles are the operator's own certificates, which are looked at until stop.
+type watchedFiles struct {
+	*acme.FileSet
+
+	mu     sync.Mutex
+	cancel context.CancelFunc // nil before watch
+}
+
+func (f *watchedFiles) watch(ctx context.Context) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ctx, f.cancel = context.WithCancel(ctx)
+	go f.Watch(ctx)
+}
+
+func (f *watchedFiles) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cancel != nil {
+		f.cancel()
 	}
 }
 
 // tls returns the configuration of a listener: that of its certificate, or a
 // long-lived one like it with other demands and the same ticket keys.
-func (in *instance) tls(ctx context.Context, l *config.Listener) (*tls.Config, error) {
+func (in *generation) tls(ctx context.Context, l *config.Listener) (*tls.Config, error) {
 	base, err := in.certificate(ctx, l.TLS.Certificate, acme.Choice{Default: l.TLS.DefaultName, Fallback: l.TLS.FallbackName})
 	if err != nil {
 		return nil, err
@@ -126,11 +163,12 @@ func (in *instance) tls(ctx context.Context, l *config.Listener) (*tls.Config, e
 		}
 	}
 	in.certs.keys.Attach(c)
+	in.certs.clones = append(in.certs.clones, c)
 	return c, nil
 }
 
 // askClients makes a configuration ask clients for certificates.
-func (in *instance) askClients(c *tls.Config, t *config.TLS) error {
+func (in *generation) askClients(c *tls.Config, t *config.TLS) error {
 	pool, warnings, err := acme.ClientCAs(t.ClientCA)
 	in.warn(warnings)
 	if err != nil {
@@ -165,7 +203,7 @@ func helped(err error, otherwise string) error {
 
 // certificate returns the base configuration of a kind of certificate, "auto", "files"
 // or "dev". It is made once for each choice.
-func (in *instance) certificate(ctx context.Context, kind string, choice acme.Choice) (*tls.Config, error) {
+func (in *generation) certificate(ctx context.Context, kind string, choice acme.Choice) (*tls.Config, error) {
 	key := baseKey{kind, choice}
 	if c := in.certs.bases[key]; c != nil {
 		return c, nil
@@ -174,6 +212,10 @@ func (in *instance) certificate(ctx context.Context, kind string, choice acme.Ch
 	if err != nil {
 		return nil, err
 	}
+	if b := in.before; b != nil && b.certs.sources[kind] == source && b.certs.bases[key] != nil {
+		in.certs.bases[key] = b.certs.bases[key]
+		return in.certs.bases[key], nil
+	}
 	base := source.Config(choice)
 	in.certs.keys.Attach(base)
 	in.certs.bases[key] = base
@@ -181,9 +223,25 @@ func (in *instance) certificate(ctx context.Context, kind string, choice acme.Ch
 }
 
 // source opens what certificates of a kind come from, once.
-func (in *instance) source(ctx context.Context, kind string) (source certSource, err error) {
+func (in *generation) source(ctx context.Context, kind string) (source certSource, err error) {
 	if s := in.certs.sources[kind]; s != nil {
 		return s, nil
+	}
+	var of any
+	switch kind {
+	case "auto":
+		of = *in.conf.ACME
+	case "files":
+		of = in.conf.Certificates
+	default:
+		of = in.names()
+	}
+	if b := in.before; b != nil && b.certs.sources[kind] != nil && reflect.DeepEqual(b.certs.of[kind], of) {
+		in.certs.sources[kind], in.certs.of[kind] = b.certs.sources[kind], of
+		if kind == "dev" {
+			in.certs.ca = b.certs.ca
+		}
+		return in.certs.sources[kind], nil
 	}
 	switch kind {
 	case "auto":
@@ -194,14 +252,14 @@ func (in *instance) source(ctx context.Context, kind string) (source certSource,
 		source, err = in.devCertificates(ctx)
 	}
 	if err == nil {
-		in.certs.sources[kind] = source
+		in.certs.sources[kind], in.certs.of[kind] = source, of
 	}
 	return source, err
 }
 
 // devCertificates are those of the development authority. They live in memory: every
 // start makes new ones.
-func (in *instance) devCertificates(ctx context.Context) (certSource, error) {
+func (in *generation) devCertificates(ctx context.Context) (certSource, error) {
 	ca, err := acme.NewDevCA(in.conf.Instance.StateDir, nil)
 	if err != nil {
 		return nil, err
@@ -223,7 +281,7 @@ func (in *instance) devCertificates(ctx context.Context) (certSource, error) {
 }
 
 // fileCertificates reads the operator's own certificates.
-func (in *instance) fileCertificates() (certSource, error) {
+func (in *generation) fileCertificates() (certSource, error) {
 	var pairs []acme.FilePair
 	for _, p := range in.conf.Certificates {
 		pairs = append(pairs, acme.FilePair{Cert: p.Cert, Key: p.Key, Once: !p.Watch})
@@ -233,15 +291,14 @@ func (in *instance) fileCertificates() (certSource, error) {
 	if err != nil {
 		return nil, helped(err, "name a certificate and the key that belongs to it, both PEM")
 	}
-	in.certs.files = set
-	return set, nil
+	return &watchedFiles{FileSet: set}, nil
 }
 
 // certificateChanged tells observers of a certificate that was obtained or renewed, or
 // could not be. What happens before the server is there is in the log alone.
 func (in *instance) certificateChanged(e acme.CertEvent) {
 	in.outside(e.Err)
-	server := in.certs.told.Load()
+	server := in.told.Load()
 	if server == nil {
 		return
 	}
@@ -256,7 +313,7 @@ func (in *instance) certificateChanged(e acme.CertEvent) {
 }
 
 // names are the hosts that clients may know the server by.
-func (in *instance) names() []string {
+func (in *generation) names() []string {
 	names := []string{"localhost"}
 	for _, l := range in.conf.Listeners {
 		for _, a := range l.Addresses {

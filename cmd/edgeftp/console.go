@@ -14,7 +14,7 @@ import (
 // and key=value pairs in one line.
 type console struct {
 	out   *lockedWriter
-	level slog.Level
+	level slog.Leveler
 	attrs string // of With, ready to print
 }
 
@@ -43,12 +43,12 @@ type lockedWriter struct {
 	w  io.Writer
 }
 
-func newConsole(w io.Writer, level slog.Level) *console {
+func newConsole(w io.Writer, level slog.Leveler) *console {
 	return &console{out: &lockedWriter{w: w}, level: level}
 }
 
 // Enabled implements slog.Handler.
-func (c *console) Enabled(_ context.Context, l slog.Level) bool { return l >= c.level }
+func (c *console) Enabled(_ context.Context, l slog.Level) bool { return l >= c.level.Level() }
 
 // Handle implements slog.Handler.
 func (c *console) Handle(_ context.Context, r slog.Record) error {

@@ -65,13 +65,17 @@ func (f defenceFile) Save(b []byte) error {
 // warden implements control.Defender.
 type warden struct {
 	server *edge.Server
-	score  int // that bans
+	score  func() int // that bans
+}
+
+func (in *instance) warden() warden {
+	return warden{in.server, func() int { return in.now.Load().conf.Defender.Score }}
 }
 
 // Defence implements control.Defender.
 func (w warden) Defence() control.Defence {
 	st := w.server.Defence()
-	d := control.Defence{Enabled: !st.Off, Score: w.score, Known: st.Addresses + st.Networks + st.Users,
+	d := control.Defence{Enabled: !st.Off, Score: w.score(), Known: st.Addresses + st.Networks + st.Users,
 		Banned: st.Banned, TurnedAway: st.TurnedAway, Denied: st.Denied, Waited: st.Waited, Refused: st.Refused, Unrecorded: st.Unrecorded}
 	for _, b := range w.server.Bans() {
 		d.Bans = append(d.Bans, control.Ban(b))

@@ -75,7 +75,7 @@ func TestNobodyBansEverybody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := warden{server: s}
+	w := warden{server: s, score: func() int { return 150 }}
 	for who, all := range map[string]bool{"0.0.0.0/0": true, "::/0": true, "::ffff:0.0.0.0/96": true, "::ffff:0.0.0.0/97": false, "192.0.2.0/24": false} {
 		_, err := w.Ban(control.NewBan{Who: netip.MustParsePrefix(who)})
 		if (err != nil) != all || all && !strings.Contains(err.Error(), "everybody") {

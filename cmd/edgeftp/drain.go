@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/edgeftp/edgeftp/acme"
@@ -24,28 +23,32 @@ const (
 
 // run serves until a signal comes: the first one drains, the second one stops at
 // once.
-func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain time.Duration) error {
+func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	admin := make(chan error, 1)
-	go func() {
-		admin <- in.admin.Serve(controller{in.modules, in.certs, warden{in.server, in.conf.Defender.Score}, in.sandbox}, in.log)
-	}()
-	if err := in.certs.start(ctx, &acme.Expiry{Log: in.log, Event: in.certificateChanged}); err != nil {
+	now := in.now.Load()
+	if err := now.certs.start(ctx, nil); err != nil {
 		return err
 	}
-	// A server that drains takes no new source, and its compilers end.
+	go in.keys.Run(ctx)
+	go (&acme.Expiry{Log: in.log, Event: in.certificateChanged}).Watch(ctx, func() []acme.Certificate { return in.now.Load().certs.list() })
+	// A server that drains takes no new source and no other configuration, and its
+	// compilers end.
 	working, leave := context.WithCancel(ctx)
-	var watches sync.WaitGroup
-	watches.Go(func() { in.guard(func() { in.watchModules(ctx) }) })
-	watches.Go(func() { in.guard(func() { in.watchSources(working) }) })
-	watches.Go(func() { in.guard(func() { in.accounts.keep(ctx.Done()) }) })
+	in.work.begin(ctx, working)
+	now.attend()
+	in.work.all.Go(func() { in.reloads(working, again) })
+	in.work.all.Go(func() { in.guard(func() { in.accounts.keep(ctx.Done()) }) })
 	defer func() {
 		cancel()
 		leave()
-		in.within(func() { watches.Wait() })
+		in.within(func() { in.work.all.Wait() })
 	}()
-	in.showMetrics()
+	now.showMetrics(nil)
+	admin := make(chan error, 1)
+	go func() {
+		admin <- in.admin.Serve(controller{in.modules, in.warden(), in}, in.log)
+	}()
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()
 	select {
@@ -57,10 +60,11 @@ func (in *instance) run(ctx context.Context, signals <-chan os.Signal, drain tim
 		}
 	case s := <-signals:
 		leave()
+		drain := in.now.Load().conf.Instance.DrainTimeout
 		in.log.Info("draining", "signal", s.String(), "limit_seconds", drain.Seconds())
 		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
 	}
-	in.drain(ctx, signals, drain)
+	in.drain(ctx, signals, in.now.Load().conf.Instance.DrainTimeout)
 	err := <-served // Serve ends with Shutdown
 	in.log.Info("stopped")
 	return err

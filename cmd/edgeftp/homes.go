@@ -28,9 +28,15 @@ import (
 // How durable uploads are, and what becomes of mounts, is said once, by storage, and
 // holds for them all.
 type homes struct {
+	*trees
 	conf   *config.Config
 	shared vfs.FS
 	people *people
+}
+
+// trees are the Disks of the process. Every configuration has the same, each with its
+// journal and the uploads that are under way.
+type trees struct {
 	within *sandbox.State // nil before it is closed
 
 	mu    sync.Mutex
@@ -46,13 +52,8 @@ type disk struct {
 // openHomes opens every tree that the configuration names, and those of users of the
 // store, of whom one without a tree is only told of. Those above come first, so that those
 // below are views of them.
-func openHomes(conf *config.Config, who *people, log *slog.Logger) (_ *homes, err error) {
-	h := &homes{conf: conf, people: who}
-	defer func() {
-		if err != nil {
-			_ = h.close()
-		}
-	}()
+func openHomes(conf *config.Config, t *trees, who *people, log *slog.Logger) (*homes, error) {
+	h := &homes{trees: t, conf: conf, people: who}
 	roots, kept := who.ownRoots()
 	roots = append(roots, kept...)
 	slices.SortStableFunc(roots, func(a, b string) int { return cmp.Compare(len(realPath(a)), len(realPath(b))) })
@@ -183,13 +184,31 @@ func view(d *vfs.Disk, rel string) (vfs.FS, func(), error) {
 	}, nil
 }
 
-func (h *homes) close() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (t *trees) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var errs []error
-	for _, d := range h.disks {
+	for _, d := range t.disks {
 		errs = append(errs, d.fs.Close())
 	}
-	h.disks = nil
+	t.disks = nil
 	return errors.Join(errs...)
+}
+
+// below returns an open Disk that lies below a directory, empty for none: with a Disk of
+// the directory neither would know what happens in the other.
+func (t *trees) below(root string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, d := range t.disks {
+		if path := realPath(root); d.path != path && below(path, d.path) && !t.covered(path) {
+			return d.path
+		}
+	}
+	return ""
+}
+
+// covered reports whether a directory is a Disk, or lies in one. The caller holds mu.
+func (t *trees) covered(path string) bool {
+	return slices.ContainsFunc(t.disks, func(d disk) bool { return below(d.path, path) })
 }

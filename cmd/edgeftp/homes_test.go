@@ -25,7 +25,7 @@ func homesIn(t *testing.T, change func(dir string, c *config.Config)) (*homes, s
 	}
 	c := &config.Config{Root: filepath.Join(dir, "root"), Instance: config.Instance{StateDir: filepath.Join(dir, "state")}}
 	change(dir, c)
-	h, err := openHomes(c, peopleOf(t, c), slog.New(slog.DiscardHandler))
+	h, err := openHomes(c, &trees{}, peopleOf(t, c), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestStateIsOutOfReach(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	in := &instance{conf: &config.Config{Languages: config.Languages{Negotiate: true}}}
+	in := &generation{conf: &config.Config{Languages: config.Languages{Negotiate: true}}}
 	has := func(l config.Listener) map[string]bool {
 		verbs := map[string]bool{}
 		for _, row := range in.commands(&l).Rows() {

@@ -46,7 +46,7 @@ func onLoopback(conf *config.Config) bool {
 
 // settle makes the process who it is to be while it serves. What takes root is done
 // before: sockets are bound, and directories and files made for the user.
-func (in *instance) settle(ctx context.Context) error {
+func (in *generation) settle(ctx context.Context) error {
 	if err := in.inherit(); err != nil {
 		return exitWith(exitConfig, err)
 	}
@@ -94,7 +94,7 @@ func whom(name string) (*identity.User, error) {
 }
 
 // handOver sees to it that the user can use what the server keeps.
-func (in *instance) handOver(as *identity.User) error {
+func (in *generation) handOver(as *identity.User) error {
 	for _, dir := range in.conf.Own() {
 		if err := as.Adopt(dir); err != nil {
 			return fmt.Errorf("instance.user: %w", err)
@@ -112,7 +112,7 @@ func (in *instance) handOver(as *identity.User) error {
 }
 
 // lowPorts reports whether a port below 1024 is opened later than the listeners' are.
-func (in *instance) lowPorts() bool {
+func (in *generation) lowPorts() bool {
 	later := []string{in.conf.Metrics.Listen}
 	if a := in.conf.ACME; a != nil {
 		later = slices.Concat(later, a.Challenges.HTTP, a.Challenges.TLSALPN)

@@ -15,7 +15,7 @@ import (
 
 // listeners turns the configuration's listeners into edge's, one for each
 // address; those of one listener share its name, and what is limited by it.
-func (in *instance) listeners(ctx context.Context) ([]edge.Listener, error) {
+func (in *generation) listeners(ctx context.Context) ([]edge.Listener, error) {
 	var out []edge.Listener
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
@@ -42,7 +42,7 @@ func (in *instance) listeners(ctx context.Context) ([]edge.Listener, error) {
 }
 
 // protect says how a listener's connections are protected.
-func (in *instance) protect(ctx context.Context, e *edge.Listener, l *config.Listener) (err error) {
+func (in *generation) protect(ctx context.Context, e *edge.Listener, l *config.Listener) (err error) {
 	e.Binding = map[string]dtp.Binding{"require": dtp.BindRequire, "prefer": dtp.BindPrefer, "off": dtp.BindOff}[l.TLS.SessionReuse]
 	if l.TLS.Control == "required" {
 		e.Require |= edge.TLSControl
@@ -62,7 +62,7 @@ func (in *instance) protect(ctx context.Context, e *edge.Listener, l *config.Lis
 }
 
 // commands is the table of a listener's commands.
-func (in *instance) commands(l *config.Listener) *pi.Table {
+func (in *generation) commands(l *config.Listener) *pi.Table {
 	table := pi.Standard()
 	if !in.conf.Languages.Negotiate {
 		table = table.Without("LANG")

@@ -3,7 +3,8 @@
 //
 //	edgeftp serve --root DIR [--policy [NAME=]PATH ...]
 //	edgeftp serve --config FILE
-//	edgeftp config validate FILE | describe [KEY] | schema
+//	edgeftp config validate FILE | describe [KEY] | schema | history | rollback [GENERATION]
+//	edgeftp reload [--config FILE] [--dry-run] [--wait]
 //	edgeftp policy list | swap NAME PATH | promote NAME | rollback NAME | history NAME | differences NAME
 //	edgeftp policy init --lang LANGUAGE NAME
 //	edgeftp policy build [DIR...]
@@ -76,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), userCommand(), statusCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), userCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -14,9 +14,15 @@ import (
 	"github.com/edgeftp/edgeftp/policies/metrics"
 )
 
-// listenMetrics binds the address at which the figures are shown, if there is one.
-func (in *instance) listenMetrics(ctx context.Context) error {
+// listenMetrics binds the address at which the figures are shown, if there is one, or takes
+// that of the generation before.
+func (in *generation) listenMetrics(ctx context.Context) error {
+	in.metrics, _ = in.natives["metrics"].policy.(*metrics.Policy)
 	if in.metrics == nil {
+		return nil
+	}
+	if b := in.before; b != nil && b.scraped != nil && b.metrics == in.metrics && b.conf.Metrics == in.conf.Metrics {
+		in.scraped, in.figuresAt = b.scraped, b.figuresAt
 		return nil
 	}
 	var lc net.ListenConfig
@@ -28,22 +34,36 @@ func (in *instance) listenMetrics(ctx context.Context) error {
 	mux.Handle("GET "+in.conf.Metrics.Path, in.metrics.Handler())
 	in.scraped = &http.Server{Handler: control.Recovering(mux, in.server.Panicked), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	in.log.Info("figures are shown", "url", "http://"+l.Addr().String()+in.conf.Metrics.Path)
 	in.figuresAt = l
 	return nil
 }
 
 // showMetrics begins to answer at the address that listenMetrics has bound, if there is
-// one.
-func (in *instance) showMetrics() {
+// one, and ends to at another one of the generation before.
+func (in *generation) showMetrics(before *generation) {
+	if before != nil && before.scraped == in.scraped {
+		return
+	}
+	if before != nil {
+		before.hideMetrics()
+	}
 	if in.scraped == nil {
 		return
 	}
+	in.log.Info("figures are shown", "url", "http://"+in.figuresAt.Addr().String()+in.conf.Metrics.Path)
 	go func() {
 		if err := in.scraped.Serve(in.figuresAt); !errors.Is(err, http.ErrServerClosed) {
 			in.log.Error("the figures are not shown any more", "error", err)
 		}
 	}()
+}
+
+// hideMetrics ends to show the figures.
+func (in *generation) hideMetrics() {
+	if in.scraped != nil {
+		_ = in.scraped.Close() // what is being read is lost, and asked for again
+		_ = in.figuresAt.Close()
+	}
 }
 
 // guard calls fn, and tells of its panic: what it was about is given up.
@@ -85,8 +105,9 @@ func (in *instance) tell(tell func(metrics.Sample)) {
 	}
 	tellDefence(tell, in.server.Defence())
 	in.modules.guests.tell(tell)
-	tellCertificates(tell, in.certs.list())
-	tellOrders(tell, in.certs.sources)
+	certs := in.now.Load().certs
+	tellCertificates(tell, certs.list())
+	tellOrders(tell, certs.sources)
 	kv := in.store.Stats()
 	for _, s := range kv.Spaces {
 		space := metrics.Label{Name: "space", Value: s.Name}

@@ -48,6 +48,7 @@ type modules struct {
 // slot is one module's place.
 type slot struct {
 	conf   *config.Module
+	source trust.Digest // of what the source gave when it was last read
 	now    *candidate
 	next   *candidate // on trial
 	shadow *candidate // compared
@@ -63,8 +64,13 @@ type candidate struct {
 }
 
 // begin takes the server over that the modules are in.
-func (m *modules) begin(server *edge.Server) {
+func (m *modules) begin(server *edge.Server, list []placed) {
 	m.server = server
+	m.mu.Lock()
+	for _, p := range list {
+		m.slots[p.conf.Name] = &slot{conf: p.conf, now: p.made, source: p.source}
+	}
+	m.mu.Unlock()
 	for name, s := range m.slots {
 		m.accept(name, s.now)
 		m.watch(s, s.now, m.generation(name))
@@ -247,7 +253,7 @@ func (m *modules) generation(name string) uint64 {
 }
 
 // baseStatus is the part of the status that does not change.
-func baseStatus(root string, listeners []control.Listener) control.Status {
-	return control.Status{Version: version(), PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second),
-		Root: root, Listeners: listeners}
+func (in *generation) baseStatus(since time.Time) control.Status {
+	return control.Status{Version: version(), PID: os.Getpid(), Since: since, Root: in.conf.Root, Listeners: in.addresses(),
+		Generation: in.number, ConfigSince: in.since.UTC().Truncate(time.Second)}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func (m *modules) check(name string, o offer) (trust.Seal, error) {
 func (m *modules) loadOptions(conf *config.Module, shadow bool) wasmhost.LoadOptions {
 	l := &conf.Limits
 	o := wasmhost.LoadOptions{Settings: conf.Settings, Grant: m.grant(conf, shadow), Verify: edge.VerifyHash,
-		Limits: wasmhost.Limits{MemoryPages: uint32(l.Memory / pageSize), Fuel: l.Fuel, Deadline: l.Call, Depth: l.Depth, Instances: l.Instances}}
+		Limits: wasmhost.Limits{MemoryPages: uint32(cmp.Or(l.Memory, usualMemory) / pageSize), Fuel: l.Fuel, Deadline: l.Call, Depth: l.Depth, Instances: l.Instances}}
 	if o.Limits.Instances == 0 {
 		o.Limits.Instances = usualInstances()
 	}
@@ -146,15 +147,18 @@ func (m *modules) options(conf *config.Module) edge.Options {
 	return o
 }
 
-// hostConfig leaves room for the module with the highest limits; each is held to its
-// own.
+// The highest limits that a configuration can give a module, usualMemory what it has
+// without any.
+const (
+	mostMemory    = 1 << 30
+	mostInstances = 4096
+	usualMemory   = 16 << 20
+)
+
+// hostConfig leaves room for every module that a configuration may bring, later ones too;
+// each is held to its own limits.
 func hostConfig(conf *config.Policies) wasmhost.Config {
-	c := wasmhost.Config{Strict: conf.Strict, Limits: wasmhost.Limits{MemoryPages: 1, Instances: usualInstances()}}
-	for _, mod := range conf.Modules {
-		c.Limits.MemoryPages = max(c.Limits.MemoryPages, uint32(mod.Limits.Memory/pageSize))
-		c.Limits.Instances = max(c.Limits.Instances, mod.Limits.Instances)
-	}
-	return c
+	return wasmhost.Config{Strict: conf.Strict, Limits: wasmhost.Limits{MemoryPages: mostMemory / pageSize, Instances: mostInstances}}
 }
 
 // openStore opens what policies remember.

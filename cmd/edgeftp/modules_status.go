@@ -13,14 +13,16 @@ import (
 
 // Status implements control.Controller.
 func (m *modules) Status() control.Status {
-	st, s := m.base, m.server.Status()
+	s := m.server.Status()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	st := m.base
+	st.OldSessions = s.OldSessions
 	st.Sessions, st.Transfers, st.Draining, st.OldGenerations = s.Sessions, s.Transfers, s.Draining, s.OldGenerations
 	b := &s.Budget
 	st.Budget = control.Budget{Memory: b.Memory, MemoryUsed: b.MemoryUsed, MemoryFull: b.MemoryFull, MemoryWorst: b.Worst, Descriptors: b.Descriptors,
 		MostSessions: b.Sessions, NoMemory: b.NoMemory, NoDescriptors: b.NoDescriptors, NoTransfer: b.NoTransfer}
 	st.Panics = s.Panics
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	for i := range s.Policies {
 		st.Policies = append(st.Policies, m.describe(&s.Policies[i]))
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"reflect"
+
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/accesslog"
@@ -10,7 +12,7 @@ import (
 )
 
 // flood makes the policy that bounds how fast commands come, nil where nothing does.
-func (in *instance) flood() (policy.Policy, error) {
+func (in *generation) flood() (policy.Policy, error) {
 	l := &in.conf.Limits
 	if l.Commands == 0 && l.CommandsPerIP == 0 {
 		return nil, nil
@@ -24,9 +26,14 @@ func (in *instance) flood() (policy.Policy, error) {
 		SessionCommands: unlimited(l.Commands), AddressCommands: unlimited(l.CommandsPerIP)})
 }
 
+// quotas are what the policy on quotas is made of.
+func (in *generation) quotas() any {
+	return []any{in.conf.Defaults.Quota, in.conf.Groups, in.people.made()}
+}
+
 // quota makes the policy that bounds what is stored, nil where nobody is limited, and
 // nobody can be while the server runs.
-func (in *instance) quota() (policy.Policy, error) {
+func (in *generation) quota() (policy.Policy, error) {
 	if !in.conf.HasQuota() && !in.people.mayChange() {
 		return nil, nil
 	}
@@ -38,16 +45,11 @@ func (in *instance) quota() (policy.Policy, error) {
 	for i := range in.conf.Groups {
 		c.Groups[in.conf.Groups[i].Name] = quotaLimits(&in.conf.Groups[i].Quota)
 	}
-	meter, err := quota.New(c)
-	if err != nil {
-		return nil, err
-	}
-	in.accounts.show(in.conf, meter)
-	return meter, nil
+	return quota.New(c)
 }
 
 // access makes the log of transfers, nil without one.
-func (in *instance) access() (policy.Policy, error) {
+func (in *generation) access() (policy.Policy, error) {
 	a := &in.conf.AccessLog
 	if a.File == "" {
 		return nil, nil
@@ -56,7 +58,7 @@ func (in *instance) access() (policy.Policy, error) {
 }
 
 // figures makes the policy that counts, nil where nobody shows what it has counted.
-func (in *instance) figures() (policy.Policy, error) {
+func (in *generation) figures() (policy.Policy, error) {
 	if in.conf.Metrics.Listen == "" {
 		return nil, nil
 	}
@@ -64,15 +66,30 @@ func (in *instance) figures() (policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.metrics = m
 	return m, m.Add(metrics.SourceFunc(in.collect))
 }
 
-// native adds a policy of the server's own, if there is one.
-func native(slots []edge.Slot, name string, make func() (policy.Policy, error)) ([]edge.Slot, error) {
-	p, err := make()
-	if err != nil || p == nil {
+// native is a policy of the server's own, and what it is made of.
+type native struct {
+	policy policy.Policy // nil where there is none
+	of     any
+}
+
+// native adds a policy of the server's own, if there is one. Made of the same it is that of
+// the generation before, with all that it has counted.
+func (in *generation) native(slots []edge.Slot, name string, of any, make func() (policy.Policy, error)) ([]edge.Slot, error) {
+	p, err := policy.Policy(nil), error(nil)
+	if b := in.before; b != nil && reflect.DeepEqual(b.natives[name].of, of) {
+		p = b.natives[name].policy
+	} else {
+		p, err = make()
+	}
+	if err != nil {
 		return slots, err
+	}
+	in.natives[name] = native{p, of}
+	if p == nil {
+		return slots, nil
 	}
 	return append(slots, edge.Slot{Name: name, Policy: p}), nil
 }

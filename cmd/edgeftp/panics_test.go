@@ -27,14 +27,14 @@ func TestPanicsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said lockedBuffer
-	in, err := assemble(t.Context(), conf, slog.New(slog.NewJSONHandler(&said, nil)))
+	in, err := assemble(t.Context(), loaded{conf: conf}, slog.New(slog.NewJSONHandler(&said, nil)), new(slog.LevelVar))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer in.close()
 	in.guard(func() { panic("watching") })
 	in.collect(func(metrics.Sample) { panic("collecting") })
-	if st := (controller{modules: in.modules, certs: in.certs}).Status(); st.Panics != 2 {
+	if st := (controller{modules: in.modules, in: in.instance}).Status(); st.Panics != 2 {
 		t.Errorf("%d panics are counted", st.Panics)
 	}
 	figure := -1.0
@@ -51,7 +51,7 @@ func TestPanicsAreCounted(t *testing.T) {
 		t.Error(log)
 	}
 	var b strings.Builder
-	printStatus(&b, (controller{modules: in.modules, certs: in.certs}).Status())
+	printStatus(&b, (controller{modules: in.modules, in: in.instance}).Status())
 	if !strings.Contains(b.String(), "mistakes   2 of the server's own") {
 		t.Error(b.String())
 	}

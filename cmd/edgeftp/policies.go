@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
@@ -18,28 +19,21 @@ import (
 
 // policies makes the policies on logins, then the modules in their order, then what
 // counts and logs, and last the event log, which sees what all of them have done.
-func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error) {
+func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err error) {
 	defer func() {
 		if err != nil {
-			closeSlots(slots)
+			in.closeSlots(slots)
 			slots = nil
 		}
 	}()
-	known, err := in.people.policy()
-	if err != nil {
-		return nil, err
-	}
-	if slots, err = native(slots, "antiflood", in.flood); err != nil {
+	if slots, err = in.native(slots, "antiflood", [2]int{in.conf.Limits.Commands, in.conf.Limits.CommandsPerIP}, in.flood); err != nil {
 		return slots, err
 	}
-	slots = append(slots, edge.Slot{Name: "users", Policy: known})
-	if a := in.conf.Anonymous; a.Enabled {
-		anybody, err := anonymous.New(anonymous.Config{Perms: a.Perms, AllowWrite: a.AllowWrite, Home: a.Home, Limits: a.Limits,
-			MaxSessions: a.MaxSessions, MsgLogin: a.MsgLogin, MsgQuit: a.MsgQuit})
-		if err != nil {
-			return slots, err
-		}
-		slots = append(slots, edge.Slot{Name: "anonymous", Policy: anybody})
+	if slots, err = in.native(slots, "users", in.people.made(), in.people.policy); err != nil {
+		return slots, err
+	}
+	if slots, err = in.native(slots, "anonymous", in.conf.Anonymous, in.anybody); err != nil {
+		return slots, err
 	}
 	for i := range in.conf.Policies.Modules {
 		slot, err := in.module(ctx, &in.conf.Policies.Modules[i])
@@ -51,28 +45,47 @@ func (in *instance) policies(ctx context.Context) (slots []edge.Slot, err error)
 	// What is stored is charged when nobody else objects.
 	for _, own := range []struct {
 		name string
+		of   any
 		make func() (policy.Policy, error)
-	}{{"quota", in.quota}, {"accesslog", in.access}, {"metrics", in.figures}} {
-		if slots, err = native(slots, own.name, own.make); err != nil {
+	}{{"quota", in.quotas(), in.quota}, {"accesslog", in.conf.AccessLog, in.access}, {"metrics", in.conf.Metrics.Listen != "", in.figures},
+		{"eventlog", in.conf.Events, in.events}} {
+		if slots, err = in.native(slots, own.name, own.of, own.make); err != nil {
 			return slots, err
 		}
-	}
-	if in.conf.Events != "" {
-		events, err := eventlog.Open(in.conf.Events)
-		if err != nil {
-			return slots, err
-		}
-		slots = append(slots, edge.Slot{Name: "eventlog", Policy: events})
 	}
 	return slots, nil
 }
 
+// anybody makes the policy on anonymous users, nil where there are none.
+func (in *generation) anybody() (policy.Policy, error) {
+	a := in.conf.Anonymous
+	if !a.Enabled {
+		return nil, nil
+	}
+	return anonymous.New(anonymous.Config{Perms: a.Perms, AllowWrite: a.AllowWrite, Home: a.Home, Limits: a.Limits,
+		MaxSessions: a.MaxSessions, MsgLogin: a.MsgLogin, MsgQuit: a.MsgQuit})
+}
+
+// events makes the log of all events, nil without one.
+func (in *generation) events() (policy.Policy, error) {
+	if in.conf.Events == "" {
+		return nil, nil
+	}
+	return eventlog.Open(in.conf.Events)
+}
+
 // module loads the module of a slot from the source that the configuration names.
-func (in *instance) module(ctx context.Context, conf *config.Module) (edge.Slot, error) {
+func (in *generation) module(ctx context.Context, conf *config.Module) (edge.Slot, error) {
+	if in.before != nil {
+		if s := in.modules.slots[conf.Name]; s != nil {
+			return in.moduleAgain(ctx, conf, s)
+		}
+	}
 	offered, how, err := in.read(ctx, conf)
 	if err != nil {
 		return edge.Slot{}, fmt.Errorf("policy %q: %w", conf.Name, err)
 	}
+	source := trust.Sum(offered.Module)
 	c, err := in.modules.prepare(ctx, conf, offer{Module: offered})
 	var refused *wasmhost.LoadError
 	if errors.As(err, &refused) && refused.Code == trust.CodeDowngrade {
@@ -83,12 +96,12 @@ func (in *instance) module(ctx context.Context, conf *config.Module) (edge.Slot,
 		return edge.Slot{}, fmt.Errorf("policy %q (%s): %w", conf.Name, conf.Source, err)
 	}
 	in.built[conf.Name] = how
-	in.modules.slots[conf.Name] = &slot{conf: conf, now: c}
+	in.placed = append(in.placed, placed{conf: conf, made: c, source: source})
 	return edge.Slot{Name: conf.Name, Policy: c.policy, Options: in.modules.options(conf)}, nil
 }
 
 // read reads a module and its signature, or builds it, and says how.
-func (in *instance) read(ctx context.Context, conf *config.Module) (m *control.Module, how string, err error) {
+func (in *generation) read(ctx context.Context, conf *config.Module) (m *control.Module, how string, err error) {
 	m = &control.Module{Name: conf.Name, Source: conf.Source}
 	if isDir(conf.Source) {
 		m.Module, how, err = in.build(ctx, conf)
@@ -101,11 +114,24 @@ func (in *instance) read(ctx context.Context, conf *config.Module) (m *control.M
 	return m, "", err
 }
 
-// closeSlots closes the policies of a server that was not made.
-func closeSlots(slots []edge.Slot) {
+// closeSlots closes the policies of a configuration that is not to be, but for those that
+// the one before it has.
+func (in *generation) closeSlots(slots []edge.Slot) {
 	for _, s := range slots {
-		if c, ok := s.Policy.(interface{ Close() error }); ok {
+		if c, ok := s.Policy.(interface{ Close() error }); ok && !in.kept(s) {
 			_ = c.Close()
 		}
 	}
+}
+
+// kept reports whether a policy is that of the generation before.
+func (in *generation) kept(s edge.Slot) bool {
+	if in.before == nil {
+		return false
+	}
+	if n, ok := in.natives[s.Name]; ok {
+		return n.policy == in.before.natives[s.Name].policy
+	}
+	i := slices.IndexFunc(in.placed, func(p placed) bool { return p.conf.Name == s.Name })
+	return i >= 0 && in.placed[i].made == nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -13,21 +14,23 @@ import (
 )
 
 // listen binds the listeners, all or none.
-func (in *instance) listen(ctx context.Context) error {
-	err := in.server.Listen(ctx)
-	if err == nil {
-		in.modules.base = baseStatus(in.conf.Root, in.addresses())
-		return exitWith(exitFailed, in.listenMetrics(ctx))
+func (in *generation) listen(ctx context.Context) error {
+	if err := in.server.Listen(ctx); err != nil {
+		return unbound(err)
 	}
-	return unbound(err)
+	in.modules.base = in.baseStatus(time.Now().UTC().Truncate(time.Second))
+	return exitWith(exitFailed, in.listenMetrics(ctx))
 }
 
 // addresses are the bound addresses with the names and TLS of their listeners.
-func (in *instance) addresses() []control.Listener {
+func (in *generation) addresses() []control.Listener {
 	bound := in.server.Addresses()
 	var out []control.Listener
 	for _, l := range in.conf.Listeners {
 		for range l.Addresses {
+			if len(out) == len(bound) { // another configuration comes into force
+				return out
+			}
 			tls := l.TLS.Control
 			if l.Implicit {
 				tls = "implicit"
@@ -39,7 +42,7 @@ func (in *instance) addresses() []control.Listener {
 }
 
 // greeting gathers what the operator is told.
-func (in *instance) greeting(conf *config.Config) *greeting {
+func (in *generation) greeting(conf *config.Config) *greeting {
 	g := &greeting{root: relative(conf.Root), listeners: in.addresses(), leaf: in.certs.leaf(), socket: relative(conf.Socket),
 		anonymous: conf.Anonymous.Enabled, built: in.built, policies: in.modules.Status().Policies, password: conf.Password, sandbox: in.sandbox}
 	g.anybody = "read-only"

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -12,7 +13,7 @@ import (
 
 // shut shuts the process off from what it does not need from now on: everything is
 // opened and bound, and nobody has been let in yet.
-func (in *instance) shut() (err error) {
+func (in *generation) shut() (err error) {
 	plan := sandbox.PlanFor(in.conf)
 	plan.Children = in.builder != nil
 	for _, s := range in.ephemeral.Ports() {
@@ -26,10 +27,11 @@ func (in *instance) shut() (err error) {
 			plan.Watch(dir, "source of a policy, which is watched")
 		}
 	}
+	in.files(plan)
 	if in.sandbox, err = sandbox.Close(plan, confinement(in.conf)); err != nil {
 		return exitWith(exitFailed, err)
 	}
-	in.homes.within = in.sandbox
+	in.trees.within = in.sandbox
 	for _, l := range in.sandbox.Lacking() {
 		in.log.Warn("sandbox: "+l.Name+" "+l.State, "reason", l.Text, "help", l.Help)
 	}
@@ -39,6 +41,35 @@ func (in *instance) shut() (err error) {
 	return nil
 }
 
+// files allows what a reload reads: the file of the configuration and those that it names.
+// A server that was started by flags reads none again.
+func (in *generation) files(plan *sandbox.Plan) {
+	if in.text == nil || in.origin.file == "" {
+		return
+	}
+	plan.Watch(in.origin.file, "the configuration, which SIGHUP has read again")
+	for _, f := range in.text.Files {
+		if filepath.IsAbs(f) {
+			plan.Watch(f, "what the configuration has in a file (${file:})")
+		}
+	}
+	for _, c := range in.conf.Certificates {
+		plan.Watch(c.Cert, "a certificate, which a reload reads")
+		plan.Watch(c.Key, "a key, which a reload reads")
+	}
+	for i := range in.conf.Listeners {
+		if ca := in.conf.Listeners[i].TLS.ClientCA; ca != "" {
+			plan.Watch(ca, "authorities of client certificates, which a reload reads")
+		}
+	}
+	for i := range in.conf.Policies.Modules {
+		if m := &in.conf.Policies.Modules[i]; !isDir(m.Source) {
+			plan.Watch(m.Source, "a policy module, which a reload reads")
+			plan.Watch(m.SignatureFile(), "its signature")
+		}
+	}
+}
+
 // confinedPorts is how many of the system's own ports a confined server opens for data
 // connections. Each is a rule of Landlock, of which every thread has its own: these cost
 // 10 ms of the start, all 28,000 would 100. It is 12 bits of a port that is to be
@@ -46,7 +77,7 @@ func (in *instance) shut() (err error) {
 const confinedPorts = 4096
 
 // findPorts finds what the passive ports are of where a listener has no range.
-func (in *instance) findPorts() {
+func (in *generation) findPorts() {
 	in.ephemeral = dtp.ReadEphemeral()
 	if in.conf.Sandbox.Landlock != string(sandbox.Off) {
 		in.ephemeral = in.ephemeral.Part(confinedPorts)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,10 +50,11 @@ func serveCommand() *cobra.Command {
 	fl.BoolVar(&allowRoot, "allow-root", false, "serve as root, which is refused otherwise where others can connect")
 	fl.BoolVar(&printConfig, "print-config", false, "print the configuration that the flags stand for, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		conf, err := configure(cmd, f, file)
+		from, err := configure(cmd, f, file, allowRoot)
 		if err != nil {
 			return err
 		}
+		conf := from.conf
 		if printConfig {
 			text, err := conf.YAML()
 			if err == nil {
@@ -68,45 +68,48 @@ func serveCommand() *cobra.Command {
 			}
 			return exitWith(exitFailed, err)
 		}
-		conf.Instance.AllowRoot = conf.Instance.AllowRoot || allowRoot
 		warning, err := mayServe(conf, file != "")
 		if err != nil {
 			return err
 		}
-		return serve(cmd.Context(), conf, warning, cmd.ErrOrStderr())
+		return serve(cmd.Context(), from, warning, cmd.ErrOrStderr())
 	}
 	return cmd
 }
 
 // configure makes the configuration of the flags or of the file.
-func configure(cmd *cobra.Command, f config.Flags, file string) (*config.Config, error) {
+func configure(cmd *cobra.Command, f config.Flags, file string, root bool) (from loaded, err error) {
 	if file == "" && f.Root == "" {
-		return nil, exitWith(exitUsage, errors.New("serve needs --root DIR or --config FILE"))
+		return from, exitWith(exitUsage, errors.New("serve needs --root DIR or --config FILE"))
 	}
 	if err := words(f); err != nil {
-		return nil, exitWith(exitUsage, err)
+		return from, exitWith(exitUsage, err)
 	}
-	var conf *config.Config
-	var err error
+	from.origin = origin{file: file, format: f.Log, events: f.Events, root: root}
 	if file != "" {
 		for _, name := range []string{"root", "listen", "implicit", "passive-ports", "tls", "cert", "key", "domain", "email", "agree-to-terms", "acme-ca", "user", "password-file",
 			"perm", "anonymous", "read-only", "policy", "state-dir", "sandbox"} {
 			if cmd.Flags().Changed(name) {
-				return nil, exitWith(exitUsage, fmt.Errorf("--%s and --config exclude each other\n   = help: put it into the file", name))
+				return from, exitWith(exitUsage, fmt.Errorf("--%s and --config exclude each other\n   = help: put it into the file", name))
 			}
 		}
-		if conf, err = config.Load(file); err != nil {
-			return nil, exitWith(exitConfig, err)
+		text, err := from.origin.read()
+		if err == nil {
+			from.conf, from.source, err = from.origin.parse(text)
 		}
-		conf.Log.Format = cmp.Or(f.Log, conf.Log.Format)
-		err = conf.LogEvents(f.Events)
+		if err != nil {
+			return from, exitWith(exitConfig, err)
+		}
+		from.origin.file = from.source.Path
 	} else {
 		if f.Log == "" && !isTerminal(cmd.ErrOrStderr()) {
 			f.Log = "json"
 		}
-		conf, err = config.FromFlags(f)
+		if from.conf, err = config.FromFlags(f); err == nil {
+			from.conf.Instance.AllowRoot = from.conf.Instance.AllowRoot || root
+		}
 	}
-	return conf, exitWith(exitConfig, err)
+	return from, exitWith(exitConfig, err)
 }
 
 // words checks the flags that take one of a few words, and those that belong
@@ -133,9 +136,9 @@ func isTerminal(w io.Writer) bool {
 }
 
 // serve runs a server until it is told to stop. A warning is logged when it is ready, if there is one.
-func serve(ctx context.Context, conf *config.Config, warning string, out io.Writer) error {
-	start := time.Now()
-	log := logger(conf.Log, out)
+func serve(ctx context.Context, from loaded, warning string, out io.Writer) error {
+	start, conf := time.Now(), from.conf
+	log, level := logger(conf.Log, out)
 	if conf.Instance.Name != config.DefaultName {
 		log = log.With("instance", conf.Instance.Name)
 	}
@@ -143,7 +146,10 @@ func serve(ctx context.Context, conf *config.Config, warning string, out io.Writ
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	in, err := prepare(ctx, signals, conf, log)
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	in, err := prepare(ctx, signals, from, log, level)
 	if in == nil {
 		return err
 	}
@@ -167,21 +173,21 @@ func serve(ctx context.Context, conf *config.Config, warning string, out io.Writ
 	} else {
 		g.log(log)
 	}
-	return exitWith(exitFailed, in.run(ctx, signals, conf.Instance.DrainTimeout))
+	return exitWith(exitFailed, in.run(ctx, signals, again))
 }
 
 // prepare assembles the server. Policies that are built from source may take
 // minutes, so a signal ends it: then there is neither a server nor an error.
-func prepare(ctx context.Context, signals <-chan os.Signal, conf *config.Config, log *slog.Logger) (*instance, error) {
+func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *slog.Logger, level *slog.LevelVar) (*generation, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
-		in  *instance
+		in  *generation
 		err error
 	}
 	done := make(chan result, 1)
 	go func() {
-		in, err := assemble(ctx, conf, log)
+		in, err := assemble(ctx, from, log, level)
 		done <- result{in, err}
 	}()
 	select {
@@ -197,12 +203,12 @@ func prepare(ctx context.Context, signals <-chan os.Signal, conf *config.Config,
 	}
 }
 
-// logger returns the log that the configuration asks for.
-func logger(conf config.Log, out io.Writer) *slog.Logger {
-	var level slog.Level
+// logger returns the log that the configuration asks for, and its level, which may change.
+func logger(conf config.Log, out io.Writer) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
 	_ = level.UnmarshalText([]byte(conf.Level)) // checked by config
 	if conf.Format == "human" {
-		return slog.New(newConsole(out, level))
+		return slog.New(newConsole(out, level)), level
 	}
-	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})), level
 }

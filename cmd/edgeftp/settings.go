@@ -9,11 +9,11 @@ import (
 )
 
 func configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check a configuration file, or explain its keys", Args: cobra.ArbitraryArgs,
+	cmd := &cobra.Command{Use: "config", Short: "Check a configuration file, explain its keys, or go back to an earlier one", Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return noCommand(cmd, args, "config needs validate, describe or schema")
+			return noCommand(cmd, args, "config needs validate, describe, schema, history or rollback")
 		}}
-	cmd.AddCommand(
+	cmd.AddCommand(configHistoryCommand(), configRollbackCommand(),
 		&cobra.Command{Use: "validate FILE", Short: "Check a configuration file as serve does, and that nobody else has its challenge ports", Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				if _, err := config.Validate(args[0]); err != nil {

@@ -20,7 +20,7 @@ type socket struct{ listener, address string }
 // inherit takes the sockets that a service manager has passed on (sd_listen_fds(3)), each
 // for the listener that has its name, or else its address. One that belongs to none is an
 // error: it would wait for ever.
-func (in *instance) inherit() error {
+func (in *generation) inherit() error {
 	files := activation.Files(true) // and nobody inherits them from here
 	for i, f := range files {
 		l, err := listening(f)
@@ -62,7 +62,7 @@ func listening(f *os.File) (net.Listener, error) {
 
 // place finds whose socket one with a name and an address is, among those that have none
 // yet. A listener's name wins over an address.
-func (in *instance) place(name string, addr net.Addr) (at socket, found bool) {
+func (in *generation) place(name string, addr net.Addr) (at socket, found bool) {
 	var own, others []socket // that may be it, by name and by address
 	known := false
 	for i := range in.conf.Listeners {
@@ -109,7 +109,7 @@ func is(address string, bound net.Addr) bool {
 }
 
 // bind binds the listeners whose sockets are not there yet.
-func (in *instance) bind(ctx context.Context) error {
+func (in *generation) bind(ctx context.Context) error {
 	var lc net.ListenConfig
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]

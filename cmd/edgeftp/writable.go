@@ -10,7 +10,7 @@ import (
 
 // warnUnwritable tells of directories that the server's user may not write to. Who
 // uploads, or turns logs over, would find that out otherwise, and far from its reason.
-func (in *instance) warnUnwritable() {
+func (in *generation) warnUnwritable() {
 	for _, root := range writtenRoots(in.conf) {
 		if !mayWrite(root) {
 			in.log.Warn("users may upload to "+root+", but the user that runs the server may not write there: uploads get 550",

@@ -23,7 +23,7 @@ func TestWarnUnwritable(t *testing.T) {
 	conf.Users = []config.User{{Name: "a", Perms: policy.PermAll}}
 	told := func() string {
 		var out bytes.Buffer
-		in := &instance{conf: conf, log: slog.New(slog.NewTextHandler(&out, nil))}
+		in := &generation{instance: &instance{log: slog.New(slog.NewTextHandler(&out, nil))}, conf: conf}
 		in.warnUnwritable()
 		return out.String()
 	}

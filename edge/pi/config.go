@@ -49,10 +49,9 @@ type Config struct {
 	NoDeflate  bool         // no MODE Z
 	MaxRatio   int          // of an upload to its compressed form, as dtp.Deflate has it
 	Runner     dtp.Runner   // in place of dtp.Transfer.Run; nil for that
-	// Throttle holds the limits that transfers share; nil is none. Rates are those
-	// of a transfer for which no policy named any.
+	// Throttle holds the limits that transfers share, and what one has for which no
+	// policy named any; nil is none.
 	Throttle *throttle.Tree
-	Rates    throttle.Rates // zero is none
 	// Limiter adds a throttle of the embedder's to a transfer; it, or what it
 	// returns, may be nil.
 	Limiter func(who policy.Session, down bool) dtp.Limiter

@@ -55,12 +55,12 @@ func under(own dtp.Limiter, chain *throttle.Limiter) dtp.Limiter {
 // rates are those of one transfer: what a policy answered, or by default what the
 // configuration has for each.
 func (s *Session) rates(limits policy.Limits) throttle.Rates {
-	r := throttle.Rates{Down: limits.RateDown, Up: limits.RateUp}
+	r, each := throttle.Rates{Down: limits.RateDown, Up: limits.RateUp}, s.conf.Throttle.Transfer()
 	if r.Down <= 0 {
-		r.Down = s.conf.Rates.Down
+		r.Down = each.Down
 	}
 	if r.Up <= 0 {
-		r.Up = s.conf.Rates.Up
+		r.Up = each.Up
 	}
 	return r
 }

@@ -37,10 +37,10 @@ const (
 // Memory is a budget of memory. Nil is one without a limit. Make it with [New]; it is
 // safe for concurrent use.
 type Memory struct {
-	limit   int64
+	limit   atomic.Int64 // bytes; 0 is none
 	read    func() Reading
 	collect func()
-	changed func(shut bool, used int64)
+	changed func(shut bool, used, limit int64)
 
 	held    atomic.Int64 // reserved, whether it was allocated already or not
 	last    atomic.Pointer[sample]
@@ -59,23 +59,26 @@ type sample struct {
 	marked int64 // held of the last sample before the last collection
 }
 
-// New returns a budget of limit bytes; without any it returns nil. changed, unless it
-// is nil, is told when it shuts and opens, by whoever has caused that.
-func New(limit int64, changed func(shut bool, used int64)) *Memory {
-	if limit <= 0 {
-		return nil
-	}
+// New returns a budget of limit bytes; zero or less is no limit, for as long as
+// [Memory.SetLimit] gives it none. changed, unless it is nil, is told when it shuts and
+// opens, by whoever has caused that.
+func New(limit int64, changed func(shut bool, used, limit int64)) *Memory {
 	return newMemory(limit, read, runtime.GC, changed)
 }
 
-func newMemory(limit int64, read func() Reading, collect func(), changed func(bool, int64)) *Memory {
+func newMemory(limit int64, read func() Reading, collect func(), changed func(shut bool, used, limit int64)) *Memory {
 	if changed == nil {
-		changed = func(bool, int64) {}
+		changed = func(bool, int64, int64) {}
 	}
-	m := &Memory{limit: limit, read: read, collect: collect, changed: changed}
+	m := &Memory{read: read, collect: collect, changed: changed}
+	m.SetLimit(limit)
 	m.last.Store(&sample{Reading: read(), at: time.Now()})
 	return m
 }
+
+// SetLimit changes the limit; zero or less is none. What is reserved stays, also beyond
+// the limit.
+func (m *Memory) SetLimit(limit int64) { m.limit.Store(max(0, limit)) }
 
 // Enter reserves n bytes for somebody new. It reports false, and reserves nothing,
 // from 90 % of the limit on and until less than 80 % are in use.
@@ -83,12 +86,20 @@ func (m *Memory) Enter(n int64) bool {
 	if m == nil {
 		return true
 	}
-	used, most := m.used(), m.percent(shutPercent)
+	limit := m.limit.Load()
+	if limit == 0 {
+		if m.shut.CompareAndSwap(true, false) {
+			m.changed(false, m.used(), 0)
+		}
+		m.held.Add(n)
+		return true
+	}
+	used, most := m.used(), limit/100*shutPercent
 	if m.shut.Load() {
-		most = m.percent(openPercent)
+		most = limit / 100 * openPercent
 	}
 	if shut := used >= most; shut != m.shut.Load() && m.shut.CompareAndSwap(!shut, shut) {
-		m.changed(shut, used)
+		m.changed(shut, used, limit)
 	}
 	if used >= most {
 		m.turned.Add(1)
@@ -106,7 +117,7 @@ func (m *Memory) Take(n int64) bool {
 		return true
 	}
 	m.held.Add(n) // first, so that two do not both have the last of it
-	if m.used() <= m.percent(fullPercent) {
+	if limit := m.limit.Load(); limit == 0 || m.used() <= limit/100*fullPercent {
 		return true
 	}
 	m.held.Add(-n)
@@ -121,8 +132,6 @@ func (m *Memory) Give(n int64) {
 		m.held.Add(-n)
 	}
 }
-
-func (m *Memory) percent(n int64) int64 { return m.limit / 100 * n }
 
 // used is at most this much: all that there is, and at most what was alive. What was
 // reserved since either was known counts on top.
@@ -167,10 +176,15 @@ type State struct {
 	Refused uint64 // times that Take has said no
 }
 
-// State returns how it stands now. Shut is as the last Enter has left it.
+// State returns how it stands now. Shut is as the last Enter has left it. Without a limit
+// the first three are zero.
 func (m *Memory) State() State {
 	if m == nil {
 		return State{}
 	}
-	return State{Limit: m.limit, Used: m.used(), Shut: m.shut.Load(), Turned: m.turned.Load(), Refused: m.refused.Load()}
+	st := State{Limit: m.limit.Load(), Turned: m.turned.Load(), Refused: m.refused.Load()}
+	if st.Limit > 0 {
+		st.Used, st.Shut = m.used(), m.shut.Load()
+	}
+	return st
 }

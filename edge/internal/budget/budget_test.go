@@ -51,7 +51,7 @@ func TestHysteresis(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		var told []string
-		m := newMemory(1000, f.read, func() {}, func(shut bool, used int64) { told = append(told, fmt.Sprint(shut, used)) })
+		m := newMemory(1000, f.read, func() {}, func(shut bool, used, limit int64) { told = append(told, fmt.Sprint(shut, used)) })
 		for i, step := range []struct {
 			total, live int64
 			let         bool
@@ -167,12 +167,41 @@ func TestSweeps(t *testing.T) {
 }
 
 func TestNoLimit(t *testing.T) {
-	for _, limit := range []int64{0, -1} {
-		m := New(limit, nil)
-		if m != nil || !m.Enter(1<<40) || !m.Take(1<<40) || m.State() != (State{}) {
+	for _, m := range []*Memory{nil, New(0, nil), New(-1, nil)} {
+		if !m.Enter(1<<40) || !m.Take(1<<40) || m.State() != (State{}) {
 			t.Error("a budget without a limit has one")
 		}
 		m.Give(1)
+	}
+}
+
+// A limit may come and go. What was reserved without one counts when there is one.
+func TestSetLimit(t *testing.T) {
+	f := &fake{}
+	f.set(0, 0, 1)
+	var told []string
+	m := newMemory(0, f.read, func() {}, func(shut bool, _, limit int64) { told = append(told, fmt.Sprint(shut, limit)) })
+	if !m.Enter(95) {
+		t.Fatal("without a limit somebody was turned away")
+	}
+	m.SetLimit(100)
+	if m.Enter(1) || m.Take(1) {
+		t.Error("what was reserved before the limit does not count")
+	}
+	m.SetLimit(1000)
+	if !m.Enter(1) {
+		t.Error("a higher limit leaves no room")
+	}
+	m.SetLimit(100)
+	if m.Enter(1) {
+		t.Error("a lower limit leaves room")
+	}
+	m.SetLimit(0)
+	if !m.Enter(1) || m.State().Limit != 0 {
+		t.Error("a limit that is gone holds")
+	}
+	if got := fmt.Sprint(told); got != "[true 100 false 1000 true 100 false 0]" {
+		t.Errorf("told: %s", got)
 	}
 }
 

@@ -250,8 +250,8 @@ func (c *Chain) SwapAll(slots ...Slot) ([]uint64, error) {
 func (c *Chain) Replace(slots ...Slot) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.ready(); err != nil {
-		return err
+	if c.closed {
+		return ErrClosed
 	}
 	next, err := c.drafts(slots)
 	if err != nil {
@@ -269,8 +269,23 @@ func (c *Chain) Replace(slots ...Slot) error {
 			}
 		}
 	}
+	if slices.EqualFunc(next, old, func(a, b draft) bool { return a.keep == b.keep }) {
+		return nil // also while a candidate is on trial
+	}
+	if err := c.ready(); err != nil {
+		return err
+	}
 	_, err = c.install(next)
 	return err
+}
+
+// Spooled reports whether there is a slot of that name, and whether its events are kept
+// from one policy to the next.
+func (c *Chain) Spooled(name string) (spooled, there bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	there = slices.ContainsFunc(c.front.Load().main.modules, func(m *module) bool { return m.name == name })
+	return c.couriers[name] != nil, there
 }
 
 // follow ties what belongs to slots, shadows and couriers, to the modules that are

@@ -135,17 +135,7 @@ type order struct {
 
 // New returns a Defender that knows nobody.
 func New(conf Config, now time.Time) *Defender {
-	d := &Defender{conf: conf, base: now, lists: newList[bool](), orders: newList[*order](), crowds: map[key]int{}}
-	for _, p := range conf.Allow {
-		if p, ok := Clean(p); ok {
-			d.lists.set(p, true)
-		}
-	}
-	for _, p := range conf.Deny {
-		if p, ok := Clean(p); ok {
-			d.lists.set(p, false)
-		}
-	}
+	d := &Defender{conf: conf, base: now, lists: conf.lists(), orders: newList[*order](), crowds: map[key]int{}}
 	d.hosts = newTable[key](maxHosts, d.hostRank)
 	d.hosts.dropped = func(k key) {
 		if n := k.network(); d.crowds[n] > 1 {
@@ -159,6 +149,32 @@ func New(conf Config, now time.Time) *Defender {
 	d.turns = newTable[turnKey](maxTurns, turnRank)
 	d.owners = newTable[name](maxOwners, ownerRank)
 	return d
+}
+
+// lists are Allow and Deny, by what is in them.
+func (c *Config) lists() *list[bool] {
+	l := newList[bool]()
+	for _, p := range c.Allow {
+		if p, ok := Clean(p); ok {
+			l.set(p, true)
+		}
+	}
+	for _, p := range c.Deny {
+		if p, ok := Clean(p); ok {
+			l.set(p, false)
+		}
+	}
+	return l
+}
+
+// Configure gives it another configuration. Bans that hold stay, for as long as they were
+// made for, but nobody on the new Allow is held up by one. Points stay; those that were
+// counted for another Within than the new one are gone sooner or later than by either.
+func (d *Defender) Configure(conf Config) {
+	lists := conf.lists()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.conf, d.lists = conf, lists
 }
 
 // epoch is the first tick: what came over a restart lies before it, and no tick is

@@ -20,7 +20,7 @@ type Tree struct {
 	users     map[string]*user
 	sessions  map[*Node]Rates // and what each of them brought
 	leaving   map[string]bool // users without a session who owe for what has moved
-	defaults  struct{ user, session Rates }
+	defaults  struct{ user, session, transfer Rates }
 }
 
 // user is one user name's limit.
@@ -62,6 +62,13 @@ func (t *Tree) Listener(name string) *Node {
 
 // SetListener changes the limit of a listener, which need not exist yet.
 func (t *Tree) SetListener(name string, r Rates) { t.Listener(name).Set(r) }
+
+// DropListener forgets the limit of a listener that no session is of.
+func (t *Tree) DropListener(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.listeners, name)
+}
 
 // User returns the limit that all sessions of that user name share, for a session
 // that has just logged in and brings the rates r. In a direction in which r has no
@@ -150,6 +157,32 @@ func (t *Tree) ClearUser(name string) {
 	u.set = nil
 	t.apply(u)
 	t.forget(name, u)
+}
+
+// Bring changes what the latest login of a user has brought, for the sessions that he
+// has. It does nothing for who has none.
+func (t *Tree) Bring(name string, r Rates) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if u := t.users[name]; u != nil {
+		u.brought = r
+		t.apply(u)
+	}
+}
+
+// SetTransfer sets the rates of transfers that begin from now on and for which nobody
+// names any.
+func (t *Tree) SetTransfer(r Rates) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.defaults.transfer = r
+}
+
+// Transfer returns what SetTransfer has set.
+func (t *Tree) Transfer() Rates {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.defaults.transfer
 }
 
 // Session returns a limit for one session that brings the rates r; the default of

@@ -20,19 +20,41 @@ func (c *Config) Unwritten() []string { return slices.Sorted(maps.Keys(c.unwritt
 
 func (c *Config) unwritten() map[string]string {
 	list := map[string]string{}
-	if c.ACME == nil {
-		return list
+	for _, s := range c.secrets() {
+		if s.secret.from == "" && !s.secret.open {
+			list[s.variable] = s.secret.value
+		}
 	}
+	return list
+}
+
+// heldSecret is a secret with its place in the file, and the variable of the
+// environment that stands for it in a written file.
+type heldSecret struct {
+	path     []string
+	variable string
+	secret   Secret
+}
+
+// secrets are all that the configuration has.
+func (c *Config) secrets() []heldSecret {
+	if c.ACME == nil {
+		return nil
+	}
+	var list []heldSecret
+	acme := []string{"certificates", "acme"}
 	for i, a := range c.ACME.Authorities {
-		if a.Binding != nil && a.Binding.MAC.from == "" {
-			list[numbered(i)] = a.Binding.MAC.value
+		path := acme
+		if i > 0 {
+			path = sub(acme, "fallback", strconv.Itoa(i-1))
+		}
+		if a.Binding != nil {
+			list = append(list, heldSecret{sub(path, "account_binding", "mac"), numbered(i), a.Binding.MAC})
 		}
 	}
 	if d := c.ACME.Challenges.DNS; d != nil {
 		for name, s := range d.Settings {
-			if s.from == "" && !s.open {
-				list[settingName(name)] = s.value
-			}
+			list = append(list, heldSecret{sub(acme, "dns", "settings", name), settingName(name), s})
 		}
 	}
 	return list

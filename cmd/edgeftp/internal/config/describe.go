@@ -19,6 +19,7 @@ type key struct {
 	node     *yaml.Node // its schema
 	section  bool       // it has keys of its own
 	required bool
+	effect   Effect // when a change of it comes into force
 }
 
 // reference reads the schema as YAML, which JSON is: unlike a JSON decoder, that
@@ -82,13 +83,18 @@ func (r *reference) resolve(n *yaml.Node) *yaml.Node {
 }
 
 // keys returns a key and all below it: plain ones before sections.
-func (r *reference) keys(n *yaml.Node, path string, required bool) []key {
+func (r *reference) keys(n *yaml.Node, path string, required bool, effect Effect) []key {
 	inside, path := r.inner(n, path)
 	props := field(inside, "properties")
+	for _, at := range []*yaml.Node{inside, r.resolve(n), n} { // what is said where it is referred to wins
+		if e := word(at, "x-effect"); e != "" {
+			effect = Effect(e)
+		}
+	}
 	if own := word(n, "description"); own == "" { // a reference may say itself what it is about
 		n = r.resolve(n)
 	}
-	list := []key{{path, n, props != nil, required}}
+	list := []key{{path, n, props != nil, required, effect}}
 	if props == nil {
 		return list
 	}
@@ -96,7 +102,7 @@ func (r *reference) keys(n *yaml.Node, path string, required bool) []key {
 	var sections []key
 	for i := 0; i+1 < len(props.Content); i += 2 {
 		name := props.Content[i].Value
-		below := r.keys(props.Content[i+1], strings.TrimPrefix(path+"."+name, "."), slices.Contains(must, name))
+		below := r.keys(props.Content[i+1], strings.TrimPrefix(path+"."+name, "."), slices.Contains(must, name), effect)
 		if below[0].section {
 			sections = append(sections, below...)
 		} else {
@@ -240,10 +246,10 @@ func table(b *strings.Builder, keys []key) {
 			continue
 		}
 		if !begun {
-			b.WriteString("| key | values | default | what it is | pyftpdlib |\n|---|---|---|---|---|\n")
+			b.WriteString("| key | values | default | what it is | in force | pyftpdlib |\n|---|---|---|---|---|---|\n")
 			begun = true
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", k.path, cell(k.values()), cell(k.byDefault()), cell(word(k.node, "description")), k.seed())
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s |\n", k.path, cell(k.values()), cell(k.byDefault()), cell(word(k.node, "description")), k.effect, k.seed())
 	}
 	if begun {
 		b.WriteByte('\n')
@@ -275,7 +281,7 @@ func Reference() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	keys := r.keys(r.root, "", false)[1:]
+	keys := r.keys(r.root, "", false, "")[1:]
 	sections := "## The keys\n\n" + tables(keys)
 	text := strings.ReplaceAll(referenceText, "<!-- keys -->\n\n", sections)
 	return strings.ReplaceAll(text, "<!-- names -->\n", seeds(keys)), nil
@@ -292,7 +298,7 @@ func Describe(name string) (string, error) {
 	name = plain.Replace(name)
 	var found []key
 	var all []string
-	for _, k := range r.keys(r.root, "", false)[1:] {
+	for _, k := range r.keys(r.root, "", false, "")[1:] {
 		path := plain.Replace(k.path)
 		all = append(all, path)
 		if path == name || strings.HasPrefix(path, name+".") {

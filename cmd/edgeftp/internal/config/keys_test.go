@@ -18,7 +18,7 @@ func plainKeys(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var out []string
-	for _, k := range r.keys(r.root, "", false)[1:] {
+	for _, k := range r.keys(r.root, "", false, "")[1:] {
 		if !k.section && !k.reserved() {
 			out = append(out, k.path)
 		}

@@ -26,14 +26,26 @@ func Load(path string) (*Config, error) {
 func Validate(path string) (*Config, error) { return load(path, thisMachine()) }
 
 func load(path string, machine outside) (*Config, error) {
-	abs, err := filepath.Abs(path)
+	data, err := machine.readConfig(path)
 	if err != nil {
 		return nil, err
 	}
-	data, err := machine.read(path, maxFile)
+	return parseFile(path, data, machine)
+}
+
+func (o outside) readConfig(path string) ([]byte, error) {
+	data, err := o.read(path, maxFile)
 	if err != nil {
 		return nil, &Error{File: path, Problems: []Problem{{Text: "the configuration file cannot be read: " + reason(err),
 			Help: "check the path of --config"}}}
+	}
+	return data, nil
+}
+
+func parseFile(path string, data []byte, machine outside) (*Config, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
 	}
 	s, err := newSchema()
 	if err != nil {

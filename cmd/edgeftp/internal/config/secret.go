@@ -57,13 +57,16 @@ func (s Secret) written(variable string) string {
 
 // hide takes the secrets that the file holds itself out of its lines, which messages
 // show.
-func (d *document) hide() {
+func (d *document) hide() { d.hideAll(d.isSecret) }
+
+// hideAll takes out of the lines what the file holds itself at paths that are secret.
+func (d *document) hideAll(hidden func(path []string) bool) {
 	var nodes []*yaml.Node // in the order of the file
 	secret := map[*yaml.Node]bool{}
 	d.open = openSettings(d.providerName())
 	var walk func(n *yaml.Node, path []string, within bool)
 	walk = func(n *yaml.Node, path []string, within bool) {
-		within = within || d.isSecret(path)
+		within = within || hidden(path)
 		nodes = append(nodes, n)
 		secret[n] = within && n.Kind == yaml.ScalarNode && !isReference(n.Value)
 		if len(path) > maxDepth {

@@ -43,6 +43,9 @@ func handler(c Controller) http.Handler {
 	if d, ok := c.(Defender); ok {
 		banRoutes(mux, d)
 	}
+	if conf, ok := c.(Configurer); ok {
+		configRoutes(mux, conf)
+	}
 	if own, ok := c.(Confined); ok {
 		mux.HandleFunc("GET /v1/sandbox", func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, http.StatusOK, own.Confinement())

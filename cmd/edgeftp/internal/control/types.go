@@ -39,7 +39,12 @@ type Status struct {
 	OldGenerations int        `json:"old_generations"` // replaced, and still held by transfers
 	OldInstances   int        `json:"old_instances"`   // sandbox instances of replaced modules
 	Budget         Budget     `json:"budget"`
-	Panics         uint64     `json:"panics"` // mistakes that were recovered, each at a session's cost at most
+	// Generation is the number of the configuration in force, and ConfigSince when it came
+	// into force; OldSessions began with an earlier one.
+	Generation  uint64    `json:"generation"`
+	ConfigSince time.Time `json:"config_since"`
+	OldSessions int       `json:"old_sessions"`
+	Panics      uint64    `json:"panics"` // mistakes that were recovered, each at a session's cost at most
 	// Certificates are filled in by the socket's side, from the Certifier. Nil: the
 	// server has none.
 	Certificates *CertSummary `json:"certificates,omitempty"`
