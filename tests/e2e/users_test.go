@@ -160,6 +160,8 @@ func TestUserRefused(t *testing.T) {
 	}
 	s := p.serve(t, unhurried())
 	pw := p.secretFile(t, "x")
+	beside := p.state + "-beside"
+	ok(t, os.Mkdir(beside, 0o755))
 	p.changed(t, "add", "anna", "--password-file", pw)
 	for _, c := range []struct {
 		code int
@@ -170,7 +172,7 @@ func TestUserRefused(t *testing.T) {
 		{1, "comes first", []string{"add", "dev", "--password-file", pw}},
 		{1, "no such file", []string{"add", "x", "--root", p.in("none"), "--password-file", pw}},
 		{1, "files lie in it", []string{"add", "x", "--root", filepath.Dir(p.state), "--password-file", pw}},
-		{1, "outside of the sandbox", []string{"add", "x", "--root", p.outside, "--password-file", pw}},
+		{1, "outside of the sandbox", []string{"add", "x", "--root", beside, "--password-file", pw}},
 		{1, "permission letter", []string{"add", "x", "--perm", "xyz", "--password-file", pw}},
 		{1, `unknown key "rule"`, []string{"set", "anna", "--settings", `{"rule": []}`}},
 		{1, "cannot be among the settings", []string{"set", "anna", "--settings", `{"name": "x"}`}},
@@ -345,5 +347,35 @@ func TestUserImport(t *testing.T) {
 	if info := must(os.Stat(p.out("new")))(t); info.Mode().Perm() != 0o600 {
 		t.Errorf("others can read the passwords: %v", info.Mode())
 	}
+	s.stop(t)
+}
+
+// A reload reads the file of users again; the store stays what it is.
+func TestUserReload(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	hash := strings.TrimSpace(edgeftp(t, "user", "hash", "--password-file", p.secretFile(t, "x")).stdout)
+	write := func(more string) {
+		ok(t, os.WriteFile(p.out("users.yaml"), []byte("version: 1\nusers:\n  - { name: anna, password_hash: \""+hash+"\""+more+" }\n"), 0o600))
+	}
+	write("")
+	s := p.serve(t, strings.Replace(unhurried()+everybody, "users: {", "users: { file: "+p.out("users.yaml")+",", 1))
+	p.changed(t, "add", "bob", "--password-file", p.out("password"))
+	s.loginAs(t, "anna", "x")
+	write(", disabled: true")
+	if r := s.admin(t, "reload"); r.code != 0 || !strings.Contains(r.both(), "users.list[anna].disabled") {
+		t.Errorf("reload: %d\n%s", r.code, r.both())
+	}
+	if r := s.tries(t, "anna", "x"); !r.Is(530) {
+		t.Errorf("anna is disabled: %v", r)
+	}
+	write(", perm: xyz")
+	if r := s.admin(t, "reload"); r.code != 3 || !strings.Contains(r.stderr, "users.yaml:3:") {
+		t.Errorf("a broken file: %d\n%s", r.code, r.both())
+	}
+	if got := p.known(t); got != "anna/file bob/store dev/list" {
+		t.Errorf("there are %s", got)
+	}
+	s.loginAs(t, "bob", "x")
 	s.stop(t)
 }
