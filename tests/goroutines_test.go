@@ -98,6 +98,7 @@ func goroutines() map[string]string {
 		"cmd/edgeftp/internal/ring/ring.go Of":                 own,
 		"cmd/edgeftp/internal/builder/child.go Start":          own,
 		"cmd/edgeftp/internal/builder/child.go answer":         own + " but an answer of the builder, in bounds",
+		"cmd/edgeftp/user_import.go finish":                    tools,
 		"cmd/edgeftp/internal/builder/serve.go Serve":          tools,
 		"cmd/edgeftp/internal/builder/serve.go Attend":         tools,
 		"cmd/edgeftp/password.go askOnce":                      tools,

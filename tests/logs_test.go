@@ -85,6 +85,7 @@ func logFields() map[string]string {
 		"differed":                "questions that a candidate answered otherwise",
 		"digest":                  "SHA-256 of a module",
 		"dir":                     "a directory",
+		"disabled":                "whether the user may not log in",
 		"dropped":                 "of what is told, how much was left out for want of time or room",
 		"error":                   "what has failed",
 		"event":                   "the name of the event that it is about, as in the event log",
@@ -100,9 +101,11 @@ func logFields() map[string]string {
 		"gid":                     "number of a group",
 		"groups":                  "numbers of groups",
 		"help":                    "what to do about it",
+		"holds":                   "the source whose user of a name holds",
 		"home":                    "a user's home directory, as clients see it",
 		"host":                    "name of the virtual host that the session belongs to",
 		"how":                     "in which way a ban has ended",
+		"ignored":                 "the source whose user of that name is not asked",
 		"in_a_row":                "how often in a row",
 		"instance":                "instance.name, if the configuration has one: in every line",
 		"issuer":                  "the authority that issued a certificate",
@@ -283,7 +286,7 @@ func eventFields(t *testing.T) (rows []string) {
 			return true
 		})
 	})
-	if len(rows) != 22 {
+	if len(rows) != 23 {
 		t.Errorf("%d fields of the event log have a comment", len(rows))
 	}
 	return rows

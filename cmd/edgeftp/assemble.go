@@ -32,8 +32,9 @@ import (
 // generation.
 type instance struct {
 	log       *slog.Logger
-	level     *levels // of log
-	origin    origin  // of the configuration
+	level     *levels   // of log
+	origin    origin    // of the configuration
+	accounts  *accounts // of every source of users
 	host      *wasmhost.Host
 	builder   *builder.Child // nil where no policy is to be built
 	store     *kv.Store
@@ -70,6 +71,7 @@ type generation struct {
 	text   *config.Source // nil where the configuration came from flags
 	before *generation    // only while it is made, nil for the first one
 
+	people    *people
 	homes     *homes
 	certs     *certificates
 	budgets   *budgets
@@ -115,7 +117,12 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels)
 	if err := in.openAdmin(ctx); err != nil {
 		return nil, err
 	}
-	if in.homes, err = openHomes(conf, in.trees); err != nil {
+	if in.accounts, err = openAccounts(conf, log, storeWait); err != nil {
+		return nil, exitWith(exitConfig, err)
+	}
+	in.people = in.accounts.under(conf)
+	in.accounts.tell()
+	if in.homes, err = openHomes(conf, in.trees, in.people, log); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
 	if err := in.openModules(ctx); err != nil {
@@ -134,6 +141,8 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels)
 	}
 	in.told.Store(in.server)
 	in.modules.begin(in.server, in.placed)
+	in.accounts.begin(in.mayServe, in.server)
+	in.showUsers()
 	in.remember("start", nil)
 	in.now.Store(in)
 	in.followLogs()
@@ -175,7 +184,7 @@ func (in *generation) openModules(ctx context.Context) (err error) {
 		return exitWith(exitConfig, err)
 	}
 	in.modules = &modules{host: in.host, log: in.log, store: in.store, ledger: in.ledger, rules: in.conf.Policies.Rules(),
-		conf: &in.conf.Policies, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
+		conf: &in.conf.Policies, users: in.accounts, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
 		crashes: newCrashes(filepath.Join(dir, "crashes"), in.log)}
 	return nil
 }
@@ -292,6 +301,9 @@ func (in *instance) close() {
 	}
 	if in.store != nil { // after the policies, which remember to the last
 		errs = append(errs, in.store.Close())
+	}
+	if in.accounts != nil {
+		errs = append(errs, in.accounts.close())
 	}
 	if in.ledger != nil {
 		errs = append(errs, in.ledger.Close())

@@ -39,6 +39,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	in.work.begin(ctx, working)
 	now.attend()
 	in.work.all.Go(func() { in.reloads(working, again) })
+	in.work.all.Go(func() { in.guard(func() { in.accounts.keep(ctx.Done()) }) })
 	defer func() {
 		cancel()
 		leave()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -30,6 +31,7 @@ type homes struct {
 	*trees
 	conf   *config.Config
 	shared vfs.FS
+	people *people
 }
 
 // trees are the Disks of the process. Every configuration has the same, each with its
@@ -48,15 +50,19 @@ type disk struct {
 	fs   *vfs.Disk
 }
 
-// openHomes opens every tree that the configuration names. Those above come
-// first, so that those below are views of them.
-func openHomes(conf *config.Config, t *trees) (*homes, error) {
-	h := &homes{trees: t, conf: conf}
-	roots := conf.Roots()
+// openHomes opens every tree that the configuration names, and those of users of the
+// store, of whom one without a tree is only told of. Those above come first, so that those
+// below are views of them.
+func openHomes(conf *config.Config, t *trees, who *people, log *slog.Logger) (*homes, error) {
+	h := &homes{trees: t, conf: conf, people: who}
+	roots, kept := who.ownRoots()
+	roots = append(roots, kept...)
 	slices.SortStableFunc(roots, func(a, b string) int { return cmp.Compare(len(realPath(a)), len(realPath(b))) })
 	for _, root := range roots {
 		fs, release, err := h.tree(root)
 		switch {
+		case err != nil && slices.Contains(kept, root):
+			log.Warn("the tree of users of the store cannot be served", "error", err)
 		case err != nil:
 			return nil, err
 		case root == conf.Root:
@@ -83,17 +89,15 @@ func (h *homes) home() pi.Home { return h.homeOf(h.conf, h.shared) }
 // homeOf is home for the users of a configuration, which is the server's own or that of a
 // virtual host.
 func (h *homes) homeOf(conf *config.Config, shared vfs.FS) pi.Home {
-	roots := map[string]string{} // of users who have one, by name
-	for _, u := range conf.Users {
-		if u.Root != "" {
-			roots[u.Name] = u.Root
-		}
+	people := h.people
+	if conf != h.conf {
+		people = people.accounts.under(conf)
 	}
-	if len(roots) == 0 && conf.Anonymous.Root == "" && conf.Defaults.Root == "" {
+	if !people.mayHaveRoots() && conf.Anonymous.Root == "" && conf.Defaults.Root == "" {
 		return nil
 	}
 	return func(_ context.Context, who policy.Session, id policy.Identity) (vfs.FS, func(), error) {
-		root, err := rootOf(conf, roots, who.User, id.Anonymous)
+		root, err := rootOf(conf, people, who.User, id.Anonymous)
 		if err != nil || root == "" {
 			return shared, nil, err
 		}
@@ -102,11 +106,11 @@ func (h *homes) homeOf(conf *config.Config, shared vfs.FS) pi.Home {
 }
 
 // rootOf returns the directory of a login, empty for that of storage.
-func rootOf(conf *config.Config, roots map[string]string, user string, anonymous bool) (string, error) {
+func rootOf(conf *config.Config, people *people, user string, anonymous bool) (string, error) {
 	if anonymous {
 		return conf.Anonymous.Root, nil
 	}
-	if root := roots[user]; root != "" {
+	if root := people.root(user); root != "" {
 		return root, nil
 	}
 	return conf.Defaults.RootOf(user)
@@ -163,6 +167,8 @@ func (h *homes) open(path string) (vfs.FS, func(), error) {
 			return d.fs, nil, nil
 		case err == nil && filepath.IsLocal(rel):
 			return view(d.fs, rel)
+		case below(path, d.path): // two that do not know of each other would write there
+			return nil, nil, errors.New("the directory " + d.path + " in it is served already\n   = help: name another one, or restart the server, which then opens this one first")
 		}
 	}
 	fs, err := vfs.OpenDisk(vfs.DiskConfig{Root: path, State: filepath.Join(h.conf.Instance.StateDir, "uploads"),

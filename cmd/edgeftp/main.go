@@ -41,6 +41,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
 	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand(), benchCommand())
 	root.AddCommand(logsCommand(), auditCommand(), eventsCommand(), drainCommand(), backupCommand(), restoreCommand(), verifyArchiveCommand(), adminCommand())
+	root.AddCommand(userCommand())
 	root.AddCommand(topCommand(), sessionsCommand(), transfersCommand())
 	root.AddCommand(explainCommand(), manCommand())
 	root.SetOut(stdout) // which the scripts of completion go to

@@ -34,6 +34,7 @@ type modules struct {
 	base    control.Status // what does not change
 	guests  numbers        // that modules count themselves
 	crashes *crashes
+	users   *accounts
 
 	swapping sync.Mutex // held while modules are compiled: one change at a time
 	limiting sync.Mutex // one change of the limits at a time

@@ -13,7 +13,6 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 	"github.com/edgeftp/edgeftp/policies/eventlog"
-	"github.com/edgeftp/edgeftp/policies/users"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
@@ -30,7 +29,8 @@ func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err erro
 	if slots, err = in.native(slots, "antiflood", [2]int{in.conf.Limits.Commands, in.conf.Limits.CommandsPerIP}, in.flood); err != nil {
 		return slots, err
 	}
-	if slots, err = in.each(slots, "users", func(c *config.Config) any { return c.Users }, known); err != nil {
+	if slots, err = in.each(slots, "users", func(c *config.Config) any { return in.peopleOf(c).made() },
+		func(c *config.Config, _ string) (policy.Policy, error) { return in.peopleOf(c).policy() }); err != nil {
 		return slots, err
 	}
 	if slots, err = in.each(slots, "anonymous", func(c *config.Config) any { return c.Anonymous }, anybody); err != nil {
@@ -44,7 +44,7 @@ func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err erro
 		slots = append(slots, slot)
 	}
 	// What is stored is charged when nobody else objects.
-	if slots, err = in.each(slots, "quota", quotas, in.quota); err != nil {
+	if slots, err = in.each(slots, "quota", in.quotas, in.quota); err != nil {
 		return slots, err
 	}
 	for _, own := range []struct {
@@ -58,17 +58,6 @@ func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err erro
 		}
 	}
 	return slots, nil
-}
-
-// known makes the policy on the users of a configuration.
-func known(conf *config.Config, _ string) (policy.Policy, error) {
-	list := make([]users.User, 0, len(conf.Users))
-	for _, u := range conf.Users {
-		list = append(list, users.User{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: u.Certificates, Lenient: u.Lenient,
-			Perms: u.Perms, Rules: u.Rules, Home: u.Home, Group: u.Group, Limits: u.Limits, MaxSessions: u.MaxSessions,
-			Expires: u.Expires, MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit})
-	}
-	return users.New(users.Config{Users: list})
 }
 
 // anybody makes the policy on anonymous users, nil where there are none.

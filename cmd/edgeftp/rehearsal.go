@@ -64,6 +64,9 @@ func (r *rehearsal) fault(err error, key ...string) {
 
 func (r *rehearsal) run(ctx context.Context) {
 	r.own()
+	if !r.people() {
+		return
+	}
 	r.logs()
 	r.in.findMemory()
 	r.in.findPorts()
@@ -74,6 +77,17 @@ func (r *rehearsal) run(ctx context.Context) {
 		r.whole(ctx)
 	}
 	r.shut(ctx)
+}
+
+// people reads the users, of whom the store is empty here.
+func (r *rehearsal) people() bool {
+	accounts, err := openAccounts(r.trial, r.in.log, 0)
+	if err != nil {
+		r.fault(err, "users", "sources")
+		return false
+	}
+	r.in.accounts, r.in.people = accounts, accounts.under(r.trial)
+	return true
 }
 
 // own looks at what the server keeps for itself, and whom it is to become.
@@ -110,7 +124,7 @@ func (r *rehearsal) roots() {
 			one := *r.trial
 			one.Root, one.Users, one.Anonymous.Root = root, nil, ""
 			own := new(trees)
-			_, err = openHomes(&one, own)
+			_, err = openHomes(&one, own, r.in.accounts.under(&one), r.in.log)
 			err = errors.Join(err, own.close())
 		}
 		r.fault(err, key...)
@@ -159,7 +173,7 @@ func (r *rehearsal) policies(ctx context.Context) {
 // whole makes the server itself, of parts that are all in order.
 func (r *rehearsal) whole(ctx context.Context) {
 	var err error
-	if r.in.homes, err = openHomes(r.trial, r.in.trees); err != nil {
+	if r.in.homes, err = openHomes(r.trial, r.in.trees, r.in.people, r.in.log); err != nil {
 		r.fault(err, "storage")
 		return
 	}

@@ -133,7 +133,8 @@ func (in *generation) prepare(ctx context.Context) (err error) {
 	}()
 	in.budgets = findBudget(in.conf, in.machine, os.Getenv("GOMEMLIMIT"))
 	in.budgets.before = in.before.budgets.before
-	if in.homes, err = openHomes(in.conf, in.trees); err != nil {
+	in.people = in.accounts.under(in.conf)
+	if in.homes, err = openHomes(in.conf, in.trees, in.people, in.log); err != nil {
 		return err
 	}
 	if settings, err = in.settings(ctx); err != nil {
@@ -196,6 +197,8 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	in.modules.number(in)
 	in.now.Store(in)
 	in.followLogs()
+	in.showUsers()
+	in.dismiss(now)
 	_ = in.level.UnmarshalText([]byte(in.conf.Log.Level)) // checked by config
 	in.showMetrics(now)
 	now.certs.leave(in.certs)

@@ -19,6 +19,9 @@ func (in *generation) shut() (err error) {
 	for _, s := range in.ephemeral.Ports() {
 		plan.Choose(s.First, s.Last)
 	}
+	for _, root := range in.accounts.roots() {
+		plan.Serve(root)
+	}
 	for _, b := range in.benches {
 		for _, dir := range b.dirs {
 			plan.Watch(dir, "source of a policy, which is watched")

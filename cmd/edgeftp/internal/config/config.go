@@ -32,7 +32,10 @@ type Config struct {
 	Root         string         // the directory that is served at /
 	Durability   vfs.Durability // of every tree
 	Mounts       vfs.Mounts     // below every root
-	Users        []User
+	Users        []User         // of the list and the file, in the order of Sources
+	Sources      []string       // where users come from, see SourceList and its kin
+	UsersFile    string         // that part of Users comes from, or empty
+	Shadowed     []Shadowed     // users of the list or the file who are not asked for
 	Groups       []Group
 	Defaults     Defaults
 	Anonymous    Anonymous

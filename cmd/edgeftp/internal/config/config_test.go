@@ -129,6 +129,16 @@ func TestBrokenFiles(t *testing.T) {
 	}
 }
 
+// badUsers is a file of users with a fault in each line.
+const badUsers = `version: 2
+users:
+  - { name: a, password: secret, password_hash: "plain", perm: xyz }
+  - { name: b, root: nowhere, password_hash: "${env:NONE}" }
+  - { name: b, certificates: [abc], quota: { bytes: 5 } }
+  - 7
+  - { name: d, home: in, disabled: 1 }
+`
+
 const bcryptHash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
 // full is what testdata/full.yaml says.
@@ -137,7 +147,7 @@ func full() *Config {
 	c.Hosts = []Host{
 		{Name: "tenant", Names: []string{"ftp.tenant.example", "*.xn--bcher-kva.example"}, Listeners: []string{"implicit", "public"}, Root: "/srv", Shared: true,
 			Banner: "A tenant's.\nBe kind.", Certificates: c.Certificates[:1], Limits: edge.HostLimits{Sessions: 9, SessionsPerUser: -1},
-			Bandwidth: edge.Rates{Down: 1e6, Up: 2e6}, Users: c.Users, Groups: c.Groups, Defaults: c.Defaults, Anonymous: c.Anonymous},
+			Bandwidth: edge.Rates{Down: 1e6, Up: 2e6}, Users: c.Users[:2], Groups: c.Groups, Defaults: c.Defaults, Anonymous: c.Anonymous},
 		{Name: "small", Root: "/etc", Shared: true, Defaults: Defaults{Perms: policy.PermReadOnly},
 			Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"}},
 	}
@@ -193,9 +203,12 @@ func fullWithout() *Config {
 				Rules:       []policy.PathRule{{Dir: "/in", Perms: policy.PermCwd | policy.PermWrite, Recursive: true}, {Dir: "/secret"}},
 				MaxSessions: 3, Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500},
 				Lenient: policy.Lenience{Resumption: true, CloseNotify: true}, Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
-				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye."},
-			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/", Quota: &Quota{}},
+				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye.", Disabled: true, Note: "On leave until May.", Source: SourceList},
+			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/", Quota: &Quota{}, Source: SourceList},
+			{Name: "bob", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv", Home: "/", Source: SourceFile},
 		},
+		Sources: []string{SourceList, SourceFile, SourceStore, SourcePolicies}, UsersFile: "/run/users.yaml",
+		Shadowed: []Shadowed{{Name: "alice", Source: SourceFile, By: SourceList}},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead | policy.PermWrite, AllowWrite: true, Root: "/etc", Home: "/in",
 			MaxSessions: 7, Limits: policy.Limits{RateDown: 2 << 30, RateUp: 1e6, MaxFileSize: 1 << 20}, MsgLogin: "Hi.", MsgQuit: "Ho."},
 		Policies:  fullPolicies(),
@@ -232,7 +245,7 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/run/users.yaml": "version: 1\nusers:\n  - { name: bob, password_hash: \"${cred:hash}\", root: /srv }\n  - { name: alice, root: /srv, password_hash: \"${cred:hash}\" }\n", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "MAC": "YWJj", "ALG": "hmac-sha", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 
@@ -267,7 +280,7 @@ func TestDefaults(t *testing.T) {
 			LoginAttempts: 3, LoginDelay: 3 * time.Second, LoginsRemember: time.Minute, Listing: defaultListing(),
 			Memory: Auto, Descriptors: Auto, MinRateOver: 30 * time.Second, HashTime: 5 * time.Minute},
 		Defender: defaultDefender(),
-		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
+		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly}, Sources: []string{SourceList, SourceStore, SourcePolicies},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
 		Sandbox:  Sandbox{Landlock: "on", Seccomp: true},

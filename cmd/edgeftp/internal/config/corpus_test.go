@@ -38,7 +38,8 @@ func wants(t *testing.T, data []byte) (list []wanted) {
 // corpusMachine is the machine on which the broken files are read.
 func corpusMachine() outside {
 	return testMachine(
-		map[string]string{"/etc/c.pem": "", "/etc/closed": "closed dir", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}"},
+		map[string]string{"/etc/c.pem": "", "/etc/closed": "closed dir", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}",
+			"/etc/users.yaml": badUsers, "/etc/tab.yaml": "users:\n\t- x", "/etc/none.yaml": "# nobody\nusers: { a: b }\nusers: []\nmore: 1\n", "/srv/users.yaml": ""},
 		map[string]string{"NAME": "fra-1", "BAD": "hunter2 secret"})
 }
 

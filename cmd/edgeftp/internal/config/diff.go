@@ -67,7 +67,7 @@ func Diff(from, to *Config) []Change {
 
 func (r *reference) diff(from, to *Config) []Change {
 	d := differ{reference: r}
-	d.value(nil, d.top(), from.tree(), to.tree())
+	d.value(nil, d.top(), from.whole(), to.whole())
 	slices.SortFunc(d.changes, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })
 	return d.changes
 }
@@ -109,8 +109,22 @@ func (r *reference) into(w where, name string, entry bool) where {
 }
 
 // tree is a configuration as plain values, its secrets among them.
-func (c *Config) tree() any {
-	data, err := marshal(c.file())
+func (c *Config) tree() any { return c.plain(c.file()) }
+
+// whole is tree, with the users of users.file as if they stood in the list.
+func (c *Config) whole() any {
+	f := c.file()
+	for i := range c.Users {
+		if c.Users[i].Source == SourceFile {
+			f.Users.List = append(f.Users.List, c.Users[i].file())
+		}
+	}
+	return c.plain(f)
+}
+
+// plain is what c has written of itself, as plain values.
+func (c *Config) plain(f any) any {
+	data, err := marshal(f)
 	var tree any
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()

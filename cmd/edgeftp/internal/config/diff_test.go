@@ -142,7 +142,7 @@ func TestDiffIsComplete(t *testing.T) {
 		name := reflect.TypeFor[Config]().Field(i).Name
 		mixed := *c
 		reflect.ValueOf(&mixed).Elem().Field(i).Set(reflect.ValueOf(least).Elem().Field(i))
-		if name != "Password" && name != "PasswordFile" && len(Diff(c, &mixed)) == 0 {
+		if name != "Shadowed" && name != "Password" && name != "PasswordFile" && len(Diff(c, &mixed)) == 0 {
 			t.Errorf("Config.%s is not compared", name)
 		}
 	}
@@ -166,6 +166,7 @@ func TestDiffMissesNothing(t *testing.T) {
 	// What a file does not say, and what is another way to say something that is also there.
 	unsaid := map[string]bool{"Password": true, "PasswordFile": true, "Policies.Modules.Unwatched": true,
 		"ACME.Challenges.TLSALPN": true, "ACME.Challenges.TLSALPNServed": true, // of tls_alpn.listen and the listeners
+		"Users.Source": true, "Hosts.Users.Source": true, "Shadowed": true, "Shadowed.Name": true, "Shadowed.Source": true, "Shadowed.By": true, // where users are from
 		"Users.Limits.DataTLS": true, "Anonymous.Limits.DataTLS": true, "Hosts.Users.Limits.DataTLS": true, "Hosts.Anonymous.Limits.DataTLS": true, // of policies alone
 		"Hosts.Limits.SessionsPerUser": true, "Policies.Rollout.Limits.Failures": true, "Policies.Rollout.Limits.Drift": true, // one of several values below zero
 		"Policies.Modules.Grants.KV": true} // it goes with Spaces
@@ -230,4 +231,14 @@ func mutate(v reflect.Value, path string, f func(path string, again func(*Config
 		}
 	}
 	walk(v, path, func(root reflect.Value) reflect.Value { return root })
+}
+
+// What is in the file of users is told as if it stood in the list.
+func TestDiffOfUsersFile(t *testing.T) {
+	a, b := full(), full()
+	b.Users[2].Perms = 0
+	want := []Change{{Key: "users.list[bob].perm", From: "elrw", Effect: EffectNewSessions}}
+	if diff := cmp.Diff(want, Diff(a, b)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

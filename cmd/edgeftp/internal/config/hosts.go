@@ -53,6 +53,10 @@ type fileHostLimits struct {
 func (c *Config) As(h *Host) *Config {
 	own := *c
 	own.Root, own.Users, own.Groups, own.Defaults, own.Anonymous = h.Root, h.Users, h.Groups, h.Defaults, h.Anonymous
+	own.Sources, own.UsersFile = []string{SourceList}, "" // the store and the file are those of no host
+	if c.From(SourcePolicies) {
+		own.Sources = append(own.Sources, SourcePolicies)
+	}
 	return &own
 }
 
@@ -286,6 +290,7 @@ func (c *Config) hostsFile() []fileHost {
 		for _, p := range h.Certificates {
 			f.Certificates = append(f.Certificates, fileCertificate(p))
 		}
+		f.Users.Sources, f.Users.File = nil, "" // which the server's own have alone
 		if n := max(h.Limits.SessionsPerUser, 0); h.Limits.SessionsPerUser != 0 {
 			f.Limits.PerUser = &n
 		}

@@ -16,6 +16,7 @@ type Problem struct {
 	// Line and Column are where it is in the file, from 1; 0 without a file.
 	Line, Column int
 
+	file    string // where it is in another one than that of the Error
 	excerpt string // the line
 	width   int    // how much of it is underlined
 	empty   bool   // it is that a key has no value
@@ -48,6 +49,9 @@ func (e *Error) Error() string {
 }
 
 func (p *Problem) render(b *strings.Builder, file string) {
+	if p.file != "" {
+		file = p.file
+	}
 	where := p.Path
 	if where != "" {
 		where += ": "
@@ -154,6 +158,9 @@ func (r *report) err(file string) error {
 		return nil
 	}
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+		if a.file != b.file {
+			return strings.Compare(a.file, b.file)
+		}
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}

@@ -34,6 +34,15 @@ func newSchema() (*schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
 	}
+	root, isMap := raw.(map[string]any)
+	if !isMap {
+		return nil, errors.New("the embedded schema is damaged")
+	}
+	return compileSchema(root)
+}
+
+// compileSchema makes a schema of root, which may be a part of the embedded one.
+func compileSchema(root map[string]any) (*schema, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	for name, check := range formats() {
@@ -42,8 +51,7 @@ func newSchema() (*schema, error) {
 	c.AssertVocabs()
 	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "x-not-built", Compile: compileNotBuilt})
 	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "x-names", Compile: compileNames})
-	root, isMap := raw.(map[string]any)
-	if err = c.AddResource(schemaURL, raw); err != nil || !isMap {
+	if err := c.AddResource(schemaURL, root); err != nil {
 		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
 	}
 	compiled, err := c.Compile(schemaURL)

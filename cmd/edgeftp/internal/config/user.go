@@ -28,6 +28,9 @@ type User struct {
 	Quota        *Quota    // nil is that of Defaults
 	MsgLogin     string    // one or more lines; empty is the server's own words
 	MsgQuit      string
+	Disabled     bool   // logins are refused
+	Note         string // for those who look after the users
+	Source       string // SourceList, SourceFile or SourceStore
 }
 
 // Defaults is what users have who say nothing else.
@@ -88,6 +91,8 @@ func (d *Defaults) mayHold(path string, real func(string) string) bool {
 const userVariable = "${user}"
 
 type fileUsers struct {
+	Sources  []string `json:"sources,omitempty"`
+	File     string   `json:"file,omitempty"`
 	Defaults struct {
 		Root  string    `json:"root,omitempty"`
 		Perm  string    `json:"perm"`
@@ -115,6 +120,8 @@ type fileUser struct {
 	Expires      string      `json:"expires,omitempty"`
 	TLS          fileLenient `json:"tls"`
 	Quota        *fileQuota  `json:"quota,omitempty"`
+	Disabled     bool        `json:"disabled"`
+	Note         string      `json:"note,omitempty"`
 }
 
 type fileRule struct {
@@ -157,7 +164,9 @@ func (s fileShare) limits(maxFileSize string) policy.Limits {
 
 func (c *checker) users(f *file, conf *Config) {
 	c.people(&f.Users, []string{"users"}, f, conf)
-	if len(f.Users.List) == 0 && !conf.Anonymous.Enabled && len(f.Policies.Modules) == 0 && len(f.Hosts) == 0 {
+	c.sources(f, conf)
+	stored := slices.Contains(f.Users.Sources, SourceStore) || conf.From(SourceStore) && c.hasStore(conf)
+	if len(f.Users.List) == 0 && f.Users.File == "" && !stored && !conf.Anonymous.Enabled && len(f.Policies.Modules) == 0 && len(f.Hosts) == 0 {
 		c.key([]string{"users"}, "nobody can log in", "add users.list, enable users.anonymous, or add a policy module that decides on logins")
 	}
 }
@@ -177,13 +186,25 @@ func (c *checker) people(in *fileUsers, at []string, f *file, conf *Config) {
 		if u.Name == "anonymous" && in.Anonymous.Enabled {
 			c.at(sub(path, "name"), "the user anonymous is there already", "rename this one, or disable users.anonymous")
 		}
-		conf.Users = append(conf.Users, c.user(u, path, conf))
+		made := c.user(u, path, conf)
+		made.Source = SourceList
+		conf.Users = append(conf.Users, made)
 		c.group(u.Group, sub(path, "group"), conf)
-		if len(u.Certificates) > 0 && !slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.ClientCA != "" }) {
-			c.key(sub(path, "certificates"), "no listener asks clients for certificates", "set tls.client_certs and tls.client_ca at a listener, or remove them")
+		if len(u.Certificates) > 0 && !f.asksCertificates() {
+			c.noCertificates(path)
 		}
 	}
 	c.anonymous(&in.Anonymous, sub(at, "anonymous"), conf)
+}
+
+// noCertificates reports certificates of a user that no client is asked for.
+func (c *checker) noCertificates(path []string) {
+	c.key(sub(path, "certificates"), "no listener asks clients for certificates", "set tls.client_certs and tls.client_ca at a listener, or remove them")
+}
+
+// asksCertificates reports whether a listener asks clients for certificates.
+func (f *file) asksCertificates() bool {
+	return slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.ClientCA != "" })
 }
 
 func (c *checker) user(u *fileUser, path []string, conf *Config) User {
@@ -193,6 +214,7 @@ func (c *checker) user(u *fileUser, path []string, conf *Config) User {
 		Limits:   u.Bandwidth.limits(u.MaxFileSize),
 		Lenient:  policy.Lenience{Resumption: u.TLS.SessionReuse == lenient, CloseNotify: u.TLS.CloseNotify == lenient},
 		MsgLogin: lines(u.MsgLogin), MsgQuit: lines(u.MsgQuit),
+		Disabled: u.Disabled, Note: u.Note,
 	}
 	if u.Perm != "" {
 		made.Perms = perms(u.Perm)
@@ -260,8 +282,12 @@ func (c *checker) anonymous(a *fileAnonymous, path []string, conf *Config) {
 func (c *Config) usersFile() (f fileUsers) {
 	f.Defaults.Root, f.Defaults.Perm = c.Defaults.Root, c.Defaults.Perms.String()
 	f.Defaults.Quota, f.Groups = c.Defaults.Quota.file(), groupsFile(c.Groups)
+	f.Sources, f.File = c.Sources, c.UsersFile
 	f.List = []fileUser{}
 	for i := range c.Users {
+		if c.Users[i].Source == SourceFile {
+			continue
+		}
 		f.List = append(f.List, c.Users[i].file())
 	}
 	a := &c.Anonymous
@@ -279,7 +305,7 @@ func (u *User) file() fileUser {
 	f := fileUser{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: orEmpty(u.Certificates), Perm: u.Perms.String(), Rules: []fileRule{},
 		Root: u.Root, Home: u.Home, Group: u.Group, MaxSessions: u.MaxSessions, MaxFileSize: formatSize(u.Limits.MaxFileSize),
 		Bandwidth: share(u.Limits), MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit,
-		TLS: fileLenient{SessionReuse: "listener", CloseNotify: "required"}}
+		TLS: fileLenient{SessionReuse: "listener", CloseNotify: "required"}, Disabled: u.Disabled, Note: u.Note}
 	for _, r := range u.Rules {
 		f.Rules = append(f.Rules, fileRule{Dir: r.Dir, Perm: r.Perms.String(), Recursive: r.Recursive})
 	}

@@ -45,6 +45,7 @@ func (*everything) ConfigHistory() ([]ConfigEntry, error) { return []ConfigEntry
 func (*everything) RollbackConfig(context.Context, uint64) (ConfigResult, error) {
 	return ConfigResult{}, nil
 }
+func (*everything) Accounts() Accounts { return &clerk{users: map[string]string{"anna": ""}} }
 func (*everything) Readiness() Readiness {
 	return ReadinessOf([]Component{{Name: "serving", State: ComponentOK}, {Name: "audit", State: ComponentDegraded, Detail: "x"}})
 }
@@ -289,6 +290,7 @@ func TestAnswersFitTheDescription(t *testing.T) {
 	h, _ := guarded(&everything{}, newAccess(t), os.Geteuid(), nil)
 	bodies := map[string]string{"PUT /v1/bandwidth": `{"scope":"global","down":5}`, "POST /v1/bans": `{"who":"198.51.100.0/24"}`, "PUT /v1/logs/levels": `{"level":"debug","for":1000}`,
 		"POST /v1/drain": `{"limit":5}`, "POST /v1/policies/swap": `{"modules":[{"name":"guard","module":"bQ=="}]}`, "POST /v1/policies/{name}/swap": "m",
+		"POST /v1/users": `{"users":[{"name":"bob"}]}`, "PATCH /v1/users/{name}": `{"settings":{"perm":"elr"}}`, "POST /v1/users/{name}/password": `{"password_hash":"$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}`,
 		"PATCH /v1/sessions/{id}": `{"down":5}`, "PATCH /v1/transfers/{id}": `{"down":5}`}
 	table := Routes()
 	for i := range table {
@@ -296,7 +298,7 @@ func TestAnswersFitTheDescription(t *testing.T) {
 		if r.Answer != "" {
 			continue
 		}
-		path := strings.NewReplacer("{name}", "guard", "sessions/{id}", "sessions/1", "transfers/{id}", "transfers/2-9").Replace(r.Pattern)
+		path := strings.NewReplacer("users/{name}", "users/anna", "{name}", "guard", "sessions/{id}", "sessions/1", "transfers/{id}", "transfers/2-9").Replace(r.Pattern)
 		if r.Method == "DELETE" && r.Pattern == "/v1/bans" {
 			path += "?who=198.51.100.0/24"
 		}

@@ -17,7 +17,7 @@ import (
 const moduleType = "application/wasm"
 
 // handler answers the paths that [Controller], [Policies] and, where they are there,
-// [Recorder], [Certifier], [Defender], [Sessions] and [Confined] name, and GET /v1/healthz with an
+// [Accountant], [Recorder], [Certifier], [Defender], [Sessions] and [Confined] name, and GET /v1/healthz with an
 // empty object. Every body is JSON, also of errors: {"error": Refusal}.
 //
 // The router says which paths there are; who may use them is for a guard to say.
@@ -37,6 +37,9 @@ func routesOf(c Controller, a *Access) *router {
 	mux.HandleFunc("GET /v1/policies", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, whole(c.Status().Policies))
 	})
+	if a, ok := c.(Accountant); ok {
+		userRoutes(mux, a.Accounts())
+	}
 	policyRoutes(mux, c.Policies())
 	if rec, ok := c.Policies().(Recorder); ok {
 		recordRoute(mux, rec)

@@ -33,7 +33,7 @@ func (r *Route) recorded() bool { return r.Recorded || r.Method != http.MethodGe
 // Routes returns the table. Whoever adds a path adds its row: a path without one is
 // refused when the server starts.
 func Routes() []Route {
-	return slices.Concat(serverRoutes(), policyTable(), configTable(), houseTable())
+	return slices.Concat(serverRoutes(), policyTable(), userTable(), configTable(), houseTable())
 }
 
 func serverRoutes() []Route {
@@ -71,6 +71,18 @@ func policyTable() []Route {
 		{Method: "GET", Pattern: "/v1/policies/{name}/differences", Role: Viewer, Summary: "What the shadow answered otherwise", Response: []Difference{}},
 		{Method: "GET", Pattern: "/v1/policies/{name}/record", Role: Admin, Summary: "Record what the policy is asked", Answer: recordingType, Recorded: true,
 			Query: []string{"for", "max", "sample", "names", "hook", "op", "under", "keep"}},
+	}
+}
+
+// userTable are the paths of users. Hashes of passwords are never shown.
+func userTable() []Route {
+	return []Route{
+		{Method: "GET", Pattern: "/v1/users", Role: Admin, Summary: "The users of every source", Response: []User{}},
+		{Method: "POST", Pattern: "/v1/users", Role: Admin, Summary: "Add users to the store, all or none", Request: NewUsers{}, Response: []User{}},
+		{Method: "GET", Pattern: "/v1/users/{name}", Role: Admin, Summary: "One user, and what he has used of his quota", Response: User{}},
+		{Method: "PATCH", Pattern: "/v1/users/{name}", Role: Admin, Summary: "Change a user of the store", Request: UserChange{}, Response: User{}},
+		{Method: "POST", Pattern: "/v1/users/{name}/password", Role: Admin, Summary: "Give a user of the store another password, by its hash", Request: NewPassword{}, Response: User{}},
+		{Method: "DELETE", Pattern: "/v1/users/{name}", Role: Admin, Summary: "Remove a user from the store, and end his sessions", Response: User{}},
 	}
 }
 

@@ -173,6 +173,9 @@ func (p *Plan) replaced(conf *config.Config) {
 			p.file(c.Key, "a key, which is read again when it is replaced")
 		}
 	}
+	if conf.UsersFile != "" {
+		p.file(conf.UsersFile, "users, which are read again at a reload")
+	}
 	if conf.Log.File != "" {
 		p.log(conf.Log.File, "the log")
 	}
