@@ -112,7 +112,10 @@ func TestJSONEverywhere(t *testing.T) {
 	none := map[string]string{
 		"edgeftp":                 "lists the commands",
 		"edgeftp serve":           "has --log json",
+		"edgeftp admin":           "lists the commands",
+		"edgeftp admin openapi":   "prints JSON in any case",
 		"edgeftp config":          "lists the commands",
+		"edgeftp config fmt":      "prints the file",
 		"edgeftp config describe": "prints the reference in Markdown",
 		"edgeftp config schema":   "prints JSON in any case",
 		"edgeftp config validate": "has its own reader: line and column of each error",
