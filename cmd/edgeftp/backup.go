@@ -127,6 +127,11 @@ func atRest(ctx context.Context, w io.Writer, state, file string) error {
 		defer func() { _ = store.Close() }() // nothing was changed
 		s.Databases = append(s.Databases, backup.Database{Name: "state.db", Copy: store.Snapshot})
 	}
+	if fileThere(conf.UserStore()) {
+		s.Databases = append(s.Databases, backup.Database{Name: filepath.Base(conf.UserStore()), Copy: func(ctx context.Context, w io.Writer) error {
+			return copyUsers(ctx, conf, w)
+		}})
+	}
 	if head, err := audit.ReadHead(filepath.Join(conf.Instance.StateDir, "audit.head")); err == nil && head != nil {
 		s.Audit = &backup.AuditHead{Seq: head.Seq, Hash: head.Hash}
 	}

@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/backup"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/userdb"
 )
 
 // backups writes archives of a running server.
@@ -17,7 +20,34 @@ type backups struct{ in *instance }
 // databases are those of the state directory that this server has open. Whoever adds one
 // adds it here: an archive is refused while there is one that nobody can copy.
 func (in *instance) databases() []backup.Database {
-	return []backup.Database{{Name: "state.db", Copy: in.store.Snapshot}}
+	all := []backup.Database{{Name: "state.db", Copy: in.store.Snapshot}}
+	conf := in.now.Load().conf
+	switch db := in.accounts.db; {
+	case db != nil:
+		all = append(all, storedUsers(conf, db))
+	case fileThere(conf.UserStore()): // it is no source of users at present
+		all = append(all, backup.Database{Name: filepath.Base(conf.UserStore()), Copy: func(ctx context.Context, w io.Writer) error {
+			return copyUsers(ctx, conf, w)
+		}})
+	}
+	return all
+}
+
+// storedUsers is the store of users as a database of an archive.
+func storedUsers(conf *config.Config, db *userdb.DB) backup.Database {
+	return backup.Database{Name: filepath.Base(conf.UserStore()), Copy: func(_ context.Context, w io.Writer) error {
+		_, err := db.Snapshot(w)
+		return err
+	}}
+}
+
+// copyUsers copies a store of users that nobody has open.
+func copyUsers(ctx context.Context, conf *config.Config, w io.Writer) error {
+	db, err := userdb.Open(conf.UserStore(), storeWait)
+	if err != nil {
+		return err
+	}
+	return errors.Join(storedUsers(conf, db).Copy(ctx, w), db.Close())
 }
 
 // Backup implements control.Backuper.
@@ -61,4 +91,10 @@ func backupSource(conf *config.Config, file *config.Source) *backup.Source {
 		outside(t.ClientCA)
 	}
 	return s
+}
+
+// fileThere reports whether there is something of that name.
+func fileThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -443,13 +443,14 @@ func read(t *testing.T, url string) string {
 	return string(must(io.ReadAll(r.Body))(t))
 }
 
-// figure is the value of one of a page's figures, 0 if it has none.
-func figure(page, name string) float64 {
+// figure is the value of one of a page's figures, of all its labels together, 0 if it has none.
+func figure(page, name string) (sum float64) {
 	for line := range strings.Lines(page) {
-		if value, found := strings.CutPrefix(strings.TrimSpace(line), name+" "); found {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if of, _, _ := strings.Cut(series, "{"); of == name {
 			f, _ := strconv.ParseFloat(value, 64) // or 0, which nobody wants
-			return f
+			sum += f
 		}
 	}
-	return 0
+	return sum
 }
