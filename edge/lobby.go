@@ -80,7 +80,7 @@ func (s *Server) leaveLobby(conn net.Conn) bool {
 // a word, as health checks do, is not worth one; the log has at most one a second.
 func (s *Server) unmet(l *bound, conn net.Conn, err error) {
 	peer := addrPort(conn.RemoteAddr())
-	_ = conn.Close()
+	defer conn.Close()
 	if errors.Is(err, io.EOF) {
 		return
 	}

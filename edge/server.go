@@ -39,8 +39,8 @@ type Server struct {
 
 	unannounced unannounced
 	panics      atomic.Uint64
-	awake  atomic.Int64 // sessions that have a goroutine
-	left   leavings
+	awake       atomic.Int64 // sessions that have a goroutine
+	left        leavings
 
 	applying sync.Mutex // one change of the configuration at a time
 

@@ -191,7 +191,7 @@ func (s *Session) advertised(at netip.AddrPort) string {
 			return fmt.Sprintf("%s,%d,%d", strings.ReplaceAll(text, ".", ","), at.Port()>>8, at.Port()&255)
 		}
 	}
-	_, proxied := s.raw.(*dtp.Behind) // the client knows the proxy's address alone
+	_, proxied := s.raw.(*dtp.Behind)                                              // the client knows the proxy's address alone
 	if addr := at.Addr().Unmap(); !addr.Is4() || addr.IsUnspecified() || proxied { // or a port of an embedder's, on all addresses
 		at = netip.AddrPortFrom(s.who.Local.Addr(), at.Port())
 	}

@@ -215,8 +215,11 @@ func (s *Session) Interrupt() { _ = s.raw.SetReadDeadline(time.Unix(1, 0)) }
 // that a proxy has brought, so that the system can tell of its bytes while nobody is in
 // Step; else nil.
 func (s *Session) Socket() syscall.Conn {
-	if tcp := dtp.TCP(s.raw); tcp != nil {
-		return tcp
+	switch c := s.raw.(type) {
+	case *net.TCPConn:
+		return c
+	case *dtp.Behind: // whose bytes from before were read when Step has found nothing to read
+		return c.TCPConn
 	}
 	return nil
 }
