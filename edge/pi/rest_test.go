@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
