@@ -43,6 +43,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 		leave()
 		in.within(func() { in.work.all.Wait() })
 	}()
+	go in.guard(func() { in.manager.Watch(ctx, in.standing) })
 	now.showMetrics(nil)
 	admin := make(chan error, 1)
 	go func() {
@@ -60,6 +61,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	case s := <-signals:
 		leave()
 		drain := in.now.Load().conf.Instance.DrainTimeout
+		in.manager.Stopping("draining, for " + drain.String() + " at most")
 		in.log.Info("draining", "signal", s.String(), "limit_seconds", drain.Seconds())
 		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
 	}
