@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -97,6 +98,7 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 	in := process.next(conf, from.source)
 	defer func() {
 		if err != nil {
+			err = roomless(err, conf.Instance.StateDir)
 			in.certs.leave(nil)
 			in.close()
 		}
@@ -115,6 +117,8 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 	// The socket comes first: it tells whether another server has this state.
 	if in.admin, err = control.Listen(ctx, conf.Socket); errors.Is(err, control.ErrPathTooLong) {
 		return nil, exitWith(exitConfig, err)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		return nil, exitWith(exitFailed, fmt.Errorf("%w\n   = help: make the directory, for the server's user alone; without admin.socket it is the state directory", err))
 	} else if err != nil {
 		return nil, exitWith(exitFailed, err)
 	}

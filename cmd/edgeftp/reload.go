@@ -200,7 +200,7 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	for _, c := range changes {
 		keys = append(keys, c.Key)
 	}
-	if number, err := in.history.add(in.text.Text, o.by, keys, in.since); err != nil {
+	if number, err := in.history.add(in.text.Text, o.by, keys, in.since, now.number); err != nil {
 		in.number++
 		in.log.Error("the configuration is in force, and could not be kept: no rollback leads to it", "error", err)
 	} else {
@@ -230,7 +230,7 @@ func (in *generation) remember() (err error) {
 	if in.text == nil {
 		return nil
 	}
-	in.number, err = in.history.add(in.text.Text, "start", nil, in.since)
+	in.number, err = in.history.add(in.text.Text, "start", nil, in.since, 0)
 	return err
 }
 
