@@ -184,6 +184,9 @@ func (s *Server) nameOf(l *bound) string {
 // busy is what a client hears for which a budget has no room.
 const busy = "The server is busy; try again later."
 
+// goingAway is what a client hears while the server is held.
+const goingAway = "The server takes no new sessions; try again later."
+
 // begin makes the session of a connection, which own must then be called with,
 // or turns the connection away and returns nil. It is late where the generation was
 // replaced in the meantime: then nothing was done.
@@ -191,6 +194,10 @@ func (s *Server) begin(g *generation, conf *pi.Config, conn net.Conn) (sess *pi.
 	peer, local := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
 	if !s.defence.admit(peer.Addr()) {
 		s.dismiss(conf, conn, unwelcome())
+		return nil, false
+	}
+	if s.held.Load() {
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "draining"}, wire.Say(wire.CodeNotAvailable, "%s", goingAway))
 		return nil, false
 	}
 	switch s.gate.enter(peer.Addr()) {
@@ -253,8 +260,8 @@ func or(r wire.Reply, text string) wire.Reply {
 
 // turnAway answers 421 and tells the observers.
 func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, why policy.Event, r wire.Reply) {
-	lease := s.chain.Lease(0)
-	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name}}
+	lease := s.chain.LeaseOf(0, conf.VHost)
+	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name, VHost: conf.VHost}}
 	why.Meta = meta
 	lease.Observe(why)
 	meta.Request++

@@ -138,6 +138,7 @@ func (s *Server) setRates(before, conf *Config) {
 		}
 		s.LimitDefaults(user, session)
 	}
+	s.setHosts(before, conf)
 	s.tree.SetTransfer(throttle.Rates(is.Transfer))
 	for _, l := range conf.Listeners {
 		if r := is.Listeners[l.Name]; r != was.Listeners[l.Name] || !before.has(l.Name) {

@@ -36,6 +36,7 @@ type BandwidthStatus struct {
 	User      Rates            // of a user who brings none
 	Session   Rates            // of a session that brings none
 	Listeners []BandwidthLimit // those with a limit, by name
+	Hosts     []BandwidthLimit // virtual hosts with a limit, by name
 	Users     []BandwidthLimit // those with a limit, or with a word of LimitUser, by name
 }
 
@@ -50,7 +51,7 @@ type BandwidthLimit struct {
 func bandwidthLimits(in []throttle.Limit) []BandwidthLimit {
 	out := make([]BandwidthLimit, len(in))
 	for i, l := range in {
-		out[i] = BandwidthLimit{Name: l.Name, Rates: Rates(l.Rates), Sessions: l.Sessions, Set: l.Set}
+		out[i] = BandwidthLimit{Name: named(l.Name), Rates: Rates(l.Rates), Sessions: l.Sessions, Set: l.Set}
 	}
 	return out
 }

@@ -14,8 +14,9 @@ import (
 // grants it; the error is a *policy.Denial, also where no policy has an opinion, and
 // is in the log.
 func (s *Server) MayCertify(ctx context.Context, name string, who policy.Session) error {
+	who.VHost = s.now.Load().conf.hostOf(who.Listener, name)
 	q := &policy.CertRequest{Meta: policy.Meta{Session: &who, Request: 1, Time: time.Now()}, Name: strings.ToLower(name)}
-	l := s.chain.Lease(0)
+	l := s.chain.LeaseOf(0, who.VHost)
 	defer l.Release()
 	d := l.Certify(ctx, q)
 	if d == nil {

@@ -25,6 +25,7 @@ type Config struct {
 	// Home gives a login a filesystem of its own; nil serves FS to everybody.
 	Home      pi.Home
 	Listeners []Listener     // at least one
+	Hosts     []Host         // virtual hosts, beside what FS and Home serve; usually none
 	Policies  []Slot         // in the order in which they are asked
 	Perms     policy.Perms   // of a login for which no policy named any; 0: policy.PermReadOnly
 	Limits    Limits         // how many sessions there may be
@@ -42,6 +43,9 @@ type Config struct {
 	// LogPrefix is a template that stands before the messages about a session;
 	// pi.ParsePrefix says what it may hold. Empty: none.
 	LogPrefix string
+	// LogCommands says what of commands is logged at the level debug; the zero value is
+	// nothing.
+	LogCommands pi.CommandLog
 	// PolicyChanged is told of each trial that has ended (Server.Canary), after the
 	// observers were; nil tells nobody. It may use the server, but not shut it down.
 	PolicyChanged func(PolicyChange)
@@ -102,10 +106,16 @@ type Listener struct {
 	// connection.
 	Binding dtp.Binding
 	// Hosts are the names that HOST may give (RFC 7151); empty: any.
-	Hosts    []string
-	Banner   string     // the text of the 220 reply; "edgeftp ready." by default
-	Encoding Encoding   // of names and replies; UTF-8 by default
-	Passive  pi.Passive // PASV and EPSV
+	Hosts []string
+	// Host is the virtual host of whoever comes by this listener and names no other, by
+	// Host.Name; empty: of none, that is of Config.FS and the policies without hosts.
+	Host string
+	// StrictHosts refuses TLS handshakes for a name that no host of the listener has, nor
+	// Hosts. HOST of such a name is refused wherever there are virtual hosts.
+	StrictHosts bool
+	Banner      string     // the text of the 220 reply; "edgeftp ready." by default
+	Encoding    Encoding   // of names and replies; UTF-8 by default
+	Passive     pi.Passive // PASV and EPSV
 	// Advertise says which address clients are told for PASV, where it is not the
 	// connection's own. Passive.Advertise, if set, takes its place.
 	Advertise Advertise
@@ -252,7 +262,7 @@ func (c Config) check() (Config, error) {
 			return c, err
 		}
 	}
-	return c, nil
+	return c, c.checkHosts()
 }
 
 // byDefault returns v, or def where v is zero, or zero (no limit) where v is

@@ -110,7 +110,7 @@ type SlowedPlace struct {
 
 // SlowedUser is a user, or the name of none, with many failed logins.
 type SlowedUser struct {
-	User   string // cut at 64 bytes
+	User   string // cut at 64 bytes; "user@host" of one of a virtual host's
 	Failed int    // logins, within Defence.Within
 }
 
@@ -166,7 +166,7 @@ func (s *Server) Defence() DefenceStatus {
 		st.Slowed = append(st.Slowed, SlowedPlace(x))
 	}
 	for _, x := range in.Guessed {
-		st.Guessed = append(st.Guessed, SlowedUser{x.Name, x.Failed})
+		st.Guessed = append(st.Guessed, SlowedUser{named(x.Name), x.Failed})
 	}
 	return st
 }

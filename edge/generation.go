@@ -180,6 +180,7 @@ func (s *Server) bury(g *generation) {
 // any more. The caller holds mu.
 func (s *Server) dropListeners(g *generation) {
 	living := append(slices.Clone(s.old), s.now.Load())
+	s.dropHosts(g, living)
 	for _, l := range g.conf.Listeners {
 		if !slices.ContainsFunc(living, func(o *generation) bool { return o.conf.has(l.Name) }) {
 			s.tree.DropListener(l.Name)

@@ -89,5 +89,5 @@ func (s *Server) unmet(l *bound, conn net.Conn, err error) {
 	if last := s.unannounced.told.Load(); now <= last || !s.unannounced.told.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Warn("a connection was closed: nobody has said whose it is", "listener", s.nameOf(l), "from", peer.String(), "error", err, "so_far", n)
+	s.log.Warn("a connection was closed: nobody has said whose it is", "listener", s.nameOf(l), "address", peer.String(), "error", err, "unannounced", n)
 }

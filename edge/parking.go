@@ -124,6 +124,8 @@ func (s *Server) forget(sess *pi.Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess.ID())
+	delete(s.live.reasons, sess.ID())
+	s.tree.ClearSession(sess.ID())
 	s.closedOf(sess.ID())
 }
 

@@ -21,6 +21,11 @@ type Options struct {
 	// and by once a minute; after a crash some are handed over twice. Their sessions
 	// have no State. Until the slot is given up, no swap changes anything about it.
 	Spool string
+	// Hosts are the virtual hosts whose sessions the policy is asked about and told of,
+	// by Host.Name, an empty one for the sessions of none; nil: all. A policy with hosts is
+	// not told of what belongs to no session, unless an empty name is among them. A session
+	// that comes to a host by a name, before its login, is the policy's from there on.
+	Hosts []string
 }
 
 // Breaker says when a policy that only fails is no longer called: its questions
@@ -76,7 +81,7 @@ type PolicyChange struct {
 func (s Slot) chained() chain.Slot {
 	return chain.Slot{Name: s.Name, Policy: s.Policy,
 		Options: chain.Options{FailOpen: s.Options.FailOpen, Breaker: chain.Breaker(s.Options.Breaker),
-			Spool: openDurable(s.Options.Spool)}}
+			Spool: openDurable(s.Options.Spool), Hosts: s.Options.Hosts}}
 }
 
 func chained(slots []Slot) []chain.Slot {

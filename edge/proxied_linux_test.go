@@ -56,8 +56,8 @@ func (r *rig) announced(header string) *userpi.Client {
 	return c
 }
 
-// only returns the session that policies see.
-func (r *rig) only() policy.Session {
+// seen returns the session that policies see.
+func (r *rig) seen() policy.Session {
 	r.t.Helper()
 	r.keeper.mu.Lock()
 	defer r.keeper.mu.Unlock()
@@ -120,7 +120,7 @@ func TestProxied(t *testing.T) {
 			r.must(userpi.End(conn))
 			r.expect(c, "STOR", 226)
 			r.until("the observers are told", func() bool { return r.was(policy.EventFileReceived) })
-			who := r.only()
+			who := r.seen()
 			if !strings.HasPrefix(who.Peer.String(), s.peer) || !strings.HasPrefix(who.Local.String(), s.local) {
 				t.Errorf("policies see %v at %v, want %s at %s", who.Peer, who.Local, s.peer, s.local)
 			}
@@ -243,7 +243,7 @@ func TestProxiedStranger(t *testing.T) {
 	r.expect(c, "the connection", 220)
 	r.expect(c, "PROXY", 500)
 	r.must(c.Identify("dev", "secret"))
-	if who := r.only(); who.Peer.Addr() != netip.MustParseAddr("127.0.0.1") {
+	if who := r.seen(); who.Peer.Addr() != netip.MustParseAddr("127.0.0.1") {
 		t.Errorf("policies see %v", who.Peer)
 	}
 }
@@ -262,7 +262,7 @@ func TestProxiedOptional(t *testing.T) {
 	defer r.stop()
 	c := r.dial() // silent, as clients of FTP are
 	r.must(c.Login("dev", "secret"))
-	if who := r.only(); who.Peer.Addr() != netip.MustParseAddr("127.0.0.1") {
+	if who := r.seen(); who.Peer.Addr() != netip.MustParseAddr("127.0.0.1") {
 		t.Errorf("policies see %v", who.Peer)
 	}
 	_, err := c.Get(userpi.EPSV, "NLST") // without a header: none was on the control connection
@@ -364,8 +364,8 @@ func TestProxiedParked(t *testing.T) {
 			got, err := io.ReadAll(conn)
 			r.must(err)
 			r.expect(c, "RETR", 226)
-			if string(got) != "whole" || r.only().Peer.String() != "203.0.113.7:40000" {
-				t.Errorf("%q, %v", got, r.only().Peer)
+			if string(got) != "whole" || r.seen().Peer.String() != "203.0.113.7:40000" {
+				t.Errorf("%q, %v", got, r.seen().Peer)
 			}
 		})
 	}

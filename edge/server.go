@@ -38,9 +38,12 @@ type Server struct {
 	leaves    sync.Once
 
 	unannounced unannounced
-	panics      atomic.Uint64
-	awake       atomic.Int64 // sessions that have a goroutine
-	left        leavings
+
+	panics atomic.Uint64
+	held   atomic.Bool  // see Hold
+	awake  atomic.Int64 // sessions that have a goroutine
+	left   leavings
+	live   live // see Sessions
 
 	applying sync.Mutex // one change of the configuration at a time
 
@@ -51,6 +54,7 @@ type Server struct {
 	sessions  map[uint64]*pi.Session
 	lot       *idle.Lot // of the parked ones; nil: none are
 	last      uint64
+	tallies   []tally
 	old       []*generation                 // those before that sessions have begun with, the oldest first
 	running   sync.WaitGroup                // sessions, and connections in the lobby
 	lobby     map[net.Conn]struct{}         // those that wait for what their proxy says
@@ -84,6 +88,7 @@ func New(conf Config) (*Server, error) {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	s.tree = conf.Bandwidth.tree()
+	conf.limitHosts(s.tree)
 	s.ephemeral = dtp.ReadEphemeral()
 	s.defence = newDefence(conf.Defence, conf.Log, s.Tell, s.guard)
 	s.now.Store(s.generation(conf, nil))
@@ -130,7 +135,8 @@ func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Co
 	conf.Proxies = l.Proxies
 	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
 	conf.Charset, _ = l.Encoding.charset() // check has made it
-	conf.Own = s.listensAt
+	counts := s.countersOf(&l)
+	conf.Own, conf.Tally, conf.Unknown = s.listensAt, &counts.data, &counts.unknown
 	if l.Commands != nil {
 		conf.Table = l.Commands
 	}
@@ -147,7 +153,7 @@ func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Co
 		}
 		conf.Passive.Advertise = told
 	}
-	return &conf, nil
+	return g.conf.hosted(&conf, &l)
 }
 
 // sharedConfig is what the listeners have in common.
@@ -161,6 +167,8 @@ func (s *Server) sharedConfig(c *Config, verifier verifier) pi.Config {
 		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
+	conf.Commands = c.LogCommands
+	conf.Farewell = s.farewell
 	conf.Panicked, conf.Standings = s.panicked, &standings{byUser: map[string]*standing{}}
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it
@@ -207,8 +215,9 @@ func (s *Server) Tell(e policy.Event) {
 // Bandwidth returns the limits that are in force.
 func (s *Server) Bandwidth() BandwidthStatus {
 	in := s.tree.Snapshot()
+	listeners, hosts := splitHosts(bandwidthLimits(in.Listeners))
 	return BandwidthStatus{Server: Rates(in.Server), User: Rates(in.User), Session: Rates(in.Session),
-		Listeners: bandwidthLimits(in.Listeners), Users: bandwidthLimits(in.Users)}
+		Listeners: listeners, Hosts: hosts, Users: bandwidthLimits(in.Users)}
 }
 
 // LimitServer changes the server's rates. Transfers that run follow at once, here
@@ -220,14 +229,14 @@ func (s *Server) LimitListener(name string, r Rates) { s.tree.SetListener(name, 
 
 // LimitLogins changes what the logins of a user have brought, for the sessions that he
 // has: new ones bring their own. What LimitUser has set stays in force.
-func (s *Server) LimitLogins(name string, r Rates) { s.tree.Bring(name, throttle.Rates(r)) }
+func (s *Server) LimitLogins(name string, r Rates) { s.tree.Bring(s.person(name), throttle.Rates(r)) }
 
-// LimitUser sets the rates of one user, over what logins bring, until FreeUser. Zero
+// LimitUser sets the rates of one user, "user@host" of one of a virtual host's, over what logins bring, until FreeUser. Zero
 // rates lift the limit.
-func (s *Server) LimitUser(name string, r Rates) { s.tree.SetUser(name, throttle.Rates(r)) }
+func (s *Server) LimitUser(name string, r Rates) { s.tree.SetUser(s.person(name), throttle.Rates(r)) }
 
 // FreeUser takes LimitUser back: what the latest login brought holds again.
-func (s *Server) FreeUser(name string) { s.tree.ClearUser(name) }
+func (s *Server) FreeUser(name string) { s.tree.ClearUser(s.person(name)) }
 
 // LimitDefaults changes the rates of users and sessions that bring none of their own.
 func (s *Server) LimitDefaults(user, session Rates) {

@@ -108,10 +108,9 @@ type Status struct {
 	Sessions  int  // that are open
 	Transfers int  // of files and listings, and digests, that run
 	Draining  bool // Shutdown was called
-	// Generation counts the configurations, from 1; each Apply adds one. Since is when
-	// this one came into force.
+	// Generation counts the configurations, from 1; each Apply adds one.
 	Generation uint64
-	Since      time.Time
+	Since      time.Time // when that configuration came into force
 	// OldSessions is the number of sessions that began with an earlier configuration.
 	OldSessions int
 	Policies    []PolicyStatus // in the order in which they are asked

@@ -135,16 +135,18 @@ func (h *Host) Load(ctx context.Context, name string, module []byte, o LoadOptio
 	if err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	e, err := h.compile(ctx, name, v)
 	if err != nil {
 		caps.close()
 		return nil, err
 	}
+	compile := time.Since(began)
 	tests := v.tests
 	v.Module, v.manifestBytes, v.tests = nil, nil, nil // all hold the module's bytes
 	p := &Policy{
 		name: name, digest: sha256.Sum256(module), module: v, settings: append([]byte(nil), o.Settings...),
-		limits: h.config, budgets: v.budgets(h.config.Budgets), loaded: time.Now(), engine: e,
+		limits: h.config, budgets: v.budgets(h.config.Budgets), loaded: time.Now(), engine: e, compile: compile,
 		pool: newPool(v.limits.Instances), lines: newLimiter(), caps: caps, intercept: o.Intercept, verify: o.Verify,
 	}
 	if p.limits.HighWater == 0 {

@@ -24,6 +24,7 @@ type Policy struct {
 	settings []byte
 	limits   Config // the host's, with all defaults filled in
 	budgets  Budgets
+	compile  time.Duration // that compiling took
 	loaded   time.Time
 	engine   *engine
 	pool     *pool
@@ -61,6 +62,8 @@ type Stats struct {
 	Made       uint64            // instances that were started, with those that failed to
 	Closed     uint64            // instances that were closed
 	Waits      uint64            // calls that had to wait for an instance
+	Waited     time.Duration     // that they have waited, in all
+	Compile    time.Duration     // that compiling took at the load; a few milliseconds from the cache
 	Memory     uint64            // bytes of the free instances' memories
 	CacheHits  uint64            // questions that a kept answer answered
 	LogDropped uint64            // lines of the guest that were over the rate
@@ -91,7 +94,7 @@ func (p *Policy) Stats() Stats {
 	made := c.made.Load()
 	idle, _, waits := p.pool.counts()
 	s := Stats{Calls: c.calls.Load(), Fuel: c.fuel.Load(), Instances: int(made - closed), Idle: idle, Made: made, Closed: closed,
-		Waits: waits, Memory: p.pool.memory(), CacheHits: p.cache.hits.Load(), LogDropped: p.lines.dropped.Load()}
+		Waits: waits, Waited: time.Duration(p.pool.waited.Load()), Compile: p.compile, Memory: p.pool.memory(), CacheHits: p.cache.hits.Load(), LogDropped: p.lines.dropped.Load()}
 	for i := range s.Faults {
 		s.Faults[i] = c.faults[i].Load()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type pool struct {
 	used    int            // places taken: by calls, and by instances that are being made
 	waiting []chan handout // calls that wait for a place, the oldest first
 	waits   uint64         // calls that had to wait
+	waited  atomic.Int64   // nanoseconds for which they have
 	closed  bool
 	empty   chan struct{} // closed when the pool is closed and no place is taken
 }
@@ -70,6 +72,8 @@ func (p *pool) take(ctx context.Context, limit time.Duration) (*instance, error)
 }
 
 func (p *pool) wait(ctx context.Context, limit time.Duration, ch chan handout) (*instance, error) {
+	began := time.Now()
+	defer func() { p.waited.Add(int64(time.Since(began))) }()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	var err error

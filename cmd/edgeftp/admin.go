@@ -27,6 +27,7 @@ type admin struct {
 	stateDir string
 	socket   string
 	output   string
+	reason   string
 }
 
 // flags adds the common flags to a command and its subcommands.
@@ -34,6 +35,7 @@ func (a *admin) flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&a.stateDir, "state-dir", ".edgeftp", "the server's state directory")
 	cmd.PersistentFlags().StringVar(&a.socket, "socket", "", "the server's admin socket (default STATE/admin.sock)")
 	cmd.PersistentFlags().StringVarP(&a.output, "output", "o", "human", "human or json")
+	cmd.PersistentFlags().StringVar(&a.reason, "reason", "", "why, for the server's audit log")
 }
 
 func (a *admin) client() control.Client {
@@ -41,7 +43,7 @@ func (a *admin) client() control.Client {
 	if path == "" {
 		path = filepath.Join(a.stateDir, "admin.sock")
 	}
-	return control.Client{Path: path}
+	return control.Client{Path: path, Reason: a.reason}
 }
 
 // form checks how the answer is to be told.
@@ -115,58 +117,4 @@ func readSignature(path string, named bool) ([]byte, error) {
 	}
 	defer func() { _ = f.Close() }()                           // opened for reading alone
 	return io.ReadAll(io.LimitReader(f, trust.MaxSignature+1)) // what is longer is refused by its judge
-}
-
-func statusCommand() *cobra.Command {
-	a := new(admin)
-	cmd := &cobra.Command{Use: "status", Short: "Show what a running server is doing", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.do(cmd, func(ctx context.Context, c control.Client) (any, error) { return c.Status(ctx) }, printStatus)
-		}}
-	a.flags(cmd)
-	return cmd
-}
-
-// printBudget tells of the budgets that there are, and what they have cost.
-func printBudget(w io.Writer, b *control.Budget) {
-	if b.Memory > 0 {
-		full := ""
-		if b.MemoryFull {
-			full = ", full: new connections are turned away"
-		}
-		fmt.Fprintf(w, "  memory     %d of %d MiB%s\n", b.MemoryUsed>>20, b.Memory>>20, full)
-	}
-	if b.Descriptors > 0 {
-		fmt.Fprintf(w, "  room       for %d sessions, with %d descriptors\n", b.MostSessions, b.Descriptors)
-	}
-	if b.NoMemory+b.NoDescriptors+b.NoTransfer > 0 {
-		fmt.Fprintf(w, "  refused    %d connections for want of memory, %d of descriptors; %d transfers\n", b.NoMemory, b.NoDescriptors, b.NoTransfer)
-	}
-}
-
-func printStatus(w io.Writer, got any) {
-	st := got.(control.Status)
-	state := "serving"
-	if st.Draining {
-		state = "draining"
-	}
-	fmt.Fprintf(w, "edgeftp %s  pid %d  %s %s for %s\n", st.Version, st.PID, state, st.Root, time.Since(st.Since).Round(time.Second))
-	for _, l := range st.Listeners {
-		fmt.Fprintf(w, "  listening  %s  TLS %s\n", l.Address, l.TLS)
-	}
-	old := ""
-	if st.OldSessions > 0 {
-		old = fmt.Sprintf(", %d with an earlier configuration", st.OldSessions)
-	}
-	fmt.Fprintf(w, "  config     generation %d for %s\n", st.Generation, time.Since(st.ConfigSince).Round(time.Second))
-	fmt.Fprintf(w, "  sessions   %d, %d in a transfer%s\n", st.Sessions, st.Transfers, old)
-	printBudget(w, &st.Budget)
-	if st.Panics > 0 {
-		fmt.Fprintf(w, "  mistakes   %d of the server's own, each with its stack in the log: please report them\n", st.Panics)
-	}
-	if c := st.Certificates; c != nil {
-		fmt.Fprintf(w, "  certs      %s\n", certificatesLine(c, time.Now()))
-	}
-	fmt.Fprintf(w, "  replaced   %d generations held by transfers, %d instances of them\n\n", st.OldGenerations, st.OldInstances)
-	printPolicies(w, st.Policies)
 }

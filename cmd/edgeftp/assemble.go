@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,19 +33,24 @@ import (
 // generation.
 type instance struct {
 	log       *slog.Logger
-	level     *slog.LevelVar // of log
-	origin    origin         // of the configuration
+	level     *levels   // of log
+	origin    origin    // of the configuration
+	accounts  *accounts // of every source of users
 	host      *wasmhost.Host
 	builder   *builder.Child // nil where no policy is to be built
 	store     *kv.Store
 	ledger    *ledger.Ledger
 	history   *history
 	server    *edge.Server
+	logs      logs
+	requests  requests                    // of the admin API
 	told      atomic.Pointer[edge.Server] // server, for who may ask before it is there
 	modules   *modules
 	admin     *control.Server
 	trees     *trees
 	keys      *acme.TicketKeys
+	rights    control.Access
+	house     house
 	sandbox   *sandbox.State // nil before everything is opened and bound
 	manager   *manager.Manager
 	machine   machine.Memory
@@ -69,6 +73,7 @@ type generation struct {
 	text   *config.Source // nil where the configuration came from flags
 	before *generation    // only while it is made, nil for the first one
 
+	people    *people
 	homes     *homes
 	certs     *certificates
 	budgets   *budgets
@@ -91,7 +96,7 @@ func (in *instance) next(conf *config.Config, source *config.Source) *generation
 }
 
 // assemble makes everything but the listeners. After an error nothing is left.
-func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.LevelVar) (_ *generation, err error) {
+func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels) (_ *generation, err error) {
 	conf := from.conf
 	process := &instance{log: log, level: level, origin: from.origin, sockets: map[socket]net.Listener{}, keys: acme.NewTicketKeys(),
 		trees: &trees{}, restore: func() {}}
@@ -115,14 +120,15 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 		return nil, exitWith(exitConfig, err)
 	}
 	// The socket comes first: it tells whether another server has this state.
-	if in.admin, err = control.Listen(ctx, conf.Socket); errors.Is(err, control.ErrPathTooLong) {
-		return nil, exitWith(exitConfig, err)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		return nil, exitWith(exitFailed, fmt.Errorf("%w\n   = help: make the directory, for the server's user alone; without admin.socket it is the state directory", err))
-	} else if err != nil {
-		return nil, exitWith(exitFailed, err)
+	if err := in.openAdmin(ctx); err != nil {
+		return nil, err
 	}
-	if in.homes, err = openHomes(conf, in.trees); err != nil {
+	if in.accounts, err = openAccounts(conf, log, storeWait); err != nil {
+		return nil, exitWith(exitConfig, err)
+	}
+	in.people = in.accounts.under(conf)
+	in.accounts.tell()
+	if in.homes, err = openHomes(conf, in.trees, in.people, log); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
 	if err := in.openModules(ctx); err != nil {
@@ -141,19 +147,25 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *slog.Le
 	}
 	in.told.Store(in.server)
 	in.modules.begin(in.server, in.placed)
-	if err := in.remember(); err != nil {
-		return nil, exitWith(exitFailed, err)
-	}
+	in.accounts.begin(in.mayServe, in.server)
+	in.showUsers()
+	in.remember("start", nil)
 	in.now.Store(in)
-	in.advise()
+	in.followLogs()
+	in.advise(nil)
 	return in, nil
 }
 
-// advise tells what the operator should know of a configuration that is in force.
-func (in *generation) advise() {
-	in.budgets.tell(in.log, in.conf, in.server.Status().Budget)
+// advise tells what the operator should know of a configuration that is in force, and of
+// the budgets where they are others than before.
+func (in *generation) advise(before *budgets) {
+	if b := in.budgets; before == nil || b.memory != before.memory || b.policies != before.policies || b.descriptors != before.descriptors {
+		b.tell(in.log, in.conf, in.server.Status().Budget)
+	}
 	in.warnUnwritable()
 	in.warnOnDemand()
+	in.warnUncovered()
+	in.warnForgetful()
 }
 
 // openModules opens what the policy modules stand on.
@@ -178,7 +190,7 @@ func (in *generation) openModules(ctx context.Context) (err error) {
 		return exitWith(exitConfig, err)
 	}
 	in.modules = &modules{host: in.host, log: in.log, store: in.store, ledger: in.ledger, rules: in.conf.Policies.Rules(),
-		conf: &in.conf.Policies, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
+		conf: &in.conf.Policies, users: in.accounts, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
 		crashes: newCrashes(filepath.Join(dir, "crashes"), in.log)}
 	return nil
 }
@@ -193,9 +205,13 @@ func (in *generation) settings(ctx context.Context) (edge.Config, error) {
 	if err != nil {
 		return edge.Config{}, err
 	}
+	hosts, err := in.hosts()
+	if err != nil {
+		return edge.Config{}, err
+	}
 	l, t := in.conf.Limits, in.conf.Transfer
 	in.budgets.divide(in.conf, in.limits)
-	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Log: in.log, LogPrefix: in.conf.Log.Prefix,
+	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Hosts: hosts, Log: in.log, LogPrefix: in.conf.Log.Prefix, LogCommands: commandLog(in.conf.Log.Commands),
 		Limits: edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser),
 			Memory: unlimited(in.budgets.memory), Descriptors: in.budgets.descriptors},
 		Timeouts: edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall), Awake: unlimited(l.Awake)},
@@ -293,10 +309,13 @@ func (in *instance) close() {
 	if in.store != nil { // after the policies, which remember to the last
 		errs = append(errs, in.store.Close())
 	}
+	if in.accounts != nil {
+		errs = append(errs, in.accounts.close())
+	}
 	if in.ledger != nil {
 		errs = append(errs, in.ledger.Close())
 	}
-	errs = append(errs, in.trees.close(), <-building) // before the socket: a successor may begin behind that
+	errs = append(errs, in.trees.close(), in.closeHouse(), <-building) // before the socket: a successor may begin behind that
 	if in.admin != nil {
 		errs = append(errs, in.admin.Close())
 	}

@@ -27,18 +27,26 @@ func banCommand() *cobra.Command {
 			"only slowed down."}
 	a.flags(cmd)
 	var length, why string
+	var kick bool
 	add := &cobra.Command{Use: "add NETWORK", Short: "Turn an address or a network away", Args: cobra.ExactArgs(1),
-		Long: "Turns an address (192.0.2.7) or a network (198.51.100.0/24, 2001:db8::/48) away. Sessions that it has go on. A ban that is there\n" +
+		Long: "Turns an address (192.0.2.7) or a network (198.51.100.0/24, 2001:db8::/48) away. Sessions that it has go on, but for --kick. A ban that is there\n" +
 			"is replaced. It is kept across restarts.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := newBan(args[0], length, why)
+			b.Kick = kick
 			if err != nil {
 				return exitWith(exitUsage, err)
 			}
 			return a.do(cmd, func(ctx context.Context, c control.Client) (any, error) { return c.Ban(ctx, b) },
-				func(w io.Writer, got any) { printBans(w, []control.Ban{got.(control.Ban)}, time.Now()) })
+				func(w io.Writer, got any) {
+					made := got.(control.Ban)
+					if printBans(w, []control.Ban{made}, time.Now()); kick {
+						fmt.Fprintf(w, "%d of its sessions were ended.\n", made.Kicked)
+					}
+				})
 		}}
 	add.Flags().StringVar(&length, "for", "", "how long, such as 2h or 30d (default: until it is taken back)")
+	add.Flags().BoolVar(&kick, "kick", false, "end the sessions that are there from it, too")
 	add.Flags().StringVar(&why, "why", "", "the reason, for those who look at the list")
 	remove := &cobra.Command{Use: "rm NETWORK", Short: "Take a ban back, and forget what led to it", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

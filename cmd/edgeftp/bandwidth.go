@@ -26,7 +26,7 @@ func (m *modules) Bandwidth() control.Bandwidth {
 	}
 	b := m.server.Bandwidth()
 	return control.Bandwidth{Global: control.Rates(b.Server), UserDefault: control.Rates(b.User), SessionDefault: control.Rates(b.Session),
-		Listeners: named(b.Listeners), Users: named(b.Users)}
+		Listeners: named(b.Listeners), Hosts: named(b.Hosts), Users: named(b.Users)}
 }
 
 // Limit implements control.Controller.
@@ -34,11 +34,14 @@ func (m *modules) Limit(l control.Limit) error {
 	if !slices.Contains(control.Scopes(), l.Scope) {
 		return &control.Refusal{Code: "EF2106", Message: fmt.Sprintf("there is no scope %q", l.Scope), Help: "one of " + strings.Join(control.Scopes(), ", ")}
 	}
-	if named := l.Scope == "user" || l.Scope == "listener"; named != (l.Name != "") || l.Clear && l.Scope != "user" {
-		return &control.Refusal{Code: "EF2107", Message: "a listener and a user have a name, the other scopes have none; only a user's limit can be cleared"}
+	if named := l.Scope == "user" || l.Scope == "listener" || l.Scope == "host"; named != (l.Name != "") || l.Clear && l.Scope != "user" {
+		return &control.Refusal{Code: "EF2107", Message: "a listener, a host and a user have a name, the other scopes have none; only a user's limit can be cleared"}
 	}
 	if l.Scope == "listener" && !m.listens(l.Name) {
 		return &control.Refusal{Code: "EF2108", Message: fmt.Sprintf("there is no listener %q", l.Name), Help: "edgeftp status lists them"}
+	}
+	if l.Scope == "host" && !slices.Contains(m.server.Hosts(), l.Name) {
+		return &control.Refusal{Code: "EF2108", Message: fmt.Sprintf("there is no virtual host %q", l.Name), Help: "hosts[].name in the configuration names them"}
 	}
 	if l.Down != nil && *l.Down < 0 || l.Up != nil && *l.Up < 0 {
 		return &control.Refusal{Code: "EF2109", Message: "a rate is negative", Help: "0 is no limit"}
@@ -55,6 +58,8 @@ func (m *modules) Limit(l control.Limit) error {
 		m.server.LimitDefaults(now.User, changed(now.Session, l))
 	case "listener":
 		m.server.LimitListener(l.Name, changed(ratesOf(now.Listeners, l.Name), l))
+	case "host":
+		m.server.LimitHost(l.Name, changed(ratesOf(now.Hosts, l.Name), l))
 	case "user":
 		if l.Clear {
 			m.server.FreeUser(l.Name)
@@ -95,7 +100,7 @@ func bandwidthCommand() *cobra.Command {
 	a.flags(cmd)
 	var down, up string
 	set := &cobra.Command{Use: "set SCOPE [NAME]", Args: cobra.RangeArgs(1, 2),
-		Short: "Limit global, user-default, session-default, listener NAME or user NAME; running transfers follow at once",
+		Short: "Limit global, user-default, session-default, listener NAME, host NAME or user NAME (USER@HOST of a virtual host's); running transfers follow at once",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := limit(args, down, up)
 			if err != nil {
@@ -150,6 +155,9 @@ func printBandwidth(w io.Writer, b control.Bandwidth) {
 	}
 	for _, l := range b.Listeners {
 		fmt.Fprintf(t, "listener\t%s\t%s\t%s\t-\t-\n", l.Name, config.FormatRate(l.Down), config.FormatRate(l.Up))
+	}
+	for _, h := range b.Hosts {
+		fmt.Fprintf(t, "host\t%s\t%s\t%s\t-\t-\n", h.Name, config.FormatRate(h.Down), config.FormatRate(h.Up))
 	}
 	for _, u := range b.Users {
 		by := "login"

@@ -21,7 +21,7 @@ import (
 
 // TestMain is also the program, for those who start it anew.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "policy" && os.Args[2] == "builder" {
+	if len(os.Args) > 2 && (os.Args[1] == "policy" && os.Args[2] == "builder" || os.Args[1] == "doctor" || os.Args[1] == "serve") {
 		main()
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue))
@@ -82,7 +82,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	var said lockedBuffer
 	log := slog.New(newConsole(&said, slog.LevelInfo))
-	in, err := assemble(t.Context(), loaded{conf: conf}, log, new(slog.LevelVar))
+	in, err := assemble(t.Context(), loaded{conf: conf}, log, newLevels("info"))
 	if err != nil {
 		t.Fatal(err)
 	}

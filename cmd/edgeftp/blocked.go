@@ -43,6 +43,9 @@ func (in *instance) blocked(now, next *generation, changes []control.ConfigChang
 			out = append(out, fmt.Sprintf("%s: %s -> %s", c.Key, valued(c.From), valued(c.To)))
 		}
 	}
+	if next.conf.From(config.SourceStore) && in.accounts.db == nil {
+		out = append(out, "users.sources: the store of users is opened at the start")
+	}
 	for _, root := range next.conf.Roots() {
 		if lower := in.trees.below(root); root != "" && lower != "" {
 			out = append(out, fmt.Sprintf("the root %s: %s, which is served, lies below it", root, lower))
@@ -58,7 +61,7 @@ func (in *instance) blocked(now, next *generation, changes []control.ConfigChang
 	}
 	plan := sandbox.PlanFor(next.conf)
 	next.ports(now, plan)
-	next.files(plan)
+	rereads(plan, next.conf, next.text)
 	return append(out, in.sandbox.Beyond(plan)...)
 }
 

@@ -19,8 +19,21 @@ import (
 type controller struct {
 	*modules
 	warden
+	usher
 	in *instance
 }
+
+// Readiness looks at what clients need.
+func (c controller) Readiness() control.Readiness { return c.in.now.Load().readiness() }
+
+// Answered counts a request.
+func (c controller) Answered(route string, code int) { c.in.requests.count(route, code) }
+
+// LogFiles tells of the logs.
+func (c controller) LogFiles() []control.LogFile { return c.in.logs.status(false) }
+
+// ReopenLogs opens them again.
+func (c controller) ReopenLogs() []control.LogFile { return c.in.reopenLogs() }
 
 // certs are those of the configuration that is in force.
 func (c controller) certs() *certificates { return c.in.now.Load().certs }

@@ -143,12 +143,12 @@ func TestCertificatesLine(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	printStatus(&out, control.Status{Certificates: &control.CertSummary{Count: 1, State: "ok"}})
+	printOverview(&out, overview{Status: control.Status{Certificates: &control.CertSummary{Count: 1, State: "ok"}}})
 	if !strings.Contains(out.String(), "\n  certs      1, all ok\n") {
 		t.Error(out.String())
 	}
 	out.Reset()
-	if printStatus(&out, control.Status{}); strings.Contains(out.String(), "certs") {
+	if printOverview(&out, overview{}); strings.Contains(out.String(), "certs") {
 		t.Error(out.String())
 	}
 }

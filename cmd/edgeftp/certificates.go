@@ -142,10 +142,17 @@ func (in *generation) tls(ctx context.Context, l *config.Listener) (*tls.Config,
 		return nil, err
 	}
 	suites := l.TLS.Suites()
-	if l.TLS.MinVersion != "1.3" && suites == nil && l.TLS.ClientCA == "" && !l.TLS.StrictSNI {
+	own, err := in.hostCertificates(l)
+	if err != nil {
+		return nil, err
+	}
+	if l.TLS.MinVersion != "1.3" && suites == nil && l.TLS.ClientCA == "" && !l.TLS.StrictSNI && own == nil {
 		return base, nil
 	}
 	c := base.Clone()
+	if own != nil {
+		own.before(c)
+	}
 	if l.TLS.MinVersion == "1.3" {
 		c.MinVersion = tls.VersionTLS13
 	}
@@ -282,8 +289,13 @@ func (in *generation) devCertificates(ctx context.Context) (certSource, error) {
 
 // fileCertificates reads the operator's own certificates.
 func (in *generation) fileCertificates() (certSource, error) {
+	return in.openFiles(in.conf.Certificates)
+}
+
+// openFiles reads certificates from files.
+func (in *generation) openFiles(files []config.CertFile) (certSource, error) {
 	var pairs []acme.FilePair
-	for _, p := range in.conf.Certificates {
+	for _, p := range files {
 		pairs = append(pairs, acme.FilePair{Cert: p.Cert, Key: p.Key, Once: !p.Watch})
 	}
 	set, warnings, err := acme.OpenFiles(pairs, acme.FileOptions{Log: in.log, Event: in.certificateChanged})
@@ -319,6 +331,13 @@ func (in *generation) names() []string {
 		for _, a := range l.Addresses {
 			if h, _, err := net.SplitHostPort(a); err == nil && !slices.Contains(names, h) {
 				names = append(names, h)
+			}
+		}
+	}
+	for _, h := range in.conf.Hosts {
+		for _, name := range h.Names {
+			if !strings.HasPrefix(name, "*.") && !slices.Contains(names, name) { // which the development authority does not issue
+				names = append(names, name)
 			}
 		}
 	}

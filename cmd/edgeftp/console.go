@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // console is a slog.Handler for people: the time of day, the level, the message
@@ -53,7 +54,7 @@ func (c *console) Enabled(_ context.Context, l slog.Level) bool { return l >= c.
 // Handle implements slog.Handler.
 func (c *console) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %-5s %-14s%s", r.Time.Format("15:04:05.000"), r.Level, r.Message, c.attrs)
+	fmt.Fprintf(&b, "%s %-5s %-14s%s", r.Time.Format("15:04:05.000"), r.Level, strings.Map(visible, r.Message), c.attrs)
 	var below strings.Builder
 	r.Attrs(func(a slog.Attr) bool {
 		if text, ok := a.Value.Any().(lines); ok {
@@ -90,7 +91,7 @@ func pair(a slog.Attr) string {
 	if v == "" {
 		return ""
 	}
-	if strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r == '"' || !strconv.IsPrint(r) }) {
+	if !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r == '"' || !strconv.IsPrint(r) }) {
 		v = strconv.Quote(v)
 	}
 	return " " + a.Key + "=" + v

@@ -78,7 +78,7 @@ func (w warden) Defence() control.Defence {
 	d := control.Defence{Enabled: !st.Off, Score: w.score(), Known: st.Addresses + st.Networks + st.Users,
 		Banned: st.Banned, TurnedAway: st.TurnedAway, Denied: st.Denied, Waited: st.Waited, Refused: st.Refused, Unrecorded: st.Unrecorded}
 	for _, b := range w.server.Bans() {
-		d.Bans = append(d.Bans, control.Ban(b))
+		d.Bans = append(d.Bans, banOf(b))
 	}
 	for _, s := range st.Highest {
 		d.Watched = append(d.Watched, control.Watched{Who: s.Who.String(), Kind: "address", Points: s.Points, Why: s.Why})
@@ -101,7 +101,16 @@ func (w warden) Ban(b control.NewBan) (control.Ban, error) {
 	if err != nil {
 		return control.Ban{}, &control.Refusal{Code: "EF2111", Message: strings.TrimPrefix(err.Error(), "edge: "), Help: "edgeftp ban shows what holds; defender in the configuration says whom it leaves alone"}
 	}
-	return control.Ban(made), nil
+	out := banOf(made)
+	if b.Kick {
+		out.Kicked = w.server.KickNetwork(b.Who, b.Why)
+	}
+	return out, nil
+}
+
+// banOf tells of a ban.
+func banOf(b edge.Ban) control.Ban {
+	return control.Ban{Who: b.Who, Since: b.Since, Until: b.Until, Why: b.Why, Times: b.Times, By: b.By}
 }
 
 // Unban implements control.Defender.
@@ -125,7 +134,7 @@ func tellDefence(tell func(metrics.Sample), st edge.DefenceStatus) {
 		{metrics.Gauge, "bans", "Bans that hold.", float64(st.Bans)},
 		{metrics.Gauge, "defender_known", "Addresses, networks and users that the defender remembers.", float64(st.Addresses + st.Networks + st.Users)},
 		{metrics.Gauge, "defender_held", "Failed logins whose answer is being delayed beyond the usual.", float64(st.Held)},
-		{metrics.Counter, "bans_total", "Bans by points.", float64(st.Banned)},
+		{metrics.Counter, "bans_by_points_total", "Bans by points.", float64(st.Banned)},
 		{metrics.Counter, "turned_away_total", "Connections and logins of who was banned.", float64(st.TurnedAway)},
 		{metrics.Counter, "denied_total", "Connections from networks that are denied.", float64(st.Denied)},
 		{metrics.Counter, "logins_waited_total", "Logins that had to wait for their turn.", float64(st.Waited)},

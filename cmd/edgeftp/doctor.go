@@ -66,27 +66,33 @@ func (a *admin) confinement(ctx context.Context) (*sandbox.State, error) {
 
 // tryConfinement puts the layers on this process. What it does afterwards is to print.
 func tryConfinement(file string) (*sandbox.State, error) {
-	conf, err := triedConfig(file)
+	conf, source, err := triedConfig(file)
 	if err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
-	s, err := sandbox.Close(sandbox.PlanFor(conf), confinement(conf))
+	plan := sandbox.PlanFor(conf)
+	rereads(plan, conf, source)
+	s, err := sandbox.Close(plan, confinement(conf))
 	if errors.Is(err, sandbox.ErrLacking) {
 		err = nil // it is told layer by layer
 	}
 	return s, exitWith(exitFailed, err)
 }
 
-func triedConfig(file string) (*config.Config, error) {
+func triedConfig(file string) (*config.Config, *config.Source, error) {
 	if file != "" {
-		return config.Load(file)
+		text, err := config.Read(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		return config.Parse(file, text)
 	}
 	dir, err := os.Getwd()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return &config.Config{Root: dir, Instance: config.Instance{StateDir: dir}, Socket: filepath.Join(dir, "admin.sock"),
-		Listeners: []config.Listener{{Name: "main"}}, Sandbox: config.Sandbox{Landlock: string(sandbox.On), Seccomp: true}}, nil
+		Listeners: []config.Listener{{Name: "main"}}, Sandbox: config.Sandbox{Landlock: string(sandbox.On), Seccomp: true}}, nil, nil
 }
 
 // printConfinement writes the layers, and the rules of those that have some.

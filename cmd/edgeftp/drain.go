@@ -26,6 +26,7 @@ const (
 func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	in.guardAdmin()
 	now := in.now.Load()
 	if err := now.certs.start(ctx, nil); err != nil {
 		return err
@@ -38,6 +39,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	in.work.begin(ctx, working)
 	now.attend()
 	in.work.all.Go(func() { in.reloads(working, again) })
+	in.work.all.Go(func() { in.guard(func() { in.accounts.keep(ctx.Done()) }) })
 	defer func() {
 		cancel()
 		leave()
@@ -47,7 +49,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	now.showMetrics(nil)
 	admin := make(chan error, 1)
 	go func() {
-		admin <- in.admin.Serve(controller{in.modules, in.warden(), in}, in.log)
+		admin <- in.admin.Serve(controller{in.modules, in.warden(), usher{in.server}, in}, in.log)
 	}()
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()
@@ -61,6 +63,9 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	case s := <-signals:
 		leave()
 		drain := in.now.Load().conf.Instance.DrainTimeout
+		if _, empty := s.(drained); empty {
+			drain = 0 // whoever is still there has had the time
+		}
 		in.manager.Stopping("draining, for " + drain.String() + " at most")
 		in.log.Info("draining", "signal", s.String(), "limit_seconds", drain.Seconds())
 		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})

@@ -21,6 +21,7 @@ import (
 const (
 	historyKept    = 20
 	historyChanged = 50 // keys of one
+	historyMost    = 1 << 52
 	historyIndex   = "index.json"
 )
 
@@ -70,7 +71,7 @@ func openHistory(dir string) (*history, error) {
 func (h *history) rising() bool {
 	last := uint64(0)
 	for _, p := range h.list {
-		if p.Number <= last || p.Number > 1<<52 {
+		if p.Number <= last || p.Number > historyMost {
 			return false
 		}
 		last = p.Number
@@ -86,7 +87,7 @@ func (h *history) add(text []byte, by string, changed []string, at time.Time, af
 	p := past{Number: after + 1, Since: at.UTC().Truncate(time.Second), By: by, Changed: changed[:min(len(changed), historyChanged)]}
 	sum := sha256.Sum256(text)
 	p.SHA256 = hex.EncodeToString(sum[:])
-	if n := len(h.list); n > 0 {
+	if n := len(h.list); n > 0 && h.list[n-1].Number < historyMost {
 		last := &h.list[n-1]
 		if last.SHA256 == p.SHA256 && h.holds(last.Number, text) {
 			return last.Number, nil
@@ -97,6 +98,9 @@ func (h *history) add(text []byte, by string, changed []string, at time.Time, af
 		return p.Number, err
 	}
 	next := append(h.list[:len(h.list):len(h.list)], p)
+	if p.Number == 1 { // also where the last one has the greatest number
+		next = next[len(next)-1:]
+	}
 	var gone []past
 	if n := len(next) - historyKept; n > 0 {
 		gone, next = next[:n], next[n:]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -30,7 +31,7 @@ type homes struct {
 	*trees
 	conf   *config.Config
 	shared vfs.FS
-	roots  map[string]string // of users who have one, by name
+	people *people
 }
 
 // trees are the Disks of the process. Every configuration has the same, each with its
@@ -38,8 +39,9 @@ type homes struct {
 type trees struct {
 	within *sandbox.State // nil before it is closed
 
-	mu    sync.Mutex
-	disks []disk
+	mu       sync.Mutex
+	disks    []disk
+	lodgings []lodging
 }
 
 // disk is a directory of the machine, without links in its path.
@@ -48,20 +50,19 @@ type disk struct {
 	fs   *vfs.Disk
 }
 
-// openHomes opens every tree that the configuration names. Those above come
-// first, so that those below are views of them.
-func openHomes(conf *config.Config, t *trees) (*homes, error) {
-	h := &homes{trees: t, conf: conf, roots: map[string]string{}}
-	for _, u := range conf.Users {
-		if u.Root != "" {
-			h.roots[u.Name] = u.Root
-		}
-	}
-	roots := conf.Roots()
+// openHomes opens every tree that the configuration names, and those of users of the
+// store, of whom one without a tree is only told of. Those above come first, so that those
+// below are views of them.
+func openHomes(conf *config.Config, t *trees, who *people, log *slog.Logger) (*homes, error) {
+	h := &homes{trees: t, conf: conf, people: who}
+	roots, kept := who.ownRoots()
+	roots = append(roots, kept...)
 	slices.SortStableFunc(roots, func(a, b string) int { return cmp.Compare(len(realPath(a)), len(realPath(b))) })
 	for _, root := range roots {
 		fs, release, err := h.tree(root)
 		switch {
+		case err != nil && slices.Contains(kept, root):
+			log.Warn("the tree of users of the store cannot be served", "error", err)
 		case err != nil:
 			return nil, err
 		case root == conf.Root:
@@ -83,28 +84,36 @@ func realPath(path string) string {
 }
 
 // home is the hook of edge.Config, nil where everybody sees the same.
-func (h *homes) home() pi.Home {
-	if len(h.roots) == 0 && h.conf.Anonymous.Root == "" && h.conf.Defaults.Root == "" {
+func (h *homes) home() pi.Home { return h.homeOf(h.conf, h.shared) }
+
+// homeOf is home for the users of a configuration, which is the server's own or that of a
+// virtual host.
+func (h *homes) homeOf(conf *config.Config, shared vfs.FS) pi.Home {
+	people := h.people
+	if conf != h.conf {
+		people = people.accounts.under(conf)
+	}
+	if !people.mayHaveRoots() && conf.Anonymous.Root == "" && conf.Defaults.Root == "" {
 		return nil
 	}
 	return func(_ context.Context, who policy.Session, id policy.Identity) (vfs.FS, func(), error) {
-		root, err := h.rootOf(who.User, id.Anonymous)
+		root, err := rootOf(conf, people, who.User, id.Anonymous)
 		if err != nil || root == "" {
-			return h.shared, nil, err
+			return shared, nil, err
 		}
 		return h.tree(root)
 	}
 }
 
 // rootOf returns the directory of a login, empty for that of storage.
-func (h *homes) rootOf(user string, anonymous bool) (string, error) {
+func rootOf(conf *config.Config, people *people, user string, anonymous bool) (string, error) {
 	if anonymous {
-		return h.conf.Anonymous.Root, nil
+		return conf.Anonymous.Root, nil
 	}
-	if root := h.roots[user]; root != "" {
+	if root := people.root(user); root != "" {
 		return root, nil
 	}
-	return h.conf.Defaults.RootOf(user)
+	return conf.Defaults.RootOf(user)
 }
 
 // apart refuses a tree in which the server's own files lie, or which lies among them:
@@ -158,6 +167,8 @@ func (h *homes) open(path string) (vfs.FS, func(), error) {
 			return d.fs, nil, nil
 		case err == nil && filepath.IsLocal(rel):
 			return view(d.fs, rel)
+		case below(path, d.path): // two that do not know of each other would write there
+			return nil, nil, errors.New("the directory " + d.path + " in it is served already\n   = help: name another one, or restart the server, which then opens this one first")
 		}
 	}
 	fs, err := vfs.OpenDisk(vfs.DiskConfig{Root: path, State: filepath.Join(h.conf.Instance.StateDir, "uploads"),
@@ -185,11 +196,14 @@ func view(d *vfs.Disk, rel string) (vfs.FS, func(), error) {
 func (t *trees) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for _, l := range t.lodgings {
+		l.giveBack()
+	}
 	var errs []error
 	for _, d := range t.disks {
 		errs = append(errs, d.fs.Close())
 	}
-	t.disks = nil
+	t.disks, t.lodgings = nil, nil
 	return errors.Join(errs...)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,7 @@ func homesIn(t *testing.T, change func(dir string, c *config.Config)) (*homes, s
 	}
 	c := &config.Config{Root: filepath.Join(dir, "root"), Instance: config.Instance{StateDir: filepath.Join(dir, "state")}}
 	change(dir, c)
-	h, err := openHomes(c, &trees{})
+	h, err := openHomes(c, &trees{}, peopleOf(t, c), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +35,21 @@ func homesIn(t *testing.T, change func(dir string, c *config.Config)) (*homes, s
 		}
 	})
 	return h, dir
+}
+
+// peopleOf are the users of a configuration.
+func peopleOf(t *testing.T, c *config.Config) *people {
+	t.Helper()
+	a, err := openAccounts(c, slog.New(slog.DiscardHandler), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a.under(c)
 }
 
 func TestSharedHome(t *testing.T) {

@@ -100,7 +100,10 @@ func (in *generation) handOver(as *identity.User) error {
 			return fmt.Errorf("instance.user: %w", err)
 		}
 	}
-	for _, file := range []string{in.conf.Events, in.conf.AccessLog.File} {
+	for _, file := range []string{in.conf.Log.File, in.conf.Events, in.conf.AccessLog.File, in.conf.Audit.File} {
+		if below(in.conf.Instance.StateDir, file) {
+			continue // it is the user's already
+		}
 		if file == "" {
 			continue
 		}
@@ -114,6 +117,9 @@ func (in *generation) handOver(as *identity.User) error {
 // lowPorts reports whether a port below 1024 is opened later than the listeners' are.
 func (in *generation) lowPorts() bool {
 	later := []string{in.conf.Metrics.Listen}
+	if t := in.conf.Admin.TCP; t != nil {
+		later = append(later, t.Listen)
+	}
 	if a := in.conf.ACME; a != nil {
 		later = slices.Concat(later, a.Challenges.HTTP, a.Challenges.TLSALPN)
 	}

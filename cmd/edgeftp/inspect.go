@@ -177,9 +177,9 @@ func everything(store *kv.Store, m *wasmhost.Manifest) wasmhost.Grant {
 	return g
 }
 
-func orNone(list []string) []string {
+func orNone[T any](list []T) []T {
 	if list == nil {
-		return []string{}
+		return []T{}
 	}
 	return list
 }

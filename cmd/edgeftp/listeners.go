@@ -20,7 +20,7 @@ func (in *generation) listeners(ctx context.Context) ([]edge.Listener, error) {
 	var out []edge.Listener
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
-		e := edge.Listener{Implicit: l.Implicit, Hosts: l.Hosts, Banner: l.Banner, Encoding: l.Encoding, Advertise: l.Passive.Advertise,
+		e := edge.Listener{Implicit: l.Implicit, Hosts: l.Hosts, Host: l.Host, StrictHosts: l.StrictHosts, Banner: l.Banner, Encoding: l.Encoding, Advertise: l.Passive.Advertise,
 			Passive: pi.Passive{AnyPeer: !l.Passive.SamePeer, Fresh: !l.Passive.Reuse, Wait: unlimited(l.Passive.Timeout), Backlog: l.Passive.Backlog, Ephemeral: in.ephemeral},
 			Active: pi.Active{Off: !l.Active.Enabled, Privileged: l.Active.PrivilegedPorts, Foreign: l.Active.ForeignAddresses,
 				Unmask: l.Active.ReplacePrivate, Wait: unlimited(l.Active.Timeout)},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/policies/metrics"
 )
 
@@ -32,6 +33,7 @@ func (in *generation) listenMetrics(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+in.conf.Metrics.Path, in.metrics.Handler())
+	in.probes(mux)
 	in.scraped = &http.Server{Handler: control.Recovering(mux, in.server.Panicked), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	in.figuresAt = l
@@ -87,12 +89,19 @@ func (in *instance) tell(tell func(metrics.Sample)) {
 		tell(metrics.Sample{Name: name, Help: help, Value: value, Labels: labels})
 	}
 	gauge("edgeftp_build_info", "The program; its value is 1.", 1, metrics.Label{Name: "version", Value: st.Version}, metrics.Label{Name: "goversion", Value: runtime.Version()})
-	gauge("edgeftp_transfers", "Transfers that run.", float64(st.Transfers))
 	tell(metrics.Sample{Name: "edgeftp_panics_total", Help: "Mistakes of the server that were recovered, at the cost of a session at most.", Kind: metrics.Counter, Value: float64(st.Panics)})
+	now := in.now.Load()
+	gauge("edgeftp_config_generation", "The number of the configuration in force, as edgeftp config history has it.", float64(now.number))
 	gauge("edgeftp_draining", "1 while the server ends.", flag(st.Draining))
 	gauge("edgeftp_policy_generations_draining", "Replaced policy generations that transfers hold.", float64(st.OldGenerations))
 	gauge("edgeftp_policy_instances_draining", "Instances of replaced modules.", float64(st.OldInstances))
 	tellBudget(tell, &st.Budget)
+	tellCounts(tell, in.server.Counts())
+	limits := in.server.Bandwidth()
+	tellLimits(tell, &limits)
+	now.tellDisks(tell)
+	in.requests.tell(tell)
+	tellLatencies(tell, in.server.Status().Policies)
 	for i := range st.Policies {
 		p := &st.Policies[i]
 		tellPolicy(tell, p, "active")
@@ -104,15 +113,18 @@ func (in *instance) tell(tell func(metrics.Sample)) {
 		}
 	}
 	tellDefence(tell, in.server.Defence())
+	for _, c := range now.readiness().Components {
+		gauge("edgeftp_component_ready", "0 while a component has failed that clients need, as GET /readyz has it.", flag(c.State != control.ComponentFailed), metrics.Label{Name: "component", Value: c.Name})
+	}
+	in.logs.tell(tell)
 	in.modules.guests.tell(tell)
-	certs := in.now.Load().certs
-	tellCertificates(tell, certs.list())
-	tellOrders(tell, certs.sources)
+	tellCertificates(tell, now.certs.list())
+	tellOrders(tell, now.certs.sources)
 	kv := in.store.Stats()
 	for _, s := range kv.Spaces {
 		space := metrics.Label{Name: "space", Value: s.Name}
 		gauge("edgeftp_kv_keys", "Keys that policies remember.", float64(s.Keys), space)
-		gauge("edgeftp_kv_bytes", "What they take.", float64(s.Bytes), space)
+		gauge("edgeftp_kv_bytes", "Bytes that those keys take.", float64(s.Bytes), space)
 	}
 	gauge("edgeftp_kv_unwritten", "Changed keys that are not on disk yet.", float64(kv.Unwritten))
 	tell(metrics.Sample{Name: "edgeftp_kv_write_failures_total", Help: "Writes to disk that failed.", Kind: metrics.Counter, Value: float64(kv.Failures)})
@@ -152,7 +164,7 @@ func (t teller) number(kind metrics.Kind, name, help string, value float64, labe
 }
 
 func tellPolicy(tell func(metrics.Sample), p *control.Policy, state string) {
-	t := teller{tell, []metrics.Label{{Name: "policy", Value: p.Name}, {Name: "generation", Value: strconv.FormatUint(p.Generation, 10)}}}
+	t := tellerOf(tell, p.Name, p.Generation)
 	t.number(metrics.Gauge, "info", "A policy; its value is 1.", 1, metrics.Label{Name: "state", Value: state}, metrics.Label{Name: "kind", Value: p.Kind},
 		metrics.Label{Name: "version", Value: p.Version}, metrics.Label{Name: "digest", Value: p.Digest})
 	for _, s := range p.Stages {
@@ -162,9 +174,6 @@ func tellPolicy(tell func(metrics.Sample), p *control.Policy, state string) {
 		}
 		for what, n := range map[string]uint64{"failed": s.Failed, "aborted": s.Aborted, "skipped": s.Skipped} {
 			t.number(metrics.Counter, "calls_total", "Calls by what came of them.", float64(n), hook, metrics.Label{Name: "decision", Value: what})
-		}
-		for q, v := range map[string]float64{"0.5": s.P50, "0.99": s.P99} {
-			t.number(metrics.Gauge, "call_seconds", "Time of calls, of a sample, to the next power of two.", v, hook, metrics.Label{Name: "quantile", Value: q})
 		}
 	}
 	t.number(metrics.Gauge, "breaker_open", "1 while the policy is not called because it only fails.", flag(p.Breaker.Open))
@@ -188,9 +197,26 @@ func (t teller) sandbox(s *control.Sandbox) {
 	t.number(metrics.Gauge, "instances", "Instances of a module.", float64(s.Idle), metrics.Label{Name: "state", Value: "idle"})
 	t.number(metrics.Gauge, "instances", "Instances of a module.", float64(max(s.Instances-s.Idle, 0)), metrics.Label{Name: "state", Value: "busy"})
 	t.number(metrics.Counter, "instance_waits_total", "Calls that had to wait for an instance.", float64(s.Waits))
+	t.number(metrics.Counter, "instance_wait_seconds_total", "For how long calls have waited for an instance.", s.Waited)
+	t.number(metrics.Gauge, "compile_seconds", "How long the module took to compile; little if it was in the cache.", s.Compile)
 	t.number(metrics.Gauge, "memory_bytes", "Memory of the idle instances.", float64(s.Memory))
 	t.number(metrics.Counter, "cache_hits_total", "Questions that a kept answer answered.", float64(s.CacheHits))
 	t.number(metrics.Counter, "log_dropped_total", "Lines of a module that were over its rate.", float64(s.LogDropped))
+}
+
+// tellLatencies tells how long the calls of the policies in force took.
+func tellLatencies(tell func(metrics.Sample), all []edge.PolicyStatus) {
+	for i := range all {
+		t := tellerOf(tell, all[i].Name, all[i].Generation)
+		for j := range all[i].Stages {
+			s := &all[i].Stages[j]
+			t.tellLatency(metrics.Label{Name: "hook", Value: s.Stage.String()}, &s.Latency)
+		}
+	}
+}
+
+func tellerOf(tell func(metrics.Sample), name string, generation uint64) teller {
+	return teller{tell, []metrics.Label{{Name: "policy", Value: name}, {Name: "generation", Value: strconv.FormatUint(generation, 10)}}}
 }
 
 func tellShadow(tell func(metrics.Sample), p *control.Policy) {

@@ -34,6 +34,7 @@ type modules struct {
 	base    control.Status // what does not change
 	guests  numbers        // that modules count themselves
 	crashes *crashes
+	users   *accounts
 
 	swapping sync.Mutex // held while modules are compiled: one change at a time
 	limiting sync.Mutex // one change of the limits at a time
@@ -253,6 +254,8 @@ func (m *modules) generation(name string) uint64 {
 
 // baseStatus is the part of the status that does not change.
 func (in *generation) baseStatus(since time.Time) control.Status {
-	return control.Status{Version: version(), PID: os.Getpid(), Since: since, Root: in.conf.Root, Listeners: in.addresses(),
+	l := in.conf.Limits
+	return control.Status{Version: version(), Name: in.conf.Instance.Name, PID: os.Getpid(), Since: since, Root: in.conf.Root, Listeners: in.addresses(),
+		Most:       control.Most{Total: l.Sessions, PerIP: l.SessionsPerIP, PerUser: l.SessionsPerUser},
 		Generation: in.number, ConfigSince: in.since.UTC().Truncate(time.Second)}
 }

@@ -137,7 +137,7 @@ func (m *modules) grant(conf *config.Module, shadow bool) wasmhost.Grant {
 
 // options say how the server treats a module.
 func (m *modules) options(conf *config.Module) edge.Options {
-	var o edge.Options
+	o := edge.Options{Hosts: askedAt(conf)}
 	if conf.FailOpen {
 		o.FailOpen = []policy.Stage{policy.StageFS, policy.StageList, policy.StageCmd, policy.StageThrottle, policy.StageData}
 	}

@@ -22,7 +22,7 @@ func (m *modules) Status() control.Status {
 	b := &s.Budget
 	st.Budget = control.Budget{Memory: b.Memory, MemoryUsed: b.MemoryUsed, MemoryFull: b.MemoryFull, MemoryWorst: b.Worst, Descriptors: b.Descriptors,
 		MostSessions: b.Sessions, NoMemory: b.NoMemory, NoDescriptors: b.NoDescriptors, NoTransfer: b.NoTransfer}
-	st.Panics = s.Panics
+	st.Panics, st.Bans = s.Panics, m.server.Defence().Bans
 	for i := range s.Policies {
 		st.Policies = append(st.Policies, m.describe(&s.Policies[i]))
 	}
@@ -103,7 +103,7 @@ func (m *modules) sandbox(st *control.Policy, p policy.Policy, c *candidate) {
 	if c != nil && c.policy == w {
 		st.Signer = c.accepted.Signer
 	}
-	box := &control.Sandbox{Faults: map[string]uint64{}, Fuel: s.Fuel, Instances: s.Instances, Idle: s.Idle, Made: s.Made, Waits: s.Waits,
+	box := &control.Sandbox{Faults: map[string]uint64{}, Fuel: s.Fuel, Instances: s.Instances, Idle: s.Idle, Made: s.Made, Waits: s.Waits, Waited: s.Waited.Seconds(), Compile: s.Compile.Seconds(),
 		Memory: s.Memory, CacheHits: s.CacheHits, LogDropped: s.LogDropped}
 	for cause := wasmhost.CauseTrap; cause < wasmhost.NumCauses; cause++ {
 		box.Faults[strings.ReplaceAll(cause.String(), " ", "_")] = s.Faults[cause]

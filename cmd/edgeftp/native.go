@@ -1,9 +1,9 @@
 package main
 
 import (
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"reflect"
 
-	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/accesslog"
@@ -28,39 +28,25 @@ func (in *generation) flood() (policy.Policy, error) {
 }
 
 // quotas are what the policy on quotas is made of.
-func (in *generation) quotas() any {
-	of := map[string]config.Quota{"": in.conf.Defaults.Quota}
-	for i := range in.conf.Users {
-		if q := in.conf.Users[i].Quota; q != nil {
-			of["user "+in.conf.Users[i].Name] = *q
-		}
-	}
-	for i := range in.conf.Groups {
-		of["group "+in.conf.Groups[i].Name] = in.conf.Groups[i].Quota
-	}
-	return of
+func (in *generation) quotas(conf *config.Config) any {
+	return []any{conf.Defaults.Quota, conf.Groups, in.peopleOf(conf).made()}
 }
 
-// quota makes the policy that bounds what is stored, nil where nobody is limited.
-func (in *generation) quota() (policy.Policy, error) {
-	if !in.conf.HasQuota() {
+// quota makes the policy that bounds what the users of a configuration store, nil where
+// nobody is limited, and nobody can be while the server runs. slot is the policy's, under
+// which it remembers.
+func (in *generation) quota(conf *config.Config, slot string) (policy.Policy, error) {
+	people := in.peopleOf(conf)
+	if !conf.HasQuota() && !people.mayChange() {
 		return nil, nil
 	}
-	space, err := in.store.Space("native/quota", 16<<20)
+	space, err := in.store.Space("native/"+slot, 16<<20)
 	if err != nil {
 		return nil, err
 	}
-	limits := func(q *config.Quota) quota.Limits {
-		return quota.Limits{Bytes: q.Bytes, Files: q.Files, DayBytes: q.DayBytes, DayFiles: q.DayFiles, MonthBytes: q.MonthBytes, MonthFiles: q.MonthFiles}
-	}
-	c := quota.Config{KV: space, Each: limits(&in.conf.Defaults.Quota), Users: map[string]quota.Limits{}, Groups: map[string]quota.Limits{}}
-	for i := range in.conf.Users {
-		if u := &in.conf.Users[i]; u.Quota != nil {
-			c.Users[u.Name] = limits(u.Quota)
-		}
-	}
-	for i := range in.conf.Groups {
-		c.Groups[in.conf.Groups[i].Name] = limits(&in.conf.Groups[i].Quota)
+	c := quota.Config{KV: space, Each: quotaLimits(&conf.Defaults.Quota), Lookup: people.quota, Groups: map[string]quota.Limits{}}
+	for i := range conf.Groups {
+		c.Groups[conf.Groups[i].Name] = quotaLimits(&conf.Groups[i].Quota)
 	}
 	return quota.New(c)
 }

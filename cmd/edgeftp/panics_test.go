@@ -27,7 +27,7 @@ func TestPanicsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said lockedBuffer
-	in, err := assemble(t.Context(), loaded{conf: conf}, slog.New(slog.NewJSONHandler(&said, nil)), new(slog.LevelVar))
+	in, err := assemble(t.Context(), loaded{conf: conf}, slog.New(slog.NewJSONHandler(&said, nil)), newLevels("info"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestPanicsAreCounted(t *testing.T) {
 		t.Error(log)
 	}
 	var b strings.Builder
-	printStatus(&b, (controller{modules: in.modules, in: in.instance}).Status())
+	printOverview(&b, overview{Status: (controller{modules: in.modules, in: in.instance}).Status()})
 	if !strings.Contains(b.String(), "mistakes   2 of the server's own") {
 		t.Error(b.String())
 	}

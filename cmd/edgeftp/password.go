@@ -22,14 +22,19 @@ func filePassword(flag, path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	defer func() { _ = f.Close() }() // opened for reading alone
-	text, err := io.ReadAll(io.LimitReader(f, maxPassword+3))
+	return linePassword(flag, path, f)
+}
+
+// linePassword reads the first line of what is called name.
+func linePassword(flag, name string, r io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxPassword+3))
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	line = strings.TrimSuffix(line, "\r")
 	if line == "" || len(line) > maxPassword {
-		return "", fmt.Errorf("%s: the first line of %s has %d bytes; a password has 1 to %d", flag, path, len(line), maxPassword)
+		return "", fmt.Errorf("%s: the first line of %s has %d bytes; a password has 1 to %d", flag, name, len(line), maxPassword)
 	}
 	return line, nil
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 	"github.com/edgeftp/edgeftp/policies/eventlog"
-	"github.com/edgeftp/edgeftp/policies/users"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
@@ -30,10 +29,11 @@ func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err erro
 	if slots, err = in.native(slots, "antiflood", [2]int{in.conf.Limits.Commands, in.conf.Limits.CommandsPerIP}, in.flood); err != nil {
 		return slots, err
 	}
-	if slots, err = in.native(slots, "users", in.conf.Users, in.known); err != nil {
+	if slots, err = in.each(slots, "users", func(c *config.Config) any { return in.peopleOf(c).made() },
+		func(c *config.Config, _ string) (policy.Policy, error) { return in.peopleOf(c).policy() }); err != nil {
 		return slots, err
 	}
-	if slots, err = in.native(slots, "anonymous", in.conf.Anonymous, in.anybody); err != nil {
+	if slots, err = in.each(slots, "anonymous", func(c *config.Config) any { return c.Anonymous }, anybody); err != nil {
 		return slots, err
 	}
 	for i := range in.conf.Policies.Modules {
@@ -44,12 +44,15 @@ func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err erro
 		slots = append(slots, slot)
 	}
 	// What is stored is charged when nobody else objects.
+	if slots, err = in.each(slots, "quota", in.quotas, in.quota); err != nil {
+		return slots, err
+	}
 	for _, own := range []struct {
 		name string
 		of   any
 		make func() (policy.Policy, error)
-	}{{"quota", in.quotas(), in.quota}, {"accesslog", in.conf.AccessLog, in.access}, {"metrics", in.conf.Metrics.Listen != "", in.figures},
-		{"eventlog", in.conf.Events, in.events}} {
+	}{{"accesslog", in.conf.AccessLog, in.access}, {"metrics", in.conf.Metrics.Listen != "", in.figures},
+		{"events", true, in.follow}, {"eventlog", in.conf.Events, in.events}} {
 		if slots, err = in.native(slots, own.name, own.of, own.make); err != nil {
 			return slots, err
 		}
@@ -57,26 +60,18 @@ func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err erro
 	return slots, nil
 }
 
-// known makes the policy on the users of the configuration.
-func (in *generation) known() (policy.Policy, error) {
-	list := make([]users.User, 0, len(in.conf.Users))
-	for _, u := range in.conf.Users {
-		list = append(list, users.User{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: u.Certificates, Lenient: u.Lenient,
-			Perms: u.Perms, Rules: u.Rules, Home: u.Home, Group: u.Group, Limits: u.Limits, MaxSessions: u.MaxSessions,
-			Expires: u.Expires, MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit})
-	}
-	return users.New(users.Config{Users: list})
-}
-
 // anybody makes the policy on anonymous users, nil where there are none.
-func (in *generation) anybody() (policy.Policy, error) {
-	a := in.conf.Anonymous
+func anybody(conf *config.Config, _ string) (policy.Policy, error) {
+	a := conf.Anonymous
 	if !a.Enabled {
 		return nil, nil
 	}
 	return anonymous.New(anonymous.Config{Perms: a.Perms, AllowWrite: a.AllowWrite, Home: a.Home, Limits: a.Limits,
 		MaxSessions: a.MaxSessions, MsgLogin: a.MsgLogin, MsgQuit: a.MsgQuit})
 }
+
+// follow makes the policy by which the admin API tells what happens.
+func (in *generation) follow() (policy.Policy, error) { return in.house.events.Policy(), nil }
 
 // events makes the log of all events, nil without one.
 func (in *generation) events() (policy.Policy, error) {

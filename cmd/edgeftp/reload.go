@@ -41,6 +41,9 @@ func (in *instance) reload(ctx context.Context, o order) (control.ConfigResult, 
 		return result, &control.Refusal{Code: control.CodeConfigMoved, Message: fmt.Sprintf("generation %d is in force, which is another one than you have seen", now.number),
 			Help: "look at what has changed, and try again"}
 	}
+	if in.work.working.Err() != nil {
+		return result, &control.Refusal{Code: control.CodeConfigFailed, Message: "the server is shutting down, and takes no other configuration"}
+	}
 	text, err := o.text, error(nil)
 	if text == nil {
 		text, err = in.origin.read()
@@ -141,7 +144,8 @@ func (in *generation) prepare(ctx context.Context) (err error) {
 	}()
 	in.budgets = findBudget(in.conf, in.machine, os.Getenv("GOMEMLIMIT"))
 	in.budgets.before = in.before.budgets.before
-	if in.homes, err = openHomes(in.conf, in.trees); err != nil {
+	in.people = in.accounts.under(in.conf)
+	if in.homes, err = openHomes(in.conf, in.trees, in.people, in.log); err != nil {
 		return err
 	}
 	if settings, err = in.settings(ctx); err != nil {
@@ -200,14 +204,12 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	for _, c := range changes {
 		keys = append(keys, c.Key)
 	}
-	if number, err := in.history.add(in.text.Text, o.by, keys, in.since, now.number); err != nil {
-		in.number++
-		in.log.Error("the configuration is in force, and could not be kept: no rollback leads to it", "error", err)
-	} else {
-		in.number = number
-	}
+	in.remember(o.by, keys)
 	in.modules.number(in)
 	in.now.Store(in)
+	in.followLogs()
+	in.showUsers()
+	in.dismiss(now)
 	_ = in.level.UnmarshalText([]byte(in.conf.Log.Level)) // checked by config
 	in.showMetrics(now)
 	now.certs.leave(in.certs)
@@ -221,17 +223,22 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	what := briefly(changes)
 	in.log.Info("configuration reloaded", "event", policy.EventConfigReloaded.String(), "by", o.by, "generation", in.number, "changes", len(changes), "what", what)
 	in.server.Tell(policy.Event{Kind: policy.EventConfigReloaded, Text: fmt.Sprintf("generation %d by %s: %s", in.number, o.by, what)})
-	in.advise()
+	in.advise(now.budgets)
 }
 
-// remember keeps the configuration that the server starts with.
-func (in *generation) remember() (err error) {
-	in.number = 1
+// remember keeps a configuration that comes into force, and numbers it. That it cannot be
+// kept, as on a full disk, keeps nobody from serving.
+func (in *generation) remember(by string, keys []string) {
 	if in.text == nil {
-		return nil
+		in.number = 1
+		return
 	}
-	in.number, err = in.history.add(in.text.Text, "start", nil, in.since, 0)
-	return err
+	number, err := in.history.add(in.text.Text, by, keys, in.since, in.number)
+	if err != nil {
+		number = in.number + 1
+		in.log.Error("the configuration is in force, and could not be kept: no rollback leads to it", "error", err)
+	}
+	in.number = number
 }
 
 // briefly is what has changed, in one line that is not too long.
@@ -277,9 +284,8 @@ func (in *instance) reloads(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// reopen opens log files anew that were moved away. The access log and the event log look
-// after that themselves.
-func (in *instance) reopen() {}
+// reopen opens log files anew that were moved away.
+func (in *instance) reopen() { in.reopenLogs() }
 
 // RunningConfig implements control.Configurer.
 func (c controller) RunningConfig() control.RunningConfig {

@@ -19,12 +19,15 @@ func (in *generation) shut() (err error) {
 	for _, s := range in.ephemeral.Ports() {
 		plan.Choose(s.First, s.Last)
 	}
+	for _, root := range in.accounts.roots() {
+		plan.Serve(root)
+	}
 	for _, b := range in.benches {
 		for _, dir := range b.dirs {
 			plan.Watch(dir, "source of a policy, which is watched")
 		}
 	}
-	in.files(plan)
+	rereads(plan, in.conf, in.text)
 	if in.sandbox, err = sandbox.Close(plan, confinement(in.conf)); err != nil {
 		return exitWith(exitFailed, err)
 	}
@@ -38,31 +41,31 @@ func (in *generation) shut() (err error) {
 	return nil
 }
 
-// files allows what a reload reads: the file of the configuration and those that it names.
-// A server that was started by flags reads none again.
-func (in *generation) files(plan *sandbox.Plan) {
-	if in.text == nil || in.origin.file == "" {
+// rereads allows what a reload reads: the file of the configuration and those that it names.
+// A server that was started by flags (nil) reads none again.
+func rereads(plan *sandbox.Plan, conf *config.Config, source *config.Source) {
+	if source == nil {
 		return
 	}
-	plan.Watch(in.origin.file, "the configuration, which SIGHUP has read again")
-	for _, f := range in.text.Files {
+	plan.Watch(source.Path, "the configuration, which is read again (reload)")
+	for _, f := range source.Files {
 		if filepath.IsAbs(f) {
-			plan.Watch(f, "what the configuration has in a file (${file:})")
+			plan.Watch(f, "what the configuration has in a file (${file:}), which is read again (reload)")
 		}
 	}
-	for _, c := range in.conf.Certificates {
-		plan.Watch(c.Cert, "a certificate, which a reload reads")
-		plan.Watch(c.Key, "a key, which a reload reads")
+	for _, c := range conf.Certificates {
+		plan.Watch(c.Cert, "a certificate, which is read again (reload)")
+		plan.Watch(c.Key, "a key, which is read again (reload)")
 	}
-	for i := range in.conf.Listeners {
-		if ca := in.conf.Listeners[i].TLS.ClientCA; ca != "" {
-			plan.Watch(ca, "authorities of client certificates, which a reload reads")
+	for i := range conf.Listeners {
+		if ca := conf.Listeners[i].TLS.ClientCA; ca != "" {
+			plan.Watch(ca, "authorities of client certificates, which are read again (reload)")
 		}
 	}
-	for i := range in.conf.Policies.Modules {
-		if m := &in.conf.Policies.Modules[i]; !isDir(m.Source) {
-			plan.Watch(m.Source, "a policy module, which a reload reads")
-			plan.Watch(m.SignatureFile(), "its signature")
+	for i := range conf.Policies.Modules {
+		if m := &conf.Policies.Modules[i]; !isDir(m.Source) {
+			plan.Watch(m.Source, "a policy module, which is read again (reload)")
+			plan.Watch(m.SignatureFile(), "the signature of a policy module (reload)")
 		}
 	}
 }

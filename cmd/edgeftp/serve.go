@@ -24,32 +24,14 @@ func serveCommand() *cobra.Command {
 	var file string
 	var printConfig, allowRoot bool
 	cmd := &cobra.Command{Use: "serve --root DIR | --config FILE", Short: "Serve files", Args: cobra.NoArgs}
+	serveFlags(cmd, &f, &file)
 	fl := cmd.Flags()
-	fl.StringVar(&file, "config", "", "the configuration file; it excludes all flags but --allow-root, --events, --log and --print-config")
-	fl.StringVar(&f.Root, "root", "", "the directory to serve")
-	fl.StringArrayVar(&f.Listen, "listen", nil, "HOST:PORT of a listener, repeatable (default 127.0.0.1:2121)")
-	fl.StringVar(&f.Implicit, "implicit", "", "HOST:PORT of a listener on which connections begin with TLS")
-	fl.StringVar(&f.PassivePorts, "passive-ports", "", "A-B or a,b,c (default: the kernel's choice)")
-	fl.StringVar(&f.TLS, "tls", "", "required, optional, or off on loopback addresses (default required)")
-	fl.StringVar(&f.Cert, "cert", "", "certificate file, PEM (default: a development authority)")
-	fl.StringVar(&f.Key, "key", "", "key file, PEM")
-	fl.StringArrayVar(&f.Domains, "domain", nil, "name or IP address whose certificate an authority issues and renews; repeatable. It has to reach port 443 or 80 of the name here")
-	fl.StringVar(&f.Email, "email", "", "where the authority may write to")
-	fl.BoolVar(&f.AgreeToTerms, "agree-to-terms", false, "you agree to the authority's terms of service; --domain needs it")
-	fl.StringVar(&f.CA, "acme-ca", "", "letsencrypt-staging for tests, or the URL of an authority's directory (default letsencrypt)")
-	fl.StringVar(&f.User, "user", "", "name of the user (default dev)")
-	fl.StringVar(&f.PasswordFile, "password-file", "", "file with the user's password (default: one is made up)")
-	fl.StringVar(&f.Perm, "perm", "", "the user's permission letters (default elradfmwMT)")
-	fl.BoolVar(&f.Anonymous, "anonymous", false, "let anonymous users read")
-	fl.BoolVar(&f.ReadOnly, "read-only", false, "let nobody change anything")
-	fl.StringArrayVar(&f.Policies, "policy", nil, "[NAME=]PATH of a policy: a .wasm file, or a directory of source, which is built again whenever it changes; repeatable, in order")
-	fl.StringVar(&f.StateDir, "state-dir", "", "where edgeftp keeps its state (default ./.edgeftp)")
-	fl.StringVar(&f.Events, "events", "", "file to which every event is appended as a JSON object (default: none)")
-	fl.StringVar(&f.Sandbox, "sandbox", "", "how far the process is shut off from the machine: on, required (refuse to start if anything of it is missing) or off (default on)")
-	fl.StringVar(&f.Log, "log", "", "human or json (default: human on a terminal)")
 	fl.BoolVar(&allowRoot, "allow-root", false, "serve as root, which is refused otherwise where others can connect")
 	fl.BoolVar(&printConfig, "print-config", false, "print the configuration that the flags stand for, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := strangers(cmd.Root(), file); err != nil {
+			return err
+		}
 		from, err := configure(cmd, f, file, allowRoot)
 		if err != nil {
 			return err
@@ -87,11 +69,8 @@ func configure(cmd *cobra.Command, f config.Flags, file string, root bool) (from
 	}
 	from.origin = origin{file: file, format: f.Log, events: f.Events, root: root}
 	if file != "" {
-		for _, name := range []string{"root", "listen", "implicit", "passive-ports", "tls", "cert", "key", "domain", "email", "agree-to-terms", "acme-ca", "user", "password-file",
-			"perm", "anonymous", "read-only", "policy", "state-dir", "sandbox"} {
-			if cmd.Flags().Changed(name) {
-				return from, exitWith(exitUsage, fmt.Errorf("--%s and --config exclude each other\n   = help: put it into the file", name))
-			}
+		if err := onlyBeside(cmd); err != nil {
+			return from, err
 		}
 		text, err := from.origin.read()
 		if err == nil {
@@ -138,7 +117,8 @@ func isTerminal(w io.Writer) bool {
 // serve runs a server until it is told to stop. A warning is logged when it is ready, if there is one.
 func serve(ctx context.Context, from loaded, warning string, out io.Writer) error {
 	start, conf := time.Now(), from.conf
-	log, level := logger(conf.Log, out)
+	said := newOutput(conf.Log, out)
+	log, level := logger(conf.Log, said)
 	if conf.Instance.Name != config.DefaultName {
 		log = log.With("instance", conf.Instance.Name)
 	}
@@ -154,6 +134,10 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 		return err
 	}
 	defer in.closeInTime()
+	if err := in.begin(said); err != nil {
+		return err
+	}
+	in.house.drain = &drainer{server: in.server, signals: signals, usual: func() time.Duration { return in.now.Load().conf.Instance.DrainTimeout }}
 	if err := in.listen(ctx); err != nil {
 		return err
 	}
@@ -179,7 +163,7 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 
 // prepare assembles the server. Policies that are built from source may take
 // minutes, so a signal ends it: then there is neither a server nor an error.
-func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *slog.Logger, level *slog.LevelVar) (*generation, error) {
+func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *slog.Logger, level *levels) (*generation, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
@@ -202,14 +186,4 @@ func prepare(ctx context.Context, signals <-chan os.Signal, from loaded, log *sl
 		log.Info("stopped before it served", "signal", s.String())
 		return nil, nil
 	}
-}
-
-// logger returns the log that the configuration asks for, and its level, which may change.
-func logger(conf config.Log, out io.Writer) (*slog.Logger, *slog.LevelVar) {
-	level := new(slog.LevelVar)
-	_ = level.UnmarshalText([]byte(conf.Level)) // checked by config
-	if conf.Format == "human" {
-		return slog.New(newConsole(out, level)), level
-	}
-	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})), level
 }

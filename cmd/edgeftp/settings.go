@@ -9,19 +9,11 @@ import (
 )
 
 func configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check a configuration file, explain its keys, or go back to an earlier one", Args: cobra.ArbitraryArgs,
+	cmd := &cobra.Command{Use: "config", Short: "Check, show, compare and lay out configurations, explain their keys, or go back to an earlier one", Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return noCommand(cmd, args, "config needs validate, describe, schema, history or rollback")
+			return noCommand(cmd, args, "config needs validate, show, diff, fmt, describe, schema, history or rollback")
 		}}
-	cmd.AddCommand(configHistoryCommand(), configRollbackCommand(),
-		&cobra.Command{Use: "validate FILE", Short: "Check a configuration file as serve does, and that nobody else has its challenge ports", Args: cobra.ExactArgs(1),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				if _, err := config.Validate(args[0]); err != nil {
-					return exitWith(exitConfig, err)
-				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is in order\n", args[0])
-				return exitWith(exitFailed, err)
-			}},
+	cmd.AddCommand(configHistoryCommand(), configRollbackCommand(), validateCommand(), showCommand(), diffCommand(), formatCommand(),
 		&cobra.Command{Use: "describe [KEY]", Short: "Explain a key and those below it, or all", Args: cobra.MaximumNArgs(1), RunE: describe},
 		&cobra.Command{Use: "schema", Short: "Print the JSON Schema of the configuration file", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 )
 
 // noCommand says that a word is no command of cmd, or that there is none; otherwise is
@@ -23,7 +26,7 @@ func noCommand(cmd *cobra.Command, args []string, otherwise string) error {
 		cmd.SuggestionsMinimumDistance = 2 // as cobra does before it suggests
 	}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		help = "did you mean  " + cmd.CommandPath() + " " + near[0] + " ?  " + help
+		help = "did you mean  " + cmd.CommandPath() + " " + cmp.Or(config.Nearest(args[0], near), near[0]) + " ?  " + help
 	}
 	return exitWith(exitUsage, fmt.Errorf("%s has no command %q\n   = help: %s", cmd.CommandPath(), args[0], help))
 }
@@ -36,6 +39,9 @@ func misused(cmd *cobra.Command, err error) error {
 	} else if m := regexp.MustCompile(`^required flag\(s\) "([^"]+)" not set$`).FindStringSubmatch(text); m != nil {
 		text = "--" + m[1] + " is missing"
 	} else if m := regexp.MustCompile(`^unknown command "([^"]+)" for "edgeftp (.+)"$`).FindStringSubmatch(text); m != nil {
+		if cmd.HasAvailableSubCommands() {
+			return noCommand(cmd, m[1:2], "")
+		}
 		text = fmt.Sprintf("edgeftp %s takes no arguments, and there is %q", m[2], m[1])
 	}
 	return fmt.Errorf("%s\n   = help: %s", text, strings.TrimSuffix(cmd.UseLine(), " [flags]"))

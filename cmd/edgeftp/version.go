@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -25,11 +26,29 @@ func version() string {
 	return release
 }
 
+// versions is what -o json tells of the program.
+type versions struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+}
+
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
+	a := new(admin)
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintf(cmd.OutOrStdout(), "edgeftp %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.form(); err != nil {
+				return err
+			}
+			v := versions{version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+			return a.show(cmd, v, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "edgeftp %s %s %s/%s\n", v.Version, v.Go, v.OS, v.Arch)
+				return err
+			})
 		},
 	}
+	cmd.Flags().StringVarP(&a.output, "output", "o", "human", "human or json")
+	return cmd
 }

@@ -17,7 +17,7 @@ func (in *generation) warnUnwritable() {
 				"help", "give the directory to that user (chown), or give its users permissions that only read")
 		}
 	}
-	for _, file := range []string{in.conf.Events, in.conf.AccessLog.File} {
+	for _, file := range []string{in.conf.Log.File, in.conf.Events, in.conf.AccessLog.File} {
 		if dir := filepath.Dir(file); file != "" && !mayWrite(dir) {
 			in.log.Warn("the log "+file+" cannot be begun anew when it is moved away: the user that runs the server may not write to "+dir,
 				"help", "put it into a directory of that user, or have logrotate copy and cut it (copytruncate)")
@@ -37,11 +37,13 @@ func writtenRoots(conf *config.Config) []string {
 			roots = append(roots, root)
 		}
 	}
-	for i := range conf.Users {
-		add(conf.Users[i].Root, conf.Users[i].Perms)
-	}
-	if conf.Anonymous.Enabled {
-		add(conf.Anonymous.Root, conf.Anonymous.Perms)
+	for _, conf = range conf.Every() {
+		for i := range conf.Users {
+			add(conf.Users[i].Root, conf.Users[i].Perms)
+		}
+		if conf.Anonymous.Enabled {
+			add(conf.Anonymous.Root, conf.Anonymous.Perms)
+		}
 	}
 	return roots
 }

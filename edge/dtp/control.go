@@ -14,6 +14,9 @@ import (
 // certificate (Control.Ready).
 var ErrNotReady = errors.New("there is no certificate yet")
 
+// ErrNotServed refuses a handshake for a name that is not served (Control.Serves).
+var ErrNotServed = errors.New("the client asked for a name that is not served here")
+
 // Control is what a control connection's handshake and those of its data connections
 // have in common. The zero value is one without a tag.
 type Control struct {
@@ -25,6 +28,8 @@ type Control struct {
 	// Ready reports whether there is a certificate. While there is none, only
 	// handshakes of another protocol are done (see Foreign). Nil: there always is.
 	Ready func() bool
+	// Serves reports whether a handshake for a name is to be done. Nil: each is.
+	Serves func(name string) bool
 
 	// Name is what the handshake was for: the server's name in it, or by default
 	// Host, an address without brackets. Empty: the client has named nothing.
@@ -85,6 +90,10 @@ func (k *Control) choose(base, own *tls.Config, hello *tls.ClientHelloInfo) (*tl
 	}
 	if k.Ready != nil && !k.Ready() {
 		return nil, ErrNotReady
+	}
+	if k.Serves != nil && hello.ServerName != "" && !k.Serves(hello.ServerName) {
+		k.Lacking = true
+		return nil, ErrNotServed
 	}
 	used := own
 	if chosen != nil {

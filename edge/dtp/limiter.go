@@ -1,6 +1,9 @@
 package dtp
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Limiter keeps a transfer within its rate. Nothing is put around the file or the
 // socket: a transfer moves one piece, by whatever means is fastest, and then tells
@@ -46,8 +49,13 @@ func (m *mover) wait(n int64) error {
 	if m.Limiter == nil {
 		return context.Cause(m.ctx)
 	}
+	var began time.Time
+	if m.Tally != nil {
+		began = time.Now()
+	}
 	err := m.Limiter.Wait(m.ctx, int(n))
 	m.alive()
+	m.Tally.wait(m.direction(), m.last.Sub(began))
 	return err
 }
 

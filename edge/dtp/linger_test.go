@@ -63,4 +63,3 @@ func TestLingerEnds(t *testing.T) {
 		})
 	}
 }
-

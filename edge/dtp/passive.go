@@ -31,6 +31,8 @@ type PassiveConfig struct {
 	// Proxies are what connections come through: each has to be announced, and Peer is
 	// compared with what was; nil takes them as they come.
 	Proxies *Proxies
+	// Tally counts the port; nil counts for nobody.
+	Tally *Tally
 }
 
 // Passive is a listening data port (PASV, EPSV). One connection is accepted;
@@ -80,6 +82,7 @@ func socketFor(ctx context.Context, conf *PassiveConfig) (*socket, error) {
 	}
 	l, fixed, err := listen(ctx, conf)
 	if err != nil {
+		conf.Tally.refuse(err)
 		return nil, err
 	}
 	if conf.Backlog > 0 {
@@ -89,7 +92,9 @@ func socketFor(ctx context.Context, conf *PassiveConfig) (*socket, error) {
 		}
 	}
 	a := l.Addr().(*net.TCPAddr).AddrPort()
-	return &socket{TCPListener: l, addr: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), conf: *conf, fixed: fixed, born: time.Now()}, nil
+	k := &socket{TCPListener: l, addr: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), conf: *conf, fixed: fixed, born: time.Now()}
+	k.hold()
+	return k, nil
 }
 
 // Addr returns the address that the port listens on.

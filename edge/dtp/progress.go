@@ -1,6 +1,7 @@
 package dtp
 
 import (
+	"crypto/tls"
 	"sync/atomic"
 	"time"
 )
@@ -13,7 +14,36 @@ import (
 type Progress struct {
 	bytes atomic.Int64
 	began atomic.Pointer[time.Time]
-	took  atomic.Int64 // nanoseconds; 0 while it runs
+	moved atomic.Int64  // nanoseconds from began to the first byte; 0 before
+	took  atomic.Int64  // nanoseconds; 0 while it runs
+	tls   atomic.Uint32 // the version, and resumed; 0 in the clear
+}
+
+const resumed = 1 << 16
+
+// secured notes what the handshake of the data connection agreed on.
+func (p *Progress) secured(cs *tls.ConnectionState) {
+	v := uint32(cs.Version)
+	if cs.DidResume {
+		v |= resumed
+	}
+	p.tls.Store(v)
+}
+
+// TLS returns the version of the data connection's TLS, such as "1.3", and whether it
+// resumed the control connection's session. The version is empty in the clear, and before
+// the handshake is done.
+func (p *Progress) TLS() (version string, again bool) {
+	v := p.tls.Load()
+	switch {
+	case v == 0:
+		return "", false
+	case v&(resumed-1) == tls.VersionTLS13:
+		version = "1.3"
+	default:
+		version = "1.2"
+	}
+	return version, v&resumed != 0
 }
 
 // Begin notes that the data connection is open. Only the first call counts.
@@ -23,7 +53,22 @@ func (p *Progress) Begin() {
 }
 
 // Add counts n more bytes on the data connection.
-func (p *Progress) Add(n int64) { p.bytes.Add(n) }
+func (p *Progress) Add(n int64) {
+	if p.bytes.Add(n) == n && n > 0 {
+		if began := p.began.Load(); began != nil {
+			p.moved.CompareAndSwap(0, max(1, int64(time.Since(*began))))
+		}
+	}
+}
+
+// first returns when the first piece had moved.
+func (p *Progress) first() (time.Time, bool) {
+	began, after := p.began.Load(), p.moved.Load()
+	if began == nil || after == 0 {
+		return time.Time{}, false
+	}
+	return began.Add(time.Duration(after)), true
+}
 
 // End notes that the data connection is closed. Only the first call after Begin
 // counts.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,6 +42,27 @@ type socket struct {
 	fixed bool // its port is bound also when it does not listen
 	uses  int
 	born  time.Time
+	held  atomic.Bool // it listens, and is counted
+}
+
+// hold counts the port as in use: nobody else can listen on it.
+func (k *socket) hold() {
+	if !k.held.Swap(true) {
+		k.conf.Tally.hold()
+	}
+}
+
+// release counts it as free: it does not listen any more.
+func (k *socket) release() {
+	if k.held.Swap(false) {
+		k.conf.Tally.release()
+	}
+}
+
+// Close gives the port back.
+func (k *socket) Close() error {
+	k.release()
+	return k.TCPListener.Close()
 }
 
 // take returns the kept socket, listening, if it is fit for conf. Another one is closed.
@@ -56,6 +78,8 @@ func (s *Spare) take(conf *PassiveConfig) *socket {
 		k.Close()
 		return nil
 	}
+	k.conf.Tally = conf.Tally
+	k.hold()
 	return k
 }
 
@@ -76,6 +100,7 @@ func (s *Spare) put(k *socket) {
 		k.Close()
 		return
 	}
+	k.release()
 	s.mu.Lock()
 	old := s.kept
 	if s.closed {

@@ -48,6 +48,8 @@ type Transfer struct {
 	Limiter     Limiter       // nil is no limit
 	Buffers     *Buffers      // nil lends buffers to this transfer alone
 	Progress    *Progress     // nil counts for nobody
+	Listing     bool          // what is sent are names: for Tally alone
+	Tally       *Tally        // nil counts for nobody
 
 	bursts bool // for tests: the kernel does not pace
 }
@@ -117,6 +119,8 @@ type Result struct {
 	// failed. It is there when a connection whose handshake was well was refused:
 	// for not being bound to its control connection, or for its protocol.
 	TLS *tls.ConnectionState
+	// Handshake is how long that took; 0 where TLS is nil.
+	Handshake time.Duration
 	// Unannounced is set for an upload over TLS that ended without close_notify and
 	// was taken all the same, as Protection.LenientClose permits.
 	Unannounced bool
@@ -133,6 +137,8 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 	if t.Progress == nil {
 		t.Progress = new(Progress)
 	}
+	end := t.Tally.begin(t)
+	defer func() { end(ctx, &res) }()
 	conn, err := t.Port.Open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -175,10 +181,12 @@ func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err er
 		m.bare = m.wire
 	}
 	if t.Protect != nil {
+		began := time.Now()
 		m.sealed, err = t.Protect.protect(ctx, conn, t.Stall, &m.pulse)
 		if m.sealed != nil {
 			cs := m.sealed.ConnectionState()
-			res.TLS = &cs
+			res.TLS, res.Handshake = &cs, time.Since(began)
+			t.Progress.secured(&cs)
 		}
 		if err != nil {
 			return err

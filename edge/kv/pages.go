@@ -52,6 +52,16 @@ func u16(b []byte) uint64 { return uint64(binary.NativeEndian.Uint16(b)) }
 func u32(b []byte) uint64 { return uint64(binary.NativeEndian.Uint32(b)) }
 func u64(b []byte) uint64 { return binary.NativeEndian.Uint64(b) }
 
+// CheckFile reports whether a bbolt file can be read and written without harm: every page
+// that bbolt will read is looked at first, since a damaged one may end the program. Nobody
+// may write to the file meanwhile. The error wraps [ErrDamaged].
+func CheckFile(f *os.File) error {
+	if err := checkPages(f); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
+}
+
 // checkPages reports whether what bbolt will read is in order: every page of the
 // tree is in the file, is what it says, is there once, and has its keys in order.
 func checkPages(f *os.File) error {

@@ -79,7 +79,7 @@ func (t *trouble) note(s *Store, err error) {
 	case err != nil:
 		if t.untold++; t.told.IsZero() || now.Sub(t.told) >= logEvery {
 			s.opt.Log.Error("kv: what policies remember cannot be written; it is kept in memory, is lost if the server ends, and is tried again",
-				"path", s.path, "err", err, "unwritten", s.queue.unwritten.Load(), "failures", t.untold)
+				"path", s.path, "error", err, "unwritten", s.queue.unwritten.Load(), "failures", t.untold)
 			t.told, t.untold = now, 0
 		}
 	case before:

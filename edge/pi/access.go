@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -60,12 +61,13 @@ func (s *Session) vouched(otherwise wire.Reply) Outcome {
 	name := s.left.user
 	s.who.User = name
 	q := &policy.Login{Meta: s.meta(), Early: true}
-	who, lease, conf := s.who, s.lease, s.conf
+	who, lease, conf, began := s.who, s.lease, s.conf, time.Now()
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
 		cred, denial := lease.Authenticate(policy.WithServices(ctx, &services{}), q)
 		if denial == nil && len(cred.Hashes) == 0 {
 			if home, err := conf.home(ctx, who, cred.Identity); err == nil {
-				return func(s *Session) Outcome { return s.admit(name, cred, home, wire.CodeLoggedInSecure) }
+				took := time.Since(began)
+				return func(s *Session) Outcome { return s.admit(name, cred, home, wire.CodeLoggedInSecure, took) }
 			}
 		}
 		return func(s *Session) Outcome {
@@ -85,10 +87,10 @@ func pass(s *Session, a Args) Outcome {
 	s.left.user = "" // after a failure USER must come again
 	s.who.User = name
 	q := &policy.Login{Meta: s.meta(), Password: a.Text}
-	who, lease, conf := s.who, s.lease, s.conf
+	who, lease, conf, began := s.who, s.lease, s.conf, time.Now()
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
 		defer hiding(q.Password)
-		if r := conf.defence().Attempt(ctx, who.Peer.Addr(), name); !r.IsZero() {
+		if r := conf.defence().Attempt(ctx, who.Peer.Addr(), conf.person(name)); !r.IsZero() {
 			return func(s *Session) Outcome { return s.unheard(r) }
 		}
 		verifier := conf.verifier(who.Peer.Addr())
@@ -105,11 +107,13 @@ func pass(s *Session, a Args) Outcome {
 			if err != nil {
 				return func(s *Session) Outcome { return s.homeless(cred.Home, err) }
 			}
-			return func(s *Session) Outcome { return s.admit(name, cred, home, wire.CodeLoggedIn) }
+			took := time.Since(began)
+			return func(s *Session) Outcome { return s.admit(name, cred, home, wire.CodeLoggedIn, took) }
 		}
+		took := time.Since(began)
 		banned := conf.failed(ctx, who, denial)
 		known := len(cred.Hashes) > 0 // by a policy, and it was the password
-		return func(s *Session) Outcome { return s.reject(name, known, denial, banned) }
+		return func(s *Session) Outcome { return s.reject(name, known, denial, banned, took) }
 	}}}
 }
 
@@ -194,23 +198,25 @@ func (s *Session) homeless(home string, err error) Outcome {
 }
 
 // admit logs the user in.
-func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code) Outcome {
-	if !s.conf.Census.Enter(name, fewer(s.conf.PerUser, c.MaxSessions)) {
+func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code, took time.Duration) Outcome {
+	if full := s.conf.enter(name, fewer(s.conf.PerUser, c.MaxSessions)); !full.IsZero() {
 		v.giveBack()
 		s.who.User = ""
-		return Say(wire.CodeNotAvailable, "You have as many sessions as you may have.")
+		return Outcome{Reply: full}
 	}
 	perms := s.conf.Perms
 	if c.Perms != nil {
 		perms = *c.Perms
 	}
 	s.rank = identity{in: true, counted: true, id: c.Identity, home: v.cwd, perms: perms}
+	s.word.Or(wordInside)
 	s.left.user = ""
 	s.view, s.asking = v, nil
 	s.strikes = 0
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = name, c.Anonymous, c.Group, c.State, string(v.cwd)
 	s.entered()
-	s.event(policy.Event{Kind: policy.EventLogin, Text: strings.Join(c.By, ",")})
+	s.publish()
+	s.event(policy.Event{Kind: policy.EventLogin, Took: took, Text: strings.Join(c.By, ",")})
 	s.inform("logged in", slog.String("event", policy.EventLogin.String()), slog.String("by", strings.Join(c.By, ",")))
 	if c.MsgLogin != "" {
 		return Outcome{Reply: message(code, c.MsgLogin)}
@@ -220,7 +226,7 @@ func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code)
 
 // entered tells the defence who has logged in.
 func (s *Session) entered() {
-	name := s.who.User
+	name := s.conf.person(s.who.User)
 	if s.who.Anon {
 		name = ""
 	}
@@ -237,9 +243,9 @@ func fewer(a, b int) int {
 
 // reject answers a failed login, in the same words whatever failed unless a
 // policy chose its own.
-func (s *Session) reject(name string, known bool, d *policy.Denial, banned bool) Outcome {
+func (s *Session) reject(name string, known bool, d *policy.Denial, banned bool, took time.Duration) Outcome {
 	s.rank.attempts++
-	e := policy.Event{Kind: policy.EventLoginFailed, Text: d.Error(), Policy: d.Policy, Generation: d.Generation}
+	e := policy.Event{Kind: policy.EventLoginFailed, Took: took, Text: d.Error(), Policy: d.Policy, Generation: d.Generation}
 	who := s.whose()
 	if known {
 		who.User = name
@@ -275,11 +281,14 @@ func (s *Session) logout() {
 	s.closePort()
 	s.closeSpare()
 	s.reset()
+	s.publish()
 }
 
 func reinitialize(s *Session, _ Args) Outcome {
 	s.logout()
 	s.who.Host = "" // RFC 7151 §3.2.1
+	s.belong(s.unnamed())
+	s.publish()
 	s.rank.attempts = 0
 	s.link.lang = s.conf.Languages.Default()
 	return Say(wire.CodeReady, "Ready for a new user.")

@@ -137,6 +137,8 @@ func answerData(err error) (wire.Reply, bool) {
 	}{
 		{errAborted, wire.CodeAborted, "The transfer was aborted."},
 		{errShutdown, wire.CodeAborted, "The server is shutting down; the transfer was aborted."},
+		{errStopped, wire.CodeAborted, "The operator has ended the transfer."},
+		{errDismissed, wire.CodeAborted, "The operator has ended the session; the transfer was aborted."},
 		{errLost, wire.CodeAborted, "The control connection was lost."},
 		{dtp.ErrNobody, wire.CodeCantOpenData, "Nobody connected to the data port in time."},
 		{dtp.ErrUnreached, wire.CodeCantOpenData, "Your data port could not be reached."},

@@ -158,7 +158,7 @@ func (s *Session) owner() string {
 	if s.rank.id.Anonymous {
 		return ""
 	}
-	return s.who.User
+	return s.conf.person(s.who.User)
 }
 
 // partial describes what is kept of the user's interrupted upload to p.

@@ -11,7 +11,7 @@ import (
 
 // run makes the outcome of a data command: the mark, and a job that runs the
 // transfer under its escort and then finish, which is told how it went.
-func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, subject string, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
+func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, subject string, c cargo, finish func(ctx context.Context, r dtp.Result) Settle) Outcome {
 	leave, ok := s.conf.room(t.Memory() + e.memory())
 	if !ok {
 		e.close()
@@ -23,8 +23,9 @@ func (s *Session) run(t *dtp.Transfer, e *escort, mark string, title wire.Text, 
 	if t.Send != nil {
 		t.Least = s.conf.Least.Down
 	}
+	s.lade(&c, t, subject)
 	conf, who := s.conf, s.whose()
-	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, who: who, Run: func(ctx context.Context) Settle {
+	return Outcome{Reply: reply, Job: &Job{Title: title, Subject: subject, Progress: t.Progress, who: who, cargo: c, Run: func(ctx context.Context) Settle {
 		defer leave()
 		defer e.close()
 		r := conf.carry(ctx, who, t, e)

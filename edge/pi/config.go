@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -29,26 +30,33 @@ type Config struct {
 	// Home chooses the filesystem of a login; nil serves FS to everybody.
 	Home Home
 
-	TLS        *tls.Config  // the long-lived base configuration; nil: no TLS
-	Ready      func() bool  // there is a certificate; nil: there always is
-	Implicit   bool         // the connection begins with TLS (RFC 4217 Appendix A's port 990)
-	TLSControl bool         // no login in the clear
-	TLSData    bool         // no data connection in the clear
-	Binding    dtp.Binding  // of protected data connections
-	Hosts      []string     // the names that HOST may give (RFC 7151); empty: any
-	Banner     string       // the text of the 220 reply
-	Replies    Replies      // in place of the server's own
-	Perms      policy.Perms // of a login for which no policy named any
-	Verifier   Verifier     // of passwords; required
-	Census     Census       // of the users' sessions; required
-	Standings  Standings    // of sessions at rest; nil: Rest does nothing
-	Defence    Defence      // against those who guess; nil: none
-	Buffers    *dtp.Buffers // of transfers; required
-	Memory     Room         // of transfers; nil: as much as they take
-	Copy       bool         // never let the kernel move the bytes by itself (the model's use_sendfile off)
-	NoDeflate  bool         // no MODE Z
-	MaxRatio   int          // of an upload to its compressed form, as dtp.Deflate has it
-	Runner     dtp.Runner   // in place of dtp.Transfer.Run; nil for that
+	TLS        *tls.Config // the long-lived base configuration; nil: no TLS
+	Ready      func() bool // there is a certificate; nil: there always is
+	Implicit   bool        // the connection begins with TLS (RFC 4217 Appendix A's port 990)
+	TLSControl bool        // no login in the clear
+	TLSData    bool        // no data connection in the clear
+	Binding    dtp.Binding // of protected data connections
+	Hosts      []string    // the names that HOST may give (RFC 7151); empty: any
+	// VHost is the name of the virtual host whose sessions these are; empty: of none.
+	VHost string
+	// Virtual are all hosts of the listener; nil: it has none.
+	Virtual   *Virtual
+	PerHost   int            // sessions of VHost that are logged in at once; 0 no limit
+	Banner    string         // the text of the 220 reply
+	Replies   Replies        // in place of the server's own
+	Perms     policy.Perms   // of a login for which no policy named any
+	Unknown   *atomic.Uint64 // counts commands that are not in the table, of which observers are not told; nil: nobody does
+	Tally     *dtp.Tally     // of data ports and connections; nil: nobody counts
+	Verifier  Verifier       // of passwords; required
+	Census    Census         // of the users' sessions; required
+	Standings Standings      // of sessions at rest; nil: Rest does nothing
+	Defence   Defence        // against those who guess; nil: none
+	Buffers   *dtp.Buffers   // of transfers; required
+	Memory    Room           // of transfers; nil: as much as they take
+	Copy      bool           // never let the kernel move the bytes by itself (the model's use_sendfile off)
+	NoDeflate bool           // no MODE Z
+	MaxRatio  int            // of an upload to its compressed form, as dtp.Deflate has it
+	Runner    dtp.Runner     // in place of dtp.Transfer.Run; nil for that
 	// Throttle holds the limits that transfers share, and what one has for which no
 	// policy named any; nil is none.
 	Throttle *throttle.Tree
@@ -56,10 +64,14 @@ type Config struct {
 	// returns, may be nil.
 	Limiter func(who policy.Session, down bool) dtp.Limiter
 	Drain   <-chan struct{} // closed when no new command may begin
-	Log     *slog.Logger    // required
+	// Farewell is why a session is dismissed, for its client, its log and observers; nil,
+	// or empty, is for no reason that is told. It is called from the session's owner.
+	Farewell func(id uint64) string
+	Log      *slog.Logger // required
 	// Panicked is told of each panic that was recovered, in the function that did it, with
 	// the log that it belongs into; nil: LogPanic.
 	Panicked  func(log *slog.Logger, p any)
+	Commands  CommandLog       // what of commands is logged
 	LogPrefix *Prefix          // before the messages that are about a session; nil: none
 	Zone      *time.Location   // of times in listings, MDTM and MFMT; nil is UTC
 	Listing   Listing          // what LIST and its kin show, and may cost

@@ -78,9 +78,9 @@ func (c *Config) defence() Defence {
 // against the client.
 func (c *Config) failed(ctx context.Context, who policy.Session, d *policy.Denial) (banned bool) {
 	if d.Failed {
-		return undefended{}.Failed(ctx, who.Peer.Addr(), who.User, d.Code, c.FailDelay)
+		return undefended{}.Failed(ctx, who.Peer.Addr(), c.person(who.User), d.Code, c.FailDelay)
 	}
-	return c.defence().Failed(ctx, who.Peer.Addr(), who.User, d.Code, c.FailDelay)
+	return c.defence().Failed(ctx, who.Peer.Addr(), c.person(who.User), d.Code, c.FailDelay)
 }
 
 // offend notes what a client has done wrong. What somebody does who is logged in is

@@ -25,6 +25,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		return
 	}
 	defer s.atRest()
+	s.busy()
 	if id := &s.rank.id; s.rank.in && !id.Expires.IsZero() && time.Now().After(id.Expires) {
 		s.say(wire.Say(wire.CodeNotAvailable, "This login has expired."))
 		s.link.closed = true
@@ -45,7 +46,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		return
 	}
 	if s.job == nil && !s.lease.Held() { // Beside a running job the lease is the job's
-		s.lease = s.conf.Chain.Lease(s.who.ID)
+		s.lease = s.conf.Chain.LeaseOf(s.who.ID, s.conf.VHost)
 	}
 	beside := s.row // of a running command, while this one is answered
 	s.row = spec
@@ -56,7 +57,7 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 		out = spec.Handler(s, args)
 	}
 	s.strikeFor(out.Reply)
-	s.apply(ctx, out, report{spec, args})
+	s.apply(ctx, out, report{row: spec, args: args})
 	s.row = beside
 }
 
@@ -116,12 +117,18 @@ func (s *Session) atRest() {
 
 // report is what observers are told of a command, but for how it ended.
 type report struct {
-	row  *Spec
-	args Args
+	row   *Spec
+	args  Args
+	began time.Time // of a job's; zero: see begun
 }
 
-// report tells the observers of a command that is done. A password is not told.
+// report tells the observers and the log of a command that is done. A password is not
+// told.
 func (s *Session) report(r report, code wire.Code) {
+	if r.began.IsZero() {
+		r.began = s.begun()
+	}
+	s.trace(&r, code)
 	if !s.observed(policy.EventCommandDone) { // asked once: the answer may change in between
 		s.requests++
 		return
@@ -130,12 +137,27 @@ func (s *Session) report(r report, code wire.Code) {
 	if r.args.Given && !r.row.secret() {
 		e.Text += " " + r.args.Text
 	}
-	s.tell(e)
+	e.Meta = s.meta()
+	s.clock.done = e.Time
+	e.Took = max(0, e.Time.Sub(r.began))
+	s.observe(e)
+}
+
+// begun is when the command at hand was there, or, of those that came together, when the
+// one before it was done: as far as anybody observes.
+func (s *Session) begun() time.Time {
+	if s.clock.done.After(s.clock.line) {
+		return s.clock.done
+	}
+	return s.clock.line
 }
 
 // unknown answers a command that is not in the table. Another protocol's request
 // ends the connection: somebody's browser is being used against us.
 func (s *Session) unknown(c wire.Command) {
+	if n := s.conf.Unknown; n != nil {
+		n.Add(1)
+	}
 	if s.conf.Table.foreign(c) {
 		s.offend(OffenceForeign)
 		s.link.closed = true

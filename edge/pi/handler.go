@@ -125,7 +125,7 @@ func (s *Session) stream(end any, st Stream, mark string, title wire.Text, set f
 	if st.Title != "" {
 		title = st.Title
 	}
-	return s.run(t, nil, mark, title, st.Subject, func(_ context.Context, res dtp.Result) Settle {
+	return s.run(t, nil, mark, title, st.Subject, cargo{number: s.requests, size: -1, up: t.Receive != nil}, func(_ context.Context, res dtp.Result) Settle {
 		done()
 		return func(s *Session) Outcome {
 			if st.Done != nil {

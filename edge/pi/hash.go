@@ -176,6 +176,7 @@ func (s *Session) sum(a Args, d Digest, r span, reply func(span, string) wire.Re
 	if err != nil {
 		return s.Fail(err)
 	}
+	number := s.requests
 	file, err := s.open(vfs.Path(g.Path), 0)
 	if err != nil {
 		return s.Fail(err)
@@ -192,8 +193,8 @@ func (s *Session) sum(a Args, d Digest, r span, reply func(span, string) wire.Re
 		return s.Fail(err)
 	}
 	count := &counter{}
-	turns, user := s.conf.Turns, s.who.User
-	return Outcome{Job: &Job{Title: "Hashing", Subject: g.Path, Progress: count, Alone: true, Run: func(ctx context.Context) Settle {
+	turns, user := s.conf.Turns, s.conf.person(s.who.User)
+	return Outcome{Job: &Job{Title: "Hashing", Subject: g.Path, Progress: count, Alone: true, cargo: cargo{number: number, size: r.to - r.from}, Run: func(ctx context.Context) Settle {
 		defer file.Close()
 		if turns != nil {
 			work, done, err := turns.Take(ctx, user)

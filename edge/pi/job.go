@@ -52,8 +52,11 @@ func (s *Session) start(ctx context.Context, j *Job, report report) {
 	if who == nil {
 		who = s.whose()
 	}
+	report.began = s.begun()
 	s.job = &running{Job: j, row: s.row, who: who, began: time.Now(), ctx: ctx, cancel: cancel, report: report}
-	s.transferring.Store(j.Progress != nil)
+	if j.Progress != nil {
+		s.note(wordMoving, wordMoving)
+	}
 }
 
 // carryOut carries the job out in the goroutine of the owner, and reports whether the
@@ -127,8 +130,12 @@ func (s *Session) attend(ctx context.Context, over <-chan struct{}) {
 	reading := false
 	stop := ctx.Done()
 	var look <-chan time.Time
+	s.expose()
 	s.arm(time.Time{})
 	for {
+		if s.dismissed() { // looked at behind the deadline and what Dismiss cancels
+			s.job.cancel(errDismissed)
+		}
 		if !reading && s.mayRead() {
 			reading = true
 			go s.hear(lines)
@@ -231,7 +238,8 @@ func (s *Session) settle(ctx context.Context, settle Settle) {
 	s.job.cancel(nil)
 	s.row = s.job.row
 	s.job = nil
-	s.transferring.Store(false)
+	s.note(wordMoving, 0)
+	s.cover()
 	s.clock.line = time.Now() // the idle limit rests during a job
 	s.apply(ctx, settle(s), report)
 	s.row = nil

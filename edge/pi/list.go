@@ -109,7 +109,8 @@ func (s *Session) send(src *source) Outcome {
 	}
 	e := s.escort(policy.Action{Op: policy.OpList, Path: string(src.path)}, src.number, -1, 0)
 	t.Send, t.ASCII, t.Limiter = s.conf.encoded(src), false, s.limiter(true, src.limits, e.limit())
-	return s.run(t, e, "Sending the listing.", wire.Text("Listing"), string(src.path), func(_ context.Context, r dtp.Result) Settle {
+	t.Listing = true
+	return s.run(t, e, "Sending the listing.", wire.Text("Listing"), string(src.path), cargo{number: src.number, size: -1}, func(_ context.Context, r dtp.Result) Settle {
 		src.Close()
 		if r.Err != nil {
 			r.Err = src.fail(r.Err)

@@ -48,7 +48,7 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 			if !s.carryOut(ctx) {
 				return Closed
 			}
-		case len(s.held) > 0:
+		case len(s.held) > 0 && !s.dismissed():
 			next := s.held[0]
 			s.held = s.held[1:]
 			s.dispatch(ctx, next)
@@ -69,6 +69,9 @@ func (s *Session) slim() {
 	s.closeSpare()
 	s.link.out, s.link.plain.direct, s.link.plain.step = nil, nil, nil
 	s.held, s.watch = nil, nil
+	if p := s.rank.pace; p != nil {
+		p.transfer = nil
+	}
 }
 
 // Until returns when Step must be entered at the latest, even without bytes;
@@ -103,6 +106,10 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 	if s.draining() || ctx.Err() != nil { // after the deadline was set: Interrupt may have come before
 		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
 		s.link.closed = true
+		return false
+	}
+	if s.dismissed() {
+		s.farewell()
 		return false
 	}
 	line, err := s.link.reader.ReadLine(s.link.conn)

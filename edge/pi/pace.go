@@ -12,12 +12,15 @@ import (
 // transfer: a session at rest has none.
 type pace struct {
 	user, session *throttle.Node
-	leave         func()
+	// transfer is the own limit of the transfer that was prepared last. Without a limit
+	// it is used again, until others may know of it: see expose.
+	transfer *throttle.Node
+	leave    func()
 }
 
 // limiter returns the throttle of one transfer: under what policies say while it
 // runs (asked, which may be nil), its own limit, the session's, the user's, the
-// listener's and the server's, and under the embedder's.
+// host's, the listener's and the server's, and under the embedder's.
 func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node) dtp.Limiter {
 	var own dtp.Limiter
 	if s.conf.Limiter != nil {
@@ -29,16 +32,33 @@ func (s *Session) limiter(down bool, limits policy.Limits, asked *throttle.Node)
 	}
 	if s.rank.pace == nil {
 		id := s.rank.id.Limits
-		user, leaveUser := tree.User(s.who.User, throttle.Rates{Down: id.RateDown, Up: id.RateUp})
-		session, leaveSession := tree.Session(throttle.Rates{})
+		user, leaveUser := tree.User(s.conf.person(s.who.User), throttle.Rates{Down: id.RateDown, Up: id.RateUp})
+		session, leaveSession := tree.Session(s.id, throttle.Rates{})
 		s.rank.pace = &pace{user: user, session: session, leave: func() { leaveUser(); leaveSession() }}
 	}
-	var transfer *throttle.Node
-	if r := s.rates(limits); r != (throttle.Rates{}) {
-		transfer = throttle.NewNode(r)
+	p := s.rank.pace
+	if r := s.rates(limits); p.transfer == nil || r != (throttle.Rates{}) || p.transfer.Rates() != r {
+		p.transfer = throttle.NewNode(r)
 	}
-	chain := throttle.Chain(down, asked, transfer, s.rank.pace.session, s.rank.pace.user, tree.Listener(s.conf.Name), tree.Server())
+	chain := throttle.Chain(down, asked, p.transfer, p.session, p.user, s.conf.share(tree), tree.Listener(s.conf.Name), tree.Server())
 	return under(own, chain)
+}
+
+// lade completes what is known of a transfer that begins.
+func (s *Session) lade(c *cargo, t *dtp.Transfer, path string) {
+	c.data, c.path = true, path
+	if t.ASCII || t.Deflate != nil { // what moves is not as long as the file
+		c.size, c.measure = -1, false
+	}
+	switch l := t.Limiter.(type) {
+	case *throttle.Limiter:
+		c.chain = l
+	case both:
+		c.chain, _ = l[1].(*throttle.Limiter)
+	}
+	if p := s.rank.pace; p != nil && c.chain != nil {
+		c.node = p.transfer
+	}
 }
 
 // under puts a transfer under two throttles, of which either may be nil.
@@ -94,11 +114,12 @@ func (b both) Done() {
 // part in the limits, its filesystem.
 func (s *Session) depart() {
 	if s.rank.counted {
-		s.conf.Census.Leave(s.who.User)
+		s.conf.leave(s.who.User)
 	}
 	if p := s.rank.pace; p != nil {
 		p.leave()
 	}
 	s.rank.counted, s.rank.pace = false, nil
+	s.word.And(^uint64(wordInside))
 	s.giveBack()
 }

@@ -228,7 +228,7 @@ func (s *Session) listen() (dtp.PassivePort, error) {
 	}
 	s.closePort()
 	conf := dtp.PassiveConfig{Local: s.here(), Ports: s.conf.Passive.Ports, Wait: s.conf.Passive.Wait,
-		Backlog: s.conf.Passive.Backlog, Ephemeral: s.conf.Passive.Ephemeral, Spare: s.spared(), Proxies: s.proxies()}
+		Backlog: s.conf.Passive.Backlog, Ephemeral: s.conf.Passive.Ephemeral, Spare: s.spared(), Tally: s.conf.Tally, Proxies: s.proxies()}
 	if !s.conf.Passive.AnyPeer {
 		conf.Peer = s.who.Peer.Addr()
 	}

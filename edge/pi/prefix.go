@@ -154,7 +154,11 @@ func (c *Config) logOf(who *policy.Session) *slog.Logger {
 	if p := c.LogPrefix; p != nil {
 		log = slog.New(prefixed{log.Handler(), p.text(who, time.Now())})
 	}
-	return log.With("sess", who.ID, "user", who.User, "remote", who.Peer.String())
+	log = log.With("sess", who.ID, "user", who.User, "remote", who.Peer.String())
+	if who.VHost != "" {
+		log = log.With("host", who.VHost)
+	}
+	return log
 }
 
 // inform logs one message about a session whose user is logged in. It is the same as by
@@ -170,5 +174,8 @@ func (s *Session) inform(message string, what ...slog.Attr) {
 	}
 	attrs := append(make([]slog.Attr, 0, 12), slog.Uint64("sess", s.who.ID), slog.String("user", s.who.User),
 		slog.String("remote", s.who.Peer.String()))
+	if s.who.VHost != "" {
+		attrs = append(attrs, slog.String("host", s.who.VHost))
+	}
 	s.conf.Log.LogAttrs(ctx, slog.LevelInfo, message, append(attrs, what...)...)
 }

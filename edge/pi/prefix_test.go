@@ -49,7 +49,7 @@ func TestPrefixedLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	s := &Session{conf: &Config{Log: slog.New(slog.NewTextHandler(&out, nil)), LogPrefix: p}, state: new(state)}
+	s := &Session{state: &state{conf: &Config{Log: slog.New(slog.NewTextHandler(&out, nil)), LogPrefix: p}}}
 	s.who.Peer, s.who.User = netip.MustParseAddrPort("192.0.2.1:1"), "anna"
 	s.log().Info("early") // before the login it may be a password in the place of a name
 	if strings.Contains(out.String(), "anna") {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/internal/listing"
 	"github.com/edgeftp/edgeftp/edge/lang"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -65,31 +66,38 @@ type Standings interface {
 // next Step or Panic: nothing else may be called between, but what may be called from any
 // goroutine.
 func (s *Session) Rest() {
-	if s.state == nil || s.conf.Standings == nil {
+	if s.state == nil {
+		return
+	}
+	s.note(wordParked, wordParked)
+	if s.conf.Standings == nil {
 		return
 	}
 	peer, local, ok := s.ends()
 	if !ok || !s.ordinary() || s.who.Peer != peer || s.who.Local != local {
 		return
 	}
-	s.rest = &resting{Standing: s.conf.Standings.Keep(s.who.User, &s.rank.id), home: s.rank.home, cwd: s.cwd, fs: s.fs,
+	r := &resting{Standing: s.conf.Standings.Keep(s.who.User, &s.rank.id), home: s.rank.home, cwd: s.cwd, fs: s.fs,
 		release: s.release, pace: s.rank.pace, lang: s.link.lang, client: s.who.Client, guests: s.who.State,
 		began: s.clock.began, line: s.clock.line.Sub(s.clock.began), requests: s.requests, strikes: int32(s.strikes), perms: s.rank.perms,
 		facts: s.with.facts, ascii: s.with.ascii, active: s.who.Active}
 	if s.link.tls != nil {
-		s.rest.sealed = &sealed{plain: s.link.plain, conn: s.link.conn, control: s.link.tls, facts: s.who.TLS, protect: s.with.protect}
+		r.sealed = &sealed{plain: s.link.plain, conn: s.link.conn, control: s.link.tls, facts: s.who.TLS, protect: s.with.protect}
 	}
+	s.rest.Store(r)
+	s.seen.Store(nil)
 	s.state = nil
 }
 
 // rise undoes Rest.
 func (s *Session) rise() {
-	r := s.rest
-	if r == nil {
+	s.note(wordParked, 0)
+	if s.state != nil {
 		return
 	}
+	r := s.rest.Load()
 	peer, local, _ := s.ends()
-	s.state = newState(s.conf, s.id, s.raw, local, peer)
+	s.state = newState(s.base, s.id, s.raw, local, peer)
 	s.link.greeted, s.link.told, s.link.lang = true, true, r.lang
 	s.clock = clock{began: r.began, line: r.began.Add(r.line)}
 	s.with = params{ascii: r.ascii, facts: r.facts}
@@ -104,8 +112,9 @@ func (s *Session) rise() {
 		s.link.plain, s.link.conn, s.link.tls = t.plain, t.conn, t.control
 		who.TLS, who.DataTLS, s.with.protect = t.facts, t.protect, t.protect
 	}
+	s.conf = s.unnamed() // see ordinary
+	who.VHost = s.conf.VHost
 	s.conf.Standings.Leave(r.Standing)
-	s.rest = nil
 }
 
 // ends returns the addresses of the control connection, if it is a TCP connection.
@@ -130,7 +139,7 @@ func (s *Session) ordinary() bool {
 	connected := l.raw == s.raw && (l.tls != nil || clear) && l.plain.within == writeTime && !l.plain.greets && l.plain.step == nil && l.plain.direct == nil &&
 		len(l.out) == 0 && l.reader.Idle() && l.greeted && l.told && !l.quiet && !l.closed
 	login := s.rank.in && s.rank.counted && s.rank.attempts == 0 && string(s.rank.home) == who.Root && who.Group == s.rank.id.Group && who.Anon == s.rank.id.Anonymous
-	named := who.ID == s.id && who.Listener == s.conf.Name && who.Host == "" && who.DataTLS == s.with.protect && who.ASCII == s.with.ascii
+	named := who.ID == s.id && who.Listener == s.conf.Name && who.Host == "" && who.VHost == s.conf.VHost && s.conf == s.unnamed() && who.DataTLS == s.with.protect && who.ASCII == s.with.ascii
 	return connected && login && named && s.with == params{ascii: s.with.ascii, facts: s.with.facts, protect: s.with.protect} && s.left == memory{allo: -1} &&
-		s.port.Port == nil && s.last == nil && s.port.until.IsZero() && len(s.held) == 0 && s.job == nil && s.row == nil && !s.lease.Held() && s.strikes == int(int32(s.strikes))
+		s.port.Port == nil && s.last == nil && s.port.until.IsZero() && len(s.held) == 0 && s.job == nil && s.row == nil && s.lease == (chain.Lease{}) && s.strikes == int(int32(s.strikes))
 }

@@ -46,9 +46,10 @@ func (s *Session) secure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, dtp.HandshakeTime)
 	defer cancel()
 	s.arm(time.Time{})
-	s.link.tls = &dtp.Control{Tag: dtp.NewTag(), Ready: s.conf.Ready, Host: s.who.Host}
+	s.link.tls = &dtp.Control{Tag: dtp.NewTag(), Ready: s.conf.Ready, Host: s.who.Host, Serves: s.conf.Virtual.serves(s.who.Local.Addr())}
 	tc := tls.Server(s.link.plain, dtp.ControlTLS(s.conf.TLS, s.link.tls))
 	s.link.plain.greets, s.link.plain.spoken = true, false
+	began := time.Now()
 	err := tc.HandshakeContext(ctx)
 	s.link.plain.greets = false
 	if err != nil {
@@ -68,10 +69,14 @@ func (s *Session) secure(ctx context.Context) {
 	if !s.link.tls.Agrees(s.who.Host) {
 		s.who.Host = "" // it was said in the clear
 	}
+	if s.who.Host == "" {
+		s.belong(s.unnamed())
+	}
 	if s.filezilla() {
 		s.with.protect, s.who.DataTLS = true, true
 	}
-	s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS " + s.who.TLS.Version})
+	s.publish()
+	s.event(policy.Event{Kind: policy.EventTLSEstablished, Took: time.Since(began), Text: "TLS " + s.who.TLS.Version})
 }
 
 // unsecured ends a session whose handshake failed.

@@ -23,17 +23,20 @@ import (
 // Session is one control connection. It has one owner at a time: the goroutine
 // that is in Step.
 type Session struct {
-	conf *Config
+	base *Config // of the listener
 	id   uint64
 	raw  net.Conn // as it was accepted, for those who are not the owner
-	// transferring mirrors for other goroutines what job says to the owner.
-	transferring atomic.Bool
-	*state                // the owner's; nil at rest
-	rest         *resting // in place of state; see Rest
+	// For others than the owner; see Seen.
+	word atomic.Uint64
+	seen atomic.Pointer[published]
+	rest atomic.Pointer[resting] // in place of state, and until it rests again; see Rest
+
+	*state // the owner's; nil at rest
 }
 
 // state is all of a session but what others than its owner may look at.
 type state struct {
+	conf *Config        // base, or that of the virtual host to which the session belongs
 	link link           // the control connection
 	who  policy.Session // what is known of it, for policies and events; see shown
 	// copied is what these were shown last, nil before.
@@ -178,15 +181,17 @@ type clock struct {
 	armed time.Time // the connection's read deadline, of a read by the owner; zero is none that counts
 	here  bool      // the line at hand had come with one before it, and needs no moment of its own
 	late  bool      // line is that of one before the last
+	done  time.Time // of the last command, as observers were told
 }
 
 // NewSession makes the session of an accepted control connection. The local
 // and peer addresses are those that policies see and data ports are bound to.
 func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *Session {
-	s := &Session{conf: conf, id: id, raw: conn, state: newState(conf, id, conn, local, peer)}
+	s := &Session{base: conf, id: id, raw: conn, state: newState(conf, id, conn, local, peer)}
 	now := time.Now()
 	s.clock = clock{began: now, line: now}
 	s.reset()
+	s.seen.Store(&published{began: now.UnixNano()})
 	return s
 }
 
@@ -194,9 +199,10 @@ func NewSession(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPo
 func newState(conf *Config, id uint64, conn net.Conn, local, peer netip.AddrPort) *state {
 	plain := &prompt{Conn: conn, within: writeTime}
 	return &state{
+		conf: conf,
 		link: link{raw: conn, plain: plain, conn: plain, lang: conf.Languages.Default()},
 		who: policy.Session{ID: id, Peer: unmap(peer), Local: unmap(local),
-			Listener: conf.Name, Root: string(vfs.Root), Memo: new(policy.Memo)},
+			Listener: conf.Name, VHost: conf.VHost, Root: string(vfs.Root), Memo: new(policy.Memo)},
 	}
 }
 
@@ -206,6 +212,9 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 
 // ID returns the session's number.
 func (s *Session) ID() uint64 { return s.id }
+
+// Listener returns the name of the listener that it has come by.
+func (s *Session) Listener() string { return s.base.Name }
 
 // Interrupt wakes an owner that waits for a command, so that it sees that the
 // server is draining. It may be called from any goroutine.
@@ -251,7 +260,10 @@ func (s *Session) here() netip.Addr {
 
 // Transferring reports whether a transfer runs. It may be called from any
 // goroutine.
-func (s *Session) Transferring() bool { return s.transferring.Load() }
+func (s *Session) Transferring() bool { return s.word.Load()&wordMoving != 0 }
+
+// Inside reports whether somebody is logged in. It may be called from any goroutine.
+func (s *Session) Inside() bool { return s.word.Load()&wordInside != 0 }
 
 // Kill closes the control connection from any goroutine.
 func (s *Session) Kill() { _ = s.raw.Close() }
@@ -261,6 +273,7 @@ func (s *Session) reset() {
 	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil || s.filezilla()}
 	s.left = memory{allo: -1}
 	s.view, s.asking = view{fs: s.conf.FS, cwd: vfs.Root}, nil
+	s.rest.Store(nil)
 	s.rank = identity{attempts: s.rank.attempts}
 	s.who.User, s.who.Anon, s.who.Group, s.who.State, s.who.Root = "", false, "", nil, string(vfs.Root)
 	s.who.ASCII, s.who.DataTLS, s.who.Active = s.with.ascii, s.with.protect, false
@@ -294,7 +307,7 @@ func (s *Session) observed(kind policy.EventKind) bool {
 	if s.lease.Held() {
 		return s.lease.Observed(kind)
 	}
-	return s.conf.Chain.Observed(s.who.ID, kind)
+	return s.conf.Chain.Observed(s.who.ID, s.conf.VHost, kind)
 }
 
 // follow queues an event that belongs to a question, whose number it bears.
@@ -310,7 +323,7 @@ func (s *Session) observe(e policy.Event) {
 		s.lease.Observe(e)
 		return
 	}
-	l := s.conf.Chain.Lease(s.who.ID)
+	l := s.conf.Chain.LeaseOf(s.who.ID, s.conf.VHost)
 	l.Observe(e)
 	l.Release()
 }

@@ -17,7 +17,7 @@ func (s *Session) find(c wire.Command) (*Spec, wire.Command, bool) {
 		return spec, cmd, ok
 	}
 	word, rest, _ := strings.Cut(strings.TrimLeft(c.Arg, " "), " ")
-	s.lease = s.conf.Chain.Lease(s.who.ID)
+	s.lease = s.conf.Chain.LeaseOf(s.who.ID, s.conf.VHost)
 	own, ok := s.lease.Site(strings.ToUpper(word))
 	if !ok {
 		s.letGo()

@@ -107,5 +107,6 @@ type Job struct {
 	Title   wire.Text
 	Subject string // may be empty
 
-	who *policy.Session // whose it is, for the log
+	who   *policy.Session // whose it is, for the log
+	cargo cargo
 }

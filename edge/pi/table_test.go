@@ -106,7 +106,7 @@ func TestWith(t *testing.T) {
 		"SITE HELP":  text(table.help("SITE ", "", nil)),
 		"HELP THMB":  text(table.help("", "thmb", nil)),
 		"HELP USAGE": text(table.help("SITE ", "usage", nil)),
-		"FEAT":       text(features(&Session{conf: &Config{Table: table}, state: new(state)}, Args{})),
+		"FEAT":       text(features(&Session{state: &state{conf: &Config{Table: table}}}, Args{})),
 	} {
 		if want := strings.TrimPrefix(what, "HELP "); !strings.Contains(reply, "THMB") && !strings.Contains(reply, "USAGE") {
 			t.Errorf("%s knows nothing of %s: %s", what, want, reply)
@@ -118,7 +118,7 @@ func TestWith(t *testing.T) {
 // and FEAT is exactly what the rows say.
 func TestHelpAndFeatAreDerived(t *testing.T) {
 	table := Standard()
-	s := &Session{conf: &Config{Table: table}, state: new(state)}
+	s := &Session{state: &state{conf: &Config{Table: table}}}
 	all := table.help("", "", nil).Reply
 	site := table.help("SITE ", "", nil).Reply
 	var feats []string
@@ -191,7 +191,7 @@ func TestWithout(t *testing.T) {
 			t.Errorf("%v is still %s", c, row.Verb)
 		}
 	}
-	s := &Session{conf: &Config{Table: table}, state: new(state)}
+	s := &Session{state: &state{conf: &Config{Table: table}}}
 	for _, reply := range []Outcome{table.help("", "", nil), table.help("SITE ", "", nil), features(s, Args{})} {
 		if text := string(reply.Reply.Append(nil)); strings.Contains(text, "MDTM") || strings.Contains(text, "CHMOD") {
 			t.Errorf("still told of: %s", text)

@@ -26,7 +26,7 @@ func (s *Session) transfer(limits policy.Limits) (*dtp.Transfer, error) {
 		return nil, wire.Say(wire.CodeProtNotHere, "That needs a protected data connection: send PROT P first.")
 	}
 	t := &dtp.Transfer{Protect: s.protection(), ASCII: s.with.ascii, Stall: s.conf.Stall, Copy: s.conf.Copy,
-		Buffers: s.conf.Buffers, Progress: new(dtp.Progress)}
+		Buffers: s.conf.Buffers, Progress: new(dtp.Progress), Tally: s.conf.Tally}
 	if s.with.deflate {
 		t.Deflate = &dtp.Deflate{Level: s.with.level, MaxRatio: s.conf.MaxRatio}
 	}
@@ -56,7 +56,7 @@ func (s *Session) sealed(p *dtp.Protection, r dtp.Result) {
 		if r.Unannounced {
 			text += ", ended without close_notify"
 		}
-		s.event(policy.Event{Kind: policy.EventTLSEstablished, Text: text})
+		s.event(policy.Event{Kind: policy.EventTLSEstablished, Took: r.Handshake, Text: text})
 	}
 }
 
@@ -120,9 +120,10 @@ func retrieve(s *Session, a Args) Outcome {
 		t.Send = io.LimitReader(file, part.to-part.from)
 	}
 	e := s.escort(policy.Action{Op: policy.OpRead, Path: g.Path}, number, size, rest)
+	load := cargo{number: number, size: part.to - rest, from: rest, measure: part.to == 0}
 	t.Limiter = s.limiter(true, g.Limits, e.limit())
 	e.send(t)
-	return s.run(t, e, "Sending the file.", wire.Text("Sending"), g.Path, func(_ context.Context, r dtp.Result) Settle {
+	return s.run(t, e, "Sending the file.", wire.Text("Sending"), g.Path, load, func(_ context.Context, r dtp.Result) Settle {
 		file.Close()
 		return func(s *Session) Outcome {
 			kind := policy.EventFileSent
@@ -257,7 +258,8 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	if opt.Unique {
 		text = "FILE: " + stage.Path().Base() // RFC 1123 §4.1.2.9
 	}
-	return s.interruptible(s.run(t, e, text, wire.Text("Taking"), string(stage.Path()), up.finish), stage)
+	load := cargo{number: number, size: q.A, up: true}
+	return s.interruptible(s.run(t, e, text, wire.Text("Taking"), string(stage.Path()), load, up.finish), stage)
 }
 
 // interruptible makes the end of a job's context known to a stage that is busy with

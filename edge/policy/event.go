@@ -12,19 +12,19 @@ type EventKind uint16
 const (
 	EventConnect                EventKind = iota + 1 // before the 220 reply, on an implicit listener after the handshake
 	EventDisconnect                                  // the control connection was closed, also one that was turned away
-	EventLogin                                       // somebody has logged in; Text: the policies that allowed it
-	EventLoginFailed                                 // after the delay; Session.User, Text, Policy: who, why, and whose refusal
+	EventLogin                                       // somebody has logged in; Took, Text: the policies that allowed it
+	EventLoginFailed                                 // after the delay; Session.User, Took, Text, Policy: who, why, and whose refusal
 	EventLogout                                      // by QUIT, REIN, USER or AUTH; not when the client just disconnects
 	EventFileSent                                    // a download is whole; Path, Size, Took, Code
 	EventFileReceived                                // an upload is whole and published; Path, Size, Took, Code
 	EventIncompleteFileSent                          // a download was not whole; as above, and Text: why
 	EventIncompleteFileReceived                      // an upload was not whole, or not published; as above
-	EventCommandDone                                 // a command was carried out; Text: the command, Path, Code
-	EventTLSEstablished                              // a handshake was done; Text: version, and "data connection" for one
+	EventCommandDone                                 // a command was carried out; Text: the command, Path, Code, Took
+	EventTLSEstablished                              // a handshake was done; Took, Text: version, and "data connection" for one
 	EventTLSFailed                                   // a handshake failed, or something was amiss with AUTH; Text: why
 	EventTLSShutdown                                 // the control connection was ended by close_notify
 	EventTimeout                                     // the idle or login limit has passed; with a Text, a limit of the data connection
-	EventMaxCons                                     // a connection was turned away: too many in all; Text: the budget that is used up, memory or descriptors, if it is one
+	EventMaxCons                                     // a connection was turned away: too many in all; Text: the budget that is used up, memory or descriptors, if it is one, or draining
 	EventMaxConsPerIP                                // a connection was turned away: too many from its address
 	EventDenied                                      // an operation was refused; Op, Path, Path2, Text, Code, Policy, Generation
 	EventFileDeleted                                 // Path, Size: bytes that went away
@@ -70,10 +70,13 @@ type Event struct {
 	// Text says more in one line: the command of command_done, the reason of
 	// denied and of failures. It never holds a password.
 	Text string
-	Op   Op            // the operation that the event is about, 0 if none
-	Size int64         // bytes moved by a transfer, or gone with a file
-	Took time.Duration // how long the transfer or copy took, 0 if there was none
-	Code int           // reply code, 0 if none was sent
+	Op   Op    // the operation that the event is about, 0 if none
+	Size int64 // bytes moved by a transfer, or gone with a file
+	// Took is how long it took: a transfer or copy; a command from when it had come, or
+	// the one before it was done, to its reply; a login up to the delay after a failure;
+	// a TLS handshake. 0 if there was nothing of that.
+	Took time.Duration
+	Code int // reply code, 0 if none was sent
 	// Policy and Generation name the policy that the event is about.
 	Policy     string
 	Generation uint64 // of its slot, from 1; 0 with an empty Policy

@@ -16,6 +16,7 @@ type Session struct {
 	Group    string         // the group that the login named, or empty
 	Client   string         // the client program's own name (CLNT, CSID), or empty
 	Host     string         // the server's name that the client asked for (HOST, RFC 7151), or empty
+	VHost    string         // the virtual host that the session belongs to, by its name in the configuration, or empty
 	TLS      TLS            // the control connection's protection
 	DataTLS  bool           // data connections are protected (PROT P, RFC 4217 §9)
 	ASCII    bool           // the representation type is ASCII (RFC 959 §3.1.1.1)

@@ -4,18 +4,21 @@
 //
 // # The forms
 //
-// Xferlog is that of wu-ftpd, with its fields in its order: time, seconds, address,
-// bytes, path, type, action, direction, access, user, service, authentication,
-// identity and status. In the path everything that is no printable character, and
-// every space, is an underscore, so that a line has one number of fields:
+// Xferlog is that of wu-ftpd, with the 14 fields of xferlog(5) in its order: time,
+// seconds (at least 1), address, bytes, path, type, action, direction, access, user,
+// service, authentication, identity and status. The time is five words of it, so that the
+// address is the seventh word and the bytes are the eighth. In the path everything that is
+// no printable character, and every space, is an underscore, so that a line has one number
+// of words:
 //
 //	Thu Nov 26 12:00:01 2026 2 192.0.2.7 1234 /pub/a_file.txt b _ o r anna ftp 0 * c
 //
 // Common is like the Common Log Format of web servers, so that their analyzers read
-// it. A download is a GET, an upload a PUT, a command itself; FTPS stands for FTP
-// where the control connection is protected:
+// it. A download is a GET, an upload a PUT, with the path as URLs have it (%20 for a
+// space); a command is itself; FTPS stands for FTP where the control connection is
+// protected:
 //
-//	192.0.2.7 - anna [26/Nov/2026:12:00:01 +0000] "GET /pub/a file.txt FTP" 226 1234
+//	192.0.2.7 - anna [26/Nov/2026:12:00:01 +0000] "GET /pub/a%20file.txt FTP" 226 1234
 //
 // JSON is one object. Its fields are stable: later versions only add some. Those
 // that say nothing are left out:
@@ -36,7 +39,7 @@ import (
 	"sync"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
-	"github.com/edgeftp/edgeftp/policies/internal/logfile"
+	"github.com/edgeftp/edgeftp/policies/logfile"
 )
 
 // Format is the form of a line.
@@ -69,7 +72,7 @@ type Config struct {
 // concurrent use. It is made by New or Open.
 type Log struct {
 	config Config
-	close  func() error
+	file   *logfile.File // of Open; nil otherwise
 
 	mu  sync.Mutex
 	buf []byte
@@ -120,7 +123,7 @@ func Open(path string, config Config) (*Log, error) {
 	if f, err = logfile.Open(path, mode); err != nil {
 		return nil, fmt.Errorf("the access log cannot be opened: %w", err)
 	}
-	l.close = f.Close
+	l.file = f
 	return l, nil
 }
 
@@ -158,8 +161,40 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.config.Sink = nil
-	if l.close == nil {
+	if l.file == nil {
 		return nil
 	}
-	return l.close()
+	return l.file.Close()
+}
+
+// Reopen opens the file of Open under its name at once, for programs that move logs
+// away and say so. After an error the one that was open is written to. A Log of New
+// does nothing.
+func (l *Log) Reopen() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil || l.config.Sink == nil {
+		return nil
+	}
+	return l.file.Reopen()
+}
+
+// Lost returns how many lines found no room in the file of Open.
+func (l *Log) Lost() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return 0
+	}
+	return l.file.Lost()
+}
+
+// Regained has fn called whenever the file of Open has room again, with the number of
+// lines that were lost meanwhile. fn must not use the Log.
+func (l *Log) Regained(fn func(lost uint64)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil {
+		l.file.Regained = fn
+	}
 }

@@ -50,16 +50,16 @@ func TestLines(t *testing.T) {
 		xferlog, common, json string
 	}{
 		{download, `Thu Nov 26 12:00:01 2026 2 192.0.2.7 1234 /pub/a_file.txt b _ o r anna ftp 0 * c`,
-			`192.0.2.7 - anna [26/Nov/2026:12:00:01 +0000] "GET /pub/a file.txt FTP" 226 1234`,
+			`192.0.2.7 - anna [26/Nov/2026:12:00:01 +0000] "GET /pub/a%20file.txt FTP" 226 1234`,
 			`{"time":"2026-11-26T12:00:01Z","event":"file_sent","session":5,"remote":"192.0.2.7:40001","user":"anna","op":"read",` +
 				`"path":"/pub/a file.txt","bytes":1234,"seconds":2.1,"complete":true,"code":226}`},
-		{cut, `Thu Nov 26 12:00:01 2026 0 192.0.2.7 1234 /pub/a_file.txt a _ i a anonymous ftp 0 * i`,
-			`192.0.2.7 - anonymous [26/Nov/2026:12:00:01 +0000] "PUT /pub/a file.txt FTPS" 426 1234`,
+		{cut, `Thu Nov 26 12:00:01 2026 1 192.0.2.7 1234 /pub/a_file.txt a _ i a anonymous ftp 0 * i`,
+			`192.0.2.7 - anonymous [26/Nov/2026:12:00:01 +0000] "PUT /pub/a%20file.txt FTPS" 426 1234`,
 			`{"time":"2026-11-26T12:00:01Z","event":"incomplete_file_received","session":5,"remote":"[::ffff:192.0.2.7]:1","user":"anonymous",` +
 				`"anonymous":true,"group":"guests","listener":"public","tls":"1.3","op":"append","path":"/pub/a file.txt",` +
 				`"bytes":1234,"seconds":0.499,"complete":false,"code":426,"text":"the client has left"}`},
 		{odd, `Thu Nov 26 12:00:01 2026 2 - 1234 /ä"\__[0m____ b _ i r a_b ftp 0 * c`,
-			`- - a\x20b [26/Nov/2026:12:00:01 +0000] "PUT /ä\x22\x5c\x0a\x1b[0m\xff \xe2\x80\xae\xf3\xa0\x80\x81 FTP" 226 1234`,
+			`- - a\x20b [26/Nov/2026:12:00:01 +0000] "PUT /%C3%A4%22%5C%0A%1B[0m%FF%20%E2%80%AE%F3%A0%80%81 FTP" 226 1234`,
 			`{"time":"2026-11-26T12:00:01Z","event":"file_received","session":0,"user":"a b","op":"write",` +
 				`"path":"/ä\"\\\u000a\u001b[0m` + "\ufffd" + ` \u202e\udb40\udc01","bytes":1234,"seconds":2.1,"complete":true,"code":226}`},
 		{command, "", `192.0.2.7 - anna [26/Nov/2026:12:00:01 +0000] "NOOP \x22x FTP" 200 -`,

@@ -61,7 +61,7 @@ func xferlog(dst []byte, e *policy.Event) []byte {
 	}
 	dst = e.Time.UTC().AppendFormat(dst, "Mon Jan _2 15:04:05 2006")
 	for _, field := range []string{
-		strconv.FormatInt(int64(e.Took.Round(time.Second)/time.Second), 10),
+		strconv.FormatInt(max(1, int64(e.Took.Round(time.Second)/time.Second)), 10), // at least 1, as everywhere: rates are computed with it
 		word(host(s)),
 		strconv.FormatInt(e.Size, 10),
 		word(e.Path),
@@ -105,9 +105,9 @@ func common(dst []byte, e *policy.Event, moved bool) []byte {
 	case !moved:
 		dst = escaped(dst, e.Text, "")
 	case upload(e):
-		dst = escaped(append(dst, "PUT "...), e.Path, "")
+		dst = encoded(append(dst, "PUT "...), e.Path)
 	default:
-		dst = escaped(append(dst, "GET "...), e.Path, "")
+		dst = encoded(append(dst, "GET "...), e.Path)
 	}
 	dst = append(dst, " FTP"...)
 	if s.TLS.Enabled() {
@@ -124,6 +124,22 @@ func common(dst []byte, e *policy.Event, moved bool) []byte {
 		return append(dst, '-')
 	}
 	return strconv.AppendInt(dst, e.Size, 10)
+}
+
+// encoded appends a path as URLs have it (RFC 3986 §2.1), with %HH for each byte that is
+// no printable ASCII, and for spaces, quotes, backslashes and percent signs: one word,
+// from which the path can be had back.
+func encoded(dst []byte, path string) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '%':
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
 }
 
 // escaped appends a text with \xHH for each byte of what is not printable, of
@@ -160,6 +176,7 @@ func object(dst []byte, e *policy.Event, moved bool) []byte {
 	}
 	dst = text(dst, "group", s.Group)
 	dst = text(dst, "listener", s.Listener)
+	dst = text(dst, "vhost", s.VHost)
 	dst = text(dst, "tls", s.TLS.Version)
 	if e.Op != 0 {
 		dst = text(dst, "op", e.Op.String())

@@ -170,7 +170,7 @@ func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Id
 	if p.above(networkKey(from), p.config.NetworkFailures) && !p.turn(&login.Meta, "t/"+from.network.String()) {
 		return refuse(530, textNetwork), nil
 	}
-	user := userKey(login.Session.User)
+	user := userKey(login.Session)
 	if p.above(user, p.config.UserFailures) && !p.turn(&login.Meta, "t/"+user[2:]+"/"+from.network.String()) {
 		return refuse(530, textUser), nil
 	}
@@ -189,7 +189,7 @@ func (p *Policy) Observe(_ context.Context, e *policy.Event) error {
 		return nil
 	}
 	_, errN := p.count(networkKey(from), p.config.NetworkFailures, p.config.Window)
-	_, errU := p.count(userKey(e.Session.User), p.config.UserFailures, p.config.Window)
+	_, errU := p.count(userKey(e.Session), p.config.UserFailures, p.config.Window)
 	n, errA := p.count("a/"+from.address.String(), p.config.Failures, p.config.Window)
 	if errA == nil && p.config.Failures > 0 && n >= int64(p.config.Failures) {
 		errA = p.ban(from.address, e.Time, fmt.Sprintf("%d failed logins in %v", n, p.config.Window))

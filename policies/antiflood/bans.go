@@ -36,7 +36,11 @@ func clientOf(peer netip.AddrPort) (client, bool) {
 func networkKey(c client) string { return "n/" + c.network.String() }
 
 // userKey is of fixed length, whatever a stranger gave for a name.
-func userKey(user string) string {
+func userKey(s *policy.Session) string {
+	user := s.User
+	if s.VHost != "" { // somebody else than that user of another host; no name of a client's holds a NUL
+		user = s.VHost + "\x00" + user
+	}
 	sum := sha256.Sum256([]byte(user))
 	return "u/" + hex.EncodeToString(sum[:16])
 }

@@ -18,34 +18,35 @@ import (
 	"unicode/utf8"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
-	"github.com/edgeftp/edgeftp/policies/internal/logfile"
+	"github.com/edgeftp/edgeftp/policies/logfile"
 )
 
 // Record is one line. Times are in UTC, addresses are "ip:port", paths are
 // virtual.
 type Record struct {
-	Time       time.Time `json:"time"`
-	Event      string    `json:"event"`   // its name, such as "file_received"
-	Session    uint64    `json:"session"` // 0 for a connection that got no session
-	Request    uint64    `json:"request"` // rises within a session
-	User       string    `json:"user,omitempty"`
-	Anonymous  bool      `json:"anonymous,omitempty"`
-	Group      string    `json:"group,omitempty"`
-	Remote     string    `json:"remote"`
-	Local      string    `json:"local,omitempty"`
-	Listener   string    `json:"listener,omitempty"`
-	Host       string    `json:"host,omitempty"`   // what HOST gave
-	Client     string    `json:"client,omitempty"` // what CLNT or CSID gave
-	TLS        string    `json:"tls,omitempty"`    // version of the control connection's TLS
-	Op         string    `json:"op,omitempty"`     // operation, such as "write"
-	Path       string    `json:"path,omitempty"`
-	Path2      string    `json:"path2,omitempty"` // the new name of a rename
-	Bytes      *int64    `json:"bytes,omitempty"` // of transfers
-	Seconds    *float64  `json:"seconds,omitempty"`
-	Code       int       `json:"code,omitempty"` // of the reply
-	Text       string    `json:"text,omitempty"` // the command, or the reason
-	Policy     string    `json:"policy,omitempty"`
-	Generation uint64    `json:"generation,omitempty"`
+	Time       time.Time `json:"time"`                 // when, in UTC
+	Event      string    `json:"event"`                // its name, such as "file_received"
+	Session    uint64    `json:"session"`              // 0 for a connection that got no session
+	Request    uint64    `json:"request"`              // rises within a session
+	User       string    `json:"user,omitempty"`       // who is logged in, or tries to
+	Anonymous  bool      `json:"anonymous,omitempty"`  // whether that is an anonymous user
+	Group      string    `json:"group,omitempty"`      // of the user
+	Remote     string    `json:"remote"`               // the client's address and port
+	Local      string    `json:"local,omitempty"`      // address and port to which it has connected
+	Listener   string    `json:"listener,omitempty"`   // its name
+	VHost      string    `json:"vhost,omitempty"`      // the virtual host
+	Host       string    `json:"host,omitempty"`       // what HOST gave
+	Client     string    `json:"client,omitempty"`     // what CLNT or CSID gave
+	TLS        string    `json:"tls,omitempty"`        // version of the control connection's TLS
+	Op         string    `json:"op,omitempty"`         // operation, such as "write"
+	Path       string    `json:"path,omitempty"`       // canonical virtual path
+	Path2      string    `json:"path2,omitempty"`      // the new name of a rename
+	Bytes      *int64    `json:"bytes,omitempty"`      // of transfers
+	Seconds    *float64  `json:"seconds,omitempty"`    // of transfers: how long it took
+	Code       int       `json:"code,omitempty"`       // of the reply
+	Text       string    `json:"text,omitempty"`       // the command, or the reason
+	Policy     string    `json:"policy,omitempty"`     // the policy that it is about
+	Generation uint64    `json:"generation,omitempty"` // of that policy
 }
 
 // Log is the policy. It is made by New or Open.
@@ -69,6 +70,38 @@ func Open(path string) (*Log, error) {
 	return New(f), nil
 }
 
+// Reopen opens the file of [Open] under its name at once, for programs that move logs
+// away and say so. After an error the one that was open is written to. A Log of [New]
+// has none, and does nothing.
+func (l *Log) Reopen() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f, ok := l.out.(*logfile.File); ok {
+		return f.Reopen()
+	}
+	return nil
+}
+
+// Lost returns how many lines found no room in the file of [Open].
+func (l *Log) Lost() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f, ok := l.out.(*logfile.File); ok {
+		return f.Lost()
+	}
+	return 0
+}
+
+// Regained has fn called whenever the file of [Open] has room again, with the number
+// of lines that were lost meanwhile. fn must not use the Log.
+func (l *Log) Regained(fn func(lost uint64)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f, ok := l.out.(*logfile.File); ok {
+		f.Regained = fn
+	}
+}
+
 // Name implements policy.Policy.
 func (l *Log) Name() string { return "eventlog" }
 
@@ -77,16 +110,17 @@ func (l *Log) Hooks() policy.Hooks { return policy.Hooks{Observer: l} }
 
 // Observe writes one line. The error is the writer's; the event is then lost.
 func (l *Log) Observe(_ context.Context, e *policy.Event) error {
-	line, err := json.Marshal(record(e))
-	if err != nil {
-		return err
-	}
+	r := RecordOf(e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.out == nil {
 		return errors.New("the event log is closed")
 	}
-	l.buf = append(harmless(l.buf[:0], line), '\n')
+	line, err := r.AppendTo(l.buf[:0])
+	if err != nil {
+		return err
+	}
+	l.buf = append(line, '\n')
 	_, err = l.out.Write(l.buf)
 	return err
 }
@@ -111,6 +145,15 @@ func harmless(dst, line []byte) []byte {
 	return dst
 }
 
+// AppendTo appends the record to dst as a line has it, without the end.
+func (r *Record) AppendTo(dst []byte) ([]byte, error) {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return dst, err
+	}
+	return harmless(dst, line), nil
+}
+
 // Close closes the writer. Events after it are lost.
 func (l *Log) Close() error {
 	l.mu.Lock()
@@ -123,10 +166,11 @@ func (l *Log) Close() error {
 	return c.Close()
 }
 
-func record(e *policy.Event) Record {
+// RecordOf returns an event as a line has it.
+func RecordOf(e *policy.Event) Record {
 	s := e.Session
 	r := Record{Time: e.Time.UTC(), Event: e.Kind.String(), Session: s.ID, Request: e.Request,
-		User: s.User, Anonymous: s.Anon, Group: s.Group, Listener: s.Listener, Host: s.Host, Client: s.Client, TLS: s.TLS.Version,
+		User: s.User, Anonymous: s.Anon, Group: s.Group, Listener: s.Listener, VHost: s.VHost, Host: s.Host, Client: s.Client, TLS: s.TLS.Version,
 		Path: e.Path, Path2: e.Path2, Code: e.Code, Text: e.Text, Policy: e.Policy, Generation: e.Generation}
 	if s.Peer.IsValid() {
 		r.Remote = s.Peer.String()
@@ -139,8 +183,8 @@ func record(e *policy.Event) Record {
 	}
 	switch e.Kind {
 	case policy.EventFileSent, policy.EventFileReceived, policy.EventIncompleteFileSent, policy.EventIncompleteFileReceived:
-		seconds := e.Took.Seconds()
-		r.Bytes, r.Seconds = &e.Size, &seconds
+		size, seconds := e.Size, e.Took.Seconds() // copied: a record may outlive its event
+		r.Bytes, r.Seconds = &size, &seconds
 	}
 	return r
 }

@@ -14,7 +14,7 @@ import (
 	"unicode"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
-	"github.com/edgeftp/edgeftp/policies/internal/logfile"
+	"github.com/edgeftp/edgeftp/policies/logfile"
 )
 
 func event(kind policy.EventKind) *policy.Event {
@@ -77,7 +77,7 @@ func TestNames(t *testing.T) {
 	e := event(policy.EventFileSent)
 	e.Session.Anon, e.Session.Group, e.Session.Host, e.Session.Client = true, "g", "h", "c"
 	e.Path, e.Path2, e.Text, e.Op, e.Size, e.Took, e.Code, e.Policy, e.Generation = "/a", "/b", "t", policy.OpRead, 1, time.Second, 226, "p", 1
-	text, err := json.Marshal(record(e))
+	text, err := json.Marshal(RecordOf(e))
 	if err != nil {
 		t.Fatal(err)
 	}

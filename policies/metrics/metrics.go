@@ -5,7 +5,7 @@
 //
 // Names begin with edgeftp_, are in seconds and bytes, and counters end in _total.
 // No label is a user, a path, an address or anything else that clients choose: the
-// values of listener, policy and op are the configuration's and the server's, the
+// values of listener, policy, source and op are the configuration's and the server's, the
 // commands are those that the server knows, and of each label at most [MaxValues]
 // values are told apart; what comes after is "other".
 //
@@ -68,6 +68,7 @@ func New(config Config) (*Policy, error) {
 			return nil, err
 		}
 	}
+	p.count.applied(time.Now())
 	if !config.Process {
 		return p, nil
 	}
@@ -112,10 +113,8 @@ func (p *Policy) Observe(_ context.Context, e *policy.Event) error {
 		c.rejected.WithLabelValues(listener, rejection(e)).Inc()
 	case policy.EventTimeout:
 		c.timeouts.WithLabelValues(listener).Inc()
-	case policy.EventLogin:
-		c.logins.WithLabelValues(listener, "ok").Inc()
-	case policy.EventLoginFailed:
-		c.logins.WithLabelValues(listener, "failed").Inc()
+	case policy.EventLogin, policy.EventLoginFailed:
+		c.login(e, listener)
 	case policy.EventCommandDone:
 		c.command(e)
 	case policy.EventFileSent, policy.EventFileReceived, policy.EventIncompleteFileSent, policy.EventIncompleteFileReceived:
@@ -145,7 +144,6 @@ func (p *Policy) connect(e *policy.Event, listener string) {
 	defer p.mu.Unlock()
 	if _, twice := p.living[e.Session.ID]; !twice {
 		p.living[e.Session.ID] = session{listener, e.Time}
-		p.count.sessions.WithLabelValues(listener).Inc()
 	}
 }
 
@@ -158,6 +156,5 @@ func (p *Policy) disconnect(e *policy.Event) {
 		return
 	}
 	delete(p.living, e.Session.ID)
-	p.count.sessions.WithLabelValues(s.listener).Dec()
 	p.count.lasted.WithLabelValues(s.listener).Observe(max(e.Time.Sub(s.began), 0).Seconds())
 }

@@ -1,7 +1,9 @@
 package metrics_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -10,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/policy/policytest"
@@ -67,10 +71,16 @@ func everything(t *testing.T, p *metrics.Policy) {
 			e.Text = "STOR /secret"
 		case policy.EventTLSEstablished:
 			e.Text = "TLS 1.3"
+		case policy.EventLogin:
+			e.Text = "staff,guard"
+		case policy.EventDenied:
+			e.Code = 552
 		}
 		tell(t, p, 1, time.Second, e)
 	}
 	tell(t, p, 1, 0, policy.Event{Kind: policy.EventTLSEstablished, Text: "TLS 1.2 on a data connection"})
+	tell(t, p, 1, 0, policy.Event{Kind: policy.EventTLSEstablished, Text: "data connection: TLS 1.3, not bound to the control connection's session"})
+	tell(t, p, 1, 0, policy.Event{Kind: policy.EventLoginFailed, Text: "not looked at: busy"})
 	tell(t, p, 1, 0, policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: no certificate"})
 	tell(t, p, 1, 0, policy.Event{Kind: policy.EventCommandDone, Text: "XYZZY", Code: 500})
 	tell(t, p, 1, 0, policy.Event{Kind: policy.EventDenied})
@@ -83,7 +93,6 @@ func TestEvents(t *testing.T) {
 	everything(t, p)
 	text := show(t, p)
 	for _, want := range []string{
-		`edgeftp_sessions{listener="public"} 1`,
 		`edgeftp_sessions_opened_total{listener="public"} 2`,
 		`edgeftp_session_duration_seconds_sum{listener="public"} 5`,
 		`edgeftp_session_duration_seconds_bucket{listener="public",le="10"} 1`,
@@ -92,23 +101,31 @@ func TestEvents(t *testing.T) {
 		`edgeftp_sessions_rejected_total{listener="public",reason="memory"} 1`,
 		`edgeftp_sessions_rejected_total{listener="public",reason="descriptors"} 1`,
 		`edgeftp_timeouts_total{listener="public"} 1`,
-		`edgeftp_logins_total{listener="public",result="ok"} 1`,
-		`edgeftp_logins_total{listener="public",result="failed"} 1`,
+		`edgeftp_logins_total{listener="public",result="ok",source="staff,guard"} 1`,
+		`edgeftp_logins_total{listener="public",result="failed",source="guard"} 1`,
+		`edgeftp_logins_total{listener="public",result="not_looked_at",source="none"} 1`,
+		`edgeftp_login_duration_seconds_sum{source="staff,guard"} 1`,
+		`edgeftp_command_duration_seconds_count{command="STOR"} 1`,
+		`edgeftp_command_duration_seconds_bucket{command="STOR",le="0.5"} 0`,
 		`edgeftp_commands_total{command="STOR",reply_class="2xx"} 1`,
 		`edgeftp_commands_total{command="other",reply_class="5xx"} 1`,
 		`edgeftp_transfers_total{direction="download",listener="public",result="complete"} 1`,
 		`edgeftp_transfers_total{direction="upload",listener="public",result="incomplete"} 1`,
 		`edgeftp_transfer_bytes_total{direction="upload",listener="public"} 2000`,
 		`edgeftp_transfer_duration_seconds_count{direction="download"} 2`,
-		`edgeftp_tls_handshakes_total{channel="control",listener="public",result="ok",version="1.3"} 1`,
-		`edgeftp_tls_handshakes_total{channel="data",listener="public",result="ok",version="1.2"} 1`,
-		`edgeftp_tls_handshakes_total{channel="data",listener="public",result="failed",version="none"} 1`,
+		`edgeftp_tls_handshakes_total{channel="control",listener="public",result="ok",resumed="false",version="1.3"} 1`,
+		`edgeftp_tls_handshakes_total{channel="data",listener="public",result="ok",resumed="true",version="1.2"} 1`,
+		`edgeftp_tls_handshakes_total{channel="data",listener="public",result="ok",resumed="false",version="1.3"} 1`,
+		`edgeftp_tls_handshake_duration_seconds_sum{channel="control"} 1`,
+		`edgeftp_tls_handshakes_total{channel="data",listener="public",result="failed",resumed="false",version="none"} 1`,
 		`edgeftp_denials_total{op="write",policy="guard"} 1`,
 		`edgeftp_denials_total{op="none",policy=""} 1`,
 		`edgeftp_policy_failures_total{policy="guard"} 1`,
 		`edgeftp_policy_swaps_total{policy="guard",result="rolled_back"} 1`,
 		`edgeftp_certificates_total{result="renewed"} 1`,
 		`edgeftp_config_reloads_total{result="rejected"} 1`,
+		`edgeftp_config_last_reload_successful 0`,
+		`edgeftp_quota_exceeded_total 1`,
 		`edgeftp_bans_total 1`,
 		`edgeftp_file_changes_total{kind="file_deleted"} 1`,
 	} {
@@ -171,7 +188,7 @@ func TestBounded(t *testing.T) {
 			t.Errorf("%s has %d series", name, n)
 		}
 	}
-	if !strings.Contains(text, `edgeftp_logins_total{listener="other",result="ok"} 4900`) {
+	if !strings.Contains(text, `edgeftp_logins_total{listener="other",result="ok",source="none"} 4900`) {
 		t.Error("what is not told apart is not counted")
 	}
 }
@@ -256,4 +273,66 @@ func TestShadow(t *testing.T) {
 
 func TestConformance(t *testing.T) {
 	policytest.TestPolicy(t, func(t *testing.T) policy.Policy { return newPolicy(t) })
+}
+
+// What clients choose makes no series: after 10,000 users, paths, verbs and addresses
+// there are as many as after one of each.
+func TestHostileValues(t *testing.T) {
+	p := newPolicy(t)
+	hostile := func(n int) {
+		for i := range n {
+			name := fmt.Sprintf("evil-%d\n\xff\"{}", i)
+			for _, e := range []policy.Event{
+				{Kind: policy.EventConnect}, {Kind: policy.EventLoginFailed, Text: "no policy knows " + name}, {Kind: policy.EventLogin, Text: "staff", Took: time.Second},
+				{Kind: policy.EventCommandDone, Text: name + " " + name, Path: name, Code: 500}, {Kind: policy.EventCommandDone, Text: "RETR " + name, Path: name, Code: 550},
+				{Kind: policy.EventFileReceived, Path: name, Code: 226}, {Kind: policy.EventDenied, Path: name, Path2: name, Text: name, Op: policy.OpRead, Policy: "guard", Code: 550},
+				{Kind: policy.EventTLSFailed, Text: "data connection: " + name}, {Kind: policy.EventTimeout, Text: name}, {Kind: policy.EventMaxCons, Text: name},
+				{Kind: policy.EventBanAdded, Text: name}, {Kind: policy.EventDisconnect},
+			} {
+				e.Meta = policy.Meta{Session: &policy.Session{ID: uint64(i + 1), User: name, Host: name, Client: name, Group: name, Listener: "public"}, Time: noon}
+				if err := p.Observe(t.Context(), &e); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	series := func() int { return strings.Count(show(t, p), "\nedgeftp_") }
+	hostile(1)
+	one := series()
+	hostile(10000)
+	if all := series(); one < 50 || all != one {
+		t.Errorf("%d series after one of each, %d after 10,000", one, all)
+	}
+	if text := show(t, p); strings.Contains(text, "evil") {
+		t.Error("what a client has chosen is shown")
+	}
+}
+
+// A scraper that asks for it has native histograms.
+func TestNativeHistograms(t *testing.T) {
+	p := newPolicy(t)
+	everything(t, p)
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
+	w := httptest.NewRecorder()
+	p.Handler().ServeHTTP(w, r)
+	decoder := expfmt.NewDecoder(w.Body, expfmt.ResponseFormat(w.Header()))
+	native := 0
+	for {
+		var family dto.MetricFamily
+		if err := decoder.Decode(&family); err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+			break
+		}
+		for _, m := range family.GetMetric() {
+			if len(m.GetHistogram().GetPositiveSpan()) > 0 {
+				native++
+			}
+		}
+	}
+	if native < 5 {
+		t.Errorf("%d native histograms", native)
+	}
 }

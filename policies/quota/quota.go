@@ -60,6 +60,9 @@ type Config struct {
 	Each Limits
 	// Users bounds single users. An entry without limits frees its user of Each.
 	Users map[string]Limits
+	// Lookup, where it is there, finds the limits of a user whom Users does not name, as
+	// they stand at that moment; false leaves him to Each. It must not block.
+	Lookup func(user string) (Limits, bool)
 	// Groups bounds all users of a group together, beside what bounds each of them.
 	Groups map[string]Limits
 }
@@ -257,17 +260,50 @@ type account struct {
 // accounts are those that bound a session.
 func (p *Policy) accounts(s *policy.Session) []account {
 	var all []account
-	limits, named := p.config.Users[s.User]
-	if !named {
-		limits = p.config.Each
-	}
-	if limits != (Limits{}) {
-		all = append(all, account{key("u/", s.User), limits})
+	if limits := p.of(s.User); limits != (Limits{}) {
+		all = append(all, account{key("u/", ownedBy(s, s.User)), limits})
 	}
 	if limits := p.config.Groups[s.Group]; limits != (Limits{}) {
-		all = append(all, account{key("g/", s.Group), limits})
+		all = append(all, account{key("g/", ownedBy(s, s.Group)), limits})
 	}
 	return all
+}
+
+// ownedBy is a user or group as the counters know it: those of a virtual host are not those
+// of another. No name of a client's holds a NUL.
+func ownedBy(s *policy.Session, name string) string {
+	if s.VHost == "" {
+		return name
+	}
+	return s.VHost + "\x00" + name
+}
+
+// of returns the limits of one user.
+func (p *Policy) of(user string) Limits {
+	if l, named := p.config.Users[user]; named {
+		return l
+	}
+	if p.config.Lookup != nil {
+		if l, named := p.config.Lookup(user); named {
+			return l
+		}
+	}
+	return p.config.Each
+}
+
+// Usage is what a user has of what he may.
+type Usage struct {
+	Limits Limits
+	Used   Limits // as it counts at that time; in a field without a limit it may be too little
+}
+
+// Usage returns what counts for a user by himself. It fails if the counters cannot be
+// read.
+func (p *Policy) Usage(user string, now time.Time) (Usage, error) {
+	l := p.of(user)
+	r, err := p.read(account{key("u/", user), l})
+	r = r.in(periodOf(now))
+	return Usage{l, Limits{Bytes: r.bytes, Files: r.files, DayBytes: r.dayBytes, DayFiles: r.dayFiles, MonthBytes: r.monthBytes, MonthFiles: r.monthFiles}}, err
 }
 
 // left returns what a session may still store, and whether there is any limit.

@@ -256,10 +256,12 @@ func TestUsersAndGroups(t *testing.T) {
 func TestNames(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	r := newRig(t, quota.Config{Each: quota.Limits{Bytes: 10}})
-	for _, name := range []string{"", "a", "#a", long, long + "y", "g/staff", "\xff\x00"} {
-		r.session.User = name
-		same(t, name, policy.Answer{}, r.upload("/"+long, 10, -1, received))
-		same(t, name, denied("The quota is used up."), r.upload("/b", 1, -1, received))
+	for _, name := range []string{"", "a", "#a", long, long + "y", "g/staff", "\xff"} {
+		for _, host := range []string{"", "a", "b", long} { // and those of two hosts are two people's
+			r.session.User, r.session.VHost = name, host
+			same(t, name, policy.Answer{}, r.upload("/"+long, 10, -1, received))
+			same(t, name, denied("The quota is used up."), r.upload("/b", 1, -1, received))
+		}
 	}
 }
 
@@ -425,4 +427,31 @@ func TestConformance(t *testing.T) {
 		policytest.Case{Name: "commit of too much", Action: &policy.Action{Meta: anna, Op: policy.OpCommit, Path: "/a", A: 101}, Want: policy.Deny},
 		policytest.Case{Name: "deleted", Event: &policy.Event{Meta: anna, Kind: policy.EventFileDeleted, Size: 5}},
 	)
+}
+
+// Limits that are looked up hold at once, and what is used can be told.
+func TestLookup(t *testing.T) {
+	limits := map[string]quota.Limits{}
+	r := newRig(t, quota.Config{Each: quota.Limits{Files: 1}, Users: map[string]quota.Limits{"bob": {Bytes: 7}},
+		Lookup: func(user string) (quota.Limits, bool) { l, named := limits[user]; return l, named }})
+	usage := func(user string, want quota.Usage) {
+		t.Helper()
+		got, err := r.policy.Usage(user, r.now)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", user, err, diff)
+		}
+	}
+	usage("anna", quota.Usage{Limits: quota.Limits{Files: 1}})
+	usage("bob", quota.Usage{Limits: quota.Limits{Bytes: 7}})
+	limits["anna"], limits["bob"] = quota.Limits{Bytes: 100}, quota.Limits{Bytes: 1}
+	same(t, "60", policy.Answer{}, r.upload("/a", 60, -1, received))
+	same(t, "30", policy.Answer{}, r.upload("/b", 30, -1, received))
+	same(t, "20", denied("The file is too large: the quota leaves 10 bytes."), r.upload("/c", 20, -1, received))
+	used := quota.Limits{Bytes: 90, Files: 2, DayBytes: 90, DayFiles: 2, MonthBytes: 90, MonthFiles: 2}
+	usage("anna", quota.Usage{Limits: limits["anna"], Used: used})
+	usage("bob", quota.Usage{Limits: quota.Limits{Bytes: 7}})
+	limits["anna"] = quota.Limits{}
+	same(t, "freed", policy.Answer{}, r.upload("/c", 1000, -1, received))
+	limits["anna"] = quota.Limits{Bytes: 95}
+	same(t, "again", denied("The file is too large: the quota leaves 5 bytes."), r.upload("/d", 6, -1, received))
 }

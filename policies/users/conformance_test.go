@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 		both.Name, both.Certificates = "both", []string{mine}
 		anna := alice()
 		anna.Name = "anna" // whom the general questions are about
-		p, err := users.New(users.Config{Users: []users.User{alice(), robot, both, anna}})
+		p, err := users.New(users.Config{Users: []users.User{alice(), robot, both, anna}, Seen: func(string, time.Time) {}})
 		if err != nil {
 			t.Fatal(err)
 		}

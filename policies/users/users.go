@@ -1,6 +1,6 @@
-// Package users is a policy that knows a fixed list of users: the names, stored
-// password hashes and permissions of the configuration (access control commands
-// of RFC 959 §4.1.1: USER and PASS).
+// Package users is a policy that knows users: their names, stored password hashes and
+// permissions, of a fixed list and of sources that may change while it is asked (access
+// control commands of RFC 959 §4.1.1: USER and PASS).
 //
 // It never sees whether a password is right. It answers with the stored hash,
 // and the server verifies it.
@@ -22,8 +22,54 @@ import (
 // Config is what a [Policy] is made of. The zero value knows nobody.
 type Config struct {
 	// Name of the policy in events; empty is "users".
-	Name  string
+	Name string
+	// Users are a fixed list, which is asked before Sources.
 	Users []User
+	// Sources are asked in their order; the first that knows a name decides about it.
+	Sources []Source
+	// Alone refuses names that are in none of them, whatever other policies say, but for
+	// those of Beside.
+	Alone  bool
+	Beside []string
+	// Seen is told of logins that were let in, also by other policies, after them and not
+	// in their goroutine; nil is nobody. It must not block.
+	Seen func(user string, at time.Time)
+}
+
+// Source finds users by their names, as things stand at that moment: what has changed
+// holds for the next login. It is used by many goroutines, and must not block.
+type Source interface {
+	// Find returns the user of that name, compared byte by byte. What it returns must not
+	// be changed afterwards, by either side.
+	Find(name string) (User, bool)
+}
+
+// List is a fixed list of users. It is a [Source]; the zero value is empty.
+type List struct{ users map[string]User }
+
+// NewList returns a list. The error names the entry that has no name, no password hash and
+// no certificate, a name that was given before, a name that no USER command can carry, or
+// a relative home.
+func NewList(list []User) (List, error) {
+	l := List{make(map[string]User, len(list))}
+	for i, u := range list {
+		if _, known := l.users[u.Name]; known {
+			return List{}, fmt.Errorf("user %d: %q is given twice", i+1, u.Name)
+		}
+		if err := u.Check(); err != nil {
+			return List{}, fmt.Errorf("user %d: %w", i+1, err)
+		}
+		u.Rules = slices.Clone(u.Rules)
+		u.Certificates = slices.Clone(u.Certificates)
+		l.users[u.Name] = u
+	}
+	return l, nil
+}
+
+// Find implements [Source].
+func (l List) Find(name string) (User, bool) {
+	u, known := l.users[name]
+	return u, known
 }
 
 // User is one entry of the list. Name is required, and PasswordHash or a
@@ -57,38 +103,43 @@ type User struct {
 	// MsgLogin and MsgQuit replace the server's words at 230 and 221; empty
 	// leaves them.
 	MsgLogin, MsgQuit string
+	// Disabled has the user's logins refused, in the words and the time of a wrong
+	// password, whatever other policies say.
+	Disabled bool
 }
 
-// Policy answers logins from its list. It is a [policy.Policy] that takes part in
-// the auth stage alone, and immutable.
+// Policy answers logins from its sources. It is a [policy.Policy] that takes part in the
+// auth stage, and in that of events where somebody wants to know of logins. It is
+// immutable.
 type Policy struct {
-	name  string
-	users map[string]User
+	name    string
+	sources []Source
+	alone   bool
+	beside  []string
+	seen    func(string, time.Time)
 }
 
-// New returns the policy of config. The error names the entry that has no name,
-// no password hash, a name that was given before, a name that no USER command
-// can carry, or a relative home.
+// New returns the policy of config. The error is that of [NewList] for its Users.
 func New(config Config) (*Policy, error) {
-	p := &Policy{name: config.Name, users: make(map[string]User, len(config.Users))}
+	list, err := NewList(config.Users)
+	if err != nil {
+		return nil, err
+	}
+	p := &Policy{name: config.Name, sources: config.Sources, alone: config.Alone, beside: slices.Clone(config.Beside), seen: config.Seen}
+	if len(config.Users) > 0 {
+		p.sources = append([]Source{list}, p.sources...)
+	} else {
+		p.sources = slices.Clone(p.sources)
+	}
 	if p.name == "" {
 		p.name = "users"
-	}
-	for i, u := range config.Users {
-		if _, known := p.users[u.Name]; known {
-			return nil, fmt.Errorf("user %d: %q is given twice", i+1, u.Name)
-		}
-		if err := u.check(); err != nil {
-			return nil, fmt.Errorf("user %d: %w", i+1, err)
-		}
-		u.Rules = slices.Clone(u.Rules)
-		u.Certificates = slices.Clone(u.Certificates)
-		p.users[u.Name] = u
 	}
 	return p, nil
 }
 
-func (u User) check() error {
+// Check reports what keeps a user from being one: no name, one that no USER command can
+// carry, neither a password hash nor a certificate, or a relative home.
+func (u User) Check() error {
 	switch {
 	case u.Name == "":
 		return errors.New("the name is empty")
@@ -113,15 +164,47 @@ func digest(s string) bool {
 func (p *Policy) Name() string { return p.name }
 
 // Hooks implements [policy.Policy].
-func (p *Policy) Hooks() policy.Hooks { return policy.Hooks{Authenticator: p} }
+func (p *Policy) Hooks() policy.Hooks {
+	h := policy.Hooks{Authenticator: p}
+	if p.seen != nil {
+		h.Observer, h.Interest = p, policy.Interest{Events: []policy.EventKind{policy.EventLogin}}
+	}
+	return h
+}
+
+// find asks the sources in their order.
+func (p *Policy) find(name string) (User, bool) {
+	for _, s := range p.sources {
+		if u, known := s.Find(name); known {
+			return u, true
+		}
+	}
+	return User{}, false
+}
+
+// stranger is the answer about a name that is in no source. The server takes as long for
+// either as for a wrong password.
+func (p *Policy) stranger(name string) policy.Identity {
+	if p.alone && !slices.Contains(p.beside, name) {
+		return policy.Identity{Verdict: policy.Deny}
+	}
+	return policy.Identity{}
+}
 
 // Authenticate implements [policy.Authenticator]. It has no opinion on a name it
-// does not know, or that has expired, nor on one without a password that has not
-// shown its certificate. It allows a user whose certificate it knows, and any
-// other with the stored hash, which the server verifies. It never fails.
+// does not know, or that has expired, nor on one without a password that has not shown
+// its certificate. It refuses who is disabled, and where it stands alone, names that it
+// does not know. It allows a user whose certificate it knows, and any other with the stored hash,
+// which the server verifies. It never fails.
 func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Identity, error) {
-	u, known := p.users[login.Session.User]
-	if !known || !u.Expires.IsZero() && !login.Time.Before(u.Expires) {
+	u, known := p.find(login.Session.User)
+	if !known {
+		return p.stranger(login.Session.User), nil
+	}
+	if u.Disabled {
+		return policy.Identity{Verdict: policy.Deny}, nil
+	}
+	if !u.Expires.IsZero() && !login.Time.Before(u.Expires) {
 		return policy.Identity{}, nil
 	}
 	hash := u.PasswordHash
@@ -145,4 +228,12 @@ func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Id
 		MsgLogin:     u.MsgLogin,
 		MsgQuit:      u.MsgQuit,
 	}, nil
+}
+
+// Observe implements [policy.Observer]: it tells of logins. It never fails.
+func (p *Policy) Observe(_ context.Context, e *policy.Event) error {
+	if e.Kind == policy.EventLogin && !e.Shadow {
+		p.seen(e.Session.User, e.Time)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package users_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -178,5 +179,87 @@ func TestCertificates(t *testing.T) {
 		if _, err := users.New(users.Config{Users: []users.User{{Name: "a", PasswordHash: "x", Certificates: []string{bad}}}}); err == nil {
 			t.Errorf("%q passes for a digest", bad)
 		}
+	}
+}
+
+// changing is a source of which a test takes users away.
+type changing struct {
+	mu    sync.Mutex
+	users map[string]users.User
+}
+
+func (c *changing) Find(name string) (users.User, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u, known := c.users[name]
+	return u, known
+}
+
+func (c *changing) set(u users.User) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.users[u.Name] = u
+}
+
+// What a source says holds for the next login, and of two that know a name the first one
+// decides.
+func TestSources(t *testing.T) {
+	first, err := users.NewList([]users.User{{Name: "both", PasswordHash: "first", Disabled: false}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := &changing{users: map[string]users.User{}}
+	second.set(users.User{Name: "both", PasswordHash: "second"})
+	p, err := users.New(users.Config{Users: []users.User{alice()}, Sources: []users.Source{first, second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := func(name, want string, verdict policy.Verdict) {
+		t.Helper()
+		if id := ask(t, p, name, "x"); id.PasswordHash != want || id.Verdict != verdict {
+			t.Errorf("%s: %v with %q, want %v with %q", name, id.Verdict, id.PasswordHash, verdict, want)
+		}
+	}
+	hash("both", "first", policy.Allow)
+	hash("alice", "$argon2id$…", policy.Allow)
+	hash("carol", "", policy.Pass)
+	second.set(users.User{Name: "carol", PasswordHash: "new"})
+	hash("carol", "new", policy.Allow)
+	second.set(users.User{Name: "carol", PasswordHash: "new", Disabled: true})
+	hash("carol", "", policy.Deny)
+	if _, known := (users.List{}).Find("alice"); known {
+		t.Error("an empty list knows somebody")
+	}
+}
+
+func TestAlone(t *testing.T) {
+	p, err := users.New(users.Config{Users: []users.User{alice()}, Alone: true, Beside: []string{"anonymous"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]policy.Verdict{"alice": policy.Allow, "anonymous": policy.Pass, "": policy.Deny, "mallory": policy.Deny} {
+		if id := ask(t, p, name, "x"); id.Verdict != want || id.Text != "" || id.Code != 0 {
+			t.Errorf("%q: %+v, want %v", name, id, want)
+		}
+	}
+}
+
+func TestSeen(t *testing.T) {
+	var seen []string
+	p, err := users.New(users.Config{Seen: func(name string, at time.Time) { seen = append(seen, name+at.Format(time.Kitchen)) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := p.Hooks()
+	for _, kind := range []policy.EventKind{policy.EventLogin, policy.EventLogout} {
+		for _, shadow := range []bool{false, true} {
+			e := &policy.Event{Meta: policy.Meta{Session: &policy.Session{ID: 1, User: "bob"}, Time: noon, Shadow: shadow}, Kind: kind}
+			if err := h.Observer.Observe(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if len(seen) != 1 || seen[0] != "bob12:00PM" || len(h.Interest.Events) != 1 {
+		t.Errorf("seen: %q, %v", seen, h.Interest)
 	}
 }

@@ -119,6 +119,14 @@ func (o *options) set(args []string) error {
 		o.conf.Listing.HideDotFiles = args[0] == "hidden"
 	case key == "hosts":
 		l.Hosts = args
+	case key == "vhost": // a virtual host with its names, which serves a file of its own name
+		fs := vfs.NewMem()
+		err = fs.WriteFile(vfs.Path("/"+args[0]), nil)
+		o.conf.Hosts = append(o.conf.Hosts, edge.Host{Name: args[0], Names: args[1:], FS: fs, Banner: "This is " + args[0] + "."})
+	case key == "own": // the listener's own virtual host
+		l.Host = args[0]
+	case key == "unknown-hosts":
+		l.StrictHosts = args[0] == "refuse"
 	case key == "banner":
 		l.Banner = args[0]
 	case key == "attempts":

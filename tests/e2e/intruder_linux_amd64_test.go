@@ -133,9 +133,9 @@ func text(s string) []byte { return append([]byte(s), 0) }
 // other processes are out of reach, and what is served is not.
 func TestSandboxInside(t *testing.T) {
 	p := newPlace(t)
-	ok(t, os.WriteFile(p.out("secret"), []byte("x"), 0o644))
+	ok(t, os.WriteFile(p.far("secret"), []byte("x"), 0o644))
 	ok(t, os.WriteFile(p.in("a"), []byte("x"), 0o644))
-	ok(t, os.Symlink(p.out("secret"), p.in("link")))
+	ok(t, os.Symlink(p.far("secret"), p.in("link")))
 	s := p.serve(t, listener())
 	i := intrude(t, s)
 	var got strings.Builder
@@ -156,9 +156,9 @@ func TestSandboxInside(t *testing.T) {
 	}{
 		{"a file of the root", file(p.in("a"), read), 0},
 		{"a new file of the root", file(p.in("new"), creat), 0},
-		{"a file outside", file(p.out("secret"), read), since(2, syscall.EACCES)},
+		{"a file outside", file(p.far("secret"), read), since(2, syscall.EACCES)},
 		{"a file outside, by a link", file(p.in("link"), read), since(2, syscall.EACCES)},
-		{"a new file outside", file(p.out("new"), creat), since(2, syscall.EACCES)},
+		{"a new file outside", file(p.far("new"), creat), since(2, syscall.EACCES)},
 		{"passwords", file("/etc/shadow", read), since(2, syscall.EACCES)},
 		{"passwords, past the root of its own", file("/proc/self/root/etc/shadow", read), since(2, syscall.EACCES)},
 		{"its own memory", file("/proc/self/mem", unix.O_RDWR|unix.O_CLOEXEC), since(2, syscall.EACCES)},

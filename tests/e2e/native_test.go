@@ -65,13 +65,13 @@ func TestFigures(t *testing.T) {
 	text := ""
 	until(t, "the login was counted", func() bool {
 		text = fetch()
-		return strings.Contains(text, `edgeftp_logins_total{listener="main",result="ok"} 1`)
+		return strings.Contains(text, `edgeftp_logins_total{listener="main",result="ok",source="users"} 1`)
 	})
 	for _, want := range []string{
 		`edgeftp_policy_calls_total{decision="deny",generation="1",hook="fs",policy="tally"} 1`,
 		`edgeftp_policy_info{digest="sha256:`, `version="1.2.3"`, `edgeftp_policy_fuel_total{generation="1",policy="tally"}`,
 		`edgeftp_policy_errors_total{generation="1",kind="trap",policy="tally"} 0`, `edgeftp_policy_instances{generation="1",policy="tally",state="idle"}`,
-		`edgeftp_kv_keys{space="policy/tally"} 1`, "edgeftp_build_info", "go_goroutines", "process_open_fds", "edgeftp_policy_call_seconds",
+		`edgeftp_kv_keys{space="policy/tally"} 1`, "edgeftp_build_info", "go_goroutines", "process_open_fds", "edgeftp_policy_call_duration_seconds_bucket",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)

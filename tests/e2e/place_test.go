@@ -30,7 +30,7 @@ func newPlace(t *testing.T) place {
 		}
 	})
 	p := place{root: filepath.Join(dir, "root"), state: filepath.Join(dir, "state"), outside: filepath.Join(dir, "outside")}
-	for _, d := range []string{p.root, p.outside} {
+	for _, d := range []string{p.root, p.outside, p.far()} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -44,6 +44,12 @@ func (p place) in(elem ...string) string { return filepath.Join(append([]string{
 // out returns a path beside the root.
 func (p place) out(elem ...string) string {
 	return filepath.Join(append([]string{p.outside}, elem...)...)
+}
+
+// far returns a path that is neither below the root nor beside the configuration file,
+// whose directory a server may read.
+func (p place) far(elem ...string) string {
+	return filepath.Join(append([]string{filepath.Dir(p.root), "far"}, elem...)...)
 }
 
 // flags are those of a server on this place, on a free port.

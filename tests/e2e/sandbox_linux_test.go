@@ -114,10 +114,10 @@ func TestSandboxOn(t *testing.T) {
 func TestSandboxHomes(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	for _, dir := range []string{"homes", "homes/dev", "far", "far/a", "far/b"} {
-		ok(t, os.Mkdir(p.out(dir), 0o755))
+	for _, dir := range []string{p.out("homes"), p.out("homes/dev"), p.far("a"), p.far("b")} {
+		ok(t, os.Mkdir(dir, 0o755))
 	}
-	ok(t, os.Symlink(p.out("far", "a"), p.out("homes", "early")))
+	ok(t, os.Symlink(p.far("a"), p.out("homes", "early")))
 	ok(t, os.Symlink(p.out("homes", "dev"), p.out("homes", "late")))
 	s := p.serve(t, listener()+`users:
   defaults: { root: "homes/${user}", perm: elradfmwMT }
@@ -127,10 +127,10 @@ func TestSandboxHomes(t *testing.T) {
     - { name: late, password_hash: @HASH@ }
 `)
 	s.loginAs(t, "early", secret).put(t, "STOR a", strings.NewReader("a"))
-	must(os.Stat(p.out("far", "a", "a")))(t)
+	must(os.Stat(p.far("a", "a")))(t)
 	s.loginAs(t, "late", secret).put(t, "STOR a", strings.NewReader("a"))
 	ok(t, os.Remove(p.out("homes", "late")))
-	ok(t, os.Symlink(p.out("far", "b"), p.out("homes", "late")))
+	ok(t, os.Symlink(p.far("b"), p.out("homes", "late")))
 	c := s.dial(t)
 	err := c.Identify("late", secret)
 	if landlock() < 2 {
@@ -155,18 +155,18 @@ func TestSandboxCertificates(t *testing.T) {
 	_, _, ca := issue(t, "authority", nil)
 	put := func(name string) *x509.Certificate {
 		c := newPair(t, ca, newKey(t, "p256"), 60*24*time.Hour)
-		ok(t, os.WriteFile(p.out(name), append(c.cert, c.key...), 0o600))
+		ok(t, os.WriteFile(name, append(c.cert, c.key...), 0o600))
 		return c.leaf
 	}
 	turn := func(to string) {
-		ok(t, os.Symlink(p.out(to), p.out("live", "next")))
+		ok(t, os.Symlink(to, p.out("live", "next")))
 		ok(t, os.Rename(p.out("live", "next"), p.out("live", "pair.pem")))
 	}
-	for _, dir := range []string{"live", "archive", "far"} {
+	for _, dir := range []string{"live", "archive"} {
 		ok(t, os.Mkdir(p.out(dir), 0o755))
 	}
-	put("archive/1.pem")
-	turn("archive/1.pem")
+	put(p.out("archive/1.pem"))
+	turn(p.out("archive/1.pem"))
 	s := p.serve(t, filesListeners+"certificates: { files: [{ cert: live/pair.pem }] }\n")
 	shown := func(leaf *x509.Certificate) {
 		t.Helper()
@@ -176,11 +176,11 @@ func TestSandboxCertificates(t *testing.T) {
 			return got.Equal(leaf)
 		})
 	}
-	next := put("archive/2.pem")
-	turn("archive/2.pem")
+	next := put(p.out("archive/2.pem"))
+	turn(p.out("archive/2.pem"))
 	shown(next)
-	last := put("far/3.pem")
-	turn("far/3.pem")
+	last := put(p.far("3.pem"))
+	turn(p.far("3.pem"))
 	if landlock() < 2 {
 		shown(last)
 		return

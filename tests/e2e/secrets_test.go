@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +19,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	access, events := p.out("access.log"), p.out("events.json")
-	text := plain() + fmt.Sprintf("telemetry: { log: { level: debug }, access_log: { file: %q, format: json, commands: true } }\nevents: { file: %q }\nlimits: { logins: { delay_after_failure: 0, attempts: 50 }, sessions: { per_ip: 200 } }\n", access, events)
+	text := plain() + fmt.Sprintf("telemetry: { log: { level: debug, commands: all }, metrics: { listen: \"127.0.0.1:0\" }, access_log: { file: %q, format: json, commands: true } }\nevents: { file: %q }\nlimits: { logins: { delay_after_failure: 0, attempts: 50 }, sessions: { per_ip: 200 } }\n", access, events)
 	s := p.serve(t, text)
 	for _, lines := range [][]string{
 		{"USER dev", "PASS " + secret, "NOOP"},
@@ -37,6 +39,9 @@ func TestSecretsAreNotLogged(t *testing.T) {
 		{"GET ftp://dev:otter-21@127.0.0.1/ HTTP/1.1"},
 		{"USER dev\tPASS otter-22"},
 		{"USER dev PASS otter-23"},
+		{"USER dev", "pAsS\tOtter-24", "PASS  otter-25"},
+		{" PASS otter-26", "\tpass otter-27", "PASS=otter-28", "PASSWORD otter-29"},
+		{"USER dev", "PASS " + secret, "SITE pswd otter-30 otter-38", "site PSWD\totter-39", "REIN", "USER dev", "PASS otter-40", "SITE PSWD otter-41"},
 	} {
 		c, _ := s.raw(t)
 		for _, line := range lines {
@@ -63,12 +68,20 @@ func TestSecretsAreNotLogged(t *testing.T) {
 		_, _ = conn.Read(make([]byte, 4096))
 		ok(t, conn.Close())
 	}
+	var figures struct{ URL string }
+	ok(t, jsonInto(s.expect(t, `"msg":"figures are shown"`), &figures))
+	res := must(http.Get(figures.URL))(t)
+	page := string(must(io.ReadAll(res.Body))(t))
+	ok(t, res.Body.Close())
 	s.stop(t)
+	if log := s.log.String(); !strings.Contains(log, `"event":"command_done","command":"PASS","reply":230`) {
+		t.Errorf("the log does not tell of the commands:\n%s", log)
+	}
 	if log := s.log.String(); !strings.Contains(log, "login failed") || !strings.Contains(log, `"user":"dev"`) {
 		t.Errorf("the log does not tell of the logins:\n%s", log)
 	}
 	named := strings.NewReplacer("mistake-otter-04", "", "dev:otter-06", "", "PASS otter-22", "", "PASS otter-23", "", `\tPASS otter-22`, "")
-	for what, said := range map[string]string{"log": s.log.String(), "access log": named.Replace(string(must(os.ReadFile(access))(t))), "event log": named.Replace(string(must(os.ReadFile(events))(t)))} {
+	for what, said := range map[string]string{"log": s.log.String(), "page of figures": page, "access log": named.Replace(string(must(os.ReadFile(access))(t))), "event log": named.Replace(string(must(os.ReadFile(events))(t)))} {
 		for line := range strings.Lines(said) {
 			if strings.Contains(strings.ToLower(line), "otter") || strings.Contains(line, secret) {
 				t.Errorf("the %s has a secret: %.400s", what, line)

@@ -19,14 +19,14 @@ func (l Lease) Certify(ctx context.Context, q *policy.CertRequest) *policy.Denia
 		return refusal()
 	}
 	defer l.leave(g)
-	return g.certify(ctx, q)
+	return g.of(l.host).certify(ctx, q)
 }
 
 // certify folds the answers of the cert stage. As with a login only Allow grants:
 // when nobody allows, the name is refused.
-func (g *generation) certify(ctx context.Context, q *policy.CertRequest) *policy.Denial {
+func (p *part) certify(ctx context.Context, q *policy.CertRequest) *policy.Denial {
 	granted := false
-	for _, st := range g.cert {
+	for _, st := range p.cert {
 		a, err := st.ask(ctx, q)
 		if err != nil {
 			return st.fault(policy.StageCert, err)

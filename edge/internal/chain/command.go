@@ -18,12 +18,12 @@ func (l Lease) Command(ctx context.Context, q *policy.Command) *policy.Denial {
 		return refusal()
 	}
 	defer l.leave(g)
-	return g.permit(ctx, q)
+	return g.of(l.host).permit(ctx, q)
 }
 
 // permit folds the answers of the cmd stage: the first refusal ends the question.
-func (g *generation) permit(ctx context.Context, q *policy.Command) *policy.Denial {
-	for _, st := range g.command {
+func (p *part) permit(ctx context.Context, q *policy.Command) *policy.Denial {
+	for _, st := range p.command {
 		if !st.interest.verb(q.Verb) || !st.interest.group(q.Session) {
 			continue
 		}

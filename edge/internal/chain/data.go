@@ -39,11 +39,11 @@ type pass struct {
 // first byte lies in the file, is taken from q. It is nil where no policy wants to
 // see the bytes.
 func (l Lease) Filter(q policy.Chunk) *Filter {
-	if l.gen == nil || len(l.gen.data) == 0 {
+	if l.gen == nil || len(l.mine().data) == 0 {
 		return nil
 	}
 	f := &Filter{lease: l, chunk: q, begun: q.Offset}
-	for _, st := range l.gen.data {
+	for _, st := range l.mine().data {
 		if !st.interest.wants(q.Session, q.Path, "") {
 			continue
 		}

@@ -12,14 +12,14 @@ const maxRewrites = 4
 
 // authorize folds the answers of the fs stage: the first Deny or Hide ends the
 // question, paths are handed on as they are rewritten, limits narrow.
-func (g *generation) authorize(ctx context.Context, q *policy.Action, clean func(string) (string, error)) (policy.Grant, *policy.Denial) {
+func (p *part) authorize(ctx context.Context, q *policy.Action, clean func(string) (string, error)) (policy.Grant, *policy.Denial) {
 	grant := policy.Grant{Path: q.Path, Path2: q.Path2}
 	if int(q.Op) >= numOps {
 		return grant, nil
 	}
 	rewrites := maxRewrites
-	for i := range g.fs[q.Op] {
-		st := &g.fs[q.Op][i]
+	for i := range p.fs[q.Op] {
+		st := &p.fs[q.Op][i]
 		if !st.interest.wants(q.Session, q.Path, q.Path2) {
 			continue
 		}
@@ -108,9 +108,9 @@ type Credential struct {
 
 // authenticate folds the answers of the auth stage. Only this stage grants: when
 // nobody allows, the login is refused.
-func (g *generation) authenticate(ctx context.Context, q *policy.Login) (Credential, *policy.Denial) {
+func (p *part) authenticate(ctx context.Context, q *policy.Login) (Credential, *policy.Denial) {
 	var c Credential
-	for _, st := range g.auth {
+	for _, st := range p.auth {
 		id, err := st.ask(ctx, q)
 		if err != nil {
 			return Credential{}, st.fault(policy.StageAuth, err)

@@ -155,7 +155,7 @@ func TestNobodyCares(t *testing.T) {
 		}
 		asked(l, true, false, true, false)
 		asked(chain.Lease{}, true, true, false, false)
-		if !c.Observed(1, policy.EventLogin) || c.Observed(1, policy.EventLogout) || c.Observed(1, 250) || l.Authorizes(250) {
+		if !c.Observed(1, "", policy.EventLogin) || c.Observed(1, "", policy.EventLogout) || c.Observed(1, "", 250) || l.Authorizes(250) {
 			t.Error("without a lease, or of what there is not")
 		}
 		swap(t, c, "a", says(policy.Answer{}))

@@ -14,13 +14,17 @@ type Lease struct {
 	chain   *Chain
 	gen     *generation
 	session uint64
+	host    string // see Options.Hosts
 }
 
 // Lease returns a hold on the generation that judges the session with this ID now:
 // the current one, or the one that is on trial. After Close it holds nothing.
-func (c *Chain) Lease(session uint64) Lease {
+func (c *Chain) Lease(session uint64) Lease { return c.LeaseOf(session, "") }
+
+// LeaseOf is Lease for a session of a host (Options.Hosts).
+func (c *Chain) LeaseOf(session uint64, host string) Lease {
 	if g := c.acquire(session, onePin); g != nil {
-		return Lease{c, g, session}
+		return Lease{c, g, session, host}
 	}
 	return Lease{}
 }
@@ -83,7 +87,7 @@ func (l Lease) Authenticate(ctx context.Context, q *policy.Login) (Credential, *
 		return Credential{}, refusal()
 	}
 	defer l.leave(g)
-	return g.authenticate(ctx, q)
+	return g.of(l.host).authenticate(ctx, q)
 }
 
 // Authorize asks every authorizer about one operation and folds the answers. The
@@ -94,24 +98,24 @@ func (l Lease) Authorize(ctx context.Context, q *policy.Action) (policy.Grant, *
 		return policy.Grant{}, refusal()
 	}
 	defer l.leave(g)
-	return g.authorize(ctx, q, l.chain.conf.Clean)
+	return g.of(l.host).authorize(ctx, q, l.chain.conf.Clean)
 }
 
 // Observed reports whether anybody observes a kind of event: what nobody does need not
 // be made. An event that Observe would give to a later generation, as the lease's own was
 // ended, always has somebody.
 func (l Lease) Observed(kind policy.EventKind) bool {
-	return l.gen != nil && (l.gen.observed(kind) || l.gen.refs.ended())
+	return l.gen != nil && (l.mine().observed(kind) || l.gen.refs.ended())
 }
 
-// Observed reports whether anybody observes a kind of event of a session that holds no
-// lease.
-func (c *Chain) Observed(session uint64, kind policy.EventKind) bool {
-	return c.front.Load().pick(session).observed(kind)
+// Observed reports whether anybody observes a kind of event of a session of a host that
+// holds no lease.
+func (c *Chain) Observed(session uint64, host string, kind policy.EventKind) bool {
+	return c.front.Load().pick(session).of(host).observed(kind)
 }
 
-func (g *generation) observed(kind policy.EventKind) bool {
-	return int(kind) < numEvents && len(g.event[kind]) > 0
+func (p *part) observed(kind policy.EventKind) bool {
+	return int(kind) < numEvents && len(p.event[kind]) > 0
 }
 
 // Observe queues an event for every observer. It never waits for one. The session in
@@ -122,12 +126,13 @@ func (l Lease) Observe(e policy.Event) {
 		return
 	}
 	defer l.leave(g)
-	if !g.observed(e.Kind) {
+	p := g.of(l.host)
+	if !p.observed(e.Kind) {
 		return
 	}
 	own := e // here alone it must outlive the call: what nobody observes costs no memory
 	own.Late = g != l.gen
-	for _, m := range g.event[e.Kind] {
+	for _, m := range p.event[e.Kind] {
 		m.queue.add(&own)
 	}
 }

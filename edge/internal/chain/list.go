@@ -19,13 +19,13 @@ func (l Lease) List(ctx context.Context, q *policy.Listing) (policy.Bits, *polic
 		return policy.Bits{}, refusal()
 	}
 	defer l.leave(g)
-	return g.hide(ctx, q)
+	return g.of(l.host).hide(ctx, q)
 }
 
 // hide folds the answers of the list stage: the first Deny or Hide ends the
 // listing.
-func (g *generation) hide(ctx context.Context, q *policy.Listing) (hidden policy.Bits, _ *policy.Denial) {
-	for _, st := range g.list {
+func (p *part) hide(ctx context.Context, q *policy.Listing) (hidden policy.Bits, _ *policy.Denial) {
+	for _, st := range p.list {
 		if !st.interest.wants(q.Session, q.Path, "") {
 			continue
 		}

@@ -22,10 +22,14 @@ type Options struct {
 	// a slot, whose policies share what it opens: until the slot is given up, a swap
 	// or Replace changes nothing about it.
 	Spool func() (Spool, error)
+	// Hosts are the virtual hosts whose sessions the policy is asked about and told of,
+	// by the names that LeaseOf gives them, an empty one for the sessions of none; nil:
+	// all. What belongs to no session is of no host.
+	Hosts []string
 }
 
 // check refuses what cannot be.
-func (o Options) check() error {
+func (o *Options) check() error {
 	for _, s := range o.FailOpen {
 		switch {
 		case s == policy.StageAuth || s == policy.StageCert:
@@ -34,7 +38,7 @@ func (o Options) check() error {
 			return fmt.Errorf("stage %d cannot fail open: it is not asked", s)
 		}
 	}
-	return nil
+	return o.checkHosts()
 }
 
 // module is one version of one policy. Consecutive generations share the

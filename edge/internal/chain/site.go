@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -74,9 +75,18 @@ func (s *stages) joinSite(m *module) {
 	}
 }
 
-// tellClashes logs which SITE commands are another policy's.
-func (s *stages) tellClashes(log *slog.Logger) {
-	for _, c := range s.clashes {
+// tellClashes logs which SITE commands are another policy's, each once however many
+// hosts have both.
+func (g *generation) tellClashes(log *slog.Logger) {
+	all := slices.Clone(g.clashes)
+	for _, host := range slices.Sorted(maps.Keys(g.hosts)) {
+		for _, c := range g.hosts[host].clashes {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	for _, c := range all {
 		log.Warn("a policy's SITE command is not used: an earlier policy has one of that name",
 			"command", "SITE "+c.verb, "policy", c.second, "used", c.first)
 	}
@@ -96,7 +106,7 @@ func (l Lease) Site(verb string) (policy.SiteCommand, bool) {
 	if l.gen == nil {
 		return policy.SiteCommand{}, false
 	}
-	st := l.gen.siteOf(verb)
+	st := l.mine().siteOf(verb)
 	if st == nil {
 		return policy.SiteCommand{}, false
 	}
@@ -108,8 +118,8 @@ func (l Lease) SiteCommands() []policy.SiteCommand {
 	if l.gen == nil {
 		return nil
 	}
-	out := make([]policy.SiteCommand, 0, len(l.gen.site))
-	for _, st := range l.gen.site {
+	out := make([]policy.SiteCommand, 0, len(l.mine().site))
+	for _, st := range l.mine().site {
 		out = append(out, st.SiteCommand)
 	}
 	slices.SortFunc(out, func(a, b policy.SiteCommand) int { return strings.Compare(a.Verb, b.Verb) })
@@ -126,7 +136,7 @@ func (l Lease) CallSite(ctx context.Context, q *policy.SiteCall) (policy.SiteRep
 		return policy.SiteReply{}, refusal()
 	}
 	defer l.leave(g)
-	st := g.siteOf(q.Verb)
+	st := g.of(l.host).siteOf(q.Verb)
 	if st == nil || !st.interest.group(q.Session) { // the generation that knew it was ended
 		return policy.SiteReply{}, nil
 	}

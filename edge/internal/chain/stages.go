@@ -42,10 +42,10 @@ func (s *stages) join(m *module) {
 // so that a question need not be made for nobody. It is true where the lease holds
 // nothing: the question is refused then.
 func (l Lease) Asks(stage policy.Stage) bool {
-	g := l.gen
-	if g == nil {
+	if l.gen == nil {
 		return true
 	}
+	g := l.mine()
 	switch stage {
 	case policy.StageAuth:
 		return len(g.auth) > 0
@@ -76,7 +76,7 @@ func (l Lease) Authorizes(op policy.Op) bool {
 	if l.gen == nil || l.gen.refs.ended() {
 		return true
 	}
-	return int(op) < numOps && len(l.gen.fs[op]) > 0
+	return int(op) < numOps && len(l.mine().fs[op]) > 0
 }
 
 // meant refuses the verdicts that a stage has no use for: Rewrite, and those that do

@@ -176,7 +176,7 @@ func (c *Chain) put(all []draft, s Slot) (int, error) {
 
 // equal reports whether two options treat a policy alike. The spool is the slot's.
 func equal(a, b Options) bool {
-	return slices.Equal(a.FailOpen, b.FailOpen) && a.Breaker == b.Breaker
+	return slices.Equal(a.FailOpen, b.FailOpen) && slices.Equal(a.Hosts, b.Hosts) && (a.Hosts == nil) == (b.Hosts == nil) && a.Breaker == b.Breaker
 }
 
 // Swap puts p in the place of the policy called name, with the slot's options, and

@@ -36,7 +36,7 @@ type rate struct {
 // Throttle begins to ask about a transfer's rate. It is nil where no policy wants to
 // be asked, which limits nothing.
 func (l Lease) Throttle() *Throttle {
-	if l.gen == nil || len(l.gen.throttle) == 0 {
+	if l.gen == nil || len(l.mine().throttle) == 0 {
 		return nil
 	}
 	return &Throttle{lease: l}
@@ -69,13 +69,13 @@ func (t *Throttle) refresh(ctx context.Context, q *policy.Transfer) {
 		return
 	}
 	defer t.lease.leave(g)
-	t.ask(ctx, g, q)
+	t.ask(ctx, g.of(t.lease.host), q)
 }
 
-func (t *Throttle) ask(ctx context.Context, g *generation, q *policy.Transfer) {
+func (t *Throttle) ask(ctx context.Context, p *part, q *policy.Transfer) {
 	before := t.rates
-	t.rates = make([]rate, len(g.throttle))
-	for i, st := range g.throttle {
+	t.rates = make([]rate, len(p.throttle))
+	for i, st := range p.throttle {
 		j := slices.IndexFunc(before, func(r rate) bool { return r.module == st.module })
 		r := rate{module: st.module}
 		if j >= 0 {

@@ -235,13 +235,20 @@ func (d *Defender) networkFailed(at time.Duration, net key) int {
 	return s.failed.sum(at, d.conf.Within) / d.ofNetwork()
 }
 
+// spelt is the beginning of a user's name, behind that of his virtual host, which ends
+// with a NUL.
+func spelt(user string) string {
+	const most = 64
+	begins := strings.IndexByte(user, 0) + 1
+	return strings.Clone(user[:min(len(user), begins+most)])
+}
+
 func (d *Defender) userFailed(at time.Duration, net key, user string) int {
-	const spelt = 64
 	k := nameOf(user)
 	g := d.users.hold(k, at)
 	defer d.users.settle(k, at)
 	if g.spelt == "" {
-		g.spelt = strings.Clone(user[:min(len(user), spelt)])
+		g.spelt = spelt(user)
 	}
 	g.failed.add(at, d.conf.Within, 1)
 	if d.owns(k, net, at) {

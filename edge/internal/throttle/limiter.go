@@ -93,6 +93,20 @@ func (l *Limiter) Wait(ctx context.Context, n int) error {
 	return l.wait(ctx, dues)
 }
 
+// Rate returns the narrowest limit of the chain in bytes per second, 0 if nothing limits.
+func (l *Limiter) Rate() int64 {
+	if l == nil {
+		return 0
+	}
+	narrowest := int64(0)
+	for i := range l.chain {
+		if r := l.chain[i].Rate(); r > 0 && (narrowest == 0 || r < narrowest) {
+			narrowest = r
+		}
+	}
+	return narrowest
+}
+
 // Done says that the transfer has ended, so that the others have its share at once and
 // not only after half a second. The Limiter may be used again.
 func (l *Limiter) Done() {

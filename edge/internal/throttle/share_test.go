@@ -79,7 +79,7 @@ func TestTree(t *testing.T) {
 		}
 		_, each := start(t, 10*time.Second, make([]path, len(clients)), func(i int) *throttle.Limiter {
 			c := clients[i]
-			session, _ := tree.Session(throttle.Rates{})
+			session, _ := tree.Session(1, throttle.Rates{})
 			user, _ := tree.User(c.user, throttle.Rates{})
 			return throttle.Chain(true, nil, session, user, tree.Listener(c.listener), tree.Server())
 		})

@@ -18,9 +18,16 @@ type Tree struct {
 	mu        sync.Mutex
 	listeners map[string]*Node
 	users     map[string]*user
-	sessions  map[*Node]Rates // and what each of them brought
+	sessions  map[*Node]session
 	leaving   map[string]bool // users without a session who owe for what has moved
 	defaults  struct{ user, session, transfer Rates }
+	set       map[uint64]Rates // by the operator, for sessions by their number
+}
+
+// session is one session's limit.
+type session struct {
+	number  uint64
+	brought Rates
 }
 
 // user is one user name's limit.
@@ -37,8 +44,9 @@ func NewTree(server Rates) *Tree {
 	t := &Tree{
 		listeners: map[string]*Node{},
 		users:     map[string]*user{},
-		sessions:  map[*Node]Rates{},
+		sessions:  map[*Node]session{},
 		leaving:   map[string]bool{},
+		set:       map[uint64]Rates{},
 	}
 	t.server.Set(server)
 	return t
@@ -185,19 +193,64 @@ func (t *Tree) Transfer() Rates {
 	return t.defaults.transfer
 }
 
-// Session returns a limit for one session that brings the rates r; the default of
-// SetDefaults holds in a direction in which r has none. release ends it, and may be
-// called again.
-func (t *Tree) Session(r Rates) (node *Node, release func()) {
+// Session returns a limit for the session of this number that brings the rates r; the
+// default of SetDefaults holds in a direction in which r has none. What SetSession has
+// set is stronger. release ends it, and may be called again.
+func (t *Tree) Session(number uint64, r Rates) (node *Node, release func()) {
 	n := new(Node)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n.Set(r.or(t.defaults.session))
-	t.sessions[n] = r
+	t.sessions[n] = session{number, r}
+	t.pace(n)
 	return n, func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		delete(t.sessions, n)
+	}
+}
+
+// pace puts a session's rates in force. The caller holds the lock.
+func (t *Tree) pace(n *Node) {
+	s := t.sessions[n]
+	if r, ok := t.set[s.number]; ok {
+		n.Set(r)
+		return
+	}
+	n.Set(s.brought.or(t.defaults.session))
+}
+
+// SetSession sets the rates of a session, which need not have moved anything yet, until
+// ClearSession: the operator's word. Zero rates lift the limit.
+func (t *Tree) SetSession(number uint64, r Rates) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.set[number] = r
+	t.paceAll(number)
+}
+
+// ClearSession takes back SetSession. It must be called when the session has ended.
+func (t *Tree) ClearSession(number uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.set[number]; ok {
+		delete(t.set, number)
+		t.paceAll(number)
+	}
+}
+
+// SetSessions returns what SetSession has set.
+func (t *Tree) SetSessions() map[uint64]Rates {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.set)
+}
+
+// paceAll is pace for what belongs to a session. The caller holds the lock.
+func (t *Tree) paceAll(number uint64) {
+	for n, s := range t.sessions {
+		if s.number == number {
+			t.pace(n)
+		}
 	}
 }
 
@@ -210,8 +263,8 @@ func (t *Tree) SetDefaults(user, session Rates) {
 	for _, u := range t.users {
 		t.apply(u)
 	}
-	for n, r := range t.sessions {
-		n.Set(r.or(session))
+	for n := range t.sessions {
+		t.pace(n)
 	}
 }
 

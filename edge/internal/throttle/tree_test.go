@@ -70,8 +70,8 @@ func TestUsers(t *testing.T) {
 func TestSessionsAndListeners(t *testing.T) {
 	tree := throttle.NewTree(throttle.Rates{Down: 1, Up: 2})
 	rates(t, "the server", tree.Server(), 1, 2)
-	one, leave1 := tree.Session(throttle.Rates{Down: 3})
-	two, leave2 := tree.Session(throttle.Rates{})
+	one, leave1 := tree.Session(1, throttle.Rates{Down: 3})
+	two, leave2 := tree.Session(2, throttle.Rates{})
 	if one == two {
 		t.Error("two sessions share a limit")
 	}
@@ -161,7 +161,7 @@ func TestTreeIsSafe(t *testing.T) {
 				for j := range 50 {
 					name := fmt.Sprint("user", (i+j)%3)
 					user, leave := tree.User(name, throttle.Rates{Down: 1e6, Up: int64(j) * 1e5})
-					session, end := tree.Session(throttle.Rates{})
+					session, end := tree.Session(3, throttle.Rates{})
 					l := throttle.Chain(j%2 == 0, session, user, tree.Listener(name), tree.Server())
 					for range 3 {
 						if err := l.Wait(t.Context(), l.Slice()); err != nil {
@@ -189,4 +189,44 @@ func TestTreeIsSafe(t *testing.T) {
 			t.Errorf("the server has %+v", s.Server)
 		}
 	})
+}
+
+// An operator's word about a session holds before its first transfer, over what it brings
+// and what the defaults say, until it is taken back.
+func TestSetSession(t *testing.T) {
+	tree := throttle.NewTree(throttle.Rates{})
+	tree.SetSession(7, throttle.Rates{Down: 5})
+	n, leave := tree.Session(7, throttle.Rates{Down: 1, Up: 2})
+	other, leaveOther := tree.Session(8, throttle.Rates{Down: 1, Up: 2})
+	rates(t, "set before", n, 5, 0)
+	rates(t, "another one", other, 1, 2)
+	tree.SetDefaults(throttle.Rates{}, throttle.Rates{Down: 100, Up: 100})
+	rates(t, "set, under other defaults", n, 5, 0)
+	tree.SetSession(7, throttle.Rates{})
+	rates(t, "lifted", n, 0, 0)
+	if set := tree.SetSessions(); len(set) != 1 || set[7] != (throttle.Rates{}) {
+		t.Errorf("set is %v", set)
+	}
+	tree.ClearSession(7)
+	tree.ClearSession(7)
+	tree.ClearSession(9)
+	rates(t, "taken back", n, 1, 2)
+	leave()
+	leaveOther()
+	tree.SetSession(7, throttle.Rates{Down: 3})
+	rates(t, "of a session that has left", n, 1, 2)
+}
+
+// The narrowest limit of a chain is told, in the transfer's own direction.
+func TestRateOfAChain(t *testing.T) {
+	var none *throttle.Limiter
+	own, server := throttle.NewNode(throttle.Rates{}), throttle.NewNode(throttle.Rates{Down: 9, Up: 4})
+	down, up := throttle.Chain(true, own, nil, server), throttle.Chain(false, own, server)
+	if none.Rate() != 0 || down.Rate() != 9 || up.Rate() != 4 || throttle.Chain(true, own).Rate() != 0 {
+		t.Errorf("the rates are %d, %d, %d", none.Rate(), down.Rate(), up.Rate())
+	}
+	own.Set(throttle.Rates{Down: 5})
+	if down.Rate() != 5 || up.Rate() != 4 {
+		t.Errorf("narrowed, the rates are %d and %d", down.Rate(), up.Rate())
+	}
 }

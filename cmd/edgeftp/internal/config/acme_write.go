@@ -38,10 +38,10 @@ type heldSecret struct {
 
 // secrets are all that the configuration has.
 func (c *Config) secrets() []heldSecret {
+	list := c.Admin.secrets()
 	if c.ACME == nil {
-		return nil
+		return list
 	}
-	var list []heldSecret
 	acme := []string{"certificates", "acme"}
 	for i, a := range c.ACME.Authorities {
 		path := acme

@@ -44,10 +44,15 @@ func (c *checker) config(f *file) *Config {
 	conf.Certificates = c.certificates(f)
 	c.storage(f, conf)
 	c.users(f, conf)
+	c.hosts(f, conf)
 	c.policies(f, conf)
+	c.moduleHosts(f, conf)
 	c.events(f.Events.File, conf)
 	c.telemetry(&f.Telemetry, conf)
 	c.acme(f, conf)
+	c.hostCertificates(conf)
+	c.admin(&f.Admin, conf)
+	c.audit(&f.Telemetry.Audit, conf)
 	return conf
 }
 

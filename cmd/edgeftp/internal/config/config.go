@@ -32,15 +32,21 @@ type Config struct {
 	Root         string         // the directory that is served at /
 	Durability   vfs.Durability // of every tree
 	Mounts       vfs.Mounts     // below every root
-	Users        []User
+	Users        []User         // of the list and the file, in the order of Sources
+	Sources      []string       // where users come from, see SourceList and its kin
+	UsersFile    string         // that part of Users comes from, or empty
+	Shadowed     []Shadowed     // users of the list or the file who are not asked for
 	Groups       []Group
 	Defaults     Defaults
 	Anonymous    Anonymous
+	Hosts        []Host // beside Root and Users
 	Policies     Policies
 	AccessLog    AccessLog
 	Metrics      Metrics
 	Events       string // the file of the event log, or empty
 	Socket       string // of the admin API
+	Admin        AdminAPI
+	Audit        Audit
 	Log          Log
 	Languages    Languages
 	Sandbox      Sandbox
@@ -93,9 +99,12 @@ func (c *Config) Roots() []string {
 		}
 		seen[root] = true
 	}
-	for _, u := range c.Users {
-		add(u.Root)
+	for _, all := range c.Every() {
+		add(all.Root)
+		for _, u := range all.Users {
+			add(u.Root)
+		}
+		add(all.Anonymous.Root)
 	}
-	add(c.Anonymous.Root)
 	return roots
 }

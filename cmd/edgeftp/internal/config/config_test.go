@@ -105,16 +105,18 @@ func TestBrokenFiles(t *testing.T) {
 	if err != nil || len(names) < 10 {
 		t.Fatal(names, err)
 	}
-	machine := testMachine(
-		map[string]string{"/etc/c.pem": "", "/etc/closed": "closed dir", "/etc/key.pem": "-----BEGIN PRIVATE KEY-----\nhunter2\n", "/etc/bad.json": "{\"language\": 1}"},
-		map[string]string{"NAME": "fra-1", "BAD": "hunter2 secret"})
+	machine := corpusMachine()
+	s, err := newSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range names {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			data, err := os.ReadFile(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			conf, err := parse(filepath.Base(name), "/etc", data, machine)
+			conf, err := s.parse(filepath.Base(name), "/etc", data, machine)
 			var e *Error
 			if conf != nil || !errors.As(err, &e) || e.Usage() {
 				t.Fatalf("got %v, %v", conf, err)
@@ -127,10 +129,35 @@ func TestBrokenFiles(t *testing.T) {
 	}
 }
 
+// badUsers is a file of users with a fault in each line.
+const badUsers = `version: 2
+users:
+  - { name: a, password: secret, password_hash: "plain", perm: xyz }
+  - { name: b, root: nowhere, password_hash: "${env:NONE}" }
+  - { name: b, certificates: [abc], quota: { bytes: 5 } }
+  - 7
+  - { name: d, home: in, disabled: 1 }
+`
+
 const bcryptHash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
 // full is what testdata/full.yaml says.
 func full() *Config {
+	c := fullWithout()
+	c.Hosts = []Host{
+		{Name: "tenant", Names: []string{"ftp.tenant.example", "*.xn--bcher-kva.example"}, Listeners: []string{"implicit", "public"}, Root: "/srv", Shared: true,
+			Banner: "A tenant's.\nBe kind.", Certificates: c.Certificates[:1], Limits: edge.HostLimits{Sessions: 9, SessionsPerUser: -1},
+			Bandwidth: edge.Rates{Down: 1e6, Up: 2e6}, Users: c.Users[:2], Groups: c.Groups, Defaults: c.Defaults, Anonymous: c.Anonymous},
+		{Name: "small", Root: "/etc", Shared: true, Defaults: Defaults{Perms: policy.PermReadOnly},
+			Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"}},
+	}
+	c.Listeners[0].Host, c.Listeners[0].StrictHosts = "small", true
+	c.Policies.Modules[0].Hosts = []string{"tenant", "default"}
+	return c
+}
+
+// fullWithout is full without virtual hosts.
+func fullWithout() *Config {
 	return &Config{
 		Instance: Instance{Name: "fra-1", StateDir: "/var/lib/edgeftp", DrainTimeout: 90 * time.Minute, User: "990:991", AllowRoot: true},
 		Listeners: []Listener{{
@@ -177,9 +204,12 @@ func full() *Config {
 				Rules:       []policy.PathRule{{Dir: "/in", Perms: policy.PermCwd | policy.PermWrite, Recursive: true}, {Dir: "/secret"}},
 				MaxSessions: 3, Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500},
 				Lenient: policy.Lenience{Resumption: true, CloseNotify: true}, Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
-				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye."},
-			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/", Quota: &Quota{}},
+				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye.", Disabled: true, Note: "On leave until May.", Source: SourceList},
+			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/", Quota: &Quota{}, Source: SourceList},
+			{Name: "bob", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv", Home: "/", Source: SourceFile},
 		},
+		Sources: []string{SourceList, SourceFile, SourceStore, SourcePolicies}, UsersFile: "/run/users.yaml",
+		Shadowed: []Shadowed{{Name: "alice", Source: SourceFile, By: SourceList}},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermCwd | policy.PermRead | policy.PermWrite, AllowWrite: true, Root: "/etc", Home: "/in",
 			MaxSessions: 7, Limits: policy.Limits{RateDown: 2 << 30, RateUp: 1e6, MaxFileSize: 1 << 20}, MsgLogin: "Hi.", MsgQuit: "Ho."},
 		Policies:  fullPolicies(),
@@ -187,7 +217,9 @@ func full() *Config {
 		AccessLog: AccessLog{File: "/var/log/edgeftp/xferlog", Format: "json", Commands: true},
 		Events:    "/var/log/edgeftp/events.json",
 		Socket:    "/run/edgeftp/admin.sock",
-		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]"},
+		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]", File: "/var/log/edgeftp/server.log", Commands: "all"},
+		Admin:     fullAdmin(),
+		Audit:     Audit{File: "/var/log/edgeftp/audit.jsonl", MaxSize: 1 << 30},
 		Languages: Languages{Default: "de", Catalogues: []string{"/etc/de-AT.json"}},
 		Sandbox:   Sandbox{Landlock: "required"},
 	}
@@ -214,7 +246,7 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/run/users.yaml": "version: 1\nusers:\n  - { name: bob, password_hash: \"${cred:hash}\", root: /srv }\n  - { name: alice, root: /srv, password_hash: \"${cred:hash}\" }\n", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "MAC": "YWJj", "ALG": "hmac-sha", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 
@@ -249,12 +281,12 @@ func TestDefaults(t *testing.T) {
 			LoginAttempts: 3, LoginDelay: 3 * time.Second, LoginsRemember: time.Minute, Listing: defaultListing(),
 			Memory: Auto, Descriptors: Auto, MinRateOver: 30 * time.Second, HashTime: 5 * time.Minute},
 		Defender: defaultDefender(),
-		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly},
+		Root:     "/srv", Defaults: Defaults{Perms: policy.PermReadOnly}, Sources: []string{SourceList, SourceStore, SourcePolicies},
 		Anonymous: Anonymous{Enabled: true, Perms: policy.PermReadOnly, Home: "/"},
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
 		Sandbox:  Sandbox{Landlock: "on", Seccomp: true},
 		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},
-		Socket:   "/etc/.edgeftp/admin.sock", Log: Log{Format: "json", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
+		Socket:   "/etc/.edgeftp/admin.sock", Audit: Audit{File: "/etc/.edgeftp/audit.jsonl", MaxSize: 64 << 20}, Log: Log{Format: "json", Level: "info", Commands: "summary"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -317,6 +349,12 @@ func TestLoad(t *testing.T) {
 	}
 	if _, err := Load(name); !errors.As(err, &e) || !strings.Contains(err.Error(), "longer than 1024 KiB") {
 		t.Errorf("got %v", err)
+	}
+	if _, err := Load(dir); !errors.As(err, &e) || !strings.Contains(err.Error(), "is a directory\n   = help: name the file in it") {
+		t.Errorf("got %v", err)
+	}
+	if p := unreadable(&fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}); !strings.Contains(p.Text, "permission denied") || !strings.Contains(p.Help, "let the user") {
+		t.Errorf("%+v", p)
 	}
 	// A link that leads the state into the root does not deceive.
 	if err := os.Symlink(root, filepath.Join(dir, "link")); err != nil {

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,10 +77,15 @@ func (r *reference) inner(n *yaml.Node, path string) (*yaml.Node, string) {
 }
 
 func (r *reference) resolve(n *yaml.Node) *yaml.Node {
-	if name, isDef := strings.CutPrefix(word(n, "$ref"), "#/$defs/"); isDef {
-		return field(field(r.root, "$defs"), name)
+	at, isRef := strings.CutPrefix(word(n, "$ref"), "#/")
+	if !isRef {
+		return n
 	}
-	return n
+	here := r.root
+	for name := range strings.SplitSeq(at, "/") {
+		here = field(here, name)
+	}
+	return r.resolve(here)
 }
 
 // keys returns a key and all below it: plain ones before sections.
@@ -165,12 +171,12 @@ func formNames() map[string]string {
 		"edgeftp-hash": "hash", "edgeftp-path": "path", "edgeftp-virtual": "virtual path", "edgeftp-ip": "IP address",
 		"edgeftp-network": "network", "edgeftp-sha256": "SHA-256 digest", "edgeftp-time": "date or time",
 		"edgeftp-advertise": "IPv4 address, host name or `auto`", "edgeftp-advertised": "IPv4 address or host name",
-		"edgeftp-host": "host name or address", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",
+		"edgeftp-host": "host name or address", "edgeftp-hostname": "host name or wildcard", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",
 		"edgeftp-command": "command", "edgeftp-optional": "command",
 		"edgeftp-keys": "public key", "edgeftp-local": "HOST:PORT", "edgeftp-digest": "digest of a module", "edgeftp-origin": "origin", "edgeftp-space": "name of a space",
 		"edgeftp-subject": "host name, wildcard or IP address", "edgeftp-subject-or-none": "host name, wildcard or IP address", "edgeftp-email-or-none": "email address",
 		"edgeftp-ca": "authority", "edgeftp-ca-or-none": "authority", "edgeftp-profile-or-none": "name of a profile", "edgeftp-path-or-none": "path",
-		"edgeftp-user-or-none":   "name, UID or UID:GID",
+		"edgeftp-user-or-none": "name, UID or UID:GID", "edgeftp-account": "name or number", "edgeftp-page": "origin", "edgeftp-token": "token",
 		"edgeftp-record-or-none": "DNS name", "edgeftp-resolver": "IP address or IP:PORT", "edgeftp-resolver-or-none": "IP address or IP:PORT",
 		"edgeftp-challenge": "HOST:PORT", "edgeftp-setting": "name of a setting", "edgeftp-mac": "base64url",
 		"edgeftp-memory": "size", "edgeftp-memory-budget": "size, `auto` or 0", "edgeftp-descriptors": "number, `auto` or 0", "edgeftp-canary": "percentage", "edgeftp-percent": "percentage",
@@ -287,6 +293,30 @@ func Reference() (string, error) {
 	return strings.ReplaceAll(text, "<!-- names -->\n", seeds(keys)), nil
 }
 
+// keySteps are the parts of a key in any of its forms: with or without the brackets of
+// lists, and with numbers or names in them.
+func keySteps(name string) []string {
+	name = regexp.MustCompile(`\[("(\\.|[^"])*"|[^\]]*)\]`).ReplaceAllString(name, "")
+	var steps []string
+	for _, step := range regexp.MustCompile(`"(\\.|[^"])*"|[^.]+`).FindAllString(name, -1) {
+		steps = append(steps, strings.Trim(step, `"`))
+	}
+	return steps
+}
+
+// begins reports whether a key is another one, or below it. NAME stands for any name.
+func begins(key, with []string) bool {
+	if len(with) == 0 || len(key) < len(with) {
+		return false
+	}
+	for i, step := range with {
+		if key[i] != step && key[i] != "NAME" {
+			return false
+		}
+	}
+	return true
+}
+
 // Describe returns what the reference says of one key and those below it. The
 // error proposes a key where there is none of this name.
 func Describe(name string) (string, error) {
@@ -294,14 +324,14 @@ func Describe(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	plain := strings.NewReplacer("[]", "", "[0]", "")
-	name = plain.Replace(name)
+	asked := keySteps(name)
+	name = strings.Join(asked, ".")
 	var found []key
 	var all []string
 	for _, k := range r.keys(r.root, "", false, "")[1:] {
-		path := plain.Replace(k.path)
-		all = append(all, path)
-		if path == name || strings.HasPrefix(path, name+".") {
+		steps := keySteps(k.path)
+		all = append(all, strings.Join(steps, "."))
+		if begins(steps, asked) || !k.section && len(steps) < len(asked) && isMap(field(k.node, "additionalProperties")) && begins(asked[:len(steps)], steps) {
 			found = append(found, k)
 		}
 	}
@@ -320,3 +350,5 @@ func Describe(name string) (string, error) {
 	}
 	return strings.TrimSuffix(tables(found), "\n"), nil
 }
+
+func isMap(n *yaml.Node) bool { return n != nil && n.Kind == yaml.MappingNode }

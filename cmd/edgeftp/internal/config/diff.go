@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
 )
 
 // Effect is when a changed key comes into force once the configuration is reloaded.
@@ -56,59 +58,73 @@ type Change struct {
 // what is in force, with every default, and not how it is written: the files behind
 // ${file:PATH} count by their content. Neither may be nil.
 func Diff(from, to *Config) []Change {
-	d := differ{schema: schemaOnly()}
-	d.value(nil, d.node(), d.tree(from), d.tree(to))
+	r, err := newReference()
+	if err != nil { // the schema is part of the program: tests read it
+		r = &reference{}
+	}
+	return r.diff(from, to)
+}
+
+func (r *reference) diff(from, to *Config) []Change {
+	d := differ{reference: r}
+	d.value(nil, d.top(), from.whole(), to.whole())
 	slices.SortFunc(d.changes, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })
 	return d.changes
 }
 
-// schemaOnly is the schema as data, not compiled.
-func schemaOnly() *schema {
-	root := map[string]any{}
-	_ = json.Unmarshal([]byte(schemaJSON), &root) // part of the program: a test reads it
-	return &schema{root: root}
-}
-
 type differ struct {
-	schema  *schema
+	*reference
 	changes []Change
 }
 
 // where is what the schema says of a value.
 type where struct {
-	at     map[string]any // nil within what is a module's own
+	at     *yaml.Node // nil within what is a module's own
 	effect Effect
 	secret bool
 }
 
-func (d *differ) node() where { return where{at: d.schema.root} }
+func (r *reference) top() where { return where{at: r.root} }
 
 // into is the schema of a part of a value: a key of a section, a name of a map, or an
 // entry of a list. What is said where a definition is referred to wins over what the
 // definition says.
-func (d *differ) into(w where, name string, entry bool) where {
-	props, _ := w.at["properties"].(map[string]any)
-	next, _ := props[name].(map[string]any)
-	if next == nil && entry {
-		next, _ = w.at["items"].(map[string]any)
-	} else if next == nil {
-		next, _ = w.at["additionalProperties"].(map[string]any)
+func (r *reference) into(w where, name string, entry bool) where {
+	next := field(field(w.at, "properties"), name)
+	switch {
+	case next != nil:
+	case entry:
+		next = field(w.at, "items")
+	default:
+		next = field(w.at, "additionalProperties")
 	}
-	made := where{at: d.schema.resolve(next), effect: w.effect, secret: w.secret}
-	for _, at := range []map[string]any{made.at, next} {
-		if e, set := at["x-effect"].(string); set {
+	made := where{at: r.resolve(next), effect: w.effect, secret: w.secret}
+	for _, at := range []*yaml.Node{made.at, next} {
+		if e := word(at, "x-effect"); e != "" {
 			made.effect = Effect(e)
 		}
-		if at["x-secret"] == true {
-			made.secret = true
-		}
+		made.secret = made.secret || word(at, "x-secret") == "true"
 	}
 	return made
 }
 
 // tree is a configuration as plain values, its secrets among them.
-func (d *differ) tree(c *Config) any {
-	data, err := marshal(c.file())
+func (c *Config) tree() any { return c.plain(c.file()) }
+
+// whole is tree, with the users of users.file as if they stood in the list.
+func (c *Config) whole() any {
+	f := c.file()
+	for i := range c.Users {
+		if c.Users[i].Source == SourceFile {
+			f.Users.List = append(f.Users.List, c.Users[i].file())
+		}
+	}
+	return c.plain(f)
+}
+
+// plain is what c has written of itself, as plain values.
+func (c *Config) plain(f any) any {
+	data, err := marshal(f)
 	var tree any
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -271,23 +287,23 @@ func (d *differ) leaf(path []string, w where, from, to any) {
 }
 
 // gravest raises effect to that of whatever a value holds.
-func (d *differ) gravest(w where, v any, effect *Effect) {
+func (r *reference) gravest(w where, v any, effect *Effect) {
 	*effect = graver(*effect, w.effect)
 	switch v := v.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			d.gravest(d.into(w, name, false), inner, effect)
+			r.gravest(r.into(w, name, false), inner, effect)
 		}
 	case []any:
 		for _, inner := range v {
-			d.gravest(d.into(w, "", true), inner, effect)
+			r.gravest(r.into(w, "", true), inner, effect)
 		}
 	}
 }
 
 // text is a value in one line, without secrets.
-func (d *differ) text(w where, v any) string {
-	v = d.plain(w, v)
+func (r *reference) text(w where, v any) string {
+	v = r.plain(w, v)
 	switch v := v.(type) {
 	case absent:
 		return ""
@@ -305,7 +321,7 @@ func (d *differ) text(w where, v any) string {
 }
 
 // plain is a value without secrets, and without what is so by default within it.
-func (d *differ) plain(w where, v any) any {
+func (r *reference) plain(w where, v any) any {
 	if w.secret && v != any(absent{}) {
 		return Secret{}.String()
 	}
@@ -313,9 +329,9 @@ func (d *differ) plain(w where, v any) any {
 	case map[string]any:
 		made := map[string]any{}
 		for name, inner := range v {
-			at := d.into(w, name, false)
-			inner = d.plain(at, inner)
-			if below, is := inner.(map[string]any); is && len(below) == 0 && at.at["default"] != nil || isDefault(at.at, inner) {
+			at := r.into(w, name, false)
+			inner = r.plain(at, inner)
+			if below, is := inner.(map[string]any); is && len(below) == 0 && field(at.at, "default") != nil || isDefault(at.at, inner) {
 				continue
 			}
 			made[name] = inner
@@ -324,7 +340,7 @@ func (d *differ) plain(w where, v any) any {
 	case []any:
 		made := make([]any, len(v))
 		for i, inner := range v {
-			made[i] = d.plain(d.into(w, "", true), inner)
+			made[i] = r.plain(r.into(w, "", true), inner)
 		}
 		return made
 	}
@@ -332,9 +348,10 @@ func (d *differ) plain(w where, v any) any {
 }
 
 // isDefault reports whether a value is what the schema has for a key that is absent.
-func isDefault(at map[string]any, v any) bool {
-	def := at["default"]
-	if def == nil {
+func isDefault(at *yaml.Node, v any) bool {
+	node := field(at, "default")
+	var def any
+	if node == nil || node.Decode(&def) != nil {
 		return false
 	}
 	a, _ := marshal(def)
@@ -343,12 +360,10 @@ func isDefault(at map[string]any, v any) bool {
 		return true
 	}
 	s, isText := v.(string)
-	other, alsoText := def.(string)
-	format, _ := at["format"].(string)
-	if !isText || !alsoText || !strings.Contains(format, "duration") && !strings.Contains(format, "timeout") {
+	if format := word(at, "format"); !isText || !strings.Contains(format, "duration") && !strings.Contains(format, "timeout") {
 		return false
 	}
 	one, err := parseDuration(s, 0)
-	two, err2 := parseDuration(other, 0)
-	return err == nil && err2 == nil && one == two
+	other, err2 := parseDuration(node.Value, 0)
+	return err == nil && err2 == nil && one == other
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -81,9 +82,9 @@ policies: { modules: [{ name: second, source: ../lib/second }, { name: guard, so
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc, problem := parseYAML([]byte(strings.Replace(text, "${file:hash}x", strings.Replace(bcryptHash, "N9", "M9", 1), 1)))
-		if problem != nil {
-			t.Fatal(problem)
+		doc, problems := parseYAML([]byte(strings.Replace(text, "${file:hash}x", strings.Replace(bcryptHash, "N9", "M9", 1), 1)))
+		if problems != nil {
+			t.Fatal(problems)
 		}
 		r := newReport(doc.locate)
 		value := (&reader{report: r, doc: doc, expand: machine.expander("/etc")}).mapping(doc.root, nil)
@@ -111,6 +112,7 @@ policies: { modules: [{ name: second, source: ../lib/second }, { name: guard, so
 		`policies.modules: guard, second -> second, guard (now)`,
 		`policies.modules[guard].settings.a: null ->  (now)`,
 		`policies.modules[guard].settings.on: true -> yes (now)`,
+		`telemetry.audit.file: /var/a/audit.jsonl -> /var/b/audit.jsonl (upgrade)`,
 		`users.list: alice, "b.[b]" -> "b.[b]", alice, carol (new sessions)`,
 		`users.list["b.[b]"].msg_quit: "a\nb" -> a (new sessions)`,
 		`users.list["b.[b]"].quota:  -> {} (now)`,
@@ -140,7 +142,7 @@ func TestDiffIsComplete(t *testing.T) {
 		name := reflect.TypeFor[Config]().Field(i).Name
 		mixed := *c
 		reflect.ValueOf(&mixed).Elem().Field(i).Set(reflect.ValueOf(least).Elem().Field(i))
-		if name != "Password" && name != "PasswordFile" && len(Diff(c, &mixed)) == 0 {
+		if name != "Shadowed" && name != "Password" && name != "PasswordFile" && len(Diff(c, &mixed)) == 0 {
 			t.Errorf("Config.%s is not compared", name)
 		}
 	}
@@ -154,6 +156,88 @@ func TestDiffOfSecretsBehindReferences(t *testing.T) {
 	binding.MAC.value = "other"
 	b.ACME.Authorities[0].Binding = &binding
 	want := []Change{{Key: "certificates.acme.account_binding.mac", From: "(secret)", To: "(secret)", Effect: EffectNewSessions}}
+	if diff := cmp.Diff(want, Diff(a, b)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Whatever changes in a configuration is told: each value in it is changed in turn.
+func TestDiffMissesNothing(t *testing.T) {
+	// What a file does not say, and what is another way to say something that is also there.
+	unsaid := map[string]bool{"Password": true, "PasswordFile": true, "Policies.Modules.Unwatched": true,
+		"ACME.Challenges.TLSALPN": true, "ACME.Challenges.TLSALPNServed": true, // of tls_alpn.listen and the listeners
+		"Users.Source": true, "Hosts.Users.Source": true, "Shadowed": true, "Shadowed.Name": true, "Shadowed.Source": true, "Shadowed.By": true, // where users are from
+		"Users.Limits.DataTLS": true, "Anonymous.Limits.DataTLS": true, "Hosts.Users.Limits.DataTLS": true, "Hosts.Anonymous.Limits.DataTLS": true, // of policies alone
+		"Hosts.Limits.SessionsPerUser": true, "Policies.Rollout.Limits.Failures": true, "Policies.Rollout.Limits.Drift": true, // one of several values below zero
+		"Policies.Modules.Grants.KV": true} // it goes with Spaces
+	r, err := newReference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	mutate(reflect.ValueOf(full()).Elem(), "", func(path string, again func(*Config)) {
+		if unsaid[path] {
+			return
+		}
+		changed := full()
+		again(changed)
+		if tried++; len(r.diff(full(), changed)) == 0 {
+			t.Errorf("a change of Config.%s is not told", path)
+		}
+	})
+	if tried < 200 {
+		t.Errorf("%d values only were changed", tried)
+	}
+}
+
+// mutate calls f for each value within v, with what changes that value in another
+// configuration that is equal.
+func mutate(v reflect.Value, path string, f func(path string, again func(*Config))) {
+	var walk func(v reflect.Value, path string, find func(root reflect.Value) reflect.Value)
+	walk = func(v reflect.Value, path string, find func(reflect.Value) reflect.Value) {
+		set := func(change func(reflect.Value)) {
+			f(path, func(c *Config) { change(find(reflect.ValueOf(c).Elem())) })
+		}
+		switch {
+		case v.Type() == reflect.TypeFor[time.Time]():
+			set(func(v reflect.Value) { v.Set(reflect.ValueOf(time.Unix(1, 0))) })
+		case v.Kind() == reflect.Struct:
+			for i := range v.NumField() {
+				if field := v.Type().Field(i); field.IsExported() {
+					walk(v.Field(i), strings.TrimPrefix(path+"."+field.Name, "."), func(root reflect.Value) reflect.Value { return find(root).Field(i) })
+				}
+			}
+		case v.Kind() == reflect.Pointer && !v.IsNil():
+			walk(v.Elem(), path, func(root reflect.Value) reflect.Value { return find(root).Elem() })
+		case v.Kind() == reflect.Slice && v.Len() > 0:
+			set(func(v reflect.Value) { v.Set(v.Slice(0, v.Len()-1)) })
+			if v.Type().Elem().Kind() != reflect.Uint8 {
+				walk(v.Index(0), path, func(root reflect.Value) reflect.Value { return find(root).Index(0) })
+			}
+		case v.Kind() == reflect.Map && v.Len() > 0:
+			set(func(v reflect.Value) { v.Clear() })
+		case v.Kind() == reflect.String:
+			set(func(v reflect.Value) { v.SetString(v.String() + "x") })
+		case v.Kind() == reflect.Bool:
+			set(func(v reflect.Value) { v.SetBool(!v.Bool()) })
+		case v.Type() == reflect.TypeFor[time.Duration]():
+			set(func(v reflect.Value) { v.SetInt(v.Int() + int64(time.Second)) })
+		case v.CanInt():
+			set(func(v reflect.Value) { v.SetInt(v.Int() ^ 1) })
+		case v.CanUint():
+			set(func(v reflect.Value) { v.SetUint(v.Uint() ^ 1) })
+		case v.CanFloat():
+			set(func(v reflect.Value) { v.SetFloat(v.Float() + 1) })
+		}
+	}
+	walk(v, path, func(root reflect.Value) reflect.Value { return root })
+}
+
+// What is in the file of users is told as if it stood in the list.
+func TestDiffOfUsersFile(t *testing.T) {
+	a, b := full(), full()
+	b.Users[2].Perms = 0
+	want := []Change{{Key: "users.list[bob].perm", From: "elrw", Effect: EffectNewSessions}}
 	if diff := cmp.Diff(want, Diff(a, b)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

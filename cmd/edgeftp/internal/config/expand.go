@@ -23,6 +23,8 @@ type outside struct {
 	list    func(dir string) error     // whether a directory can be read
 	bind    func(address string) error // whether it can be listened on
 	running func(socket string) bool   // whether a server has this admin socket
+
+	parsed func(doc *document, dir string) // is shown the file, nil shows it nobody
 }
 
 func thisMachine() outside {
@@ -119,8 +121,14 @@ func (o outside) secret(name, dir string) (string, error) {
 		}
 		return o.secretFile(filepath.Join(base, arg))
 	}
-	return "", fault{fmt.Sprintf("${%s} is not known here", name),
-		"only ${env:NAME}, ${file:PATH} and ${cred:NAME} are; write $${ for the characters themselves"}
+	help := "only ${env:NAME}, ${file:PATH} and ${cred:NAME} are; write $${ for the characters themselves"
+	switch near := Nearest(kind, []string{"env", "file", "cred"}); {
+	case near != "" && arg != "":
+		help = fmt.Sprintf("did you mean ${%s:%s}? (%s)", near, arg, help)
+	case arg == "" && name != "" && name == strings.ToUpper(name):
+		help = fmt.Sprintf("did you mean ${env:%s}? (%s)", name, help)
+	}
+	return "", fault{fmt.Sprintf("${%s} is not known here", name), help}
 }
 
 func (o outside) secretFile(path string) (string, error) {

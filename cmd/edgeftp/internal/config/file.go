@@ -21,6 +21,7 @@ type file struct {
 	Bandwidth    fileBandwidth    `json:"bandwidth"`
 	Transfer     fileTransfer     `json:"transfer"`
 	Users        fileUsers        `json:"users"`
+	Hosts        []fileHost       `json:"hosts"`
 	Storage      []fileStorage    `json:"storage"`
 	Policies     filePolicies     `json:"policies"`
 	Events       fileEvents       `json:"events"`
@@ -45,10 +46,6 @@ type fileListing struct {
 type fileSandbox struct {
 	Landlock string `json:"landlock"`
 	Seccomp  string `json:"seccomp"`
-}
-
-type fileAdmin struct {
-	Socket string `json:"socket,omitempty"`
 }
 
 // oneOrMore is a string, or a list of them.

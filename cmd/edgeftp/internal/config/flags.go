@@ -291,6 +291,7 @@ func locateFlag(path []string, _ bool) spot {
 		{"storage", "--root"}, {"instance.state_dir", "--state-dir"}, {"telemetry.log.format", "--log"},
 		{"users.list[0].name", "--user"}, {"users.list[0].perm", "--perm"}, {"users.list[0].password_hash", "--password-file"},
 		{"policies", "--policy"}, {"events.file", "--events"},
+		{"users.anonymous.enabled", "--anonymous"}, {"sandbox", "--sandbox"},
 	} {
 		if strings.HasPrefix(at, f.path) {
 			name = f.flag

@@ -47,9 +47,10 @@ func TestFlagDefaults(t *testing.T) {
 			Memory: Auto, Descriptors: Auto, MinRateOver: 30 * time.Second, HashTime: 5 * time.Minute},
 		Defender: defaultDefender(),
 		Transfer: defaultTransfer(),
-		Root:     "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/"}},
+		Root:     "/srv", Users: []User{{Name: "dev", Perms: policy.PermAll, Home: "/", Source: SourceList}},
+		Sources:  []string{SourceList, SourceStore, SourcePolicies},
 		Defaults: Defaults{Perms: policy.PermReadOnly}, Anonymous: Anonymous{Perms: policy.PermReadOnly, Home: "/"},
-		Metrics: Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"}, Policies: Policies{AllowDowngrade: true, History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}}, Socket: "/etc/.edgeftp/admin.sock", Log: Log{Format: "human", Level: "info"}, Languages: Languages{Default: "en", Negotiate: true},
+		Metrics: Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"}, Policies: Policies{AllowDowngrade: true, History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}}, Socket: "/etc/.edgeftp/admin.sock", Audit: Audit{File: "/etc/.edgeftp/audit.jsonl", MaxSize: 64 << 20}, Log: Log{Format: "human", Level: "info", Commands: "summary"}, Languages: Languages{Default: "en", Negotiate: true},
 		Sandbox: Sandbox{Landlock: "on", Seccomp: true},
 	}
 	if diff := cmp.Diff(want, got, alike(), cmpopts.IgnoreFields(Config{}, "Password"),

@@ -97,6 +97,9 @@ func TestEveryKeyIsRefused(t *testing.T) {
 		}
 	}
 	for _, key := range plainKeys(t) {
+		if same, of := strings.CutPrefix(key, "hosts[]."); of && strings.HasPrefix(same, "users.") {
+			key = same // one schema and one checker have both: see TestBrokenFiles/hosts.yaml
+		}
 		if !refused[key] {
 			t.Errorf("%s is not refused in any of testdata/broken", key)
 		}

@@ -18,13 +18,16 @@ type Listener struct {
 	Implicit  bool     // connections begin with TLS
 	Addresses []string // host:port for net.Listen
 	Hosts     []string // the names that HOST may give; empty is any
-	TLS       TLS
-	Passive   Passive
-	Active    Active
-	Proxy     Proxy
-	Banner    string // one or more lines
-	Encoding  edge.Encoding
-	LocalTime bool // times are told in the machine's zone, not in UTC
+	Host      string   // the virtual host of who names none; empty is none
+	// StrictHosts refuses TLS handshakes for names that no host has.
+	StrictHosts bool
+	TLS         TLS
+	Passive     Passive
+	Active      Active
+	Proxy       Proxy
+	Banner      string // one or more lines
+	Encoding    edge.Encoding
+	LocalTime   bool // times are told in the machine's zone, not in UTC
 	// Unlisted are verbs that the listener does not know, Optional those that it
 	// knows beside the standard ones. Both are as the command table has them.
 	Unlisted, Optional []string
@@ -53,19 +56,21 @@ type Active struct {
 }
 
 type fileListener struct {
-	Name       string       `json:"name"`
-	Protocol   string       `json:"protocol"`
-	Address    oneOrMore    `json:"address"`
-	Hosts      []string     `json:"hosts"`
-	TLS        fileTLS      `json:"tls"`
-	Passive    filePassive  `json:"passive"`
-	Active     fileActive   `json:"active"`
-	Proxy      fileProxy    `json:"proxy_protocol"`
-	Banner     string       `json:"banner"`
-	Encoding   fileEncoding `json:"encoding"`
-	Timestamps string       `json:"timestamps"`
-	Unlisted   []string     `json:"unlisted_commands"`
-	Optional   []string     `json:"optional_commands"`
+	Name         string       `json:"name"`
+	Protocol     string       `json:"protocol"`
+	Address      oneOrMore    `json:"address"`
+	Hosts        []string     `json:"hosts"`
+	Host         string       `json:"host,omitempty"`
+	UnknownHosts string       `json:"unknown_hosts"`
+	TLS          fileTLS      `json:"tls"`
+	Passive      filePassive  `json:"passive"`
+	Active       fileActive   `json:"active"`
+	Proxy        fileProxy    `json:"proxy_protocol"`
+	Banner       string       `json:"banner"`
+	Encoding     fileEncoding `json:"encoding"`
+	Timestamps   string       `json:"timestamps"`
+	Unlisted     []string     `json:"unlisted_commands"`
+	Optional     []string     `json:"optional_commands"`
 }
 
 type fileEncoding struct {
@@ -208,6 +213,10 @@ func (l *Listener) file() fileListener {
 		Active: fileActive{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
 			ReplacePrivate: l.Active.ReplacePrivate, Timeout: written(l.Active.Timeout)},
 		Encoding: fileEncoding(l.Encoding), Timestamps: "gmt", Unlisted: orEmpty(l.Unlisted), Optional: orEmpty(l.Optional),
+	}
+	f.Host, f.UnknownHosts = l.Host, "serve"
+	if l.StrictHosts {
+		f.UnknownHosts = "refuse"
 	}
 	if l.Implicit {
 		f.Protocol = "ftps"

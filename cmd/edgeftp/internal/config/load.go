@@ -1,7 +1,10 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
+	"syscall"
 )
 
 // maxFile is how many bytes a configuration file may have.
@@ -36,8 +39,7 @@ func load(path string, machine outside) (*Config, error) {
 func (o outside) readConfig(path string) ([]byte, error) {
 	data, err := o.read(path, maxFile)
 	if err != nil {
-		return nil, &Error{File: path, Problems: []Problem{{Text: "the configuration file cannot be read: " + reason(err),
-			Help: "check the path of --config"}}}
+		return nil, &Error{File: path, Problems: []Problem{unreadable(err)}}
 	}
 	return data, nil
 }
@@ -54,16 +56,31 @@ func parseFile(path string, data []byte, machine outside) (*Config, error) {
 	return s.parse(path, filepath.Dir(abs), data, machine)
 }
 
+// unreadable says why a configuration file cannot be read.
+func unreadable(err error) Problem {
+	p := Problem{Text: "the configuration file cannot be read: " + reason(err), Help: "check the path"}
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		p.Help = "name the file in it"
+	case errors.Is(err, fs.ErrPermission):
+		p.Help = "let the user that runs the server read it, and enter each directory above it"
+	}
+	return p
+}
+
 // parse reads data, the file called name in directory dir.
 func (s *schema) parse(name, dir string, data []byte, machine outside) (*Config, error) {
-	doc, problem := parseYAML(data)
-	if problem != nil {
-		return nil, &Error{File: name, Problems: []Problem{*problem}}
+	doc, problems := parseYAML(data)
+	if problems != nil {
+		return nil, &Error{File: name, Problems: problems}
 	}
 	doc.hide()
+	if machine.parsed != nil {
+		machine.parsed(doc, dir)
+	}
 	r := newReport(doc.locate)
 	value := (&reader{report: r, doc: doc, expand: machine.expander(dir)}).mapping(doc.root, nil)
-	v := &validator{report: r, schema: s, value: value, raw: doc.shown, empty: doc.empty}
+	v := &validator{report: r, schema: s, value: value, raw: doc.shown, under: doc.under, empty: doc.empty}
 	conf, err := finish(v, &checker{report: r, outside: machine, dir: dir, source: doc.raw})
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ type Module struct {
 	// files has changed. Of a directory that flags name and that is not safe to watch,
 	// Unwatched says why.
 	WatchSource bool
+	Hosts       []string // whose sessions it is asked about, NoHost for those of none; nil is all
 	Unwatched   string
 	FailOpen    bool // a failure counts as no opinion, where that is possible
 	Limits      ModuleLimits
@@ -56,6 +57,7 @@ type fileModule struct {
 	Watch     bool             `json:"watch_source"`
 	Digest    string           `json:"digest,omitempty"`
 	Signature string           `json:"signature,omitempty"`
+	Hosts     []string         `json:"hosts"`
 	Settings  json.RawMessage  `json:"settings,omitempty"`
 	OnError   string           `json:"on_error"`
 	Events    string           `json:"events"`
@@ -185,9 +187,12 @@ func (c *checker) watchable(m *Module, conf *Config) (why, help string) {
 	case within(c.real(conf.Instance.StateDir), c.real(m.Source)):
 		return fmt.Sprintf("%s lies inside the state directory %s, in which the server writes: whoever has got into it could change the policy",
 			m.Source, conf.Instance.StateDir), "put it beside the state directory"
-	case conf.Defaults.mayHold(c.real(m.Source), c.real):
-		return fmt.Sprintf("%s may lie inside a user's root (users.defaults.root: %s): clients could change the policy", m.Source, conf.Defaults.Root),
-			"put it where no user's root can be"
+	}
+	for _, all := range conf.Every() {
+		if all.Defaults.mayHold(c.real(m.Source), c.real) {
+			return fmt.Sprintf("%s may lie inside a user's root (users.defaults.root: %s): clients could change the policy", m.Source, all.Defaults.Root),
+				"put it where no user's root can be"
+		}
 	}
 	return "", ""
 }
@@ -224,7 +229,7 @@ func (f *fileGrants) grants() Grants {
 
 func (m *Module) file() fileModule {
 	g, l := &m.Grants, &m.Limits
-	f := fileModule{Name: m.Name, Source: m.Source, Watch: m.WatchSource, Digest: m.Digest, Signature: m.Signature, Settings: m.Settings, OnError: "deny", Events: "memory",
+	f := fileModule{Name: m.Name, Source: m.Source, Hosts: orEmpty(m.Hosts), Watch: m.WatchSource, Digest: m.Digest, Signature: m.Signature, Settings: m.Settings, OnError: "deny", Events: "memory",
 		Limits: fileModuleLimits{Memory: formatSize(l.Memory), Fuel: l.Fuel, Depth: l.Depth, Instances: l.Instances},
 		Grants: fileGrants{KV: spaces{g.KV, g.Spaces}, KVSize: formatSize(g.KVSize), Metric: g.Metric, Random: g.Random, Verify: g.Verify,
 			Password: g.Password, Stat: g.Stat, Digest: g.Digest, Fetch: orEmpty(g.Fetch), FetchPrivate: orEmpty(g.FetchPrivate)}}

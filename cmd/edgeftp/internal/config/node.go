@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
 )
@@ -28,26 +27,29 @@ type document struct {
 
 type place struct{ key, value *yaml.Node }
 
-// parseYAML reads the one document of a file. The problem is what the reader of
+// parseYAML reads the one document of a file. The problems are what the reader of
 // the file is told instead.
-func parseYAML(data []byte) (*document, *Problem) {
-	if !utf8.Valid(data) {
-		return nil, &Problem{Text: "the file is not UTF-8 text"}
+func parseYAML(data []byte) (*document, []Problem) {
+	text := strings.TrimPrefix(string(data), byteOrderMark)
+	doc := &document{lines: splitLines(text), places: map[string]place{}}
+	if problem := doc.notText(data); problem != nil {
+		return nil, []Problem{*problem}
 	}
-	doc := &document{lines: strings.Split(string(data), "\n"), places: map[string]place{}}
-	loader, err := yaml.NewLoader(strings.NewReader(string(data)))
+	loader, err := yaml.NewLoader(strings.NewReader(text))
 	if err != nil {
 		return nil, doc.syntax(err)
 	}
 	var first, more yaml.Node
 	switch err = loader.Load(&first); {
 	case errors.Is(err, io.EOF):
-		return nil, &Problem{Text: "the file is empty", Help: "a configuration begins with version: 1"}
+		return nil, []Problem{{Text: "the file is empty", Help: "a configuration begins with version: 1"}}
 	case err != nil:
 		return nil, doc.syntax(err)
 	}
 	if err = loader.Load(&more); !errors.Is(err, io.EOF) {
-		return nil, &Problem{Text: "the file holds more than one YAML document", Help: "remove the line --- and what follows"}
+		p := doc.second()
+		p.Text, p.Help = "the file holds more than one YAML document", "remove this line and what follows"
+		return nil, []Problem{*p}
 	}
 	doc.root = &first
 	if first.Kind == yaml.DocumentNode && len(first.Content) == 1 {
@@ -55,32 +57,31 @@ func parseYAML(data []byte) (*document, *Problem) {
 	}
 	doc.places[join(nil)] = place{value: doc.root}
 	if doc.root.Kind != yaml.MappingNode {
-		return nil, &Problem{Text: "the file does not consist of keys and values", Help: "a configuration begins with version: 1",
-			Line: 1, Column: 1, excerpt: doc.line(1)}
+		p := doc.here(doc.root.Line, doc.root.Column, 1)
+		p.Text, p.Help = "the file does not consist of keys and values", "a configuration begins with version: 1"
+		return nil, []Problem{*p}
 	}
 	return doc, nil
 }
 
-// syntax words an error of the YAML parser.
-func (d *document) syntax(err error) *Problem {
-	var load *yaml.LoadError
-	if !errors.As(err, &load) {
-		return &Problem{Text: "this is not YAML: " + err.Error()}
+// second is where a document follows another one.
+func (d *document) second() *Problem {
+	begun := false
+	for i, line := range d.lines {
+		if begun && (line == "---" || line == "..." || strings.HasPrefix(line, "--- ")) {
+			return d.here(i+1, 1, 3)
+		}
+		text, _, _ := strings.Cut(line, "#")
+		begun = begun || strings.TrimSpace(text) != "" && !strings.HasPrefix(text, "%")
 	}
-	line, column := load.Mark.Line, load.Mark.Column
-	p := &Problem{Text: "this is not YAML: " + load.Message, Line: max(1, line), Column: max(1, column)}
-	p.excerpt = d.line(p.Line)
-	if strings.HasPrefix(p.excerpt, "\t") || strings.Contains(p.Text, "cannot start any token") {
-		p.Help = "YAML is indented with spaces, not with tabs; values that begin with a special character stand in quotes"
-	}
-	return p
+	return d.here(1, 1, 1)
 }
 
 func (d *document) line(n int) string {
 	if n < 1 || n > len(d.lines) {
 		return ""
 	}
-	return strings.TrimSuffix(d.lines[n-1], "\r")
+	return d.lines[n-1]
 }
 
 // locate finds the place of a path, or of the nearest thing around it.
@@ -121,6 +122,21 @@ func (r *reader) value(n *yaml.Node, path []string) (v any, ok bool) {
 	if _, known := r.doc.places[join(path)]; !known {
 		r.doc.places[join(path)] = place{value: n}
 	}
+	if n.Anchor != "" {
+		r.mark(path, fmt.Sprintf("anchors (&%s) are not supported", n.Anchor), "remove it, and write the value out where it was meant to be repeated")
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		r.mark(path, fmt.Sprintf("tags (%s) are not supported", n.Tag), "remove it, or put the value into quotes if it begins with !")
+		if n.Kind == yaml.ScalarNode && n.Value == "" { // it is all that the author wrote
+			return nil, false
+		}
+		plain := *n
+		plain.Tag, plain.Style = "", n.Style&^yaml.TaggedStyle
+		if plain.Style != 0 || n.Kind != yaml.ScalarNode {
+			plain.Tag = map[yaml.Kind]string{yaml.MappingNode: "!!map", yaml.SequenceNode: "!!seq", yaml.ScalarNode: "!!str"}[n.Kind]
+		}
+		n = &plain
+	}
 	switch {
 	case n.Kind == yaml.AliasNode:
 		r.at(path, "aliases (*name) are not supported", "write the value out")
@@ -150,8 +166,7 @@ func (r *reader) mapping(n *yaml.Node, path []string) map[string]any {
 		key, value := n.Content[i], n.Content[i+1]
 		at := sub(path, key.Value)
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
-			r.doc.places[join(at)] = place{key: key, value: value}
-			r.key(at, "this is no key", "a key is a word; merges (<<) are not supported")
+			r.noKey(key, value, path)
 			continue
 		}
 		if first, twice := r.doc.places[join(at)]; twice {
@@ -163,7 +178,7 @@ func (r *reader) mapping(n *yaml.Node, path []string) map[string]any {
 		}
 		r.doc.places[join(at)] = place{key: key, value: value}
 		if value.Kind == yaml.ScalarNode && value.ShortTag() == "!!null" && !inSettings(at) {
-			r.key(at, fmt.Sprintf("%q is empty", key.Value), "indent the lines that belong to it, give it a value, or remove it")
+			r.noValue(at, fmt.Sprintf("%q is empty", key.Value), "indent the lines that belong to it, give it a value, or remove it")
 			continue
 		}
 		if v, ok := r.value(value, at); ok {
@@ -171,6 +186,26 @@ func (r *reader) mapping(n *yaml.Node, path []string) map[string]any {
 		}
 	}
 	return m
+}
+
+// noKey reports what stands in the place of a key. In YAML a value in braces behind a
+// dollar sign or alone may be one.
+func (r *reader) noKey(key, value *yaml.Node, path []string) {
+	at := sub(path, fmt.Sprintf("\x00%d:%d", key.Line, key.Column))
+	r.doc.places[join(at)] = place{key: key, value: value}
+	s := r.locate(at, true)
+	s.name = dotted(path)
+	if key.ShortTag() == "!!merge" {
+		r.add(at, s, "merges (<<) are not supported", "write the keys out")
+		return
+	}
+	r.add(at, s, "this is no key", "a key is a word; put a value with braces or brackets into quotes")
+}
+
+// mark adds a problem with how the value at path is written; what it holds is looked at
+// all the same.
+func (r *reader) mark(path []string, text, help string) {
+	r.add(sub(path, "\x00"), r.locate(path, false), text, help)
 }
 
 // inSettings reports whether path is in a module's settings, which are the
@@ -182,6 +217,9 @@ func inSettings(path []string) bool {
 // isTemplate reports whether the value at path is a template in which ${user}
 // stands for something that is known only later.
 func isTemplate(path []string) bool {
+	if len(path) > 2 && path[0] == "hosts" {
+		path = path[2:]
+	}
 	return slices.Equal(path, []string{"users", "defaults", "root"})
 }
 
@@ -264,4 +302,16 @@ func (d *document) shown(path []string) (string, bool) {
 func (d *document) empty(path []string) bool {
 	p, known := d.places[join(path)]
 	return known && p.value.Kind == yaml.ScalarNode && p.value.ShortTag() == "!!null"
+}
+
+// under are the keys of the section at path, in the order of the file.
+func (d *document) under(path []string) (keys []string) {
+	n := d.places[join(path)].value
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		keys = append(keys, n.Content[i].Value)
+	}
+	return keys
 }

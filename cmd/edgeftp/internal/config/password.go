@@ -26,6 +26,10 @@ const (
 		shell spoon stone table tower valley window`
 )
 
+// MakeUpPassword returns a random password that can be read out and typed, such as
+// tame-otter-41-lamp-river.
+func MakeUpPassword() string { return makeUpPassword() }
+
 // makeUpPassword returns a password like tame-otter-41-lamp-river, one of about
 // 1,500 million: enough behind the delays and limits of failed logins.
 func makeUpPassword() string {

@@ -16,8 +16,10 @@ type Problem struct {
 	// Line and Column are where it is in the file, from 1; 0 without a file.
 	Line, Column int
 
+	file    string // where it is in another one than that of the Error
 	excerpt string // the line
 	width   int    // how much of it is underlined
+	empty   bool   // it is that a key has no value
 }
 
 // Error holds every problem of one configuration, in the order of the file.
@@ -47,6 +49,9 @@ func (e *Error) Error() string {
 }
 
 func (p *Problem) render(b *strings.Builder, file string) {
+	if p.file != "" {
+		file = p.file
+	}
 	where := p.Path
 	if where != "" {
 		where += ": "
@@ -129,6 +134,14 @@ func (r *report) add(path []string, s spot, text, help string) {
 		Line: s.line, Column: s.column, excerpt: s.excerpt, width: s.width})
 }
 
+// noValue adds that the key at path has no value.
+func (r *report) noValue(path []string, text, help string) {
+	if n := len(r.problems); !r.isFaulty(path) {
+		r.key(path, text, help)
+		r.problems[n].empty = true
+	}
+}
+
 // isFaulty reports whether path, or what it is in, has a problem already.
 func (r *report) isFaulty(path []string) bool {
 	for i := range len(path) + 1 {
@@ -145,6 +158,9 @@ func (r *report) err(file string) error {
 		return nil
 	}
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+		if a.file != b.file {
+			return strings.Compare(a.file, b.file)
+		}
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}

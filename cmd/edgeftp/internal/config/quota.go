@@ -1,6 +1,9 @@
 package config
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Quota is what may be stored. Zero in a field is no limit.
 type Quota struct {
@@ -38,15 +41,29 @@ func (q *Quota) file() fileQuota {
 		MonthBytes: formatSize(q.MonthBytes), MonthFiles: q.MonthFiles}
 }
 
-func (c *checker) groups(list []fileGroup) []Group {
+func (c *checker) groups(list []fileGroup, path []string) []Group {
 	var out []Group
 	names := map[string]bool{}
 	for i := range list {
 		g := &list[i]
-		c.unique(names, []string{"users", "groups", strconv.Itoa(i), "name"}, g.Name, "group")
+		c.unique(names, sub(path, strconv.Itoa(i), "name"), g.Name, "group")
 		out = append(out, Group{g.Name, g.Quota.quota()})
 	}
 	return out
+}
+
+// group reports a user's group that is nearly one of users.groups. It may be another
+// word, which policies alone know; with a slip in it a quota would not hold.
+func (c *checker) group(name string, path []string, conf *Config) {
+	var names []string
+	for i := range conf.Groups {
+		if names = append(names, conf.Groups[i].Name); conf.Groups[i].Name == name {
+			return
+		}
+	}
+	if near := Nearest(name, names); name != "" && near != "" {
+		c.at(path, fmt.Sprintf("there is no group %q", name), fmt.Sprintf("did you mean %q? (a group that policies alone know is to be called otherwise)", near))
+	}
 }
 
 func groupsFile(list []Group) []fileGroup {

@@ -34,6 +34,15 @@ func newSchema() (*schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
 	}
+	root, isMap := raw.(map[string]any)
+	if !isMap {
+		return nil, errors.New("the embedded schema is damaged")
+	}
+	return compileSchema(root)
+}
+
+// compileSchema makes a schema of root, which may be a part of the embedded one.
+func compileSchema(root map[string]any) (*schema, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	for name, check := range formats() {
@@ -42,8 +51,7 @@ func newSchema() (*schema, error) {
 	c.AssertVocabs()
 	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "x-not-built", Compile: compileNotBuilt})
 	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "x-names", Compile: compileNames})
-	root, isMap := raw.(map[string]any)
-	if err = c.AddResource(schemaURL, raw); err != nil || !isMap {
+	if err := c.AddResource(schemaURL, root); err != nil {
 		return nil, fmt.Errorf("the embedded schema is damaged: %w", err)
 	}
 	compiled, err := c.Compile(schemaURL)
@@ -169,13 +177,15 @@ func (s *schema) at(path []string) map[string]any {
 // resolve follows a reference to $defs.
 func (s *schema) resolve(m map[string]any) map[string]any {
 	ref, _ := m["$ref"].(string)
-	name, isDef := strings.CutPrefix(ref, "#/$defs/")
-	if !isDef {
+	at, isRef := strings.CutPrefix(ref, "#/")
+	if !isRef {
 		return m
 	}
-	defs, _ := s.root["$defs"].(map[string]any)
-	def, _ := defs[name].(map[string]any)
-	return def
+	here := s.root
+	for name := range strings.SplitSeq(at, "/") {
+		here, _ = here[name].(map[string]any)
+	}
+	return s.resolve(here)
 }
 
 // keys returns the names of the properties of the object at path, sorted.

@@ -45,9 +45,9 @@ func Parse(path string, text []byte) (*Config, *Source, error) {
 // Conceal is the text of a configuration file with stars in the place of the secrets that
 // it holds itself, hashes of passwords among them. The error says that it is no YAML.
 func Conceal(text []byte) (string, error) {
-	doc, problem := parseYAML(text)
-	if problem != nil {
-		return "", fmt.Errorf("the configuration cannot be shown: %s", problem.Text)
+	doc, problems := parseYAML(text)
+	if problems != nil {
+		return "", fmt.Errorf("the configuration cannot be shown: %s", problems[0].Text)
 	}
 	doc.hideAll(func(path []string) bool {
 		return doc.isSecret(path) || len(path) > 0 && path[len(path)-1] == "password_hash"

@@ -7,9 +7,11 @@ import (
 
 // Log says how the server logs.
 type Log struct {
-	Format string // "human" or "json"
-	Level  string // "debug", "info", "warn" or "error"
-	Prefix string // template for messages about a session (pi.ParsePrefix), or empty
+	Format   string // "human" or "json"
+	Level    string // "debug", "info", "warn" or "error"
+	Prefix   string // template for messages about a session (pi.ParsePrefix), or empty
+	File     string // to which it is appended; empty is standard error
+	Commands string // "off", "summary" or "all": what of commands is told at the level debug
 }
 
 // Metrics is where figures are shown.
@@ -27,14 +29,17 @@ type AccessLog struct {
 
 type fileTelemetry struct {
 	Log struct {
-		Format string `json:"format"`
-		Level  string `json:"level"`
-		Prefix string `json:"prefix,omitempty"`
+		Format   string `json:"format"`
+		Level    string `json:"level"`
+		Prefix   string `json:"prefix,omitempty"`
+		File     string `json:"file,omitempty"`
+		Commands string `json:"commands"`
 	} `json:"log"`
 	Metrics struct {
 		Listen string `json:"listen,omitempty"`
 		Path   string `json:"path"`
 	} `json:"metrics"`
+	Audit     fileAudit `json:"audit"`
 	AccessLog struct {
 		File     string `json:"file,omitempty"`
 		Format   string `json:"format"`
@@ -69,6 +74,10 @@ func (c *checker) events(file string, conf *Config) {
 
 // telemetry finds the access log, and what shows figures.
 func (c *checker) telemetry(f *fileTelemetry, conf *Config) {
+	if f.Log.File != "" {
+		conf.Log.File = beside(c.dir, f.Log.File)
+		c.logFile([]string{"telemetry", "log", "file"}, "log", conf.Log.File, conf)
+	}
 	path := []string{"telemetry", "access_log"}
 	conf.Metrics = Metrics(f.Metrics)
 	conf.AccessLog = AccessLog(f.AccessLog)
@@ -76,8 +85,28 @@ func (c *checker) telemetry(f *fileTelemetry, conf *Config) {
 		conf.AccessLog.File = beside(c.dir, f.AccessLog.File)
 		c.logFile(sub(path, "file"), "access log", conf.AccessLog.File, conf)
 	}
+	c.logsApart(conf)
 	if f.AccessLog.Commands && f.AccessLog.Format == "xferlog" {
 		c.at(sub(path, "commands"), "xferlog has no form for commands", "choose the format common or json")
+	}
+}
+
+// logsApart holds each log to a file of its own: two of them would write into each other's
+// lines.
+func (c *checker) logsApart(conf *Config) {
+	seen := map[string]string{}
+	for _, l := range []struct {
+		path       []string
+		what, file string
+	}{{[]string{"events", "file"}, "event log", conf.Events}, {[]string{"telemetry", "log", "file"}, "log", conf.Log.File},
+		{[]string{"telemetry", "access_log", "file"}, "access log", conf.AccessLog.File}} {
+		if l.file == "" {
+			continue
+		}
+		if first := seen[c.real(l.file)]; first != "" {
+			c.at(l.path, fmt.Sprintf("the %s %s is the %s as well", l.what, l.file, first), "give each a file of its own")
+		}
+		seen[c.real(l.file)] = l.what
 	}
 }
 

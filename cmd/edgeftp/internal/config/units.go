@@ -48,6 +48,7 @@ func formats() map[string]func(string) error {
 		"edgeftp-advertise":     checkAdvertise,
 		"edgeftp-advertised":    checkAdvertised,
 		"edgeftp-host":          checkHost,
+		"edgeftp-hostname":      checkHostname,
 		"edgeftp-text":          checkText,
 		"edgeftp-virtual":       checkVirtual,
 		"edgeftp-rule":          checkRule,
@@ -67,6 +68,9 @@ func formats() map[string]func(string) error {
 		"edgeftp-descriptors":   func(s string) error { return second(parseDescriptors(s)) },
 		"edgeftp-percent":       func(s string) error { return second(parsePercent(s)) },
 		"edgeftp-user-or-none":  orNone(checkUser),
+		"edgeftp-account":       checkAccount,
+		"edgeftp-page":          checkPage,
+		"edgeftp-token":         checkToken,
 	}
 	maps.Copy(all, acmeFormats())
 	return all
@@ -94,10 +98,20 @@ func checkUser(s string) error {
 
 func second[T any](_ T, err error) error { return err }
 
+var errDuration = fault{"is not a duration", "write it like 30s, 5m, 1h30m or 14d"}
+
 // parseDuration reads a duration of at least least: Go's form, with days before
 // it ("14d", "1h30m").
 func parseDuration(s string, least time.Duration) (time.Duration, error) {
-	bad := fault{"is not a duration", "write it like 30s, 5m, 1h30m or 14d"}
+	d, err := readDuration(s, least)
+	if err == errDuration {
+		err = fault{errDuration.what, meant(guessDuration(s), errDuration.help)}
+	}
+	return d, err
+}
+
+func readDuration(s string, least time.Duration) (time.Duration, error) {
+	bad := errDuration
 	if s == "" {
 		return 0, bad
 	}
@@ -176,11 +190,11 @@ func parseSize(s string) (int64, error) {
 	case errors.Is(err, strconv.ErrRange):
 		return 0, fault{"is too large", help}
 	case err != nil:
-		return 0, fault{"is not a size", help}
-	case digits == s:
-		return 0, fault{"has no unit", help}
+		return 0, fault{"is not a size", meant(guessSize(s), help)}
 	case n == 0:
 		return 0, fault{"is nothing", "leave the key out for no limit"}
+	case digits == s:
+		return 0, fault{"has no unit", "write " + digits + "MB, " + digits + "MiB or another unit; " + digits + "B are bytes"}
 	}
 	for _, u := range units() {
 		if u.name != s[len(digits):] {
@@ -191,7 +205,7 @@ func parseSize(s string) (int64, error) {
 		}
 		return int64(n * u.size), nil
 	}
-	return 0, fault{"has an unknown unit", help}
+	return 0, fault{"has an unknown unit", meant(guessSize(s), help)}
 }
 
 // parseRate reads a number of bytes in a second, or 0 for no limit.

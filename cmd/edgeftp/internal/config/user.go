@@ -28,6 +28,9 @@ type User struct {
 	Quota        *Quota    // nil is that of Defaults
 	MsgLogin     string    // one or more lines; empty is the server's own words
 	MsgQuit      string
+	Disabled     bool   // logins are refused
+	Note         string // for those who look after the users
+	Source       string // SourceList, SourceFile or SourceStore
 }
 
 // Defaults is what users have who say nothing else.
@@ -88,6 +91,8 @@ func (d *Defaults) mayHold(path string, real func(string) string) bool {
 const userVariable = "${user}"
 
 type fileUsers struct {
+	Sources  []string `json:"sources,omitempty"`
+	File     string   `json:"file,omitempty"`
 	Defaults struct {
 		Root  string    `json:"root,omitempty"`
 		Perm  string    `json:"perm"`
@@ -115,6 +120,8 @@ type fileUser struct {
 	Expires      string      `json:"expires,omitempty"`
 	TLS          fileLenient `json:"tls"`
 	Quota        *fileQuota  `json:"quota,omitempty"`
+	Disabled     bool        `json:"disabled"`
+	Note         string      `json:"note,omitempty"`
 }
 
 type fileRule struct {
@@ -156,28 +163,48 @@ func (s fileShare) limits(maxFileSize string) policy.Limits {
 }
 
 func (c *checker) users(f *file, conf *Config) {
-	if f.Users.Defaults.Root != "" {
-		conf.Defaults.Root = beside(c.dir, f.Users.Defaults.Root)
-	}
-	conf.Defaults.Perms = perms(f.Users.Defaults.Perm)
-	conf.Defaults.Quota = f.Users.Defaults.Quota.quota()
-	conf.Groups = c.groups(f.Users.Groups)
-	names := map[string]bool{}
-	for i := range f.Users.List {
-		u, path := &f.Users.List[i], []string{"users", "list", strconv.Itoa(i)}
-		c.unique(names, sub(path, "name"), u.Name, "user")
-		if u.Name == "anonymous" && f.Users.Anonymous.Enabled {
-			c.at(sub(path, "name"), "the user anonymous is there already", "rename this one, or disable users.anonymous")
-		}
-		conf.Users = append(conf.Users, c.user(u, path, conf))
-		if len(u.Certificates) > 0 && !slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.ClientCA != "" }) {
-			c.key(sub(path, "certificates"), "no listener asks clients for certificates", "set tls.client_certs and tls.client_ca at a listener, or remove them")
-		}
-	}
-	c.anonymous(&f.Users.Anonymous, conf)
-	if len(f.Users.List) == 0 && !conf.Anonymous.Enabled && len(f.Policies.Modules) == 0 {
+	c.people(&f.Users, []string{"users"}, f, conf)
+	c.sources(f, conf)
+	stored := slices.Contains(f.Users.Sources, SourceStore) || conf.From(SourceStore) && c.hasStore(conf)
+	if len(f.Users.List) == 0 && f.Users.File == "" && !stored && !conf.Anonymous.Enabled && len(f.Policies.Modules) == 0 && len(f.Hosts) == 0 {
 		c.key([]string{"users"}, "nobody can log in", "add users.list, enable users.anonymous, or add a policy module that decides on logins")
 	}
+}
+
+// people makes the users at a path, which are the server's or those of a virtual host.
+func (c *checker) people(in *fileUsers, at []string, f *file, conf *Config) {
+	if in.Defaults.Root != "" {
+		conf.Defaults.Root = beside(c.dir, in.Defaults.Root)
+	}
+	conf.Defaults.Perms = perms(in.Defaults.Perm)
+	conf.Defaults.Quota = in.Defaults.Quota.quota()
+	conf.Groups = c.groups(in.Groups, sub(at, "groups"))
+	names := map[string]bool{}
+	for i := range in.List {
+		u, path := &in.List[i], sub(at, "list", strconv.Itoa(i))
+		c.unique(names, sub(path, "name"), u.Name, "user")
+		if u.Name == "anonymous" && in.Anonymous.Enabled {
+			c.at(sub(path, "name"), "the user anonymous is there already", "rename this one, or disable users.anonymous")
+		}
+		made := c.user(u, path, conf)
+		made.Source = SourceList
+		conf.Users = append(conf.Users, made)
+		c.group(u.Group, sub(path, "group"), conf)
+		if len(u.Certificates) > 0 && !f.asksCertificates() {
+			c.noCertificates(path)
+		}
+	}
+	c.anonymous(&in.Anonymous, sub(at, "anonymous"), conf)
+}
+
+// noCertificates reports certificates of a user that no client is asked for.
+func (c *checker) noCertificates(path []string) {
+	c.key(sub(path, "certificates"), "no listener asks clients for certificates", "set tls.client_certs and tls.client_ca at a listener, or remove them")
+}
+
+// asksCertificates reports whether a listener asks clients for certificates.
+func (f *file) asksCertificates() bool {
+	return slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.ClientCA != "" })
 }
 
 func (c *checker) user(u *fileUser, path []string, conf *Config) User {
@@ -187,6 +214,7 @@ func (c *checker) user(u *fileUser, path []string, conf *Config) User {
 		Limits:   u.Bandwidth.limits(u.MaxFileSize),
 		Lenient:  policy.Lenience{Resumption: u.TLS.SessionReuse == lenient, CloseNotify: u.TLS.CloseNotify == lenient},
 		MsgLogin: lines(u.MsgLogin), MsgQuit: lines(u.MsgQuit),
+		Disabled: u.Disabled, Note: u.Note,
 	}
 	if u.Perm != "" {
 		made.Perms = perms(u.Perm)
@@ -237,8 +265,7 @@ func (c *checker) rules(list []fileRule, path []string) []policy.PathRule {
 	return rules
 }
 
-func (c *checker) anonymous(a *fileAnonymous, conf *Config) {
-	path := []string{"users", "anonymous"}
+func (c *checker) anonymous(a *fileAnonymous, path []string, conf *Config) {
 	conf.Anonymous = Anonymous{Enabled: a.Enabled, Perms: perms(a.Perm), AllowWrite: a.AllowWrite, Home: virtual(a.Home),
 		MaxSessions: a.MaxSessions, Limits: a.Bandwidth.limits(a.MaxFileSize), MsgLogin: lines(a.MsgLogin), MsgQuit: lines(a.MsgQuit)}
 	if changing := conf.Anonymous.Perms &^ policy.PermReadOnly; changing != 0 && !a.AllowWrite {
@@ -255,8 +282,12 @@ func (c *checker) anonymous(a *fileAnonymous, conf *Config) {
 func (c *Config) usersFile() (f fileUsers) {
 	f.Defaults.Root, f.Defaults.Perm = c.Defaults.Root, c.Defaults.Perms.String()
 	f.Defaults.Quota, f.Groups = c.Defaults.Quota.file(), groupsFile(c.Groups)
+	f.Sources, f.File = c.Sources, c.UsersFile
 	f.List = []fileUser{}
 	for i := range c.Users {
+		if c.Users[i].Source == SourceFile {
+			continue
+		}
 		f.List = append(f.List, c.Users[i].file())
 	}
 	a := &c.Anonymous
@@ -274,7 +305,7 @@ func (u *User) file() fileUser {
 	f := fileUser{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: orEmpty(u.Certificates), Perm: u.Perms.String(), Rules: []fileRule{},
 		Root: u.Root, Home: u.Home, Group: u.Group, MaxSessions: u.MaxSessions, MaxFileSize: formatSize(u.Limits.MaxFileSize),
 		Bandwidth: share(u.Limits), MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit,
-		TLS: fileLenient{SessionReuse: "listener", CloseNotify: "required"}}
+		TLS: fileLenient{SessionReuse: "listener", CloseNotify: "required"}, Disabled: u.Disabled, Note: u.Note}
 	for _, r := range u.Rules {
 		f.Rules = append(f.Rules, fileRule{Dir: r.Dir, Perm: r.Perms.String(), Recursive: r.Recursive})
 	}

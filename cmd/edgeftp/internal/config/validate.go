@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
@@ -20,6 +19,8 @@ type validator struct {
 	value  map[string]any
 	// raw returns what the author wrote at a path, as far as it may be shown.
 	raw func(path []string) (string, bool)
+	// under are the keys at a path; nil where nobody wrote any.
+	under func(path []string) []string
 	// empty reports whether a key is there without a value.
 	empty func(path []string) bool
 }
@@ -147,6 +148,14 @@ func (v *validator) wrongType(path []string, k *kind.Type) {
 		help = fmt.Sprintf("put it in quotes: %q", raw)
 	case slices.Contains(k.Want, "boolean"):
 		help = "write true or false"
+		switch strings.ToLower(raw) {
+		case "yes", "y", "on", "1", "enabled", "enable":
+			help = "write true"
+		case "no", "n", "off", "0", "disabled", "disable":
+			help = "write false"
+		}
+	case slices.Contains(k.Want, "array") && k.Got == "object":
+		help = v.dashes(path)
 	case slices.Contains(k.Want, "object"):
 		help = "its keys: " + strings.Join(v.schema.keys(path), ", ")
 	}
@@ -155,6 +164,19 @@ func (v *validator) wrongType(path []string, k *kind.Type) {
 		text += ", not " + noun(k.Got)
 	}
 	v.at(path, text, help)
+}
+
+// dashes is what a section lacks that is to be a list.
+func (v *validator) dashes(path []string) string {
+	if v.under == nil {
+		return ""
+	}
+	for _, key := range v.under(path) {
+		if name, dash := strings.CutPrefix(key, "-"); dash {
+			return fmt.Sprintf("put a space behind the dash: \"- %s\"", name)
+		}
+	}
+	return "begin each entry with a dash and a space: \"- \""
 }
 
 func noun(jsonType string) string {
@@ -228,14 +250,15 @@ func (v *validator) unknown(path []string) {
 			help = fmt.Sprintf("it belongs under %q: indent it by two more spaces than %q", sibling, sibling)
 		}
 	}
-	if best := Nearest(name, keys); help == "" && best != "" {
-		help = fmt.Sprintf("did you mean %q?", best)
-	}
-	homes := slices.DeleteFunc(v.schema.homes(name), func(home string) bool { // the same word elsewhere is another matter
-		return len(parent) > 0 && !strings.HasPrefix(home, parent[0])
-	})
-	if help == "" && len(homes) > 0 && len(homes) < 4 {
-		help = "it belongs under " + strings.Join(homes, " or ")
+	for _, guess := range []func() string{
+		func() string { return v.typed(name, keys) },
+		func() string { return v.elsewhere(name, parent) },
+		func() string { return v.otherName(name) },
+		func() string { return v.splitKey(name, parent) },
+	} {
+		if help == "" {
+			help = guess()
+		}
 	}
 	if help == "" {
 		help = "the keys here: " + strings.Join(keys, ", ")
@@ -243,16 +266,55 @@ func (v *validator) unknown(path []string) {
 	v.key(path, "unknown key "+strconv.Quote(name), help)
 }
 
-// Nearest returns the candidate that is the fewest edits from s, or nothing if
-// all are far.
-func Nearest(s string, candidates []string) string {
-	best, least := "", 1+max(1, len(s)/3)
-	for _, c := range candidates {
-		if d := levenshtein.ComputeDistance(strings.ToLower(s), strings.ToLower(c)); d < least {
-			best, least = c, d
+// typed is a key with a slip in it.
+func (v *validator) typed(name string, keys []string) string {
+	if best := Nearest(name, keys); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return ""
+}
+
+// elsewhere is a key that stands in the wrong section.
+func (v *validator) elsewhere(name string, parent []string) string {
+	near := slices.DeleteFunc(v.schema.homes(name), func(home string) bool { // the same word elsewhere is another matter
+		return len(parent) > 0 && !strings.HasPrefix(home, parent[0])
+	})
+	switch {
+	case len(near) > 0 && len(near) < 4:
+		return "it belongs under " + strings.Join(near, " or ")
+	case len(parent) > 0 && slices.Contains(v.schema.keys(nil), name):
+		return fmt.Sprintf("%q is a section of the file itself: do not indent it", name)
+	}
+	return ""
+}
+
+// otherName is what pyftpdlib calls a key.
+func (v *validator) otherName(name string) string {
+	r, err := newReference()
+	if err != nil {
+		return ""
+	}
+	var found []string
+	for _, k := range r.keys(r.root, "", false, "")[1:] {
+		for _, seed := range seedNames(k.node) {
+			if seed == name || strings.HasSuffix(seed, "."+name) {
+				found = append(found, k.path)
+			}
 		}
 	}
-	return best
+	if found == nil {
+		return ""
+	}
+	return "what pyftpdlib calls so is " + strings.Join(found, " and ") + " here"
+}
+
+// splitKey is a path in the place of a key, such as limits.timeouts.idle.
+func (v *validator) splitKey(name string, parent []string) string {
+	steps := strings.Split(name, ".")
+	if len(steps) < 2 || v.schema.at(sub(parent, steps...)) == nil {
+		return ""
+	}
+	return "write one key below the other: " + strings.Join(steps, ": { ") + ": ... " + strings.Repeat("}", len(steps)-1)
 }
 
 // marshal is json.Marshal without the escapes for HTML.

@@ -86,11 +86,12 @@ func (c *Config) file() *file {
 		Bandwidth:    bandwidthFile(c.Bandwidth),
 		Transfer:     c.Transfer.file(),
 		Users:        c.usersFile(),
+		Hosts:        c.hostsFile(),
 		Storage:      c.storageFile(),
 		Policies:     c.Policies.file(),
 		Events:       fileEvents{File: c.Events},
 		Sandbox:      fileSandbox{Landlock: c.Sandbox.Landlock, Seccomp: onOff(c.Sandbox.Seccomp)},
-		Admin:        fileAdmin{Socket: c.Socket},
+		Admin:        c.Admin.file(c.Socket),
 		I18n:         c.Languages.file(),
 	}
 	for i := range c.Listeners {
@@ -99,8 +100,10 @@ func (c *Config) file() *file {
 	for _, p := range c.Certificates {
 		f.Certificates.Files = append(f.Certificates.Files, fileCertificate(p))
 	}
-	f.Telemetry.Log.Format, f.Telemetry.Log.Level, f.Telemetry.Log.Prefix = c.Log.Format, c.Log.Level, c.Log.Prefix
+	l := &f.Telemetry.Log
+	l.Format, l.Level, l.Prefix, l.File, l.Commands = c.Log.Format, c.Log.Level, c.Log.Prefix, c.Log.File, c.Log.Commands
 	f.Telemetry.Metrics.Listen, f.Telemetry.Metrics.Path = c.Metrics.Listen, c.Metrics.Path
+	f.Telemetry.Audit = fileAudit{File: c.Audit.File, MaxSize: textOrNumber(formatSize(c.Audit.MaxSize))}
 	a := &f.Telemetry.AccessLog
 	a.File, a.Format, a.Commands = c.AccessLog.File, c.AccessLog.Format, c.AccessLog.Commands
 	return f

@@ -19,10 +19,11 @@ type Bandwidth struct {
 	UserDefault    Rates       `json:"user_default"`
 	SessionDefault Rates       `json:"session_default"`
 	Listeners      []NamedRate `json:"listeners"`
-	Users          []NamedRate `json:"users"`
+	Hosts          []NamedRate `json:"hosts,omitempty"` // virtual hosts
+	Users          []NamedRate `json:"users"`           // user@host of a virtual host's
 }
 
-// NamedRate is the limit of one listener or user.
+// NamedRate is the limit of one listener, virtual host or user.
 type NamedRate struct {
 	Name string `json:"name"`
 	Rates
@@ -34,15 +35,29 @@ type NamedRate struct {
 // once. What is not named keeps its rate.
 type Limit struct {
 	Scope string `json:"scope"`           // one of Scopes
-	Name  string `json:"name,omitempty"`  // of the listener or user
+	Name  string `json:"name,omitempty"`  // of the listener, host or user
 	Down  *int64 `json:"down,omitempty"`  // bytes per second, 0 is no limit
 	Up    *int64 `json:"up,omitempty"`    // likewise
 	Clear bool   `json:"clear,omitempty"` // a user has again what its login brings
 }
 
+// rates tells the change for the audit log.
+func (l *Limit) rates() (text string) {
+	if l.Down != nil {
+		text += fmt.Sprintf(" down=%d", *l.Down)
+	}
+	if l.Up != nil {
+		text += fmt.Sprintf(" up=%d", *l.Up)
+	}
+	if l.Clear {
+		text += " clear"
+	}
+	return text
+}
+
 // Scopes returns what a Limit may be about.
 func Scopes() []string {
-	return []string{"global", "user-default", "session-default", "listener", "user"}
+	return []string{"global", "user-default", "session-default", "listener", "host", "user"}
 }
 
 // maxLimit is how many bytes a Limit may have.

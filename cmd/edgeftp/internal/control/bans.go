@@ -46,6 +46,8 @@ type Ban struct {
 	Why   string       `json:"why"`
 	Times int          `json:"times"` // bans of it so far, this one included
 	By    string       `json:"by"`    // score or operator
+	// Kicked is how many sessions NewBan.Kick has ended.
+	Kicked int `json:"kicked,omitempty"`
 }
 
 // Watched is an address, a network or a user.
@@ -62,13 +64,15 @@ type NewBan struct {
 	Who netip.Prefix  `json:"who"`
 	For time.Duration `json:"for"` // nanoseconds; 0 has no end
 	Why string        `json:"why"`
+	// Kick ends the sessions that are there from the network, with Why for a reason.
+	Kick bool `json:"kick,omitempty"`
 }
 
 // maxBan is how many bytes a NewBan may have.
 const maxBan = 16 << 10
 
 // banRoutes adds the paths that [Defender] names.
-func banRoutes(mux *http.ServeMux, d Defender) {
+func banRoutes(mux *router, d Defender) {
 	now := func() Defence {
 		all := d.Defence()
 		all.Bans, all.Watched, all.Slowed = whole(all.Bans), whole(all.Watched), whole(all.Slowed)
@@ -81,6 +85,7 @@ func banRoutes(mux *http.ServeMux, d Defender) {
 			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2110", Message: "that is no ban: it has a network (who) and a time of zero or more (for)"})
 			return
 		}
+		About(r, b.Who.String())
 		made, err := d.Ban(b)
 		conclude(w, made, err)
 	})

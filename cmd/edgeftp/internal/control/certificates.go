@@ -34,7 +34,7 @@ type Authority struct {
 const MaxRenewal = 5 * time.Minute
 
 // certificateRoutes adds the paths that [Certifier] names.
-func certificateRoutes(mux *http.ServeMux, c Certifier) {
+func certificateRoutes(mux *router, c Certifier) {
 	mux.HandleFunc("GET /v1/certificates", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, whole(c.Certificates()))
 	})

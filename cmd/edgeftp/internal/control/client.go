@@ -25,7 +25,10 @@ const maxAnswer = 16 << 20
 
 // Client talks to the admin socket at Path. Its errors wrap [ErrUnreachable], are
 // a [*Refusal], or say what else went wrong.
-type Client struct{ Path string }
+type Client struct {
+	Path   string
+	Reason string // why it asks, for the audit log; may be empty
+}
 
 // Status asks for GET /v1/status.
 func (c Client) Status(ctx context.Context) (Status, error) {
@@ -130,6 +133,7 @@ type request struct {
 	method, path, kind string // kind is the media type of the body
 	body               []byte
 	header             http.Header
+	also               int // a status beside 200 that has the answer
 }
 
 // do makes a request whose body, if it has one, is JSON.
@@ -139,7 +143,7 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 
 // begin makes one request over a connection of its own, which done ends.
 func (c Client) begin(ctx context.Context, r request) (res *http.Response, done func(), err error) {
-	if err := checkPath(c.Path); err != nil {
+	if err := CheckPath(c.Path); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	transport := &http.Transport{DisableKeepAlives: true,
@@ -152,6 +156,9 @@ func (c Client) begin(ctx context.Context, r request) (res *http.Response, done 
 		return nil, nil, err
 	}
 	maps.Copy(req.Header, r.header)
+	if c.Reason != "" {
+		req.Header.Set(reasonHeader, c.Reason)
+	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", r.kind)
 	}
@@ -177,7 +184,7 @@ func (c Client) send(ctx context.Context, r request, into any) error {
 	if err != nil {
 		return c.failed(ctx, err)
 	}
-	if res.StatusCode != http.StatusOK {
+	if res.StatusCode != http.StatusOK && (r.also == 0 || res.StatusCode != r.also) {
 		return c.refused(res.Status, text)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
@@ -205,5 +212,5 @@ func (c Client) failed(ctx context.Context, err error) error {
 		return fmt.Errorf("the server on %s did not answer in time: %w", c.Path, context.Cause(ctx))
 	}
 	// A server that does not speak with this user closes without a word.
-	return fmt.Errorf("%w %s: the connection was closed; it serves only the server's own user and root", ErrUnreachable, c.Path)
+	return fmt.Errorf("%w %s: the connection was closed; it serves only the server's own user and root, and those whom admin.group and admin.roles let in", ErrUnreachable, c.Path)
 }

@@ -79,7 +79,7 @@ const configType = "application/yaml"
 const maxConfig = 1 << 20
 
 // configRoutes adds the paths that [Configurer] names.
-func configRoutes(mux *http.ServeMux, c Configurer) {
+func configRoutes(mux *router, c Configurer) {
 	mux.HandleFunc("GET /v1/config", func(w http.ResponseWriter, _ *http.Request) {
 		now := c.RunningConfig()
 		w.Header().Set("ETag", now.ETag)
@@ -130,7 +130,7 @@ func readConfig(w http.ResponseWriter, r *http.Request) (ask ConfigAsk, ok bool)
 	return ask, true
 }
 
-// concludeConfig is conclude with the status that If-Match asks for (RFC 9110 §13.1.1).
+// concludeConfig is conclude with the status that If-Match asks for: 412.
 func concludeConfig(w http.ResponseWriter, result ConfigResult, err error) {
 	if r, ok := err.(*Refusal); ok && r.Code == CodeConfigMoved {
 		refuse(w, http.StatusPreconditionFailed, r)

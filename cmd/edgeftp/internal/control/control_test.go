@@ -291,12 +291,12 @@ func TestPeerIsKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if uid, known := peerUID(s); known && uid != os.Geteuid() {
-		t.Errorf("the peer is %d, we are %d", uid, os.Geteuid())
+	if p, known := peerOf(s); known && p.UID != os.Geteuid() {
+		t.Errorf("the peer is %d, we are %d", p.UID, os.Geteuid())
 	}
 	_ = s.Close()
-	if uid, known := peerUID(s); known && uid != -1 {
-		t.Errorf("a closed connection is of %d", uid)
+	if p, known := peerOf(s); known && p.UID != -1 {
+		t.Errorf("a closed connection is of %d", p.UID)
 	}
 }
 

@@ -1,10 +1,15 @@
 package control
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -12,10 +17,12 @@ import (
 const moduleType = "application/wasm"
 
 // handler answers the paths that [Controller], [Policies] and, where they are there,
-// [Recorder], [Certifier], [Defender] and [Confined] name, and GET /v1/healthz with an
+// [Accountant], [Recorder], [Certifier], [Defender], [Sessions] and [Confined] name, and GET /v1/healthz with an
 // empty object. Every body is JSON, also of errors: {"error": Refusal}.
-func handler(c Controller) http.Handler {
-	mux := http.NewServeMux()
+//
+// The router says which paths there are; who may use them is for a guard to say.
+func routesOf(c Controller, a *Access) *router {
+	mux := newRouter()
 	mux.HandleFunc("GET /v1/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, struct{}{})
 	})
@@ -30,6 +37,9 @@ func handler(c Controller) http.Handler {
 	mux.HandleFunc("GET /v1/policies", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, whole(c.Status().Policies))
 	})
+	if a, ok := c.(Accountant); ok {
+		userRoutes(mux, a.Accounts())
+	}
 	policyRoutes(mux, c.Policies())
 	if rec, ok := c.Policies().(Recorder); ok {
 		recordRoute(mux, rec)
@@ -37,8 +47,17 @@ func handler(c Controller) http.Handler {
 	if certs, ok := c.(Certifier); ok {
 		certificateRoutes(mux, certs)
 	}
+	if r, ok := c.(Readier); ok {
+		readyRoute(mux, r)
+	}
+	if l, ok := c.(Logs); ok {
+		logRoutes(mux, l)
+	}
 	if d, ok := c.(Defender); ok {
 		banRoutes(mux, d)
+	}
+	if s, ok := c.(Sessions); ok {
+		sessionRoutes(mux, s)
 	}
 	if conf, ok := c.(Configurer); ok {
 		configRoutes(mux, conf)
@@ -49,22 +68,51 @@ func handler(c Controller) http.Handler {
 		})
 	}
 	mux.HandleFunc("GET /v1/bandwidth", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, limits(c))
+		now := limits(c)
+		w.Header().Set("ETag", etag(now))
+		answer(w, http.StatusOK, now)
 	})
+	changing := new(sync.Mutex)
 	mux.HandleFunc("PUT /v1/bandwidth", func(w http.ResponseWriter, r *http.Request) {
 		if l, ok := readLimit(w, r); ok {
-			err := c.Limit(l)
-			conclude(w, limits(c), err)
+			changing.Lock()
+			defer changing.Unlock()
+			About(r, strings.TrimSpace(l.Scope+" "+l.Name)+l.rates())
+			if unchanged(w, r, limits(c)) {
+				err := c.Limit(l)
+				conclude(w, limits(c), err)
+			}
 		}
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	houseRoutes(mux, a)
+	mux.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, &Refusal{Code: "EF2102",
 			Message: fmt.Sprintf("there is no %s %.100q", r.Method, r.URL.Path), Help: "the server may be of another version"})
 	})
-	if alarm, ok := c.(Alarm); ok {
-		return Recovering(mux, alarm.Panicked)
-	}
 	return mux
+}
+
+// handler is what the owner of the socket gets.
+func handler(c Controller) http.Handler {
+	h, _ := guarded(c, new(Access), os.Geteuid(), nil)
+	return h
+}
+
+// guarded answers those who may ask. Who somebody is says who, or the socket (nil). The
+// error says that there is a path about which no row says anything.
+func guarded(c Controller, a *Access, own int, who func(http.ResponseWriter, *http.Request) (caller, bool)) (http.Handler, error) {
+	if who == nil {
+		who = func(_ http.ResponseWriter, r *http.Request) (caller, bool) { return a.identify(r, own), true }
+	}
+	g := &guard{routes: routesOf(c, a), access: a, own: own, who: who}
+	g.serve = g.routes.mux
+	if n, ok := c.(Counter); ok {
+		g.serve = counting(g.routes.mux, n)
+	}
+	if alarm, ok := c.(Alarm); ok {
+		return Recovering(g, alarm.Panicked), g.routes.check()
+	}
+	return g, g.routes.check()
 }
 
 // Alarm is told of panics of the handlers, beside [Controller]: in the function that has
@@ -113,13 +161,23 @@ func conclude(w http.ResponseWriter, now any, err error) {
 	}
 }
 
-// refuse answers {"error": {code, message, help}}.
-func refuse(w http.ResponseWriter, status int, r *Refusal) {
-	answer(w, status, map[string]any{"error": r})
+// etag is the mark of what is there now, for the header If-Match of a change.
+func etag(now any) string {
+	text, err := json.Marshal(now)
+	if err != nil {
+		return `""`
+	}
+	sum := sha256.Sum256(text)
+	return `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // nobody is left to tell if the caller has gone
+// unchanged reports whether what is there now is what the caller has seen, by If-Match, or
+// answers that it is not. A caller that gives none does not mind.
+func unchanged(w http.ResponseWriter, r *http.Request, now any) bool {
+	seen := r.Header.Get("If-Match")
+	if seen == "" || seen == "*" || seen == etag(now) {
+		return true
+	}
+	refuse(w, http.StatusPreconditionFailed, &Refusal{Code: "EF2144", Message: "somebody else has changed it meanwhile; nothing was changed", Help: "look at it again"})
+	return false
 }

@@ -4,6 +4,6 @@ package control
 
 import "net"
 
-// peerUID is not known here: the socket's mode and that of the state directory
+// peerOf is not known here: the socket's mode and that of the state directory
 // hold others off.
-func peerUID(net.Conn) (uid int, known bool) { return 0, false }
+func peerOf(net.Conn) (p Peer, known bool) { return Peer{}, false }

@@ -112,7 +112,9 @@ type Sandbox struct {
 	Instances  int               `json:"instances"`
 	Idle       int               `json:"idle"`
 	Made       uint64            `json:"made"`
-	Waits      uint64            `json:"waits"` // calls that had to wait for an instance
+	Waits      uint64            `json:"waits"`           // calls that had to wait for an instance
+	Waited     float64           `json:"waited_seconds"`  // that they have waited, in all
+	Compile    float64           `json:"compile_seconds"` // that compiling took at the load; little from the cache
 	Memory     uint64            `json:"memory_bytes"`
 	CacheHits  uint64            `json:"cache_hits"`
 	LogDropped uint64            `json:"log_dropped"`

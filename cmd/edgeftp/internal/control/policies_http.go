@@ -23,7 +23,7 @@ const (
 const maxSwap = 96 << 20
 
 // policyRoutes adds the paths that [Policies] names.
-func policyRoutes(mux *http.ServeMux, p Policies) {
+func policyRoutes(mux *router, p Policies) {
 	mux.HandleFunc("POST /v1/policies/{name}/swap", func(w http.ResponseWriter, r *http.Request) {
 		s, ok := readSwap(w, r)
 		if !ok {
@@ -42,11 +42,14 @@ func policyRoutes(mux *http.ServeMux, p Policies) {
 			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2103", Message: fmt.Sprintf("those are no modules: %v", err)})
 			return
 		}
+		names := ""
 		for _, m := range s.Modules {
+			names += " " + m.Name
 			if !checkModule(w, m.Module) {
 				return
 			}
 		}
+		About(r, names)
 		patient(w)
 		list, err := p.Swap(r.Context(), s)
 		conclude(w, whole(list), err)

@@ -80,14 +80,14 @@ func (r *Recording) readQuery(q url.Values) (err error) {
 }
 
 // recordRoute answers with a recording while it is made.
-func recordRoute(mux *http.ServeMux, rec Recorder) {
+func recordRoute(mux *router, rec Recorder) {
 	mux.HandleFunc("GET /v1/policies/{name}/record", func(w http.ResponseWriter, r *http.Request) {
 		var what Recording
 		if err := what.readQuery(r.URL.Query()); err != nil {
 			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2008", Message: err.Error()})
 			return
 		}
-		out := &stream{w: w, c: http.NewResponseController(w)}
+		out := &stream{w: w, c: http.NewResponseController(w), kind: recordingType}
 		_ = out.c.SetWriteDeadline(time.Now().Add(what.For + time.Minute))
 		if err := rec.Record(r.Context(), r.PathValue("name"), what, out); err != nil && !out.begun {
 			conclude(w, nil, err)
@@ -95,10 +95,12 @@ func recordRoute(mux *http.ServeMux, rec Recorder) {
 	})
 }
 
-// stream is the body of a recording. It is flushed piece by piece.
+// stream is a body that is flushed piece by piece.
 type stream struct {
 	w     http.ResponseWriter
 	c     *http.ResponseController
+	kind  string        // media type
+	each  time.Duration // that a piece may take; 0 leaves the limit on writing as it is
 	begun bool
 }
 
@@ -106,7 +108,10 @@ type stream struct {
 func (s *stream) Write(b []byte) (int, error) {
 	if !s.begun {
 		s.begun = true
-		s.w.Header().Set("Content-Type", recordingType)
+		s.w.Header().Set("Content-Type", s.kind)
+	}
+	if s.each > 0 {
+		_ = s.c.SetWriteDeadline(time.Now().Add(s.each))
 	}
 	n, err := s.w.Write(b)
 	return n, errors.Join(err, s.c.Flush())

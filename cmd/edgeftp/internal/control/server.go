@@ -29,17 +29,23 @@ type Server struct {
 	listener net.Listener
 	path     string
 	socket   fs.FileInfo // of the socket's file, so that only our own is removed
+	access   Access
 
 	mu     sync.Mutex
 	http   *http.Server // nil before Serve
+	tcp    *http.Server // likewise, and nil without TCP
 	closed bool
 }
 
 // Listen makes the socket with mode 0600, in a directory that exists. A socket
 // that a dead server left is replaced; one that answers is [ErrInUse]. Of several
 // servers that start at the same moment one gets the socket.
-func Listen(ctx context.Context, path string) (*Server, error) {
-	if err := checkPath(path); err != nil {
+func Listen(ctx context.Context, path string) (*Server, error) { return ListenFor(ctx, path, nil) }
+
+// ListenFor is Listen, but that a group may connect as well: the socket is the group's, and
+// has mode 0660. Nil is no group.
+func ListenFor(ctx context.Context, path string, group *int) (*Server, error) {
+	if err := CheckPath(path); err != nil {
 		return nil, err
 	}
 	unlock, err := lock(filepath.Dir(path))
@@ -64,16 +70,35 @@ func Listen(ctx context.Context, path string) (*Server, error) {
 	if u, ok := l.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false) // the name that it knows is gone by then
 	}
-	err = errors.Join(os.Chmod(tmp, 0o600), os.Rename(tmp, path))
+	err = share(tmp, group)
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
 	socket, statErr := os.Lstat(path)
 	if err = errors.Join(err, statErr); err != nil {
 		return nil, errors.Join(fmt.Errorf("admin socket: %w", err), l.Close())
 	}
-	return &Server{listener: owned{l}, path: path, socket: socket}, nil
+	s := &Server{path: path, socket: socket}
+	s.listener = owned{l, &s.access}
+	return s, nil
 }
 
-// checkPath refuses a path that a socket cannot have.
-func checkPath(path string) error {
+// share says who may connect to a socket.
+func share(path string, group *int) error {
+	if group == nil {
+		return os.Chmod(path, 0o600)
+	}
+	if err := os.Chown(path, -1, *group); err != nil {
+		return fmt.Errorf("it cannot be given to group %d: %w\n   = help: make the server's user a member of admin.group, or remove the key", *group, err)
+	}
+	return os.Chmod(path, 0o660)
+}
+
+// Guard says who may do what over the socket. It is called before Serve, or not at all.
+func (s *Server) Guard(a Access) { s.access = a }
+
+// CheckPath says why no socket can have a path.
+func CheckPath(path string) error {
 	if len(path) > maxSocketPath {
 		return fmt.Errorf("%w: %s has %d bytes, %d are the most\n   = help: choose a shorter --state-dir (or admin.socket in the file)",
 			ErrPathTooLong, path, len(path), maxSocketPath)
@@ -103,18 +128,20 @@ func clearStale(ctx context.Context, path string) error {
 	return os.Remove(path)
 }
 
-// owned turns away connections of other users.
-type owned struct{ net.Listener }
+// owned turns away connections of other users, where none but the owner has a right.
+type owned struct {
+	net.Listener
+	access *Access
+}
 
-// Accept returns the next connection of the server's own user or of root.
+// Accept returns the next connection of somebody who may have a right.
 func (o owned) Accept() (net.Conn, error) {
 	for {
 		c, err := o.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		uid, known := peerUID(c)
-		if !known || permitted(uid, os.Geteuid()) {
+		if p, known := peerOf(c); !known || o.access.shared() || permitted(p.UID, os.Geteuid()) {
 			return c, nil
 		}
 		_ = c.Close() // a stranger's
@@ -126,24 +153,47 @@ func permitted(peer, own int) bool { return peer == own || peer == 0 }
 
 // Serve answers until Close, and then returns nil. Any other end is an error.
 func (s *Server) Serve(c Controller, log *slog.Logger) error {
+	h, err := guarded(c, &s.access, os.Geteuid(), nil)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return nil
 	}
-	s.http = &http.Server{
-		Handler: handler(c), MaxHeaderBytes: 16 << 10,
+	s.http = server(h, log)
+	s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if p, known := peerOf(c); known {
+			return context.WithValue(ctx, peerKey{}, p)
+		}
+		return ctx
+	}
+	socket := s.http
+	remote := make(chan error, 1)
+	if t := s.access.TCP; t != nil {
+		s.tcp = t.server(c, &s.access, log)
+		go func(tcp *http.Server) { remote <- t.serve(tcp, log) }(s.tcp)
+	} else {
+		remote <- nil
+	}
+	s.mu.Unlock()
+	err = socket.Serve(s.listener)
+	if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return <-remote
+}
+
+// server is an HTTP server with its limits.
+func server(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, MaxHeaderBytes: 16 << 10,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 5 * time.Minute, // compiling a large module is in it
 		IdleTimeout:  time.Minute,
 		ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	server := s.http
-	s.mu.Unlock()
-	if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
 }
 
 // Close ends the socket and what runs over it, and removes its file unless a
@@ -158,6 +208,12 @@ func (s *Server) Close() error {
 	var err error
 	if s.http != nil {
 		err = s.http.Close() // closes the listener once Serve has taken it
+	}
+	if s.tcp != nil {
+		err = errors.Join(err, s.tcp.Close())
+	}
+	if t := s.access.TCP; t != nil {
+		_ = t.Listener.Close() // it is closed already if anybody was served
 	}
 	if e := s.listener.Close(); !errors.Is(e, net.ErrClosed) {
 		err = errors.Join(err, e)

@@ -28,11 +28,14 @@ type Confined interface {
 // GET /v1/policies.
 type Status struct {
 	Version        string     `json:"version"`
+	Name           string     `json:"name,omitempty"` // of the instance
 	PID            int        `json:"pid"`
 	Since          time.Time  `json:"since"`
 	Root           string     `json:"root"`
 	Listeners      []Listener `json:"listeners"`
 	Sessions       int        `json:"sessions"`
+	Most           Most       `json:"most"` // sessions
+	Bans           int        `json:"bans"` // that hold
 	Transfers      int        `json:"transfers"`
 	Draining       bool       `json:"draining"`
 	Policies       []Policy   `json:"policies"`
@@ -48,6 +51,13 @@ type Status struct {
 	// Certificates are filled in by the socket's side, from the Certifier. Nil: the
 	// server has none.
 	Certificates *CertSummary `json:"certificates,omitempty"`
+}
+
+// Most is how many sessions there may be; 0 is no limit.
+type Most struct {
+	Total   int `json:"total"`
+	PerIP   int `json:"per_ip"`
+	PerUser int `json:"per_user"`
 }
 
 // Budget is how the budgets of memory and descriptors stand. Zero is none of either.

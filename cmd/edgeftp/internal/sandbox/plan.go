@@ -83,6 +83,9 @@ func (p *Plan) maybe(path string, a Access, why string) {
 	}
 }
 
+// Serve makes a directory the tree of users whom the configuration does not name.
+func (p *Plan) Serve(root string) { p.add(root, Tree, "it is served (a user of the store)") }
+
 // Watch makes a directory readable that is looked at while the server serves, or a file
 // that others replace.
 func (p *Plan) Watch(path, why string) {

@@ -120,8 +120,10 @@ func (p *Plan) trees(conf *config.Config) {
 			p.add(root, Tree, "it is served")
 		}
 	}
-	if conf.Defaults.Root != "" {
-		p.homes(&conf.Defaults)
+	for _, all := range conf.Every() {
+		if all.Defaults.Root != "" {
+			p.homes(&all.Defaults)
+		}
 	}
 }
 
@@ -165,11 +167,17 @@ func (p *Plan) homes(d *config.Defaults) {
 
 // replaced are files that others write or replace while the server serves.
 func (p *Plan) replaced(conf *config.Config) {
-	for _, c := range conf.Certificates {
+	for _, c := range conf.CertificateFiles() {
 		if c.Watch {
 			p.file(c.Cert, "a certificate, which is read again when it is replaced")
 			p.file(c.Key, "a key, which is read again when it is replaced")
 		}
+	}
+	if conf.UsersFile != "" {
+		p.file(conf.UsersFile, "users, which are read again at a reload")
+	}
+	if conf.Log.File != "" {
+		p.log(conf.Log.File, "the log")
 	}
 	if conf.Events != "" {
 		p.log(conf.Events, "the event log")
@@ -177,9 +185,23 @@ func (p *Plan) replaced(conf *config.Config) {
 	if conf.AccessLog.File != "" {
 		p.log(conf.AccessLog.File, "the access log")
 	}
+	if conf.Audit.File != "" && !within(conf.Instance.StateDir, conf.Audit.File) {
+		p.log(conf.Audit.File, "the audit log")
+		p.maybe(filepath.Dir(conf.Audit.File), Read, "the audit log, which the admin API shows")
+	}
+	if t := conf.Admin.TCP; t != nil {
+		p.file(t.Cert, "the admin API's certificate, which is read again when it is replaced")
+		p.file(t.Key, "the admin API's key, which is read again when it is replaced")
+	}
 	if conf.Policies.Watch != "" {
 		p.add(conf.Policies.Watch, Read, "modules that are put there (policies.watch)")
 	}
+}
+
+// within reports whether a path lies in a directory.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // ports are those that are bound after the listeners.

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/policies/metrics"
+)
+
+// tellCounts tells what the listeners' sessions do and have done.
+func tellCounts(tell func(metrics.Sample), all []edge.ListenerCounts) {
+	for i := range all {
+		c := &all[i]
+		l := metrics.Label{Name: "listener", Value: c.Name}
+		for state, n := range map[string]int{"login": c.Login, "transfer": c.Transfer, "idle": c.Quiet} {
+			tell(metrics.Sample{Name: "edgeftp_sessions", Help: "Sessions that are open: not logged in yet, in a transfer, or idle.", Value: float64(n),
+				Labels: []metrics.Label{l, {Name: "state", Value: state}}})
+		}
+		tell(metrics.Sample{Name: "edgeftp_passive_ports", Help: "Passive ports that there are; 0 leaves the choice to the system.", Value: float64(c.Ports), Labels: []metrics.Label{l}})
+		tell(metrics.Sample{Name: "edgeftp_passive_ports_in_use", Help: "Passive ports on which a client is waited for.", Value: float64(c.Data.PortsHeld), Labels: []metrics.Label{l}})
+		tell(metrics.Sample{Name: "edgeftp_passive_ports_exhausted_total", Help: "Clients that were answered 425, as no passive port was free.", Kind: metrics.Counter,
+			Value: float64(c.Data.NoPort), Labels: []metrics.Label{l}})
+		tell(metrics.Sample{Name: "edgeftp_commands_unknown_total", Help: "Commands that the server does not have; they are not in edgeftp_commands_total.", Kind: metrics.Counter,
+			Value: float64(c.Unknown), Labels: []metrics.Label{l}})
+		for _, d := range c.Data.Data {
+			mode := "passive"
+			if d.Active {
+				mode = "active"
+			}
+			tell(metrics.Sample{Name: "edgeftp_data_connections_total", Help: "Data connections by how their opening went.", Kind: metrics.Counter, Value: float64(d.Count),
+				Labels: []metrics.Label{l, {Name: "mode", Value: mode}, {Name: "result", Value: d.Result}}})
+		}
+		for _, d := range []dtp.Direction{dtp.Download, dtp.Upload, dtp.Listing} {
+			tellDirection(tell, &c.Data, d, l)
+		}
+	}
+}
+
+func tellDirection(tell func(metrics.Sample), st *dtp.TallyStatus, d dtp.Direction, l metrics.Label) {
+	labels := []metrics.Label{l, {Name: "direction", Value: d.String()}}
+	tell(metrics.Sample{Name: "edgeftp_transfers", Help: "Transfers that run.", Value: float64(st.Running[d]), Labels: labels})
+	tell(metrics.Sample{Name: "edgeftp_throttle_wait_seconds_total", Help: "For how long limits on rates have held transfers back, all levels together.", Kind: metrics.Counter,
+		Value: st.Waited[d].Seconds(), Labels: labels})
+	times := &st.FirstByte[d]
+	s := metrics.Sample{Name: "edgeftp_transfer_first_byte_seconds", Help: "From the beginning of a transfer, its data connection and TLS included, until its first bytes had moved.", Kind: metrics.Histogram,
+		Count: times.Total, Sum: times.Sum.Seconds(), Labels: labels}
+	for i, n := range times.Count {
+		s.Buckets = append(s.Buckets, metrics.Bucket{UpTo: times.UpTo[i], Count: n})
+	}
+	tell(s)
+}
+
+// tellLimits tells the limits on rates that are in force, but for users' own: their names
+// are nobody's business here. What is not limited is left out.
+func tellLimits(tell func(metrics.Sample), b *edge.BandwidthStatus) {
+	limit := func(level, name string, r edge.Rates) {
+		for direction, n := range map[string]int64{"down": r.Down, "up": r.Up} {
+			if n > 0 {
+				tell(metrics.Sample{Name: "edgeftp_bandwidth_limit_bytes_per_second", Help: "Limits on rates that are in force. Nothing is limited that is not here, but by a user's own limit.", Value: float64(n),
+					Labels: []metrics.Label{{Name: "level", Value: level}, {Name: "name", Value: name}, {Name: "direction", Value: direction}}})
+			}
+		}
+	}
+	limit("server", "", b.Server)
+	limit("user_default", "", b.User)
+	limit("session_default", "", b.Session)
+	for _, l := range b.Listeners {
+		limit("listener", l.Name, l.Rates)
+	}
+}
+
+// tellLatency tells how long the calls of one hook took. Only a sample is timed, and of
+// that to the next power of two; the sum is what it would be with each in the middle.
+func (t teller) tellLatency(hook metrics.Label, latency *[32]uint64) {
+	s := metrics.Sample{Name: "edgeftp_policy_call_duration_seconds", Kind: metrics.Histogram, Labels: append(t.own[:len(t.own):len(t.own)], hook),
+		Help: "How long calls took: of one in 64, to the next power of two, from which the sum is estimated."}
+	const first, step, last = 4, 2, 28 // 1 microsecond to 17 seconds
+	for i, n := range latency {
+		s.Count += n
+		s.Sum += float64(n) * bucketBound(i).Seconds() * 3 / 4
+		if i >= first && i <= last && (i-first)%step == 0 {
+			s.Buckets = append(s.Buckets, metrics.Bucket{UpTo: bucketBound(i).Seconds(), Count: s.Count})
+		}
+	}
+	t.tell(s)
+}
