@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,7 +136,7 @@ func TestBrokenReload(t *testing.T) {
 		{"weak", func(w *watched) { w.put(w.is.issue(newRSA(w.t, 1024), "x.example"), "cert", "key") }, "is too weak"},
 		{"a pipe", func(w *watched) {
 			must(w.t, os.Remove(w.files.Key))
-			must(w.t, syscall.Mkfifo(w.files.Key, 0o600))
+			must(w.t, makeFIFO(w.files.Key))
 		}, "is not a regular file any more"},
 		{"a directory", func(w *watched) {
 			must(w.t, os.Remove(w.files.Cert))

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/wire"
@@ -92,7 +93,8 @@ func (s *Server) accept(ctx context.Context, l *bound) {
 
 // ServeConn serves a control connection that somebody else has accepted, as one
 // of the listener called name in the configuration, and returns when its session
-// has ended. It closes conn. It may be called at any time between New and
+// has ended. It closes conn. What a proxy says of it has to be read before
+// ([dtp.Proxies.Meet]). It may be called at any time between New and
 // Shutdown, beside Serve or without; when ctx ends, the session is ended at once.
 // The error says that the session never began.
 func (s *Server) ServeConn(ctx context.Context, conn net.Conn, name string) error {
@@ -143,8 +145,17 @@ func (s *Server) abortable(id uint64, cancel context.CancelFunc) {
 	s.aborts[id] = cancel
 }
 
-// admit begins the session of a connection, or turns it away with 421.
+// admit begins the session of a connection, or has it wait for what a proxy says of it.
 func (s *Server) admit(ctx context.Context, l *bound, conn net.Conn) {
+	if conf := s.now.Load().doors[l]; conf != nil && conf.Proxies != nil {
+		s.receive(ctx, l, conf.Proxies, conn)
+		return
+	}
+	s.welcome(ctx, l, conn)
+}
+
+// welcome begins the session of a connection, or turns it away with 421.
+func (s *Server) welcome(ctx context.Context, l *bound, conn net.Conn) {
 	for {
 		g := s.now.Load()
 		conf := g.doors[l]
@@ -229,7 +240,7 @@ func (s *Server) begin(g *generation, conf *pi.Config, conn net.Conn) (sess *pi.
 // tune sets what the control connection's socket can do for us.
 func (g *generation) tune(conn net.Conn) {
 	inlineUrgent(conn)
-	if tcp, ok := conn.(*net.TCPConn); ok && g.conf.Transfer.Nagle {
+	if tcp := dtp.TCP(conn); tcp != nil && g.conf.Transfer.Nagle {
 		_ = tcp.SetNoDelay(false)
 	}
 }

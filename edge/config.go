@@ -119,9 +119,15 @@ type Listener struct {
 	// Advertise says which address clients are told for PASV, where it is not the
 	// connection's own. Passive.Advertise, if set, takes its place.
 	Advertise Advertise
-	Active    pi.Active      // PORT and EPRT
-	Zone      *time.Location // nil: Config.Zone
-	Commands  *pi.Table      // nil: Config.Commands
+	Active    pi.Active // PORT and EPRT
+	// Proxies are what connections come through that bring the client's address with them;
+	// nil: they come as they are. Package proxied reads the PROXY protocol. Everything goes
+	// by the announced address then: limits, Defence, policies, logs, what data
+	// connections are compared with; and Advertise by the address that the client has
+	// connected to. An announcement comes before TLS.
+	Proxies  *dtp.Proxies
+	Zone     *time.Location // nil: Config.Zone
+	Commands *pi.Table      // nil: Config.Commands
 }
 
 // Limits bound what clients may take. Zero is the default that each field names;
@@ -286,6 +292,11 @@ func (l *Listener) check() error {
 	}
 	if err := l.Advertise.check(); err != nil {
 		return fmt.Errorf("edge: listener %s: Advertise: %w", l.Name, err)
+	}
+	if l.Proxies != nil {
+		if err := l.Proxies.Check(); err != nil {
+			return fmt.Errorf("edge: listener %s: %w", l.Name, err)
+		}
 	}
 	if l.TLS == nil && (l.Implicit || l.Require != TLSOptional) {
 		return fmt.Errorf("edge: listener %s asks for TLS but has no TLS configuration", l.Name)

@@ -37,6 +37,8 @@ type Server struct {
 	over      chan struct{} // closed when sessions are left behind
 	leaves    sync.Once
 
+	unannounced unannounced
+
 	panics atomic.Uint64
 	held   atomic.Bool  // see Hold
 	awake  atomic.Int64 // sessions that have a goroutine
@@ -54,7 +56,8 @@ type Server struct {
 	last      uint64
 	tallies   []tally
 	old       []*generation                 // those before that sessions have begun with, the oldest first
-	running   sync.WaitGroup                // sessions
+	running   sync.WaitGroup                // sessions, and connections in the lobby
+	lobby     map[net.Conn]struct{}         // those that wait for what their proxy says
 	aborts    map[uint64]context.CancelFunc // see abortable
 }
 
@@ -77,7 +80,7 @@ func New(conf Config) (*Server, error) {
 	}
 	s := &Server{log: conf.Log, drain: make(chan struct{}), over: make(chan struct{}),
 		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
-		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}}
+		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}, lobby: map[net.Conn]struct{}{}}
 	s.gate.memory = s.memory(conf.Limits.Memory)
 	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed, Panicked: s.Panicked}, slots...)
 	if err != nil {
@@ -129,6 +132,7 @@ func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Co
 	conf := g.shared
 	conf.Name, conf.Banner, conf.Implicit, conf.Hosts = l.Name, l.Banner, l.Implicit, l.Hosts
 	conf.TLS, conf.Ready, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Ready, l.Binding, l.Passive, l.Active
+	conf.Proxies = l.Proxies
 	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
 	conf.Charset, _ = l.Encoding.charset() // check has made it
 	counts := s.countersOf(&l)

@@ -160,6 +160,9 @@ func (s *Server) beginDrain() {
 		for _, sess := range s.sessions {
 			sess.Interrupt()
 		}
+		for conn := range s.lobby {
+			_ = conn.Close()
+		}
 		lot := s.lot
 		s.mu.Unlock()
 		if lot != nil {

@@ -121,11 +121,14 @@ type Status struct {
 	// transfers still hold.
 	OldGenerations int
 	Budget         BudgetStatus // of memory and descriptors
+	// Unannounced counts the connections that were closed as no proxy that is trusted has
+	// said in time, and so that it can be understood, whose they are (Listener.Proxies).
+	Unannounced uint64
 }
 
 // Status returns what the server is doing now. It may be called at any time.
 func (s *Server) Status() Status {
-	st := Status{OldGenerations: s.chain.Draining(), Draining: s.draining(), Budget: s.budget(), Panics: s.panics.Load()}
+	st := Status{OldGenerations: s.chain.Draining(), Draining: s.draining(), Budget: s.budget(), Panics: s.panics.Load(), Unannounced: s.unannounced.count.Load()}
 	for _, m := range s.chain.Status() {
 		st.Policies = append(st.Policies, policyStatus(m))
 	}

@@ -26,7 +26,8 @@ func goroutines() map[string]string {
 	)
 	return map[string]string{
 		// A session, and what it starts.
-		"edge/accept.go admit":                "Server.own",
+		"edge/accept.go welcome":              "Server.own",
+		"edge/lobby.go receive":               guard,
 		"edge/accept.go serve":                guard + ", around each connection of accept",
 		"edge/generation.go bury":             guard,
 		"edge/pi/job.go carryOut":             "Session.takeOver: the session has ended",
@@ -35,6 +36,7 @@ func goroutines() map[string]string {
 		"edge/pi/session.go wait":             closes,
 		"edge/pi/transfer.go interruptible":   "Config.guard",
 		"edge/dtp/passive.go Open":            closes,
+		"edge/dtp/passive_proxied.go enter":   caller,
 		"edge/dtp/transfer.go Run":            closes,
 		"edge/pi/escort.go begin":             "its deferred function: the rate stays",
 		"edge/vfs/user.go aside":              caller,

@@ -166,6 +166,7 @@ func logFields() map[string]string {
 		"time":                    "when: in every line, in the time zone of the machine",
 		"transfer":                "a transfer: session and request, as in (ref 12-9)",
 		"uid":                     "number of a user of the machine",
+		"unannounced":             "connections that were closed since the start as no trusted proxy has said whose they are",
 		"until":                   "until when a ban holds",
 		"unwritten":               "keys that are not on disk yet",
 		"url":                     "where the figures are shown",

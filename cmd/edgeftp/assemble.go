@@ -18,6 +18,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/machine"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/manager"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -51,6 +52,7 @@ type instance struct {
 	rights    control.Access
 	house     house
 	sandbox   *sandbox.State // nil before everything is opened and bound
+	manager   *manager.Manager
 	machine   machine.Memory
 	limits    machine.Descriptors     // at the start, when nobody had any
 	restore   func()                  // what the runtime was held to
@@ -101,10 +103,14 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels)
 	in := process.next(conf, from.source)
 	defer func() {
 		if err != nil {
+			err = roomless(err, conf.Instance.StateDir)
 			in.certs.leave(nil)
 			in.close()
 		}
 	}()
+	if in.manager, err = manager.Open(log); err != nil {
+		return nil, exitWith(exitFailed, err)
+	}
 	in.findMemory()
 	in.findPorts()
 	if err := in.settle(ctx); err != nil {
@@ -272,6 +278,7 @@ func (in *generation) retired() { in.certs.detach(in.now.Load().certs) }
 func (in *instance) close() {
 	var errs []error
 	in.restore()
+	defer in.manager.Close()
 	building := make(chan error, 1)
 	go func() { // beside the rest: it takes a moment
 		if in.builder != nil {

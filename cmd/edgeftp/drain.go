@@ -45,6 +45,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 		leave()
 		in.within(func() { in.work.all.Wait() })
 	}()
+	go in.guard(func() { in.manager.Watch(ctx, in.standing) })
 	now.showMetrics(nil)
 	admin := make(chan error, 1)
 	go func() {
@@ -65,6 +66,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 		if _, empty := s.(drained); empty {
 			drain = 0 // whoever is still there has had the time
 		}
+		in.manager.Stopping("draining, for " + drain.String() + " at most")
 		in.log.Info("draining", "signal", s.String(), "limit_seconds", drain.Seconds())
 		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
 	}

@@ -80,11 +80,11 @@ func (h *history) rising() bool {
 }
 
 // add keeps a configuration that is in force now, and returns its number: that of the last
-// one, if it is the same text.
-func (h *history) add(text []byte, by string, changed []string, at time.Time) (uint64, error) {
+// one, if it is the same text, else a greater one than after and any before.
+func (h *history) add(text []byte, by string, changed []string, at time.Time, after uint64) (uint64, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p := past{Number: 1, Since: at.UTC().Truncate(time.Second), By: by, Changed: changed[:min(len(changed), historyChanged)]}
+	p := past{Number: after + 1, Since: at.UTC().Truncate(time.Second), By: by, Changed: changed[:min(len(changed), historyChanged)]}
 	sum := sha256.Sum256(text)
 	p.SHA256 = hex.EncodeToString(sum[:])
 	if n := len(h.list); n > 0 && h.list[n-1].Number < historyMost {
@@ -92,7 +92,7 @@ func (h *history) add(text []byte, by string, changed []string, at time.Time) (u
 		if last.SHA256 == p.SHA256 && h.holds(last.Number, text) {
 			return last.Number, nil
 		}
-		p.Number = last.Number + 1
+		p.Number = max(last.Number, after) + 1
 	}
 	if err := h.write(h.file(p.Number), text); err != nil {
 		return p.Number, err

@@ -28,7 +28,7 @@ func TestHistory(t *testing.T) {
 	h := kept(t, dir)
 	for i := range 25 {
 		for range 2 {
-			n, err := h.add(fmt.Append(nil, "text ", i), "start", make([]string, 60), time.Now())
+			n, err := h.add(fmt.Append(nil, "text ", i), "start", make([]string, 60), time.Now(), 0)
 			if err != nil || n != uint64(i+1) {
 				t.Fatalf("number %d, %v", n, err)
 			}
@@ -80,13 +80,13 @@ func TestHistoryDamaged(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(dir, historyIndex+".damaged")); err != nil || string(got) != text || len(h.list) != 0 {
 			t.Errorf("%q: %q is put aside, %v", text, got, err)
 		}
-		if n, err := h.add([]byte(text+"x"), "start", nil, time.Now()); err != nil || n != 1 {
+		if n, err := h.add([]byte(text+"x"), "start", nil, time.Now(), 0); err != nil || n != 1 {
 			t.Errorf("%q: %d, %v", text, n, err)
 		}
 	}
 	h := kept(t, dir)
 	h.dir = filepath.Join(dir, "gone")
-	if _, err := h.add([]byte("new"), "start", nil, time.Now()); err == nil || len(h.list) != 1 {
+	if _, err := h.add([]byte("new"), "start", nil, time.Now(), 0); err == nil || len(h.list) != 1 {
 		t.Errorf("%v, %+v", err, h.list)
 	}
 }
@@ -103,7 +103,7 @@ func FuzzHistory(f *testing.F) {
 		}
 		h := kept(t, dir)
 		before := len(h.list)
-		n, err := h.add([]byte("text"), "start", nil, time.Now())
+		n, err := h.add([]byte("text"), "start", nil, time.Now(), 0)
 		if err != nil || n == 0 || (n > 1 && len(kept(t, dir).list) != min(before+1, historyKept)) || n == 1 && len(kept(t, dir).list) != 1 {
 			t.Errorf("%d, %v", n, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/user"
@@ -41,6 +42,8 @@ func (in *generation) openAdmin(ctx context.Context) (err error) {
 	}
 	if in.admin, err = control.ListenFor(ctx, in.conf.Socket, group); errors.Is(err, control.ErrPathTooLong) {
 		return exitWith(exitConfig, err)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		return exitWith(exitFailed, fmt.Errorf("%w\n   = help: make the directory, for the server's user alone; without admin.socket it is the state directory", err))
 	} else if err != nil {
 		return exitWith(exitFailed, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/pi"
+	"github.com/edgeftp/edgeftp/edge/proxied"
 )
 
 // listeners turns the configuration's listeners into edge's, one for each
@@ -23,7 +24,7 @@ func (in *generation) listeners(ctx context.Context) ([]edge.Listener, error) {
 			Passive: pi.Passive{AnyPeer: !l.Passive.SamePeer, Fresh: !l.Passive.Reuse, Wait: unlimited(l.Passive.Timeout), Backlog: l.Passive.Backlog, Ephemeral: in.ephemeral},
 			Active: pi.Active{Off: !l.Active.Enabled, Privileged: l.Active.PrivilegedPorts, Foreign: l.Active.ForeignAddresses,
 				Unmask: l.Active.ReplacePrivate, Wait: unlimited(l.Active.Timeout)},
-			Commands: in.commands(l)}
+			Proxies: proxies(&l.Proxy), Commands: in.commands(l)}
 		if l.LocalTime {
 			e.Zone = time.Local
 		}
@@ -39,6 +40,14 @@ func (in *generation) listeners(ctx context.Context) ([]edge.Listener, error) {
 		}
 	}
 	return out, nil
+}
+
+// proxies are what a listener's connections come through.
+func proxies(p *config.Proxy) *dtp.Proxies {
+	if p.Mode == "off" {
+		return nil
+	}
+	return &dtp.Proxies{Trusted: p.Trusted, Optional: p.Mode == "optional", Within: p.Timeout, Data: p.Data, Read: proxied.Read}
 }
 
 // protect says how a listener's connections are protected.

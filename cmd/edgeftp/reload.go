@@ -31,6 +31,10 @@ type order struct {
 func (in *instance) reload(ctx context.Context, o order) (control.ConfigResult, error) {
 	in.reloading.Lock()
 	defer in.reloading.Unlock()
+	if !o.dry {
+		in.manager.Reloading()
+		defer in.settled()
+	}
 	now := in.now.Load()
 	result := control.ConfigResult{Generation: now.number}
 	if o.match != "" && o.match != now.etag() && o.match != "*" {
@@ -71,6 +75,13 @@ func (in *instance) reload(ctx context.Context, o order) (control.ConfigResult, 
 		}
 	}
 	return result, nil
+}
+
+// settled tells the service manager that a reload is over. One that drains is told no more.
+func (in *instance) settled() {
+	if standing := in.standing(); !in.server.Status().Draining {
+		in.manager.Ready(standing)
+	}
 }
 
 // unread says why the file cannot be read.
@@ -222,7 +233,7 @@ func (in *generation) remember(by string, keys []string) {
 		in.number = 1
 		return
 	}
-	number, err := in.history.add(in.text.Text, by, keys, in.since)
+	number, err := in.history.add(in.text.Text, by, keys, in.since, in.number)
 	if err != nil {
 		number = in.number + 1
 		in.log.Error("the configuration is in force, and could not be kept: no rollback leads to it", "error", err)

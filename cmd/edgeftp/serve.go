@@ -157,6 +157,7 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 	} else {
 		g.log(log)
 	}
+	in.manager.Ready(in.standing())
 	return exitWith(exitFailed, in.run(ctx, signals, again))
 }
 

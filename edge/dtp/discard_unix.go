@@ -14,8 +14,8 @@ import (
 // what the kernel had still to send is lost. A client of TLS that says goodbye
 // while it receives, having nothing to send, lost the end of its file so.
 func discard(conn net.Conn) {
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
+	tcp := TCP(conn)
+	if tcp == nil {
 		return
 	}
 	raw, err := tcp.SyscallConn()

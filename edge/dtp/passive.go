@@ -28,6 +28,9 @@ type PassiveConfig struct {
 	// Spare keeps the socket for the session's next port; nil closes it with the first
 	// connection.
 	Spare *Spare
+	// Proxies are what connections come through: each has to be announced, and Peer is
+	// compared with what was; nil takes them as they come.
+	Proxies *Proxies
 	// Tally counts the port; nil counts for nobody.
 	Tally *Tally
 }
@@ -40,6 +43,7 @@ type Passive struct {
 	peer    netip.Addr
 	until   time.Time
 	spare   *Spare
+	proxies *Proxies
 	used    atomic.Bool
 	foreign atomic.Int64
 }
@@ -58,7 +62,7 @@ func Listen(ctx context.Context, conf PassiveConfig) (*Passive, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Passive{addr: k.addr, peer: conf.Peer, spare: conf.Spare}
+	p := &Passive{addr: k.addr, peer: conf.Peer, spare: conf.Spare, proxies: conf.Proxies}
 	p.socket.Store(k)
 	switch {
 	case conf.Wait == 0:
@@ -114,6 +118,9 @@ func (p *Passive) Open(ctx context.Context) (net.Conn, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { p.Close() })
 	defer stop()
+	if p.proxies != nil {
+		return p.meet(ctx, k)
+	}
 	for {
 		c, err := k.AcceptTCP()
 		switch {

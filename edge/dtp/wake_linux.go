@@ -26,8 +26,8 @@ func Acknowledge(conn net.Conn) { setTCP(conn, unix.TCP_QUICKACK, 1) }
 
 // setTCP sets an option that the connection can do without.
 func setTCP(conn net.Conn, option, value int) {
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
+	tcp := TCP(conn)
+	if tcp == nil {
 		return
 	}
 	if raw, err := tcp.SyscallConn(); err == nil {

@@ -83,6 +83,7 @@ type Config struct {
 	Turns     Turns            // of those; nil is no bound
 	Passive   Passive          // the ports that clients connect to
 	Active    Active           // the ports of clients
+	Proxies   *dtp.Proxies     // what announces the sessions that a proxy brings; nil: there are none
 	// Own reports whether control connections are accepted at a target, which may
 	// be an address of the host by which the client has not come. Nil knows the
 	// session's own address alone.

@@ -142,7 +142,7 @@ func (s *Session) active(target netip.AddrPort) Outcome {
 	if open == nil {
 		open = func(c dtp.ActiveConfig, target netip.AddrPort) (dtp.Port, error) { return dtp.NewActive(c, target) }
 	}
-	p, err := open(dtp.ActiveConfig{Local: s.who.Local.Addr(), Peer: s.who.Peer.Addr(),
+	p, err := open(dtp.ActiveConfig{Local: s.here(), Peer: s.who.Peer.Addr(),
 		Foreign: s.conf.Active.Foreign, Privileged: s.conf.Active.Privileged, Wait: s.conf.Active.Wait}, target)
 	s.closePort() // the state before a refused PORT does not come back
 	switch {
@@ -162,7 +162,10 @@ func (s *Session) active(target netip.AddrPort) Outcome {
 // would obey the commands of a file, at an address that is trusted more than the
 // client's, perhaps.
 func (s *Session) own(target netip.AddrPort) bool {
-	return target == s.who.Local || s.conf.Own != nil && s.conf.Own(s.who.Local.Addr(), target)
+	if own := s.conf.Own; own != nil && (own(s.who.Local.Addr(), target) || own(s.here(), target)) {
+		return true
+	}
+	return target == s.who.Local
 }
 
 func passive(s *Session, _ Args) Outcome {
@@ -188,7 +191,8 @@ func (s *Session) advertised(at netip.AddrPort) string {
 			return fmt.Sprintf("%s,%d,%d", strings.ReplaceAll(text, ".", ","), at.Port()>>8, at.Port()&255)
 		}
 	}
-	if addr := at.Addr().Unmap(); !addr.Is4() || addr.IsUnspecified() { // a port of an embedder's, on all addresses
+	_, proxied := s.raw.(*dtp.Behind)                                              // the client knows the proxy's address alone
+	if addr := at.Addr().Unmap(); !addr.Is4() || addr.IsUnspecified() || proxied { // or a port of an embedder's, on all addresses
 		at = netip.AddrPortFrom(s.who.Local.Addr(), at.Port())
 	}
 	return wire.FormatPort(at)
@@ -223,8 +227,8 @@ func (s *Session) listen() (dtp.PassivePort, error) {
 		return nil, err
 	}
 	s.closePort()
-	conf := dtp.PassiveConfig{Local: s.who.Local.Addr(), Ports: s.conf.Passive.Ports, Wait: s.conf.Passive.Wait,
-		Backlog: s.conf.Passive.Backlog, Ephemeral: s.conf.Passive.Ephemeral, Spare: s.spared(), Tally: s.conf.Tally}
+	conf := dtp.PassiveConfig{Local: s.here(), Ports: s.conf.Passive.Ports, Wait: s.conf.Passive.Wait,
+		Backlog: s.conf.Passive.Backlog, Ephemeral: s.conf.Passive.Ephemeral, Spare: s.spared(), Tally: s.conf.Tally, Proxies: s.proxies()}
 	if !s.conf.Passive.AnyPeer {
 		conf.Peer = s.who.Peer.Addr()
 	}

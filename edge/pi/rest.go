@@ -119,12 +119,11 @@ func (s *Session) rise() {
 
 // ends returns the addresses of the control connection, if it is a TCP connection.
 func (s *Session) ends() (peer, local netip.AddrPort, ok bool) {
-	tcp, ok := s.raw.(*net.TCPConn)
-	if !ok {
+	if dtp.TCP(s.raw) == nil {
 		return peer, local, false
 	}
-	at, ok1 := tcp.RemoteAddr().(*net.TCPAddr)
-	by, ok2 := tcp.LocalAddr().(*net.TCPAddr)
+	at, ok1 := s.raw.RemoteAddr().(*net.TCPAddr)
+	by, ok2 := s.raw.LocalAddr().(*net.TCPAddr)
 	if !ok1 || !ok2 {
 		return peer, local, false
 	}

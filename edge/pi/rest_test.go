@@ -2,6 +2,7 @@ package pi
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"net/netip"
 	"reflect"
@@ -159,6 +160,10 @@ func TestRestKeepsEverything(t *testing.T) {
 	defer func() { close(b.ended); b.close() }()
 	conn := connected(t)
 	t.Run("in the clear", func(t *testing.T) { restOtherwise(t, func() *Session { return usual(b.conf, conn) }) })
+	t.Run("behind a proxy", func(t *testing.T) {
+		brought := announced(t)
+		restOtherwise(t, func() *Session { return usual(b.conf, brought) })
+	})
 	t.Run("under TLS", func(t *testing.T) {
 		restOtherwise(t, func() *Session {
 			s := usual(b.conf, conn)
@@ -168,6 +173,19 @@ func TestRestKeepsEverything(t *testing.T) {
 			return s
 		})
 	})
+}
+
+// announced returns a connection that a proxy has brought.
+func announced(t *testing.T) net.Conn {
+	t.Helper()
+	p := dtp.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Read: func(io.Reader) (dtp.Announcement, error) {
+		return dtp.Announcement{There: true, Peer: netip.MustParseAddrPort("203.0.113.7:40000"), Local: netip.MustParseAddrPort("198.51.100.1:21")}, nil
+	}}
+	conn, err := p.Meet(connected(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // restOtherwise changes each part of a session before it rests.

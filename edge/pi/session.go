@@ -220,13 +220,42 @@ func (s *Session) Listener() string { return s.base.Name }
 // server is draining. It may be called from any goroutine.
 func (s *Session) Interrupt() { _ = s.raw.SetReadDeadline(time.Unix(1, 0)) }
 
-// Socket returns the control connection where it is nothing but a TCP connection, so that
-// the system can tell of its bytes while nobody is in Step; else nil.
+// Socket returns the control connection where it is nothing but a TCP connection, also one
+// that a proxy has brought, so that the system can tell of its bytes while nobody is in
+// Step; else nil.
 func (s *Session) Socket() syscall.Conn {
-	if tcp, ok := s.raw.(*net.TCPConn); ok {
-		return tcp
+	switch c := s.raw.(type) {
+	case *net.TCPConn:
+		return c
+	case *dtp.Behind: // whose bytes from before were read when Step has found nothing to read
+		return c.TCPConn
 	}
 	return nil
+}
+
+// proxies returns what the session's data connections come through; nil: nothing.
+func (s *Session) proxies() *dtp.Proxies {
+	p := s.conf.Proxies
+	if b, ok := s.raw.(*dtp.Behind); ok && b.Announced() && p != nil && p.Data {
+		return p
+	}
+	return nil
+}
+
+// here is the address that the session's data ports are bound to: its own, or of what a
+// proxy has brought that which the proxy has come to, or any one where the client comes
+// past the proxy.
+func (s *Session) here() netip.Addr {
+	b, ok := s.raw.(*dtp.Behind)
+	switch {
+	case !ok || !b.Announced():
+		return s.who.Local.Addr()
+	case s.proxies() != nil:
+		return b.Here()
+	case s.who.Peer.Addr().Is4():
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
 }
 
 // Transferring reports whether a transfer runs. It may be called from any

@@ -5,6 +5,8 @@ package pi
 import (
 	"net"
 	"syscall"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
 )
 
 // direct writes to a socket what it takes at once.
@@ -39,6 +41,8 @@ func newDirect(conn net.Conn) *direct {
 	var err error
 	switch c := conn.(type) {
 	case *net.TCPConn:
+		d.raw, err = c.SyscallConn()
+	case *dtp.Behind:
 		d.raw, err = c.SyscallConn()
 	case *net.UnixConn:
 		d.raw, err = c.SyscallConn()

@@ -54,8 +54,14 @@ func launch(t *testing.T, p place, args ...string) *server {
 // launchBy does the same by another program, whose arguments end with the binary.
 func launchBy(t *testing.T, p place, by []string, args ...string) *server {
 	t.Helper()
+	return launchAs(t, p, slices.Concat(by, asRoot(slices.Concat([]string{"serve", "--log", "json"}, args))))
+}
+
+// launchAs starts a process that is a server, by all of its words.
+func launchAs(t *testing.T, p place, words []string) *server {
+	t.Helper()
 	s := &server{place: p, log: newJournal(), ended: make(chan struct{})}
-	s.cmd = exec.Command(by[0], slices.Concat(by[1:], asRoot(slices.Concat([]string{"serve", "--log", "json"}, args)))...)
+	s.cmd = exec.Command(words[0], words[1:]...)
 	s.cmd.Env, s.cmd.ExtraFiles = environment(p.env...), p.files
 	s.cmd.Dir = p.outside
 	stderr, err := s.cmd.StderrPipe()

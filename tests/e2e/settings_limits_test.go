@@ -118,7 +118,8 @@ func TestSettingTimeouts(t *testing.T) {
 // deaf is an address that does not answer: a listener whose queue is full.
 func deaf(t *testing.T) net.Addr {
 	t.Helper()
-	fd := must(syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0))(t)
+	fd := must(syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0))(t)
+	syscall.CloseOnExec(fd)
 	t.Cleanup(func() { _ = syscall.Close(fd) })
 	ok(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	ok(t, syscall.Listen(fd, 0))

@@ -169,6 +169,7 @@ func fullWithout() *Config {
 				Advertise: edge.Advertise{Address: "203.0.113.9", ByLocal: map[netip.Addr]string{netip.MustParseAddr("10.0.0.1"): "256.256.256.256"},
 					ByClient: map[netip.Prefix]string{netip.MustParsePrefix("10.0.0.0/8"): "10.0.0.5", netip.MustParsePrefix("2001:db8::7/128"): "ftp.example.org"}}},
 			Active:   Active{Enabled: true, PrivilegedPorts: true, ForeignAddresses: true, ReplacePrivate: true, Timeout: 500 * time.Millisecond},
+			Proxy:    Proxy{Mode: "required", Trusted: networks([]string{"10.0.0.0/8", "2001:db8::1"}), Timeout: 2500 * time.Millisecond},
 			Encoding: edge.Encoding{Name: "iso-8859-1", OnError: "replace"}, LocalTime: true,
 			Unlisted: []string{"SITE CHMOD", "MFMT"}, Optional: []string{"SITE SYMLINK"},
 		}, {
@@ -176,11 +177,11 @@ func fullWithout() *Config {
 			TLS: TLS{Control: "required", Data: "required", Certificate: "auto", DefaultName: "ftp.example.org", FallbackName: "a.files.example.org",
 				MinVersion: "1.2", SessionReuse: "auto", ClientCerts: "off"},
 			Passive: Passive{Ports: []PortSpan{{50000, 50000}, {50010, 50019}}, SamePeer: true, Reuse: true, Timeout: 30 * time.Second},
-			Active:  Active{Timeout: 30 * time.Second}, Encoding: edge.Encoding{Name: "utf-8"},
+			Active:  Active{Timeout: 30 * time.Second}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
 		}, {
 			Name: "local", Addresses: []string{"localhost:2121"}, Banner: "edgeftp ready.",
 			TLS:     plainTLS("off"),
-			Passive: Passive{SamePeer: true, Reuse: true}, Encoding: edge.Encoding{Name: "utf-8"},
+			Passive: Passive{SamePeer: true, Reuse: true}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
 		}},
 		ACME:         fullACME(),
 		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}, {Cert: "/etc/clients.pem", Key: "/etc/clients.pem", Watch: true}},
@@ -273,7 +274,7 @@ func TestDefaults(t *testing.T) {
 		Instance: Instance{Name: "edgeftp", StateDir: "/etc/.edgeftp", DrainTimeout: 10 * time.Minute},
 		Listeners: []Listener{{
 			Name: "a", Addresses: []string{":21"}, Banner: "edgeftp ready.", TLS: plainTLS("required"), Encoding: edge.Encoding{Name: "utf-8"},
-			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second},
+			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second}, Proxy: noProxy(),
 		}},
 		Transfer: defaultTransfer(),
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute, Awake: 250 * time.Millisecond,
@@ -367,3 +368,6 @@ func TestLoad(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// noProxy is what a listener has that says nothing of proxies.
+func noProxy() Proxy { return Proxy{Mode: "off", Timeout: 3 * time.Second, Data: true} }

@@ -44,14 +44,16 @@ func networks(list []string) (out []netip.Prefix) {
 	return out
 }
 
-func (d *Defender) file() fileDefender {
-	words := func(list []netip.Prefix) []string {
-		out := []string{}
-		for _, p := range list {
-			out = append(out, p.String())
-		}
-		return out
+// networkWords are networks as a file has them.
+func networkWords(list []netip.Prefix) []string {
+	out := []string{}
+	for _, p := range list {
+		out = append(out, p.String())
 	}
-	return fileDefender{Enabled: d.Enabled, Allow: words(d.Allow), Deny: words(d.Deny), Score: d.Score,
+	return out
+}
+
+func (d *Defender) file() fileDefender {
+	return fileDefender{Enabled: d.Enabled, Allow: networkWords(d.Allow), Deny: networkWords(d.Deny), Score: d.Score,
 		Within: formatDuration(d.Within), Ban: formatDuration(d.Ban), Longest: formatDuration(d.Longest)}
 }

@@ -165,7 +165,7 @@ func values(n *yaml.Node) string {
 // formNames are the forms of the schema in words.
 func formNames() map[string]string {
 	return map[string]string{
-		"edgeftp-duration": "duration", "edgeftp-timeout": "duration or 0", "edgeftp-size": "size", "edgeftp-rate": "rate or 0", "edgeftp-share": "rate",
+		"edgeftp-duration": "duration", "edgeftp-proxy-timeout": "duration", "edgeftp-timeout": "duration or 0", "edgeftp-size": "size", "edgeftp-rate": "rate or 0", "edgeftp-share": "rate",
 		"edgeftp-buffers": "size or `auto`", "edgeftp-ports": "ports", "edgeftp-perm": "permissions", "edgeftp-rule": "permissions, or none",
 		"edgeftp-address": "HOST:PORT", "edgeftp-name": "name", "edgeftp-line": "text of one line", "edgeftp-text": "text",
 		"edgeftp-hash": "hash", "edgeftp-path": "path", "edgeftp-virtual": "virtual path", "edgeftp-ip": "IP address",

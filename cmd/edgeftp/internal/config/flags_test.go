@@ -40,7 +40,7 @@ func TestFlagDefaults(t *testing.T) {
 		Listeners: []Listener{{
 			Name: "main", Addresses: []string{"127.0.0.1:2121"}, Banner: "edgeftp ready.", Encoding: edge.Encoding{Name: "utf-8"},
 			TLS:     plainTLS("required"),
-			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Enabled: true, Timeout: 30 * time.Second},
+			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Enabled: true, Timeout: 30 * time.Second}, Proxy: noProxy(),
 		}},
 		Limits: Limits{Sessions: 5000, SessionsPerIP: 20, Idle: 5 * time.Minute, Login: 30 * time.Second, Stall: time.Minute, Awake: 250 * time.Millisecond,
 			LoginAttempts: 3, LoginDelay: 3 * time.Second, LoginsRemember: time.Minute, Listing: defaultListing(),

@@ -24,6 +24,7 @@ type Listener struct {
 	TLS         TLS
 	Passive     Passive
 	Active      Active
+	Proxy       Proxy
 	Banner      string // one or more lines
 	Encoding    edge.Encoding
 	LocalTime   bool // times are told in the machine's zone, not in UTC
@@ -64,6 +65,7 @@ type fileListener struct {
 	TLS          fileTLS      `json:"tls"`
 	Passive      filePassive  `json:"passive"`
 	Active       fileActive   `json:"active"`
+	Proxy        fileProxy    `json:"proxy_protocol"`
 	Banner       string       `json:"banner"`
 	Encoding     fileEncoding `json:"encoding"`
 	Timestamps   string       `json:"timestamps"`
@@ -115,6 +117,7 @@ func (c *checker) listeners(f *file) []Listener {
 			Passive: c.passive(&l.Passive, sub(path, "passive")),
 			Active: Active{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
 				ReplacePrivate: l.Active.ReplacePrivate, Timeout: l.Active.Timeout.duration()},
+			Proxy:  c.proxy(&l.Proxy, sub(path, "proxy_protocol")),
 			Banner: lines(l.Banner), Encoding: c.encoding(edge.Encoding(l.Encoding), sub(path, "encoding")), LocalTime: l.Timestamps == "local",
 			Unlisted: c.unlisted(&l, path), Optional: verbs(l.Optional),
 		})
@@ -206,7 +209,7 @@ func (c *checker) unlisted(l *fileListener, listener []string) []string {
 func (l *Listener) file() fileListener {
 	f := fileListener{
 		Name: l.Name, Protocol: "ftp", Address: l.Addresses, Hosts: orEmpty(l.Hosts), Banner: l.Banner, TLS: l.TLS.file(),
-		Passive: l.Passive.file(),
+		Passive: l.Passive.file(), Proxy: l.Proxy.file(),
 		Active: fileActive{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
 			ReplacePrivate: l.Active.ReplacePrivate, Timeout: written(l.Active.Timeout)},
 		Encoding: fileEncoding(l.Encoding), Timestamps: "gmt", Unlisted: orEmpty(l.Unlisted), Optional: orEmpty(l.Optional),
