@@ -207,24 +207,26 @@ func TestSetLimit(t *testing.T) {
 
 // Many at once never get more than there is.
 func TestConcurrent(t *testing.T) {
-	f := &fake{}
-	f.set(0, 0, 1)
-	m := newMemory(1000, f.read, func() {}, nil)
-	var in atomic.Int64
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			for range 100 {
-				if m.Take(10) {
-					in.Add(1)
+	synctest.Test(t, func(t *testing.T) { // no time passes, and so there is one reading
+		f := &fake{}
+		f.set(0, 0, 1)
+		m := newMemory(1000, f.read, func() {}, nil)
+		var in atomic.Int64
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				for range 100 {
+					if m.Take(10) {
+						in.Add(1)
+					}
 				}
-			}
-		})
-	}
-	all.Wait()
-	if n := in.Load(); n > 95 || n < 40 {
-		t.Errorf("%d of 95 tens were had", n)
-	}
+			})
+		}
+		all.Wait()
+		if n := in.Load(); n > 95 || n < 40 {
+			t.Errorf("%d of 95 tens were had", n)
+		}
+	})
 }
 
 // TestRuntime: what the runtime says follows what is there.
