@@ -88,11 +88,11 @@ func TestFaults(t *testing.T) {
 	}
 	s := p.Stats()
 	want := Stats{Calls: 28, Instances: s.Instances, Idle: s.Instances, Made: s.Made, Closed: s.Made - uint64(s.Instances),
-		Fuel: s.Fuel, Memory: s.Memory}
+		Fuel: s.Fuel, Memory: s.Memory, Compile: s.Compile}
 	want.Faults[CauseTrap], want.Faults[CauseFuel], want.Faults[CauseDepth] = 2, 1, 1
 	want.Faults[CauseBadOutput], want.Faults[CauseFailed] = 9, 1
-	if s.Fuel < 1_000_000 || s.Memory < pageSize {
-		t.Errorf("%d units of fuel, %d bytes of memory", s.Fuel, s.Memory)
+	if s.Fuel < 1_000_000 || s.Memory < pageSize || s.Compile <= 0 {
+		t.Errorf("%d units of fuel, %d bytes of memory, compiled in %v", s.Fuel, s.Memory, s.Compile)
 	}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Errorf("numbers: %s", d)

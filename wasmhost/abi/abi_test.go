@@ -70,6 +70,9 @@ func TestNothingIsLost(t *testing.T) {
 		if v.Type() == reflect.TypeFor[*policy.Memo]() {
 			return // it is the encoder's own
 		}
+		if strings.HasSuffix(name, ".Session.VHost") {
+			return // ABI 1 has no place for it: guests are told LISTENER, SNI and HOST, and a slot may be for one host
+		}
 		if v.Kind() == reflect.Pointer {
 			v = v.Elem()
 		}
