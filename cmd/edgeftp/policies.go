@@ -52,7 +52,7 @@ func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err erro
 		of   any
 		make func() (policy.Policy, error)
 	}{{"accesslog", in.conf.AccessLog, in.access}, {"metrics", in.conf.Metrics.Listen != "", in.figures},
-		{"events", true, in.follow}, {"eventlog", in.conf.Events, in.events}} {
+		{followSlot, true, in.follow}, {"eventlog", in.conf.Events, in.events}} {
 		if slots, err = in.native(slots, own.name, own.of, own.make); err != nil {
 			return slots, err
 		}
@@ -69,6 +69,10 @@ func anybody(conf *config.Config, _ string) (policy.Policy, error) {
 	return anonymous.New(anonymous.Config{Perms: a.Perms, AllowWrite: a.AllowWrite, Home: a.Home, Limits: a.Limits,
 		MaxSessions: a.MaxSessions, MsgLogin: a.MsgLogin, MsgQuit: a.MsgQuit})
 }
+
+// followSlot is the slot of what follows events for the admin API. No module can have its
+// name: see slotAt.
+const followSlot = "events@admin"
 
 // follow makes the policy by which the admin API tells what happens.
 func (in *generation) follow() (policy.Policy, error) { return in.house.events.Policy(), nil }

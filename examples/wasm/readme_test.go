@@ -10,7 +10,8 @@ import (
 	"github.com/edgeftp/edgeftp/examples/wasm/live"
 )
 
-// TestReadmeConfigurations holds what the READMEs say to write to what a server takes.
+// TestReadmeConfigurations holds what the READMEs say to write to what a server takes. The
+// modules are empty here, which a server finds once nothing else is wrong with the file.
 func TestReadmeConfigurations(t *testing.T) {
 	source := regexp.MustCompile(`source: (\S+)`)
 	found := 0
@@ -34,7 +35,10 @@ func TestReadmeConfigurations(t *testing.T) {
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			live.Validate(t, file).Want(t, 0, "in order")
+			r := live.Validate(t, file).Want(t, 3, "EF2108")
+			if told, modules := strings.Count(r.Both(), "error: "), strings.Count(r.Both(), "error: policies.modules["); told == 0 || told != modules {
+				t.Errorf("%s: something else is wrong:\n%s", dir, r.Both())
+			}
 		}
 	}
 	if found < 7 {
