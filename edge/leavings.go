@@ -18,6 +18,9 @@ const manyLeft = 16
 const (
 	leftCalm  = 500 * time.Millisecond
 	leftShare = 50
+	// leftLongest bounds that: on a machine with much else to do a collection takes long,
+	// and descriptors are missed all the same.
+	leftLongest = 10 * leftCalm
 )
 
 // leavings has what sessions leave behind that end, or go to rest, given back once it has
@@ -61,7 +64,7 @@ func (l *leavings) collect() {
 	runtime.GC()
 	debug.FreeOSMemory()
 	l.mu.Lock()
-	l.pause = leftShare * time.Since(began)
+	l.pause = min(leftShare*time.Since(began), leftLongest)
 	l.mu.Unlock()
 }
 

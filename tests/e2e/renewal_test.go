@@ -447,7 +447,7 @@ func read(t *testing.T, url string) string {
 func figure(page, name string) (sum float64) {
 	for line := range strings.Lines(page) {
 		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if of, _, _ := strings.Cut(series, "{"); of == name {
+		if of, _, _ := strings.Cut(series, "{"); of == name || series == name {
 			f, _ := strconv.ParseFloat(value, 64) // or 0, which nobody wants
 			sum += f
 		}
