@@ -79,6 +79,8 @@ func (s *Server) accept(ctx context.Context, l *bound) {
 			}
 		case errors.Is(err, net.ErrClosed):
 			return
+		case called(err):
+			s.rest()
 		default:
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			s.log.Warn("a connection could not be accepted", "listener", s.nameOf(l), "error", err, "retry_in", pause)

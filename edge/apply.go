@@ -45,6 +45,9 @@ func (s *Server) Apply(ctx context.Context, conf Config) error {
 	if s.draining() {
 		return errDraining
 	}
+	if s.pausing() {
+		return errPaused
+	}
 	before := s.now.Load()
 	if conf.Log == nil {
 		conf.Log = s.log

@@ -301,3 +301,16 @@ func (s *defence) close() {
 		s.store()
 	}
 }
+
+// reopen has what is known kept again, after close.
+func (s *defence) reopen() {
+	s.mu.Lock()
+	if !s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.closed, s.expiry.at, s.saver.at = false, time.Time{}, time.Time{}
+	s.mu.Unlock()
+	s.expire()
+	s.save(0)
+}

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/internal/spool"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
 // durable keeps the events of one slot in a directory, each as a record of JSON.
 type durable struct {
+	dir   string
 	spool *spool.Spool
 	read  []stored // that Next returned and Done did not count
 }
@@ -24,17 +24,12 @@ type stored struct {
 	event  *policy.Event
 }
 
-func openDurable(dir string) func() (chain.Spool, error) {
-	if dir == "" {
-		return nil
+func openDurable(dir string) (*durable, error) {
+	s, err := spool.Open(dir, spool.Options{})
+	if err != nil {
+		return nil, err
 	}
-	return func() (chain.Spool, error) {
-		s, err := spool.Open(dir, spool.Options{})
-		if err != nil {
-			return nil, err
-		}
-		return &durable{spool: s}, nil
-	}
+	return &durable{dir: dir, spool: s}, nil
 }
 
 // Append implements chain.Spool.

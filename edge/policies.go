@@ -81,7 +81,7 @@ type PolicyChange struct {
 func (s Slot) chained() chain.Slot {
 	return chain.Slot{Name: s.Name, Policy: s.Policy,
 		Options: chain.Options{FailOpen: s.Options.FailOpen, Breaker: chain.Breaker(s.Options.Breaker),
-			Spool: openDurable(s.Options.Spool), Hosts: s.Options.Hosts}}
+			Spool: openLineage(s.Options.Spool), Hosts: s.Options.Hosts}}
 }
 
 func chained(slots []Slot) []chain.Slot {

@@ -51,6 +51,7 @@ type Server struct {
 	listeners []*bound // in the order of the configuration
 	listening bool     // Listen has bound them
 	serving   *serving // nil before Serve
+	paused    standstill
 	sessions  map[uint64]*pi.Session
 	lot       *idle.Lot // of the parked ones; nil: none are
 	last      uint64

@@ -9,10 +9,24 @@ import (
 	"strings"
 )
 
+// there reports whether the directory is still that of its name: whoever had it before may
+// have removed it before this process had the lock.
+func (s *Spool) there() bool {
+	own, err := s.dir.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(s.dir.Name())
+	return err == nil && os.SameFile(own, named)
+}
+
 // open finds out what is in the directory.
 func (s *Spool) open() error {
 	if err := lock(s.dir); err != nil {
 		return err
+	}
+	if !s.there() {
+		return ErrInUse
 	}
 	slots, err := os.OpenFile(s.dir.Name()+string(os.PathSeparator)+stateName, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
