@@ -362,6 +362,22 @@ func (l *Log) Close() error {
 	return l.file.Close()
 }
 
+// Yield closes the file, for another process to go on with it: what is to be written from
+// then on is an error, which is ErrClosed, until Resume.
+func (l *Log) Yield() error { return l.Close() }
+
+// Resume goes on where the file ends after Yield, by what Open found in it.
+func (l *Log) Resume() error {
+	again, err := Open(l.path, l.headPath, l.opts)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.file, l.info, l.size, l.head, l.broken, l.closed = again.file, again.info, again.size, again.head, nil, false
+	return nil
+}
+
 // flood bounds how many refused requests are written: a hundred at once, and ten a second.
 type flood struct {
 	used    float64

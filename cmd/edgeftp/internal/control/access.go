@@ -62,6 +62,9 @@ type Access struct {
 	Audit  *audit.Log     // nil is none
 	Debug  bool           // /v1/debug is there
 	TCP    *TCP           // nil: the socket alone
+	// Away says why nothing can be changed while another process takes the server's place,
+	// and after that; nil if it can, and where there is no such thing.
+	Away func() error
 	Parts
 }
 
@@ -72,6 +75,7 @@ type Parts struct {
 	Levels  Leveler
 	Drainer Drainer
 	Backups Backuper
+	Upgrade Upgrader
 }
 
 // Peer is the process at the other end of the socket.

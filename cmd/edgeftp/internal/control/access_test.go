@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -74,6 +75,8 @@ func (parts) Drain(l time.Duration) (DrainState, error) {
 	return DrainState{Draining: true, Until: noon().Add(l)}, nil
 }
 func (parts) CancelDrain() (DrainState, error) { return DrainState{}, nil }
+func (parts) Upgrading() error         { return nil }
+func (parts) Upgrade(c *net.UnixConn) { _ = c.Close() }
 func (p parts) Backup(_ context.Context, w io.Writer) error {
 	if p.broken == nil {
 		_, _ = w.Write([]byte("archive"))
@@ -92,7 +95,7 @@ func newAccess(t *testing.T) *Access {
 	hub := new(events.Hub)
 	t.Cleanup(func() { hub.Close(); _ = log.Close() })
 	return &Access{Audit: log, Debug: true, Names: map[int]string{1001: "ann"},
-		Parts: Parts{Events: hub, Levels: parts{}, Drainer: parts{}, Backups: parts{}}}
+		Parts: Parts{Events: hub, Levels: parts{}, Drainer: parts{}, Backups: parts{}, Upgrade: parts{}}}
 }
 
 // as makes a request as a user.
@@ -327,7 +330,7 @@ func TestAnswersFitTheDescription(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s %s answers %d: %v", r.Method, path, w.Code, err)
 		}
-		if w.Code != http.StatusOK && !strings.HasSuffix(path, "promote") {
+		if w.Code != http.StatusOK && !strings.HasSuffix(path, "promote") && !strings.HasSuffix(path, "upgrade") {
 			t.Errorf("%s %s answers %d", r.Method, path, w.Code)
 		}
 	}

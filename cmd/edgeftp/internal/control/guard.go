@@ -49,6 +49,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.serve.ServeHTTP(w, r)
 		return
 	}
+	if g.access.Away != nil {
+		if err := g.access.Away(); err != nil {
+			conclude(w, nil, err)
+			return
+		}
+	}
 	if g.access.Audit != nil && row.Role == Admin {
 		if err := g.access.Audit.Ready(); err != nil {
 			refuse(w, http.StatusServiceUnavailable, &Refusal{Code: "EF2143", Message: "the audit log cannot be written, so nothing is changed: " + err.Error(),
@@ -65,12 +71,14 @@ func (g *guard) act(w http.ResponseWriter, r *http.Request, rec audit.Record) {
 	out := &watched{ResponseWriter: w}
 	rec.Result = audit.Failed // should the handler not come back
 	defer func() {
-		if g.access.Audit == nil {
-			return
+		if g.access.Audit != nil {
+			rec.Object = strings.TrimSpace(rec.Object + " " + note.about)
+			rec.Code = out.code
+			_ = g.access.Audit.Append(rec) // if not there, it is in the server's log
 		}
-		rec.Object = strings.TrimSpace(rec.Object + " " + note.about)
-		rec.Code = out.code
-		_ = g.access.Audit.Append(rec) // if not there, it is in the server's log
+		if note.after != nil {
+			note.after()
+		}
 	}()
 	g.serve.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), remarkKey{}, note)))
 	if out.status < http.StatusBadRequest {
@@ -87,7 +95,10 @@ func (g *guard) refused(w http.ResponseWriter, status int, rec audit.Record, why
 }
 
 // remark is what a handler says of its request, for the audit log.
-type remark struct{ about string }
+type remark struct {
+	about string
+	after func() // nil: nothing is to be done when the request was recorded
+}
 
 type remarkKey struct{}
 

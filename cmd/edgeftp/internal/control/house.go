@@ -36,6 +36,9 @@ func houseRoutes(mux *router, a *Access) {
 	if a.Backups != nil {
 		backupRoute(mux, a.Backups)
 	}
+	if a.Upgrade != nil {
+		upgradeRoute(mux, a.Upgrade)
+	}
 	if a.Debug {
 		debugRoutes(mux)
 	}

@@ -111,6 +111,7 @@ func houseTable() []Route {
 		{Method: "PUT", Pattern: "/v1/logs/levels", Role: Operator, Summary: "Change what is logged, for a while or until the server ends", Request: LevelChange{}, Response: Levels{}},
 		{Method: "POST", Pattern: "/v1/drain", Role: Operator, Summary: "Let no new session begin, and stop when the last one has ended or the limit is over", Request: Drain{}, Optional: true, Response: DrainState{}},
 		{Method: "DELETE", Pattern: "/v1/drain", Role: Operator, Summary: "Let sessions begin again", Response: DrainState{}},
+		{Method: "POST", Pattern: "/v1/upgrade", Role: Admin, Summary: "Give the server's place to the process that asks, over the socket alone: 101, and a protocol of edgeftp's own"},
 		{Method: "POST", Pattern: "/v1/backup", Role: Admin, Summary: "An archive of all that the server is", Answer: backupType},
 		{Method: "GET", Pattern: "/v1/debug/pprof/{profile}", Role: Admin, Summary: "A profile of the process; with admin.debug alone", Answer: "application/octet-stream", Recorded: true, Query: []string{"seconds", "debug"}},
 		{Method: "GET", Pattern: "/v1/audit", Role: Admin, Summary: "The newest records of the audit log, the oldest first", Response: []audit.Record{}, Query: []string{"since", "limit"}},

@@ -28,6 +28,7 @@ var ErrInUse = errors.New("another edgeftp is using this state directory")
 type Server struct {
 	listener net.Listener
 	path     string
+	place    string      // that path is to become by Publish, if it is another one
 	socket   fs.FileInfo // of the socket's file, so that only our own is removed
 	access   Access
 
@@ -58,7 +59,32 @@ func ListenFor(ctx context.Context, path string, group *int) (*Server, error) {
 	}
 	// Bound under another name and renamed when its mode is right: nobody can
 	// connect in between. The name is no longer than the socket's own.
-	tmp := filepath.Join(filepath.Dir(path), ".sock")
+	s, err := bindAs(ctx, filepath.Join(filepath.Dir(path), ".sock"), path, group)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Publish(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// ListenBeside is ListenFor beside a server that answers at path: nobody can connect until
+// Publish puts the socket in the place of that one's.
+func ListenBeside(ctx context.Context, path string, group *int) (*Server, error) {
+	if err := CheckPath(path); err != nil {
+		return nil, err
+	}
+	unlock, err := lock(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("admin socket: %w", err)
+	}
+	defer unlock()
+	return bindAs(ctx, filepath.Join(filepath.Dir(path), ".next"), path, group)
+}
+
+// bindAs makes a socket at one path that is to have another.
+func bindAs(ctx context.Context, tmp, place string, group *int) (*Server, error) {
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("admin socket: %w", err)
 	}
@@ -71,16 +97,33 @@ func ListenFor(ctx context.Context, path string, group *int) (*Server, error) {
 		u.SetUnlinkOnClose(false) // the name that it knows is gone by then
 	}
 	err = share(tmp, group)
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	socket, statErr := os.Lstat(path)
+	socket, statErr := os.Lstat(tmp)
 	if err = errors.Join(err, statErr); err != nil {
-		return nil, errors.Join(fmt.Errorf("admin socket: %w", err), l.Close())
+		return nil, errors.Join(fmt.Errorf("admin socket: %w", err), l.Close(), os.Remove(tmp))
 	}
-	s := &Server{path: path, socket: socket}
+	s := &Server{path: tmp, place: place, socket: socket}
 	s.listener = owned{l, &s.access}
 	return s, nil
+}
+
+// Publish puts a socket of ListenBeside in its place, at once. A second call does nothing.
+func (s *Server) Publish() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.path == s.place {
+		return nil
+	}
+	if err := os.Rename(s.path, s.place); err != nil {
+		return fmt.Errorf("admin socket: %w", err)
+	}
+	s.path = s.place
+	return nil
+}
+
+// Replaced reports whether another process has put its socket in this one's place.
+func (s *Server) Replaced() bool {
+	info, err := os.Lstat(s.path)
+	return err == nil && !os.SameFile(info, s.socket)
 }
 
 // share says who may connect to a socket.

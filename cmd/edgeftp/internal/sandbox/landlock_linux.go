@@ -53,8 +53,8 @@ func (a Access) rights() landlock.AccessFSSet {
 		return rightsRead
 	case Append:
 		return rightsAppend
-	case Remove:
-		return ll.AccessFSRemoveFile
+	case Socket:
+		return ll.AccessFSMakeSock | ll.AccessFSRemoveFile
 	case Tree:
 		return rightsTree
 	}

@@ -14,7 +14,7 @@ type Access string
 const (
 	Read   Access = "read"   // files and lists of directories
 	Append Access = "append" // files can be written and made, but neither cut nor removed nor read
-	Remove Access = "remove" // the files of a directory can be removed
+	Socket Access = "socket" // sockets can be put into a directory, and its files removed
 	Tree   Access = "tree"   // everything but to execute and to make devices
 )
 

@@ -101,9 +101,7 @@ func needsNames(conf *config.Config) bool {
 // own is what the server keeps for itself.
 func (p *Plan) own(conf *config.Config) {
 	p.add(conf.Instance.StateDir, Tree, "keys, caches, unfinished uploads, what policies remember")
-	if dir := filepath.Dir(conf.Socket); dir != conf.Instance.StateDir {
-		p.add(dir, Remove, "the admin socket, which is removed at the end")
-	}
+	p.add(filepath.Dir(conf.Socket), Socket, "the admin socket, which is put there in the place of a predecessor's, and removed at the end")
 	if conf.ACME != nil {
 		if err := os.MkdirAll(conf.ACME.Storage, 0o700); err != nil { // it would be made when it is needed
 			p.leave(conf.ACME.Storage + " (certificates): " + err.Error())

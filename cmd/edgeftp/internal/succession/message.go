@@ -47,9 +47,6 @@ type Hello struct {
 type Offer struct {
 	Hello
 	Sockets []Socket `json:"sockets"`
-	// Sessions is the number of the last session: the successor's count on from there, so
-	// that no number is used twice in the logs.
-	Sessions uint64 `json:"sessions"`
 }
 
 // Socket is one that listens.
@@ -66,6 +63,8 @@ type message struct {
 	Offer   *Offer      `json:"offer,omitempty"`
 	Text    string      `json:"text,omitempty"` // of refused, failed and aborted
 	Changes []kv.Change `json:"changes,omitempty"`
+	// Sessions is, of released, the number of the last session.
+	Sessions uint64 `json:"sessions,omitempty"`
 
 	files []*os.File
 }

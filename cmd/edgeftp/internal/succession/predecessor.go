@@ -28,8 +28,10 @@ type Predecessor interface {
 	// error refuses the successor.
 	Offer() (Offer, error)
 	// Yield stops accepting, gives up the state that only one process may have, and from
-	// then on tells heir what becomes of it. After an error everything is as before.
-	Yield(ctx context.Context, heir kv.Heir) error
+	// then on tells heir what becomes of it. It returns the number of the last session: the
+	// successor's count on from there, so that no number is used twice in the logs. After an
+	// error everything is as before.
+	Yield(ctx context.Context, heir kv.Heir) (sessions uint64, err error)
 	// Resume takes back what Yield has given up, as the successor does not serve.
 	Resume(why error)
 	// Leave lets what runs end: the successor serves.
@@ -58,12 +60,13 @@ func give(ctx context.Context, conn *net.UnixConn, p Predecessor, within times) 
 		return err
 	}
 	h := &heir{conn: conn, within: within.changes, serves: make(chan struct{}), failed: make(chan struct{})}
-	if err := p.Yield(ctx, h.take); err != nil {
+	sessions, err := p.Yield(ctx, h.take)
+	if err != nil {
 		h.end(err)
 		_ = send(conn, &message{Word: wordRefused, Text: "the server cannot give up its state: " + err.Error()}) // it ends in any case
 		return err
 	}
-	if err := yielded(conn, within.release); err != nil {
+	if err := yielded(conn, sessions, within.release); err != nil {
 		h.end(err)
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		_ = send(conn, &message{Word: wordAborted, Text: "the server that was to be replaced goes on: " + err.Error()}) // who is not there needs no word
@@ -105,9 +108,9 @@ func offer(conn *net.UnixConn, p Predecessor, within time.Duration) error {
 }
 
 // yielded tells the successor that the state is free, and waits until it serves.
-func yielded(conn *net.UnixConn, within time.Duration) error {
+func yielded(conn *net.UnixConn, sessions uint64, within time.Duration) error {
 	_ = conn.SetDeadline(time.Now().Add(within))
-	if err := send(conn, &message{Word: wordReleased}); err != nil {
+	if err := send(conn, &message{Word: wordReleased, Sessions: sessions}); err != nil {
 		return err
 	}
 	if _, err := expect(conn, wordServing); err != nil {

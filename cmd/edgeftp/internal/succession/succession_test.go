@@ -69,15 +69,15 @@ func (s *server) Offer() (Offer, error) {
 		return Offer{}, s.refuses
 	}
 	f, err := s.listener.File()
-	return Offer{Hello: Hello{Version: "old", PID: 1}, Sessions: 42, Sockets: []Socket{{Listener: "main", Address: ":21", File: f}}}, err
+	return Offer{Hello: Hello{Version: "old", PID: 1}, Sockets: []Socket{{Listener: "main", Address: ":21", File: f}}}, err
 }
 
-func (s *server) Yield(ctx context.Context, heir kv.Heir) error {
+func (s *server) Yield(ctx context.Context, heir kv.Heir) (uint64, error) {
 	if s.keeps != nil {
-		return s.keeps
+		return 0, s.keeps
 	}
 	s.yielded.Store(true)
-	return s.store.HandOver(ctx, heir)
+	return 42, s.store.HandOver(ctx, heir)
 }
 
 func (s *server) Resume(why error) {
@@ -121,7 +121,7 @@ func TestSuccession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(o.Sockets) != 1 || o.Sockets[0].Listener != "main" || o.Sockets[0].Address != ":21" || o.Sessions != 42 || o.Version != "old" {
+		if len(o.Sockets) != 1 || o.Sockets[0].Listener != "main" || o.Sockets[0].Address != ":21" || o.Version != "old" {
 			t.Fatalf("the offer is %+v", o)
 		}
 		nl, err := net.FileListener(o.Sockets[0].File)
@@ -133,7 +133,7 @@ func TestSuccession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Release(t.Context()); err != nil {
+		if n, err := s.Release(t.Context()); err != nil || n != 42 {
 			t.Fatal(err)
 		}
 		_ = old.listener.Close()
@@ -196,19 +196,19 @@ func TestFails(t *testing.T) {
 		"before it wants the state": {usual(), func(_ *testing.T, s *Successor) { s.Fail(wrong) }, false, wrong.Error()},
 		"dies early":                {usual(), func(_ *testing.T, s *Successor) { _ = s.conn.Close() }, false, "EOF"},
 		"with the state": {usual(), func(t *testing.T, s *Successor) {
-			if err := s.Release(t.Context()); err != nil {
+			if n, err := s.Release(t.Context()); err != nil || n != 42 {
 				t.Error(err)
 			}
 			s.Fail(wrong)
 		}, true, wrong.Error()},
 		"dies with the state": {usual(), func(t *testing.T, s *Successor) {
-			if err := s.Release(t.Context()); err != nil {
+			if n, err := s.Release(t.Context()); err != nil || n != 42 {
 				t.Error(err)
 			}
 			_ = s.conn.Close()
 		}, true, "EOF"},
 		"too slow": {times{10 * time.Second, 50 * time.Millisecond, time.Second}, func(t *testing.T, s *Successor) {
-			if err := s.Release(t.Context()); err != nil {
+			if n, err := s.Release(t.Context()); err != nil || n != 42 {
 				t.Error(err)
 			}
 			<-time.After(200 * time.Millisecond)
@@ -264,7 +264,7 @@ func TestRefusals(t *testing.T) {
 			s, o, err := Ask(t.Context(), mine, "new")
 			if err == nil {
 				closeFiles([]*os.File{o.Sockets[0].File})
-				err = s.Release(t.Context())
+				_, err = s.Release(t.Context())
 			}
 			if err == nil || !strings.Contains(err.Error(), busy.Error()) {
 				t.Errorf("the successor is told %v", err)

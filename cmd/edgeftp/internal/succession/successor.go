@@ -55,15 +55,19 @@ func (s *Successor) during(ctx context.Context, do func() error) error {
 }
 
 // Release has the server accept no more and give up its state. From then on there are
-// seconds to serve.
-func (s *Successor) Release(ctx context.Context) error {
-	return s.during(ctx, func() error {
+// seconds to serve. It returns the number of the server's last session.
+func (s *Successor) Release(ctx context.Context) (sessions uint64, err error) {
+	err = s.during(ctx, func() error {
 		if err := send(s.conn, &message{Word: wordRelease}); err != nil {
 			return err
 		}
-		_, err := expect(s.conn, wordReleased)
+		m, err := expect(s.conn, wordReleased)
+		if err == nil {
+			sessions = m.Sessions
+		}
 		return err
 	})
+	return sessions, err
 }
 
 // Serving tells the server that its place is taken. The caller has the state by then and
