@@ -25,6 +25,7 @@ type lineage struct {
 	own   *durable
 	from  *durable  // that Next has read of last
 	tried time.Time // when those of others were looked for
+	busy  bool      // others had theirs then
 
 	mu   sync.Mutex // guards left, beside its only user, for Counts
 	left []*durable // of others, the oldest first
@@ -66,7 +67,7 @@ func placeInLine(dir string, n int) string {
 
 // inherit takes over what others have left.
 func (l *lineage) inherit(now time.Time) error {
-	l.tried = now
+	l.tried, l.busy = now, false
 	entries, err := os.ReadDir(filepath.Dir(l.dir))
 	if err != nil {
 		return err
@@ -79,6 +80,7 @@ func (l *lineage) inherit(now time.Time) error {
 		}
 		d, err := openDurable(filepath.Join(filepath.Dir(l.dir), e.Name()))
 		if errors.Is(err, spool.ErrInUse) {
+			l.busy = true
 			continue
 		}
 		if err != nil {
@@ -122,6 +124,15 @@ func (l *lineage) Next(limit int) ([]*policy.Event, error) {
 	}
 	l.from = l.own
 	return l.own.Next(limit)
+}
+
+// Again implements chain.Shared: what a process that still serves may leave behind is looked
+// for until it has ended.
+func (l *lineage) Again() time.Duration {
+	if !l.busy {
+		return 0
+	}
+	return leftEvery
 }
 
 // bury gives the first of those up that others left, as nothing waits in it.

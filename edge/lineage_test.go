@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
 // inLine opens the events of a slot as a process would.
@@ -95,6 +97,37 @@ func TestLineage(t *testing.T) {
 	wants(t, last.said(t))
 	if entries, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// What a process leaves behind is handed over when it has ended, though nothing happens then.
+func TestLineageQuiet(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "hook")
+	old := inLine(t, dir)
+	old.tell(t, "the last words")
+	c := &collector{got: make(chan policy.Event, 1)}
+	srv, err := New(Config{FS: vfs.NewMem(), Listeners: []Listener{{Name: "l"}},
+		Policies: []Slot{{Name: "log", Policy: c, Options: Options{Spool: dir}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Tell(policy.Event{Kind: policy.EventDraining, Text: "first"})
+	if e := <-c.got; e.Text != "first" {
+		t.Fatalf("%+v", e)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case e := <-c.got:
+		if e.Text != "the last words" {
+			t.Errorf("%+v", e)
+		}
+	case <-time.After(userpi.Timeout):
+		t.Error("nobody was told")
+	}
+	if err := srv.Shutdown(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -27,6 +27,12 @@ type Spool interface {
 	Close() error
 }
 
+// Shared is a [Spool] into which others can leave events.
+type Shared interface {
+	// Again is in what time Next is to be called though nothing was appended; 0: only then.
+	Again() time.Duration
+}
+
 const (
 	retryFirst = time.Second // until events that were not taken are handed over again
 	retryMost  = time.Minute
@@ -162,6 +168,9 @@ func (k *courier) run() {
 				retry = time.After(pause)
 			} else {
 				pause = 0
+				if d := again(k.spool); d > 0 && !more {
+					retry = time.After(d)
+				}
 			}
 		}
 		if n > 0 || more {
@@ -175,6 +184,13 @@ func (k *courier) run() {
 		}
 		k.work.Lock()
 	}
+}
+
+func again(s Spool) time.Duration {
+	if shared, ok := s.(Shared); ok {
+		return shared.Again()
+	}
+	return 0
 }
 
 func (k *courier) store(events []*policy.Event) {
