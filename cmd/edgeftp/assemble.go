@@ -51,6 +51,7 @@ type instance struct {
 	keys      *acme.TicketKeys
 	rights    control.Access
 	house     house
+	succeeds  *successor     // whose place it takes; nil: nobody's
 	sandbox   *sandbox.State // nil before everything is opened and bound
 	manager   *manager.Manager
 	machine   machine.Memory
@@ -113,11 +114,20 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels)
 	}
 	in.findMemory()
 	in.findPorts()
+	if err := in.inherit(); err != nil {
+		return nil, exitWith(exitConfig, err)
+	}
+	if err := in.approach(ctx); err != nil {
+		return nil, err
+	}
 	if err := in.settle(ctx); err != nil {
 		return nil, err
 	}
 	if err := prepareState(conf); err != nil {
 		return nil, exitWith(exitConfig, err)
+	}
+	if err := in.succeed(ctx); err != nil {
+		return nil, err
 	}
 	// The socket comes first: it tells whether another server has this state.
 	if err := in.openAdmin(ctx); err != nil {
@@ -144,6 +154,9 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels)
 	}
 	if in.server, err = edge.New(settings); err != nil {
 		return nil, exitWith(exitConfig, err)
+	}
+	if in.succeeds != nil {
+		in.server.CountFrom(in.succeeds.last)
 	}
 	in.told.Store(in.server)
 	in.modules.begin(in.server, in.placed)
@@ -309,6 +322,7 @@ func (in *instance) close() {
 	if in.store != nil { // after the policies, which remember to the last
 		errs = append(errs, in.store.Close())
 	}
+	in.house.predecessor.hangUp()
 	if in.accounts != nil {
 		errs = append(errs, in.accounts.close())
 	}
@@ -319,6 +333,7 @@ func (in *instance) close() {
 	if in.admin != nil {
 		errs = append(errs, in.admin.Close())
 	}
+	in.succeeds.fail()
 	if err := errors.Join(errs...); err != nil {
 		in.log.Warn("not everything could be put away", "error", err)
 	}

@@ -11,6 +11,7 @@ import (
 type work struct {
 	ctx     context.Context // ends with the server
 	working context.Context // ends when it drains
+	stop    func()          // ends working
 	all     sync.WaitGroup
 
 	dir     string // that modules are taken from
@@ -20,8 +21,8 @@ type work struct {
 }
 
 // begin is called once, before attend.
-func (w *work) begin(ctx, working context.Context) {
-	w.ctx, w.working, w.benches, w.leave = ctx, working, map[string]bool{}, func() {}
+func (w *work) begin(ctx, working context.Context, stop func()) {
+	w.ctx, w.working, w.stop, w.benches, w.leave = ctx, working, stop, map[string]bool{}, func() {}
 }
 
 // attend starts what a generation that comes into force needs beside the server, and ends
@@ -32,7 +33,7 @@ func (in *generation) attend() {
 		w.leave()
 		w.dir, w.signed = dir, signed
 		var ctx context.Context
-		ctx, w.leave = context.WithCancel(w.ctx)
+		ctx, w.leave = context.WithCancel(w.working)
 		w.all.Go(func() { in.guard(func() { in.watchModules(ctx, dir, signed) }) })
 	}
 	for _, b := range in.benches {

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 )
 
@@ -40,22 +37,9 @@ func validateCommand() *cobra.Command {
 // rehearse does everything for a configuration that serve does, but for listening. What
 // it warns of is written to out.
 func rehearse(ctx context.Context, conf *config.Config, origins *config.Origins, out io.Writer) error {
-	scratch, err := scratchDir(conf)
-	if err != nil {
+	faults, err := tryOut(ctx, conf, slog.New(newConsole(out, slog.LevelWarn)), "")
+	if err != nil || len(faults) == 0 {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(scratch) }() // a temporary directory, which the system clears, too
-	r := &rehearsal{real: conf, trial: onTrial(conf, scratch)}
-	process := &instance{log: slog.New(newConsole(out, slog.LevelWarn)), level: newLevels("info"), sockets: map[socket]net.Listener{},
-		keys: acme.NewTicketKeys(), trees: &trees{}, restore: func() {}}
-	r.in = process.next(r.trial, nil)
-	defer func() {
-		r.in.certs.leave(nil)
-		r.in.close()
-	}()
-	r.run(ctx)
-	if len(r.faults) == 0 {
-		return nil
-	}
-	return origins.Refuse(r.faults)
+	return origins.Refuse(faults)
 }

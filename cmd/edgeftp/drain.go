@@ -28,15 +28,21 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	defer cancel()
 	in.guardAdmin()
 	now := in.now.Load()
+	if err := in.admin.Publish(); err != nil {
+		in.log.Error("the admin socket cannot be put in the place of the server's before", "error", err)
+	}
 	if err := now.certs.start(ctx, nil); err != nil {
 		return err
 	}
 	go in.keys.Run(ctx)
-	go (&acme.Expiry{Log: in.log, Event: in.certificateChanged}).Watch(ctx, func() []acme.Certificate { return in.now.Load().certs.list() })
 	// A server that drains takes no new source and no other configuration, and its
 	// compilers end.
 	working, leave := context.WithCancel(ctx)
-	in.work.begin(ctx, working)
+	in.work.begin(ctx, working, leave)
+	go (&acme.Expiry{Log: in.log, Event: in.certificateChanged}).Watch(working, func() []acme.Certificate { return in.now.Load().certs.list() })
+	if in.succeeds != nil {
+		in.work.all.Go(func() { in.guard(func() { in.follow(ctx) }) })
+	}
 	now.attend()
 	in.work.all.Go(func() { in.reloads(working, again) })
 	in.work.all.Go(func() { in.guard(func() { in.accounts.keep(ctx.Done()) }) })
@@ -53,27 +59,39 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	}()
 	served := make(chan error, 1)
 	go func() { served <- in.server.Serve(ctx) }()
-	select {
-	case err := <-served:
-		return err
-	case err := <-admin:
-		if err != nil {
-			in.log.Error("the admin socket failed", "error", err)
+	within := in.now.Load().conf.Instance.DrainTimeout
+	for serves := true; serves; {
+		select {
+		case err := <-served: // also when another process serves, and the last session has ended
+			in.house.drain.awaitElder(signals)
+			in.log.Info("stopped")
+			return err
+		case err := <-admin:
+			if serves, admin = err == nil, nil; !serves { // else it was closed as another process has its place
+				in.log.Error("the admin socket failed", "error", err)
+			}
+		case s := <-signals:
+			serves = false
+			leave()
+			within = in.farewell(s)
 		}
-	case s := <-signals:
-		leave()
-		drain := in.now.Load().conf.Instance.DrainTimeout
-		if _, empty := s.(drained); empty {
-			drain = 0 // whoever is still there has had the time
-		}
-		in.manager.Stopping("draining, for " + drain.String() + " at most")
-		in.log.Info("draining", "signal", s.String(), "limit_seconds", drain.Seconds())
-		in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
 	}
-	in.drain(ctx, signals, in.now.Load().conf.Instance.DrainTimeout)
+	in.drain(ctx, signals, within)
 	err := <-served // Serve ends with Shutdown
 	in.log.Info("stopped")
 	return err
+}
+
+// farewell tells that the server drains, and returns for how long.
+func (in *instance) farewell(s os.Signal) time.Duration {
+	drain := in.now.Load().conf.Instance.DrainTimeout
+	if _, empty := s.(drained); empty {
+		drain = 0 // whoever is still there has had the time
+	}
+	in.manager.Stopping("draining, for " + drain.String() + " at most")
+	in.log.Info("draining", "signal", s.String(), "limit_seconds", drain.Seconds())
+	in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "limit " + drain.String()})
+	return drain
 }
 
 // drain lets transfers end until the limit has come, or a signal.

@@ -15,6 +15,7 @@ import (
 type drainer struct {
 	server  *edge.Server
 	usual   func() time.Duration // instance.drain_timeout
+	elder   <-chan struct{}      // closed when those have ended whose place this one took; nil: there were none
 	signals chan<- os.Signal
 
 	mu      sync.Mutex
@@ -73,6 +74,45 @@ func (d *drainer) CancelDrain() (control.DrainState, error) {
 	return d.state(), nil
 }
 
+// leave watches the sessions of a server that another process has replaced, in the way of
+// a drain that cannot be taken back.
+func (d *drainer) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopped || d.watch != nil {
+		return
+	}
+	d.until = time.Now().Add(d.usual())
+	d.watch = make(chan struct{})
+	d.ended.Add(1)
+	go d.run(d.watch)
+}
+
+// followed reports whether nobody tells of changes any more.
+func (d *drainer) followed() bool {
+	if d.elder == nil {
+		return true
+	}
+	select {
+	case <-d.elder:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitElder waits until those have ended whose place this one took: what they tell goes
+// on to the successor. A signal ends it, and the drain limit.
+func (d *drainer) awaitElder(signals <-chan os.Signal) {
+	if d.followed() {
+		return
+	}
+	select {
+	case <-d.elder:
+	case <-signals:
+	}
+}
+
 // cancel takes a drain back. The caller holds mu.
 func (d *drainer) cancel() {
 	if d.watch != nil {
@@ -113,7 +153,7 @@ func (d *drainer) over(cancelled <-chan struct{}) bool {
 		return true
 	default:
 	}
-	if d.server.Status().Sessions > 0 && time.Now().Before(d.until) {
+	if (d.server.Status().Sessions > 0 || !d.followed()) && time.Now().Before(d.until) {
 		return false
 	}
 	d.stopped = true

@@ -29,6 +29,8 @@ type house struct {
 	audit  *audit.Log
 	events events.Hub
 	drain  *drainer
+	// predecessor gives the server's place away.
+	predecessor predecessor
 }
 
 // openAdmin makes the admin socket. It comes first: it tells whether another server has
@@ -40,7 +42,11 @@ func (in *generation) openAdmin(ctx context.Context) (err error) {
 			return exitWith(exitConfig, fmt.Errorf("admin.group: %w", err))
 		}
 	}
-	if in.admin, err = control.ListenFor(ctx, in.conf.Socket, group); errors.Is(err, control.ErrPathTooLong) {
+	listen := control.ListenFor
+	if in.succeeds != nil {
+		listen = control.ListenBeside
+	}
+	if in.admin, err = listen(ctx, in.conf.Socket, group); errors.Is(err, control.ErrPathTooLong) {
 		return exitWith(exitConfig, err)
 	} else if errors.Is(err, fs.ErrNotExist) {
 		return exitWith(exitFailed, fmt.Errorf("%w\n   = help: make the directory, for the server's user alone; without admin.socket it is the state directory", err))
@@ -61,7 +67,12 @@ func (in *generation) openAdmin(ctx context.Context) (err error) {
 	}
 	a.Audit = in.house.audit
 	if t := in.conf.Admin.TCP; t != nil {
-		if a.TCP, err = adminTCP(ctx, t); err != nil {
+		l, err := in.listenAt(ctx, in.adminAt())
+		if err != nil {
+			return exitWith(exitFailed, fmt.Errorf("admin.tcp.listen: %w\n   = help: free the port, or choose another one", err))
+		}
+		if a.TCP, err = adminTCP(t, l); err != nil {
+			_ = l.Close() // nobody was let in
 			return exitWith(exitFailed, err)
 		}
 		in.log.Info("the admin API is served over TLS", "address", a.TCP.Listener.Addr().String())
@@ -73,7 +84,8 @@ func (in *generation) openAdmin(ctx context.Context) (err error) {
 
 // guardAdmin hands the API what it is about, once that is there, and before it is served.
 func (in *instance) guardAdmin() {
-	in.rights.Parts = control.Parts{Events: &in.house.events, Levels: in.level, Backups: backups{in}}
+	in.rights.Parts = control.Parts{Events: &in.house.events, Levels: in.level, Backups: backups{in}, Upgrade: &in.house.predecessor}
+	in.rights.Away = in.house.predecessor.Away
 	if in.house.drain != nil {
 		in.rights.Drainer = in.house.drain
 	}
@@ -166,12 +178,12 @@ func userNames() map[int]string {
 }
 
 // adminTCP makes the API's end on TCP.
-func adminTCP(ctx context.Context, conf *config.AdminTCP) (*control.TCP, error) {
+func adminTCP(conf *config.AdminTCP, l net.Listener) (*control.TCP, error) {
 	pair := &adminPair{cert: conf.Cert, key: conf.Key}
 	if err := pair.load(); err != nil {
 		return nil, fmt.Errorf("admin.tcp: %w\n   = help: cert and key are PEM files that belong together", err)
 	}
-	t := &control.TCP{Hosts: conf.Hosts, Origins: conf.Origins,
+	t := &control.TCP{Listener: l, Hosts: conf.Hosts, Origins: conf.Origins,
 		Config: &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get, NextProtos: []string{"http/1.1"}}}
 	if conf.ClientCA != "" {
 		text, err := os.ReadFile(conf.ClientCA)
@@ -199,12 +211,6 @@ func adminTCP(ctx context.Context, conf *config.AdminTCP) (*control.TCP, error) 
 		}
 		t.Tokens = append(t.Tokens, token)
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", conf.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("admin.tcp.listen: %w\n   = help: free the port, or choose another one", err)
-	}
-	t.Listener = l
 	return t, nil
 }
 

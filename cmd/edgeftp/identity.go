@@ -47,9 +47,6 @@ func onLoopback(conf *config.Config) bool {
 // settle makes the process who it is to be while it serves. What takes root is done
 // before: sockets are bound, and directories and files made for the user.
 func (in *generation) settle(ctx context.Context) error {
-	if err := in.inherit(); err != nil {
-		return exitWith(exitConfig, err)
-	}
 	as, err := whom(in.conf.Instance.User)
 	if err != nil {
 		return exitWith(exitConfig, err)

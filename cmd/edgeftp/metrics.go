@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -26,8 +25,7 @@ func (in *generation) listenMetrics(ctx context.Context) error {
 		in.scraped, in.figuresAt = b.scraped, b.figuresAt
 		return nil
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", in.conf.Metrics.Listen)
+	l, err := in.listenAt(ctx, in.metricsAt())
 	if err != nil {
 		return fmt.Errorf("the figures cannot be shown: %w\n   = help: free the port, or choose another telemetry.metrics.listen", err)
 	}

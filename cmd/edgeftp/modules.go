@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -36,8 +37,9 @@ type modules struct {
 	crashes *crashes
 	users   *accounts
 
-	swapping sync.Mutex // held while modules are compiled: one change at a time
-	limiting sync.Mutex // one change of the limits at a time
+	replaced atomic.Bool // by another process, to whom the ledger belongs
+	swapping sync.Mutex  // held while modules are compiled: one change at a time
+	limiting sync.Mutex  // one change of the limits at a time
 
 	mu      sync.Mutex // guards what follows, briefly
 	slots   map[string]*slot
@@ -89,6 +91,9 @@ func (m *modules) Swap(ctx context.Context, s control.Swap) ([]control.Policy, e
 func (m *modules) swap(ctx context.Context, s control.Swap, note ...any) ([]control.Policy, error) {
 	m.swapping.Lock()
 	defer m.swapping.Unlock()
+	if m.replaced.Load() {
+		return nil, &control.Refusal{Code: "EF2158", Message: "another process has taken the server's place", Help: "ask again in a second"}
+	}
 	if err := m.askable(&s); err != nil {
 		return nil, err
 	}

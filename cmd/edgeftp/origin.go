@@ -13,6 +13,8 @@ type origin struct {
 	format string // of --log, which the file does not change
 	events string // of --events
 	root   bool   // --allow-root
+	// takeOver is --take-over.
+	takeOver bool
 }
 
 // loaded is a configuration with where it is from.

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 
+	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
@@ -28,6 +31,29 @@ type rehearsal struct {
 	trial  *config.Config // with directories that may be written to
 	in     *generation    // of trial
 	faults []config.Fault
+}
+
+// newRehearsal prepares one that keeps what it makes in a directory, until end.
+func newRehearsal(conf *config.Config, scratch string, log *slog.Logger) *rehearsal {
+	r := &rehearsal{real: conf, trial: onTrial(conf, scratch)}
+	process := &instance{log: log, level: newLevels("info"), sockets: map[socket]net.Listener{},
+		keys: acme.NewTicketKeys(), trees: &trees{}, restore: func() {}}
+	r.in = process.next(r.trial, nil)
+	return r
+}
+
+// end gives everything back.
+func (r *rehearsal) end() {
+	r.in.certs.leave(nil)
+	r.in.close()
+}
+
+// keepModules has what is compiled kept in the server's own cache, where it is found again.
+func (r *rehearsal) keepModules(cache string) {
+	own := filepath.Join(r.trial.Instance.StateDir, "cache", "modules")
+	_ = os.MkdirAll(cache, 0o700) // without it a module is compiled twice
+	_ = os.MkdirAll(filepath.Dir(own), 0o700)
+	_ = os.Symlink(cache, own)
 }
 
 // scratchDir makes a directory that lies in no tree that is served.

@@ -22,11 +22,12 @@ import (
 func serveCommand() *cobra.Command {
 	var f config.Flags
 	var file string
-	var printConfig, allowRoot bool
+	var printConfig, allowRoot, takeOver bool
 	cmd := &cobra.Command{Use: "serve --root DIR | --config FILE", Short: "Serve files", Args: cobra.NoArgs}
 	serveFlags(cmd, &f, &file)
 	fl := cmd.Flags()
 	fl.BoolVar(&allowRoot, "allow-root", false, "serve as root, which is refused otherwise where others can connect")
+	fl.BoolVar(&takeOver, "take-over", false, "take the place of the server that runs on the same state, if one does: it accepts no more, and ends when its sessions have")
 	fl.BoolVar(&printConfig, "print-config", false, "print the configuration that the flags stand for, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := strangers(cmd.Root(), file); err != nil {
@@ -50,6 +51,7 @@ func serveCommand() *cobra.Command {
 			}
 			return exitWith(exitFailed, err)
 		}
+		from.origin.takeOver = takeOver
 		warning, err := mayServe(conf, file != "")
 		if err != nil {
 			return err
@@ -137,11 +139,15 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 	if err := in.begin(said); err != nil {
 		return err
 	}
-	in.house.drain = &drainer{server: in.server, signals: signals, usual: func() time.Duration { return in.now.Load().conf.Instance.DrainTimeout }}
+	in.house.predecessor.in = in.instance
+	in.house.drain = &drainer{elder: in.succeeds.elder(), server: in.server, signals: signals, usual: func() time.Duration { return in.now.Load().conf.Instance.DrainTimeout }}
 	if err := in.listen(ctx); err != nil {
 		return err
 	}
 	if err := in.shut(); err != nil {
+		return err
+	}
+	if err := in.take(ctx); err != nil {
 		return err
 	}
 	if ca := in.certs.ca; ca != nil && ca.Notice() != "" {

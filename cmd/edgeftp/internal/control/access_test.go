@@ -75,8 +75,8 @@ func (parts) Drain(l time.Duration) (DrainState, error) {
 	return DrainState{Draining: true, Until: noon().Add(l)}, nil
 }
 func (parts) CancelDrain() (DrainState, error) { return DrainState{}, nil }
-func (parts) Upgrading() error         { return nil }
-func (parts) Upgrade(c *net.UnixConn) { _ = c.Close() }
+func (parts) Upgrading() error                 { return nil }
+func (parts) Upgrade(c *net.UnixConn)          { _ = c.Close() }
 func (p parts) Backup(_ context.Context, w io.Writer) error {
 	if p.broken == nil {
 		_, _ = w.Write([]byte("archive"))

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/succession"
+	"github.com/edgeftp/edgeftp/edge/kv"
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// predecessor gives the server's place to another process, see package succession. It
+// implements control.Upgrader and succession.Predecessor.
+type predecessor struct {
+	in *instance
+
+	mu   sync.Mutex
+	busy bool               // another process is asking, or serves
+	away string             // why nothing can be changed; empty: it can
+	left bool               // another process serves
+	undo []func() error     // of Yield, in its order
+	end  context.CancelFunc // ends the way to the successor; nil: there is none
+}
+
+// The sockets that are no listener's, by what configures them.
+const (
+	metricsSocket = "telemetry.metrics.listen"
+	adminSocket   = "admin.tcp.listen"
+)
+
+// replaceWait is how long the admin socket of a server that has been replaced answers, where
+// the successor does not put its own there.
+const replaceWait = 10 * time.Second
+
+func notNow(format string, args ...any) error {
+	return &control.Refusal{Code: "EF2157", Message: "the server cannot be replaced now: " + fmt.Sprintf(format, args...), Help: "nothing has changed; try again later"}
+}
+
+// Upgrading implements control.Upgrader.
+func (p *predecessor) Upgrading() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.busy:
+		return notNow("another process is about to take its place")
+	case p.in.work.working.Err() != nil || p.in.server.Held():
+		return notNow("it is draining")
+	}
+	return p.untried()
+}
+
+// untried refuses while a policy is on trial: what comes of that is to be written down.
+func (p *predecessor) untried() error {
+	p.in.modules.mu.Lock()
+	defer p.in.modules.mu.Unlock()
+	if name := p.in.modules.trial; name != "" {
+		return &control.Refusal{Code: "EF2157", Message: fmt.Sprintf("the server cannot be replaced now: policy %q is on trial", name),
+			Help: "wait for its end, or end it by edgeftp policy promote or rollback"}
+	}
+	return nil
+}
+
+// Away is why nothing can be changed, for the guard of the admin API.
+func (p *predecessor) Away() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away == "" {
+		return nil
+	}
+	return &control.Refusal{Code: "EF2158", Message: p.away, Help: "ask again in a second"}
+}
+
+// Upgrade implements control.Upgrader.
+func (p *predecessor) Upgrade(conn *net.UnixConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy || p.in.work.working.Err() != nil {
+		_ = conn.Close() // somebody else came in between
+		return
+	}
+	ctx, end := context.WithCancel(context.Background())
+	p.busy, p.end = true, end
+	stop := context.AfterFunc(p.in.work.working, func() { // it is told to stop, while nobody serves yet
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.left {
+			end()
+		}
+	})
+	p.in.work.all.Go(func() {
+		defer stop()
+		p.in.guard(func() { p.give(ctx, conn) })
+	})
+}
+
+// give gives the place away, or goes on.
+func (p *predecessor) give(ctx context.Context, conn *net.UnixConn) {
+	err := succession.Give(ctx, conn, p)
+	if err == nil {
+		return
+	}
+	p.in.log.Warn("another process has not taken the server's place, which goes on", "error", err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end()
+	p.busy, p.end = false, nil
+}
+
+// hangUp ends the way to the successor, who was told everything.
+func (p *predecessor) hangUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.end != nil {
+		p.end()
+	}
+}
+
+// Offer implements succession.Predecessor.
+func (p *predecessor) Offer() (o succession.Offer, err error) {
+	in := p.in
+	in.reloading.Lock() // so that sockets and configuration belong together
+	defer in.reloading.Unlock()
+	o.Hello = succession.Hello{Version: version(), PID: os.Getpid()}
+	add := func(listener, address string, l net.Listener) {
+		tcp, ok := l.(*net.TCPListener)
+		if err != nil || !ok {
+			if !ok {
+				err = fmt.Errorf("listener %s is no TCP socket", listener)
+			}
+			return
+		}
+		var f *os.File
+		if f, err = tcp.File(); err == nil {
+			o.Sockets = append(o.Sockets, succession.Socket{Listener: listener, Address: address, File: f})
+		}
+	}
+	now := in.now.Load()
+	bound := in.server.Sockets()
+	for i := range now.conf.Listeners {
+		l := &now.conf.Listeners[i]
+		for _, address := range l.Addresses {
+			if len(bound) == 0 {
+				err = errors.New("the listeners are not those of the configuration")
+				break
+			}
+			add(l.Name, address, bound[0])
+			bound = bound[1:]
+		}
+	}
+	if now.figuresAt != nil {
+		add(metricsSocket, now.conf.Metrics.Listen, now.figuresAt)
+	}
+	if t := in.rights.TCP; t != nil {
+		add(adminSocket, now.conf.Admin.TCP.Listen, t.Listener)
+	}
+	if err != nil {
+		for _, s := range o.Sockets {
+			_ = s.File.Close() // it was for nobody
+		}
+		return succession.Offer{}, err
+	}
+	return o, nil
+}
+
+// Yield implements succession.Predecessor. Until Resume or Leave no configuration and no
+// module comes into force.
+func (p *predecessor) Yield(ctx context.Context, heir kv.Heir) (sessions uint64, err error) {
+	in := p.in
+	in.reloading.Lock()
+	in.modules.swapping.Lock()
+	p.undo = []func() error{func() error { in.reloading.Unlock(); in.modules.swapping.Unlock(); return nil }}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.takeBack())
+		}
+	}()
+	if err := p.untried(); err != nil {
+		return 0, err
+	}
+	p.gone("another process is about to take the server's place, and nothing can be changed")
+	p.undo = append(p.undo, func() error { p.gone(""); return nil })
+	if sessions, err = in.server.Pause(ctx); err != nil {
+		return 0, err
+	}
+	p.undo = append(p.undo, func() error { in.server.Resume(); return nil })
+	if err := in.accounts.release(); err != nil {
+		return 0, err
+	}
+	p.undo = append(p.undo, func() error { return in.accounts.retake(storeWait) })
+	if err := in.store.HandOver(ctx, heir); err != nil {
+		return 0, err
+	}
+	p.undo = append(p.undo, func() error { return in.store.TakeBack(context.Background()) })
+	if err := in.house.audit.Yield(); err != nil {
+		return 0, err
+	}
+	p.undo = append(p.undo, in.house.audit.Resume)
+	return sessions, nil
+}
+
+func (p *predecessor) gone(why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = why
+}
+
+// takeBack undoes what Yield has done, the last first.
+func (p *predecessor) takeBack() (err error) {
+	for _, undo := range slices.Backward(p.undo) {
+		err = errors.Join(err, undo())
+	}
+	p.undo = nil
+	return err
+}
+
+// Resume implements succession.Predecessor.
+func (p *predecessor) Resume(why error) {
+	if err := p.takeBack(); err != nil {
+		p.in.log.Error("the server goes on, and not everything is as before another process was to take its place", "error", err,
+			"help", "restart it; what could not be opened again is not written until then")
+	}
+}
+
+// Leave implements succession.Predecessor: what is there ends by itself, or when the limit
+// is over.
+func (p *predecessor) Leave() {
+	in := p.in
+	p.mu.Lock()
+	p.left, p.away = true, "another process has taken the server's place"
+	p.mu.Unlock()
+	in.modules.replaced.Store(true)
+	in.work.stop() // before the next two: whoever waits for them finds that it is over
+	in.modules.swapping.Unlock()
+	in.reloading.Unlock()
+	now := in.now.Load()
+	in.log.Info("another process has taken the server's place; sessions go on to their end", "sessions", in.server.Status().Sessions,
+		"limit_seconds", now.conf.Instance.DrainTimeout.Seconds())
+	in.manager.Stopping("replaced; its sessions go on, for " + now.conf.Instance.DrainTimeout.String() + " at most")
+	in.server.Tell(policy.Event{Kind: policy.EventDraining, Text: "another process serves; limit " + now.conf.Instance.DrainTimeout.String()})
+	now.hideMetrics()
+	now.certs.leave(nil)
+	in.server.StopListening()
+	in.house.drain.leave()
+	in.work.all.Go(func() { in.guard(p.closeAdmin) })
+}
+
+// closeAdmin closes the admin API when the successor's has its place.
+func (p *predecessor) closeAdmin() {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.Now().Add(replaceWait); !p.in.admin.Replaced() && time.Now().Before(limit); {
+		select {
+		case <-tick.C:
+		case <-p.in.work.ctx.Done():
+			return
+		}
+	}
+	if err := p.in.admin.Close(); err != nil {
+		p.in.log.Warn("the admin socket could not be put away", "error", err)
+	}
+}
