@@ -21,6 +21,13 @@ const (
 	failedCloseTime = 10 * time.Second
 )
 
+// attendEnd prepares for the ways in which a server ends that are no signal.
+func (in *instance) attendEnd(signals chan<- os.Signal) {
+	in.house.predecessor.in = in
+	in.house.drain = &drainer{server: in.server, signals: signals, elder: in.succeeds.elder(),
+		usual: func() time.Duration { return in.now.Load().conf.Instance.DrainTimeout }}
+}
+
 // run serves until a signal comes: the first one drains, the second one stops at
 // once.
 func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) error {

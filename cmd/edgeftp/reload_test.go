@@ -52,23 +52,41 @@ func newReloading(t *testing.T, more string) *reloading {
 		t.Fatal(err)
 	}
 	r := &reloading{t: t, said: new(lockedBuffer), file: filepath.Join(dir, "edgeftp.yaml"), end: make(chan os.Signal, 1), hup: make(chan os.Signal, 1), done: make(chan error, 1)}
-	from := loaded{origin: origin{file: r.file}}
-	if from.conf, from.source, err = from.origin.parse(r.write(more)); err != nil {
+	r.write(more)
+	if err := r.start(false); err != nil {
 		t.Fatal(err)
 	}
-	if r.in, err = assemble(t.Context(), from, slog.New(slog.NewJSONHandler(r.said, nil)), newLevels("info")); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.in.listen(t.Context()); err != nil {
-		r.in.close()
-		t.Fatal(err)
-	}
-	go func() { r.done <- r.in.run(t.Context(), r.end, r.hup) }()
-	until(t, 10*time.Second, "the server runs", func() bool {
-		_, err := (control.Client{Path: from.conf.Socket}).Status(t.Context())
-		return err == nil
-	})
 	return r
+}
+
+// start starts the server of the file, as serve does.
+func (r *reloading) start(takeOver bool) error {
+	r.t.Helper()
+	from := loaded{origin: origin{file: r.file, takeOver: takeOver}}
+	text, err := from.origin.read()
+	if err == nil {
+		from.conf, from.source, err = from.origin.parse(text)
+	}
+	if err != nil {
+		return err
+	}
+	if r.in, err = assemble(r.t.Context(), from, slog.New(slog.NewJSONHandler(r.said, nil)), newLevels("info")); err != nil {
+		return err
+	}
+	r.in.attendEnd(r.end)
+	if err = r.in.listen(r.t.Context()); err == nil {
+		err = r.in.take(r.t.Context())
+	}
+	if err != nil {
+		r.in.close()
+		return err
+	}
+	go func() { r.done <- r.in.run(r.t.Context(), r.end, r.hup) }()
+	until(r.t, 10*time.Second, "the server runs", func() bool {
+		st, err := (control.Client{Path: from.conf.Socket}).Status(r.t.Context())
+		return err == nil && st.Since.Equal(r.in.modules.base.Since)
+	})
+	return nil
 }
 
 func (r *reloading) stop() {

@@ -139,8 +139,7 @@ func serve(ctx context.Context, from loaded, warning string, out io.Writer) erro
 	if err := in.begin(said); err != nil {
 		return err
 	}
-	in.house.predecessor.in = in.instance
-	in.house.drain = &drainer{elder: in.succeeds.elder(), server: in.server, signals: signals, usual: func() time.Duration { return in.now.Load().conf.Instance.DrainTimeout }}
+	in.attendEnd(signals)
 	if err := in.listen(ctx); err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ type Upgrader interface {
 	// code is EF2157.
 	Upgrading() error
 	// Upgrade gives the server's place to the process at the other end of the connection,
-	// which is Upgrade's from then on. It does not wait for what comes of it.
+	// which is Upgrade's from then on. It does not wait for what comes of it, and says
+	// nothing before the process has.
 	Upgrade(conn *net.UnixConn)
 }
 
@@ -52,12 +53,8 @@ func upgradeRoute(mux *router, u Upgrader) {
 			seen.status = http.StatusSwitchingProtocols
 		}
 		afterwards(r, func() {
-			_, err := io.WriteString(unix, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "+succession+"\r\nConnection: Upgrade\r\n\r\n")
-			if err != nil {
-				_ = unix.Close()
-				return
-			}
-			u.Upgrade(unix)
+			u.Upgrade(unix) // which waits for what the process says when it has read the next line
+			_, _ = io.WriteString(unix, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "+succession+"\r\nConnection: Upgrade\r\n\r\n")
 		})
 	})
 }
