@@ -37,9 +37,10 @@ type modules struct {
 	crashes *crashes
 	users   *accounts
 
-	replaced atomic.Bool // by another process, to whom the ledger belongs
-	swapping sync.Mutex  // held while modules are compiled: one change at a time
-	limiting sync.Mutex  // one change of the limits at a time
+	elder    atomic.Int64 // the process whose place this one took, while that has sessions; 0: there is none
+	replaced atomic.Bool  // by another process, to whom the ledger belongs
+	swapping sync.Mutex   // held while modules are compiled: one change at a time
+	limiting sync.Mutex   // one change of the limits at a time
 
 	mu      sync.Mutex // guards what follows, briefly
 	slots   map[string]*slot

@@ -133,6 +133,9 @@ func printOverview(w io.Writer, got any) {
 		old = fmt.Sprintf(", %d with an earlier configuration", st.OldSessions)
 	}
 	fmt.Fprintf(w, "  sessions   %s, %d in a transfer%s\n", atMost(st.Sessions, st.Most.Total), st.Transfers, old)
+	if st.Predecessor > 0 {
+		fmt.Fprintf(w, "  before     pid %d, whose sessions go on\n", st.Predecessor)
+	}
 	if m := st.Most; m.PerIP > 0 || m.PerUser > 0 {
 		fmt.Fprintf(w, "  limits     %s from an address, %s of a user\n", unbounded(m.PerIP), unbounded(m.PerUser))
 	}

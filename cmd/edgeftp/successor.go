@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
@@ -24,6 +25,7 @@ type successor struct {
 	way    *succession.Successor
 	offer  succession.Offer
 	last   uint64                  // session of the predecessor
+	paused time.Time               // since when nobody accepts
 	spare  map[socket]net.Listener // of the offer, that are no listener's
 	serves bool                    // the way is the changes' from then on
 	ended  chan struct{}           // closed when the predecessor has ended
@@ -131,6 +133,7 @@ func (in *generation) succeed(ctx context.Context) error {
 	if err != nil {
 		return exitWith(exitConfig, fmt.Errorf("this server could not serve, and the one that runs goes on: %w", err))
 	}
+	s.paused = time.Now()
 	if s.last, err = s.way.Release(ctx); err != nil {
 		return exitWith(exitFailed, fmt.Errorf("the server on %s does not give its place up: %w", in.conf.Socket, err))
 	}
@@ -147,7 +150,8 @@ func (in *generation) take(ctx context.Context) error {
 		return exitWith(exitFailed, fmt.Errorf("the server's place was not taken: %w", err))
 	}
 	s.serves = true
-	in.log.Info("the server's place is taken", "predecessor_pid", s.offer.PID, "after_session", s.last)
+	in.modules.elder.Store(int64(s.offer.PID))
+	in.log.Info("the server's place is taken", "predecessor_pid", s.offer.PID, "after_session", s.last, "paused_seconds", time.Since(s.paused).Seconds())
 	return nil
 }
 
@@ -156,6 +160,7 @@ func (in *instance) follow(ctx context.Context) {
 	s := in.succeeds
 	defer close(s.ended)
 	err := s.way.Follow(ctx, in.store.Take)
+	in.modules.elder.Store(0)
 	if ctx.Err() != nil {
 		return
 	}

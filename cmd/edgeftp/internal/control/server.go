@@ -166,7 +166,7 @@ func clearStale(ctx context.Context, path string) error {
 	var d net.Dialer
 	if c, err := d.DialContext(ctx, "unix", path); err == nil {
 		_ = c.Close() // it was only to see whether anybody is there
-		return fmt.Errorf("%w (%s): stop it, or choose another --state-dir", ErrInUse, path)
+		return fmt.Errorf("%w (%s): stop it, take its place with --take-over, or choose another --state-dir", ErrInUse, path)
 	}
 	return os.Remove(path)
 }

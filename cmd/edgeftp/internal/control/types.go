@@ -38,6 +38,7 @@ type Status struct {
 	Bans           int        `json:"bans"` // that hold
 	Transfers      int        `json:"transfers"`
 	Draining       bool       `json:"draining"`
+	Predecessor    int        `json:"predecessor,omitempty"` // the process whose place this one took, while it has sessions
 	Policies       []Policy   `json:"policies"`
 	OldGenerations int        `json:"old_generations"` // replaced, and still held by transfers
 	OldInstances   int        `json:"old_instances"`   // sandbox instances of replaced modules
