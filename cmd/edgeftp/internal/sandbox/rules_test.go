@@ -87,7 +87,7 @@ func (m machine) want(p *Plan, want ...string) {
 func TestPlanSmall(t *testing.T) {
 	m := newMachine(t)
 	p := PlanFor(m.conf())
-	m.want(p, "tree root", "tree state")
+	m.want(p, "tree root", "tree state", "socket state")
 	if len(p.Bind) != 1 || p.Bind[0].Last != 0 || len(p.Connect) != 0 || len(p.Left) != 0 {
 		t.Errorf("%+v", p)
 	}
@@ -116,7 +116,7 @@ func TestPlanFiles(t *testing.T) {
 	c.Anonymous.Root = m.folder("pub")
 	c.ACME = &config.ACME{Storage: m.at("state2", "certificates")}
 	p := PlanFor(c)
-	m.want(p, "tree root", "tree state", "remove run", "read live", "read archive", "read keys", "append log", "append log2", "read modules",
+	m.want(p, "tree root", "tree state", "socket run", "read live", "read archive", "read keys", "append log", "append log2", "read modules",
 		"tree far/a", "tree pub", "tree state2/certificates")
 	if len(p.Connect) != 1 || p.covers("/etc/ssl/private/a.key") || p.covers("/etc/shadow") {
 		t.Errorf("%+v", p)
@@ -134,7 +134,7 @@ func TestPlanWatch(t *testing.T) {
 	p.Watch(m.folder("guard"), "source")
 	p.Watch(m.file("shared", "words.h"), "source")
 	p.Watch(m.at("nowhere"), "source")
-	m.want(p, "tree root", "tree state", "read guard", "read shared")
+	m.want(p, "tree root", "tree state", "socket state", "read guard", "read shared")
 }
 
 // Homes of a pattern, of users of whom nobody knows yet, and those that are links.
@@ -161,7 +161,7 @@ func TestPlanHomes(t *testing.T) {
 		}
 		conf := m.conf()
 		conf.Defaults.Root = m.at(c.pattern)
-		m.want(PlanFor(conf), append(c.want, "tree root", "tree state")...)
+		m.want(PlanFor(conf), append(c.want, "tree root", "tree state", "socket state")...)
 	}
 }
 
@@ -173,7 +173,7 @@ func TestPlanWide(t *testing.T) {
 	c.Certificates = []config.CertFile{{Cert: m.file("cert.pem"), Key: m.file("key.pem"), Watch: true}}
 	c.Events = m.file("events.json")
 	p := PlanFor(c)
-	m.want(p, "tree root", "tree state", "read cert.pem", "read key.pem", "append events.json")
+	m.want(p, "tree root", "tree state", "socket state", "read cert.pem", "read key.pem", "append events.json")
 	if len(p.Left) != 3 {
 		t.Errorf("%q", p.Left)
 	}
@@ -211,11 +211,11 @@ func TestPlanSource(t *testing.T) {
 	c := m.conf()
 	c.Policies.Modules = []config.Module{{Name: "guard", Source: m.folder("guard"), WatchSource: true}}
 	p := PlanFor(c)
-	m.want(p, "tree root", "tree state")
+	m.want(p, "tree root", "tree state", "socket state")
 	p.Watch(m.at("guard"), "source")
 	p.Watch(m.link(m.folder("far", "shared"), "guard", "shared"), "source")
 	p.Watch(m.at("guard", "gone"), "source")
-	m.want(p, "tree root", "tree state", "read guard", "read far/shared")
+	m.want(p, "tree root", "tree state", "socket state", "read guard", "read far/shared")
 	if len(p.Connect) != 0 || len(p.Left) != 0 {
 		t.Errorf("%+v", p)
 	}
