@@ -179,6 +179,14 @@ func (s *successor) elder() <-chan struct{} {
 	return s.ended
 }
 
+// by is how the first configuration comes into force.
+func (s *successor) by() string {
+	if s == nil {
+		return "start"
+	}
+	return "upgrade"
+}
+
 // fail gives up, unless this process serves: the predecessor goes on, and may open what this
 // one has had open.
 func (s *successor) fail() {

@@ -240,6 +240,15 @@ func TestUpgradeBroken(t *testing.T) {
 		}
 		v := s.login(t)
 		v.want(t, "QUIT", 221)
+		if r := s.admin(t, "logs", "level", "info"); r.code != 0 {
+			t.Errorf("after %q nothing can be changed: %s", c.want, r.both())
+		}
+	}
+	if r := edgeftp(t, "audit", "verify", "--state-dir", p.state); r.code != 0 {
+		t.Errorf("audit verify: %s", r.both())
+	}
+	if log := s.log.String(); strings.Contains(log, `"ERROR"`) || strings.Count(log, "has not taken the server's place") != 2 {
+		t.Error("it does not go on as before")
 	}
 	// Without the flag it is another server on the same state.
 	ok(t, os.WriteFile(path, []byte(good), 0o600))
@@ -248,4 +257,33 @@ func TestUpgradeBroken(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, next.log)
 	}
 	s.stop(t)
+}
+
+// A server that root has started, and that has become another user, is replaced by the next
+// that root starts.
+func TestUpgradeAsAnother(t *testing.T) {
+	t.Parallel()
+	p := strangers(t)
+	path := p.becoming(t, "listeners: [{ name: main, address: 127.0.0.1:0, tls: { control: off } }]\n")
+	ok(t, os.Chmod(path, 0o644))
+	first := startServer(t, p, "--config", path)
+	first.user, first.password, first.plain = "dev", secret, true
+	c := first.login(t)
+	second := p.upgraded(t, path)
+	second.plain = true
+	if second.addr != first.addr {
+		t.Errorf("it serves at %s", second.addr)
+	}
+	v := second.login(t)
+	v.put(t, "STOR a", strings.NewReader("content"))
+	v.want(t, "QUIT", 221)
+	c.put(t, "STOR b", strings.NewReader("content"))
+	c.want(t, "QUIT", 221)
+	if code := first.wait(t, stopWithin); code != 0 {
+		t.Errorf("the first server ended with %d", code)
+	}
+	if r := edgeftp(t, "audit", "verify", "--state-dir", p.state); r.code != 0 {
+		t.Errorf("audit verify: %s", r.both())
+	}
+	second.stop(t)
 }

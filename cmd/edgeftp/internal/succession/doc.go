@@ -10,8 +10,8 @@
 //	predecessor  offer + listening sockets    or refused, and everything is as before
 //	successor    release                      it has prepared all it could
 //	predecessor  released                     it accepts no more, and has given up its state
-//	successor    serving                      it has the state, and accepts
-//	predecessor  leaving                      it drains from now on
+//	successor    serving                      it has the state
+//	predecessor  leaving                      it has let the sockets go, and drains
 //	predecessor  changes, successor done      what becomes of what policies remember, to the end
 //
 // Connections that come in between wait in the sockets, which both have. If the successor

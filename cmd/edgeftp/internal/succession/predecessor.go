@@ -34,7 +34,7 @@ type Predecessor interface {
 	Yield(ctx context.Context, heir kv.Heir) (sessions uint64, err error)
 	// Resume takes back what Yield has given up, as the successor does not serve.
 	Resume(why error)
-	// Leave lets what runs end: the successor serves.
+	// Leave lets what runs end: the successor serves. It hears of it when Leave returns.
 	Leave()
 }
 
@@ -73,8 +73,10 @@ func give(ctx context.Context, conn *net.UnixConn, p Predecessor, within times) 
 		p.Resume(err)
 		return err
 	}
-	close(h.serves)
 	p.Leave()
+	_ = send(conn, &message{Word: wordLeaving}) // it serves, whether it hears that or not
+	_ = conn.SetDeadline(time.Time{})
+	close(h.serves)
 	return nil
 }
 
@@ -116,8 +118,7 @@ func yielded(conn *net.UnixConn, sessions uint64, within time.Duration) error {
 	if _, err := expect(conn, wordServing); err != nil {
 		return fmt.Errorf("the successor does not serve: %w", err)
 	}
-	_ = send(conn, &message{Word: wordLeaving}) // it serves, whether it hears that or not
-	return conn.SetDeadline(time.Time{})
+	return nil
 }
 
 // heir is the successor as kv.Heir.
