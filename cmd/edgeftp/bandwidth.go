@@ -32,19 +32,19 @@ func (m *modules) Bandwidth() control.Bandwidth {
 // Limit implements control.Controller.
 func (m *modules) Limit(l control.Limit) error {
 	if !slices.Contains(control.Scopes(), l.Scope) {
-		return &control.Refusal{Code: "EF2106", Message: fmt.Sprintf("there is no scope %q", l.Scope), Help: "one of " + strings.Join(control.Scopes(), ", ")}
+		return &control.Refusal{Code: control.CodeScope, Message: fmt.Sprintf("there is no scope %q", l.Scope), Help: "one of " + strings.Join(control.Scopes(), ", ")}
 	}
 	if named := l.Scope == "user" || l.Scope == "listener" || l.Scope == "host"; named != (l.Name != "") || l.Clear && l.Scope != "user" {
-		return &control.Refusal{Code: "EF2107", Message: "a listener, a host and a user have a name, the other scopes have none; only a user's limit can be cleared"}
+		return &control.Refusal{Code: control.CodeScopeName, Message: "a listener, a host and a user have a name, the other scopes have none; only a user's limit can be cleared"}
 	}
 	if l.Scope == "listener" && !m.listens(l.Name) {
-		return &control.Refusal{Code: "EF2108", Message: fmt.Sprintf("there is no listener %q", l.Name), Help: "edgeftp status lists them"}
+		return &control.Refusal{Code: control.CodeNoPlace, Message: fmt.Sprintf("there is no listener %q", l.Name), Help: "edgeftp status lists them"}
 	}
 	if l.Scope == "host" && !slices.Contains(m.server.Hosts(), l.Name) {
-		return &control.Refusal{Code: "EF2108", Message: fmt.Sprintf("there is no virtual host %q", l.Name), Help: "hosts[].name in the configuration names them"}
+		return &control.Refusal{Code: control.CodeNoPlace, Message: fmt.Sprintf("there is no virtual host %q", l.Name), Help: "hosts[].name in the configuration names them"}
 	}
 	if l.Down != nil && *l.Down < 0 || l.Up != nil && *l.Up < 0 {
-		return &control.Refusal{Code: "EF2109", Message: "a rate is negative", Help: "0 is no limit"}
+		return &control.Refusal{Code: control.CodeNegative, Message: "a rate is negative", Help: "0 is no limit"}
 	}
 	m.limiting.Lock()
 	defer m.limiting.Unlock()

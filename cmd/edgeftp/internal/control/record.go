@@ -84,7 +84,7 @@ func recordRoute(mux *router, rec Recorder) {
 	mux.HandleFunc("GET /v1/policies/{name}/record", func(w http.ResponseWriter, r *http.Request) {
 		var what Recording
 		if err := what.readQuery(r.URL.Query()); err != nil {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2008", Message: err.Error()})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeRecording, Message: err.Error()})
 			return
 		}
 		out := &stream{w: w, c: http.NewResponseController(w), kind: recordingType}
