@@ -120,28 +120,33 @@ func bandwidthCommand() *cobra.Command {
 }
 
 // limit makes a change of the words of a command line.
-func limit(args []string, down, up string) (control.Limit, error) {
-	l := control.Limit{Scope: args[0]}
+func limit(args []string, down, up string) (l control.Limit, err error) {
+	l.Scope = args[0]
 	if len(args) > 1 {
 		l.Name = args[1]
 	}
 	if down == "" && up == "" {
 		return l, errors.New("bandwidth set needs --down, --up or both")
 	}
+	return l, asRates(down, up, &l.Down, &l.Up)
+}
+
+// asRates reads the rates of --down and --up; one that is not given stays as it is.
+func asRates(down, up string, toDown, toUp **int64) error {
 	for _, r := range []struct {
 		flag, text string
 		to         **int64
-	}{{"--down", down, &l.Down}, {"--up", up, &l.Up}} {
+	}{{"--down", down, toDown}, {"--up", up, toUp}} {
 		if r.text == "" {
 			continue
 		}
 		n, err := config.ParseRate(r.text)
 		if err != nil {
-			return l, fmt.Errorf("%s: %w", r.flag, err)
+			return fmt.Errorf("%s: %w", r.flag, err)
 		}
 		*r.to = &n
 	}
-	return l, nil
+	return nil
 }
 
 func printBandwidth(w io.Writer, b control.Bandwidth) {

@@ -231,6 +231,20 @@ func (m *moving) flags(cmd *cobra.Command) {
 	}
 }
 
+// shipping are the words of get and put, which move what is named, and directories if asked.
+type shipping struct {
+	moving
+	recursive bool
+}
+
+func (s *shipping) flags(cmd *cobra.Command, recursive string) {
+	s.moving.flags(cmd)
+	cmd.Flags().BoolVarP(&s.recursive, "recursive", "r", false, recursive)
+}
+
+// several reports whether words are given that one stream of bytes has no use for.
+func (s *shipping) several() bool { return s.recursive || s.resume || s.verify || s.output == "json" }
+
 // engine makes what moves files below root.
 func (m *moving) engine(root *os.Root) (*ftpclient.Engine, error) {
 	e := &ftpclient.Engine{Dial: m.dial, Root: root, Parallel: m.parallel, Retries: m.retries, Resume: m.resume, Verify: m.verify, Times: m.times, Watch: m}

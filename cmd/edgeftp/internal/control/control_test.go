@@ -275,7 +275,9 @@ func TestWhoIsServed(t *testing.T) {
 	}
 }
 
-func TestPeerIsKnown(t *testing.T) {
+// visited is the server's end of a connection that this process has made to itself.
+func visited(t *testing.T) net.Conn {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -286,11 +288,17 @@ func TestPeerIsKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
+	t.Cleanup(func() { _ = c.Close() })
 	s, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestPeerIsKnown(t *testing.T) {
+	s := visited(t)
 	if p, known := peerOf(s); known && p.UID != os.Geteuid() {
 		t.Errorf("the peer is %d, we are %d", p.UID, os.Geteuid())
 	}
