@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ftpclient"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/progress"
 )
@@ -94,7 +95,7 @@ func (r *visitor) protect(cmd *cobra.Command, t *ftpclient.Target) error {
 		}
 		if !t.Loopback() && r.plaintext < 2 {
 			return exitWith(exitUsage, fmt.Errorf("--insecure-plaintext: %s is not this machine: everybody on the way can read the password and the files, and change them\n"+
-				"   = help: say --insecure-plaintext twice if that is meant", ftpclient.Printable(t.Host)))
+				"   = help: say --insecure-plaintext twice if that is meant", escape.Text(t.Host)))
 		}
 		t.Security = ftpclient.Plain
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning: nothing is protected: neither the password nor the files (--insecure-plaintext)")
@@ -156,7 +157,7 @@ func (r *visitor) credentials(ctx context.Context, cmd *cobra.Command, t *ftpcli
 		r.conf.User, r.conf.Password = user, "anonymous@"
 	default:
 		r.conf.User = user
-		r.conf.Password, err = askPassword(ctx, cmd.ErrOrStderr(), fmt.Sprintf("password of %s at %s: ", ftpclient.Printable(user), ftpclient.Printable(t.Host)), false)
+		r.conf.Password, err = askPassword(ctx, cmd.ErrOrStderr(), fmt.Sprintf("password of %s at %s: ", escape.Text(user), escape.Text(t.Host)), false)
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}
@@ -293,7 +294,7 @@ func columns(w io.Writer) int {
 }
 
 // Began implements ftpclient.Watch.
-func (m *moving) Began(j ftpclient.Job) { m.meter.Began(ftpclient.Printable(j.Remote)) }
+func (m *moving) Began(j ftpclient.Job) { m.meter.Began(j.Remote) }
 
 // Moved implements ftpclient.Watch.
 func (m *moving) Moved(n int) { m.meter.Moved(n) }
@@ -314,7 +315,7 @@ func (m *moving) expect(jobs []ftpclient.Job) {
 
 // writeJSON writes a value as all commands do.
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(escape.JSON(w))
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }
