@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -36,10 +37,12 @@ type accounts struct {
 	changing sync.Mutex // one change at a time; it guards away
 	away     bool       // another process has the file of the store
 
+	metered atomic.Int64 // users of the store who have a quota, for who looks without a lock
+
 	mu     sync.RWMutex // guards what follows, briefly
 	conf   *config.Config
 	meter  *quota.Policy
-	stored map[string]account
+	stored map[string]account   // it is changed by load, put and drop alone
 	logins map[string]time.Time // that the store does not have yet
 }
 
@@ -48,6 +51,32 @@ type account struct {
 	userdb.Record
 	entry *config.Entry // nil for one that this version cannot read
 	fault string        // why
+}
+
+// metered reports whether the user has a quota of his own.
+func (acc account) metered() bool { return acc.entry != nil && acc.entry.HasQuota() }
+
+// put has the store's user of a name be acc, and drop that there is none. The caller holds
+// mu. Nobody is left out of the count for a moment.
+func (a *accounts) put(name string, acc account) {
+	was, is := a.stored[name].metered(), acc.metered()
+	a.stored[name] = acc
+	a.count(was, is)
+}
+
+func (a *accounts) drop(name string) {
+	was := a.stored[name].metered()
+	delete(a.stored, name)
+	a.count(was, false)
+}
+
+func (a *accounts) count(was, is bool) {
+	switch {
+	case is && !was:
+		a.metered.Add(1)
+	case was && !is:
+		a.metered.Add(-1)
+	}
 }
 
 // storeWait is how long a server waits for a command that has the store.
@@ -81,7 +110,7 @@ func (a *accounts) load() error {
 	if err != nil {
 		return err
 	}
-	stored := make(map[string]account, len(records))
+	stored, metered := make(map[string]account, len(records)), int64(0)
 	for _, r := range records {
 		acc := account{Record: r}
 		entries, err := a.reader.Read([]rawEntry{r.Entry})
@@ -94,11 +123,14 @@ func (a *accounts) load() error {
 		default:
 			acc.entry = &entries[0]
 		}
-		stored[r.Name] = acc
+		if stored[r.Name] = acc; acc.metered() {
+			metered++
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stored = stored
+	a.metered.Store(metered)
 	return nil
 }
 
@@ -310,7 +342,7 @@ func (a *accounts) flush() error {
 			}
 		case here:
 			acc.Login = at.UTC()
-			a.stored[name] = acc
+			a.put(name, acc)
 		}
 	}
 	return err

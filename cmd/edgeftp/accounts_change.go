@@ -268,7 +268,7 @@ func (a *accounts) RemoveUser(name string) (control.User, error) {
 		return control.User{}, fmt.Errorf("the user %q was not removed: %w", name, err)
 	}
 	a.mu.Lock()
-	delete(a.stored, name)
+	a.drop(name)
 	delete(a.logins, name)
 	a.mu.Unlock()
 	a.log.Info("user removed", "user", name)
@@ -312,7 +312,7 @@ func (a *accounts) reread(name string) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stored[name] = account{Record: r, entry: &entries[0]}
+	a.put(name, account{Record: r, entry: &entries[0]})
 	return nil
 }
 

@@ -115,6 +115,17 @@ func (p *people) quota(name string) (quota.Limits, bool) {
 	return quotaLimits(u.Quota), true
 }
 
+// unlimited returns what reports whether no user has a quota of his own: those of the
+// configuration are as they are, those of the store come and go.
+func (p *people) unlimited() func() bool {
+	for _, u := range p.fixed {
+		if u.Quota != nil {
+			return func() bool { return false }
+		}
+	}
+	return func() bool { return p.accounts.metered.Load() == 0 }
+}
+
 func quotaLimits(q *config.Quota) quota.Limits {
 	return quota.Limits{Bytes: q.Bytes, Files: q.Files, DayBytes: q.DayBytes, DayFiles: q.DayFiles, MonthBytes: q.MonthBytes, MonthFiles: q.MonthFiles}
 }

@@ -257,3 +257,44 @@ func TestHomeAboveAnother(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever has a quota in the store is seen without reading it, in this process and the
+// next; and nobody is while nobody has one.
+func TestAccountsUnlimited(t *testing.T) {
+	dir := t.TempDir()
+	a, _ := accountsIn(t, dir)
+	unlimited := a.under(a.configuration()).unlimited()
+	said := func(what string, want bool) {
+		t.Helper()
+		if got := unlimited(); got != want {
+			t.Errorf("%s: nobody has a quota: %v", what, got)
+		}
+	}
+	said("an empty store", true)
+	addUser(t, a, `{"name": "anna", "password_hash": "`+cheapHash+`"}`)
+	addUser(t, a, `{"name": "bob", "password_hash": "`+cheapHash+`", "quota": {"bytes": "1MB"}}`)
+	said("bob", false)
+	for settings, want := range map[string]bool{`{"quota": null}`: true, `{"quota": {"files": 3}}`: false} {
+		for range 2 {
+			if _, err := change(a, "bob", settings); err != nil {
+				t.Fatal(err)
+			}
+			said(settings, want)
+		}
+	}
+	if _, err := change(a, "bob", `{"quota": {"files": 4}}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.close(); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := accountsIn(t, dir)
+	unlimited = b.under(b.configuration()).unlimited()
+	said("the next process", false)
+	for _, name := range []string{"anna", "bob"} {
+		if _, err := b.RemoveUser(name); err != nil {
+			t.Fatal(err)
+		}
+		said("without "+name, name == "bob")
+	}
+}

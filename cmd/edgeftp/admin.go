@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
 
@@ -59,7 +60,7 @@ func (a *admin) show(cmd *cobra.Command, v any, human func(io.Writer) error) err
 	if a.output != "json" {
 		return exitWith(exitFailed, human(cmd.OutOrStdout()))
 	}
-	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc := json.NewEncoder(escape.JSON(cmd.OutOrStdout()))
 	enc.SetIndent("", "  ")
 	return exitWith(exitFailed, enc.Encode(v))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/audit"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 func auditCommand() *cobra.Command {
@@ -114,7 +115,7 @@ func (a *admin) auditShow() *cobra.Command {
 				return told(err)
 			}
 			if a.output == "json" { // one object on a line, as in the file
-				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc := json.NewEncoder(escape.JSON(cmd.OutOrStdout()))
 				for i := range list {
 					if err := enc.Encode(list[i]); err != nil {
 						return exitWith(exitFailed, err)

@@ -32,19 +32,19 @@ func (m *modules) Bandwidth() control.Bandwidth {
 // Limit implements control.Controller.
 func (m *modules) Limit(l control.Limit) error {
 	if !slices.Contains(control.Scopes(), l.Scope) {
-		return &control.Refusal{Code: "EF2106", Message: fmt.Sprintf("there is no scope %q", l.Scope), Help: "one of " + strings.Join(control.Scopes(), ", ")}
+		return &control.Refusal{Code: control.CodeScope, Message: fmt.Sprintf("there is no scope %q", l.Scope), Help: "one of " + strings.Join(control.Scopes(), ", ")}
 	}
 	if named := l.Scope == "user" || l.Scope == "listener" || l.Scope == "host"; named != (l.Name != "") || l.Clear && l.Scope != "user" {
-		return &control.Refusal{Code: "EF2107", Message: "a listener, a host and a user have a name, the other scopes have none; only a user's limit can be cleared"}
+		return &control.Refusal{Code: control.CodeScopeName, Message: "a listener, a host and a user have a name, the other scopes have none; only a user's limit can be cleared"}
 	}
 	if l.Scope == "listener" && !m.listens(l.Name) {
-		return &control.Refusal{Code: "EF2108", Message: fmt.Sprintf("there is no listener %q", l.Name), Help: "edgeftp status lists them"}
+		return &control.Refusal{Code: control.CodeNoPlace, Message: fmt.Sprintf("there is no listener %q", l.Name), Help: "edgeftp status lists them"}
 	}
 	if l.Scope == "host" && !slices.Contains(m.server.Hosts(), l.Name) {
-		return &control.Refusal{Code: "EF2108", Message: fmt.Sprintf("there is no virtual host %q", l.Name), Help: "hosts[].name in the configuration names them"}
+		return &control.Refusal{Code: control.CodeNoPlace, Message: fmt.Sprintf("there is no virtual host %q", l.Name), Help: "hosts[].name in the configuration names them"}
 	}
 	if l.Down != nil && *l.Down < 0 || l.Up != nil && *l.Up < 0 {
-		return &control.Refusal{Code: "EF2109", Message: "a rate is negative", Help: "0 is no limit"}
+		return &control.Refusal{Code: control.CodeNegative, Message: "a rate is negative", Help: "0 is no limit"}
 	}
 	m.limiting.Lock()
 	defer m.limiting.Unlock()
@@ -120,28 +120,33 @@ func bandwidthCommand() *cobra.Command {
 }
 
 // limit makes a change of the words of a command line.
-func limit(args []string, down, up string) (control.Limit, error) {
-	l := control.Limit{Scope: args[0]}
+func limit(args []string, down, up string) (l control.Limit, err error) {
+	l.Scope = args[0]
 	if len(args) > 1 {
 		l.Name = args[1]
 	}
 	if down == "" && up == "" {
 		return l, errors.New("bandwidth set needs --down, --up or both")
 	}
+	return l, asRates(down, up, &l.Down, &l.Up)
+}
+
+// asRates reads the rates of --down and --up; one that is not given stays as it is.
+func asRates(down, up string, toDown, toUp **int64) error {
 	for _, r := range []struct {
 		flag, text string
 		to         **int64
-	}{{"--down", down, &l.Down}, {"--up", up, &l.Up}} {
+	}{{"--down", down, toDown}, {"--up", up, toUp}} {
 		if r.text == "" {
 			continue
 		}
 		n, err := config.ParseRate(r.text)
 		if err != nil {
-			return l, fmt.Errorf("%s: %w", r.flag, err)
+			return fmt.Errorf("%s: %w", r.flag, err)
 		}
 		*r.to = &n
 	}
-	return l, nil
+	return nil
 }
 
 func printBandwidth(w io.Writer, b control.Bandwidth) {

@@ -14,55 +14,56 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 )
 
-// bound are keys that the schema lets change, and that are fixed with what is opened at a
-// start: a tree keeps the way in which it was opened, the log its form, and the ledger and
-// the host of modules what they were made with.
-func boundKeys() []string {
-	return []string{"storage[0].durability", "storage[0].mounts", "storage[/].durability", "storage[/].mounts", "telemetry.log.format",
-		"policies.strict", "policies.history"}
+// obstacle is what keeps a running server from taking a change that the schema permits.
+type obstacle struct {
+	key string // of the change, or of an entry that it brings; empty: no single one
+	why string
 }
 
-// shownChanges are changes as people are told of them.
-func shownChanges(was, is *config.Config, changes []config.Change) []control.ConfigChange {
-	out := make([]control.ConfigChange, len(changes))
-	for i, c := range changes {
-		out[i] = control.ConfigChange{Key: c.Key, From: c.From, To: c.To, Effect: string(c.Effect)}
-		if slices.Contains(boundKeys(), c.Key) || strings.HasSuffix(c.Key, ".events") && strings.HasPrefix(c.Key, "policies.modules[") && c.From != "" && c.To != "" {
-			out[i].Effect = string(config.EffectUpgrade)
+// obstacles are those between two generations: what the process was not started for.
+func (in *instance) obstacles(now, next *generation) (out []obstacle) {
+	if next.conf.From(config.SourceStore) && in.accounts.db == nil {
+		out = append(out, obstacle{"users.sources", "users.sources: the store of users is opened at the start"})
+	}
+	for _, root := range next.conf.Roots() {
+		if lower := in.trees.below(root); root != "" && lower != "" {
+			out = append(out, obstacle{"", fmt.Sprintf("the root %s: %s, which is served, lies below it", root, lower)})
+		}
+	}
+	for i := range next.conf.Policies.Modules {
+		if m := &next.conf.Policies.Modules[i]; isDir(m.Source) && !now.builds(m) {
+			key := fmt.Sprintf("policies.modules[%s]", m.Name)
+			out = append(out, obstacle{key, key + ".source: policies are built by a process that is started before the server"})
 		}
 	}
 	return out
 }
 
-// blocked names what keeps a running server from taking a configuration: keys that are
-// fixed, what lies outside of the sandbox, sources that no builder was started for.
-func (in *instance) blocked(now, next *generation, changes []control.ConfigChange) []string {
-	var out []string
-	for _, c := range changes {
-		if c.Effect == string(config.EffectUpgrade) {
-			out = append(out, fmt.Sprintf("%s: %s -> %s", c.Key, valued(c.From), valued(c.To)))
+// judged are the changes between two generations as people are told of them, and what keeps a running server from
+// taking them: keys that are fixed, what the process was not started for, and what lies
+// outside of the sandbox.
+func (in *instance) judged(now, next *generation, differ []config.Change) (changes []control.ConfigChange, blocked []string) {
+	obstacles := in.obstacles(now, next)
+	for _, c := range differ {
+		change := control.ConfigChange{Key: c.Key, From: c.From, To: c.To, Effect: string(c.Effect)}
+		switch {
+		case c.Effect == config.EffectUpgrade:
+			blocked = append(blocked, fmt.Sprintf("%s: %s -> %s", c.Key, valued(c.From), valued(c.To)))
+		case slices.ContainsFunc(obstacles, func(o obstacle) bool { return o.key != "" && (c.Key == o.key || c.Key == o.key+".source") }):
+			change.Effect = string(config.EffectUpgrade)
 		}
+		changes = append(changes, change)
 	}
-	if next.conf.From(config.SourceStore) && in.accounts.db == nil {
-		out = append(out, "users.sources: the store of users is opened at the start")
+	for _, o := range obstacles {
+		blocked = append(blocked, o.why)
 	}
-	for _, root := range next.conf.Roots() {
-		if lower := in.trees.below(root); root != "" && lower != "" {
-			out = append(out, fmt.Sprintf("the root %s: %s, which is served, lies below it", root, lower))
-		}
-	}
-	for i := range next.conf.Policies.Modules {
-		if m := &next.conf.Policies.Modules[i]; isDir(m.Source) && !now.builds(m) {
-			out = append(out, fmt.Sprintf("policies.modules[%s].source: policies are built by a process that is started before the server", m.Name))
-		}
-	}
-	if len(out) > 0 { // a state directory of another name is outside of the sandbox as well
-		return out
+	if len(blocked) > 0 { // a state directory of another name is outside of the sandbox as well
+		return changes, blocked
 	}
 	plan := sandbox.PlanFor(next.conf)
 	next.ports(now, plan)
 	rereads(plan, next.conf, next.text)
-	return append(out, in.sandbox.Beyond(plan)...)
+	return changes, in.sandbox.Beyond(plan)
 }
 
 // builds reports whether a module's source is one that the generation has built under that

@@ -78,7 +78,7 @@ func (c *certificates) find(name string) (certSource, acme.Certificate, error) {
 // Authority reads the development authority's certificate.
 func (c controller) Authority() (control.Authority, error) {
 	if c.certs().ca == nil {
-		return control.Authority{}, &control.Refusal{Code: "EF2204", Message: "this server has no development authority: its certificates are of other authorities",
+		return control.Authority{}, &control.Refusal{Code: control.CodeNoAuthority, Message: "this server has no development authority: its certificates are of other authorities",
 			Help: "clients need nothing to trust a public authority; of another one take its own certificate"}
 	}
 	file := c.certs().ca.CAFile()
@@ -109,7 +109,7 @@ func findCertificate(list []acme.Certificate, name string) int {
 
 // unknownCertificate says that there is none for a name.
 func unknownCertificate(name string, list []acme.Certificate) *control.Refusal {
-	r := &control.Refusal{Code: "EF2201", Message: fmt.Sprintf("this server has no certificate for %.200q, and is to have none", name)}
+	r := &control.Refusal{Code: control.CodeNoCertificate, Message: fmt.Sprintf("this server has no certificate for %.200q, and is to have none", name)}
 	var names []string
 	for i := range list {
 		names = append(names, list[i].Name)
@@ -131,12 +131,12 @@ func notRenewed(ctx context.Context, now acme.Certificate, err error) error {
 		return err // the caller has gone
 	}
 	what, _, _ := strings.Cut(err.Error(), "= help: ") // which is told apart
-	r := &control.Refusal{Code: "EF2202", Message: oneLine(what), Help: oneLine(acme.Advice(err))}
+	r := &control.Refusal{Code: control.CodeNotRenewed, Message: oneLine(what), Help: oneLine(acme.Advice(err))}
 	if !strings.Contains(r.Message, now.Name) {
 		r.Message = now.Name + ": " + r.Message
 	}
 	if ctx.Err() != nil {
-		r.Code, r.Message = "EF2203", fmt.Sprintf("%s: the authority had not issued a certificate after %v, and the order was given up", now.Name, control.MaxRenewal)
+		r.Code, r.Message = control.CodeNotInTime, fmt.Sprintf("%s: the authority had not issued a certificate after %v, and the order was given up", now.Name, control.MaxRenewal)
 	}
 	if now.Source == "files" {
 		r.Help = "put the renewed certificate and its key in place: they are taken over by themselves"

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // paint is a way to make words stand out.
@@ -66,7 +68,7 @@ func (p palette) of(c paint, text string) string {
 func printError(cmd *cobra.Command, w io.Writer, err error) {
 	on, _ := coloured(cmd, w) // a wrong --color may be the error
 	p := palette(on)
-	text := strings.TrimPrefix(err.Error(), "error: ")
+	text := escape.Lines(strings.TrimPrefix(err.Error(), "error: ")) // it may have words of others
 	if on {
 		text = strings.ReplaceAll(text, "= help:", p.of(bold, "= help:"))
 	}

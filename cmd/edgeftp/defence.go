@@ -95,11 +95,11 @@ func (w warden) Defence() control.Defence {
 // Ban implements control.Defender.
 func (w warden) Ban(b control.NewBan) (control.Ban, error) {
 	if b.Who.Bits() == 0 || b.Who.Addr().Is4In6() && b.Who.Bits() <= 96 { // the IPv4 addresses as IPv6 has them
-		return control.Ban{}, &control.Refusal{Code: "EF2111", Message: b.Who.String() + " is everybody", Help: "stop the server, or name a network"}
+		return control.Ban{}, &control.Refusal{Code: control.CodeBanRefused, Message: b.Who.String() + " is everybody", Help: "stop the server, or name a network"}
 	}
 	made, err := w.server.Ban(b.Who, b.For, b.Why)
 	if err != nil {
-		return control.Ban{}, &control.Refusal{Code: "EF2111", Message: strings.TrimPrefix(err.Error(), "edge: "), Help: "edgeftp ban shows what holds; defender in the configuration says whom it leaves alone"}
+		return control.Ban{}, &control.Refusal{Code: control.CodeBanRefused, Message: strings.TrimPrefix(err.Error(), "edge: "), Help: "edgeftp ban shows what holds; defender in the configuration says whom it leaves alone"}
 	}
 	out := banOf(made)
 	if b.Kick {
@@ -116,7 +116,7 @@ func banOf(b edge.Ban) control.Ban {
 // Unban implements control.Defender.
 func (w warden) Unban(who netip.Prefix) error {
 	if !w.server.Unban(who) {
-		return &control.Refusal{Code: "EF2112", Message: fmt.Sprintf("%s is not banned", who), Help: "edgeftp ban list shows who is; name the network as it stands there"}
+		return &control.Refusal{Code: control.CodeNotBanned, Message: fmt.Sprintf("%s is not banned", who), Help: "edgeftp ban list shows who is; name the network as it stands there"}
 	}
 	return nil
 }

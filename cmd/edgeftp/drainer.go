@@ -60,7 +60,7 @@ func (d *drainer) Drain(limit time.Duration) (control.DrainState, error) {
 }
 
 func stopping() error {
-	return &control.Refusal{Code: "EF2156", Message: "the server is stopping already"}
+	return &control.Refusal{Code: control.CodeStopping, Message: "the server is stopping already"}
 }
 
 // CancelDrain implements control.Drainer.

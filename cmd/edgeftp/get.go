@@ -22,8 +22,7 @@ const urls = "A URL is ftp://[USER[:PASSWORD]@]HOST[:PORT]/PATH, with ftps:// fo
 
 // getting is edgeftp get.
 type getting struct {
-	moving
-	recursive bool
+	shipping
 }
 
 func getCommand() *cobra.Command {
@@ -37,8 +36,7 @@ func getCommand() *cobra.Command {
 			"  edgeftp get --resume --verify ftp://ftp.example.org/pub/disk.iso images/\n" +
 			"  edgeftp get --ca-file .edgeftp/ca.pem --recursive ftp://dev@127.0.0.1:2121/in/ .",
 		RunE: g.run}
-	g.flags(cmd)
-	cmd.Flags().BoolVarP(&g.recursive, "recursive", "r", false, "load directories with all that is in them")
+	g.flags(cmd, "load directories with all that is in them")
 	return cmd
 }
 
@@ -94,7 +92,7 @@ func destination(to string, several bool) (dir, name string, err error) {
 
 // toOutput writes one file to the standard output.
 func (g *getting) toOutput(ctx context.Context, cmd *cobra.Command, targets []*ftpclient.Target) error {
-	if len(targets) > 1 || g.recursive || g.resume || g.verify || g.output == "json" {
+	if len(targets) > 1 || g.several() {
 		return exitWith(exitUsage, errors.New("to the standard output goes one file, without --recursive, --resume, --verify and -o json"))
 	}
 	engine, err := g.engine(nil)

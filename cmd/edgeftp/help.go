@@ -11,8 +11,8 @@ import (
 
 	"github.com/edgeftp/edgeftp"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/explain"
-	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ftpclient"
 )
 
 // topic is something that help tells about beside commands.
@@ -114,7 +114,7 @@ func runHelp(cmd *cobra.Command, args []string) error {
 		if near := config.Nearest(word, names); near != "" {
 			help = "did you mean  edgeftp help " + near + " ?  " + help
 		}
-		return exitWith(exitUsage, fmt.Errorf("there is no command or topic %q\n   = help: %s", ftpclient.Printable(word), help))
+		return exitWith(exitUsage, fmt.Errorf("there is no command or topic %q\n   = help: %s", escape.Text(word), help))
 	}
 	return exitWith(exitFailed, at.Help())
 }
@@ -160,7 +160,7 @@ func explainCommand() *cobra.Command {
 		if !*all {
 			got.Code = strings.ToUpper(args[0])
 			if got.Entries = explain.Find(args[0]); len(got.Entries) == 0 {
-				return exitWith(exitChecks, fmt.Errorf("nothing is known of the code %q\n   = help: edgeftp explain --list lists all", ftpclient.Printable(args[0])))
+				return exitWith(exitChecks, fmt.Errorf("nothing is known of the code %q\n   = help: edgeftp explain --list lists all", escape.Text(args[0])))
 			}
 			got.Code = got.Entries[0].Code
 		}

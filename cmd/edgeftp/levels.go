@@ -107,18 +107,18 @@ const (
 func (l *levels) SetLevel(c control.LevelChange) (control.Levels, error) {
 	var s setLevel
 	if !slices.Contains([]string{"", "debug", "info", "warn", "error"}, c.Level) {
-		return control.Levels{}, &control.Refusal{Code: "EF2155", Message: fmt.Sprintf("%.40q is no level", c.Level), Help: "debug, info, warn or error"}
+		return control.Levels{}, &control.Refusal{Code: control.CodeLevels, Message: fmt.Sprintf("%.40q is no level", c.Level), Help: "debug, info, warn or error"}
 	}
 	if c.For < 0 || c.For > maxLevelTime || c.Level == "" && c.For != 0 {
-		return control.Levels{}, &control.Refusal{Code: "EF2155", Message: "a level holds for 30 days at most, or until the server ends"}
+		return control.Levels{}, &control.Refusal{Code: control.CodeLevels, Message: "a level holds for 30 days at most, or until the server ends"}
 	}
 	if len(c.Component) > 64 || strings.ContainsFunc(c.Component, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return control.Levels{}, &control.Refusal{Code: "EF2155", Message: "that is no name of a component", Help: "it is the attribute component or policy of messages"}
+		return control.Levels{}, &control.Refusal{Code: control.CodeLevels, Message: "that is no name of a component", Help: "it is the attribute component or policy of messages"}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, there := l.set[c.Component]; !there && len(l.set) >= maxComponents {
-		return control.Levels{}, &control.Refusal{Code: "EF2155", Message: fmt.Sprintf("%d components have a level of their own already", maxComponents)}
+		return control.Levels{}, &control.Refusal{Code: control.CodeLevels, Message: fmt.Sprintf("%d components have a level of their own already", maxComponents)}
 	}
 	if c.Level == "" {
 		delete(l.set, c.Component)

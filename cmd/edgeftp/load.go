@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ftpclient"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/load"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/progress"
@@ -62,7 +63,7 @@ func (l *loading) run(cmd *cobra.Command, args []string) error {
 		return exitWith(exitUsage, err)
 	}
 	if !t.Loopback() && !l.own {
-		return exitWith(exitUsage, fmt.Errorf("%s is not this machine\n   = help: a load on somebody else's server is an attack; --i-own-this-server says that it is yours", ftpclient.Printable(t.Host)))
+		return exitWith(exitUsage, fmt.Errorf("%s is not this machine\n   = help: a load on somebody else's server is an attack; --i-own-this-server says that it is yours", escape.Text(t.Host)))
 	}
 	if err := l.bounds(); err != nil {
 		return exitWith(exitUsage, err)
@@ -128,7 +129,7 @@ func (l *loading) place(ctx context.Context, t *ftpclient.Target) error {
 	switch {
 	case entry.Kind == ftpclient.Dir:
 	case l.plan.Up:
-		return &ftpclient.Refusal{What: fmt.Sprintf("%s is a file, and a load in the direction up wants a directory", ftpclient.Printable(path.Base(t.Path))),
+		return &ftpclient.Refusal{What: fmt.Sprintf("%s is a file, and a load in the direction up wants a directory", escape.Text(path.Base(t.Path))),
 			Help: "--direction down reads the file and writes nothing"}
 	default:
 		l.plan.File = t.Path
@@ -175,7 +176,7 @@ func printLoad(w io.Writer, r *load.Report) {
 	}
 	_ = t.Flush() // to a terminal, which is there or not
 	for _, text := range slices.Sorted(maps.Keys(r.Errors)) {
-		fmt.Fprintf(w, "\n%d times: %s", r.Errors[text], ftpclient.Printable(text))
+		fmt.Fprintf(w, "\n%d times: %s", r.Errors[text], escape.Text(text))
 	}
 	if len(r.Errors) > 0 {
 		fmt.Fprintln(w)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ftpclient"
 )
 
@@ -70,7 +71,7 @@ func (l *listing) run(cmd *cobra.Command, args []string) error {
 	}
 	printEntries(cmd.OutOrStdout(), got.Entries, palette(on))
 	for _, r := range got.Refused {
-		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", r)
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", escape.Text(r))
 	}
 	return nil
 }
@@ -112,12 +113,12 @@ func printEntries(w io.Writer, entries []ftpclient.Entry, p palette) {
 				when = "~" + e.ModTime.Format("2006-01-02 15:04")
 			}
 		}
-		name := ftpclient.Printable(e.Name)
+		name := escape.Text(e.Name)
 		switch e.Kind {
 		case ftpclient.Dir:
 			name = p.of(blue, name+"/")
 		case ftpclient.Link:
-			name = p.of(bold, name) + " -> " + ftpclient.Printable(e.Target)
+			name = p.of(bold, name) + " -> " + escape.Text(e.Target)
 		}
 		fmt.Fprintf(t, "%s%s\t%s\t%s\t%s\n", letters[e.Kind], e.Mode, size, when, name)
 	}

@@ -142,7 +142,7 @@ func (m *modules) swap(ctx context.Context, s control.Swap, note ...any) ([]cont
 // rollout. The caller holds swapping.
 func (m *modules) askable(s *control.Swap) error {
 	refuse := func(text, help string) error {
-		return &control.Refusal{Code: "EF2003", Message: text, Help: help}
+		return &control.Refusal{Code: control.CodeTrial, Message: text, Help: help}
 	}
 	given := s.Canary != 0 || s.For != 0
 	seen := map[string]bool{}
@@ -188,7 +188,7 @@ func (m *modules) find(name string) (*slot, error) {
 	if s := m.slots[name]; s != nil {
 		return s, nil
 	}
-	return nil, &control.Refusal{Code: "EF2001", Message: fmt.Sprintf("no policy module is called %q", name),
+	return nil, &control.Refusal{Code: control.CodePolicyUnknown, Message: fmt.Sprintf("no policy module is called %q", name),
 		Help: "edgeftp policy list shows the names; native policies cannot be swapped"}
 }
 
@@ -237,7 +237,7 @@ func (m *modules) refusal(name string, err error) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	r := &control.Refusal{Code: "EF2000", Message: fmt.Sprintf("policy %q: %v", name, err)}
+	r := &control.Refusal{Code: control.CodePolicy, Message: fmt.Sprintf("policy %q: %v", name, err)}
 	var load *wasmhost.LoadError
 	if errors.As(err, &load) {
 		r.Code = string(load.Code)

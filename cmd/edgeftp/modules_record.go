@@ -135,7 +135,7 @@ func (m *modules) Record(ctx context.Context, name string, what control.Recordin
 	m.mu.Lock()
 	if s.tap != nil {
 		m.mu.Unlock()
-		return &control.Refusal{Code: "EF2009", Message: fmt.Sprintf("policy %q is being recorded already", name),
+		return &control.Refusal{Code: control.CodeRecorded, Message: fmt.Sprintf("policy %q is being recorded already", name),
 			Help: "wait for its end, or interrupt the other  edgeftp policy record"}
 	}
 	m.setTap(s, t)

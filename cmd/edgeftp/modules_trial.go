@@ -68,7 +68,7 @@ func (m *modules) compare(s *slot, c *candidate) error {
 	there := s.shadow != nil
 	m.mu.Unlock()
 	if there {
-		return &control.Refusal{Code: "EF2006", Message: fmt.Sprintf("policy %q is compared with a candidate already", s.conf.Name),
+		return &control.Refusal{Code: control.CodeCandidate, Message: fmt.Sprintf("policy %q is compared with a candidate already", s.conf.Name),
 			Help: fmt.Sprintf("edgeftp policy rollback %s ends it", s.conf.Name)}
 	}
 	if err := m.server.Shadow(s.conf.Name, c.policy); err != nil {
@@ -128,7 +128,7 @@ func (m *modules) Promote(ctx context.Context, name string) (control.Policy, err
 			}
 		}
 	default:
-		err = &control.Refusal{Code: "EF2005", Message: fmt.Sprintf("policy %q has no candidate", name),
+		err = &control.Refusal{Code: control.CodeNoCandidate, Message: fmt.Sprintf("policy %q has no candidate", name),
 			Help: "edgeftp policy swap with --canary, --for or --shadow makes one"}
 	}
 	if err != nil {
@@ -168,7 +168,7 @@ func (m *modules) back(ctx context.Context, s *slot, to string) error {
 	module, err := m.ledger.Module(e.Digest)
 	switch {
 	case errors.Is(err, ledger.ErrChanged):
-		return &control.Refusal{Code: "EF2007", Message: fmt.Sprintf("policy %q cannot go back to %v: what was kept of it has changed", name, e.Digest),
+		return &control.Refusal{Code: control.CodePolicyChanged, Message: fmt.Sprintf("policy %q cannot go back to %v: what was kept of it has changed", name, e.Digest),
 			Help: "swap the module in from where it came from: " + e.Source}
 	case err != nil:
 		return err
@@ -190,7 +190,7 @@ func (m *modules) earlier(name, to string) (ledger.Entry, error) {
 	if to == "" {
 		to = "1"
 		if len(history) < 2 {
-			return ledger.Entry{}, &control.Refusal{Code: "EF2002", Message: fmt.Sprintf("policy %q has no earlier module", name),
+			return ledger.Entry{}, &control.Refusal{Code: control.CodePolicyFirst, Message: fmt.Sprintf("policy %q has no earlier module", name),
 				Help: "edgeftp policy swap NAME PATH brings in another module"}
 		}
 	}
@@ -203,7 +203,7 @@ func (m *modules) earlier(name, to string) (ledger.Entry, error) {
 		}
 	}
 	if len(found) != 1 {
-		return ledger.Entry{}, &control.Refusal{Code: "EF2004", Message: fmt.Sprintf("%.100q names no module that policy %q had", to, name),
+		return ledger.Entry{}, &control.Refusal{Code: control.CodePolicyHistory, Message: fmt.Sprintf("%.100q names no module that policy %q had", to, name),
 			Help: fmt.Sprintf("edgeftp policy history %s lists them: give a number, or the beginning of a digest", name)}
 	}
 	return found[0], nil

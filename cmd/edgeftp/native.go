@@ -44,7 +44,7 @@ func (in *generation) quota(conf *config.Config, slot string) (policy.Policy, er
 	if err != nil {
 		return nil, err
 	}
-	c := quota.Config{KV: space, Each: quotaLimits(&conf.Defaults.Quota), Lookup: people.quota, Groups: map[string]quota.Limits{}}
+	c := quota.Config{KV: space, Each: quotaLimits(&conf.Defaults.Quota), Lookup: people.quota, Unlimited: people.unlimited(), Groups: map[string]quota.Limits{}}
 	for i := range conf.Groups {
 		c.Groups[conf.Groups[i].Name] = quotaLimits(&conf.Groups[i].Quota)
 	}

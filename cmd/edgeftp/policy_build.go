@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/builder"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/guest-sdk/build"
 )
 
@@ -156,7 +157,7 @@ func printTools(w io.Writer, output string, all []tools) error {
 }
 
 func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(escape.JSON(w))
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/registry"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/refusal"
@@ -139,7 +140,7 @@ func toPush(ctx context.Context, path, signature, trusted string) (a registry.Ar
 
 func (p *pushed) print(w io.Writer, output string) error {
 	if output == "json" {
-		enc := json.NewEncoder(w)
+		enc := json.NewEncoder(escape.JSON(w))
 		enc.SetIndent("", "  ")
 		return enc.Encode(p)
 	}

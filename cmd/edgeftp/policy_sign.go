@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/wasmhost"
 	"github.com/edgeftp/edgeftp/wasmhost/trust"
 )
@@ -232,7 +233,7 @@ func verifyCommand() *cobra.Command {
 		}
 		w := cmd.OutOrStdout()
 		if cmd.Flag("output").Value.String() == "json" {
-			enc := json.NewEncoder(w)
+			enc := json.NewEncoder(escape.JSON(w))
 			enc.SetIndent("", "  ")
 			if err := enc.Encode(list); err != nil {
 				return exitWith(exitFailed, err)

@@ -16,8 +16,7 @@ import (
 
 // putting is edgeftp put.
 type putting struct {
-	moving
-	recursive bool
+	shipping
 }
 
 func putCommand() *cobra.Command {
@@ -31,8 +30,7 @@ func putCommand() *cobra.Command {
 			"  edgeftp put --recursive --parallel 4 site/ ftp://anna@ftp.example.org/www/\n" +
 			"  pg_dump shop | edgeftp put - ftp://backup@ftp.example.org/shop.sql",
 		RunE: p.run}
-	p.flags(cmd)
-	cmd.Flags().BoolVarP(&p.recursive, "recursive", "r", false, "send directories with all that is in them")
+	p.flags(cmd, "send directories with all that is in them")
 	return cmd
 }
 
@@ -69,7 +67,7 @@ func (p *putting) run(cmd *cobra.Command, args []string) error {
 
 // fromInput sends the standard input.
 func (p *putting) fromInput(ctx context.Context, cmd *cobra.Command, t *ftpclient.Target) error {
-	if t.Folder || p.recursive || p.resume || p.verify || p.output == "json" {
+	if t.Folder || p.several() {
 		return exitWith(exitUsage, errors.New("the standard input becomes one file, whose name the URL has, without --recursive, --resume, --verify and -o json"))
 	}
 	engine, err := p.engine(nil)

@@ -55,10 +55,8 @@ func (in *instance) reload(ctx context.Context, o order) (control.ConfigResult, 
 	if err != nil {
 		return result, in.rejected(o, &control.Refusal{Code: control.CodeConfigInvalid, Message: err.Error()})
 	}
-	changes := config.Diff(now.conf, conf)
 	next := in.next(conf, source)
-	result.Changes = shownChanges(now.conf, conf, changes)
-	if result.Blocked = in.blocked(now, next, result.Changes); o.dry {
+	if result.Changes, result.Blocked = in.judged(now, next, config.Diff(now.conf, conf)); o.dry {
 		return result, nil
 	}
 	if len(result.Blocked) > 0 {

@@ -171,20 +171,7 @@ func liveLimit(down, up string, free bool) (l control.LiveLimit, err error) {
 		return l, errors.New("a limit needs --down, --up or both, or --clear\n   = help: such as --down 500KB/s")
 	}
 	l.Clear = free
-	for _, r := range []struct {
-		flag, text string
-		to         **int64
-	}{{"--down", down, &l.Down}, {"--up", up, &l.Up}} {
-		if r.text == "" {
-			continue
-		}
-		n, err := config.ParseRate(r.text)
-		if err != nil {
-			return l, fmt.Errorf("%s: %w", r.flag, err)
-		}
-		*r.to = &n
-	}
-	return l, nil
+	return l, asRates(down, up, &l.Down, &l.Up)
 }
 
 // sessionNumber reads a session's number.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // top is the live table of sessions.
@@ -117,7 +118,7 @@ func (t *top) frames(cmd *cobra.Command, a *admin) error {
 // print prints one frame.
 func (t *top) print(w io.Writer, form string, f frame, n, width int) error {
 	if form == "json" {
-		return json.NewEncoder(w).Encode(f)
+		return json.NewEncoder(escape.JSON(w)).Encode(f)
 	}
 	if n > 0 {
 		fmt.Fprintln(w)

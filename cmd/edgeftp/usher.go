@@ -106,10 +106,10 @@ func over(l control.LiveLimit, r edge.Rates) edge.Rates {
 func gone(err error, transfer string) error {
 	switch {
 	case errors.Is(err, edge.ErrNoTransfer):
-		return &control.Refusal{Code: control.Gone, Message: fmt.Sprintf("there is no transfer %.40q", transfer),
+		return &control.Refusal{Code: control.CodeGone, Message: fmt.Sprintf("there is no transfer %.40q", transfer),
 			Help: "it may have ended; edgeftp transfers lists those that run"}
 	case errors.Is(err, edge.ErrUnlimited):
-		return &control.Refusal{Code: "EF2121", Message: fmt.Sprintf("%s moves no bytes to or from its client: it can have no limit", transfer),
+		return &control.Refusal{Code: control.CodeUnlimited, Message: fmt.Sprintf("%s moves no bytes to or from its client: it can have no limit", transfer),
 			Help: "edgeftp transfers abort ends it"}
 	}
 	return err

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ftpclient"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/progress"
 )
@@ -94,7 +95,7 @@ func (r *visitor) protect(cmd *cobra.Command, t *ftpclient.Target) error {
 		}
 		if !t.Loopback() && r.plaintext < 2 {
 			return exitWith(exitUsage, fmt.Errorf("--insecure-plaintext: %s is not this machine: everybody on the way can read the password and the files, and change them\n"+
-				"   = help: say --insecure-plaintext twice if that is meant", ftpclient.Printable(t.Host)))
+				"   = help: say --insecure-plaintext twice if that is meant", escape.Text(t.Host)))
 		}
 		t.Security = ftpclient.Plain
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning: nothing is protected: neither the password nor the files (--insecure-plaintext)")
@@ -156,7 +157,7 @@ func (r *visitor) credentials(ctx context.Context, cmd *cobra.Command, t *ftpcli
 		r.conf.User, r.conf.Password = user, "anonymous@"
 	default:
 		r.conf.User = user
-		r.conf.Password, err = askPassword(ctx, cmd.ErrOrStderr(), fmt.Sprintf("password of %s at %s: ", ftpclient.Printable(user), ftpclient.Printable(t.Host)), false)
+		r.conf.Password, err = askPassword(ctx, cmd.ErrOrStderr(), fmt.Sprintf("password of %s at %s: ", escape.Text(user), escape.Text(t.Host)), false)
 		if err != nil {
 			return exitWith(exitFailed, err)
 		}
@@ -231,6 +232,20 @@ func (m *moving) flags(cmd *cobra.Command) {
 	}
 }
 
+// shipping are the words of get and put, which move what is named, and directories if asked.
+type shipping struct {
+	moving
+	recursive bool
+}
+
+func (s *shipping) flags(cmd *cobra.Command, recursive string) {
+	s.moving.flags(cmd)
+	cmd.Flags().BoolVarP(&s.recursive, "recursive", "r", false, recursive)
+}
+
+// several reports whether words are given that one stream of bytes has no use for.
+func (s *shipping) several() bool { return s.recursive || s.resume || s.verify || s.output == "json" }
+
 // engine makes what moves files below root.
 func (m *moving) engine(root *os.Root) (*ftpclient.Engine, error) {
 	e := &ftpclient.Engine{Dial: m.dial, Root: root, Parallel: m.parallel, Retries: m.retries, Resume: m.resume, Verify: m.verify, Times: m.times, Watch: m}
@@ -279,7 +294,7 @@ func columns(w io.Writer) int {
 }
 
 // Began implements ftpclient.Watch.
-func (m *moving) Began(j ftpclient.Job) { m.meter.Began(ftpclient.Printable(j.Remote)) }
+func (m *moving) Began(j ftpclient.Job) { m.meter.Began(j.Remote) }
 
 // Moved implements ftpclient.Watch.
 func (m *moving) Moved(n int) { m.meter.Moved(n) }
@@ -300,7 +315,7 @@ func (m *moving) expect(jobs []ftpclient.Job) {
 
 // writeJSON writes a value as all commands do.
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(escape.JSON(w))
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ftpclient"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/progress"
 )
@@ -154,9 +155,9 @@ func (s *tally) line() string {
 
 // resultLine is one result for people.
 func resultLine(r *ftpclient.Result) string {
-	name := ftpclient.Printable(r.Remote)
+	name := escape.Text(r.Remote)
 	if name == "" {
-		name = ftpclient.Printable(r.Local)
+		name = escape.Text(r.Local)
 	}
 	if r.Status != ftpclient.Done || r.Op == "mkdir" {
 		text := r.Status + " " + name
@@ -167,13 +168,13 @@ func resultLine(r *ftpclient.Result) string {
 			text = "made " + name + "/"
 		}
 		if r.Error != "" {
-			text += ": " + strings.ReplaceAll(r.Error, "\n   = ", "; ")
+			text += ": " + escape.Text(strings.ReplaceAll(r.Error, "\n   = ", "; "))
 		}
 		return text
 	}
-	arrow := name + " -> " + ftpclient.Printable(r.Local)
+	arrow := name + " -> " + escape.Text(r.Local)
 	if r.Op == "put" {
-		arrow = ftpclient.Printable(r.Local) + " -> " + name
+		arrow = escape.Text(r.Local) + " -> " + name
 	}
 	text := fmt.Sprintf("%s  %s in %.1f s (%s/s)", arrow, progress.Bytes(r.Bytes), r.Seconds, progress.Bytes(int64(float64(r.Bytes)/max(r.Seconds, 0.001))))
 	if r.Resumed > 0 {

@@ -38,6 +38,13 @@ type Hooks struct {
 	// Interest narrows what the policy is called for. It is evaluated before any
 	// call.
 	Interest Interest
+	// Dormant, where it is there, reports that the policy has nothing to do at present:
+	// while it does, Authorizer and Observer are not called, as if the policy took no
+	// part, and what only it would be asked or told is not even put into words. It is
+	// called before each operation and event, from many sessions at once, and must only
+	// look: an atomic load is enough. A policy that wakes up is asked and told of
+	// whatever begins after that. Nil is never.
+	Dormant func() bool
 }
 
 // Authenticator decides who may log in (stage "auth").

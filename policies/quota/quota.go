@@ -63,6 +63,9 @@ type Config struct {
 	// Lookup, where it is there, finds the limits of a user whom Users does not name, as
 	// they stand at that moment; false leaves him to Each. It must not block.
 	Lookup func(user string) (Limits, bool)
+	// Unlimited, where it is there, reports that Lookup finds limits for nobody at this
+	// moment. It is called often, and must only look. Nil is that it may find some.
+	Unlimited func() bool
 	// Groups bounds all users of a group together, beside what bounds each of them.
 	Groups map[string]Limits
 }
@@ -71,6 +74,7 @@ type Config struct {
 // event and site, and is safe for concurrent use.
 type Policy struct {
 	config Config
+	bounds bool // somebody, whatever Lookup finds
 }
 
 // New returns the policy of config. The error names the limit that is below zero,
@@ -96,7 +100,18 @@ func New(config Config) (*Policy, error) {
 			return nil, fmt.Errorf("group %q: %w", name, err)
 		}
 	}
-	return &Policy{config: config}, nil
+	p := &Policy{config: config, bounds: config.Each != Limits{}}
+	for _, of := range []map[string]Limits{config.Users, config.Groups} {
+		for _, l := range of {
+			p.bounds = p.bounds || l != Limits{}
+		}
+	}
+	return p, nil
+}
+
+// dormant reports whether nobody is limited: then nothing is counted either.
+func (p *Policy) dormant() bool {
+	return !p.bounds && (p.config.Lookup == nil || p.config.Unlimited != nil && p.config.Unlimited())
 }
 
 func (l Limits) check() error {
@@ -117,7 +132,7 @@ func (p *Policy) Name() string { return p.config.Name }
 
 // Hooks implements [policy.Policy].
 func (p *Policy) Hooks() policy.Hooks {
-	return policy.Hooks{Authorizer: p, Observer: p, Site: p, Interest: policy.Interest{
+	return policy.Hooks{Authorizer: p, Observer: p, Site: p, Dormant: p.dormant, Interest: policy.Interest{
 		Ops:    []policy.Op{policy.OpWrite, policy.OpAppend, policy.OpUnique, policy.OpCommit},
 		Events: []policy.EventKind{policy.EventFileReceived, policy.EventIncompleteFileReceived, policy.EventFileDeleted},
 	}}

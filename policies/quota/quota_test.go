@@ -455,3 +455,33 @@ func TestLookup(t *testing.T) {
 	limits["anna"] = quota.Limits{Bytes: 95}
 	same(t, "again", denied("The file is too large: the quota leaves 5 bytes."), r.upload("/d", 6, -1, received))
 }
+
+// TestUnlimited holds that a quota of nobody wants to be asked nothing, and one that may
+// be somebody's does.
+func TestUnlimited(t *testing.T) {
+	some := quota.Limits{Bytes: 1}
+	none := func(string) (quota.Limits, bool) { return quota.Limits{}, false }
+	var nobody bool
+	look := func() bool { return nobody }
+	for _, c := range []struct {
+		name   string
+		config quota.Config
+		nobody bool
+		want   bool
+	}{
+		{"nobody", quota.Config{}, false, true},
+		{"entries without limits", quota.Config{Users: map[string]quota.Limits{"a": {}}, Groups: map[string]quota.Limits{"g": {}}}, false, true},
+		{"everybody", quota.Config{Each: some}, true, false},
+		{"a user", quota.Config{Users: map[string]quota.Limits{"a": some}}, true, false},
+		{"a group", quota.Config{Groups: map[string]quota.Limits{"g": some}}, true, false},
+		{"somebody whom nobody knows", quota.Config{Lookup: none}, true, false},
+		{"somebody now", quota.Config{Lookup: none, Unlimited: look}, false, false},
+		{"nobody now", quota.Config{Lookup: none, Unlimited: look}, true, true},
+		{"nobody now, but a group", quota.Config{Lookup: none, Unlimited: look, Groups: map[string]quota.Limits{"g": some}}, true, false},
+	} {
+		nobody = c.nobody
+		if got := newRig(t, c.config).policy.Hooks().Dormant(); got != c.want {
+			t.Errorf("%s: dormant is %v", c.name, got)
+		}
+	}
+}

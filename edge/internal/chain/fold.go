@@ -20,7 +20,7 @@ func (p *part) authorize(ctx context.Context, q *policy.Action, clean func(strin
 	rewrites := maxRewrites
 	for i := range p.fs[q.Op] {
 		st := &p.fs[q.Op][i]
-		if !st.interest.wants(q.Session, q.Path, q.Path2) {
+		if st.dormant() || !st.interest.wants(q.Session, q.Path, q.Path2) {
 			continue
 		}
 		var a policy.Answer

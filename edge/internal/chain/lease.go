@@ -115,7 +115,15 @@ func (c *Chain) Observed(session uint64, host string, kind policy.EventKind) boo
 }
 
 func (p *part) observed(kind policy.EventKind) bool {
-	return int(kind) < numEvents && len(p.event[kind]) > 0
+	if int(kind) >= numEvents {
+		return false
+	}
+	for _, m := range p.event[kind] {
+		if !m.dormant() {
+			return true
+		}
+	}
+	return false
 }
 
 // Observe queues an event for every observer. It never waits for one. The session in
@@ -133,6 +141,8 @@ func (l Lease) Observe(e policy.Event) {
 	own := e // here alone it must outlive the call: what nobody observes costs no memory
 	own.Late = g != l.gen
 	for _, m := range p.event[e.Kind] {
-		m.queue.add(&own)
+		if !m.dormant() {
+			m.queue.add(&own)
+		}
 	}
 }

@@ -71,6 +71,10 @@ type module struct {
 	told      atomic.Int64 // when a failure that refused nothing was logged, in nanoseconds since 1970
 }
 
+// dormant reports whether the policy wants neither questions about operations nor events
+// at present (Hooks.Dormant).
+func (m *module) dormant() bool { return m.hooks.Dormant != nil && m.hooks.Dormant() }
+
 // sink takes a module's events off the sessions' path.
 type sink interface {
 	add(e *policy.Event)

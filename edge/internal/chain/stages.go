@@ -76,7 +76,16 @@ func (l Lease) Authorizes(op policy.Op) bool {
 	if l.gen == nil || l.gen.refs.ended() {
 		return true
 	}
-	return int(op) < numOps && len(l.mine().fs[op]) > 0
+	if int(op) >= numOps {
+		return false
+	}
+	stages := l.mine().fs[op]
+	for i := range stages {
+		if !stages[i].dormant() {
+			return true
+		}
+	}
+	return false
 }
 
 // meant refuses the verdicts that a stage has no use for: Rewrite, and those that do

@@ -23,6 +23,12 @@ const (
 	// openFor is how long sessions are opened at most: servers that start a process for
 	// each take long.
 	openFor = 2 * time.Minute
+	// settledFor is how long a server's memory must stay as it is to be settled: longer than
+	// edgeftp leaves lie what one or two sessions have left. settledWithin of a change is
+	// none, and settling is what is waited at most.
+	settledFor    = 7 * time.Second
+	settledWithin = 64 << 10
+	settling      = 30 * time.Second
 	// quietFor is how long the server's processor time is looked at while nobody speaks.
 	quietFor = 2 * time.Second
 )
@@ -50,8 +56,8 @@ func (i idle) run(t *turn) (figures, error) {
 		return nil, err
 	}
 	defer c.Quit()
-	time.Sleep(300 * time.Millisecond)
-	before := t.s.tree.Memory()
+	// What a start has left behind would hide so much of what sessions take.
+	before := settled(t.s.tree.Memory)
 	m := t.meter()
 	all, err := i.open(t)
 	defer func() { client.Leave(all) }()
@@ -59,8 +65,7 @@ func (i idle) run(t *turn) (figures, error) {
 		return nil, err
 	}
 	m.stop()
-	time.Sleep(time.Second)
-	after := t.s.tree.Memory()
+	after := settled(t.s.tree.Memory)
 	n := float64(i.sessions)
 	each := func(a, b int64) float64 { return float64(a-b) / n / 1024 }
 	f := figures{"rss_KiB/session": each(after.Resident, before.Resident), "pss_KiB/session": each(after.Share, before.Share),
@@ -76,6 +81,24 @@ func (i idle) run(t *turn) (figures, error) {
 		err = noops(f, "_us_cold", 500, func() *client.Conn { return all[rand.IntN(len(all))] })
 	}
 	return f, err
+}
+
+// settled returns the memory of a server once it stays as it is.
+func settled(look func() account.Memory) account.Memory {
+	tick := time.NewTicker(settledFor / 20)
+	defer tick.Stop()
+	start := time.Now()
+	last, since := look(), start
+	for {
+		now := <-tick.C
+		m := look()
+		if d := m.Private - last.Private; d > settledWithin || d < -settledWithin {
+			last, since = m, now
+		}
+		if now.Sub(since) >= settledFor || now.Sub(start) >= settling {
+			return m
+		}
+	}
 }
 
 // open opens the sessions as long as there are memory and time.

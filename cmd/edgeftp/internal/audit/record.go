@@ -9,9 +9,8 @@ import (
 	"fmt"
 	"io"
 	"time"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // Record is one line of the log.
@@ -152,7 +151,7 @@ func (f fields) hash() (string, error) {
 // line is the one way in which the record is written, with its end.
 func (f fields) line() ([]byte, error) {
 	text, err := canonical(f)
-	return append(harmless(nil, text), '\n'), err
+	return append(escape.AppendJSON(nil, text), '\n'), err
 }
 
 // Read reads a line, with its end, and reports what is wrong with it: each record has one
@@ -173,23 +172,4 @@ func Read(line []byte) (Record, error) {
 		return r, errors.New("its hash is not that of what it says: it was changed")
 	}
 	return r, nil
-}
-
-// harmless appends JSON in which nothing can steer a terminal: what is not printable is
-// written as escapes. None of it occurs outside of a string.
-func harmless(dst, text []byte) []byte {
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		switch {
-		case unicode.IsPrint(r):
-			dst = append(dst, text[:n]...)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			dst = fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
-		default:
-			dst = fmt.Appendf(dst, `\u%04x`, r)
-		}
-		text = text[n:]
-	}
-	return dst
 }

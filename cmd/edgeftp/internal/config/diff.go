@@ -225,7 +225,7 @@ func (d *differ) list(path []string, w where, from, to []any) bool {
 	for i, id := range before {
 		j := slices.Index(after, id)
 		if j < 0 {
-			d.leaf(at(id), entry, from[i], absent{})
+			d.note(at(id), entry, from[i], absent{}, entry.effect)
 			continue
 		}
 		stayedBefore = append(stayedBefore, id)
@@ -233,7 +233,7 @@ func (d *differ) list(path []string, w where, from, to []any) bool {
 	}
 	for j, id := range after {
 		if !slices.Contains(before, id) {
-			d.leaf(at(id), entry, absent{}, to[j])
+			d.note(at(id), entry, absent{}, to[j], entry.effect)
 			continue
 		}
 		stayedAfter = append(stayedAfter, id)
@@ -283,10 +283,15 @@ func (d *differ) leaf(path []string, w where, from, to any) {
 	effect := w.effect
 	d.gravest(w, from, &effect)
 	d.gravest(w, to, &effect)
+	d.note(path, w, from, to, effect)
+}
+
+func (d *differ) note(path []string, w where, from, to any, effect Effect) {
 	d.changes = append(d.changes, Change{Key: strings.Join(path, ""), From: d.text(w, from), To: d.text(w, to), Effect: effect})
 }
 
-// gravest raises effect to that of whatever a value holds.
+// gravest raises effect to that of whatever a value holds. What an entry of a list holds
+// comes and goes with it: what cannot be changed of one that stays can be said of a new one.
 func (r *reference) gravest(w where, v any, effect *Effect) {
 	*effect = graver(*effect, w.effect)
 	switch v := v.(type) {
@@ -295,9 +300,7 @@ func (r *reference) gravest(w where, v any, effect *Effect) {
 			r.gravest(r.into(w, name, false), inner, effect)
 		}
 	case []any:
-		for _, inner := range v {
-			r.gravest(r.into(w, "", true), inner, effect)
-		}
+		*effect = graver(*effect, r.into(w, "", true).effect)
 	}
 }
 

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config/configtest"
 )
 
 // Every key says when a change of it comes into force.
@@ -175,7 +176,7 @@ func TestDiffMissesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	tried := 0
-	mutate(reflect.ValueOf(full()).Elem(), "", func(path string, again func(*Config)) {
+	configtest.Mutate(full(), func(path string, again func(any) func()) {
 		if unsaid[path] {
 			return
 		}
@@ -188,49 +189,6 @@ func TestDiffMissesNothing(t *testing.T) {
 	if tried < 200 {
 		t.Errorf("%d values only were changed", tried)
 	}
-}
-
-// mutate calls f for each value within v, with what changes that value in another
-// configuration that is equal.
-func mutate(v reflect.Value, path string, f func(path string, again func(*Config))) {
-	var walk func(v reflect.Value, path string, find func(root reflect.Value) reflect.Value)
-	walk = func(v reflect.Value, path string, find func(reflect.Value) reflect.Value) {
-		set := func(change func(reflect.Value)) {
-			f(path, func(c *Config) { change(find(reflect.ValueOf(c).Elem())) })
-		}
-		switch {
-		case v.Type() == reflect.TypeFor[time.Time]():
-			set(func(v reflect.Value) { v.Set(reflect.ValueOf(time.Unix(1, 0))) })
-		case v.Kind() == reflect.Struct:
-			for i := range v.NumField() {
-				if field := v.Type().Field(i); field.IsExported() {
-					walk(v.Field(i), strings.TrimPrefix(path+"."+field.Name, "."), func(root reflect.Value) reflect.Value { return find(root).Field(i) })
-				}
-			}
-		case v.Kind() == reflect.Pointer && !v.IsNil():
-			walk(v.Elem(), path, func(root reflect.Value) reflect.Value { return find(root).Elem() })
-		case v.Kind() == reflect.Slice && v.Len() > 0:
-			set(func(v reflect.Value) { v.Set(v.Slice(0, v.Len()-1)) })
-			if v.Type().Elem().Kind() != reflect.Uint8 {
-				walk(v.Index(0), path, func(root reflect.Value) reflect.Value { return find(root).Index(0) })
-			}
-		case v.Kind() == reflect.Map && v.Len() > 0:
-			set(func(v reflect.Value) { v.Clear() })
-		case v.Kind() == reflect.String:
-			set(func(v reflect.Value) { v.SetString(v.String() + "x") })
-		case v.Kind() == reflect.Bool:
-			set(func(v reflect.Value) { v.SetBool(!v.Bool()) })
-		case v.Type() == reflect.TypeFor[time.Duration]():
-			set(func(v reflect.Value) { v.SetInt(v.Int() + int64(time.Second)) })
-		case v.CanInt():
-			set(func(v reflect.Value) { v.SetInt(v.Int() ^ 1) })
-		case v.CanUint():
-			set(func(v reflect.Value) { v.SetUint(v.Uint() ^ 1) })
-		case v.CanFloat():
-			set(func(v reflect.Value) { v.SetFloat(v.Float() + 1) })
-		}
-	}
-	walk(v, path, func(root reflect.Value) reflect.Value { return root })
 }
 
 // What is in the file of users is told as if it stood in the list.

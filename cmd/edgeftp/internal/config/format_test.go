@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -113,17 +112,7 @@ func TestFormatRefuses(t *testing.T) {
 // FuzzFormat: what is laid out once stays as it is, says the same, and keeps its
 // comments.
 func FuzzFormat(f *testing.F) {
-	names, err := filepath.Glob("testdata/broken/*.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, name := range append(names, "testdata/full.yaml", "testdata/full.written.yaml") {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	addFiles(f)
 	f.Add([]byte("# a\n\nusers: # b\n  # c\n  list: [] # d\n\n# e\n\nversion: 1 # f\n# g\n"))
 	machine := fullMachine()
 	s, err := newSchema()

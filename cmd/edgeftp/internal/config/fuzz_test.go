@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzParse: no bytes make the reader panic; what is refused is refused with
-// problems that can be shown; what is accepted can be written and read again.
-func FuzzParse(f *testing.F) {
+// addFiles has a fuzzer begin with the files of testdata.
+func addFiles(f *testing.F) {
+	f.Helper()
 	names, err := filepath.Glob("testdata/broken/*.yaml")
 	if err != nil {
 		f.Fatal(err)
@@ -25,6 +25,12 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(data)
 	}
+}
+
+// FuzzParse: no bytes make the reader panic; what is refused is refused with
+// problems that can be shown; what is accepted can be written and read again.
+func FuzzParse(f *testing.F) {
+	addFiles(f)
 	f.Add([]byte("version: 1\nlisteners: [{ name: a, address: \":21\" }]\nstorage: [{ root: /srv }]\nusers: { anonymous: { enabled: true } }\n"))
 	f.Add([]byte("? [a]: b\n"))
 	machine := fullMachine()

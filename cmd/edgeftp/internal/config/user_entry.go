@@ -46,6 +46,9 @@ func (e *Entry) User(conf *Config) (User, error) {
 // OwnRoot is the directory that the entry itself names, empty for none.
 func (e *Entry) OwnRoot() string { return e.user.Root }
 
+// HasQuota reports whether the entry has a quota of its own.
+func (e *Entry) HasQuota() bool { return e.user.Quota != nil }
+
 // EntryReader checks entries of users. It is made by [NewEntryReader] and safe for
 // concurrent use.
 type EntryReader struct{ schema *schema }

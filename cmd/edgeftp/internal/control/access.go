@@ -152,7 +152,7 @@ func (a *Access) identify(r *http.Request, own int) caller {
 
 // noRight is why somebody may not do something.
 func noRight(c *caller, row *Route) *Refusal {
-	r := &Refusal{Code: "EF2140", Message: fmt.Sprintf("%s has the role %s, and %s %s needs %s", c.Actor, c.role, row.Method, row.Pattern, row.Role)}
+	r := &Refusal{Code: CodeRole, Message: fmt.Sprintf("%s has the role %s, and %s %s needs %s", c.Actor, c.role, row.Method, row.Pattern, row.Role)}
 	switch {
 	case c.role == NoRole:
 		r.Help = "admin.roles in the configuration gives roles"

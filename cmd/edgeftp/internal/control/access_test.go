@@ -135,7 +135,7 @@ func TestEveryPathHasARow(t *testing.T) {
 		t.Errorf("a path without a row: %v", err)
 	}
 	w := as(&guard{routes: r, access: new(Access), own: 1000, who: func(_ http.ResponseWriter, r *http.Request) (caller, bool) { return caller{role: Admin}, true }}, 1000, "GET", "/v1/new", "")
-	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "EF2141") {
+	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), CodeNobody) {
 		t.Errorf("it is served: %d %s", w.Code, w.Body)
 	}
 }
@@ -160,7 +160,7 @@ func TestRoles(t *testing.T) {
 			}
 			path := strings.NewReplacer("{name}", "guard").Replace(row.Pattern)
 			w := as(h, user, row.Method, path, "")
-			if no := w.Code == http.StatusForbidden; no != (role < row.Role) || no && !strings.Contains(w.Body.String(), "EF2140") {
+			if no := w.Code == http.StatusForbidden; no != (role < row.Role) || no && !strings.Contains(w.Body.String(), CodeRole) {
 				t.Errorf("user %d, %s: %s %s: %d %.100s", user, role, row.Method, path, w.Code, w.Body)
 			}
 		}
@@ -190,11 +190,11 @@ func TestAudit(t *testing.T) {
 	}
 	want := []string{
 		"ann (uid 1001)|operator|PUT /v1/bandwidth|/v1/bandwidth global down=5|ok|",
-		"ann (uid 1001)|operator|PUT /v1/bandwidth|/v1/bandwidth secret-word|failed|EF2106",
+		"ann (uid 1001)|operator|PUT /v1/bandwidth|/v1/bandwidth secret-word|failed|" + CodeScope,
 		"ann (uid 1001)|operator|POST /v1/bans|/v1/bans 198.51.100.0/24|ok|",
 		"ann (uid 1001)|operator|DELETE /v1/bans|/v1/bans who=198.51.100.0/24|ok|",
 		"ann (uid 1001)|operator|POST /v1/backup|/v1/backup|refused|EF2140",
-		"uid 1000|admin|POST /v1/policies/{name}/swap|/v1/policies/other/swap now=true|failed|EF2101",
+		"uid 1000|admin|POST /v1/policies/{name}/swap|/v1/policies/other/swap now=true|failed|" + CodeNoModule,
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("%s", strings.Join(lines, "\n"))
@@ -250,7 +250,7 @@ func TestAuditFails(t *testing.T) {
 	if w := as(h, 1000, "POST", "/v1/drain", ""); w.Code != http.StatusOK {
 		t.Errorf("drain: %d %s", w.Code, w.Body)
 	}
-	if w := as(h, 1000, "POST", "/v1/backup", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "EF2143") {
+	if w := as(h, 1000, "POST", "/v1/backup", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), CodeAuditFull) {
 		t.Errorf("backup: %d %s", w.Code, w.Body)
 	}
 	_ = os.RemoveAll(blocked)

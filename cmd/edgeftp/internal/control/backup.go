@@ -36,7 +36,12 @@ func backupRoute(mux *router, b Backuper) {
 
 // Backup has the server write an archive to w, and returns the number of bytes.
 func (c Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
-	res, done, err := c.begin(ctx, request{method: http.MethodPost, path: "/v1/backup"})
+	return c.stream(ctx, request{method: http.MethodPost, path: "/v1/backup"}, w)
+}
+
+// stream writes the body of an answer to w, and returns its length in bytes.
+func (c Client) stream(ctx context.Context, r request, w io.Writer) (int64, error) {
+	res, done, err := c.begin(ctx, r)
 	if err != nil {
 		return 0, err
 	}

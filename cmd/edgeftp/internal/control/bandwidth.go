@@ -70,7 +70,7 @@ func readLimit(w http.ResponseWriter, r *http.Request) (l Limit, ok bool) {
 		err = json.Unmarshal(text, &l)
 	}
 	if err != nil {
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2105", Message: fmt.Sprintf("that is no limit: %v", err)})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeLimit, Message: fmt.Sprintf("that is no limit: %v", err)})
 		return l, false
 	}
 	return l, true

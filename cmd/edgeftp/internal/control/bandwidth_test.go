@@ -17,10 +17,10 @@ func TestBandwidth(t *testing.T) {
 		t.Errorf("Bandwidth: %+v, %v", b, err)
 	}
 	var no *Refusal
-	if _, err := c.Limit(t.Context(), Limit{Scope: "moon"}); !errors.As(err, &no) || no.Code != "EF2106" {
+	if _, err := c.Limit(t.Context(), Limit{Scope: "moon"}); !errors.As(err, &no) || no.Code != CodeScope {
 		t.Errorf("an unknown scope: %v", err)
 	}
-	if _, err := c.Limit(t.Context(), Limit{Scope: strings.Repeat("x", maxLimit)}); !errors.As(err, &no) || no.Code != "EF2105" {
+	if _, err := c.Limit(t.Context(), Limit{Scope: strings.Repeat("x", maxLimit)}); !errors.As(err, &no) || no.Code != CodeLimit {
 		t.Errorf("a request of more than %d bytes: %v", maxLimit, err)
 	}
 }

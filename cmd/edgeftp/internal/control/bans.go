@@ -82,7 +82,7 @@ func banRoutes(mux *router, d Defender) {
 	mux.HandleFunc("POST /v1/bans", func(w http.ResponseWriter, r *http.Request) {
 		var b NewBan
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBan)).Decode(&b); err != nil || !b.Who.IsValid() || b.For < 0 {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2110", Message: "that is no ban: it has a network (who) and a time of zero or more (for)"})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeBan, Message: "that is no ban: it has a network (who) and a time of zero or more (for)"})
 			return
 		}
 		About(r, b.Who.String())
@@ -92,7 +92,7 @@ func banRoutes(mux *router, d Defender) {
 	mux.HandleFunc("DELETE /v1/bans", func(w http.ResponseWriter, r *http.Request) {
 		who, err := netip.ParsePrefix(r.URL.Query().Get("who"))
 		if err != nil {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2110", Message: fmt.Sprintf("%.60q is no network", r.URL.Query().Get("who"))})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeBan, Message: fmt.Sprintf("%.60q is no network", r.URL.Query().Get("who"))})
 			return
 		}
 		err = d.Unban(who)

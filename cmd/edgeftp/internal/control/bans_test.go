@@ -19,7 +19,7 @@ func (w *warden) Defence() Defence { return Defence{Enabled: true, Score: 20, Ba
 
 func (w *warden) Ban(b NewBan) (Ban, error) {
 	if b.For > 24*time.Hour {
-		return Ban{}, &Refusal{Code: "EF2111", Message: "too long"}
+		return Ban{}, &Refusal{Code: CodeBanRefused, Message: "too long"}
 	}
 	made := Ban{Who: b.Who, Why: b.Why, Times: 1, By: "operator", Until: time.Unix(0, 0).Add(b.For).UTC()}
 	w.bans = append(w.bans, made)
@@ -33,7 +33,7 @@ func (w *warden) Unban(who netip.Prefix) error {
 			return nil
 		}
 	}
-	return &Refusal{Code: "EF2112", Message: fmt.Sprintf("%s is not banned", who)}
+	return &Refusal{Code: CodeNotBanned, Message: fmt.Sprintf("%s is not banned", who)}
 }
 
 func TestBans(t *testing.T) {
@@ -52,18 +52,18 @@ func TestBans(t *testing.T) {
 		t.Errorf("Unban: %+v, %v", d, err)
 	}
 	var no *Refusal
-	if _, err := c.Unban(t.Context(), six); !errors.As(err, &no) || no.Code != "EF2112" {
+	if _, err := c.Unban(t.Context(), six); !errors.As(err, &no) || no.Code != CodeNotBanned {
 		t.Errorf("Unban again: %v", err)
 	}
-	if _, err := c.Ban(t.Context(), NewBan{Who: four, For: 48 * time.Hour}); !errors.As(err, &no) || no.Code != "EF2111" {
+	if _, err := c.Ban(t.Context(), NewBan{Who: four, For: 48 * time.Hour}); !errors.As(err, &no) || no.Code != CodeBanRefused {
 		t.Errorf("a ban of the wrong kind: %v", err)
 	}
 	for name, b := range map[string]NewBan{"of nobody": {}, "of negative time": {Who: four, For: -1}, "of many words": {Who: four, Why: strings.Repeat("x", maxBan)}} {
-		if _, err := c.Ban(t.Context(), b); !errors.As(err, &no) || no.Code != "EF2110" {
+		if _, err := c.Ban(t.Context(), b); !errors.As(err, &no) || no.Code != CodeBan {
 			t.Errorf("a ban %s: %v", name, err)
 		}
 	}
-	if err := c.do(t.Context(), "DELETE", "/v1/bans?who=everybody", nil, new(Defence)); !errors.As(err, &no) || no.Code != "EF2110" {
+	if err := c.do(t.Context(), "DELETE", "/v1/bans?who=everybody", nil, new(Defence)); !errors.As(err, &no) || no.Code != CodeBan {
 		t.Errorf("Unban of no network: %v", err)
 	}
 }

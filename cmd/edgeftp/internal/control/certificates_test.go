@@ -41,11 +41,11 @@ func (f *certifier) Renew(ctx context.Context, name string) (acme.Certificate, e
 			return c, nil
 		}
 	}
-	return acme.Certificate{}, &Refusal{Code: "EF2201", Message: "no certificate for " + name, Help: "did you mean another?"}
+	return acme.Certificate{}, &Refusal{Code: CodeNoCertificate, Message: "no certificate for " + name, Help: "did you mean another?"}
 }
 
 func (f *certifier) Authority() (Authority, error) {
-	return Authority{}, &Refusal{Code: "EF2204", Message: "there is none"}
+	return Authority{}, &Refusal{Code: CodeNoAuthority, Message: "there is none"}
 }
 
 func valid(name string, days int) acme.Certificate {
@@ -110,10 +110,10 @@ func TestCertificateAnswers(t *testing.T) {
 	f := &certifier{asked: make(chan string, 9), list: []acme.Certificate{valid("ftp.example.org", 61)}}
 	_, c := serve(t, f)
 	var no *Refusal
-	if _, err := c.Renew(t.Context(), "other"); !errors.As(err, &no) || *no != (Refusal{"EF2201", "no certificate for other", "did you mean another?"}) {
+	if _, err := c.Renew(t.Context(), "other"); !errors.As(err, &no) || *no != (Refusal{CodeNoCertificate, "no certificate for other", "did you mean another?"}) {
 		t.Error(err)
 	}
-	if _, err := c.Authority(t.Context()); !errors.As(err, &no) || no.Code != "EF2204" {
+	if _, err := c.Authority(t.Context()); !errors.As(err, &no) || no.Code != CodeNoAuthority {
 		t.Error(err)
 	}
 	st, err := c.Status(t.Context())

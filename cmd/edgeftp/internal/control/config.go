@@ -107,7 +107,7 @@ func configRoutes(mux *router, c Configurer) {
 			to, err = strconv.ParseUint(text, 10, 64)
 		}
 		if err != nil {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2300", Message: fmt.Sprintf("%.60q is no generation", r.URL.Query().Get("to"))})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeConfigRequest, Message: fmt.Sprintf("%.60q is no generation", r.URL.Query().Get("to"))})
 			return
 		}
 		result, err := c.RollbackConfig(r.Context(), to)
@@ -120,7 +120,7 @@ func configRoutes(mux *router, c Configurer) {
 func readConfig(w http.ResponseWriter, r *http.Request) (ask ConfigAsk, ok bool) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfig))
 	if err != nil {
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2300", Message: fmt.Sprintf("a configuration has at most %d KiB", maxConfig>>10)})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeConfigRequest, Message: fmt.Sprintf("a configuration has at most %d KiB", maxConfig>>10)})
 		return ask, false
 	}
 	ask.Match = r.Header.Get("If-Match")
@@ -139,15 +139,6 @@ func concludeConfig(w http.ResponseWriter, result ConfigResult, err error) {
 	result.Changes, result.Blocked, result.Notes = whole(result.Changes), whole(result.Blocked), whole(result.Notes)
 	conclude(w, result, err)
 }
-
-// Codes of refusals of configurations.
-const (
-	CodeConfigInvalid = "EF2301" // the file has faults
-	CodeConfigUpgrade = "EF2302" // a running server cannot take it
-	CodeConfigMoved   = "EF2303" // another one is in force than the caller has seen
-	CodeConfigNone    = "EF2304" // there is no such configuration
-	CodeConfigFailed  = "EF2305" // something that it names cannot be had
-)
 
 // RunningConfig asks for GET /v1/config.
 func (c Client) RunningConfig(ctx context.Context) (RunningConfig, error) {

@@ -52,11 +52,11 @@ func TestConfigRoutes(t *testing.T) {
 		{"POST", "/v1/config/apply", "a", "x", &Refusal{Code: CodeConfigMoved, Message: "moved"}, 412, "apply x a", "moved"},
 		{"POST", "/v1/config/apply", "a", "", &Refusal{Code: CodeConfigInvalid, Message: "broken"}, 409, "apply  a", "broken"},
 		{"POST", "/v1/config/apply", "a", "", errors.New("disk"), 500, "apply  a", "disk"},
-		{"POST", "/v1/config/apply", strings.Repeat("a", maxConfig+1), "", nil, 400, "", "EF2300"},
+		{"POST", "/v1/config/apply", strings.Repeat("a", maxConfig+1), "", nil, 400, "", CodeConfigRequest},
 		{"GET", "/v1/config/history", "", "", nil, 200, "", "[]"},
 		{"POST", "/v1/config/rollback", "", "", nil, 200, "rollback ", "generation"},
 		{"POST", "/v1/config/rollback?to=3", "", "", nil, 200, "rollback III", "generation"},
-		{"POST", "/v1/config/rollback?to=-3", "", "", nil, 400, "", "EF2300"},
+		{"POST", "/v1/config/rollback?to=-3", "", "", nil, 400, "", CodeConfigRequest},
 		{"DELETE", "/v1/config", "", "", nil, 405, "", ""},
 	} {
 		own := &configured{fails: c.fails}

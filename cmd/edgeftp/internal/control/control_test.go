@@ -45,7 +45,7 @@ func (f *fake) policy() Policy {
 func (f *fake) Policies() Policies { return f }
 
 func (f *fake) Promote(_ context.Context, name string) (Policy, error) {
-	return Policy{}, &Refusal{Code: "EF2005", Message: name + " has no candidate"}
+	return Policy{}, &Refusal{Code: CodeNoCandidate, Message: name + " has no candidate"}
 }
 
 func (f *fake) History(name string) ([]Accepted, error) {
@@ -69,7 +69,7 @@ func (f *fake) Swap(ctx context.Context, s Swap) ([]Policy, error) {
 	for _, m := range s.Modules {
 		switch {
 		case m.Name != "guard":
-			return nil, &Refusal{Code: "EF2001", Message: "no policy is called " + m.Name, Help: "look at the list"}
+			return nil, &Refusal{Code: CodePolicyUnknown, Message: "no policy is called " + m.Name, Help: "look at the list"}
 		case string(m.Module) == "broken":
 			return nil, errors.New("the disk is full")
 		}
@@ -80,12 +80,12 @@ func (f *fake) Swap(ctx context.Context, s Swap) ([]Policy, error) {
 
 func (f *fake) Rollback(_ context.Context, _, to string) (Policy, error) {
 	if to == "7" {
-		return Policy{}, &Refusal{Code: "EF2004", Message: "no module has the number 7"}
+		return Policy{}, &Refusal{Code: CodePolicyHistory, Message: "no module has the number 7"}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.swapped) == 0 {
-		return Policy{}, &Refusal{Code: "EF2002", Message: "nothing to go back to"}
+		return Policy{}, &Refusal{Code: CodePolicyFirst, Message: "nothing to go back to"}
 	}
 	f.swapped = f.swapped[:len(f.swapped)-1]
 	return f.policy(), nil
@@ -101,7 +101,7 @@ func (f *fake) Limit(l Limit) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if l.Scope != "global" || l.Down == nil {
-		return &Refusal{Code: "EF2106", Message: "there is no scope " + l.Scope}
+		return &Refusal{Code: CodeScope, Message: "there is no scope " + l.Scope}
 	}
 	f.global.Down = *l.Down
 	return nil
@@ -171,10 +171,10 @@ func TestSwapIsWhole(t *testing.T) {
 		}
 	}
 	var r *Refusal
-	if _, err := c.Rollback(t.Context(), "guard", "7"); !errors.As(err, &r) || r.Code != "EF2004" {
+	if _, err := c.Rollback(t.Context(), "guard", "7"); !errors.As(err, &r) || r.Code != CodePolicyHistory {
 		t.Error(err)
 	}
-	if _, err := c.Promote(t.Context(), "guard"); !errors.As(err, &r) || r.Code != "EF2005" {
+	if _, err := c.Promote(t.Context(), "guard"); !errors.As(err, &r) || r.Code != CodeNoCandidate {
 		t.Error(err)
 	}
 	if h, err := c.History(t.Context(), "a/b"); err != nil || len(h) != 2 || h[1].Number != 1 || h[1].Digest != "a/b" {
@@ -195,11 +195,11 @@ func TestRefusals(t *testing.T) {
 		err  error
 		want Refusal
 	}{
-		{"unknown name", swap("../x y", []byte("m")), Refusal{"EF2001", "no policy is called ../x y", "look at the list"}},
-		{"no rollback", rollback, Refusal{Code: "EF2002", Message: "nothing to go back to"}},
-		{"fault", swap("guard", []byte("broken")), Refusal{Code: "EF1000", Message: "the disk is full"}},
-		{"oversized", swap("guard", make([]byte, maxModule+1)), Refusal{"EF2100", "the module is larger than 8 MiB", "build it without debugging information"}},
-		{"empty", swap("guard", []byte{}), Refusal{Code: "EF2104", Message: "the module is empty", Help: "build it again, or name another file; nothing has changed"}},
+		{"unknown name", swap("../x y", []byte("m")), Refusal{CodePolicyUnknown, "no policy is called ../x y", "look at the list"}},
+		{"no rollback", rollback, Refusal{Code: CodePolicyFirst, Message: "nothing to go back to"}},
+		{"fault", swap("guard", []byte("broken")), Refusal{Code: CodeFault, Message: "the disk is full"}},
+		{"oversized", swap("guard", make([]byte, maxModule+1)), Refusal{CodeTooMuch, "the module is larger than 8 MiB", "build it without debugging information"}},
+		{"empty", swap("guard", []byte{}), Refusal{Code: CodeEmpty, Message: "the module is empty", Help: "build it again, or name another file; nothing has changed"}},
 		{"largest", swap("guard", make([]byte, maxModule)), Refusal{}},
 	}
 	for _, tc := range cases {
@@ -224,21 +224,21 @@ func TestHTTP(t *testing.T) {
 		{"GET", "/v1/status", "", "", 200, `"listeners":[]`},
 		{"POST", "/v1/policies/guard/swap", "application/wasm", "m", 200, `"generation":2`},
 		{"POST", "/v1/policies/guard/rollback", "", "", 200, `"generation":1`},
-		{"POST", "/v1/policies/guard/rollback", "", "", 409, `{"error":{"code":"EF2002"`},
+		{"POST", "/v1/policies/guard/rollback", "", "", 409, `{"error":{"code":"` + CodePolicyFirst + `"`},
 		{"POST", "/v1/policies/other/swap", "application/wasm", "m", 409, `"help":"look at the list"`},
-		{"POST", "/v1/policies/guard/swap", "application/wasm", "broken", 500, `"code":"EF1000"`},
-		{"POST", "/v1/policies/guard/swap", "text/plain", "m", 415, `"code":"EF2101"`},
-		{"POST", "/v1/policies/guard/swap", "", "m", 415, `"code":"EF2101"`},
-		{"POST", "/v1/policies/guard/swap", "application/wasm", "", 400, `"code":"EF2104"`},
-		{"POST", "/v1/policies/guard/swap", "application/wasm", strings.Repeat("x", maxModule+1), 413, `"code":"EF2100"`},
-		{"POST", "/v1/policies/guard/swap?canary=x", "application/wasm", "m", 400, `"code":"EF2003"`},
-		{"POST", "/v1/policies/guard/swap?xyz=1", "application/wasm", "m", 400, `"code":"EF2003"`},
-		{"POST", "/v1/policies/swap", "application/json", "m", 400, `"code":"EF2103"`},
-		{"POST", "/v1/policies/swap", "application/json", `{"modules":[{"name":"guard"}]}`, 400, `"code":"EF2104"`},
+		{"POST", "/v1/policies/guard/swap", "application/wasm", "broken", 500, `"code":"` + CodeFault + `"`},
+		{"POST", "/v1/policies/guard/swap", "text/plain", "m", 415, `"code":"` + CodeNoModule + `"`},
+		{"POST", "/v1/policies/guard/swap", "", "m", 415, `"code":"` + CodeNoModule + `"`},
+		{"POST", "/v1/policies/guard/swap", "application/wasm", "", 400, `"code":"` + CodeEmpty + `"`},
+		{"POST", "/v1/policies/guard/swap", "application/wasm", strings.Repeat("x", maxModule+1), 413, `"code":"` + CodeTooMuch + `"`},
+		{"POST", "/v1/policies/guard/swap?canary=x", "application/wasm", "m", 400, `"code":"` + CodeTrial + `"`},
+		{"POST", "/v1/policies/guard/swap?xyz=1", "application/wasm", "m", 400, `"code":"` + CodeTrial + `"`},
+		{"POST", "/v1/policies/swap", "application/json", "m", 400, `"code":"` + CodeNotWhole + `"`},
+		{"POST", "/v1/policies/swap", "application/json", `{"modules":[{"name":"guard"}]}`, 400, `"code":"` + CodeEmpty + `"`},
 		{"POST", "/v1/policies/swap", "application/json", `{"modules":[{"name":"guard","module":"bQ=="}]}`, 200, `[{"name":"guard"`},
-		{"GET", "/v1/policies/guard/swap", "", "", 404, `"code":"EF2102"`},
-		{"DELETE", "/v1/policies", "", "", 404, `"code":"EF2102"`},
-		{"GET", "/", "", "", 404, `"code":"EF2102"`},
+		{"GET", "/v1/policies/guard/swap", "", "", 404, `"code":"` + CodeNoRequest + `"`},
+		{"DELETE", "/v1/policies", "", "", 404, `"code":"` + CodeNoRequest + `"`},
+		{"GET", "/", "", "", 404, `"code":"` + CodeNoRequest + `"`},
 	}
 	for _, c := range cases {
 		req := httptest.NewRequestWithContext(t.Context(), c.method, c.path, strings.NewReader(c.body))
@@ -275,7 +275,9 @@ func TestWhoIsServed(t *testing.T) {
 	}
 }
 
-func TestPeerIsKnown(t *testing.T) {
+// visited is the server's end of a connection that this process has made to itself.
+func visited(t *testing.T) net.Conn {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -286,11 +288,17 @@ func TestPeerIsKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
+	t.Cleanup(func() { _ = c.Close() })
 	s, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestPeerIsKnown(t *testing.T) {
+	s := visited(t)
 	if p, known := peerOf(s); known && p.UID != os.Geteuid() {
 		t.Errorf("the peer is %d, we are %d", p.UID, os.Geteuid())
 	}

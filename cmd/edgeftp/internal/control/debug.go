@@ -16,7 +16,7 @@ func debugRoutes(mux *router) {
 		if s := r.URL.Query().Get("seconds"); s != "" {
 			n, err := strconv.Atoi(s)
 			if err != nil || n < 1 || time.Duration(n)*time.Second > maxProfile {
-				refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2154", Message: "seconds is 1 to " + strconv.Itoa(int(maxProfile.Seconds()))})
+				refuse(w, http.StatusBadRequest, &Refusal{Code: CodeProfile, Message: "seconds is 1 to " + strconv.Itoa(int(maxProfile.Seconds()))})
 				return
 			}
 		}
@@ -28,7 +28,7 @@ func debugRoutes(mux *router) {
 		case "allocs", "block", "goroutine", "heap", "mutex", "threadcreate":
 			pprof.Handler(name).ServeHTTP(w, r)
 		default: // cmdline and symbol too: nobody needs them
-			refuse(w, http.StatusNotFound, &Refusal{Code: "EF2154", Message: "there is no such profile"})
+			refuse(w, http.StatusNotFound, &Refusal{Code: CodeProfile, Message: "there is no such profile"})
 		}
 	})
 }

@@ -33,11 +33,11 @@ type DrainState struct {
 func drainRoutes(mux *router, d Drainer) {
 	mux.HandleFunc("POST /v1/drain", func(w http.ResponseWriter, r *http.Request) {
 		var limit Drain
-		if r.ContentLength != 0 && !readSmall(w, r, &limit, "EF2153", "it may have limit, in nanoseconds") {
+		if r.ContentLength != 0 && !readSmall(w, r, &limit, CodeDrain, "it may have limit, in nanoseconds") {
 			return
 		}
 		if limit.Limit < 0 {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2153", Message: "the limit is negative"})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeDrain, Message: "the limit is negative"})
 			return
 		}
 		About(r, "limit "+limit.Limit.String())

@@ -61,12 +61,12 @@ func eventsRoute(mux *router, hub *events.Hub) {
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) {
 		f, err := readFilter(r.URL.Query())
 		if err != nil {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2150", Message: err.Error()})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeEvents, Message: err.Error()})
 			return
 		}
 		reader, err := hub.Follow(f)
 		if err != nil {
-			refuse(w, http.StatusServiceUnavailable, &Refusal{Code: "EF2151", Message: err.Error(), Help: "end one of them first"})
+			refuse(w, http.StatusServiceUnavailable, &Refusal{Code: CodeListeners, Message: err.Error(), Help: "end one of them first"})
 			return
 		}
 		defer reader.Close()

@@ -71,7 +71,7 @@ func TestFollow(t *testing.T) {
 	}
 	close(got)
 	var r *Refusal
-	if err := c.Follow(t.Context(), events.Filter{Kinds: []string{"command_done"}}, nil, nil); !errors.As(err, &r) || r.Code != "EF2150" {
+	if err := c.Follow(t.Context(), events.Filter{Kinds: []string{"command_done"}}, nil, nil); !errors.As(err, &r) || r.Code != CodeEvents {
 		t.Errorf("a kind that is not there: %v", err)
 	}
 	if list := recorded(t, a); len(list) > 0 {
@@ -90,7 +90,7 @@ func TestFollowEnds(t *testing.T) {
 		defer r.Close()
 	}
 	var r *Refusal
-	if err := c.Follow(t.Context(), events.Filter{}, nil, nil); !errors.As(err, &r) || r.Code != "EF2151" {
+	if err := c.Follow(t.Context(), events.Filter{}, nil, nil); !errors.As(err, &r) || r.Code != CodeListeners {
 		t.Errorf("%v", err)
 	}
 	a.Events.Close()
@@ -128,7 +128,7 @@ func TestParts(t *testing.T) {
 		var d DrainState
 		err := c.do(ctx, "PUT", "/v1/logs/levels", []byte(body), &d)
 		var r *Refusal
-		if !errors.As(err, &r) || r.Code != "EF2152" {
+		if !errors.As(err, &r) || r.Code != CodeLevel {
 			t.Errorf("%q: %v", body, err)
 		}
 	}

@@ -35,15 +35,15 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := audit.Record{Actor: who.Actor, Action: row.Method + " " + row.Pattern, Object: object(r, row), Reason: reason(r)}
 	switch {
 	case !ok: // nobody gets where the table does not lead
-		rec.Code = "EF2141"
+		rec.Code = CodeNobody
 		g.refused(w, http.StatusForbidden, rec, &Refusal{Code: rec.Code, Message: "nobody may do that: the server has no rule about it"})
 		return
 	case who.role < row.Role:
-		rec.Code = "EF2140"
+		rec.Code = CodeRole
 		g.refused(w, http.StatusForbidden, rec, noRight(&who, row))
 		return
 	case strings.ContainsFunc(rec.Reason, unicode.IsControl) || len(rec.Reason) > maxReason:
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2142", Message: "the reason is not one line of at most 500 bytes", Help: "say it in fewer words"})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeReason, Message: "the reason is not one line of at most 500 bytes", Help: "say it in fewer words"})
 		return
 	case !row.recorded():
 		g.serve.ServeHTTP(w, r)
@@ -57,7 +57,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if g.access.Audit != nil && row.Role == Admin {
 		if err := g.access.Audit.Ready(); err != nil {
-			refuse(w, http.StatusServiceUnavailable, &Refusal{Code: "EF2143", Message: "the audit log cannot be written, so nothing is changed: " + err.Error(),
+			refuse(w, http.StatusServiceUnavailable, &Refusal{Code: CodeAuditFull, Message: "the audit log cannot be written, so nothing is changed: " + err.Error(),
 				Help: "make room on the disk of the state directory; what an operator may do works meanwhile, and is in the server's log"})
 			return
 		}

@@ -86,7 +86,7 @@ func routesOf(c Controller, a *Access) *router {
 	})
 	houseRoutes(mux, a)
 	mux.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, http.StatusNotFound, &Refusal{Code: "EF2102",
+		refuse(w, http.StatusNotFound, &Refusal{Code: CodeNoRequest,
 			Message: fmt.Sprintf("there is no %s %.100q", r.Method, r.URL.Path), Help: "the server may be of another version"})
 	})
 	return mux
@@ -127,7 +127,7 @@ func Recovering(h http.Handler, panicked func(p any)) http.Handler {
 				panic(p) // which is no mistake
 			} else if p != nil {
 				panicked(p)
-				refuse(w, http.StatusInternalServerError, &Refusal{Code: "EF1000", Message: "the server made a mistake, which is in its log"})
+				refuse(w, http.StatusInternalServerError, &Refusal{Code: CodeFault, Message: "the server made a mistake, which is in its log"})
 			}
 		}()
 		h.ServeHTTP(w, r)
@@ -157,7 +157,7 @@ func conclude(w http.ResponseWriter, now any, err error) {
 	case errors.As(err, &r):
 		refuse(w, http.StatusConflict, r)
 	default:
-		refuse(w, http.StatusInternalServerError, &Refusal{Code: "EF1000", Message: err.Error()})
+		refuse(w, http.StatusInternalServerError, &Refusal{Code: CodeFault, Message: err.Error()})
 	}
 }
 
@@ -178,6 +178,6 @@ func unchanged(w http.ResponseWriter, r *http.Request, now any) bool {
 	if seen == "" || seen == "*" || seen == etag(now) {
 		return true
 	}
-	refuse(w, http.StatusPreconditionFailed, &Refusal{Code: "EF2144", Message: "somebody else has changed it meanwhile; nothing was changed", Help: "look at it again"})
+	refuse(w, http.StatusPreconditionFailed, &Refusal{Code: CodeMoved, Message: "somebody else has changed it meanwhile; nothing was changed", Help: "look at it again"})
 	return false
 }

@@ -51,7 +51,7 @@ const maxRecords = 10000
 // auditRoute answers with the newest records.
 func auditRoute(w http.ResponseWriter, r *http.Request, log *audit.Log) {
 	if log == nil {
-		refuse(w, http.StatusNotFound, &Refusal{Code: "EF2145", Message: "the server keeps no audit log"})
+		refuse(w, http.StatusNotFound, &Refusal{Code: CodeAudit, Message: "the server keeps no audit log"})
 		return
 	}
 	since, limit := time.Time{}, 1000
@@ -63,7 +63,7 @@ func auditRoute(w http.ResponseWriter, r *http.Request, log *audit.Log) {
 		limit, err = strconv.Atoi(s)
 	}
 	if err != nil || limit < 1 || limit > maxRecords {
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2145", Message: fmt.Sprintf("since is a time such as 2027-01-31T18:00:00Z, and limit is 1 to %d", maxRecords)})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeAudit, Message: fmt.Sprintf("since is a time such as 2027-01-31T18:00:00Z, and limit is 1 to %d", maxRecords)})
 		return
 	}
 	files, err := audit.Files(log.Path())

@@ -57,7 +57,7 @@ func levelRoutes(mux *router, l Leveler) {
 	})
 	mux.HandleFunc("PUT /v1/logs/levels", func(w http.ResponseWriter, r *http.Request) {
 		var c LevelChange
-		if !readSmall(w, r, &c, "EF2152", "it has a level, and may have component and for") {
+		if !readSmall(w, r, &c, CodeLevel, "it has a level, and may have component and for") {
 			return
 		}
 		About(r, c.Component+"="+c.Level+" for "+c.For.String())

@@ -24,7 +24,7 @@ func TestHandlerPanics(t *testing.T) {
 	for n := 1; n < 3; n++ {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1/status", nil))
-		if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "EF1000") || strings.Contains(w.Body.String(), "secret") || len(c.told) != n {
+		if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), CodeFault) || strings.Contains(w.Body.String(), "secret") || len(c.told) != n {
 			t.Errorf("%d %s; told %v", w.Code, w.Body, c.told)
 		}
 	}

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,22 +12,7 @@ import (
 
 // The kernel says which groups the other process has.
 func TestPeerGroups(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	c, err := net.Dial("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
+	s := visited(t)
 	p, known := peerOf(s)
 	own, err := os.Getgroups()
 	if !known || err != nil || p.PID != os.Getpid() || p.UID != os.Geteuid() {

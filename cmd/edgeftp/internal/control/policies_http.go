@@ -39,7 +39,7 @@ func policyRoutes(mux *router, p Policies) {
 	mux.HandleFunc("POST /v1/policies/swap", func(w http.ResponseWriter, r *http.Request) {
 		var s Swap
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSwap)).Decode(&s); err != nil {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2103", Message: fmt.Sprintf("those are no modules: %v", err)})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeNotWhole, Message: fmt.Sprintf("those are no modules: %v", err)})
 			return
 		}
 		names := ""
@@ -118,7 +118,7 @@ func (s *Swap) readQuery(q url.Values) (err error) {
 // not.
 func readSwap(w http.ResponseWriter, r *http.Request) (s Swap, ok bool) {
 	if err := s.readQuery(r.URL.Query()); err != nil {
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2003", Message: err.Error()})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeTrial, Message: err.Error()})
 		return s, false
 	}
 	m := Module{Name: r.PathValue("name")}
@@ -127,7 +127,7 @@ func readSwap(w http.ResponseWriter, r *http.Request) (s Swap, ok bool) {
 	}
 	var err error
 	if m.Signature, err = base64.StdEncoding.DecodeString(r.Header.Get(signatureHeader)); err != nil {
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2119", Message: "the header " + signatureHeader + " is not base64"})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeNoSignature, Message: "the header " + signatureHeader + " is not base64"})
 		return s, false
 	}
 	if m.Source, err = url.PathUnescape(r.Header.Get(sourceHeader)); err != nil {
@@ -148,13 +148,13 @@ func patient(w http.ResponseWriter) {
 func readModule(w http.ResponseWriter, r *http.Request) (module []byte, ok bool) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != moduleType {
-		refuse(w, http.StatusUnsupportedMediaType, &Refusal{Code: "EF2101",
+		refuse(w, http.StatusUnsupportedMediaType, &Refusal{Code: CodeNoModule,
 			Message: fmt.Sprintf("the body is %.100q, not %s", r.Header.Get("Content-Type"), moduleType)})
 		return nil, false
 	}
 	module, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxModule+1))
 	if err != nil && len(module) <= maxModule {
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2103", Message: "the module was not sent whole"})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeNotWhole, Message: "the module was not sent whole"})
 		return nil, false
 	}
 	if !checkModule(w, module) {
@@ -168,10 +168,10 @@ func readModule(w http.ResponseWriter, r *http.Request) (module []byte, ok bool)
 func checkModule(w http.ResponseWriter, module []byte) bool {
 	switch {
 	case len(module) > maxModule:
-		refuse(w, http.StatusRequestEntityTooLarge, &Refusal{Code: "EF2100",
+		refuse(w, http.StatusRequestEntityTooLarge, &Refusal{Code: CodeTooMuch,
 			Message: fmt.Sprintf("the module is larger than %d MiB", maxModule>>20), Help: "build it without debugging information"})
 	case len(module) == 0:
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2104", Message: "the module is empty", Help: "build it again, or name another file; nothing has changed"})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeEmpty, Message: "the module is empty", Help: "build it again, or name another file; nothing has changed"})
 	default:
 		return true
 	}

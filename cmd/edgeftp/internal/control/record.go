@@ -84,7 +84,7 @@ func recordRoute(mux *router, rec Recorder) {
 	mux.HandleFunc("GET /v1/policies/{name}/record", func(w http.ResponseWriter, r *http.Request) {
 		var what Recording
 		if err := what.readQuery(r.URL.Query()); err != nil {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2008", Message: err.Error()})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeRecording, Message: err.Error()})
 			return
 		}
 		out := &stream{w: w, c: http.NewResponseController(w), kind: recordingType}
@@ -120,17 +120,5 @@ func (s *stream) Write(b []byte) (int, error) {
 // Record has the server record, and writes the recording to w until the server ends
 // it. It returns the number of bytes.
 func (c Client) Record(ctx context.Context, name string, r Recording, w io.Writer) (int64, error) {
-	res, done, err := c.begin(ctx, request{method: http.MethodGet, path: policyPath(name, "record") + "?" + r.query().Encode()})
-	if err != nil {
-		return 0, err
-	}
-	defer done()
-	if res.StatusCode != http.StatusOK {
-		text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-		if err != nil {
-			return 0, c.failed(ctx, err)
-		}
-		return 0, c.refused(res.Status, text)
-	}
-	return io.Copy(w, res.Body)
+	return c.stream(ctx, request{method: http.MethodGet, path: policyPath(name, "record") + "?" + r.query().Encode()}, w)
 }

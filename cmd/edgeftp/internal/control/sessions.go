@@ -113,7 +113,7 @@ func sessionRoutes(mux *router, s Sessions) {
 			return
 		}
 		if (f.user == "") == !f.from.IsValid() || f.listener != "" {
-			refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2122", Message: "say whose sessions to end: a user or an address", Help: "?user=NAME or ?address=NETWORK"})
+			refuse(w, http.StatusBadRequest, &Refusal{Code: CodeWhose, Message: "say whose sessions to end: a user or an address", Help: "?user=NAME or ?address=NETWORK"})
 			return
 		}
 		kick(w, r, s, Kick{User: f.user, From: f.from})
@@ -158,13 +158,10 @@ func transferRoutes(mux *router, s Sessions) {
 	})
 }
 
-// Gone is the refusal of what is asked about a session or transfer that is not there.
-const Gone = "EF2120"
-
 // outcome is conclude, with 404 for what is not there.
 func outcome(w http.ResponseWriter, now any, err error) {
 	var r *Refusal
-	if errors.As(err, &r) && r.Code == Gone {
+	if errors.As(err, &r) && r.Code == CodeGone {
 		refuse(w, http.StatusNotFound, r)
 		return
 	}
@@ -194,14 +191,14 @@ func oneSession(w http.ResponseWriter, s Sessions, id uint64, err error) {
 
 // NoSession says that there is no session of a number.
 func NoSession(id uint64) *Refusal {
-	return &Refusal{Code: Gone, Message: fmt.Sprintf("there is no session %d", id), Help: "edgeftp sessions lists those that there are"}
+	return &Refusal{Code: CodeGone, Message: fmt.Sprintf("there is no session %d", id), Help: "edgeftp sessions lists those that there are"}
 }
 
 // number is the session that a path names, if it names one.
 func number(w http.ResponseWriter, r *http.Request) (uint64, bool) {
 	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
 	if err != nil || id == 0 {
-		refuse(w, http.StatusNotFound, &Refusal{Code: Gone, Message: fmt.Sprintf("%.40q is no number of a session", r.PathValue("id")), Help: "edgeftp sessions lists those that there are"})
+		refuse(w, http.StatusNotFound, &Refusal{Code: CodeGone, Message: fmt.Sprintf("%.40q is no number of a session", r.PathValue("id")), Help: "edgeftp sessions lists those that there are"})
 		return 0, false
 	}
 	return id, true
@@ -228,7 +225,7 @@ func filterOf(w http.ResponseWriter, r *http.Request) (f filter, ok bool) {
 		}
 	}
 	if err != nil {
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2122", Message: fmt.Sprintf("%.60q is neither an address nor a network", text)})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeWhose, Message: fmt.Sprintf("%.60q is neither an address nor a network", text)})
 		return f, false
 	}
 	f.from = p.Masked()
@@ -264,7 +261,7 @@ func readLiveLimit(w http.ResponseWriter, r *http.Request) (l LiveLimit, ok bool
 	err := d.Decode(&l)
 	wrong := l.Clear == (l.Down != nil || l.Up != nil) || l.Down != nil && *l.Down < 0 || l.Up != nil && *l.Up < 0
 	if err != nil || wrong {
-		refuse(w, http.StatusBadRequest, &Refusal{Code: "EF2123", Message: "that is no limit: it has down, up or both in bytes per second, or clear"})
+		refuse(w, http.StatusBadRequest, &Refusal{Code: CodeLiveLimit, Message: "that is no limit: it has down, up or both in bytes per second, or clear"})
 		return l, false
 	}
 	return l, true

@@ -44,7 +44,7 @@ func (u *usher) Kick(k Kick) (int, error) {
 
 func (u *usher) gone(transfer string) error {
 	if transfer != "2-9" {
-		return &Refusal{Code: Gone, Message: "there is no transfer " + transfer}
+		return &Refusal{Code: CodeGone, Message: "there is no transfer " + transfer}
 	}
 	u.of = transfer
 	return nil
@@ -89,10 +89,10 @@ func TestSessionsAreListed(t *testing.T) {
 		t.Errorf("session 2: %+v, %v", s, err)
 	}
 	var no *Refusal
-	if _, err := c.Session(t.Context(), 4); !errors.As(err, &no) || no.Code != Gone {
+	if _, err := c.Session(t.Context(), 4); !errors.As(err, &no) || no.Code != CodeGone {
 		t.Errorf("session 4: %v", err)
 	}
-	if _, err := c.Sessions(t.Context(), url.Values{"address": {"home"}}); !errors.As(err, &no) || no.Code != "EF2122" {
+	if _, err := c.Sessions(t.Context(), url.Values{"address": {"home"}}); !errors.As(err, &no) || no.Code != CodeWhose {
 		t.Errorf("from home: %v", err)
 	}
 	if err := c.Health(t.Context()); err != nil {
@@ -110,22 +110,22 @@ func TestSessionsAreEndedAndLimited(t *testing.T) {
 		}
 	}
 	var no *Refusal
-	if _, err := c.Kick(t.Context(), Kick{ID: 4}); !errors.As(err, &no) || no.Code != Gone {
+	if _, err := c.Kick(t.Context(), Kick{ID: 4}); !errors.As(err, &no) || no.Code != CodeGone {
 		t.Errorf("Kick 4: %v", err)
 	}
 	for _, path := range []string{"/v1/sessions", "/v1/sessions?user=a&address=192.0.2.1", "/v1/sessions?listener=ftp", "/v1/sessions?user=a&listener=ftp"} {
-		if err := c.do(t.Context(), "DELETE", path, nil, new(Kicked)); !errors.As(err, &no) || no.Code != "EF2122" {
+		if err := c.do(t.Context(), "DELETE", path, nil, new(Kicked)); !errors.As(err, &no) || no.Code != CodeWhose {
 			t.Errorf("DELETE %s: %v", path, err)
 		}
 	}
-	if err := c.do(t.Context(), "DELETE", "/v1/sessions/all", nil, new(Kicked)); !errors.As(err, &no) || no.Code != Gone {
+	if err := c.do(t.Context(), "DELETE", "/v1/sessions/all", nil, new(Kicked)); !errors.As(err, &no) || no.Code != CodeGone {
 		t.Errorf("DELETE all: %v", err)
 	}
 	n := int64(5)
 	if s, err := c.LimitSession(t.Context(), 1, LiveLimit{Down: &n}); err != nil || s.Limit == nil || s.Limit.Down != 7 || *u.limit.Down != 5 || u.limit.Up != nil {
 		t.Errorf("LimitSession: %+v, %v", s, err)
 	}
-	if _, err := c.LimitSession(t.Context(), 9, LiveLimit{Clear: true}); !errors.As(err, &no) || no.Code != Gone {
+	if _, err := c.LimitSession(t.Context(), 9, LiveLimit{Clear: true}); !errors.As(err, &no) || no.Code != CodeGone {
 		t.Errorf("LimitSession 9: %v", err)
 	}
 	if err := errors.Join(c.LimitTransfer(t.Context(), "2-9", LiveLimit{Up: &n}), c.Abort(t.Context(), "2-9")); err != nil || *u.limit.Up != 5 || u.of != "2-9" {
@@ -133,14 +133,14 @@ func TestSessionsAreEndedAndLimited(t *testing.T) {
 	}
 	for _, id := range []string{"9-9", "../sessions/1", "2-9/x", "\x1b"} {
 		for _, err := range []error{c.LimitTransfer(t.Context(), id, LiveLimit{Clear: true}), c.Abort(t.Context(), id)} {
-			if !errors.As(err, &no) || no.Code != Gone {
+			if !errors.As(err, &no) || no.Code != CodeGone {
 				t.Errorf("of the transfer %q: %v", id, err)
 			}
 		}
 	}
 	for _, body := range []string{"", "{}", "[]", `{"down":-1}`, `{"down":1,"clear":true}`, `{"limit":1}`, `{"up":"fast"}`} {
 		for _, path := range []string{"/v1/sessions/1", "/v1/transfers/2-9"} {
-			if err := c.do(t.Context(), "PATCH", path, []byte(body), new(struct{})); !errors.As(err, &no) || no.Code != "EF2123" {
+			if err := c.do(t.Context(), "PATCH", path, []byte(body), new(struct{})); !errors.As(err, &no) || no.Code != CodeLiveLimit {
 				t.Errorf("PATCH %s %.30q: %v", path, body, err)
 			}
 		}

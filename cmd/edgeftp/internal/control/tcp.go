@@ -66,10 +66,10 @@ func (t *TCP) identify(w http.ResponseWriter, r *http.Request, a *Access) (c cal
 		return c, false
 	}
 	if !t.known(r.Host) {
-		return no(http.StatusMisdirectedRequest, "EF2146", "the header Host names another server", "admin.tcp.hosts lists the names of this one")
+		return no(http.StatusMisdirectedRequest, CodeHost, "the header Host names another server", "admin.tcp.hosts lists the names of this one")
 	}
 	if !t.fromHere(r) {
-		return no(http.StatusForbidden, "EF2147", "the request comes from a page of another site", "admin.tcp.origins lists the pages that may ask")
+		return no(http.StatusForbidden, CodeOrigin, "the request comes from a page of another site", "admin.tcp.origins lists the pages that may ask")
 	}
 	if t.preflight(w, r) {
 		return c, false
@@ -77,14 +77,14 @@ func (t *TCP) identify(w http.ResponseWriter, r *http.Request, a *Access) (c cal
 	if wait := t.attempts.blocked(r.RemoteAddr, time.Now()); wait {
 		w.Header().Set("Retry-After", "10")
 		// Not recorded, each: the failures that led here are.
-		refuse(w, http.StatusTooManyRequests, &Refusal{Code: "EF2148", Message: "too many failed attempts from this address", Help: "wait ten seconds"})
+		refuse(w, http.StatusTooManyRequests, &Refusal{Code: CodeAttempts, Message: "too many failed attempts from this address", Help: "wait ten seconds"})
 		return c, false
 	}
 	if token, tried := t.bearer(r); tried {
 		if token == nil {
 			t.attempts.failed(r.RemoteAddr, time.Now())
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			return no(http.StatusUnauthorized, "EF2149", "the server does not know that token", "admin.tcp.tokens lists them")
+			return no(http.StatusUnauthorized, CodeStranger, "the server does not know that token", "admin.tcp.tokens lists them")
 		}
 		c.Via, c.Name, c.role = "token", token.Name, token.Role
 	} else if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
@@ -93,7 +93,7 @@ func (t *TCP) identify(w http.ResponseWriter, r *http.Request, a *Access) (c cal
 	} else {
 		t.attempts.failed(r.RemoteAddr, time.Now())
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		return no(http.StatusUnauthorized, "EF2149", "who asks is not known", "send a token (Authorization: Bearer TOKEN) or use a client certificate")
+		return no(http.StatusUnauthorized, CodeStranger, "who asks is not known", "send a token (Authorization: Bearer TOKEN) or use a client certificate")
 	}
 	c.Role = c.role.String()
 	return c, true

@@ -136,24 +136,24 @@ func TestTCP(t *testing.T) {
 		code         string
 	}{
 		{"GET", "/v1/status", []string{viewer}, 200, ""},
-		{"GET", "/v1/status", nil, 401, "EF2149"},
-		{"DELETE", "/v1/drain", []string{viewer}, 403, "EF2140"},
+		{"GET", "/v1/status", nil, 401, CodeStranger},
+		{"DELETE", "/v1/drain", []string{viewer}, 403, CodeRole},
 		{"DELETE", "/v1/drain", []string{admin}, 200, ""},
-		{"DELETE", "/v1/drain", []string{"Authorization: Basic " + adminToken}, 401, "EF2149"},
-		{"DELETE", "/v1/drain", []string{"Cookie: token=" + adminToken}, 401, "EF2149"},
-		{"DELETE", "/v1/drain?token=" + adminToken, nil, 401, "EF2149"},
+		{"DELETE", "/v1/drain", []string{"Authorization: Basic " + adminToken}, 401, CodeStranger},
+		{"DELETE", "/v1/drain", []string{"Cookie: token=" + adminToken}, 401, CodeStranger},
+		{"DELETE", "/v1/drain?token=" + adminToken, nil, 401, CodeStranger},
 		// Another server's name: DNS rebinding.
-		{"DELETE", "/v1/drain", []string{admin, "Host: evil.example.net"}, 421, "EF2146"},
-		{"DELETE", "/v1/drain", []string{admin, "Host: 127.0.0.1.evil.example.net:9443"}, 421, "EF2146"},
+		{"DELETE", "/v1/drain", []string{admin, "Host: evil.example.net"}, 421, CodeHost},
+		{"DELETE", "/v1/drain", []string{admin, "Host: 127.0.0.1.evil.example.net:9443"}, 421, CodeHost},
 		// Pages of other sites.
-		{"DELETE", "/v1/drain", []string{admin, "Origin: https://evil.example.net"}, 403, "EF2147"},
-		{"DELETE", "/v1/drain", []string{admin, "Origin: null"}, 403, "EF2147"},
-		{"DELETE", "/v1/drain", []string{admin, "Origin: https://ops.example.org", "Origin: https://evil.example.net"}, 403, "EF2147"},
-		{"GET", "/v1/status", []string{admin, "Sec-Fetch-Site: cross-site"}, 403, "EF2147"},
-		{"GET", "/v1/status", []string{admin, "Sec-Fetch-Site: same-site"}, 403, "EF2147"},
+		{"DELETE", "/v1/drain", []string{admin, "Origin: https://evil.example.net"}, 403, CodeOrigin},
+		{"DELETE", "/v1/drain", []string{admin, "Origin: null"}, 403, CodeOrigin},
+		{"DELETE", "/v1/drain", []string{admin, "Origin: https://ops.example.org", "Origin: https://evil.example.net"}, 403, CodeOrigin},
+		{"GET", "/v1/status", []string{admin, "Sec-Fetch-Site: cross-site"}, 403, CodeOrigin},
+		{"GET", "/v1/status", []string{admin, "Sec-Fetch-Site: same-site"}, 403, CodeOrigin},
 		{"GET", "/v1/status", []string{admin, "Sec-Fetch-Site: none"}, 200, ""},
 		{"DELETE", "/v1/drain", []string{admin, "Origin: https://ops.example.org"}, 200, ""},
-		{"OPTIONS", "/v1/drain", []string{"Origin: https://evil.example.net"}, 403, "EF2147"},
+		{"OPTIONS", "/v1/drain", []string{"Origin: https://evil.example.net"}, 403, CodeOrigin},
 		{"OPTIONS", "/v1/drain", []string{"Origin: https://ops.example.org"}, 204, ""},
 	} {
 		status, body, header := r.ask(c.method, c.path, c.headers...)

@@ -103,16 +103,6 @@ type NewPassword struct {
 	End          bool   `json:"end_sessions,omitempty"`
 }
 
-// The codes of refusals about users.
-const (
-	CodeUserRequest = "EF2401" // the body is none
-	CodeUserUnknown = "EF2402" // answered with 404
-	CodeUserExists  = "EF2403"
-	CodeUserEntry   = "EF2404" // a key or value that does not fit
-	CodeUserSource  = "EF2405" // the user stands in a file, or the store is not in use
-	CodeUserRoot    = "EF2406" // the directory cannot be served
-)
-
 // maxUsers is how many bytes a request may have.
 const maxUsers = 32 << 20
 

@@ -57,7 +57,7 @@ func kinds() (out []policy.EventKind) {
 
 // Hub knows who follows. The zero value is one that nobody follows.
 type Hub struct {
-	count atomic.Int32 // of readers: looked at without a lock
+	count atomic.Int32 // of readers, for who looks without a lock
 
 	mu      sync.Mutex
 	readers []*Reader
@@ -130,14 +130,14 @@ func (observer) Name() string { return "events" }
 
 // Hooks implements policy.Policy.
 func (o observer) Hooks() policy.Hooks {
-	return policy.Hooks{Observer: o, Interest: policy.Interest{Events: kinds()}}
+	return policy.Hooks{Observer: o, Interest: policy.Interest{Events: kinds()}, Dormant: o.dormant}
 }
+
+// dormant reports whether nobody follows. Once Follow has returned it does not.
+func (o observer) dormant() bool { return o.hub.count.Load() == 0 }
 
 // Observe implements policy.Observer. It never fails and never waits.
 func (o observer) Observe(_ context.Context, e *policy.Event) error {
-	if o.hub.count.Load() == 0 {
-		return nil
-	}
 	o.hub.mu.Lock()
 	defer o.hub.mu.Unlock()
 	var rec *eventlog.Record

@@ -113,3 +113,33 @@ func BenchmarkNobody(b *testing.B) {
 		_ = o.Observe(b.Context(), e)
 	}
 }
+
+// TestDormant holds that a hub is to be told as soon as somebody follows, and no longer
+// than that.
+func TestDormant(t *testing.T) {
+	h := new(Hub)
+	dormant := h.Policy().Hooks().Dormant
+	if !dormant() {
+		t.Error("it is told what nobody follows")
+	}
+	for range 2 {
+		a, err := h.Follow(Filter{})
+		if err != nil || dormant() {
+			t.Errorf("nobody is heard: %v", err)
+		}
+		b, err := h.Follow(Filter{})
+		a.Close()
+		if err != nil || dormant() {
+			t.Errorf("the one who is left is not heard: %v", err)
+		}
+		if b.Close(); !dormant() {
+			t.Error("it is told for those who have gone")
+		}
+	}
+	if _, err := h.Follow(Filter{}); err != nil {
+		t.Fatal(err)
+	}
+	if h.Close(); !dormant() {
+		t.Error("a closed hub is told")
+	}
+}

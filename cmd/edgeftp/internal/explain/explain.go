@@ -10,8 +10,7 @@ import (
 )
 
 // The tables: of each code a line with what it says, then lines on what it means, then
-// lines that begin with ">" on what to do. A code may have several entries, one for
-// each place in which it is used.
+// lines that begin with ">" on what to do. A code has one entry: it means one thing.
 var (
 	//go:embed replies.txt
 	replies string
@@ -19,7 +18,7 @@ var (
 	codes string
 )
 
-// Entry is one meaning of a code.
+// Entry is what a code means.
 type Entry struct {
 	// Code is three digits, or EF and four digits.
 	Code string `json:"code"`
@@ -34,7 +33,7 @@ type Entry struct {
 // All returns every entry, the replies of FTP first.
 func All() []Entry { return slices.Concat(parse(replies), parse(codes)) }
 
-// Find returns the entries of a code, which may be written without EF or in small
+// Find returns the entry of a code, or none. The code may be written without EF or in small
 // letters. A code of FTP that has no entry is explained by its first digits (RFC 959
 // §4.2.1).
 func Find(code string) []Entry {

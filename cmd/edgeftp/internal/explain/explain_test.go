@@ -1,6 +1,9 @@
 package explain
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,10 +23,10 @@ func TestForm(t *testing.T) {
 		if !code.MatchString(e.Code) || e.Summary == "" || e.Meaning+e.Do == "" || strings.HasSuffix(e.Summary, ".") {
 			t.Errorf("%+v", e)
 		}
-		if seen[e.Code+e.Summary] || e.Code[0] != 'E' && seen[e.Code] {
-			t.Errorf("%s stands there twice", e.Code)
+		if seen[e.Code] {
+			t.Errorf("%s is explained twice: %s", e.Code, e.Summary)
 		}
-		seen[e.Code+e.Summary], seen[e.Code] = true, true
+		seen[e.Code] = true
 	}
 }
 
@@ -69,8 +72,58 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// A code means one thing: its text stands once in the sources (elsewhere its name does),
+// and what is explained is there.
+func TestOneMeaning(t *testing.T) {
+	declared := map[string]string{}
+	top := filepath.Join("..", "..", "..", "..")
+	for _, dir := range []string{"acme", "cmd", "edge", "guest-sdk", "policies", "wasmhost"} {
+		err := filepath.WalkDir(filepath.Join(top, dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			return literals(path, func(code, place string) {
+				if first := declared[code]; first != "" {
+					t.Errorf("%s: %s is declared at %s already: use its name, or a code of its own", place, code, first)
+				}
+				declared[code] = place
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range parse(codes) {
+		if declared[e.Code] == "" {
+			t.Errorf("codes.txt: %s is no code of the sources", e.Code)
+		}
+	}
+	if len(declared) < 60 {
+		t.Errorf("only %d codes were found", len(declared))
+	}
+}
+
+// literals tells the strings of a file that are a code, and where they stand.
+func literals(path string, tell func(code, place string)) error {
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, path, nil, 0)
+	if err != nil {
+		return err
+	}
+	form := regexp.MustCompile("^[\"`](EF[0-9]{4})[\"`]$")
+	ast.Inspect(file, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok {
+			if m := form.FindStringSubmatch(lit.Value); m != nil {
+				tell(m[1], files.Position(lit.Pos()).String())
+			}
+		}
+		return true
+	})
+	return nil
+}
+
 func TestFind(t *testing.T) {
-	for code, want := range map[string]int{"550": 1, "ef2101": 1, "2106": 2, " EF2118 ": 1, "299": 0, "259": 1, "x": 0, "": 0, "999": 0, "EF9999": 0, "700": 0} {
+	for code, want := range map[string]int{"550": 1, "ef2101": 1, "2106": 1, " EF2118 ": 1, "299": 0, "259": 1, "x": 0, "": 0, "999": 0, "EF9999": 0, "700": 0} {
 		if got := Find(code); len(got) != want {
 			t.Errorf("%q has %d entries: %+v", code, len(got), got)
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // Job is one file that is to be moved.
@@ -178,7 +180,7 @@ type Mismatch struct {
 
 // Error tells both values.
 func (m *Mismatch) Error() string {
-	return fmt.Sprintf("%s differs from its copy: %s %s here, %s at the server", Printable(m.Path), m.Kind, m.Here, m.There)
+	return fmt.Sprintf("%s differs from its copy: %s %s here, %s at the server", escape.Text(m.Path), m.Kind, m.Here, m.There)
 }
 
 // worker has a session of its own.

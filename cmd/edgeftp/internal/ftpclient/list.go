@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // maxListLine bounds a line of a listing in bytes: a name, a symbolic link's target, and
@@ -209,7 +211,7 @@ func (s *Session) Stat(path string) (*Entry, error) {
 			return &entries[i], nil
 		}
 	}
-	return nil, &ReplyError{"LIST " + above, Reply{550, []string{fmt.Sprintf("%s is not in it", Printable(base(path)))}}}
+	return nil, &ReplyError{"LIST " + above, Reply{550, []string{fmt.Sprintf("%s is not in it", escape.Text(base(path)))}}}
 }
 
 // mlstLine is the line of MLST's reply, which begins with a space and may name the

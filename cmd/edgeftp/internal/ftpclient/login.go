@@ -3,6 +3,8 @@ package ftpclient
 import (
 	"fmt"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 func (s *Session) login() error {
@@ -29,7 +31,7 @@ type LoginError struct {
 
 // Error says who was refused, with the server's words.
 func (e *LoginError) Error() string {
-	return fmt.Sprintf("the server does not let %s in: %s", Printable(e.User), e.Reply)
+	return fmt.Sprintf("the server does not let %s in: %s", escape.Text(e.User), e.Reply)
 }
 
 // settle asks what the server can do, and chooses bytes as they are (RFC 959 §3.1.1.3).

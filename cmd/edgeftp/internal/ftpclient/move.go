@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // Names of files that are not complete yet: partPrefix, 32 digits, partSuffix. The digits
@@ -59,7 +61,7 @@ func (w *worker) partFor(j *Job) (*part, error) {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %d", w.session.conf.Target.Address(), w.session.conf.User, j.Remote, j.Size, j.ModTime.UnixNano()))
 	name := path.Join(dir, partPrefix+hex.EncodeToString(sum[:16])+partSuffix)
 	if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is in the way and no file", Printable(name))
+		return nil, fmt.Errorf("%s is in the way and no file", escape.Text(name))
 	}
 	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
 	return &part{File: f, root: root, name: name, keep: true}, err
@@ -145,7 +147,7 @@ func (w *worker) download(j *Job, r *Result) error {
 			return err
 		}
 		if before.Size != j.Size || !before.ModTime.Equal(j.ModTime) {
-			return fmt.Errorf("%s has changed while it was read", Printable(j.Remote))
+			return fmt.Errorf("%s has changed while it was read", escape.Text(j.Remote))
 		}
 	}
 	when := j.ModTime
@@ -192,7 +194,7 @@ func identify(s *Session, j *Job, again bool) error {
 // fetch loads what is missing of a file, and compares.
 func (w *worker) fetch(s *Session, j *Job, r *Result, p *part, from int64) error {
 	if j.Size != Unknown && from > j.Size {
-		return w.restart(p, refuse("%s is longer than its source", Printable(p.name)))
+		return w.restart(p, refuse("%s is longer than its source", escape.Text(p.name)))
 	}
 	if from == 0 || from != j.Size {
 		_, err := s.Retrieve(j.Remote, from, j.Size, paced{w, p, &r.Bytes})

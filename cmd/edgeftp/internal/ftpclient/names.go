@@ -2,10 +2,8 @@ package ftpclient
 
 import (
 	"path/filepath"
-	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // maxName is how many bytes a name may have that becomes a file.
@@ -38,26 +36,3 @@ func checkArgument(what, s string) error {
 	}
 	return nil
 }
-
-// Printable returns s fit for a terminal, a log or a table: in place of what is not
-// printed, or turns the direction of text, stands its escape as Go writes it.
-func Printable(s string) string {
-	if !strings.ContainsFunc(s, unprintable) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i])|0x100, 16)[1:])
-		case unprintable(r):
-			q := strconv.QuoteRuneToASCII(r)
-			b.WriteString(q[1 : len(q)-1])
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func unprintable(r rune) bool { return r == utf8.RuneError || !strconv.IsPrint(r) }

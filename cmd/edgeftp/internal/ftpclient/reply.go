@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // Bounds of what a server may say in one reply (RFC 959 §4.2). FEAT has some 30 lines,
@@ -35,7 +37,7 @@ func (r Reply) Text() string {
 }
 
 // String returns code and last line, printable.
-func (r Reply) String() string { return fmt.Sprintf("%d %s", r.Code, Printable(r.Text())) }
+func (r Reply) String() string { return fmt.Sprintf("%d %s", r.Code, escape.Text(r.Text())) }
 
 func (r Reply) is(codes ...int) bool { return slices.Contains(codes, r.Code) }
 
@@ -49,7 +51,7 @@ type ReplyError struct {
 
 // Error says what was answered by what.
 func (e *ReplyError) Error() string {
-	return fmt.Sprintf("the server answered %s with %q", Printable(e.Command), e.Reply.String())
+	return fmt.Sprintf("the server answered %s with %q", escape.Text(e.Command), e.Reply.String())
 }
 
 // A Refusal is what this client does not take from a server: what breaks the protocol,

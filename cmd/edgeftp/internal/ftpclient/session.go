@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // Timeout is how long a Session waits for a reply, a connection, or the next bytes of a
@@ -263,7 +265,7 @@ func (s *Session) write(line, shown string) error {
 		return err
 	}
 	if s.conf.Trace != nil {
-		s.conf.Trace(true, Printable(shown))
+		s.conf.Trace(true, escape.Text(shown))
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(s.conf.Timeout))
 	_, err := io.WriteString(s.conn, line+"\r\n")
@@ -286,7 +288,7 @@ func (s *Session) reply() (Reply, error) {
 			if i == len(r.Lines)-1 {
 				sep = " "
 			}
-			s.conf.Trace(false, fmt.Sprintf("%d%s%s", r.Code, sep, Printable(line)))
+			s.conf.Trace(false, fmt.Sprintf("%d%s%s", r.Code, sep, escape.Text(line)))
 		}
 	}
 	if r.Code == 421 {

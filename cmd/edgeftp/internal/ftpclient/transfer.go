@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // pieces is how much is read from a data connection or a file at once.
@@ -38,7 +40,7 @@ func (s *Session) receive(d *stream, path string, from, size int64, w io.Writer)
 	for {
 		got, err := d.Read(buf)
 		if size != Unknown && n+int64(got) > size-from {
-			return n, refuse("the server sends more of %s than the %d bytes that it has", Printable(path), size)
+			return n, refuse("the server sends more of %s than the %d bytes that it has", escape.Text(path), size)
 		}
 		if got > 0 {
 			put, werr := w.Write(buf[:got])
@@ -218,7 +220,7 @@ func (s *Session) Hash(path string) (string, error) {
 			return strings.ToLower(word), nil
 		}
 	}
-	return "", refuse("the server answers %s without a SHA-256: %q", Printable(command), clip(r.Text()))
+	return "", refuse("the server answers %s without a SHA-256: %q", escape.Text(command), clip(r.Text()))
 }
 
 // MakeDir makes a directory; one that is there already is no error.

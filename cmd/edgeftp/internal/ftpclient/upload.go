@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // upload is one attempt at a whole file.
@@ -65,7 +67,7 @@ func openRegular(root *os.Root, name string) (*os.File, error) {
 		return nil, &Local{err}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &Local{fmt.Errorf("%s is no file", Printable(name))}
+		return nil, &Local{fmt.Errorf("%s is no file", escape.Text(name))}
 	}
 	f, err := root.Open(name)
 	if err != nil {
@@ -100,7 +102,7 @@ func (w *worker) send(s *Session, j *Job, r *Result, f *os.File, from int64) err
 	source := io.LimitReader(f, j.Size-from) // a file that grows is sent as long as it was
 	n, err := s.Store(j.Remote, from > 0, paced{w, readOnly{source}, &r.Bytes})
 	if err == nil && n < j.Size-from {
-		err = &Local{fmt.Errorf("%s has become shorter while it was sent", Printable(j.Local))}
+		err = &Local{fmt.Errorf("%s has become shorter while it was sent", escape.Text(j.Local))}
 	}
 	return err
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // Security says how a connection is protected.
@@ -75,7 +77,7 @@ func IsURL(s string) bool { return strings.Contains(s, "://") }
 func ParseURL(s string) (*Target, error) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no URL\n   = help: write it like ftp://user@ftp.example.org/dir/file; %% in a name is %%25", Printable(withoutPassword(s)))
+		return nil, fmt.Errorf("%s is no URL\n   = help: write it like ftp://user@ftp.example.org/dir/file; %% in a name is %%25", escape.Text(withoutPassword(s)))
 	}
 	t := &Target{Port: 21}
 	switch strings.ToLower(u.Scheme) {
@@ -117,7 +119,7 @@ func ParseURL(s string) (*Target, error) {
 func (t *Target) host(u *url.URL) error {
 	t.Host = strings.TrimSuffix(u.Hostname(), ".")
 	if strings.ContainsFunc(t.Host, func(r rune) bool { return r > 127 }) {
-		return fmt.Errorf("the host %s has letters that are not of ASCII\n   = help: write it as DNS has it, which begins with xn--", Printable(clip(t.Host)))
+		return fmt.Errorf("the host %s has letters that are not of ASCII\n   = help: write it as DNS has it, which begins with xn--", escape.Text(clip(t.Host)))
 	}
 	if _, err := netip.ParseAddr(t.Host); err != nil && (t.Host == "" || strings.Trim(strings.ToLower(t.Host), "abcdefghijklmnopqrstuvwxyz0123456789-._") != "") {
 		return fmt.Errorf("the URL names no host\n   = help: write it like ftp://user@ftp.example.org/dir/file")

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // maxDepth bounds how deep directories lie in each other: a server may show one that
@@ -44,7 +46,7 @@ func (s *Session) Walk(dir string) (*Tree, error) {
 
 func (s *Session) walk(t *Tree, dir, below string, depth int) error {
 	if depth > maxDepth {
-		return refuse("directories lie in each other more than %d deep: %s", maxDepth, Printable(dir))
+		return refuse("directories lie in each other more than %d deep: %s", maxDepth, escape.Text(dir))
 	}
 	entries, refused, err := s.List(dir)
 	if err != nil {
@@ -60,7 +62,7 @@ func (s *Session) walk(t *Tree, dir, below string, depth int) error {
 	for _, e := range entries {
 		item := Item{path.Join(below, e.Name), e}
 		if t.bytes += len(item.Path); t.bytes > s.conf.MaxListing {
-			return refuse("the paths below %s have more than %d bytes", Printable(dir), s.conf.MaxListing)
+			return refuse("the paths below %s have more than %d bytes", escape.Text(dir), s.conf.MaxListing)
 		}
 		switch e.Kind {
 		case File:
@@ -149,7 +151,7 @@ func Sendable(name string) error {
 		return err
 	}
 	if CheckName(path.Base(name)) != nil {
-		return fmt.Errorf("the name %s holds control characters", Printable(name))
+		return fmt.Errorf("the name %s holds control characters", escape.Text(name))
 	}
 	return nil
 }

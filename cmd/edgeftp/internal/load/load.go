@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/ftpclient"
 )
 
@@ -184,7 +185,7 @@ func (r *run) clean(ctx context.Context) {
 		}
 	}
 	if err != nil {
-		r.fail("the directory " + ftpclient.Printable(r.dir) + " could not be removed: " + err.Error())
+		r.fail("the directory " + escape.Text(r.dir) + " could not be removed: " + err.Error())
 	}
 }
 

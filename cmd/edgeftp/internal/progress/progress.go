@@ -1,6 +1,6 @@
 // Package progress shows how a long piece of work goes on: in one line that is written
-// over on a terminal, in lines for a log, or as JSON. What it shows is escaped by its
-// caller.
+// over on a terminal, in lines for a log, or as JSON. No name and no
+// line that it is given can steer a terminal.
 package progress
 
 import (
@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 )
 
 // Mode is a way to show.
@@ -99,7 +101,7 @@ func (m *Meter) Expect(files int, bytes int64) {
 	}
 }
 
-// Began tells of a file that begins; its name must be printable.
+// Began tells of a file that begins.
 func (m *Meter) Began(name string) {
 	if m != nil {
 		m.change(func(s *State) { s.Name = name })
@@ -128,7 +130,7 @@ func (m *Meter) Ended(failed bool, line string, object any) {
 	defer m.mu.Unlock()
 	switch m.mode {
 	case Plain:
-		fmt.Fprintln(m.w, line)
+		fmt.Fprintln(m.w, escape.Text(line))
 	case JSON:
 		m.object("file", object)
 	}
@@ -205,7 +207,7 @@ func (m *Meter) show() {
 }
 
 func (m *Meter) object(kind string, v any) {
-	_ = json.NewEncoder(m.w).Encode(map[string]any{"type": kind, kind: v}) // to those who look on
+	_ = json.NewEncoder(escape.JSON(m.w)).Encode(map[string]any{"type": kind, kind: v}) // to those who look on
 }
 
 // String is the line for people.
@@ -228,7 +230,7 @@ func (s State) String() string {
 		fmt.Fprintf(&b, "  %d failed", s.Failed)
 	}
 	if s.Name != "" {
-		b.WriteString("  " + s.Name)
+		b.WriteString("  " + escape.Text(s.Name))
 	}
 	return b.String()
 }
