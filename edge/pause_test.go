@@ -98,6 +98,8 @@ func TestPauseInVain(t *testing.T) {
 // A paused server that is shut down ends.
 func TestPauseShutdown(t *testing.T) {
 	r := start(t, nil)
+	c, in := r.caller()
+	r.greeted(c, in) // it serves
 	_, err := r.srv.Pause(t.Context())
 	r.must(err)
 	r.stop()

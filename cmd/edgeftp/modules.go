@@ -93,7 +93,7 @@ func (m *modules) swap(ctx context.Context, s control.Swap, note ...any) ([]cont
 	m.swapping.Lock()
 	defer m.swapping.Unlock()
 	if m.replaced.Load() {
-		return nil, &control.Refusal{Code: "EF2158", Message: "another process has taken the server's place", Help: "ask again in a second"}
+		return nil, &control.Refusal{Code: control.CodeReplaced, Message: "another process has taken the server's place", Help: "ask again in a second"}
 	}
 	if err := m.askable(&s); err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ const (
 const replaceWait = 10 * time.Second
 
 func notNow(format string, args ...any) error {
-	return &control.Refusal{Code: "EF2157", Message: "the server cannot be replaced now: " + fmt.Sprintf(format, args...), Help: "nothing has changed; try again later"}
+	return &control.Refusal{Code: control.CodeUpgrade, Message: "the server cannot be replaced now: " + fmt.Sprintf(format, args...), Help: "nothing has changed; try again later"}
 }
 
 // Upgrading implements control.Upgrader.
@@ -61,7 +61,7 @@ func (p *predecessor) untried() error {
 	p.in.modules.mu.Lock()
 	defer p.in.modules.mu.Unlock()
 	if name := p.in.modules.trial; name != "" {
-		return &control.Refusal{Code: "EF2157", Message: fmt.Sprintf("the server cannot be replaced now: policy %q is on trial", name),
+		return &control.Refusal{Code: control.CodeUpgrade, Message: fmt.Sprintf("the server cannot be replaced now: policy %q is on trial", name),
 			Help: "wait for its end, or end it by edgeftp policy promote or rollback"}
 	}
 	return nil
@@ -74,7 +74,7 @@ func (p *predecessor) Away() error {
 	if p.away == "" {
 		return nil
 	}
-	return &control.Refusal{Code: "EF2158", Message: p.away, Help: "ask again in a second"}
+	return &control.Refusal{Code: control.CodeReplaced, Message: p.away, Help: "ask again in a second"}
 }
 
 // Upgrade implements control.Upgrader.

@@ -40,6 +40,8 @@ const (
 	CodeProfile   = "EF2154" // there is no such profile
 	CodeLevels    = "EF2155" // a level of the log cannot be set so
 	CodeStopping  = "EF2156" // the server is stopping already
+	CodeUpgrade   = "EF2157" // the server cannot be replaced now
+	CodeReplaced  = "EF2158" // another process takes the server's place
 
 	// Of certificates.
 

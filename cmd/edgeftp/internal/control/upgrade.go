@@ -17,7 +17,7 @@ const succession = "edgeftp-succession"
 // Upgrader lets another process take the server's place.
 type Upgrader interface {
 	// Upgrading says why the server cannot be replaced now; nil if it can. The refusal's
-	// code is EF2157.
+	// code is CodeUpgrade.
 	Upgrading() error
 	// Upgrade gives the server's place to the process at the other end of the connection,
 	// which is Upgrade's from then on. It does not wait for what comes of it, and says
@@ -30,7 +30,7 @@ type Upgrader interface {
 func upgradeRoute(mux *router, u Upgrader) {
 	mux.HandleFunc("POST /v1/upgrade", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != succession || r.TLS != nil {
-			refuse(w, http.StatusUpgradeRequired, &Refusal{Code: "EF2157", Message: "the request does not ask for the protocol " + succession + " over the socket",
+			refuse(w, http.StatusUpgradeRequired, &Refusal{Code: CodeUpgrade, Message: "the request does not ask for the protocol " + succession + " over the socket",
 				Help: "edgeftp serve --take-over does, of the same version or one that is near to it"})
 			return
 		}
@@ -40,7 +40,7 @@ func upgradeRoute(mux *router, u Upgrader) {
 		}
 		conn, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			refuse(w, http.StatusInternalServerError, &Refusal{Code: "EF1000", Message: err.Error()})
+			refuse(w, http.StatusInternalServerError, &Refusal{Code: CodeFault, Message: err.Error()})
 			return
 		}
 		unix, ok := conn.(*net.UnixConn)
