@@ -18,7 +18,7 @@ type Options struct {
 	// across restarts; empty keeps them in memory, and drops the oldest of more than
 	// 8192. It is used by one slot of one server, takes up to 64 MiB, and drops the
 	// oldest then. An event that the policy fails to take is handed over again, by
-	// and by once a minute; after a crash some are handed over twice. Their sessions
+	// and by once a minute, or when its policy.Later says; after a crash some are handed over twice. Their sessions
 	// have no State. Until the slot is given up, no swap changes anything about it.
 	Spool string
 	// Hosts are the virtual hosts whose sessions the policy is asked about and told of,

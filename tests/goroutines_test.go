@@ -64,7 +64,7 @@ func goroutines() map[string]string {
 		"edge/shutdown.go ended":                    waits,
 		"edge/internal/chain/chain.go bury":         guards,
 		"edge/internal/chain/queue.go newQueue":     guards,
-		"edge/internal/chain/spool.go newCourier":   guards,
+		"edge/internal/chain/spool.go newCourier":   guards + ", and own, of what stores",
 		"edge/internal/chain/tap.go newTap":         guards,
 		"edge/internal/chain/shadow.go Shadow":      guards,
 		"edge/internal/chain/swap.go dismiss":       waits,

@@ -84,3 +84,18 @@ type Event struct {
 	// it was told to those that took their place.
 	Late bool
 }
+
+// Later is the error of an observer that takes no event now, which is no failure of it:
+// where its events are kept until it took them, it is handed them again After that time,
+// as only it knows when what it hands them to may be there again. Where they are not kept,
+// the event is lost.
+type Later struct {
+	After time.Duration // 0 or less: as after a failure
+	Err   error         // why, not nil
+}
+
+// Error implements error.
+func (l *Later) Error() string { return l.Err.Error() }
+
+// Unwrap returns Err.
+func (l *Later) Unwrap() error { return l.Err }
