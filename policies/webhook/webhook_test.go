@@ -375,7 +375,9 @@ func TestWhere(t *testing.T) {
 		{"http://hooks.example/", true, "127.0.0.1", false},
 	} {
 		h, err := New(Config{URL: c.url[:len(c.url)-1] + ":1/", Private: c.private, Timeout: 5 * time.Second,
-			Resolve: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr(c.to)}, nil }})
+			Resolve: func(context.Context, string) ([]netip.Addr, error) {
+				return []netip.Addr{netip.MustParseAddr(c.to)}, nil
+			}})
 		if err != nil {
 			t.Fatal(err)
 		}
