@@ -32,7 +32,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 		return err
 	}
 	go in.keys.Run(ctx)
-	go (&acme.Expiry{Log: in.log, Event: in.certificateChanged}).Watch(ctx, func() []acme.Certificate { return in.now.Load().certs.list() })
+	go (&acme.Expiry{Log: in.log, Event: in.certificateEnding, Files: func() time.Duration { return in.now.Load().conf.Notify.CertExpiry }, Wake: in.expiry}).Watch(ctx, func() []acme.Certificate { return in.now.Load().certs.list() })
 	// A server that drains takes no new source and no other configuration, and its
 	// compilers end.
 	working, leave := context.WithCancel(ctx)
@@ -40,6 +40,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	now.attend()
 	in.work.all.Go(func() { in.reloads(working, again) })
 	in.work.all.Go(func() { in.guard(func() { in.accounts.keep(ctx.Done()) }) })
+	in.work.all.Go(func() { in.warns(ctx) })
 	defer func() {
 		cancel()
 		leave()
