@@ -81,6 +81,7 @@ func goroutines() map[string]string {
 		// The program.
 		"cmd/edgeftp/crashes.go newCrashes":                    "crashes.tryKeep",
 		"cmd/edgeftp/metrics.go showMetrics":                   "control.Recovering, around each request",
+		"cmd/edgeftp/notify.go TryWebhooks":                    "instance.guard",
 		"cmd/edgeftp/top_live.go pressed":                      tools,
 		"cmd/edgeftp/top_live.go loop":                         tools,
 		"cmd/edgeftp/top_live.go pressAll":                     tools,

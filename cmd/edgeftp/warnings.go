@@ -84,7 +84,7 @@ func diskDirs(conf *config.Config) []string {
 func (in *generation) warnPorts(r refused) {
 	const help = "widen listeners[].passive.ports, here and in the firewall"
 	in.log.Warn("no passive port was free", "event", policy.EventNoPassivePort.String(), "listener", r.listener, "clients", r.clients, "help", help)
-	in.server.Tell(policy.Event{Kind: policy.EventNoPassivePort, Text: fmt.Sprintf("listener %s: %d clients were answered 425, as no passive port was free; %s", r.listener, r.clients, help)})
+	in.server.Tell(policy.Event{Kind: policy.EventNoPassivePort, Text: fmt.Sprintf("listener %s: no passive port was free, clients that were answered 425: %d; %s", r.listener, r.clients, help)})
 }
 
 // warnDropped tells of events for which a webhook's files had no room.
