@@ -13,6 +13,11 @@ type Expiry struct {
 	// Log is told of a certificate once a day while it is near its end, and when it has
 	// ended. Nil: nobody is.
 	Log *slog.Logger
+	// Files is what certificates from files have left when they are warned of, but for those
+	// of which it would be more than a third of their life. Nil: 14 days.
+	Files func() time.Duration
+	// Wake has Watch look at once. Nil: nothing does.
+	Wake <-chan struct{}
 	// Event is called likewise, with the reason as Err. Nil: it is not called.
 	Event func(CertEvent)
 
@@ -38,8 +43,9 @@ const (
 const (
 	expiryEvery = time.Hour
 	warnAgain   = 24 * time.Hour
-	// warnFiles is what certificates from files have left when they are warned of. Half
-	// of it is enough for who renews them by a program, and late for who does it by hand.
+	// warnFiles is what certificates from files have left when they are warned of, where
+	// nothing else is said. Half of it is enough for who renews them by a program, and late
+	// for who does it by hand.
 	warnFiles = 14 * 24 * time.Hour
 )
 
@@ -52,6 +58,7 @@ func (e *Expiry) Watch(ctx context.Context, list func() []Certificate) {
 		e.Look(list())
 		select {
 		case <-tick.C:
+		case <-e.Wake:
 		case <-ctx.Done():
 			return
 		}
@@ -65,9 +72,13 @@ func (e *Expiry) Look(list []Certificate) {
 	if e.Clock != nil {
 		now = e.Clock()
 	}
+	files := warnFiles
+	if e.Files != nil {
+		files = e.Files()
+	}
 	told := make(map[string]warning, len(list))
 	for _, c := range list {
-		before, is := e.told[c.Name], c.stage(now)
+		before, is := e.told[c.Name], c.stage(now, files)
 		switch {
 		case is == fine:
 			continue
@@ -83,12 +94,12 @@ func (e *Expiry) Look(list []Certificate) {
 
 // stage is how near a certificate is to its end. One that is renewed by the server is
 // near it when half of the time is gone in which that could have been done.
-func (c *Certificate) stage(now time.Time) stage {
+func (c *Certificate) stage(now time.Time, files time.Duration) stage {
 	if len(c.Names) == 0 {
 		return fine // there is none, and that is told by what could not obtain it
 	}
 	life, left := c.NotAfter.Sub(c.NotBefore), c.NotAfter.Sub(now)
-	warn := min(warnFiles, life/3)
+	warn := min(files, life/3)
 	if !c.Renew.IsZero() {
 		warn = c.NotAfter.Sub(c.Renew) / 2
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
-// durable keeps the events of one slot in a directory, each as a record of JSON.
+// durable keeps the events of one slot in a directory, each as a record of JSON. The spool
+// has a lock of its own; what is read is that of the one who reads.
 type durable struct {
 	dir   string
 	spool *spool.Spool

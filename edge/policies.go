@@ -19,9 +19,9 @@ type Options struct {
 	// 8192. It is used by one slot, takes up to 64 MiB, and drops the oldest then. Where
 	// a process has it that gives its place away (Server.Pause), the next one has DIR~2,
 	// and hands over what the first one left when that has ended. An event that the policy
-	// fails to take is handed over again, by and by once a minute; after a crash some are
-	// handed over twice. Their sessions have no State. Until the slot is given up, no swap
-	// changes anything about it.
+	// fails to take is handed over again, by and by once a minute, or when its policy.Later
+	// says; after a crash some are handed over twice. Their sessions have no State. Until
+	// the slot is given up, no swap changes anything about it.
 	Spool string
 	// Hosts are the virtual hosts whose sessions the policy is asked about and told of,
 	// by Host.Name, an empty one for the sessions of none; nil: all. A policy with hosts is

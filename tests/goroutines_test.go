@@ -65,7 +65,7 @@ func goroutines() map[string]string {
 		"edge/shutdown.go ended":                    waits,
 		"edge/internal/chain/chain.go bury":         guards,
 		"edge/internal/chain/queue.go newQueue":     guards,
-		"edge/internal/chain/spool.go newCourier":   guards,
+		"edge/internal/chain/spool.go newCourier":   guards + ", and own, of what stores",
 		"edge/internal/chain/tap.go newTap":         guards,
 		"edge/internal/chain/shadow.go Shadow":      guards,
 		"edge/internal/chain/swap.go dismiss":       waits,
@@ -82,6 +82,7 @@ func goroutines() map[string]string {
 		// The program.
 		"cmd/edgeftp/crashes.go newCrashes":                    "crashes.tryKeep",
 		"cmd/edgeftp/metrics.go showMetrics":                   "control.Recovering, around each request",
+		"cmd/edgeftp/notify.go TryWebhooks":                    "instance.guard",
 		"cmd/edgeftp/top_live.go pressed":                      tools,
 		"cmd/edgeftp/top_live.go loop":                         tools,
 		"cmd/edgeftp/top_live.go pressAll":                     tools,

@@ -64,6 +64,7 @@ func allowed() map[string][]string {
 		"edge/kv":                     {"edge/policy", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors"},
 		"edge/kv/kvtest":              {"edge/policy"},
 		"edge/lang":                   {},
+		"edge/outbound":               {},
 		"edge/internal/nvt":           {},
 		"edge/internal/charset":       {"golang.org/x/text/encoding", "golang.org/x/text/encoding/ianaindex", "golang.org/x/text/encoding/unicode", "golang.org/x/text/transform"},
 		"edge/internal/throttle":      {},
@@ -87,7 +88,7 @@ func allowed() map[string][]string {
 		"wasmhost/record":             {"edge/policy", "wasmhost", "wasmhost/abi"},
 		"wasmhost/internal/module":    {},
 		"wasmhost/internal/meter":     {"wasmhost/internal/module"},
-		"wasmhost/internal/fetch":     {},
+		"wasmhost/internal/fetch":     {"edge/outbound"},
 		"wasmhost":                    {"edge/policy", "wasmhost/abi", "wasmhost/abi/cases", "wasmhost/refusal", "wasmhost/internal/", "github.com/tetratelabs/wazero/"},
 		"guest-sdk/build":             {"guest-sdk/go/manifest", "wasmhost/abi"},
 		"guest-sdk/vectors":           {},
@@ -117,6 +118,7 @@ func allowed() map[string][]string {
 		"policies/logfile":          {},
 		"policies/metrics":          {"edge/policy", "github.com/prometheus/client_golang/"},
 		"policies/quota/module":     {"edge/policy", "policies/quota", "guest-sdk/go", "guest-sdk/go/"},
+		"policies/webhook":          {"edge/policy", "edge/outbound", "policies/eventlog"},
 		"policies/users/module":     {"edge/policy", "policies/users", "guest-sdk/go", "guest-sdk/go/", "wasmhost/abi"},
 	}
 }

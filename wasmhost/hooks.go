@@ -10,6 +10,14 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
+// guestEvents are the kinds of events that modules are told of.
+func guestEvents() (all []policy.EventKind) {
+	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
+		all = append(all, k)
+	}
+	return all
+}
+
 // Hooks returns the stages whose hooks the module exports.
 func (p *Policy) Hooks() policy.Hooks {
 	on := &p.module.hooks
@@ -37,6 +45,9 @@ func (p *Policy) Hooks() policy.Hooks {
 	}
 	if on[abi.HookEvent] {
 		h.Observer = observer{p}
+		if h.Interest.Events == nil { // all that the ABI has numbers for
+			h.Interest.Events = guestEvents()
+		}
 	}
 	if on[abi.HookCert] {
 		h.Certifier = certifier{p}

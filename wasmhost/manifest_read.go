@@ -189,14 +189,14 @@ func opNames() (all []string) {
 }
 
 func eventNames() (all []string) {
-	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
 		all = append(all, k.String())
 	}
 	return all
 }
 
 func eventNamed(name string) policy.EventKind {
-	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
 		if k.String() == name {
 			return k
 		}

@@ -59,6 +59,7 @@ type instance struct {
 	restore   func()                  // what the runtime was held to
 	ephemeral *dtp.Ephemeral          // of the passive ports of listeners without a range
 	sockets   map[socket]net.Listener // that were there before the server
+	expiry    chan struct{}           // holds one token when certificates are to be looked at again
 	gone      time.Time               // by when the process has to end; zero before that is known
 
 	now       atomic.Pointer[generation] // the configuration in force; nil before there is one
@@ -100,7 +101,7 @@ func (in *instance) next(conf *config.Config, source *config.Source) *generation
 func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels) (_ *generation, err error) {
 	conf := from.conf
 	process := &instance{log: log, level: level, origin: from.origin, sockets: map[socket]net.Listener{}, keys: acme.NewTicketKeys(),
-		trees: &trees{}, restore: func() {}}
+		expiry: make(chan struct{}, 1), trees: &trees{}, restore: func() {}}
 	in := process.next(conf, from.source)
 	defer func() {
 		if err != nil {

@@ -115,6 +115,9 @@ func printConfinement(w io.Writer, s *sandbox.State) error {
 		for _, why := range s.Rules.Connect {
 			fmt.Fprintf(t, "connect\tany port\t%s\n", why)
 		}
+		for _, b := range s.Rules.ConnectTo {
+			fmt.Fprintf(t, "connect\t%s\t%s\n", b, b.Why)
+		}
 		for _, text := range s.Rules.Left {
 			fmt.Fprintf(t, "none\t%s\n", text)
 		}

@@ -46,13 +46,14 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	// compilers end.
 	working, leave := context.WithCancel(ctx)
 	in.work.begin(ctx, working, leave)
-	go (&acme.Expiry{Log: in.log, Event: in.certificateChanged}).Watch(working, func() []acme.Certificate { return in.now.Load().certs.list() })
+	go (&acme.Expiry{Log: in.log, Event: in.certificateEnding, Files: func() time.Duration { return in.now.Load().conf.Notify.CertExpiry }, Wake: in.expiry}).Watch(working, func() []acme.Certificate { return in.now.Load().certs.list() })
 	if in.succeeds != nil {
 		in.work.all.Go(func() { in.guard(func() { in.follow(ctx) }) })
 	}
 	now.attend()
 	in.work.all.Go(func() { in.reloads(working, again) })
 	in.work.all.Go(func() { in.guard(func() { in.accounts.keep(ctx.Done()) }) })
+	in.work.all.Go(func() { in.warns(ctx) })
 	defer func() {
 		cancel()
 		leave()

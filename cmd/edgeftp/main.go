@@ -40,7 +40,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	colourFlag(root)
 	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
 	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand(), benchCommand())
-	root.AddCommand(logsCommand(), auditCommand(), eventsCommand(), drainCommand(), backupCommand(), restoreCommand(), verifyArchiveCommand(), adminCommand())
+	root.AddCommand(logsCommand(), auditCommand(), eventsCommand(), notifyCommand(), drainCommand(), backupCommand(), restoreCommand(), verifyArchiveCommand(), adminCommand())
 	root.AddCommand(userCommand())
 	root.AddCommand(topCommand(), sessionsCommand(), transfersCommand())
 	root.AddCommand(explainCommand(), manCommand())

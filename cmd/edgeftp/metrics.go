@@ -99,6 +99,7 @@ func (in *instance) tell(tell func(metrics.Sample)) {
 	tellLimits(tell, &limits)
 	now.tellDisks(tell)
 	in.requests.tell(tell)
+	now.tellHooks(tell)
 	tellLatencies(tell, in.server.Status().Policies)
 	for i := range st.Policies {
 		p := &st.Policies[i]

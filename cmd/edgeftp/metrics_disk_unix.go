@@ -10,6 +10,10 @@ func diskRoom(dir string) (room, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return room{}, err
 	}
+	var at unix.Stat_t
+	if err := unix.Stat(dir, &at); err != nil {
+		return room{}, err
+	}
 	size := uint64(st.Bsize)
-	return room{free: uint64(st.Bavail) * size, size: uint64(st.Blocks) * size, filesFree: uint64(st.Ffree)}, nil
+	return room{device: uint64(at.Dev), free: uint64(st.Bavail) * size, size: uint64(st.Blocks) * size, filesFree: uint64(st.Ffree)}, nil
 }

@@ -43,6 +43,12 @@ func busy(t *testing.T) *generation {
 	}
 	conf.Metrics.Listen = "127.0.0.1:0"
 	conf.Events = filepath.Join(state, "events.json")
+	sinks, _, err := config.Parse(filepath.Join(state, "c.yaml"), []byte("version: 1\nlisteners: [{ name: a, address: \"127.0.0.1:0\" }]\nstorage: [{ root: "+root+" }]\n"+
+		"users: { anonymous: { enabled: true } }\nevents: { sinks: [{ name: ops, webhook: \"http://127.0.0.1:9/\", allow_private: true, on: [draining] }] }\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf.Sinks = sinks.Sinks
 	conf.Bandwidth = edge.Bandwidth{Server: edge.Rates{Down: 1, Up: 1}}
 	in, err := assemble(t.Context(), loaded{conf: conf}, slog.New(slog.DiscardHandler), newLevels("info"))
 	if err != nil {

@@ -29,8 +29,8 @@ func (in *generation) tellDisks(tell func(metrics.Sample)) {
 	}
 }
 
-// room is what a disk has.
-type room struct{ free, size, filesFree uint64 }
+// room is what a disk has. device tells it from others.
+type room struct{ free, size, filesFree, device uint64 }
 
 // requests counts those of the admin API. The zero value has counted none.
 type requests struct {

@@ -47,6 +47,9 @@ func (in *generation) policies(ctx context.Context) (slots []edge.Slot, err erro
 	if slots, err = in.each(slots, "quota", in.quotas, in.quota); err != nil {
 		return slots, err
 	}
+	if slots, err = in.webhooks(slots); err != nil {
+		return slots, err
+	}
 	for _, own := range []struct {
 		name string
 		of   any

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,7 +19,7 @@ const leastRoom = 4 << 20
 // readiness looks at everything that clients need.
 func (in *generation) readiness() control.Readiness {
 	st := in.modules.Status()
-	return control.ReadinessOf([]control.Component{in.serving(&st), in.bound(), in.certified(time.Now()), in.rooted(), in.remembered(), in.decided(st.Policies), spared(&st.Budget), in.audited()})
+	return control.ReadinessOf([]control.Component{in.serving(&st), in.bound(), in.certified(time.Now()), in.rooted(), in.remembered(), in.decided(st.Policies), spared(&st.Budget), in.audited(), in.notified(time.Now())})
 }
 
 // component is one that is well, unless something is said of it.
@@ -46,6 +47,21 @@ func (in *generation) audited() control.Component {
 		why = append(why, oneLine(err.Error()))
 	}
 	return component("audit", control.ComponentDegraded, why)
+}
+
+// unheard is how long a receiver may take nothing until that is worth a word.
+const unheard = 5 * time.Minute
+
+// notified looks whether those who are to be told of events are. Clients do not depend on it.
+func (in *generation) notified(now time.Time) control.Component {
+	var why []string
+	for _, h := range in.hooks() {
+		st := h.policy.Status()
+		if since := cmp.Or(st.Success, in.since); st.Error != "" && h.events.Waiting > 0 && now.Sub(since) > unheard {
+			why = append(why, fmt.Sprintf("%d events wait for the webhook %s: %s", h.events.Waiting, h.conf.Name, oneLine(st.Error)))
+		}
+	}
+	return component("webhooks", control.ComponentDegraded, why)
 }
 
 // bound looks whether every address has its listener.

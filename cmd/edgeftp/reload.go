@@ -214,6 +214,10 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	if err := in.certs.start(in.work.ctx, now.certs); err != nil {
 		in.log.Error("certificates cannot be renewed", "error", err)
 	}
+	select {
+	case in.expiry <- struct{}{}:
+	default:
+	}
 	in.attend()
 	maps.DeleteFunc(in.sockets, func(at socket, _ net.Listener) bool { // the server has closed them
 		return !slices.ContainsFunc(in.conf.Listeners, func(l config.Listener) bool { return l.Name == at.listener && slices.Contains(l.Addresses, at.address) })

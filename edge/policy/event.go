@@ -2,8 +2,8 @@ package policy
 
 import "time"
 
-// EventKind names what has happened. The numbers are those of the guest ABI,
-// §4.2, and the names are the same in the Go API, the ABI and the log.
+// EventKind names what has happened. The numbers up to GuestEvents are those of the guest
+// ABI, §4.2, and the names are the same in the Go API, the ABI and the log.
 type EventKind uint16
 
 // The events. Those up to EventMaxConsPerIP are the model's callbacks. Beside each
@@ -43,7 +43,20 @@ const (
 	EventConfigReloaded                              // told by the program; Text
 	EventConfigRejected                              // told by the program; Text
 	EventDraining                                    // told by the program
+
+	// What follows is about the machine that the server runs on, and not about clients:
+	// modules are not told of it. The program tells all of it.
+	EventCertExpiring  // a certificate is near its end, or over; Text
+	EventDiskLow       // a disk has little room; Text: which, and how much
+	EventDiskOK        // it has room again; Text
+	EventNoPassivePort // no passive port was free; Text: of which listener, and how often
+	EventWebhookFailed // events for a webhook were given up; Policy: its slot, Text: how many and why
+	EventNotifyTest    // an operator tries whether he is told; Text
 )
+
+// GuestEvents is the last of the kinds that modules are told of: the numbers up to it are
+// those of the guest ABI.
+const GuestEvents = EventDraining
 
 // String returns the event's name in snake case.
 func (k EventKind) String() string {
@@ -53,7 +66,8 @@ func (k EventKind) String() string {
 		"max_cons", "max_cons_per_ip", "denied", "file_deleted", "file_renamed", "dir_created",
 		"dir_removed", "attributes_changed", "ban_added", "ban_expired", "policy_swapped",
 		"policy_rolled_back", "policy_failed", "cert_obtained", "cert_renewed", "cert_failed",
-		"config_reloaded", "config_rejected", "draining"}
+		"config_reloaded", "config_rejected", "draining",
+		"cert_expiring", "disk_low", "disk_ok", "no_passive_port", "webhook_failed", "notify_test"}
 	if k == 0 || int(k) >= len(names) {
 		return "invalid"
 	}
@@ -84,3 +98,18 @@ type Event struct {
 	// it was told to those that took their place.
 	Late bool
 }
+
+// Later is the error of an observer that takes no event now, which is no failure of it:
+// where its events are kept until it took them, it is handed them again After that time,
+// as only it knows when what it hands them to may be there again. Where they are not kept,
+// the event is lost.
+type Later struct {
+	After time.Duration // 0 or less: as after a failure
+	Err   error         // why, not nil
+}
+
+// Error implements error.
+func (l *Later) Error() string { return l.Err.Error() }
+
+// Unwrap returns Err.
+func (l *Later) Unwrap() error { return l.Err }

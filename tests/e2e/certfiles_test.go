@@ -154,10 +154,10 @@ func TestFilesNearTheirEnd(t *testing.T) {
 	s.expect(t, `"level":"ERROR"`, "a certificate is about to end", "short.pem", end, `"help":"put the renewed certificate and its key in place"`)
 	until(t, "the event is written", func() bool {
 		data, _ := os.ReadFile(p.out("events.json"))
-		return bytes.Contains(data, []byte(`"cert_failed"`))
+		return bytes.Contains(data, []byte(`"cert_expiring"`))
 	})
-	if e := one(t, events(t, p.out("events.json")), "cert_failed"); !strings.Contains(e["text"].(string), "about to end") {
-		t.Errorf("cert_failed: %v", e)
+	if e := one(t, events(t, p.out("events.json")), "cert_expiring"); !strings.Contains(e["text"].(string), "about to end") {
+		t.Errorf("cert_expiring: %v", e)
 	}
 	name := fmt.Sprintf("edgeftp_certificate_not_after_timestamp_seconds{name=%q}", p.out("short.pem"))
 	if at := figure(read(t, "http://"+figures+"/metrics"), name); int64(at) != short.leaf.NotAfter.Unix() {

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -145,12 +146,7 @@ func (r *ring) close() {
 	r.signal()
 }
 
-func (r *ring) signal() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
+func (r *ring) signal() { signal(r.wake) }
 
 // queue hands events to one observer, in order, off the sessions' path. When
 // the observer falls behind, the oldest events are dropped and counted.
@@ -238,7 +234,11 @@ func (m *module) observe(ctx context.Context, events []*policy.Event) (taken int
 			n, err = m.hand(ctx, b, events[taken:])
 			return err
 		})
-		m.end(ctx, policy.StageEvent, c, session, policy.Pass, err)
+		failed := err
+		if later := (*policy.Later)(nil); errors.As(err, &later) {
+			failed = nil // it works, and only cannot now
+		}
+		m.end(ctx, policy.StageEvent, c, session, policy.Pass, failed)
 		taken += n
 	}
 	return taken, err

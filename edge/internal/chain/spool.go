@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,8 +12,8 @@ import (
 
 // Spool keeps the events of one slot on a disk, in order, until they were handed
 // over; those of an earlier run of the server come first. What Next returned and
-// Done did not count is handed over again after a crash. Only Counts is called by
-// more than one goroutine.
+// Done did not count is handed over again after a crash. Append, and Counts, may be called
+// while Next or Done are.
 type Spool interface {
 	// Append stores events behind those that wait, and returns how many before an
 	// error.
@@ -41,13 +42,20 @@ const (
 // courier moves a slot's events from its sessions to the spool, and from there to
 // the policy in the slot. It outlives the slot's policies. An event that a policy
 // fails to take is handed over again until it is taken; meanwhile the spool fills.
+//
+// Who stores waits for no policy: a process that is killed while one is slow has its
+// events on the disk.
 type courier struct {
-	ring  *ring
-	spool Spool
-	log   *slog.Logger
-	done  chan struct{}
+	ring   *ring
+	spool  Spool
+	log    *slog.Logger
+	more   chan struct{} // holds one token when there is more in the spool
+	fresh  chan struct{} // holds one token when there is another owner
+	quit   chan struct{} // closed with the last user
+	stored chan struct{} // closed when everything is in the spool, and nothing more comes
+	handed chan struct{} // closed when nothing is handed over any more
 
-	work      sync.Mutex // held while the spool is used, and not while a policy is called
+	work      sync.Mutex // held while the spool is read, and not while a policy is called
 	abandoned bool       // the spool is not the courier's any more
 
 	mu    sync.Mutex
@@ -64,8 +72,10 @@ type handover struct {
 }
 
 func newCourier(s Spool, log *slog.Logger) *courier {
-	k := &courier{ring: newRing(), spool: s, log: log, done: make(chan struct{}), users: 1}
-	go k.run()
+	k := &courier{ring: newRing(), spool: s, log: log, more: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
+		quit: make(chan struct{}), stored: make(chan struct{}), handed: make(chan struct{}), users: 1}
+	go k.keep()
+	go k.deliver()
 	return k
 }
 
@@ -84,12 +94,21 @@ func (k *courier) join() {
 	k.mu.Unlock()
 }
 
-// own makes m the one that is handed events.
+// own makes m the one that is handed events, from now on: what the one before it had to
+// wait for need not hold it up.
 func (k *courier) own(m *module) {
 	k.mu.Lock()
 	k.owner = m
+	signal(k.fresh)
 	k.mu.Unlock()
-	k.ring.signal()
+}
+
+// signal leaves a token in a channel that has room for one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // leave takes a module away, or the slot itself for nil. When it returns true, m is
@@ -109,7 +128,9 @@ func (k *courier) leave(m *module, e *ending) bool {
 		return whole
 	}
 	k.ring.close()
-	if !e.await(k.done, k.stopCall) {
+	close(k.quit)
+	e.await(k.stored, func() {})
+	if !e.await(k.handed, k.stopCall) {
 		k.abandon()
 	}
 	if err := k.spool.Close(); err != nil {
@@ -127,63 +148,73 @@ func (k *courier) stopCall() {
 	}
 }
 
-// abandon takes the spool away from a courier that stays in a call, and stores what
-// waits for it.
+// abandon takes the spool away from a courier that stays in a call.
 func (k *courier) abandon() {
 	k.work.Lock()
-	defer k.work.Unlock()
 	k.abandoned = true
+	k.work.Unlock()
+}
+
+// keep stores events as they come, until the last user has left.
+func (k *courier) keep() {
+	defer close(k.stored)
 	batch := make([]*policy.Event, queueBatch)
 	for {
-		n, _ := k.ring.take(batch)
-		if n == 0 {
+		n, done := k.ring.take(batch)
+		switch {
+		case done:
 			return
+		case n == 0:
+			<-k.ring.wake
+			continue
 		}
 		k.store(batch[:n])
+		clear(batch)
+		signal(k.more)
 	}
 }
 
-// run stores first and hands over then, until the last user has left.
-func (k *courier) run() {
-	defer close(k.done)
-	k.work.Lock()
-	defer k.work.Unlock()
-	batch := make([]*policy.Event, queueBatch)
-	var pause time.Duration // that the next failure causes
-	var retry <-chan time.Time
-	for !k.abandoned {
-		n, done := k.ring.take(batch)
-		if n > 0 {
-			k.store(batch[:n])
-			clear(batch)
+// deliver hands over what is stored, until the last user has left.
+func (k *courier) deliver() {
+	defer close(k.handed)
+	for pause := time.Duration(0); ; {
+		more, err := k.hand()
+		ready, retry := k.more, (<-chan time.Time)(nil)
+		if err == nil {
+			pause = 0
+			if d := again(k.spool); d > 0 {
+				retry = time.After(d)
+			}
+		} else {
+			pause = min(max(2*pause, retryFirst), retryMost)
+			ready, retry = nil, time.After(waitFor(err, pause))
 		}
-		if done {
+		if more {
+			signal(k.more)
+		}
+		select {
+		case <-k.quit:
+			return
+		default:
+		}
+		select {
+		case <-ready:
+		case <-retry:
+		case <-k.fresh:
+			pause = 0
+		case <-k.quit:
 			return
 		}
-		more := false
-		if retry == nil {
-			var err error
-			if more, err = k.hand(); err != nil {
-				pause = min(max(2*pause, retryFirst), retryMost)
-				retry = time.After(pause)
-			} else {
-				pause = 0
-				if d := again(k.spool); d > 0 && !more {
-					retry = time.After(d)
-				}
-			}
-		}
-		if n > 0 || more {
-			continue
-		}
-		k.work.Unlock()
-		select {
-		case <-k.ring.wake:
-		case <-retry:
-			retry = nil
-		}
-		k.work.Lock()
 	}
+}
+
+// waitFor is the time after an error until events are handed over again: what the policy
+// has asked for, or else usual.
+func waitFor(err error, usual time.Duration) time.Duration {
+	if later := (*policy.Later)(nil); errors.As(err, &later) && later.After > 0 {
+		return later.After
+	}
+	return usual
 }
 
 func again(s Spool) time.Duration {
@@ -205,6 +236,10 @@ func (k *courier) store(events []*policy.Event) {
 func (k *courier) begin() (*handover, context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	select {
+	case <-k.fresh: // it is the one that is called
+	default:
+	}
 	if k.owner == nil {
 		return nil, nil
 	}
@@ -228,7 +263,7 @@ func (k *courier) hand() (more bool, err error) {
 		return false, nil
 	}
 	defer k.end(h)
-	events, err := k.spool.Next(queueBatch)
+	events, err := k.oldest()
 	if err != nil {
 		k.log.Error("stored events could not be read", "policy", h.to.name, "error", err)
 		return false, err
@@ -236,15 +271,31 @@ func (k *courier) hand() (more bool, err error) {
 	if len(events) == 0 {
 		return false, nil
 	}
-	k.work.Unlock()
 	taken, err := h.to.observe(ctx, events)
-	k.work.Lock()
-	if taken > 0 && !k.abandoned {
-		k.ring.delivered(taken)
-		if derr := k.spool.Done(taken); derr != nil {
-			k.log.Error("events that were handed over could not be forgotten", "policy", h.to.name, "error", derr)
-			return false, derr
-		}
+	if ferr := k.forget(taken); ferr != nil {
+		k.log.Error("events that were handed over could not be forgotten", "policy", h.to.name, "error", ferr)
+		return false, ferr
 	}
-	return err == nil && !k.abandoned, err
+	return err == nil, err
+}
+
+// oldest reads what is to be handed over next.
+func (k *courier) oldest() ([]*policy.Event, error) {
+	k.work.Lock()
+	defer k.work.Unlock()
+	if k.abandoned {
+		return nil, nil
+	}
+	return k.spool.Next(queueBatch)
+}
+
+// forget takes n events that were handed over out of the spool.
+func (k *courier) forget(n int) error {
+	k.work.Lock()
+	defer k.work.Unlock()
+	if n == 0 || k.abandoned {
+		return nil
+	}
+	k.ring.delivered(n)
+	return k.spool.Done(n)
 }

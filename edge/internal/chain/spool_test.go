@@ -3,6 +3,7 @@ package chain_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -138,6 +139,61 @@ func TestSpool(t *testing.T) {
 		c.Close()
 		if len(s.events) != 7 || s.closed != 1 || p.closed.Load() != 1 || p.late.Load() != 0 {
 			t.Errorf("%d events are left, closed %d times", len(s.events), s.closed)
+		}
+	})
+}
+
+// TestSpoolSlow holds that events reach the spool while the policy is in a call, which
+// may last as long as it likes: a process that is killed meanwhile has lost none.
+func TestSpoolSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		s, p := &shelf{}, &fake{observe: func(context.Context, *policy.Event) error { <-goOn; return nil }}
+		c := with(t, chain.Config{}, durable(s, p))
+		l := c.Lease(1)
+		l.Observe(event(0))
+		synctest.Wait() // it is in the call
+		for n := range uint64(10_000) {
+			l.Observe(event(n))
+			synctest.Wait()
+		}
+		if st := c.Status()[0].Events; st.Stored != 10_001 || st.Dropped != 0 || st.Queued != 0 {
+			t.Errorf("%+v", st)
+		}
+		close(goOn)
+		synctest.Wait()
+		if st := c.Status()[0].Events; st.Delivered != 10_001 || st.Waiting != 0 {
+			t.Errorf("%+v", st)
+		}
+		l.Release()
+	})
+}
+
+// TestSpoolLater holds that a policy says itself when it is to be handed events again,
+// and that this is no failure of it.
+func TestSpoolLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var asked []time.Duration
+		s, p := &shelf{}, &fake{}
+		p.observe = func(context.Context, *policy.Event) error {
+			asked = append(asked, time.Since(began))
+			if len(asked) == 3 {
+				return nil
+			}
+			return fmt.Errorf("no: %w", &policy.Later{After: time.Duration(len(asked)) * time.Hour, Err: errTrap})
+		}
+		c := with(t, chain.Config{}, durable(s, p))
+		l := c.Lease(1)
+		l.Observe(event(0))
+		l.Release()
+		<-time.After(4 * time.Hour)
+		synctest.Wait()
+		if want := []time.Duration{0, time.Hour, 3 * time.Hour}; !slices.Equal(asked, want) {
+			t.Errorf("asked after %v, want %v", asked, want)
+		}
+		if st := c.Status()[0]; st.Events.Delivered != 1 || st.Failed != 0 || st.Events.Waiting != 0 {
+			t.Errorf("%+v", st)
 		}
 	})
 }

@@ -166,7 +166,7 @@ func (w *Want) check(h abi.Hook) error {
 func (c *Case) badOp(what string, h abi.Hook) error {
 	var all []string
 	if h == abi.HookEvent {
-		for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+		for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
 			all = append(all, k.String())
 		}
 	} else {
@@ -190,7 +190,7 @@ func (c *Case) op() policy.Op {
 }
 
 func (c *Case) kind() policy.EventKind {
-	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
 		if k.String() == c.Op {
 			return k
 		}

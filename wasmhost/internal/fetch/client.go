@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/edgeftp/edgeftp/edge/outbound"
 )
 
 // Times of a fetch, from the look-up of the name to the last byte of the body.
@@ -61,7 +63,7 @@ type Client struct {
 	slots     chan struct{}
 	timeout   time.Duration
 	roots     *x509.CertPool
-	resolve   func(ctx context.Context, host string) ([]netip.Addr, error)
+	dialer    outbound.Dialer
 	transport *http.Transport
 
 	mu     sync.Mutex // guards closed, and that nothing is added to busy afterwards
@@ -73,7 +75,8 @@ type Client struct {
 
 // New returns a client. It fails if an entry of the lists is malformed.
 func New(c Config) (*Client, error) {
-	cl := &Client{timeout: c.Timeout, roots: c.Roots, resolve: c.Resolve}
+	cl := &Client{timeout: c.Timeout, roots: c.Roots}
+	cl.dialer = outbound.Dialer{Resolve: c.Resolve, May: cl.may}
 	for i, origins := range [][]string{c.Allow, c.Private} {
 		for _, o := range origins {
 			r, err := parseRule(o, i == 1)
@@ -91,11 +94,6 @@ func New(c Config) (*Client, error) {
 		c.Concurrent = DefaultConcurrent
 	}
 	cl.slots = make(chan struct{}, c.Concurrent)
-	if cl.resolve == nil {
-		cl.resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		}
-	}
 	cl.life, cl.stop = context.WithCancel(context.Background())
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -217,8 +215,8 @@ func sort(ctx context.Context, err error) error {
 	var dial *net.OpError
 	var dns *net.DNSError
 	switch {
-	case errors.Is(err, ErrDenied):
-		return err
+	case errors.Is(err, outbound.ErrDenied):
+		return fmt.Errorf("%w: %w", ErrDenied, err)
 	case ctx.Err() != nil, errors.As(err, &timeout) && timeout.Timeout(): // or nobody waits any more
 		return ErrTimeout
 	case strings.Contains(err.Error(), "server response headers exceeded"):
@@ -275,7 +273,7 @@ func (c *Client) dial(ctx context.Context, network, hostport string) (net.Conn, 
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
-	return c.connect(ctx, network, hostport)
+	return c.dialer.DialContext(ctx, network, hostport)
 }
 
 // dialTLS is dial with a verified handshake on top.
@@ -287,7 +285,7 @@ func (c *Client) dialTLS(ctx context.Context, network, hostport string) (net.Con
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
-	raw, err := c.connect(ctx, network, hostport)
+	raw, err := c.dialer.DialContext(ctx, network, hostport)
 	if err != nil {
 		return nil, err
 	}
@@ -302,55 +300,10 @@ func (c *Client) dialTLS(ctx context.Context, network, hostport string) (net.Con
 	return conn, nil
 }
 
-func (c *Client) connect(ctx context.Context, network, hostport string) (net.Conn, error) {
-	host, portText, err := net.SplitHostPort(hostport)
-	if err != nil {
-		return nil, err
-	}
-	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil {
-		return nil, err
-	}
-	addrs, err := c.addresses(ctx, strings.ToLower(host), uint16(port))
-	if err != nil {
-		return nil, err
-	}
-	var errs []error
-	var d net.Dialer
-	for _, a := range addrs {
-		conn, err := d.DialContext(ctx, network, netip.AddrPortFrom(a, uint16(port)).String())
-		if err == nil {
-			return conn, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, errors.Join(errs...)
-}
-
-// maxAddresses is how many addresses of a name are tried.
-const maxAddresses = 4
-
-// addresses returns where a connection to a host may go. One forbidden address
-// among several refuses them all: an honest name has none.
-func (c *Client) addresses(ctx context.Context, host string, port uint16) ([]netip.Addr, error) {
+// may reports whether a connection may go to an address that a host of an allowed origin
+// is, or leads to.
+func (c *Client) may(host string, port uint16, addr netip.Addr) bool {
 	private := slices.ContainsFunc(c.rules, func(r rule) bool { return r.private && r.matches(host, port) })
-	if addr, err := netip.ParseAddr(host); err == nil {
-		if !private {
-			return nil, fmt.Errorf("%w: %s", ErrDenied, host)
-		}
-		return []netip.Addr{addr}, nil
-	}
-	addrs, err := c.resolve(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	if len(addrs) == 0 {
-		return nil, fmt.Errorf("%s has no address", host)
-	}
-	for _, a := range addrs {
-		if !private && !public(a) {
-			return nil, fmt.Errorf("%w: %s resolves to %v, which is not a public address", ErrDenied, host, a)
-		}
-	}
-	return addrs[:min(len(addrs), maxAddresses)], nil
+	_, err := netip.ParseAddr(host)
+	return private || err != nil && outbound.Public(addr)
 }

@@ -107,29 +107,3 @@ func (r rule) matches(host string, port uint16) bool {
 	}
 	return host == r.host
 }
-
-// public reports whether an address is one of the Internet: none of the special
-// ones of RFC 6890, and none that a translator leads to one of those.
-func public(addr netip.Addr) bool {
-	addr = addr.Unmap()
-	if !addr.IsValid() || !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Zone() != "" {
-		return false
-	}
-	for _, special := range [...]string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
-		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10",
-	} {
-		if netip.MustParsePrefix(special).Contains(addr) {
-			return false
-		}
-	}
-	b := addr.As16()
-	switch {
-	case netip.MustParsePrefix("64:ff9b::/96").Contains(addr): // RFC 6052 §2.1
-		return public(netip.AddrFrom4([4]byte(b[12:16])))
-	case netip.MustParsePrefix("2002::/16").Contains(addr): // RFC 3056 §2
-		return public(netip.AddrFrom4([4]byte(b[2:6])))
-	}
-	return true
-}

@@ -54,7 +54,7 @@ func archive(t *testing.T) ([]byte, string) {
 	dir := t.TempDir()
 	state, certs := filepath.Join(dir, "state"), filepath.Join(dir, "certs")
 	put(t, state, map[string]string{"ca.key": "key", "policies/index.json": "{}", "policies/sha256-1.wasm": "module", "state.db": "torn", "users.db": "torn",
-		"cache/modules/x": "1", "crashes/x": "1", "spool/x": "1", "audit.jsonl": "1", "audit-00000000000000000001.jsonl": "1", "audit.head": "1", ".gitignore": "*\n"})
+		"cache/modules/x": "1", "crashes/x": "1", "spool/x": "1", "webhooks/ops/1.spool": "waits", "audit.jsonl": "1", "audit-00000000000000000001.jsonl": "1", "audit.head": "1", ".gitignore": "*\n"})
 	put(t, certs, map[string]string{"a/b.pem": "certificate"})
 	if err := os.Symlink("/etc/passwd", filepath.Join(state, "link")); err != nil {
 		t.Fatal(err)
@@ -80,13 +80,13 @@ func archive(t *testing.T) ([]byte, string) {
 }
 
 func wantState() map[string]string {
-	return map[string]string{"ca.key": "key", "policies/index.json": "{}", "policies/sha256-1.wasm": "module", "state.db": "state", "users.db": "users", ".gitignore": "*\n"}
+	return map[string]string{"ca.key": "key", "policies/index.json": "{}", "policies/sha256-1.wasm": "module", "state.db": "state", "users.db": "users", "webhooks/ops/1.spool": "waits", ".gitignore": "*\n"}
 }
 
 func TestBackAndForth(t *testing.T) {
 	tar, _ := archive(t)
 	got, err := Read(bytes.NewReader(tar), MaxSize, nil)
-	if err != nil || got.Audit.Seq != 7 || len(got.Members) != 8 || got.Outside[0] != "/etc/c.pem" {
+	if err != nil || got.Audit.Seq != 7 || len(got.Members) != 9 || got.Outside[0] != "/etc/c.pem" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	dir := t.TempDir()
@@ -103,7 +103,7 @@ func TestBackAndForth(t *testing.T) {
 	if got := files(t, to.State); !maps.Equal(got, wantState()) {
 		t.Errorf("%v", got)
 	}
-	if got := files(t, dir); got["certs/a/b.pem"] != "certificate" || got["etc/edgeftp.yaml"] != "version: 1\n" || len(got) != 8 {
+	if got := files(t, dir); got["certs/a/b.pem"] != "certificate" || got["etc/edgeftp.yaml"] != "version: 1\n" || len(got) != 9 {
 		t.Errorf("%v", got)
 	}
 	if info, _ := os.Stat(to.State); info.Mode().Perm() != 0o700 {

@@ -232,6 +232,9 @@ func isReference(s string) bool {
 
 // isSecret reports whether the value at path is one that is never shown.
 func isSecret(path []string) bool {
+	if isWebhookSecret(path) {
+		return true
+	}
 	if len(path) == 5 && path[0] == "admin" && path[2] == "tokens" {
 		return path[4] == "token"
 	}

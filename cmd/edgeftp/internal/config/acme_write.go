@@ -38,7 +38,7 @@ type heldSecret struct {
 
 // secrets are all that the configuration has.
 func (c *Config) secrets() []heldSecret {
-	list := c.Admin.secrets()
+	list := append(c.Admin.secrets(), c.webhookSecrets()...)
 	if c.ACME == nil {
 		return list
 	}

@@ -209,7 +209,12 @@ func (a *AdminAPI) secrets() (list []heldSecret) {
 // tokenVariable is the variable of the environment that is to hold a token in a file that
 // was written.
 func tokenVariable(name string) string {
-	return "EDGEFTP_ADMIN_TOKEN_" + strings.Map(func(r rune) rune {
+	return "EDGEFTP_ADMIN_TOKEN_" + variablePart(name)
+}
+
+// variablePart is a name as a part of that of a variable of the environment.
+func variablePart(name string) string {
+	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return unicode.ToUpper(r)
 		}

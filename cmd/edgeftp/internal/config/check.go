@@ -48,6 +48,7 @@ func (c *checker) config(f *file) *Config {
 	c.policies(f, conf)
 	c.moduleHosts(f, conf)
 	c.events(f.Events.File, conf)
+	c.webhooks(f, conf)
 	c.telemetry(&f.Telemetry, conf)
 	c.acme(f, conf)
 	c.hostCertificates(conf)

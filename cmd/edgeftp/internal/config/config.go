@@ -44,6 +44,8 @@ type Config struct {
 	AccessLog    AccessLog
 	Metrics      Metrics
 	Events       string // the file of the event log, or empty
+	Sinks        []Webhook
+	Notify       Notify
 	Socket       string // of the admin API
 	Admin        AdminAPI
 	Audit        Audit

@@ -153,7 +153,18 @@ func full() *Config {
 	}
 	c.Listeners[0].Host, c.Listeners[0].StrictHosts = "small", true
 	c.Policies.Modules[0].Hosts = []string{"tenant", "default"}
+	c.Sinks, c.Notify = fullSinks()
 	return c
+}
+
+// fullSinks are the webhooks of full.
+func fullSinks() ([]Webhook, Notify) {
+	url, hash := Secret{value: "http://127.0.0.1:9/hook-path", from: "${cred:hook}"}, Secret{value: bcryptHash, from: "${cred:hash}"}
+	sinks := []Webhook{{Name: "archive", URL: url, Secret: hash, Headers: map[string]Secret{"Authorization": hash}, On: []string{"file_received", "login_failed"},
+		Retry: 2 * time.Hour, Timeout: 3 * time.Second, Private: true},
+		{Name: "hooks.example.org", URL: Secret{value: "https://hooks.example.org/ftp"}, Retry: 24 * time.Hour, Timeout: 10 * time.Second}}
+	return sinks, Notify{CertExpiry: 30 * 24 * time.Hour, DiskFreeBelow: 12.5, To: []Webhook{{Name: "ops", URL: url, Secret: hash, Headers: map[string]Secret{"X-Key": hash},
+		On: []string{"disk_low"}, Retry: time.Hour, Timeout: time.Second, Private: true}}}
 }
 
 // fullWithout is full without virtual hosts.
@@ -231,6 +242,10 @@ func defaultTransfer() Transfer {
 	return Transfer{Sendfile: true, NoDelay: true, Deflate: true, MaxRatio: 200, Checksums: pi.Digests()}
 }
 
+func defaultNotify() Notify {
+	return Notify{CertExpiry: 14 * 24 * time.Hour, DiskFreeBelow: 5, PolicyRollback: true, PassivePorts: true}
+}
+
 func defaultDefender() Defender {
 	return Defender{Enabled: true, Score: 150, Within: 30 * time.Minute, Ban: 15 * time.Minute, Longest: 24 * time.Hour}
 }
@@ -246,7 +261,7 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/run/users.yaml": "version: 1\nusers:\n  - { name: bob, password_hash: \"${cred:hash}\", root: /srv }\n  - { name: alice, root: /srv, password_hash: \"${cred:hash}\" }\n", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash,
+		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/run/users.yaml": "version: 1\nusers:\n  - { name: bob, password_hash: \"${cred:hash}\", root: /srv }\n  - { name: alice, root: /srv, password_hash: \"${cred:hash}\" }\n", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash, "/run/cred/hook": "http://127.0.0.1:9/hook-path",
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "MAC": "YWJj", "ALG": "hmac-sha", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 
@@ -286,6 +301,7 @@ func TestDefaults(t *testing.T) {
 		Metrics:   Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"},
 		Sandbox:  Sandbox{Landlock: "on", Seccomp: true},
 		Policies: Policies{History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}},
+		Notify:   defaultNotify(),
 		Socket:   "/etc/.edgeftp/admin.sock", Audit: Audit{File: "/etc/.edgeftp/audit.jsonl", MaxSize: 64 << 20}, Log: Log{Format: "json", Level: "info", Commands: "summary"}, Languages: Languages{Default: "en", Negotiate: true},
 	}
 	if diff := cmp.Diff(want, got, alike()); diff != "" {

@@ -177,6 +177,7 @@ func formNames() map[string]string {
 		"edgeftp-subject": "host name, wildcard or IP address", "edgeftp-subject-or-none": "host name, wildcard or IP address", "edgeftp-email-or-none": "email address",
 		"edgeftp-ca": "authority", "edgeftp-ca-or-none": "authority", "edgeftp-profile-or-none": "name of a profile", "edgeftp-path-or-none": "path",
 		"edgeftp-user-or-none": "name, UID or UID:GID", "edgeftp-account": "name or number", "edgeftp-page": "origin", "edgeftp-token": "token",
+		"edgeftp-webhook": "URL", "edgeftp-signing": "secret", "edgeftp-field": "name of a field", "edgeftp-event": "name of an event", "edgeftp-free": "percentage",
 		"edgeftp-record-or-none": "DNS name", "edgeftp-resolver": "IP address or IP:PORT", "edgeftp-resolver-or-none": "IP address or IP:PORT",
 		"edgeftp-challenge": "HOST:PORT", "edgeftp-setting": "name of a setting", "edgeftp-mac": "base64url",
 		"edgeftp-memory": "size", "edgeftp-memory-budget": "size, `auto` or 0", "edgeftp-descriptors": "number, `auto` or 0", "edgeftp-canary": "percentage", "edgeftp-percent": "percentage",

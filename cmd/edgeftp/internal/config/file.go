@@ -25,6 +25,7 @@ type file struct {
 	Storage      []fileStorage    `json:"storage"`
 	Policies     filePolicies     `json:"policies"`
 	Events       fileEvents       `json:"events"`
+	Notify       fileNotify       `json:"notify"`
 	Sandbox      fileSandbox      `json:"sandbox"`
 	Admin        fileAdmin        `json:"admin"`
 	Telemetry    fileTelemetry    `json:"telemetry"`

@@ -51,7 +51,7 @@ func TestFlagDefaults(t *testing.T) {
 		Sources:  []string{SourceList, SourceStore, SourcePolicies},
 		Defaults: Defaults{Perms: policy.PermReadOnly}, Anonymous: Anonymous{Perms: policy.PermReadOnly, Home: "/"},
 		Metrics: Metrics{Path: "/metrics"}, AccessLog: AccessLog{Format: "xferlog"}, Policies: Policies{AllowDowngrade: true, History: 5, Rollout: Rollout{Percent: 100, Limits: defaultTrial()}}, Socket: "/etc/.edgeftp/admin.sock", Audit: Audit{File: "/etc/.edgeftp/audit.jsonl", MaxSize: 64 << 20}, Log: Log{Format: "human", Level: "info", Commands: "summary"}, Languages: Languages{Default: "en", Negotiate: true},
-		Sandbox: Sandbox{Landlock: "on", Seccomp: true},
+		Sandbox: Sandbox{Landlock: "on", Seccomp: true}, Notify: defaultNotify(),
 	}
 	if diff := cmp.Diff(want, got, alike(), cmpopts.IgnoreFields(Config{}, "Password"),
 		cmpopts.IgnoreFields(User{}, "PasswordHash")); diff != "" {

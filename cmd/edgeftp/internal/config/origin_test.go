@@ -80,7 +80,7 @@ func TestSettings(t *testing.T) {
 		listed[generalized(key)] = true
 	}
 	for _, k := range r.keys(r.root, "", false, "")[1:] {
-		if !k.section && !k.reserved() && !listed[k.path] && !strings.HasSuffix(k.path, ".settings") && !strings.Contains(k.path, ".advertise_") {
+		if !k.section && !k.reserved() && !listed[k.path] && !strings.HasSuffix(k.path, ".settings") && !strings.HasSuffix(k.path, ".headers") && !strings.Contains(k.path, ".advertise_") {
 			t.Errorf("%s is not listed", k.path)
 		}
 	}

@@ -48,7 +48,8 @@ type fileTelemetry struct {
 }
 
 type fileEvents struct {
-	File string `json:"file,omitempty"`
+	File  string        `json:"file,omitempty"`
+	Sinks []fileWebhook `json:"sinks"`
 }
 
 // LogEvents puts the event log that the flag --events names in the place of the

@@ -71,6 +71,11 @@ func formats() map[string]func(string) error {
 		"edgeftp-account":       checkAccount,
 		"edgeftp-page":          checkPage,
 		"edgeftp-token":         checkToken,
+		"edgeftp-webhook":       checkWebhook,
+		"edgeftp-signing":       checkSigning,
+		"edgeftp-field":         checkField,
+		"edgeftp-event":         checkEvent,
+		"edgeftp-free":          checkFree,
 	}
 	maps.Copy(all, acmeFormats())
 	return all

@@ -50,6 +50,12 @@ func (*everything) Accounts() Accounts { return &clerk{users: map[string]string{
 func (*everything) Readiness() Readiness {
 	return ReadinessOf([]Component{{Name: "serving", State: ComponentOK}, {Name: "audit", State: ComponentDegraded, Detail: "x"}})
 }
+func (*everything) Webhooks() []Webhook {
+	return []Webhook{{Name: "ops", Origin: "https://hooks.example.org", On: []string{"login"}, Waiting: 2}}
+}
+func (*everything) TryWebhooks(_ context.Context, name string) ([]WebhookTrial, error) {
+	return []WebhookTrial{{Name: name, OK: true, Status: 204}}, nil
+}
 func (*everything) LogFiles() []LogFile                   { return []LogFile{{Name: "events", File: "/var/log/events"}} }
 func (*everything) ReopenLogs() []LogFile                 { return []LogFile{{Name: "events", Error: "x"}} }
 func (*everything) Sessions() []Session                   { return newUsher().all }

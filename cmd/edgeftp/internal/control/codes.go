@@ -42,6 +42,7 @@ const (
 	CodeStopping  = "EF2156" // the server is stopping already
 	CodeUpgrade   = "EF2157" // the server cannot be replaced now
 	CodeReplaced  = "EF2158" // another process takes the server's place
+	CodeNoWebhook = "EF2160" // no webhook has that name
 
 	// Of certificates.
 

@@ -53,6 +53,9 @@ func routesOf(c Controller, a *Access) *router {
 	if l, ok := c.(Logs); ok {
 		logRoutes(mux, l)
 	}
+	if n, ok := c.(Notifier); ok {
+		webhookRoutes(mux, n)
+	}
 	if d, ok := c.(Defender); ok {
 		banRoutes(mux, d)
 	}

@@ -27,7 +27,7 @@ const (
 
 // Component is a part of the server that clients need.
 type Component struct {
-	Name   string `json:"name"`             // listeners, certificates, state, storage, policies, memory, kv or serving
+	Name   string `json:"name"`             // listeners, certificates, state, storage, policies, memory, kv, audit, webhooks or serving
 	State  string `json:"state"`            // ok, degraded or failed
 	Detail string `json:"detail,omitempty"` // in one line; for those who may see the admin API
 }

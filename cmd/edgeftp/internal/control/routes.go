@@ -105,6 +105,8 @@ func houseTable() []Route {
 		{Method: "GET", Pattern: "/v1/openapi.json", Role: Viewer, Summary: "This description", Response: map[string]any{}},
 		{Method: "GET", Pattern: "/v1/events", Role: Viewer, Summary: "What happens, as server-sent events; those of a slow reader are lost, and counted", Response: eventlog.Record{}, Answer: eventsType,
 			Query: []string{"kind", "user", "session"}},
+		{Method: "GET", Pattern: "/v1/webhooks", Role: Viewer, Summary: "The webhooks, what waits for them, and what went wrong last", Response: []Webhook{}},
+		{Method: "POST", Pattern: "/v1/webhooks/test", Role: Operator, Summary: "Send a test event to the webhooks, or to one", Response: []WebhookTrial{}, Query: []string{"name"}},
 		{Method: "GET", Pattern: "/v1/logs", Role: Viewer, Summary: "The logs, and how many lines they have lost", Response: []LogFile{}},
 		{Method: "POST", Pattern: "/v1/logs/reopen", Role: Operator, Summary: "Open every log again under its name", Response: []LogFile{}},
 		{Method: "GET", Pattern: "/v1/logs/levels", Role: Viewer, Summary: "What is logged", Response: Levels{}},

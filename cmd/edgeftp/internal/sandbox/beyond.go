@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,11 @@ func (s *State) Beyond(next *Plan) []string {
 	}
 	if len(next.Connect) > 0 && len(s.Rules.Connect) == 0 {
 		out = append(out, "TCP connections to others: "+strings.Join(next.Connect, ", "))
+	}
+	for _, to := range next.ConnectTo {
+		if len(s.Rules.Connect) == 0 && !slices.ContainsFunc(s.Rules.ConnectTo, func(have Ports) bool { return have.First <= to.First && to.Last <= have.Last }) {
+			out = append(out, fmt.Sprintf("TCP connections to %s of others: %s", to.name(), to.Why))
+		}
 	}
 	return out
 }

@@ -110,6 +110,12 @@ func landlockRules(p *Plan, c landlock.Config) []landlock.Rule {
 			rules = append(rules, landlock.BindTCP(uint16(port)))
 		}
 	}
+	for _, b := range p.ConnectTo {
+		if c.HandledAccessNet == 0 || len(p.Connect) > 0 {
+			break
+		}
+		rules = append(rules, landlock.ConnectTCP(b.First))
+	}
 	return rules
 }
 

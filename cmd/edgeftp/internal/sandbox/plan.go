@@ -38,6 +38,8 @@ type Plan struct {
 	Bind  []Ports `json:"bind"`
 	// Connect says why TCP connections to any port are made. It is empty if none is.
 	Connect []string `json:"connect"`
+	// ConnectTo are the ports to which others are connected to, where Connect is empty.
+	ConnectTo []Ports `json:"connect_to,omitempty"`
 	// Children says that the process has started others before, which it may have to end
 	// by a signal.
 	Children bool `json:"children,omitempty"`
@@ -154,6 +156,14 @@ func (p *Plan) Choose(first, last uint16) {
 func (p *Plan) connect(why string) {
 	if !slices.Contains(p.Connect, why) {
 		p.Connect = append(p.Connect, why)
+	}
+}
+
+// connectTo allows TCP connections to a port.
+func (p *Plan) connectTo(port uint16, why string) {
+	next := Ports{port, port, why}
+	if !slices.ContainsFunc(p.ConnectTo, func(c Ports) bool { return c.First == port }) {
+		p.ConnectTo = append(p.ConnectTo, next)
 	}
 }
 

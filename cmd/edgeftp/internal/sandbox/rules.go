@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/policies/webhook"
 )
 
 // PlanFor is what a server of a configuration needs once everything is opened and
@@ -26,7 +27,7 @@ func PlanFor(conf *config.Config) *Plan {
 	if conf.Metrics.Listen != "" {
 		p.maybe("/proc/stat", Read, "when the machine was started, for the figure of when this process was")
 	}
-	out := conf.ACME != nil || slices.ContainsFunc(conf.Policies.Modules, fetches)
+	out := conf.ACME != nil || slices.ContainsFunc(conf.Policies.Modules, fetches) || len(conf.Webhooks()) > 0
 	names := out || needsNames(conf)
 	for _, s := range systemPaths(out, names) {
 		p.maybe(s.Path, s.Access, s.Why)
@@ -36,6 +37,9 @@ func PlanFor(conf *config.Config) *Plan {
 	}
 	return p
 }
+
+// portDNS is that of name servers (RFC 1035 §4.2.2).
+const portDNS = 53
 
 // resolver says who is asked for the addresses of names (resolv.conf(5)).
 const resolver = "/etc/resolv.conf"
@@ -232,7 +236,8 @@ func (p *Plan) ports(conf *config.Config) {
 }
 
 // connections are what TCP connections to others are made for. Which ports they need
-// is up to clients, authorities and services; so one of them allows all.
+// is up to clients, authorities and services; so one of them allows all. Those of webhooks
+// are known.
 func (p *Plan) connections(conf *config.Config) {
 	for i := range conf.Listeners {
 		if l := &conf.Listeners[i]; l.Active.Enabled {
@@ -246,5 +251,10 @@ func (p *Plan) connections(conf *config.Config) {
 		if m := &conf.Policies.Modules[i]; fetches(*m) {
 			p.connect(fmt.Sprintf("policy %q may fetch", m.Name))
 		}
+	}
+	for _, w := range conf.Webhooks() {
+		_, port := webhook.Origin(w.URL.Value())
+		p.connectTo(port, "webhook "+w.Name)
+		p.connectTo(portDNS, "names of hosts, where an answer is too long for UDP")
 	}
 }

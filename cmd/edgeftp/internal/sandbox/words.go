@@ -26,8 +26,15 @@ func networkText(p *Plan) string {
 	if len(bind) > 0 {
 		text = "TCP ports that can be bound: " + strings.Join(bind, ", ")
 	}
-	if len(p.Connect) == 0 {
+	switch {
+	case len(p.Connect) == 0 && len(p.ConnectTo) == 0:
 		return text + "; no TCP connection can be made"
+	case len(p.Connect) == 0:
+		var to []string
+		for _, b := range p.ConnectTo {
+			to = append(to, fmt.Sprintf("%v (%s)", b, b.Why))
+		}
+		return text + "; TCP connections can be made to the ports " + strings.Join(to, ", ")
 	}
 	return text + "; TCP connections can be made, for " + strings.Join(p.Connect, ", ")
 }
