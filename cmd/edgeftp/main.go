@@ -38,7 +38,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		PersistentPreRunE: fromEnvironment,
 	}
 	colourFlag(root)
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(serveCommand(), quickstartCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
 	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand(), benchCommand())
 	root.AddCommand(logsCommand(), auditCommand(), eventsCommand(), drainCommand(), backupCommand(), restoreCommand(), verifyArchiveCommand(), adminCommand())
 	root.AddCommand(userCommand())
