@@ -25,7 +25,7 @@ func (p *Plan) Next(program string) []Step {
 	} else {
 		steps = append(steps, Step{"Start it, as root if a port is below 1024; --systemd writes units that need no root:", []string{program + " serve --config " + p.Config()}})
 	}
-	asks := []string{"edgeftp status --state-dir " + p.StateDir, "edgeftp cert list --state-dir " + p.StateDir, "edgeftp doctor --state-dir " + p.StateDir}
+	asks := []string{"edgeftp status --ready --wait 2m --state-dir " + p.StateDir, "edgeftp cert list --state-dir " + p.StateDir, "edgeftp doctor --state-dir " + p.StateDir}
 	steps = append(steps, Step{"See whether it stands, as root or as " + p.Account + ":", asks})
 	if len(p.Domains) > 0 {
 		user := "NAME"
