@@ -23,7 +23,7 @@ func TestInstall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("EDGEFTP_SOURCE", "file://"+top)
+	t.Setenv("SOURCE", "file://"+top)
 	const doc = "../../docs/install.md"
 	text, err := os.ReadFile(doc)
 	if err != nil {
