@@ -65,6 +65,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else { // cobra's own: a wrong number of arguments, a missing flag
 		err = misused(cmd, err)
 	}
-	printError(cmd, stderr, err)
+	printError(cmd, stderr, advised(cmd, code, err))
 	return code
 }
