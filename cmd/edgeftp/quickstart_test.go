@@ -17,10 +17,20 @@ func initArgs(dir string, more ...string) []string {
 		"--root", filepath.Join(dir, "files"), "--state-dir", filepath.Join(dir, "state")}, more...)
 }
 
+// enterable is a directory that every user gets to.
+func enterable(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // What init writes is in order for config validate; a second run overwrites nothing; the
 // passwords are told once.
 func TestQuickstart(t *testing.T) {
-	dir := t.TempDir()
+	dir := enterable(t)
 	run := func(args ...string) (int, string, string) {
 		var out, stderr bytes.Buffer
 		code := run(t.Context(), args, &out, &stderr)
@@ -56,7 +66,7 @@ func TestQuickstart(t *testing.T) {
 // What config validate refuses does not stay: here the path of a socket that is longer than
 // the system takes.
 func TestQuickstartCleansUp(t *testing.T) {
-	dir := t.TempDir()
+	dir := enterable(t)
 	args := initArgs(dir)
 	args[len(args)-1] = filepath.Join(dir, strings.Repeat("s", 100))
 	var out, stderr bytes.Buffer

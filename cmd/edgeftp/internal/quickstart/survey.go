@@ -84,6 +84,8 @@ func Survey(ctx context.Context, p *Plan, m Machine) (*Findings, error) {
 	p.account(f, m)
 	p.people(f)
 	p.places(f)
+	p.entrances(f)
+	p.homes(f)
 	p.listeners(f, m)
 	p.challenges(f, m)
 	p.addresses(f, m)
@@ -154,17 +156,60 @@ func (p *Plan) places(f *Findings) {
 			f.fault(fmt.Sprintf("%s cannot be kept in %s: %v", d.what, d.dir, err), "run edgeftp init as root, or choose another directory with "+d.flag)
 		}
 	}
-	if info, err := os.Stat(p.Dir); err == nil && p.As != nil && info.Mode().Perm()&0o5 != 0o5 {
-		if gid, known := groupOf(info); known && (gid != p.As.GID || info.Mode().Perm()&0o50 != 0o50) {
-			f.fault(fmt.Sprintf("%s may not read %s", p.As, p.Dir), "install -d -g "+p.Account+" -m 0750 "+p.Dir)
-		}
-	}
 	if name, below := strings.CutPrefix(p.StateDir, "/var/lib/"); p.Systemd && (!below || strings.Contains(name, "/")) {
 		f.fault("the unit keeps its state in a directory of /var/lib, and not in "+p.StateDir, "leave --state-dir or --systemd out")
 	}
 	for _, d := range []string{p.StateDir, p.Dir} {
 		if rel, err := filepath.Rel(p.Root, d); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
 			f.fault(fmt.Sprintf("%s lies in %s: users could reach it", d, p.Root), "choose a directory for the files of its own, with --root")
+		}
+	}
+}
+
+// entrances looks whether whom the server is to be gets to the directories, those that they
+// lie in included. The state directory itself will be given to that user.
+func (p *Plan) entrances(f *Findings) {
+	if p.As == nil {
+		return
+	}
+	told := map[string]bool{}
+	for _, d := range []struct{ dir, flag string }{{p.Dir, "--dir"}, {p.Root, "--root"}, {filepath.Dir(p.StateDir), "--state-dir"}} {
+		for at := d.dir; ; at = filepath.Dir(at) {
+			if info, err := os.Stat(at); err == nil && !told[at] && !enters(info, p.As) {
+				told[at] = true
+				f.fault(fmt.Sprintf("%s may not enter %s", p.As, at), "chmod o+x "+at+", or chgrp "+p.Account+" "+at+" and chmod g+rx, or choose another directory with "+d.flag)
+			}
+			if at == filepath.Dir(at) {
+				break
+			}
+		}
+	}
+}
+
+// enters reports whether a directory's mode lets a user go through it.
+func enters(info fs.FileInfo, as *identity.User) bool {
+	uid, gid, known := ownerOf(info)
+	switch mode := info.Mode().Perm(); {
+	case !known:
+		return true
+	case uid == as.UID:
+		return mode&0o100 != 0
+	case gid == as.GID || slices.Contains(as.Groups, gid):
+		return mode&0o010 != 0
+	default:
+		return mode&0o001 != 0
+	}
+}
+
+// homes looks whose those directories of users are that are there already.
+func (p *Plan) homes(f *Findings) {
+	for _, name := range p.Users {
+		info, err := os.Stat(p.home(name))
+		if err != nil || p.As == nil {
+			continue
+		}
+		if uid, _, known := ownerOf(info); known && uid != p.As.UID {
+			f.note(p.home(name)+" is there, and does not belong to "+p.Account+": uploads may get 550", "chown -R "+p.Account+": "+p.home(name))
 		}
 	}
 }
