@@ -202,6 +202,7 @@ func (f *founding) tell(w io.Writer, r *foundingResult) error {
 			b.WriteString("       " + c + "\n")
 		}
 	}
+	b.WriteString("\nedgeftp help production goes all of the way.\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
