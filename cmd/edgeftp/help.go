@@ -39,6 +39,7 @@ func topics() []topic {
 		{"durability", "what survives a crash and a power cut", document("durability")},
 		{"exit-codes", "what the program's exit codes mean", printExitCodes},
 		{"policies", "policy modules, for operators", document("policies")},
+		{"production", "from a development run to a service with certificates and users", document("production")},
 		{"sandbox", "what the server shuts itself off from", document("sandbox")},
 	}
 }

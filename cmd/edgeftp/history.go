@@ -168,6 +168,10 @@ func (h *history) text(number, current uint64) ([]byte, uint64, error) {
 		}
 		return b, p.Number, err
 	}
+	if len(h.list) == 0 {
+		return nil, 0, &control.Refusal{Code: control.CodeConfigNone, Message: "no configuration was kept: the server was started by flags",
+			Help: "edgeftp serve --print-config with the same flags writes a file; start the server with --config"}
+	}
 	return nil, 0, &control.Refusal{Code: control.CodeConfigNone, Message: "there is no such configuration any more",
 		Help: "edgeftp config history lists those that were kept"}
 }

@@ -29,7 +29,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		Use: "edgeftp", Short: "A hardened FTP/FTPS server with policy modules",
 		SilenceErrors: true, SilenceUsage: true,
 		Long: "A hardened FTP/FTPS server whose decisions are taken by policy modules in a sandbox, with its tools and a client.\n" +
-			"edgeftp help TOPIC tells more: certificates, client, dns-providers, durability, exit-codes, policies, sandbox.",
+			"edgeftp help TOPIC tells more: certificates, client, dns-providers, durability, exit-codes, policies, production, sandbox.",
 		Example: "  edgeftp serve --root ./files\n  edgeftp ls ftp://dev@127.0.0.1:2121/ --ca-file .edgeftp/ca.pem\n  edgeftp help exit-codes",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return noCommand(cmd, args, "say what to do; edgeftp --help lists the commands")
@@ -38,7 +38,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		PersistentPreRunE: fromEnvironment,
 	}
 	colourFlag(root)
-	root.AddCommand(serveCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(serveCommand(), quickstartCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
 	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand(), benchCommand())
 	root.AddCommand(logsCommand(), auditCommand(), eventsCommand(), notifyCommand(), drainCommand(), backupCommand(), restoreCommand(), verifyArchiveCommand(), adminCommand())
 	root.AddCommand(userCommand())
@@ -65,6 +65,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else { // cobra's own: a wrong number of arguments, a missing flag
 		err = misused(cmd, err)
 	}
-	printError(cmd, stderr, err)
+	printError(cmd, stderr, advised(cmd, code, err))
 	return code
 }

@@ -15,6 +15,9 @@ import (
 // maxPassword bounds a password in bytes, as minisign does.
 const maxPassword = 1023
 
+// errNoTerminal says that nobody can be asked.
+var errNoTerminal = errors.New("a password is needed, and there is no terminal to ask\n   = help: --password-file FILE reads it from the first line of a file")
+
 // filePassword reads the first line of a file.
 func filePassword(flag, path string) (string, error) {
 	f, err := os.Open(path)
@@ -45,7 +48,7 @@ func askPassword(ctx context.Context, w io.Writer, prompt string, again bool) (s
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
-		return "", errors.New("a password is needed, and there is no terminal to ask\n   = help: --password-file FILE reads it from the first line of a file")
+		return "", errNoTerminal
 	}
 	first, err := askOnce(ctx, w, prompt, fd, before)
 	if err != nil || !again {

@@ -64,7 +64,8 @@ func serveCommand() *cobra.Command {
 // configure makes the configuration of the flags or of the file.
 func configure(cmd *cobra.Command, f config.Flags, file string, root bool) (from loaded, err error) {
 	if file == "" && f.Root == "" {
-		return from, exitWith(exitUsage, errors.New("serve needs --root DIR or --config FILE"))
+		return from, exitWith(exitUsage, errors.New("serve needs --root DIR or --config FILE\n"+
+			"   = help: edgeftp serve --root DIR serves a directory on this machine alone; edgeftp init writes a configuration for the Internet"))
 	}
 	if err := words(f); err != nil {
 		return from, exitWith(exitUsage, err)

@@ -299,6 +299,9 @@ func throttleCommand(a *admin) *cobra.Command {
 			down, up = args[1], args[1]
 		}
 		l, err := liveLimit(down, up, free)
+		if err != nil && len(args) == 2 {
+			err = fmt.Errorf("RATE: %s", strings.TrimPrefix(err.Error(), "--down: ")) // which nobody has written
+		}
 		if err != nil {
 			return exitWith(exitUsage, err)
 		}

@@ -22,16 +22,24 @@ type overview struct {
 
 func statusCommand() *cobra.Command {
 	a := new(admin)
-	var watch, health bool
+	var watch, health, ready bool
+	var wait string
 	var t top
 	cmd := &cobra.Command{Use: "status", Short: "Show what a running server is doing", Args: cobra.NoArgs,
 		Long: "Shows what a running server is doing. With --health nothing is shown: the exit code is 0 if the server answers and 1 if it does not, as\n" +
-			"container runtimes want it. With --watch there is a table of the sessions every second, until it is interrupted; edgeftp top is the same\n" +
+			"container runtimes want it. With --ready it is whether clients are served as they should be, with certificates that are valid: each part is\n" +
+			"told, and the exit code is 5 if one has failed. With --watch there is a table of the sessions every second, until it is interrupted; edgeftp top is the same\n" +
 			"with keys."}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case watch && health:
 			return exitWith(exitUsage, errors.New("--watch and --health exclude each other"))
+		case ready && (watch || health):
+			return exitWith(exitUsage, errors.New("--ready stands alone\n   = help: leave --watch and --health out"))
+		case cmd.Flags().Changed("wait") && !ready:
+			return exitWith(exitUsage, errors.New("--wait is for --ready"))
+		case ready:
+			return a.ready(cmd, wait)
 		case watch:
 			return t.frames(cmd, a)
 		case health:
@@ -49,6 +57,8 @@ func statusCommand() *cobra.Command {
 	a.flags(cmd)
 	cmd.Flags().BoolVar(&watch, "watch", false, "show the sessions time and again")
 	cmd.Flags().BoolVar(&health, "health", false, "say by the exit code alone whether the server answers")
+	cmd.Flags().BoolVar(&ready, "ready", false, "say whether every part is ready")
+	cmd.Flags().StringVar(&wait, "wait", "", "with --ready, how long to wait for it, such as 2m (default: not at all)")
 	t.flags(cmd)
 	return cmd
 }

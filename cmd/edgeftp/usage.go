@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/backup"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 )
 
@@ -45,6 +47,26 @@ func misused(cmd *cobra.Command, err error) error {
 		text = fmt.Sprintf("edgeftp %s takes no arguments, and there is %q", m[2], m[1])
 	}
 	return fmt.Errorf("%s\n   = help: %s", text, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+}
+
+// advised adds what to do next to an error that does not say it.
+func advised(cmd *cobra.Command, code int, err error) error {
+	help := ""
+	switch {
+	case strings.Contains(err.Error(), "= help: "):
+	case errors.Is(err, fs.ErrNotExist):
+		help = "check the path; it is looked for from the directory that you are in"
+	case errors.Is(err, fs.ErrPermission):
+		help = "check whose it is; sudo -u USER runs the command as the server's user"
+	case errors.Is(err, backup.ErrArchive):
+		help = "name a file that edgeftp backup --out FILE wrote"
+	case code == exitUsage:
+		help = cmd.CommandPath() + " --help shows how it is used"
+	}
+	if help == "" {
+		return err
+	}
+	return fmt.Errorf("%w\n   = help: %s", err, help)
 }
 
 func counted(n string) string {

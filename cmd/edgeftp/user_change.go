@@ -70,7 +70,7 @@ func (f *userFlags) made(cmd *cobra.Command) (map[string]any, error) {
 		d.UseNumber()
 		if err := d.Decode(&m); err != nil || m == nil {
 			at, says := brokenJSON([]byte(f.settings))
-			return nil, fmt.Errorf("--settings is no JSON object: %s %s", at, says)
+			return nil, fmt.Errorf("--settings is no JSON object: %s %s\n   = help: write one such as '{\"max_sessions\": 3}'", at, says)
 		}
 	}
 	set := func(k userKey, value any) {
@@ -138,7 +138,9 @@ func (p *passwordFlags) hash(cmd *cobra.Command, name string) (hash, made string
 	case p.file != "":
 		password, err = filePassword("--password-file", p.file)
 	default:
-		password, err = askPassword(cmd.Context(), cmd.ErrOrStderr(), fmt.Sprintf("password of %s: ", oneLine(name)), true)
+		if password, err = askPassword(cmd.Context(), cmd.ErrOrStderr(), fmt.Sprintf("password of %s: ", oneLine(name)), true); errors.Is(err, errNoTerminal) {
+			err = fmt.Errorf("%w; --generate makes one up", err)
+		}
 	}
 	if err != nil {
 		return "", "", exitWith(exitFailed, err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -81,13 +82,17 @@ func (a *userAdmin) takeOver(cmd *cobra.Command, f *importFlags, path string) er
 	}
 	got, err := userimport.Parse(userimport.Format(f.from), text)
 	if err != nil {
-		return exitWith(exitUsage, fmt.Errorf("%s: %w", path, err))
+		help := ""
+		if !slices.Contains(userimport.Formats(), userimport.Format(f.from)) {
+			help = "\n   = help: " + cmd.Flag("from").Usage
+		}
+		return exitWith(exitUsage, fmt.Errorf("%s: %w%s", path, err, help))
 	}
 	out := imported{DryRun: f.dryRun, Users: []importedUser{}, Left: []importedRefuse{}}
 	users := f.choose(got, &out)
 	if len(out.Left) > 0 && !f.skip && !f.dryRun {
 		printImport(cmd.ErrOrStderr(), out)
-		return exitWith(exitFailed, fmt.Errorf("%s: %d users cannot be taken over; nothing was imported\n   = help: --skip-refused imports the others", path, len(out.Left)))
+		return exitWith(exitFailed, fmt.Errorf("%s: %s cannot be taken over; nothing was imported\n   = help: --skip-refused imports the others", path, quantity(len(out.Left), "user", "users")))
 	}
 	made, err := f.finish(cmd.Context(), users)
 	if err != nil {

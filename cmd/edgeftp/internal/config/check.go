@@ -112,8 +112,11 @@ func (c *checker) root(path []string, dir string, conf *Config) {
 	case !info.IsDir():
 		c.at(path, fmt.Sprintf("the root %s is not a directory", dir), "name the directory that is to be served")
 	case within(c.real(dir), c.real(conf.Instance.StateDir)):
-		c.at([]string{"instance", "state_dir"}, fmt.Sprintf("the state directory %s lies inside the root %s: clients could reach the server's keys",
-			conf.Instance.StateDir, dir), "put it beside the root, or serve a directory below")
+		state, help := []string{"instance", "state_dir"}, "put it beside the root, or serve a directory below"
+		if strings.HasPrefix(c.locate(state, false).name, "--") {
+			help = "put it beside the root, such as --state-dir ../edgeftp-state, or serve a directory below"
+		}
+		c.at(state, fmt.Sprintf("the state directory %s lies inside the root %s: clients could reach the server's keys", conf.Instance.StateDir, dir), help)
 	}
 }
 

@@ -43,9 +43,27 @@ func corpusMachine() outside {
 		map[string]string{"NAME": "fra-1", "BAD": "hunter2 secret"})
 }
 
+// tally is what came of the corpus.
+type tally struct {
+	files, faults int // as the authors say
+	found, placed int // of faults: told in one run, and at their place
+	asked, helped int // helps that authors ask for, and those that are right
+	extra         int // told beside them
+}
+
 // The corpus: every fault of every file is found in one run, at its place, with the
 // help that mends it, and nothing else is.
 func TestCorpus(t *testing.T) {
+	n := judged(t)
+	t.Logf("%+v", n)
+	if n.files < 200 {
+		t.Errorf("there are %d files only", n.files)
+	}
+}
+
+// judged reads all of the corpus.
+func judged(t *testing.T) (n tally) {
+	t.Helper()
 	names, err := filepath.Glob("testdata/broken/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +72,7 @@ func TestCorpus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var faults, found, placed, asked, helped, extra int
+	n.files = len(names)
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
@@ -69,39 +87,36 @@ func TestCorpus(t *testing.T) {
 		}
 		told := map[int]bool{}
 		for _, w := range list {
-			faults++
+			n.faults++
 			i := theProblem(e.Problems, told, w)
 			if i < 0 {
 				t.Errorf("%s: %d:%d %s is not told", name, w.line, w.column, w.key)
 				continue
 			}
-			told[i], found = true, found+1
+			told[i], n.found = true, n.found+1
 			p := e.Problems[i]
 			if p.Line == w.line && p.Column == w.column {
-				placed++
+				n.placed++
 			} else {
 				t.Errorf("%s: %s is told at %d:%d, and is at %d:%d", name, w.key, p.Line, p.Column, w.line, w.column)
 			}
 			if w.words == "" {
 				continue
 			}
-			if asked++; strings.Contains(p.Help, w.words) {
-				helped++
+			if n.asked++; strings.Contains(p.Help, w.words) {
+				n.helped++
 			} else {
 				t.Errorf("%s: %s: the help is %q, without %q", name, w.key, p.Help, w.words)
 			}
 		}
 		for i, p := range e.Problems {
 			if !told[i] {
-				extra++
+				n.extra++
 				t.Errorf("%s: %d:%d %s: %s (%s): the file does not say so", name, p.Line, p.Column, p.Path, p.Text, p.Help)
 			}
 		}
 	}
-	t.Logf("%d files, %d faults: %d found in one run, %d at their place; %d of %d helps are right; %d told beside them", len(names), faults, found, placed, helped, asked, extra)
-	if len(names) < 200 {
-		t.Errorf("there are %d files only", len(names))
-	}
+	return n
 }
 
 // theProblem is the problem that is the fault w: the one at its place, or else the first

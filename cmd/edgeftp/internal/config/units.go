@@ -345,7 +345,7 @@ func checkLine(s string) error {
 
 func checkHash(s string) error {
 	if err := edge.CheckHash(s); err != nil {
-		return fault{"cannot be verified: " + strings.TrimPrefix(err.Error(), "unusable password hash: "), "store an argon2id hash in PHC form ($argon2id$v=19$...) or bcrypt ($2b$...), not the password"}
+		return fault{"cannot be verified: " + strings.TrimPrefix(err.Error(), "unusable password hash: "), "store an argon2id hash in PHC form ($argon2id$v=19$...) or bcrypt ($2b$...), not the password: edgeftp user hash makes one"}
 	}
 	return nil
 }

@@ -230,7 +230,7 @@ func (c *checker) user(u *fileUser, path []string, conf *Config) User {
 		}
 	}
 	if u.PasswordHash == "" && len(u.Certificates) == 0 {
-		c.key(sub(path, "password_hash"), `"password_hash" is missing`, "give it, an argon2id hash in PHC form or bcrypt, or the certificates of the user's clients")
+		c.key(sub(path, "password_hash"), `"password_hash" is missing`, "give it, an argon2id hash in PHC form or bcrypt (edgeftp user hash makes one), or the certificates of the user's clients")
 	}
 	return made
 }

@@ -254,6 +254,7 @@ func (v *validator) unknown(path []string) {
 		func() string { return v.typed(name, keys) },
 		func() string { return v.elsewhere(name, parent) },
 		func() string { return v.otherName(name) },
+		func() string { return v.begun(name, parent, keys) },
 		func() string { return v.splitKey(name, parent) },
 	} {
 		if help == "" {
@@ -272,6 +273,15 @@ func (v *validator) typed(name string, keys []string) string {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
 	return ""
+}
+
+// begun is the first word of one key, of which it is said what it is.
+func (v *validator) begun(name string, parent, keys []string) string {
+	longer := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !strings.HasPrefix(key, name+"_") })
+	if len(longer) != 1 {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q? %s", longer[0], v.about(sub(parent, longer[0])))
 }
 
 // elsewhere is a key that stands in the wrong section.

@@ -15,9 +15,18 @@ import (
 // the configuration held itself there is an environment variable, see
 // [Config.Unwritten].
 func (c *Config) YAML() ([]byte, error) {
-	// JSON is YAML: what the file's structs say in JSON is parsed to nodes, and
-	// these are written in YAML's own style.
-	data, err := marshal(c.file())
+	head := "# A configuration of edgeftp: edgeftp serve --config FILE\n"
+	if names := c.Unwritten(); len(names) > 0 {
+		head += "# Secrets are not written; these variables of the environment are to hold them: " + strings.Join(names, ", ") + "\n"
+	}
+	return write(head, c.file(), nil)
+}
+
+// write returns what JSON says of a value as YAML, below the head. remarks are comments by
+// the keys that they stand above.
+func write(head string, value any, remarks map[string]string) ([]byte, error) {
+	// JSON is YAML: it is parsed to nodes, and these are written in YAML's own style.
+	data, err := marshal(value)
 	if err != nil {
 		return nil, err
 	}
@@ -27,11 +36,9 @@ func (c *Config) YAML() ([]byte, error) {
 		return nil, fmt.Errorf("the configuration cannot be written: %w", err)
 	}
 	restyle(&node, nil)
+	remark(&node, nil, remarks)
 	var b bytes.Buffer
-	b.WriteString("# A configuration of edgeftp: edgeftp serve --config FILE\n")
-	if names := c.Unwritten(); len(names) > 0 {
-		b.WriteString("# Secrets are not written; these variables of the environment are to hold them: " + strings.Join(names, ", ") + "\n")
-	}
+	b.WriteString(head)
 	d, err := yaml.NewDumper(&b, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
 	if err != nil {
 		return nil, err
@@ -40,6 +47,27 @@ func (c *Config) YAML() ([]byte, error) {
 		err = d.Close()
 	}
 	return b.Bytes(), err
+}
+
+// remark puts comments above their keys.
+func remark(n *yaml.Node, path []string, remarks map[string]string) {
+	for i, inner := range n.Content {
+		switch n.Kind {
+		case yaml.MappingNode:
+			if i%2 == 1 {
+				continue
+			}
+			at := sub(path, inner.Value)
+			if text := remarks[dotted(at)]; text != "" {
+				inner.HeadComment = text
+			}
+			remark(n.Content[i+1], at, remarks)
+		case yaml.SequenceNode:
+			remark(inner, sub(path, fmt.Sprint(i)), remarks)
+		default:
+			remark(inner, path, remarks)
+		}
+	}
 }
 
 // restyle lets the writer choose how each value looks, and keeps ${ in values
