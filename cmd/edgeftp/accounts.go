@@ -40,6 +40,7 @@ type accounts struct {
 	conf   *config.Config
 	meter  *quota.Policy
 	stored map[string]account
+	sealed int                  // users of the store who need TLS
 	logins map[string]time.Time // that the store does not have yet
 }
 
@@ -98,8 +99,26 @@ func (a *accounts) load() error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stored = stored
+	a.stored, a.sealed = stored, 0
+	for _, acc := range stored {
+		a.sealed += acc.needsTLS()
+	}
 	return nil
+}
+
+// needsTLS is 1 for a user who may log in over TLS alone, else 0.
+func (acc account) needsTLS() int {
+	if acc.entry != nil && acc.entry.NeedsTLS() {
+		return 1
+	}
+	return 0
+}
+
+// protected reports whether a user of the store needs TLS.
+func (a *accounts) protected() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.sealed > 0
 }
 
 // release gives the file of the store up, for another process to open it. Logins find the

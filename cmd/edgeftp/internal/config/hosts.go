@@ -53,6 +53,7 @@ type fileHostLimits struct {
 func (c *Config) As(h *Host) *Config {
 	own := *c
 	own.Root, own.Users, own.Groups, own.Defaults, own.Anonymous = h.Root, h.Users, h.Groups, h.Defaults, h.Anonymous
+	own.Folders = nil
 	own.Sources, own.UsersFile = []string{SourceList}, "" // the store and the file are those of no host
 	if c.From(SourcePolicies) {
 		own.Sources = append(own.Sources, SourcePolicies)
@@ -90,6 +91,8 @@ func (h *Host) roots() []string {
 	for i := range h.Users {
 		roots = append(roots, h.Users[i].Root)
 	}
+	own := Config{Users: h.Users, Groups: h.Groups, Defaults: h.Defaults}
+	roots = append(roots, own.folderRoots()...)
 	return slices.DeleteFunc(roots, func(root string) bool { return root == "" })
 }
 
@@ -242,7 +245,7 @@ func (c *checker) reachable(conf *Config, i int) {
 // host. With that, a user of the one could read what is the other's.
 func (c *checker) apart(conf *Config, i int) {
 	h, path := &conf.Hosts[i], []string{"hosts", strconv.Itoa(i), "root"}
-	others := []Host{{Root: conf.Root, Users: conf.Users, Anonymous: conf.Anonymous, Defaults: conf.Defaults}}
+	others := []Host{{Root: conf.Root, Users: conf.Users, Groups: conf.Groups, Anonymous: conf.Anonymous, Defaults: conf.Defaults}}
 	for k := range others {
 		others[k].Name = NoHost
 	}
