@@ -33,7 +33,7 @@ func (h *homes) furnished(conf *config.Config, u *config.User, who policy.Sessio
 		fsys, back, err := h.folder(conf, &list[i], u, who.User)
 		held = append(held, back)
 		if err != nil {
-			h.log.Error("a folder cannot be served", "user", who.User, "vhost", who.VHost, "path", list[i].Path, "error", err)
+			h.log.Error("a folder cannot be served", "user", who.User, "host", who.VHost, "path", list[i].Path, "error", err)
 			fsys = nil
 		}
 		folders = append(folders, vfs.Folder{Path: vfs.Path(list[i].Path), FS: fsys})
