@@ -238,3 +238,20 @@ func (c *checker) ruledTwice(u *User, path []string) {
 		}
 	}
 }
+
+// template is a template of directories, with the key that it stands at.
+type template struct {
+	Defaults
+	key string
+}
+
+// templates are those of users' roots and folders.
+func (c *Config) templates() []template {
+	all := []template{{Defaults{Root: c.Defaults.Root}, "users.defaults.root"}}
+	for _, f := range c.SharedFolders() {
+		if !f.Fixed() {
+			all = append(all, template{Defaults{Root: f.Root}, "the folder " + f.Path})
+		}
+	}
+	return all
+}
