@@ -23,7 +23,12 @@ import (
 type Config struct {
 	FS vfs.FS // what is served; required
 	// Home gives a login a filesystem of its own; nil serves FS to everybody.
-	Home      pi.Home
+	Home pi.Home
+	// NeedsTLS reports whether a name may log in over TLS alone, also where the listener
+	// leaves that to the client; nil: none. USER is then refused in the clear, before
+	// anybody sends a password. Names that do not exist should be answered like those that
+	// need it, or the answer tells which do. It must not block.
+	NeedsTLS  func(user string) bool
 	Listeners []Listener     // at least one
 	Hosts     []Host         // virtual hosts, beside what FS and Home serve; usually none
 	Policies  []Slot         // in the order in which they are asked

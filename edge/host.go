@@ -30,13 +30,14 @@ type Host struct {
 	// longest counts, and one without a star before all of them. They may be empty where
 	// a listener has this host as its own.
 	Names     []string
-	Listeners []string     // by name, where Names lead to it; empty: all
-	FS        vfs.FS       // what is served; required
-	Home      pi.Home      // gives a login a filesystem of its own; nil serves FS to everybody
-	Perms     policy.Perms // of a login for which no policy named any; 0: Config.Perms
-	Banner    string       // of greetings, and the answer to HOST; empty: the listener's
-	Limits    HostLimits   // how many sessions its users may have; none but the server's
-	Bandwidth Rates        // of all transfers of the host together, beside Config.Bandwidth
+	Listeners []string               // by name, where Names lead to it; empty: all
+	FS        vfs.FS                 // what is served; required
+	Home      pi.Home                // gives a login a filesystem of its own; nil serves FS to everybody
+	NeedsTLS  func(user string) bool // as Config.NeedsTLS, of the host's users; nil: none
+	Perms     policy.Perms           // of a login for which no policy named any; 0: Config.Perms
+	Banner    string                 // of greetings, and the answer to HOST; empty: the listener's
+	Limits    HostLimits             // how many sessions its users may have; none but the server's
+	Bandwidth Rates                  // of all transfers of the host together, beside Config.Bandwidth
 }
 
 // HostLimits bound what the clients of a host may take. Zero is the default that each
@@ -188,7 +189,7 @@ func (c *Config) hosted(conf *pi.Config, l *Listener) (*pi.Config, error) {
 
 // adapt makes a listener's configuration one of the host.
 func (h *Host) adapt(conf *pi.Config) {
-	conf.VHost, conf.FS, conf.Home = h.Name, h.FS, h.Home
+	conf.VHost, conf.FS, conf.Home, conf.NeedsTLS = h.Name, h.FS, h.Home, h.NeedsTLS
 	if h.Perms != 0 {
 		conf.Perms = h.Perms
 	}

@@ -160,3 +160,31 @@ func TestClientCertificate(t *testing.T) {
 		r.must(c.Quit())
 	}
 }
+
+// A name that needs TLS is refused in the clear before anybody sends a password, and over
+// TLS it is as any other. Nothing is left of it for a PASS that comes all the same.
+func TestNeedsTLS(t *testing.T) {
+	server, client, err := userpi.ThrowAway()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, func(c *Config) {
+		c.Listeners[0].TLS = server
+		c.NeedsTLS = func(user string) bool { return user != "old" }
+	})
+	defer r.stop()
+	c := r.dial()
+	r.expect(c, "greeting", 220)
+	r.do(c, "USER anna", 534)
+	r.do(c, "PASS secret", 503)
+	r.do(c, "USER old", 331)
+	r.do(c, "USER anna", 534)
+	r.do(c, "PASS secret", 503)
+	r.do(c, "USER old", 331)
+	r.do(c, "PASS secret", 230)
+	r.do(c, "AUTH TLS", 234)
+	r.must(c.StartTLS(client))
+	r.do(c, "USER anna", 331)
+	r.do(c, "PASS secret", 230)
+	r.must(c.Quit())
+}

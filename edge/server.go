@@ -159,7 +159,7 @@ func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Co
 
 // sharedConfig is what the listeners have in common.
 func (s *Server) sharedConfig(c *Config, verifier verifier) pi.Config {
-	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
+	conf := pi.Config{Table: c.Commands, Chain: s.chain, FS: c.FS, Home: c.Home, NeedsTLS: c.NeedsTLS, Perms: c.Perms, Zone: c.Zone, Log: c.Log,
 		Replies: c.Replies, Languages: c.Languages, Listing: c.Listing, Helpers: pi.NewHelpers(), Verifier: verifier, Memory: s.gate.memory, Census: &census{byUser: map[string]int{}},
 		Buffers: dtp.NewBuffers(c.Transfer.Buffer), Copy: c.Transfer.Copy, NoDeflate: c.Transfer.NoDeflate,
 		MaxRatio: c.Transfer.MaxRatio, Runner: c.Transfer.Run, Limiter: c.Transfer.Limiter,

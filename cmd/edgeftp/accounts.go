@@ -43,6 +43,7 @@ type accounts struct {
 	conf   *config.Config
 	meter  *quota.Policy
 	stored map[string]account   // it is changed by load, put and drop alone
+	sealed int                  // users of the store who need TLS
 	logins map[string]time.Time // that the store does not have yet
 }
 
@@ -60,12 +61,14 @@ func (acc account) metered() bool { return acc.entry != nil && acc.entry.HasQuot
 // mu. Nobody is left out of the count for a moment.
 func (a *accounts) put(name string, acc account) {
 	was, is := a.stored[name].metered(), acc.metered()
+	a.sealed += acc.needsTLS() - a.stored[name].needsTLS()
 	a.stored[name] = acc
 	a.count(was, is)
 }
 
 func (a *accounts) drop(name string) {
 	was := a.stored[name].metered()
+	a.sealed -= a.stored[name].needsTLS()
 	delete(a.stored, name)
 	a.count(was, false)
 }
@@ -129,9 +132,27 @@ func (a *accounts) load() error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stored = stored
+	a.stored, a.sealed = stored, 0
+	for _, acc := range stored {
+		a.sealed += acc.needsTLS()
+	}
 	a.metered.Store(metered)
 	return nil
+}
+
+// needsTLS is 1 for a user who may log in over TLS alone, else 0.
+func (acc account) needsTLS() int {
+	if acc.entry != nil && acc.entry.NeedsTLS() {
+		return 1
+	}
+	return 0
+}
+
+// protected reports whether a user of the store needs TLS.
+func (a *accounts) protected() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.sealed > 0
 }
 
 // release gives the file of the store up, for another process to open it. Logins find the

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -145,6 +146,15 @@ func (a *accounts) rooted(conf *config.Config, e *config.Entry) *control.Refusal
 	if err == nil && u.Root != "" && e.OwnRoot() != "" {
 		err = a.mayServe(u.Root)
 	}
+	for _, f := range e.OwnFolders() {
+		root, wrong := f.RootOf(e.Name())
+		if wrong == nil && err == nil {
+			wrong = a.mayServe(root)
+		}
+		if err == nil && wrong != nil {
+			err = fmt.Errorf("the folder %s: %w", f.Path, wrong)
+		}
+	}
 	if err == nil {
 		return nil
 	}
@@ -172,7 +182,7 @@ func (a *accounts) ChangeUser(name string, c control.UserChange) (control.User, 
 		return control.User{}, entryRefusal(err)
 	}
 	conf, next := a.configuration(), &entries[0]
-	if acc.entry == nil || next.OwnRoot() != acc.entry.OwnRoot() {
+	if acc.entry == nil || next.OwnRoot() != acc.entry.OwnRoot() || !reflect.DeepEqual(next.OwnFolders(), acc.entry.OwnFolders()) {
 		if no := a.rooted(conf, next); no != nil {
 			return control.User{}, no
 		}

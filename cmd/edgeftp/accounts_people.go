@@ -70,7 +70,7 @@ func (p *people) Find(name string) (users.User, bool) {
 		return users.User{}, false
 	}
 	return users.User{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: u.Certificates, Lenient: u.Lenient,
-		Perms: u.Perms, Rules: u.Rules, Home: u.Home, Group: u.Group, Limits: u.Limits, MaxSessions: u.MaxSessions,
+		Perms: u.Perms, Rules: u.PathRules(), Networks: u.Networks, TLS: users.Protection(u.TLS), Home: u.Home, Group: u.Group, Limits: u.Limits, MaxSessions: u.MaxSessions,
 		Expires: u.Expires, MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit, Disabled: u.Disabled}, true
 }
 
@@ -100,10 +100,26 @@ func (p *people) mayHaveRoots() bool {
 	return p.mayChange() || slices.ContainsFunc(p.conf.Users, func(u config.User) bool { return u.Root != "" })
 }
 
-// root is the directory of a user, empty for none of his own.
-func (p *people) root(name string) string {
-	u, _ := p.find(name)
-	return u.Root
+// needsTLS reports whether a name may log in over TLS alone. Where anybody has to, names of
+// which nothing is known are answered like his: else the answer would tell which exist. An
+// anonymous user needs none.
+func (p *people) needsTLS(name string) bool {
+	u, known := p.find(name)
+	switch {
+	case known:
+		return u.TLS.Required
+	case p.conf.Anonymous.Enabled && name == anonymous.User:
+		return false
+	}
+	return slices.ContainsFunc(p.conf.Users, func(u config.User) bool { return u.TLS.Required }) || p.mayChange() && p.accounts.protected()
+}
+
+// mayNeedTLS is the hook of edge.Config for which of the names need TLS; nil: none can.
+func (p *people) mayNeedTLS() func(string) bool {
+	if p.mayChange() || slices.ContainsFunc(p.conf.Users, func(u config.User) bool { return u.TLS.Required }) {
+		return p.needsTLS
+	}
+	return nil
 }
 
 // quota is what a user may store who has a quota of his own.
@@ -134,7 +150,7 @@ func quotaLimits(q *config.Quota) quota.Limits {
 // the configuration first.
 func (p *people) ownRoots() (configured, kept []string) {
 	configured = p.conf.Roots()
-	for _, root := range p.accounts.roots() {
+	for _, root := range append(p.accounts.roots(), p.accounts.folderRoots()...) {
 		if !slices.Contains(configured, root) {
 			kept = append(kept, root)
 		}

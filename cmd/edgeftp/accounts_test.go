@@ -55,9 +55,13 @@ func accountsIn(t *testing.T, dir string) (*accounts, *kicks) {
 
 func addUser(t *testing.T, a *accounts, entry string) {
 	t.Helper()
-	if _, err := a.AddUsers(control.NewUsers{Users: []json.RawMessage{json.RawMessage(entry)}}); err != nil {
+	if _, err := a.AddUsers(newUser(entry)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func newUser(entry string) control.NewUsers {
+	return control.NewUsers{Users: []json.RawMessage{json.RawMessage(entry)}}
 }
 
 func change(a *accounts, name, settings string) (control.User, error) {

@@ -225,7 +225,7 @@ func (in *generation) settings(ctx context.Context) (edge.Config, error) {
 	}
 	l, t := in.conf.Limits, in.conf.Transfer
 	in.budgets.divide(in.conf, in.limits)
-	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), Listeners: listeners, Hosts: hosts, Log: in.log, LogPrefix: in.conf.Log.Prefix, LogCommands: commandLog(in.conf.Log.Commands),
+	return edge.Config{FS: in.homes.shared, Home: in.homes.home(), NeedsTLS: in.people.mayNeedTLS(), Listeners: listeners, Hosts: hosts, Log: in.log, LogPrefix: in.conf.Log.Prefix, LogCommands: commandLog(in.conf.Log.Commands),
 		Limits: edge.Limits{Sessions: unlimited(l.Sessions), SessionsPerIP: unlimited(l.SessionsPerIP), SessionsPerUser: unlimited(l.SessionsPerUser),
 			Memory: unlimited(in.budgets.memory), Descriptors: in.budgets.descriptors},
 		Timeouts: edge.Timeouts{Idle: unlimited(l.Idle), Login: unlimited(l.Login), Stall: unlimited(l.Stall), Awake: unlimited(l.Awake)},

@@ -26,7 +26,7 @@ func wholeFile(t *testing.T) (again func() *config.Config) {
 	const signer = "untrusted comment: x\nRWQ7kdeCIsyO00ck3TPDoSA9+6oS4sTG9RqwBFQjm1UVQz2wHhcGODtE\n"
 	for name, content := range map[string]string{"etc/c.pem": "", "keys/k.pem": "", "etc/clients.pem": "", "etc/roots.pem": roots,
 		"etc/mac": "Z2hp\n", "etc/tsig": "aHVudGVyMiBrZXk=\n", "etc/guard.wasm": "x", "etc/guard.sig": "x", "etc/signers.pub": signer, "etc/hash": cheapHash + "\n", "cred/hash": cheapHash, "cred/hook": "https://hooks.example.org/x",
-		"etc/de-AT.json": `{"language":"de-AT","name":"Deutsch","texts":{"Goodbye.":"Servus."}}`, "lib/modules.d/x": "", "lib/second/x": "", "srv/no/${x}/x": "",
+		"etc/de-AT.json": `{"language":"de-AT","name":"Deutsch","texts":{"Goodbye.":"Servus."}}`, "lib/modules.d/x": "", "lib/second/x": "", "srv/no/${x}/x": "", "srv/alice/x": "",
 		"run/users.yaml": "version: 1\nusers: [{ name: bob, password_hash: \"${cred:hash}\", root: " + dir + "/srv }]\n"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
@@ -39,6 +39,7 @@ func wholeFile(t *testing.T) (again func() *config.Config) {
 		"CREDENTIALS_DIRECTORY": filepath.Join(dir, "cred")} {
 		t.Setenv(name, value)
 	}
+	text = bytes.ReplaceAll(text, []byte("../srv"), []byte("/srv"))
 	text = bytes.ReplaceAll(text, []byte("/srv"), []byte(dir+"/srv"))
 	return func() *config.Config {
 		conf, _, err := config.Parse(filepath.Join(dir, "etc", "full.yaml"), text)

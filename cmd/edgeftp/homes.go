@@ -32,6 +32,7 @@ type homes struct {
 	conf   *config.Config
 	shared vfs.FS
 	people *people
+	log    *slog.Logger
 }
 
 // trees are the Disks of the process. Every configuration has the same, each with its
@@ -54,7 +55,7 @@ type disk struct {
 // store, of whom one without a tree is only told of. Those above come first, so that those
 // below are views of them.
 func openHomes(conf *config.Config, t *trees, who *people, log *slog.Logger) (*homes, error) {
-	h := &homes{trees: t, conf: conf, people: who}
+	h := &homes{trees: t, conf: conf, people: who, log: log}
 	roots, kept := who.ownRoots()
 	roots = append(roots, kept...)
 	slices.SortStableFunc(roots, func(a, b string) int { return cmp.Compare(len(realPath(a)), len(realPath(b))) })
@@ -93,25 +94,35 @@ func (h *homes) homeOf(conf *config.Config, shared vfs.FS) pi.Home {
 	if conf != h.conf {
 		people = people.accounts.under(conf)
 	}
-	if !people.mayHaveRoots() && conf.Anonymous.Root == "" && conf.Defaults.Root == "" {
+	if !people.mayHaveRoots() && conf.Anonymous.Root == "" && conf.Defaults.Root == "" && !furnishes(conf) {
 		return nil
 	}
 	return func(_ context.Context, who policy.Session, id policy.Identity) (vfs.FS, func(), error) {
-		root, err := rootOf(conf, people, who.User, id.Anonymous)
-		if err != nil || root == "" {
-			return shared, nil, err
+		var u config.User
+		if !id.Anonymous {
+			u, _ = people.find(who.User)
 		}
-		return h.tree(root)
+		root, err := rootOf(conf, &u, who.User, id.Anonymous)
+		if err != nil {
+			return nil, nil, err
+		}
+		fs, release := shared, (func())(nil)
+		if root != "" {
+			if fs, release, err = h.tree(root); err != nil {
+				return nil, nil, err
+			}
+		}
+		return h.furnished(conf, &u, who, id, fs, release)
 	}
 }
 
 // rootOf returns the directory of a login, empty for that of storage.
-func rootOf(conf *config.Config, people *people, user string, anonymous bool) (string, error) {
+func rootOf(conf *config.Config, u *config.User, user string, anonymous bool) (string, error) {
 	if anonymous {
 		return conf.Anonymous.Root, nil
 	}
-	if root := people.root(user); root != "" {
-		return root, nil
+	if u.Root != "" {
+		return u.Root, nil
 	}
 	return conf.Defaults.RootOf(user)
 }
@@ -137,9 +148,18 @@ func below(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// tree returns the filesystem of a directory of the machine. release, unless nil,
-// ends its use.
+// tree returns the filesystem of a directory of the machine, read-only where storage says
+// so. release, unless nil, ends its use.
 func (h *homes) tree(root string) (fs vfs.FS, release func(), err error) {
+	fs, release, err = h.bare(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	return h.guarded(fs, root), release, nil
+}
+
+// bare is tree without what storage says of changes.
+func (h *homes) bare(root string) (fs vfs.FS, release func(), err error) {
 	path, err := filepath.EvalSymlinks(root)
 	if err == nil {
 		fs, release, err = h.open(path)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"os"
@@ -175,5 +176,96 @@ func TestCommands(t *testing.T) {
 		if some[verb] == gone {
 			t.Errorf("%s: known is %v", verb, some[verb])
 		}
+	}
+}
+
+// Folders are seen in the tree of whoever has them, each with its own directory; one that is
+// not there is told, and does not keep the user out. The nearest of one path holds.
+func TestFolders(t *testing.T) {
+	var log bytes.Buffer
+	h, dir := homesIn(t, func(dir string, c *config.Config) {
+		c.Folders = []config.Folder{{Path: "/archive", Root: filepath.Join(dir, "own"), ReadOnly: true}, {Path: "/pub", Root: filepath.Join(dir, "own")}}
+		c.Defaults.Folders = []config.Folder{{Path: "/pub", Root: filepath.Join(dir, "users", "${user}")}, {Path: "/all", Root: filepath.Join(dir, "users", "${user}")}}
+		c.Groups = []config.Group{{Name: "staff", Folders: []config.Folder{{Path: "/staff", Root: filepath.Join(dir, "root", "sub")}}}}
+		c.Users = []config.User{{Name: "carol", Folders: []config.Folder{{Path: "/mine", Root: filepath.Join(dir, "users", ".hidden")}}, Umask: "007"}}
+	})
+	h.log = slog.New(slog.NewTextHandler(&log, nil))
+	home := h.home()
+	see := func(user, group string, anonymous bool) vfs.FS {
+		fs, release, err := home(t.Context(), policy.Session{User: user}, policy.Identity{Group: group, Anonymous: anonymous})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if release != nil {
+			t.Cleanup(release)
+		}
+		return fs
+	}
+	for _, c := range []struct {
+		user, group string
+		anonymous   bool
+		want        map[vfs.Path]string // the directory of the machine; empty: there is none
+	}{
+		{"carol", "staff", false, map[vfs.Path]string{"/": "root", "/archive": "own", "/pub": "users/carol", "/all": "users/carol", "/staff": "root/sub", "/mine": "users/.hidden"}},
+		{"dave", "", false, map[vfs.Path]string{"/": "root", "/archive": "own", "/pub": "", "/staff": "", "/mine": ""}},
+		{"anonymous", "staff", true, map[vfs.Path]string{"/": "root", "/archive": "own", "/pub": "own", "/all": "", "/staff": ""}},
+	} {
+		fs := see(c.user, c.group, c.anonymous)
+		for at, where := range c.want {
+			mark := "mark-" + c.user + strings.ReplaceAll(string(at), "/", "-")
+			if where != "" {
+				if err := os.WriteFile(filepath.Join(dir, where, mark), nil, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := fs.Stat(at.Join(mark)); (err == nil) != (where != "") {
+				t.Errorf("%s at %s: %v, want %q", c.user, at, err, where)
+			}
+		}
+		err := fs.(vfs.Writer).Mkdir("/archive/new")
+		if !errors.Is(err, vfs.ErrReadOnly) {
+			t.Errorf("%s: a read-only folder: %v", c.user, err)
+		}
+	}
+	if err := see("carol", "", false).(vfs.Writer).Mkdir("/mine/new"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "users", ".hidden", "new")); err != nil || info.Mode().Perm() != 0o770 {
+		t.Errorf("the umask of a user in a folder: %v, %v", info, err)
+	}
+	if told := log.String(); !strings.Contains(told, "a folder cannot be served") || !strings.Contains(told, "path=/pub") || !strings.Contains(told, "user=dave") {
+		t.Errorf("the operator is told %q", told)
+	}
+}
+
+// A directory of storage that is read-only is so by whichever tree it is reached.
+func TestReadOnlyStorage(t *testing.T) {
+	h, dir := homesIn(t, func(dir string, c *config.Config) {
+		c.ReadOnly, c.Defaults.Umask = true, "027"
+		c.Users = []config.User{{Name: "below", Root: filepath.Join(dir, "root", "sub")}, {Name: "beside", Root: filepath.Join(dir, "own"),
+			Folders: []config.Folder{{Path: "/in", Root: filepath.Join(dir, "root")}}}}
+	})
+	for _, c := range []struct {
+		user string
+		at   vfs.Path
+		want error
+	}{{"shared", "/d", vfs.ErrReadOnly}, {"below", "/d", vfs.ErrReadOnly}, {"beside", "/in/d", vfs.ErrReadOnly}, {"beside", "/d", nil}} {
+		fs, release, err := h.home()(t.Context(), policy.Session{User: c.user}, policy.Identity{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if release != nil {
+			t.Cleanup(release)
+		}
+		err = vfs.ErrReadOnly // as the server answers where nothing can be written to at all
+		if w, ok := fs.(vfs.Writer); ok {
+			err = w.Mkdir(c.at)
+		}
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s, %s: %v", c.user, c.at, err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, "own", "d")); err != nil || info.Mode().Perm() != 0o750 {
+		t.Errorf("the umask of the defaults: %v, %v", info, err)
 	}
 }

@@ -23,7 +23,7 @@ func (in *generation) hosts() ([]edge.Host, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, edge.Host{Name: h.Name, Names: h.Names, Listeners: h.Listeners, FS: fs, Home: home, Banner: h.Banner,
+		out = append(out, edge.Host{Name: h.Name, Names: h.Names, Listeners: h.Listeners, FS: fs, Home: home, NeedsTLS: in.accounts.under(in.conf.As(h)).mayNeedTLS(), Banner: h.Banner,
 			Limits: h.Limits, Bandwidth: h.Bandwidth})
 	}
 	return out, nil
@@ -55,10 +55,11 @@ func (h *homes) lodge(conf *config.Config) (vfs.FS, pi.Home, error) {
 	i := slices.IndexFunc(h.lodgings, func(l lodging) bool { return l.root == conf.Root })
 	if i >= 0 {
 		defer h.mu.Unlock()
-		return h.lodgings[i].fs, h.homeOf(conf, h.lodgings[i].fs), nil
+		fs := h.guarded(h.lodgings[i].fs, conf.Root)
+		return fs, h.homeOf(conf, fs), nil
 	}
 	h.mu.Unlock()
-	fs, giveBack, err := h.tree(conf.Root)
+	fs, giveBack, err := h.bare(conf.Root)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,6 +68,7 @@ func (h *homes) lodge(conf *config.Config) (vfs.FS, pi.Home, error) {
 		h.lodgings = append(h.lodgings, lodging{conf.Root, fs, giveBack})
 		h.mu.Unlock()
 	}
+	fs = h.guarded(fs, conf.Root)
 	return fs, h.homeOf(conf, fs), nil
 }
 

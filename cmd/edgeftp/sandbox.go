@@ -19,7 +19,7 @@ func (in *generation) shut() (err error) {
 	for _, s := range in.ephemeral.Ports() {
 		plan.Choose(s.First, s.Last)
 	}
-	for _, root := range in.accounts.roots() {
+	for _, root := range append(in.accounts.roots(), in.accounts.folderRoots()...) {
 		plan.Serve(root)
 	}
 	for _, b := range in.benches {

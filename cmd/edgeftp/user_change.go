@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +25,9 @@ type userFlags struct {
 	texts    map[string]*string
 	numbers  map[string]*int64
 	certs    []string
+	networks []string
+	folders  []string
+	tls      bool
 }
 
 // userKey says for which key of users.list a flag stands.
@@ -38,6 +43,7 @@ func userTexts() []userKey {
 		{"down", "bandwidth", "down", "bytes a second of downloads, such as 5MB"},
 		{"up", "bandwidth", "up", "bytes a second of uploads, such as 5MB"},
 		{"max-file-size", "", "max_file_size", "the largest file that may be stored, such as 1GB"},
+		{"umask", "", "umask", "what new files and directories may not be, in octal digits such as 007"},
 		{"expires", "", "expires", "date or time from which on the user is not known, such as 2027-01-31"},
 		{"note", "", "note", "a line for those who look after the users"},
 	}
@@ -59,6 +65,9 @@ func (f *userFlags) define(cmd *cobra.Command) {
 		f.numbers[k.flag] = cmd.Flags().Int64(k.flag, 0, k.help)
 	}
 	cmd.Flags().StringArrayVar(&f.certs, "certificate", nil, "SHA-256 digest of a client certificate that needs no password; repeatable")
+	cmd.Flags().StringArrayVar(&f.networks, "network", nil, "network or address that the user may log in from, such as 10.0.0.0/8; repeatable, and all that there are; empty for anywhere")
+	cmd.Flags().StringArrayVar(&f.folders, "folder", nil, "PATH=DIRECTORY of the server's machine that is seen at PATH, with ,read-only or ,perm=LETTERS behind it; repeatable, and all that there are; empty for none")
+	cmd.Flags().BoolVar(&f.tls, "require-tls", false, "let the user log in over TLS alone, and protect the data connections; =false leaves both to the listener")
 	cmd.Flags().StringVar(&f.settings, "settings", "", "a JSON object with any keys of users.list, such as '{\"rules\": [{\"dir\": \"/in\", \"perm\": \"elw\"}]}'")
 }
 
@@ -110,7 +119,66 @@ func (f *userFlags) made(cmd *cobra.Command) (map[string]any, error) {
 	if cmd.Flags().Changed("certificate") {
 		m["certificates"] = f.certs
 	}
+	if cmd.Flags().Changed("network") {
+		m["networks"] = withoutEmpty(f.networks)
+	}
+	if cmd.Flags().Changed("require-tls") {
+		var value any
+		if f.tls {
+			value = "required"
+		}
+		set(userKey{section: "tls", key: "control"}, value)
+		set(userKey{section: "tls", key: "data"}, value)
+	}
+	if cmd.Flags().Changed("folder") {
+		folders := []map[string]any{}
+		for _, text := range withoutEmpty(f.folders) {
+			made, err := folderFlag(text)
+			if err != nil {
+				return nil, err
+			}
+			folders = append(folders, made)
+		}
+		m["folders"] = folders
+	}
 	return m, nil
+}
+
+// withoutEmpty are the values of a flag that are not empty: an empty one takes all away.
+func withoutEmpty(list []string) []string {
+	return slices.DeleteFunc(append([]string{}, list...), func(s string) bool { return s == "" })
+}
+
+// folderFlag reads PATH=DIRECTORY, and what stands behind it.
+func folderFlag(text string) (map[string]any, error) {
+	const help = "\n   = help: write it like /projects=/srv/projects, /projects=/srv/projects,read-only or /projects=/srv/projects,perm=elr"
+	path, rest, found := strings.Cut(text, "=")
+	if !found {
+		return nil, fmt.Errorf("--folder %s: there is no = in it%s", text, help)
+	}
+	made := map[string]any{"path": path}
+	for { // a directory may have commas in its name
+		i := strings.LastIndexByte(rest, ',')
+		if i < 0 {
+			break
+		}
+		letters, perm := strings.CutPrefix(rest[i+1:], "perm=")
+		if !perm && rest[i+1:] != "read-only" {
+			break
+		}
+		if perm {
+			made["perm"] = letters
+		} else {
+			made["read_only"] = true
+		}
+		rest = rest[:i]
+	}
+	if rest == "" {
+		return nil, fmt.Errorf("--folder %s: there is no directory in it%s", text, help)
+	}
+	dir, err := filepath.Abs(rest)
+	made["root"] = dir
+	return made, err
 }
 
 // passwordFlags say where a password comes from.

@@ -42,6 +42,10 @@ func message(code wire.Code, text string) wire.Reply {
 
 // user answers alike for names that exist and those that do not.
 func user(s *Session, a Args) Outcome {
+	if needs := s.conf.NeedsTLS; needs != nil && !s.who.TLS.Enabled() && needs(a.Text) {
+		s.left.user = ""
+		return Say(wire.CodePolicyDenied, "Logging in by that name needs TLS: send AUTH TLS first.")
+	}
 	text := wire.Say(wire.CodeNeedPassword, "Send the password.")
 	if s.rank.in {
 		s.logout()

@@ -103,6 +103,9 @@ func answerFile(err error) (wire.Reply, bool) {
 		text string
 	}{
 		{vfs.ErrEscapes, wire.CodeUnavailable, "That leads out of the served tree."},
+		{vfs.ErrFolder, wire.CodeUnavailable, "That is a folder of the server's, or leads to one; it stays where it is."},
+		{vfs.ErrUnavailable, wire.CodeUnavailable, "That folder is not available at the moment."},
+		{vfs.ErrOtherFolder, wire.CodeUnavailable, "That lies in another folder; copy it there, and delete it here."},
 		{vfs.ErrRoot, wire.CodeUnavailable, "That cannot be done to the root directory."},
 		{vfs.ErrIsDirectory, wire.CodeUnavailable, "That is a directory."},
 		{vfs.ErrNotDirectory, wire.CodeUnavailable, "That is not a directory."},

@@ -113,6 +113,9 @@ func (s *Session) setFact(f fact, a Args) (permit, error) {
 // setBirth sets when a file was made, where the filesystem can.
 func (s *Session) setBirth(a Args, t time.Time) permit {
 	b, ok := s.fs.(vfs.Birther)
+	if _, err := s.writer(); err != nil {
+		return func() (change, error) { return nil, err }
+	}
 	if !ok {
 		return func() (change, error) {
 			return nil, wire.Say(wire.CodeBadParameter, "When a file was made cannot be changed on this filesystem.")
@@ -255,6 +258,9 @@ func siteSymlink(s *Session, a Args) Outcome {
 		return s.Fail(err)
 	}
 	l, ok := s.fs.(vfs.Symlinker)
+	if _, err := s.writer(); err != nil {
+		return s.Fail(err)
+	}
 	if !ok {
 		return Say(wire.CodeNotImplemented, "There are no symbolic links here.")
 	}

@@ -35,8 +35,11 @@ type Config struct {
 	Implicit   bool        // the connection begins with TLS (RFC 4217 Appendix A's port 990)
 	TLSControl bool        // no login in the clear
 	TLSData    bool        // no data connection in the clear
-	Binding    dtp.Binding // of protected data connections
-	Hosts      []string    // the names that HOST may give (RFC 7151); empty: any
+	// NeedsTLS reports whether a name may log in over TLS alone, where others may in the
+	// clear; nil: none. It runs in the session's owner and must not block.
+	NeedsTLS func(user string) bool
+	Binding  dtp.Binding // of protected data connections
+	Hosts    []string    // the names that HOST may give (RFC 7151); empty: any
 	// VHost is the name of the virtual host whose sessions these are; empty: of none.
 	VHost string
 	// Virtual are all hosts of the listener; nil: it has none.

@@ -28,6 +28,7 @@ type lister struct {
 
 	fs     vfs.FS
 	conf   *Config
+	guard  vfs.Guard // of fs; nil: it keeps nothing of its own accord
 	facts  listing.Facts
 	owner  string // of interrupted uploads
 	perms  func(vfs.Path) policy.Perms
@@ -47,6 +48,7 @@ func (s *Session) lister(a Args, f form) *lister {
 	l := &lister{form: f, arg: a.Text, text: a.Text, given: a.Given, path: a.Path,
 		fs: s.fs, conf: s.conf, facts: s.with.facts, owner: s.owner(), perms: s.frozen(), alike: len(s.rank.id.Rules) == 0,
 		who: s.shown(), row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
+	l.guard, _ = s.fs.(vfs.Guard)
 	if a.ls.given && (a.Path == "" || !l.has(a.Path)) {
 		l.options, l.text, l.path, l.given = a.ls.options, a.ls.text, a.ls.path, a.ls.text != ""
 	}
@@ -291,7 +293,11 @@ func (l *lister) entries(dir vfs.Path) func(*vfs.Info) *listing.Entry {
 		case !e.Mode.IsRegular():
 			e.Kind = "OS.unix=special"
 		}
-		e.Perm = perms.fact(l.permsIn(dir, info.Name), e.IsDir(), dir == vfs.Root && info.Name == "")
+		own, kept := l.permsIn(dir, info.Name), dir == vfs.Root && info.Name == ""
+		if l.guard != nil {
+			own, kept = l.unfixed(dir, info.Name, own, kept)
+		}
+		e.Perm = perms.fact(own, e.IsDir(), kept)
 		return e
 	}
 }
@@ -303,6 +309,20 @@ func (l *lister) permsIn(dir vfs.Path, name string) policy.Perms {
 		return l.perms(dir)
 	}
 	return l.perms(dir.Join(name))
+}
+
+// unfixed takes those permissions away that are of no use, because the filesystem keeps what
+// is there, and reports whether it keeps the entry itself.
+func (l *lister) unfixed(dir vfs.Path, name string, own policy.Perms, kept bool) (policy.Perms, bool) {
+	p := dir
+	if name != "" && name != string(vfs.Root) {
+		p = dir.Join(name)
+	}
+	self, inside := l.guard.Fixed(p)
+	if inside != nil {
+		own &= policy.PermReadOnly
+	}
+	return own, kept || self != nil
 }
 
 // factual puts a question mark in the place of what would end a fact or, as the first

@@ -175,6 +175,11 @@ func (r recorded) DropPartial(owner string, p vfs.Path) error {
 	return r.m.DropPartial(owner, p)
 }
 
+func (r recorded) Masked(umask fs.FileMode) vfs.FS {
+	r.m = r.m.Masked(umask).(*vfs.Mem)
+	return r
+}
+
 func (r recorded) Sub(dir vfs.Path) (vfs.FS, error) {
 	view, err := r.m.Sub(dir)
 	if err != nil {

@@ -106,6 +106,11 @@ func renameFrom(s *Session, a Args) Outcome {
 	if _, err := s.fs.Lstat(vfs.Path(g.Path)); err != nil {
 		return s.Fail(err)
 	}
+	if guard, ok := s.fs.(vfs.Guard); ok {
+		if self, _ := guard.Fixed(vfs.Path(g.Path)); self != nil {
+			return s.Fail(self)
+		}
+	}
 	s.left.rename = a.Path
 	return Say(wire.CodePending, "Send the new name.")
 }

@@ -282,6 +282,11 @@ func (s *Session) interruptible(out Outcome, stage vfs.Stage) Outcome {
 // A client is told of that first, as the model does, but nothing is staged: that
 // may cut what is kept of an upload back to where it is to go on.
 func (s *Session) unfit(p vfs.Path, opt vfs.StageOptions) error {
+	if guard, ok := s.fs.(vfs.Guard); ok {
+		if _, inside := guard.Fixed(p); inside != nil {
+			return inside
+		}
+	}
 	info, err := s.stat(p)
 	switch {
 	case opt.Unique:

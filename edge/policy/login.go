@@ -23,6 +23,10 @@ type Identity struct {
 	Final   bool    // ask no further authenticator
 	Code    int     // reply code of a refusal, 0 for 530 (RFC 959 §4.2.1); 421 weighs more in edge.Defence
 	Text    string  // one line for the client of a refusal
+	// Reason is why it is refused, for the operator's log and for observers alone, so that
+	// the client is told no more than of a wrong password. A policy in a sandbox cannot
+	// say one: it has a log of its own.
+	Reason string
 
 	// PasswordHash, when set beside Allow, is the stored hash (PHC argon2id or
 	// bcrypt) that the server verifies before the login holds. Without it, Allow

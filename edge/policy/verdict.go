@@ -106,6 +106,7 @@ type Denial struct {
 	Failed     bool   // the policy failed rather than refused
 	Code       int    // reply code, 0 for the stage's own
 	Text       string // one line for the client, may be empty
+	Reason     string // why, for the log in place of Text; may be empty
 	Cause      error  // what failed, for the log alone; nil when refused
 }
 
@@ -118,6 +119,8 @@ func (d *Denial) Error() string {
 	switch {
 	case d.Failed && d.Cause != nil:
 		return who + " failed: " + d.Cause.Error()
+	case d.Reason != "":
+		return who + " refused: " + d.Reason
 	case d.Text != "":
 		return who + " refused: " + d.Text
 	case d.Policy == "":

@@ -19,7 +19,7 @@ func (d *Disk) mkdir(p Path) error {
 	if p == Root {
 		return fs.ErrExist
 	}
-	mode := 0o777 &^ d.cfg.Umask & fs.ModePerm
+	mode := 0o777 &^ d.umask & fs.ModePerm
 	fo, err := d.openFolder(p.Dir())
 	if err != nil {
 		return err

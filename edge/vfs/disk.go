@@ -71,10 +71,11 @@ type DiskConfig struct {
 type Disk struct {
 	*shared
 	root  osRoot
-	below *below  // the short way into root; nil if there is none
-	base  *place  // where root lies in the tree
-	as    *rights // whose rights every access has; nil: the process's own
-	lent  bool    // root belongs to the Disk that this one was made of
+	below *below      // the short way into root; nil if there is none
+	base  *place      // where root lies in the tree
+	as    *rights     // whose rights every access has; nil: the process's own
+	umask fs.FileMode // taken from the mode of what is new
+	lent  bool        // root belongs to the Disk that this one was made of
 }
 
 // shared is what all views of one tree have in common: whatever view an upload
@@ -122,7 +123,7 @@ func openDisk(cfg DiskConfig, g *gate) (*Disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the served directory: %w", err)
 	}
-	d := &Disk{root: root, base: newPlace(Root), shared: &shared{gate: g, cfg: cfg, unnamed: canNameLater(g)}}
+	d := &Disk{root: root, base: newPlace(Root), umask: cfg.Umask, shared: &shared{gate: g, cfg: cfg, unnamed: canNameLater(g)}}
 	d.top = d
 	// The error has no name in package os, so it is asked for once.
 	if _, err = root.Lstat(".."); err == nil {

@@ -8,10 +8,11 @@
 //
 // What a filesystem can do beyond that is told by the small interfaces that it
 // implements: [Chmodder], [Chtimer], [Birther], [Symlinker], [Spacer], [Partials],
-// [Subber] and [Impersonator]. A login gets a root of its own by Sub, and the
-// rights of a user of the host by [AsUser].
+// [Subber], [Masker], [Guard] and [Impersonator]. A login gets a root of its own by
+// Sub, and the rights of a user of the host by [AsUser].
 //
 // [Disk] serves a directory of the host through an [os.Root]; [Mem] holds files
-// in memory. The package vfstest holds the conformance functions that every
+// in memory. [Forest] makes one filesystem of several, as virtual folders are, and
+// [ReadOnly] one that cannot be changed of any. The package vfstest holds the conformance functions that every
 // implementation passes: TestFS, or TestReadOnly if it cannot be written to.
 package vfs

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -16,13 +17,14 @@ import (
 // no users and keeps no times of access.
 type Mem struct {
 	*memTree
-	root *memNode
+	root  *memNode
+	umask fs.FileMode // taken from the mode of what is new
 }
 
 // memTree is what all views have in common.
 type memTree struct {
 	mu       sync.RWMutex
-	last     uint64 // inode number
+	last     uint64 // inode number; the first is anywhere, so that two trees in one Forest have no file in common
 	space    int64
 	partials map[string]map[memPlace]*memPartial
 	writers  map[*memNode]bool // files that are being appended to
@@ -53,7 +55,7 @@ type memNode struct {
 
 // NewMem returns an empty filesystem.
 func NewMem() *Mem {
-	m := &Mem{memTree: &memTree{space: memSpace, partials: make(map[string]map[memPlace]*memPartial),
+	m := &Mem{umask: 0o022, memTree: &memTree{last: uint64(rand.Uint32()) << 24, space: memSpace, partials: make(map[string]map[memPlace]*memPartial),
 		writers: make(map[*memNode]bool)}}
 	m.root = m.node(fs.ModeDir | 0o755)
 	m.root.entries = make(map[string]*memNode)

@@ -20,7 +20,7 @@ func (m *Mem) Mkdir(p Path) error {
 	if dir.entries[p.Base()] != nil {
 		return memFail("mkdir", p, fs.ErrExist)
 	}
-	n := m.node(fs.ModeDir | 0o755)
+	n := m.node(fs.ModeDir | 0o777&^m.umask)
 	n.entries = make(map[string]*memNode)
 	dir.entries[p.Base()] = n
 	return nil

@@ -18,7 +18,7 @@ func (m *Mem) Sub(dir Path) (FS, error) {
 	if err != nil {
 		return nil, memFail("open", dir, err)
 	}
-	return &Mem{memTree: m.memTree, root: n}, nil
+	return &Mem{memTree: m.memTree, root: n, umask: m.umask}, nil
 }
 
 // Space implements [Spacer]. It returns what SetSpace was given, 1 TiB before.

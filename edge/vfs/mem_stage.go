@@ -27,7 +27,7 @@ func (m *Mem) Partial(owner string, p Path) (Info, error) {
 	if err != nil {
 		return Info{}, memFail("stat", p, err)
 	}
-	return k.info(p.Base()), nil
+	return m.partialInfo(k, p.Base()), nil
 }
 
 // partial finds what is kept of an upload of p. A published file ends it.
@@ -58,9 +58,9 @@ func (m *memTree) forget(owner string, at memPlace) {
 	}
 }
 
-// info describes a partial upload under the name that it will have.
-func (k *memPartial) info(name string) Info {
-	return Info{Name: name, Size: int64(len(k.data)), Mode: 0o644, ModTime: k.at, Links: 1, Dev: 1}
+// partialInfo describes a partial upload under the name that it will have.
+func (m *Mem) partialInfo(k *memPartial, name string) Info {
+	return Info{Name: name, Size: int64(len(k.data)), Mode: 0o666 &^ m.umask, ModTime: k.at, Links: 1, Dev: 1}
 }
 
 // Partials implements [Partials].
@@ -77,7 +77,7 @@ func (m *Mem) Partials(owner string, p Path) ([]Info, error) {
 			continue
 		}
 		if k, _, err := m.partial(owner, p.Join(at.name)); err == nil {
-			infos = append(infos, k.info(at.name))
+			infos = append(infos, m.partialInfo(k, at.name))
 		}
 	}
 	return infos, nil
@@ -293,7 +293,7 @@ func (s *memStage) publish() error {
 		old.data, old.modTime = s.data, time.Now()
 		return nil
 	}
-	n := s.m.node(0o644)
+	n := s.m.node(0o666 &^ s.m.umask)
 	if n.data = s.data; old != nil {
 		n.mode = old.mode
 	}

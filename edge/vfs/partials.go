@@ -231,7 +231,7 @@ func (d *Disk) describe(k *partial) (Info, error) {
 		return Info{}, err
 	}
 	info.Name = Path(now.path).Base()
-	info.Mode = 0o666 &^ d.cfg.Umask & fs.ModePerm
+	info.Mode = 0o666 &^ d.umask & fs.ModePerm
 	info.Links = 1
 	return info, nil
 }

@@ -76,7 +76,7 @@ func (s *diskStage) mode(old Info, replaces bool) fs.FileMode {
 	if replaces && old.Mode.IsRegular() {
 		return old.Mode.Perm()
 	}
-	return 0o666 &^ s.d.cfg.Umask & fs.ModePerm
+	return 0o666 &^ s.d.umask & fs.ModePerm
 }
 
 // mustBeNew reports whether no other file may be replaced: one that has come since

@@ -63,7 +63,7 @@ func AsUser(fsys FS, c Credentials) (FS, error) {
 //   - A limit on bytes. What is written counts for the user in the filesystem's
 //     quota, but the kernel lets a process with CAP_SYS_RESOURCE write over every
 //     quota. Root has it, unless the server is started without it.
-//   - A umask. That is the process's, and DiskConfig.Umask decides anyway.
+//   - A umask. That is the process's, and DiskConfig.Umask or Masked decides anyway.
 //   - A way past directories that may be entered but not listed (mode 0711): os.Root
 //     opens each directory on the way for reading. Sub before AsUser opens the
 //     user's own directory with the server's rights.
@@ -83,7 +83,7 @@ func (d *Disk) AsUser(c Credentials) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Disk{shared: d.shared, root: d.root, below: d.below, base: d.base, as: as, lent: true}, nil
+	return &Disk{shared: d.shared, root: d.root, below: d.below, base: d.base, as: as, umask: d.umask, lent: true}, nil
 }
 
 // RunAs calls fn on a thread that has the rights of c as long as fn runs, and

@@ -116,7 +116,7 @@ func (d *Disk) sub(dir Path) (*Disk, error) {
 	if err := d.admitRoot(root); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
-	view := &Disk{shared: d.shared, root: root, base: newPlace(d.global(p)), as: d.as}
+	view := &Disk{shared: d.shared, root: root, base: newPlace(d.global(p)), as: d.as, umask: d.umask}
 	if d.below != nil {
 		view.below = openBelow(root)
 	}

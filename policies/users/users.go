@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,7 @@ func NewList(list []User) (List, error) {
 		}
 		u.Rules = slices.Clone(u.Rules)
 		u.Certificates = slices.Clone(u.Certificates)
+		u.Networks = slices.Clone(u.Networks)
 		l.users[u.Name] = u
 	}
 	return l, nil
@@ -103,9 +105,51 @@ type User struct {
 	// MsgLogin and MsgQuit replace the server's words at 230 and 221; empty
 	// leaves them.
 	MsgLogin, MsgQuit string
+	// Networks are where the user may log in from; empty is anywhere. A login from
+	// elsewhere is refused in the words and the time of a wrong password.
+	Networks []netip.Prefix
+	// TLS is what the user's control connection must have, beside what its listener asks
+	// for. One that has it not is refused like a login from elsewhere.
+	TLS Protection
 	// Disabled has the user's logins refused, in the words and the time of a wrong
 	// password, whatever other policies say.
 	Disabled bool
+}
+
+// Protection is what TLS on a control connection must be. The zero value asks for nothing.
+type Protection struct {
+	Required    bool   // there must be TLS; so it must with either of the others
+	MinVersion  string // "1.2" or "1.3", the least; empty is any
+	Certificate bool   // the client has shown one that was verified
+}
+
+// Any reports whether there must be TLS.
+func (p Protection) Any() bool { return p != Protection{} }
+
+// lacks says what a control connection does not have, empty for nothing.
+func (p Protection) lacks(tls policy.TLS) string {
+	switch {
+	case p.Any() && !tls.Enabled():
+		return "must use TLS"
+	case tls.Version < p.MinVersion: // "1.2" and "1.3" are in order as texts
+		return "must use TLS " + p.MinVersion + ", and came with " + tls.Version
+	case p.Certificate && tls.ClientSHA256 == "":
+		return "must show a client certificate"
+	}
+	return ""
+}
+
+// bars says why a user may not log in over a session's control connection, for the
+// operator; empty is that he may.
+func (u *User) bars(s *policy.Session) string {
+	from := s.Peer.Addr().Unmap().WithZone("")
+	if len(u.Networks) > 0 && !slices.ContainsFunc(u.Networks, func(n netip.Prefix) bool { return n.Contains(from) }) {
+		return fmt.Sprintf("the user %q may not log in from %s: it is in none of his networks", u.Name, from)
+	}
+	if lacks := u.TLS.lacks(s.TLS); lacks != "" {
+		return fmt.Sprintf("the user %q %s", u.Name, lacks)
+	}
+	return ""
 }
 
 // Policy answers logins from its sources. It is a [policy.Policy] that takes part in the
@@ -138,7 +182,8 @@ func New(config Config) (*Policy, error) {
 }
 
 // Check reports what keeps a user from being one: no name, one that no USER command can
-// carry, neither a password hash nor a certificate, or a relative home.
+// carry, neither a password hash nor a certificate, a relative home, a network that is
+// none, or a version of TLS that is none.
 func (u User) Check() error {
 	switch {
 	case u.Name == "":
@@ -149,6 +194,10 @@ func (u User) Check() error {
 		return fmt.Errorf("%q has no password hash and no certificate", u.Name)
 	case slices.ContainsFunc(u.Certificates, func(c string) bool { return !digest(c) }):
 		return fmt.Errorf("%q: a certificate is named by 64 hexadecimal digits, its SHA-256", u.Name)
+	case slices.ContainsFunc(u.Networks, func(n netip.Prefix) bool { return !n.IsValid() || n.Addr().Is4In6() }):
+		return fmt.Errorf("%q: one of the networks is none, or an IPv4 network in IPv6's form", u.Name)
+	case !slices.Contains([]string{"", "1.2", "1.3"}, u.TLS.MinVersion):
+		return fmt.Errorf("%q: TLS %q is not a version; 1.2 and 1.3 are", u.Name, u.TLS.MinVersion)
 	case u.Home != "" && !strings.HasPrefix(u.Home, "/"):
 		return fmt.Errorf("%q: home %q does not begin with /", u.Name, u.Home)
 	}
@@ -193,7 +242,8 @@ func (p *Policy) stranger(name string) policy.Identity {
 
 // Authenticate implements [policy.Authenticator]. It has no opinion on a name it
 // does not know, or that has expired, nor on one without a password that has not shown
-// its certificate. It refuses who is disabled, and where it stands alone, names that it
+// its certificate. It refuses who is disabled, who comes from a network that is not his or
+// without the TLS that he must have, and where it stands alone, names that it
 // does not know. It allows a user whose certificate it knows, and any other with the stored hash,
 // which the server verifies. It never fails.
 func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Identity, error) {
@@ -206,6 +256,9 @@ func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Id
 	}
 	if !u.Expires.IsZero() && !login.Time.Before(u.Expires) {
 		return policy.Identity{}, nil
+	}
+	if why := u.bars(login.Session); why != "" {
+		return policy.Identity{Verdict: policy.Deny, Reason: why}, nil
 	}
 	hash := u.PasswordHash
 	if shown := login.Session.TLS.ClientSHA256; slices.ContainsFunc(u.Certificates, func(c string) bool { return strings.EqualFold(c, shown) }) {

@@ -227,7 +227,11 @@ func (r *run) address(ctx context.Context) (string, error) {
 		return r.foreign.addr, nil
 	}
 	if r.srv == nil {
-		srv, err := serve(context.WithoutCancel(ctx), r.opt.conf, r.served, r.opt.rules)
+		served, err := r.opt.over(r.served)
+		if err != nil {
+			return "", err
+		}
+		srv, err := serve(context.WithoutCancel(ctx), r.opt.conf, served, r.opt.rules)
 		if err != nil {
 			return "", err
 		}

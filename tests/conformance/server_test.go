@@ -60,8 +60,10 @@ func (s *server) stop() error {
 
 // options collects the "server" lines of a dialogue.
 type options struct {
-	conf  edge.Config
-	rules *rules
+	conf    edge.Config
+	rules   *rules
+	folders []vfs.Folder // of what is served
+	locked  bool         // what is served is read-only
 }
 
 func newOptions(s *suite) *options {
@@ -123,6 +125,12 @@ func (o *options) set(args []string) error {
 		fs := vfs.NewMem()
 		err = fs.WriteFile(vfs.Path("/"+args[0]), nil)
 		o.conf.Hosts = append(o.conf.Hosts, edge.Host{Name: args[0], Names: args[1:], FS: fs, Banner: "This is " + args[0] + "."})
+	case key == "needs-tls": // names that may log in over TLS alone
+		o.conf.NeedsTLS = func(user string) bool { return slices.Contains(args, user) }
+	case key == "folder":
+		err = o.folder(args)
+	case key == "read-only":
+		o.locked = args[0] == "on"
 	case key == "own": // the listener's own virtual host
 		l.Host = args[0]
 	case key == "unknown-hosts":
@@ -139,6 +147,42 @@ func (o *options) set(args []string) error {
 		return o.setTime(key, args[0])
 	}
 	return err
+}
+
+// folder adds a folder, with the file f and the directory d in it. It may be read-only, or
+// gone.
+func (o *options) folder(args []string) error {
+	at, how := vfs.Path(args[0]), strings.Join(args[1:], " ")
+	fs := vfs.NewMem()
+	if err := fs.WriteFile("/f", []byte("in "+args[0])); err != nil {
+		return err
+	}
+	if err := fs.Mkdir("/d"); err != nil {
+		return err
+	}
+	made := vfs.Folder{Path: at, FS: fs}
+	switch how {
+	case "":
+	case "read-only":
+		made.FS = vfs.NewReadOnly(fs)
+	case "gone":
+		made.FS = nil
+	default:
+		return fmt.Errorf("%s is no kind of folder", how)
+	}
+	o.folders = append(o.folders, made)
+	return nil
+}
+
+// over is what is served of a filesystem.
+func (o *options) over(fs vfs.FS) (vfs.FS, error) {
+	if o.locked {
+		fs = vfs.NewReadOnly(fs)
+	}
+	if len(o.folders) == 0 {
+		return fs, nil
+	}
+	return vfs.NewForest(fs, o.folders)
 }
 
 func (o *options) setTLS(word string) error {

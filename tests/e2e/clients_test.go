@@ -127,7 +127,7 @@ func (s *server) lftp(t *testing.T, commands ...string) program {
 	} else {
 		rc = append(rc, "set ssl:ca-file "+s.ca, "set ftp:ssl-force yes", "set ftp:ssl-protect-data yes")
 	}
-	rc = append(rc, fmt.Sprintf("open -u %s,%s ftp://%s", s.user, s.password, s.addr))
+	rc = append(rc, fmt.Sprintf(`open -u "%s,%s" ftp://%s`, s.user, s.password, s.addr))
 	return program{name: need(t, "lftp"), args: []string{"--norc", "-c", strings.Join(append(rc, commands...), "; ")}}
 }
 

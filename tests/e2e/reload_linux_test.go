@@ -20,6 +20,8 @@ func TestReloadNeedsUpgrade(t *testing.T) {
 		{"", fmt.Sprintf("events: { file: %q }\n", other+"/events"), other},
 		{"", fmt.Sprintf("policies: { watch: %q }\n", other), other},
 		{"", "users: { list: [{ name: dev, password_hash: @HASH@, root: " + other + " }] }\n", other},
+		{"", "users: { list: [{ name: dev, password_hash: @HASH@, folders: [{ path: /pub, root: " + other + " }] }] }\n", other},
+		{"", "users: { defaults: { folders: [{ path: /pub, root: \"" + other + "/${user}\" }] }, list: [{ name: dev, password_hash: @HASH@ }] }\n", other},
 		{"active: { enabled: true }", "", "TCP connections to others"},
 		{"passive: { ports: 2100-2109 }", "", "ports 2100 to 2109"},
 	} {

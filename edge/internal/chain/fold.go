@@ -119,7 +119,9 @@ func (p *part) authenticate(ctx context.Context, q *policy.Login) (Credential, *
 		case policy.Pass:
 			continue
 		case policy.Deny, policy.Hide:
-			return Credential{}, st.denies(false, id.Code, id.Text)
+			d := st.denies(false, id.Code, id.Text)
+			d.Reason = id.Reason
+			return Credential{}, d
 		}
 		c.merge(st.name, id)
 		if id.Final {

@@ -159,7 +159,7 @@ func (f *faults) limits(l policy.Limits) {
 
 // secret: a password goes nowhere, least of all into a log.
 func (f *faults) secret(r reply) {
-	texts := map[string]string{"Text": r.identity.Text, "Group": r.identity.Group, "Label": r.identity.Label, "Home": r.identity.Home,
+	texts := map[string]string{"Text": r.identity.Text, "Reason": r.identity.Reason, "Group": r.identity.Group, "Label": r.identity.Label, "Home": r.identity.Home,
 		"MsgLogin": r.identity.MsgLogin, "MsgQuit": r.identity.MsgQuit, "PasswordHash": r.identity.PasswordHash}
 	if r.err != nil {
 		texts["the error"] = r.err.Error()

@@ -10,18 +10,22 @@
 //	  "bandwidth": {"down": 1000000, "up": 0},
 //	  "max_file_size": 0, "data_tls": true, "max_sessions": 3,
 //	  "expires": "2027-01-01T00:00:00Z",
-//	  "tls": {"session_reuse": true, "close_notify": true},
+//	  "networks": ["10.0.0.0/8"],
+//	  "tls": {"session_reuse": true, "close_notify": true, "required": true, "min_version": "1.3", "client_certificate": true},
 //	  "msg_login": "Good day.", "msg_quit": "Bye."
 //	}]}
 //
-// Sizes are in bytes, bandwidths in bytes per second, zero is no limit. The keys of
-// tls are what the user's clients must do, which is everything unless false. Unlike
+// Sizes are in bytes, bandwidths in bytes per second, zero is no limit. The first two keys
+// of tls are what the user's clients must do, which is everything unless false; the others
+// ask for more than the listener does. Unlike
 // those of the native form, the messages are of one line and at most 512 bytes.
 package main
 
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -62,6 +66,12 @@ func (m *module) configure(b []byte) error {
 // a module's texts are of one line, and bounded. What cannot be is refused at load.
 func (m *module) carries(u users.User) error {
 	s := &policy.Session{User: u.Name}
+	if len(u.Networks) > 0 {
+		s.Peer = netip.AddrPortFrom(u.Networks[0].Addr(), 1)
+	}
+	if u.TLS.Any() {
+		s.TLS = policy.TLS{Version: "1.3", ClientSHA256: strings.Repeat("0", 64)}
+	}
 	if len(u.Certificates) > 0 {
 		s.TLS.ClientSHA256 = u.Certificates[0]
 	}
@@ -100,7 +110,15 @@ func user(o *settings.Settings) (users.User, error) {
 	u.Limits = policy.Limits{RateDown: bandwidth.Int("down", 0), RateUp: bandwidth.Int("up", 0),
 		MaxFileSize: o.Int("max_file_size", 0), DataTLS: o.Bool("data_tls", false)}
 	u.Lenient = policy.Lenience{Resumption: !tls.Bool("session_reuse", true), CloseNotify: !tls.Bool("close_notify", true)}
+	u.TLS = users.Protection{Required: tls.Bool("required", false), MinVersion: tls.String("min_version", ""), Certificate: tls.Bool("client_certificate", false)}
 	var err error
+	for _, n := range o.Strings("networks") {
+		p, err := netip.ParsePrefix(n)
+		if err != nil || p != p.Masked() {
+			return u, fmt.Errorf("network %q is none: write it like 10.0.0.0/8", n)
+		}
+		u.Networks = append(u.Networks, p)
+	}
 	if u.Perms, err = policy.ParsePerms(o.String("perm", "")); err != nil {
 		return u, err
 	}

@@ -30,6 +30,8 @@ type Config struct {
 	HideDotFiles bool // in listings
 	Transfer     Transfer
 	Root         string         // the directory that is served at /
+	ReadOnly     bool           // nothing in Root may be changed, whichever tree leads there
+	Folders      []Folder       // that everybody sees but the users of virtual hosts
 	Durability   vfs.Durability // of every tree
 	Mounts       vfs.Mounts     // below every root
 	Users        []User         // of the list and the file, in the order of Sources
@@ -107,6 +109,9 @@ func (c *Config) Roots() []string {
 			add(u.Root)
 		}
 		add(all.Anonymous.Root)
+		for _, root := range all.folderRoots() {
+			add(root)
+		}
 	}
 	return roots
 }

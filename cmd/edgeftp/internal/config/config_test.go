@@ -169,6 +169,7 @@ func fullSinks() ([]Webhook, Notify) {
 
 // fullWithout is full without virtual hosts.
 func fullWithout() *Config {
+	readOnly := policy.Perms(policy.PermReadOnly)
 	return &Config{
 		Instance: Instance{Name: "fra-1", StateDir: "/var/lib/edgeftp", DrainTimeout: 90 * time.Minute, User: "990:991", AllowRoot: true},
 		Listeners: []Listener{{
@@ -205,16 +206,21 @@ func fullWithout() *Config {
 		Bandwidth: edge.Bandwidth{Server: edge.Rates{Down: 1e9}, Listeners: map[string]edge.Rates{"public": {Down: 800e6}, "local": {}},
 			User: edge.Rates{Down: 50e6, Up: 20e6}, Session: edge.Rates{Up: 10 << 20}, Transfer: edge.Rates{Down: 1e6, Up: 2e6}},
 		HideDotFiles: true, Transfer: Transfer{Buffer: 64 << 10, Binary: true, Deflate: true, MaxRatio: 0, Checksums: []pi.Digest{pi.CRC32, pi.SHA256}},
-		Root: "/srv", Durability: vfs.DurabilityFile, Mounts: vfs.MountsRefuse,
+		Root: "/srv", ReadOnly: true, Durability: vfs.DurabilityFile, Mounts: vfs.MountsRefuse,
+		Folders: []Folder{{Path: "/archive", Root: "/etc", ReadOnly: true}, {Path: "/archive/mine", Root: "/srv/no/$${x}"}},
 		Defaults: Defaults{Root: "/srv/${user}/$${x}", Perms: policy.PermReadOnly | policy.PermWrite,
-			Quota: Quota{Bytes: 50e9, Files: 1000, DayBytes: 1e9, DayFiles: 10, MonthBytes: 2e9, MonthFiles: 20}},
-		Groups: []Group{{"staff", Quota{Bytes: 1e12, Files: 1, DayBytes: 1, DayFiles: 2, MonthBytes: 2, MonthFiles: 3}}, {Name: "other"}},
+			Quota: Quota{Bytes: 50e9, Files: 1000, DayBytes: 1e9, DayFiles: 10, MonthBytes: 2e9, MonthFiles: 20},
+			Umask: "027", Folders: []Folder{{Path: "/own", Root: "/srv/own/${user}"}, {Path: "/pub/all", Root: "/srv", ReadOnly: true}}},
+		Groups: []Group{{"staff", Quota{Bytes: 1e12, Files: 1, DayBytes: 1, DayFiles: 2, MonthBytes: 2, MonthFiles: 3}, []Folder{{Path: "/staff", Root: "/srv", ReadOnly: true}}}, {Name: "other"}},
 		Users: []User{
 			{Name: "alice", PasswordHash: bcryptHash, Certificates: []string{digest}, Perms: policy.PermReadOnly, Root: "/srv", Home: "/pub", Group: "staff",
 				Quota:       &Quota{Bytes: 1e9, Files: 3, DayBytes: 1e6, DayFiles: 4, MonthBytes: 2e6, MonthFiles: 5},
 				Rules:       []policy.PathRule{{Dir: "/in", Perms: policy.PermCwd | policy.PermWrite, Recursive: true}, {Dir: "/secret"}},
-				MaxSessions: 3, Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500},
-				Lenient: policy.Lenience{Resumption: true, CloseNotify: true}, Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
+				MaxSessions: 3, Limits: policy.Limits{RateDown: 50e6, RateUp: 512 << 10, MaxFileSize: 1500, DataTLS: true},
+				TLS: Protection{Required: true, MinVersion: "1.3", Certificate: true}, Umask: "002",
+				Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")},
+				Folders:  []Folder{{Path: "/projects", Root: "/srv", ReadOnly: true, Perms: &readOnly}, {Path: "/drop", Root: "/srv/${user}", Perms: new(policy.Perms)}},
+				Lenient:  policy.Lenience{Resumption: true, CloseNotify: true}, Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
 				MsgLogin: "Hello.\n220 Be kind.", MsgQuit: "Bye.", Disabled: true, Note: "On leave until May.", Source: SourceList},
 			{Name: "no", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv/no/${x}", Home: "/", Quota: &Quota{}, Source: SourceList},
 			{Name: "bob", PasswordHash: bcryptHash, Perms: policy.PermReadOnly | policy.PermWrite, Root: "/srv", Home: "/", Source: SourceFile},
@@ -261,7 +267,7 @@ func plainTLS(required string) TLS {
 
 func fullMachine() outside {
 	return testMachine(map[string]string{
-		"/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/run/users.yaml": "version: 1\nusers:\n  - { name: bob, password_hash: \"${cred:hash}\", root: /srv }\n  - { name: alice, root: /srv, password_hash: \"${cred:hash}\" }\n", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash, "/run/cred/hook": "http://127.0.0.1:9/hook-path",
+		"/srv/alice": "dir", "/etc/c.pem": "", "/run/keys/k.pem": "", "/etc/roots.pem": testRoots(), "/etc/mac": "Z2hp\n", "/etc/tsig": "aHVudGVyMiBrZXk=\n", "/etc/clients.pem": "", "/etc/de-AT.json": `{"language":"de-AT","name":"Deutsch (Österreich)","texts":{"Goodbye.":"Servus."}}`, "/etc/guard.wasm": "", "/etc/guard.sig": "", "/lib/modules.d": "dir", "/lib/second": "dir", "/run/users.yaml": "version: 1\nusers:\n  - { name: bob, password_hash: \"${cred:hash}\", root: /srv }\n  - { name: alice, root: /srv, password_hash: \"${cred:hash}\" }\n", "/etc/signers.pub": "untrusted comment: x\n" + signer + "\n", "/etc/hash": bcryptHash + "\n", "/run/cred/hash": bcryptHash, "/run/cred/hook": "http://127.0.0.1:9/hook-path",
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp", "KEYS": "/run/keys", "MAC": "YWJj", "ALG": "hmac-sha", "CREDENTIALS_DIRECTORY": "/run/cred"})
 }
 

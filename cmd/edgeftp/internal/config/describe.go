@@ -168,7 +168,7 @@ func formNames() map[string]string {
 		"edgeftp-duration": "duration", "edgeftp-proxy-timeout": "duration", "edgeftp-timeout": "duration or 0", "edgeftp-size": "size", "edgeftp-rate": "rate or 0", "edgeftp-share": "rate",
 		"edgeftp-buffers": "size or `auto`", "edgeftp-ports": "ports", "edgeftp-perm": "permissions", "edgeftp-rule": "permissions, or none",
 		"edgeftp-address": "HOST:PORT", "edgeftp-name": "name", "edgeftp-line": "text of one line", "edgeftp-text": "text",
-		"edgeftp-hash": "hash", "edgeftp-path": "path", "edgeftp-virtual": "virtual path", "edgeftp-ip": "IP address",
+		"edgeftp-hash": "hash", "edgeftp-path": "path", "edgeftp-virtual": "virtual path", "edgeftp-folder": "virtual path", "edgeftp-mount": "virtual path", "edgeftp-umask": "octal digits", "edgeftp-ip": "IP address",
 		"edgeftp-network": "network", "edgeftp-sha256": "SHA-256 digest", "edgeftp-time": "date or time",
 		"edgeftp-advertise": "IPv4 address, host name or `auto`", "edgeftp-advertised": "IPv4 address or host name",
 		"edgeftp-host": "host name or address", "edgeftp-hostname": "host name or wildcard", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",

@@ -256,7 +256,7 @@ func identify(list []any) ([]string, bool) {
 	for i := range list {
 		numbers[i] = strconv.Itoa(i)
 	}
-	for _, by := range []string{"name", "dir", "cert"} {
+	for _, by := range []string{"name", "dir", "cert", "path"} {
 		ids := make([]string, len(list))
 		for i, item := range list {
 			name, _ := item.(map[string]any)[by].(string)

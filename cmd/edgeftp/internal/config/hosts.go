@@ -53,6 +53,7 @@ type fileHostLimits struct {
 func (c *Config) As(h *Host) *Config {
 	own := *c
 	own.Root, own.Users, own.Groups, own.Defaults, own.Anonymous = h.Root, h.Users, h.Groups, h.Defaults, h.Anonymous
+	own.Folders = nil
 	own.Sources, own.UsersFile = []string{SourceList}, "" // the store and the file are those of no host
 	if c.From(SourcePolicies) {
 		own.Sources = append(own.Sources, SourcePolicies)
@@ -90,7 +91,15 @@ func (h *Host) roots() []string {
 	for i := range h.Users {
 		roots = append(roots, h.Users[i].Root)
 	}
+	own := Config{Users: h.Users, Groups: h.Groups, Defaults: h.Defaults}
+	roots = append(roots, own.folderRoots()...)
 	return slices.DeleteFunc(roots, func(root string) bool { return root == "" })
+}
+
+// templates are those of the host's users.
+func (h *Host) templates() []template {
+	own := Config{Groups: h.Groups, Defaults: h.Defaults}
+	return own.templates()
 }
 
 // hosts makes the virtual hosts. The listeners are there.
@@ -242,7 +251,9 @@ func (c *checker) reachable(conf *Config, i int) {
 // host. With that, a user of the one could read what is the other's.
 func (c *checker) apart(conf *Config, i int) {
 	h, path := &conf.Hosts[i], []string{"hosts", strconv.Itoa(i), "root"}
-	others := []Host{{Root: conf.Root, Users: conf.Users, Anonymous: conf.Anonymous, Defaults: conf.Defaults}}
+	shared := conf.Defaults // and the mounts of storage, which are folders of the same users
+	shared.Folders = slices.Concat(shared.Folders, conf.Folders)
+	others := []Host{{Root: conf.Root, Users: conf.Users, Groups: conf.Groups, Anonymous: conf.Anonymous, Defaults: shared}}
 	for k := range others {
 		others[k].Name = NoHost
 	}
@@ -269,13 +280,17 @@ func (c *checker) touching(h, o *Host) (mine, theirs string) {
 				return a, b
 			}
 		}
-		if o.Defaults.mayHold(c.real(a), c.real) {
-			return a, o.Defaults.Root
+		for _, t := range o.templates() {
+			if t.mayHold(c.real(a), c.real) {
+				return a, t.Root
+			}
 		}
 	}
 	for _, b := range o.roots() {
-		if h.Defaults.mayHold(c.real(b), c.real) {
-			return h.Defaults.Root, b
+		for _, t := range h.templates() {
+			if t.mayHold(c.real(b), c.real) {
+				return t.Root, b
+			}
 		}
 	}
 	return "", ""

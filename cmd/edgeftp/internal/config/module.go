@@ -189,9 +189,11 @@ func (c *checker) watchable(m *Module, conf *Config) (why, help string) {
 			m.Source, conf.Instance.StateDir), "put it beside the state directory"
 	}
 	for _, all := range conf.Every() {
-		if all.Defaults.mayHold(c.real(m.Source), c.real) {
-			return fmt.Sprintf("%s may lie inside a user's root (users.defaults.root: %s): clients could change the policy", m.Source, all.Defaults.Root),
-				"put it where no user's root can be"
+		for _, t := range all.templates() {
+			if t.mayHold(c.real(m.Source), c.real) {
+				return fmt.Sprintf("%s may lie inside a user's root (%s: %s): clients could change the policy", m.Source, t.key, t.Root),
+					"put it where no user's root can be"
+			}
 		}
 	}
 	return "", ""

@@ -220,7 +220,9 @@ func isTemplate(path []string) bool {
 	if len(path) > 2 && path[0] == "hosts" {
 		path = path[2:]
 	}
-	return slices.Equal(path, []string{"users", "defaults", "root"})
+	n := len(path)
+	folder := n > 3 && path[0] == "users" && path[n-1] == "root" && path[n-3] == "folders"
+	return folder || slices.Equal(path, []string{"users", "defaults", "root"})
 }
 
 func (r *reader) scalar(n *yaml.Node, path []string) (any, bool) {

@@ -13,8 +13,9 @@ type Quota struct {
 
 // Group is what holds for all users with a word.
 type Group struct {
-	Name  string
-	Quota Quota
+	Name    string
+	Quota   Quota
+	Folders []Folder
 }
 
 type fileQuota struct {
@@ -27,8 +28,9 @@ type fileQuota struct {
 }
 
 type fileGroup struct {
-	Name  string    `json:"name"`
-	Quota fileQuota `json:"quota"`
+	Name    string       `json:"name"`
+	Quota   fileQuota    `json:"quota"`
+	Folders []fileFolder `json:"folders"`
 }
 
 func (f *fileQuota) quota() Quota {
@@ -41,13 +43,13 @@ func (q *Quota) file() fileQuota {
 		MonthBytes: formatSize(q.MonthBytes), MonthFiles: q.MonthFiles}
 }
 
-func (c *checker) groups(list []fileGroup, path []string) []Group {
+func (c *checker) groups(list []fileGroup, path []string, conf *Config) []Group {
 	var out []Group
 	names := map[string]bool{}
 	for i := range list {
 		g := &list[i]
 		c.unique(names, sub(path, strconv.Itoa(i), "name"), g.Name, "group")
-		out = append(out, Group{g.Name, g.Quota.quota()})
+		out = append(out, Group{g.Name, g.Quota.quota(), c.folders(g.Folders, sub(path, strconv.Itoa(i), "folders"), "", conf)})
 	}
 	return out
 }
@@ -69,7 +71,7 @@ func (c *checker) group(name string, path []string, conf *Config) {
 func groupsFile(list []Group) []fileGroup {
 	out := []fileGroup{}
 	for i := range list {
-		out = append(out, fileGroup{list[i].Name, list[i].Quota.file()})
+		out = append(out, fileGroup{list[i].Name, list[i].Quota.file(), foldersFile(list[i].Folders)})
 	}
 	return out
 }

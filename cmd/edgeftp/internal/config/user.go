@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,9 +25,13 @@ type User struct {
 	MaxSessions  int           // 0 is no limit
 	Limits       policy.Limits // zero fields do not limit
 	Lenient      policy.Lenience
-	Expires      time.Time // zero is never
-	Quota        *Quota    // nil is that of Defaults
-	MsgLogin     string    // one or more lines; empty is the server's own words
+	Expires      time.Time      // zero is never
+	Quota        *Quota         // nil is that of Defaults
+	Umask        string         // three octal digits; empty is that of Defaults
+	Folders      []Folder       // beside those of Config.FoldersOf
+	Networks     []netip.Prefix // where he may log in from; empty is anywhere
+	TLS          Protection     // of the control connection
+	MsgLogin     string         // one or more lines; empty is the server's own words
 	MsgQuit      string
 	Disabled     bool   // logins are refused
 	Note         string // for those who look after the users
@@ -40,6 +45,9 @@ type Defaults struct {
 	Root  string
 	Perms policy.Perms
 	Quota Quota
+	// Umask is that of everybody's new files, three octal digits; empty is 022.
+	Umask   string
+	Folders []Folder
 }
 
 // Anonymous is the user of that name.
@@ -94,9 +102,11 @@ type fileUsers struct {
 	Sources  []string `json:"sources,omitempty"`
 	File     string   `json:"file,omitempty"`
 	Defaults struct {
-		Root  string    `json:"root,omitempty"`
-		Perm  string    `json:"perm"`
-		Quota fileQuota `json:"quota"`
+		Root    string       `json:"root,omitempty"`
+		Perm    string       `json:"perm"`
+		Quota   fileQuota    `json:"quota"`
+		Umask   string       `json:"umask,omitempty"`
+		Folders []fileFolder `json:"folders"`
 	} `json:"defaults"`
 	Groups    []fileGroup   `json:"groups"`
 	List      []fileUser    `json:"list"`
@@ -104,24 +114,27 @@ type fileUsers struct {
 }
 
 type fileUser struct {
-	Name         string      `json:"name"`
-	PasswordHash string      `json:"password_hash,omitempty"`
-	Certificates []string    `json:"certificates"`
-	Perm         string      `json:"perm,omitempty"`
-	Rules        []fileRule  `json:"rules"`
-	Root         string      `json:"root,omitempty"`
-	Home         string      `json:"home"`
-	Group        string      `json:"group,omitempty"`
-	MaxSessions  int         `json:"max_sessions"`
-	MaxFileSize  string      `json:"max_file_size,omitempty"`
-	Bandwidth    fileShare   `json:"bandwidth"`
-	MsgLogin     string      `json:"msg_login,omitempty"`
-	MsgQuit      string      `json:"msg_quit,omitempty"`
-	Expires      string      `json:"expires,omitempty"`
-	TLS          fileLenient `json:"tls"`
-	Quota        *fileQuota  `json:"quota,omitempty"`
-	Disabled     bool        `json:"disabled"`
-	Note         string      `json:"note,omitempty"`
+	Name         string       `json:"name"`
+	PasswordHash string       `json:"password_hash,omitempty"`
+	Certificates []string     `json:"certificates"`
+	Perm         string       `json:"perm,omitempty"`
+	Rules        []fileRule   `json:"rules"`
+	Root         string       `json:"root,omitempty"`
+	Home         string       `json:"home"`
+	Group        string       `json:"group,omitempty"`
+	MaxSessions  int          `json:"max_sessions"`
+	MaxFileSize  string       `json:"max_file_size,omitempty"`
+	Bandwidth    fileShare    `json:"bandwidth"`
+	MsgLogin     string       `json:"msg_login,omitempty"`
+	MsgQuit      string       `json:"msg_quit,omitempty"`
+	Expires      string       `json:"expires,omitempty"`
+	TLS          fileUserTLS  `json:"tls"`
+	Umask        string       `json:"umask,omitempty"`
+	Folders      []fileFolder `json:"folders"`
+	Networks     []string     `json:"networks"`
+	Quota        *fileQuota   `json:"quota,omitempty"`
+	Disabled     bool         `json:"disabled"`
+	Note         string       `json:"note,omitempty"`
 }
 
 type fileRule struct {
@@ -135,13 +148,53 @@ type fileShare struct {
 	Up   string `json:"up,omitempty"`
 }
 
-type fileLenient struct {
+type fileUserTLS struct {
+	Control      string `json:"control"`
+	Data         string `json:"data"`
+	MinVersion   string `json:"min_version"`
+	ClientCerts  string `json:"client_certs"`
 	SessionReuse string `json:"session_reuse"`
 	CloseNotify  string `json:"close_notify"`
 }
 
-// lenient is the value of what need not be done.
-const lenient = "lenient"
+// What a user's TLS is held to: what must be, what need not, and what is as the listener has
+// it.
+const (
+	required   = "required"
+	lenient    = "lenient"
+	asListener = "listener"
+)
+
+// usualTLS is what holds for a user who says nothing of TLS.
+func usualTLS() fileUserTLS {
+	return fileUserTLS{Control: asListener, Data: asListener, MinVersion: asListener, ClientCerts: asListener, SessionReuse: asListener, CloseNotify: required}
+}
+
+// protection is what a control connection must be. Whatever is asked for of TLS asks for TLS.
+func (t *fileUserTLS) protection() Protection {
+	p := Protection{Certificate: t.ClientCerts == required}
+	if t.MinVersion != asListener {
+		p.MinVersion = t.MinVersion
+	}
+	p.Required = t.Control == required || t.Data == required || p != Protection{}
+	return p
+}
+
+// tlsFile is the reverse.
+func (u *User) tlsFile() fileUserTLS {
+	t := usualTLS()
+	for _, s := range []struct {
+		at  *string
+		is  bool
+		now string
+	}{{&t.Data, u.Limits.DataTLS, required}, {&t.MinVersion, u.TLS.MinVersion != "", u.TLS.MinVersion}, {&t.ClientCerts, u.TLS.Certificate, required},
+		{&t.SessionReuse, u.Lenient.Resumption, lenient}, {&t.CloseNotify, u.Lenient.CloseNotify, lenient}, {&t.Control, u.TLS.Required, required}} {
+		if s.is {
+			*s.at = s.now
+		}
+	}
+	return t
+}
 
 type fileAnonymous struct {
 	Enabled     bool      `json:"enabled"`
@@ -178,7 +231,9 @@ func (c *checker) people(in *fileUsers, at []string, f *file, conf *Config) {
 	}
 	conf.Defaults.Perms = perms(in.Defaults.Perm)
 	conf.Defaults.Quota = in.Defaults.Quota.quota()
-	conf.Groups = c.groups(in.Groups, sub(at, "groups"))
+	conf.Defaults.Umask = umask(in.Defaults.Umask)
+	conf.Defaults.Folders = c.folders(in.Defaults.Folders, sub(at, "defaults", "folders"), "", conf)
+	conf.Groups = c.groups(in.Groups, sub(at, "groups"), conf)
 	names := map[string]bool{}
 	for i := range in.List {
 		u, path := &in.List[i], sub(at, "list", strconv.Itoa(i))
@@ -190,21 +245,45 @@ func (c *checker) people(in *fileUsers, at []string, f *file, conf *Config) {
 		made.Source = SourceList
 		conf.Users = append(conf.Users, made)
 		c.group(u.Group, sub(path, "group"), conf)
-		if len(u.Certificates) > 0 && !f.asksCertificates() {
-			c.noCertificates(path)
-		}
+		c.offered(u, path, f.offers())
 	}
 	c.anonymous(&in.Anonymous, sub(at, "anonymous"), conf)
 }
 
-// noCertificates reports certificates of a user that no client is asked for.
-func (c *checker) noCertificates(path []string) {
-	c.key(sub(path, "certificates"), "no listener asks clients for certificates", "set tls.client_certs and tls.client_ca at a listener, or remove them")
+// Protection is what a user's control connection must be, as policies/users has it. The zero
+// value asks for nothing.
+type Protection struct {
+	Required    bool
+	MinVersion  string // "1.3" or empty
+	Certificate bool
 }
 
-// asksCertificates reports whether a listener asks clients for certificates.
-func (f *file) asksCertificates() bool {
-	return slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.ClientCA != "" })
+// offers is what the listeners have of TLS, any of them.
+type offers struct {
+	tls          bool // there is TLS
+	certificates bool // clients are asked for certificates
+}
+
+func (f *file) offers() offers {
+	return offers{tls: slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.Control != "off" }),
+		certificates: slices.ContainsFunc(f.Listeners, func(l fileListener) bool { return l.TLS.ClientCA != "" })}
+}
+
+// offered reports what a user needs of TLS and no listener has.
+func (c *checker) offered(u *fileUser, path []string, o offers) {
+	const help = "set tls.client_certs and tls.client_ca at a listener, or remove "
+	if len(u.Certificates) > 0 && !o.certificates {
+		c.key(sub(path, "certificates"), "no listener asks clients for certificates", help+"them")
+	}
+	t := sub(path, "tls")
+	for _, k := range []struct{ key, value string }{{"control", u.TLS.Control}, {"data", u.TLS.Data}, {"min_version", u.TLS.MinVersion}, {"client_certs", u.TLS.ClientCerts}} {
+		switch set := k.value != asListener && k.value != ""; {
+		case set && !o.tls:
+			c.at(sub(t, k.key), "no listener has TLS, so that the user could not log in", "let tls.control of a listener be required or optional, or remove it")
+		case set && k.key == "client_certs" && !o.certificates:
+			c.at(sub(t, k.key), "no listener asks clients for certificates, so that the user could not log in", help+"it")
+		}
+	}
 }
 
 func (c *checker) user(u *fileUser, path []string, conf *Config) User {
@@ -214,8 +293,11 @@ func (c *checker) user(u *fileUser, path []string, conf *Config) User {
 		Limits:   u.Bandwidth.limits(u.MaxFileSize),
 		Lenient:  policy.Lenience{Resumption: u.TLS.SessionReuse == lenient, CloseNotify: u.TLS.CloseNotify == lenient},
 		MsgLogin: lines(u.MsgLogin), MsgQuit: lines(u.MsgQuit),
-		Disabled: u.Disabled, Note: u.Note,
+		Disabled: u.Disabled, Note: u.Note, Umask: umask(u.Umask), Networks: networks(u.Networks), TLS: u.TLS.protection(),
+		Folders: c.folders(u.Folders, sub(path, "folders"), u.Name, conf),
 	}
+	made.Limits.DataTLS = u.TLS.Data == required
+	c.ruledTwice(&made, path)
 	if u.Perm != "" {
 		made.Perms = perms(u.Perm)
 	}
@@ -281,6 +363,7 @@ func (c *checker) anonymous(a *fileAnonymous, path []string, conf *Config) {
 // file writes what every user has: the defaults have been applied.
 func (c *Config) usersFile() (f fileUsers) {
 	f.Defaults.Root, f.Defaults.Perm = c.Defaults.Root, c.Defaults.Perms.String()
+	f.Defaults.Umask, f.Defaults.Folders = c.Defaults.Umask, foldersFile(c.Defaults.Folders)
 	f.Defaults.Quota, f.Groups = c.Defaults.Quota.file(), groupsFile(c.Groups)
 	f.Sources, f.File = c.Sources, c.UsersFile
 	f.List = []fileUser{}
@@ -305,7 +388,7 @@ func (u *User) file() fileUser {
 	f := fileUser{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: orEmpty(u.Certificates), Perm: u.Perms.String(), Rules: []fileRule{},
 		Root: u.Root, Home: u.Home, Group: u.Group, MaxSessions: u.MaxSessions, MaxFileSize: formatSize(u.Limits.MaxFileSize),
 		Bandwidth: share(u.Limits), MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit,
-		TLS: fileLenient{SessionReuse: "listener", CloseNotify: "required"}, Disabled: u.Disabled, Note: u.Note}
+		TLS: u.tlsFile(), Umask: u.Umask, Folders: foldersFile(u.Folders), Networks: networkWords(u.Networks), Disabled: u.Disabled, Note: u.Note}
 	for _, r := range u.Rules {
 		f.Rules = append(f.Rules, fileRule{Dir: r.Dir, Perm: r.Perms.String(), Recursive: r.Recursive})
 	}
@@ -315,12 +398,6 @@ func (u *User) file() fileUser {
 	if u.Quota != nil {
 		q := u.Quota.file()
 		f.Quota = &q
-	}
-	if u.Lenient.Resumption {
-		f.TLS.SessionReuse = lenient
-	}
-	if u.Lenient.CloseNotify {
-		f.TLS.CloseNotify = lenient
 	}
 	return f
 }

@@ -43,6 +43,12 @@ func (e *Entry) User(conf *Config) (User, error) {
 	return u, err
 }
 
+// NeedsTLS reports whether the user may log in over TLS alone.
+func (e *Entry) NeedsTLS() bool { return e.user.TLS.Required }
+
+// OwnFolders are the folders that the entry itself names.
+func (e *Entry) OwnFolders() []Folder { return slices.Clone(e.user.Folders) }
+
 // OwnRoot is the directory that the entry itself names, empty for none.
 func (e *Entry) OwnRoot() string { return e.user.Root }
 
@@ -109,7 +115,7 @@ func (r *EntryReader) Read(texts []json.RawMessage) ([]Entry, error) {
 		}
 		return lookup(value, path)
 	}
-	e := &entries{schema: r.schema, certificates: true}
+	e := &entries{schema: r.schema, offers: offers{tls: true, certificates: true}}
 	users, files, err := e.read(rep, list, raw, func([]string) bool { return false })
 	if err == nil {
 		err = rep.err("")
@@ -155,7 +161,7 @@ func compactEntry(f *fileUser) ([]byte, error) {
 		return nil, err
 	}
 	var plain fileUser
-	plain.Home, plain.TLS = "/", fileLenient{SessionReuse: "listener", CloseNotify: "required"}
+	plain.Home, plain.TLS = "/", usualTLS()
 	other, err := marshal(plain)
 	if err != nil {
 		return nil, err
@@ -165,6 +171,13 @@ func compactEntry(f *fileUser) ([]byte, error) {
 	d.UseNumber()
 	if err := d.Decode(&usual); err != nil {
 		return nil, err
+	}
+	if tls, ok := m["tls"].(map[string]any); ok {
+		for key, value := range tls {
+			if plain, _ := usual["tls"].(map[string]any); plain[key] == value {
+				delete(tls, key)
+			}
+		}
 	}
 	for key, value := range m {
 		a, _ := json.Marshal(value)
@@ -208,9 +221,9 @@ func entrySchema() (*schema, error) {
 type entries struct {
 	schema *schema
 	outside
-	dir          string
-	certificates bool    // a listener asks clients for theirs
-	conf         *Config // whose defaults and roots hold; nil looks at neither
+	dir    string
+	offers         // of the listeners
+	conf   *Config // whose defaults and roots hold; nil looks at neither
 }
 
 // read makes users of a list of entries, which it changes, and reports what is wrong.
@@ -247,9 +260,7 @@ func (e *entries) read(r *report, list []any, raw func([]string) (string, bool),
 }
 
 func (e *entries) user(c *checker, u *fileUser, path []string) User {
-	if len(u.Certificates) > 0 && !e.certificates {
-		c.noCertificates(path)
-	}
+	c.offered(u, path, e.offers)
 	if e.conf != nil {
 		return c.user(u, path, e.conf)
 	}
@@ -262,10 +273,12 @@ func (e *entries) user(c *checker, u *fileUser, path []string) User {
 	if u.Root != "" && !strings.HasPrefix(u.Root, "/") {
 		c.at(sub(path, "root"), fmt.Sprintf("%q is no absolute path", u.Root), "write it from / on")
 	}
-	own := u.Root
-	u.Root = ""
+	own, folders := u.Root, u.Folders
+	u.Root, u.Folders = "", nil
 	made := c.user(u, path, new(Config))
 	u.Root, made.Root = own, own
+	u.Folders, made.Folders = folders, c.folders(folders, sub(path, "folders"), u.Name, nil)
+	c.ruledTwice(&made, path)
 	return made
 }
 

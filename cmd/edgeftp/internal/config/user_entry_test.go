@@ -31,7 +31,7 @@ func TestEntry(t *testing.T) {
 	}
 	for i, want := range []string{
 		`{"name":"a/b","password_hash":"` + bcryptHash + `"}`,
-		`{"bandwidth":{"down":"5MB"},"disabled":true,"name":"own","password_hash":"` + bcryptHash + `","perm":"elr","quota":{},"root":"/somewhere/else","tls":{"close_notify":"lenient","session_reuse":"listener"}}`,
+		`{"bandwidth":{"down":"5MB"},"disabled":true,"name":"own","password_hash":"` + bcryptHash + `","perm":"elr","quota":{},"root":"/somewhere/else","tls":{"close_notify":"lenient"}}`,
 	} {
 		if text := string(got[i].Text()); text != want {
 			t.Errorf("entry %d is kept as %s", i, text)
@@ -66,7 +66,7 @@ func TestEntryRefused(t *testing.T) {
 		`{"name": "a\nb", ` + hash + `}`:                             `line end`,
 		`{"name": "` + strings.Repeat("n", 256) + `", ` + hash + `}`: `256 bytes`,
 		`{"name": "a", ` + hash + `, "max_file_size": 5}`:            `must be text`,
-		`{"name": "a", ` + hash + `, "umask": "022"}`:                `not built yet`,
+		`{"name": "a", ` + hash + `, "umask": "o22"}`:                `is no umask`,
 		`7`:                         `must be a section with keys`,
 		`{"name": 7, ` + hash + `}`: `user 1`,
 	} {
@@ -95,7 +95,7 @@ func FuzzUsersFile(f *testing.F) {
 	f.Add("version: 1\nusers: [[a], {<<: b}, ~]\n")
 	machine := testMachine(nil, nil)
 	f.Fuzz(func(t *testing.T, text string) {
-		users, problems, err := readUsers([]byte(text), "/etc", machine, new(Config), false)
+		users, problems, err := readUsers([]byte(text), "/etc", machine, new(Config), offers{tls: true})
 		if err != nil || users != nil && problems != nil {
 			t.Fatalf("%v, %v, %v", users, problems, err)
 		}

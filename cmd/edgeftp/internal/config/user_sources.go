@@ -67,7 +67,7 @@ func (c *checker) sources(whole *file, conf *Config) {
 	}
 	if f.File != "" && !c.isFaulty([]string{"users", "file"}) {
 		conf.UsersFile = beside(c.dir, f.File)
-		c.usersFile(conf, whole.asksCertificates())
+		c.usersFile(conf, whole.offers())
 	}
 	conf.Users, conf.Shadowed = inOrder(conf.Users, conf.Sources)
 }
@@ -95,7 +95,7 @@ func (c *checker) hasStore(conf *Config) bool {
 }
 
 // usersFile reads the file of users. What is wrong in it is a problem of that file.
-func (c *checker) usersFile(conf *Config, certificates bool) {
+func (c *checker) usersFile(conf *Config, o offers) {
 	for _, root := range conf.Roots() {
 		if root != "" && within(c.real(root), c.real(conf.UsersFile)) {
 			c.at([]string{"users", "file"}, fmt.Sprintf("the file of users %s lies inside the root %s: clients could read the hashes", conf.UsersFile, root), "put it beside the root")
@@ -107,7 +107,7 @@ func (c *checker) usersFile(conf *Config, certificates bool) {
 		c.at([]string{"users", "file"}, fmt.Sprintf("the file of users %s cannot be read: %s", conf.UsersFile, reason(err)), "check the path, and that the server's user may read it")
 		return
 	}
-	users, problems, err := readUsers(data, filepath.Dir(conf.UsersFile), c.outside, conf, certificates)
+	users, problems, err := readUsers(data, filepath.Dir(conf.UsersFile), c.outside, conf, o)
 	if err != nil {
 		problems = []Problem{{Text: err.Error()}}
 	}
@@ -119,7 +119,7 @@ func (c *checker) usersFile(conf *Config, certificates bool) {
 }
 
 // readUsers reads a file with the keys version and users.
-func readUsers(data []byte, dir string, machine outside, conf *Config, certificates bool) ([]User, []Problem, error) {
+func readUsers(data []byte, dir string, machine outside, conf *Config, o offers) ([]User, []Problem, error) {
 	doc, problems := parseYAML(data)
 	if problems != nil {
 		return nil, problems, nil
@@ -134,7 +134,7 @@ func readUsers(data []byte, dir string, machine outside, conf *Config, certifica
 		return at
 	})
 	list := usersOf(&reader{report: r, doc: doc, expand: machine.expander(dir)})
-	e := &entries{schema: s, dir: dir, outside: machine, certificates: certificates, conf: conf}
+	e := &entries{schema: s, dir: dir, outside: machine, offers: o, conf: conf}
 	users, _, err := e.read(r, list, doc.shown, doc.empty)
 	for i := range users {
 		users[i].Source = SourceFile

@@ -126,6 +126,11 @@ func (p *Plan) trees(conf *config.Config) {
 		if all.Defaults.Root != "" {
 			p.homes(&all.Defaults)
 		}
+		for _, f := range all.SharedFolders() {
+			if !f.Fixed() {
+				p.homes(&config.Defaults{Root: f.Root})
+			}
+		}
 	}
 }
 

@@ -32,7 +32,11 @@ func (r *reader) purePW(fields []string, m *made) {
 	}
 	m.size("quota", "bytes", fields[12])
 	for i, what := range []string{"local addresses that are allowed", "local addresses that are refused", "addresses that are allowed", "addresses that are refused", "times of day"} {
-		if v := fields[13+i]; v != "" && v != "0-0" {
+		v := fields[13+i]
+		if i == 2 && v != "" && m.networks(strings.Split(v, ",")) {
+			continue
+		}
+		if v != "" && v != "0-0" {
 			m.narrower = append(m.narrower, fmt.Sprintf("%s (%.100s)", what, v))
 		}
 	}

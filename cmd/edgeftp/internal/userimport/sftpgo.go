@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ type sftpGoUser struct {
 	Permissions map[string][]string `json:"permissions"`
 	Upload      int64               `json:"upload_bandwidth"`   // KB/s
 	Download    int64               `json:"download_bandwidth"` // KB/s
-	Folders     []json.RawMessage   `json:"virtual_folders"`
+	Folders     []sftpGoFolder      `json:"virtual_folders"`
 	Groups      []json.RawMessage   `json:"groups"`
 	Filesystem  struct {
 		Provider int `json:"provider"`
@@ -44,10 +45,23 @@ type sftpGoUser struct {
 	} `json:"filters"`
 }
 
+// sftpGoFolder is a virtual folder: of a user, where it is seen, or by itself, what it is.
+type sftpGoFolder struct {
+	Name       string `json:"name"`
+	Virtual    string `json:"virtual_path"`
+	Mapped     string `json:"mapped_path"`
+	QuotaSize  int64  `json:"quota_size"` // below zero, it counts for the user's
+	QuotaFiles int64  `json:"quota_files"`
+	Filesystem struct {
+		Provider int `json:"provider"`
+	} `json:"filesystem"`
+}
+
 // sftpGo reads a dump.
 func (r *reader) sftpGo(text []byte) error {
 	var dump struct {
-		Users []json.RawMessage `json:"users"`
+		Users   []json.RawMessage `json:"users"`
+		Folders []sftpGoFolder    `json:"folders"`
 	}
 	if err := json.Unmarshal(text, &dump); err != nil {
 		return err
@@ -63,6 +77,7 @@ func (r *reader) sftpGo(text []byte) error {
 		}
 		m := &made{User: User{Line: i + 1, Name: u.Username, Hash: u.Password}}
 		u.settings(m)
+		u.folders(m, dump.Folders)
 		u.limits(m)
 		r.add(m)
 	}
@@ -104,9 +119,6 @@ func (u *sftpGoUser) settings(m *made) {
 	if len(u.PublicKeys) > 0 {
 		m.drop("%d SSH keys", len(u.PublicKeys))
 	}
-	if len(u.Folders) > 0 {
-		m.drop("%d virtual folders", len(u.Folders))
-	}
 	var rules []any
 	for _, dir := range slices.Sorted(maps.Keys(u.Permissions)) {
 		letters := sftpGoPerm(m, dir, u.Permissions[dir])
@@ -126,6 +138,36 @@ func (u *sftpGoUser) settings(m *made) {
 	}
 }
 
+// folders takes virtual folders over. A dump says of them what they are beside the user, or
+// with him.
+func (u *sftpGoUser) folders(m *made, known []sftpGoFolder) {
+	var out []any
+	for _, f := range u.Folders {
+		for _, k := range known {
+			if k.Name == f.Name && f.Mapped == "" {
+				f.Mapped, f.Filesystem = k.Mapped, k.Filesystem
+			}
+		}
+		switch {
+		case f.Filesystem.Provider != 0:
+			m.drop("the virtual folder %.100q, whose files are not on a local disk", f.Virtual)
+			continue
+		case !strings.HasPrefix(f.Mapped, "/") || path.Clean(f.Virtual) != f.Virtual || len(f.Virtual) < 2 || f.Virtual[0] != '/':
+			m.drop("the virtual folder %.100q, of which the file does not say where it is", f.Virtual)
+			continue
+		case slices.ContainsFunc(out, func(o any) bool { return o.(map[string]any)["path"] == f.Virtual }):
+			m.drop("another virtual folder %.100q", f.Virtual)
+			continue
+		case f.QuotaSize > 0 || f.QuotaFiles > 0:
+			m.narrower = append(m.narrower, fmt.Sprintf("a quota of the folder %.100q by itself", f.Virtual))
+		}
+		out = append(out, map[string]any{"path": f.Virtual, "root": strings.ReplaceAll(path.Clean(f.Mapped), "${", "$${")})
+	}
+	if out != nil {
+		m.set("folders", out)
+	}
+}
+
 // limits notes what kept the user from more, and cannot be kept here.
 func (u *sftpGoUser) limits(m *made) {
 	f := &u.Filters
@@ -138,8 +180,15 @@ func (u *sftpGoUser) limits(m *made) {
 	if len(u.Groups) > 0 {
 		m.narrower = append(m.narrower, "what the groups there say")
 	}
-	for what, n := range map[string]int{"addresses that are allowed": len(f.AllowedIP), "addresses that are refused": len(f.DeniedIP),
-		"patterns of names": len(f.Patterns), "times of access": len(f.AccessTime), "TLS for this user": f.FTPSecurity} {
+	if f.FTPSecurity == 1 {
+		m.within("tls", "control", "required")
+		m.within("tls", "data", "required")
+	}
+	if len(f.AllowedIP) > 0 && !m.networks(f.AllowedIP) {
+		m.narrower = append(m.narrower, "addresses that are allowed")
+	}
+	for what, n := range map[string]int{"addresses that are refused": len(f.DeniedIP),
+		"patterns of names": len(f.Patterns), "times of access": len(f.AccessTime)} {
 		if n > 0 {
 			m.narrower = append(m.narrower, what)
 		}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -147,6 +148,25 @@ func (m *made) within(section, key string, value any) {
 		m.set(section, s)
 	}
 	s[key] = value
+}
+
+// networks sets where the user may log in from, and reports false for words that are no
+// networks, such as names of hosts: then nothing is set.
+func (m *made) networks(words []string) bool {
+	var out []any
+	for _, w := range words {
+		w = strings.TrimSpace(w)
+		p, err := netip.ParsePrefix(w)
+		if ip, bare := netip.ParseAddr(w); bare == nil && ip.Zone() == "" {
+			p, err = netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), nil
+		}
+		if err != nil || p.Addr().Is4In6() {
+			return false
+		}
+		out = append(out, p.Masked().String())
+	}
+	m.set("networks", out)
+	return true
 }
 
 // colons takes a line of fields apart, of which the first two are the name and the hash.
