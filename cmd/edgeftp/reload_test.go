@@ -16,6 +16,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/redact"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -56,7 +57,8 @@ func newReloading(t *testing.T, more string) *reloading {
 	if from.conf, from.source, err = from.origin.parse(r.write(more)); err != nil {
 		t.Fatal(err)
 	}
-	if r.in, err = assemble(t.Context(), from, slog.New(slog.NewJSONHandler(r.said, nil)), newLevels("info")); err != nil {
+	from.hide = redact.New(from.conf.Log.Redact)
+	if r.in, err = assemble(t.Context(), from, slog.New(from.hide.Handler(slog.NewJSONHandler(r.said, nil))), newLevels("info")); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.in.listen(t.Context()); err != nil {
