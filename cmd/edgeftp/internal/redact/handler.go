@@ -83,7 +83,7 @@ func (r *Redactor) field(a slog.Attr) (instead string, is bool) {
 		return r.name(User, text), r.user
 	case "peer", "remote", "address":
 		return r.addresses(text), r.peer
-	case "path", "home":
+	case "path", "path2", "home":
 		return r.name(Path, text), r.path
 	case "argument":
 		return r.name("argument", text), r.path || r.user
