@@ -4,7 +4,11 @@ import (
 	"sync/atomic"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/pi"
 )
+
+// StorageStatus is what the storage could not do, by its cause.
+type StorageStatus = pi.StorageStatus
 
 // ListenerCounts is what the sessions of one listener do now and have done, as far as no
 // event tells it. Listeners of one name are one.
@@ -15,6 +19,7 @@ type ListenerCounts struct {
 	Login, Transfer, Quiet int
 	Unknown                uint64          // commands that the server does not have, of which no event tells
 	Ports                  int             // passive ports that there are; 0 is the kernel's choice
+	Storage                StorageStatus   // what the storage could not do
 	Data                   dtp.TallyStatus // ports, data connections and what they are waited for
 }
 
@@ -28,6 +33,7 @@ type tally struct {
 // counters are kept as long as the server: sessions hold them.
 type counters struct {
 	data    dtp.Tally
+	storage pi.StorageTally
 	unknown atomic.Uint64
 }
 
@@ -54,7 +60,7 @@ func (s *Server) Counts() []ListenerCounts {
 	out := make([]ListenerCounts, len(s.tallies))
 	index := make(map[string]*ListenerCounts, len(out))
 	for i, t := range s.tallies {
-		out[i] = ListenerCounts{Name: t.name, Ports: t.ports, Unknown: t.unknown.Load(), Data: t.data.Status()}
+		out[i] = ListenerCounts{Name: t.name, Ports: t.ports, Unknown: t.unknown.Load(), Storage: t.storage.Status(), Data: t.data.Status()}
 		index[t.name] = &out[i]
 	}
 	for _, sess := range s.sessions {

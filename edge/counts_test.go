@@ -2,10 +2,13 @@ package edge
 
 import (
 	"io"
+	"io/fs"
 	"net"
+	"syscall"
 	"testing"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -67,4 +70,30 @@ func TestCounts(t *testing.T) {
 		c := counts()
 		return c.Data.PortsHeld == 0 && c.Transfer+c.Quiet == 0 && c.Data.Running == [3]int{} && c.Data.FirstByte[dtp.Download].Total == 1
 	})
+}
+
+// faulty is a tree on a disk that fails.
+type faulty struct{ vfs.FS }
+
+func (f faulty) Stat(p vfs.Path) (vfs.Info, error) {
+	switch p {
+	case "/broken":
+		return vfs.Info{}, syscall.EIO
+	case "/private":
+		return vfs.Info{}, fs.ErrPermission
+	}
+	return f.FS.Stat(p)
+}
+
+// What the storage cannot do is counted where clients are answered.
+func TestStorageErrors(t *testing.T) {
+	r := start(t, func(c *Config) { c.FS = faulty{c.FS} })
+	defer r.stop()
+	c := r.login()
+	r.do(c, "SIZE broken", 451)
+	r.do(c, "SIZE private", 550)
+	r.do(c, "SIZE none", 550)
+	if got := r.srv.Counts()[0].Storage; got != (StorageStatus{Permission: 1, Fault: 1}) {
+		t.Errorf("%+v", got)
+	}
 }

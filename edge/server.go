@@ -137,7 +137,7 @@ func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Co
 	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
 	conf.Charset, _ = l.Encoding.charset() // check has made it
 	counts := s.countersOf(&l)
-	conf.Own, conf.Tally, conf.Unknown = s.listensAt, &counts.data, &counts.unknown
+	conf.Own, conf.Tally, conf.Unknown, conf.Storage = s.listensAt, &counts.data, &counts.unknown, &counts.storage
 	if l.Commands != nil {
 		conf.Table = l.Commands
 	}

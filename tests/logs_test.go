@@ -249,6 +249,12 @@ Whatever a client sends, a line is one line, and holds nothing that steers a ter
 log holds a password, nor what was sent in the place of one. Names that failed to log in are in the event log and the access
 log alone: people type their password there.
 
+What ` + "`telemetry.log.redact`" + ` names (users, the addresses of clients, the paths of files) stands in none of the three. In its place
+is a sum, which is the same for the same value until the server ends, and nobody can try values until one fits: its key is made
+at the start and kept nowhere. An address becomes one of fd00::/8, so that programs still read it. The arguments of commands go
+with users and paths, and texts of errors are gone through. The audit log tells what operators did, whole; so do the admin API and
+the messages of policy modules.
+
 A file that was moved away is begun anew within a second, at SIGHUP, or by ` + "`edgeftp logs reopen`" + `; one that was cut
 (copytruncate) is gone on with. Where a disk is full, whole lines are lost, never halves, and transfers go on;
 ` + "`edgeftp logs`" + ` and ` + "`edgeftp_log_lines_lost_total`" + ` say how many, and the server's own log when there is room again.

@@ -19,6 +19,7 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/machine"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/manager"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/redact"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/sandbox"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -33,9 +34,10 @@ import (
 // generation.
 type instance struct {
 	log       *slog.Logger
-	level     *levels   // of log
-	origin    origin    // of the configuration
-	accounts  *accounts // of every source of users
+	level     *levels          // of log
+	hide      *redact.Redactor // of log, and of the logs of events and transfers; nil hides nothing
+	origin    origin           // of the configuration
+	accounts  *accounts        // of every source of users
 	host      *wasmhost.Host
 	builder   *builder.Child // nil where no policy is to be built
 	store     *kv.Store
@@ -100,7 +102,7 @@ func (in *instance) next(conf *config.Config, source *config.Source) *generation
 // assemble makes everything but the listeners. After an error nothing is left.
 func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels) (_ *generation, err error) {
 	conf := from.conf
-	process := &instance{log: log, level: level, origin: from.origin, sockets: map[socket]net.Listener{}, keys: acme.NewTicketKeys(),
+	process := &instance{log: log, level: level, hide: from.hide, origin: from.origin, sockets: map[socket]net.Listener{}, keys: acme.NewTicketKeys(),
 		expiry: make(chan struct{}, 1), trees: &trees{}, restore: func() {}}
 	in := process.next(conf, from.source)
 	defer func() {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,8 @@ func doctorCommand() *cobra.Command {
 	a := new(admin)
 	var file string
 	cmd := &cobra.Command{Use: "doctor [--config FILE | --state-dir DIR | --socket PATH]", Short: "Tell how far a server is shut off from the machine", Args: cobra.NoArgs,
-		Long: "Puts the layers of the sandbox on itself, as a server of the configuration would, and tells which ones this machine has.\n" +
+		Long: "Puts the layers of the sandbox on itself, as a server of the configuration would, and tells which ones this machine has, and\n" +
+			"whether serve would refuse to serve as who asks, which is root.\n" +
 			"Without a configuration the server is one that serves the working directory. With --state-dir or --socket it asks a running\n" +
 			"server instead. It exits with 5 if a layer that is wanted is not whole."}
 	cmd.Flags().StringVar(&file, "config", "", "the configuration file of the server")
@@ -46,7 +48,7 @@ func doctorCommand() *cobra.Command {
 			return err
 		}
 		if lacking := s.Lacking(); len(lacking) > 0 {
-			return exitWith(exitChecks, fmt.Errorf("of the sandbox %d of %d layers are not whole", len(lacking), len(s.Layers)))
+			return exitWith(exitChecks, fmt.Errorf("%d of %d layers are not whole", len(lacking), len(s.Layers)))
 		}
 		return nil
 	}
@@ -70,13 +72,23 @@ func tryConfinement(file string) (*sandbox.State, error) {
 	if err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
+	_, who := mayServe(conf, file != "")
 	plan := sandbox.PlanFor(conf)
 	rereads(plan, conf, source)
 	s, err := sandbox.Close(plan, confinement(conf))
+	if who != nil && s != nil {
+		s.Layers = append(s.Layers, noUser(who))
+	}
 	if errors.Is(err, sandbox.ErrLacking) {
 		err = nil // it is told layer by layer
 	}
 	return s, exitWith(exitFailed, err)
+}
+
+// noUser tells of a server that would refuse to serve, as a layer is told of.
+func noUser(why error) sandbox.Layer {
+	text, help, _ := strings.Cut(why.Error(), "\n   = help: ")
+	return sandbox.Layer{Name: "user", State: sandbox.LayerMissing, Text: text, Help: help}
 }
 
 func triedConfig(file string) (*config.Config, *config.Source, error) {

@@ -17,9 +17,13 @@ import (
 // mayServe refuses to serve as root, unless the operator has said so or named a user to
 // become. Who tries the program out on this machine alone is warned.
 func mayServe(conf *config.Config, fromFile bool) (warning string, err error) {
+	return mayServeAs(conf, fromFile, identity.IsRoot())
+}
+
+func mayServeAs(conf *config.Config, fromFile, root bool) (warning string, err error) {
 	const why = "a fault in the server would be one in the whole machine"
 	switch i := &conf.Instance; {
-	case !identity.IsRoot() || i.AllowRoot || i.User != "":
+	case !root || i.AllowRoot || i.User != "":
 		return "", nil
 	case fromFile:
 		err = errors.New("the server does not serve as root: " + why +

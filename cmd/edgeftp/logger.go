@@ -6,13 +6,14 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/redact"
 	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
 // logger returns the log that the configuration asks for, and its levels, which may change.
-func logger(conf config.Log, out io.Writer) (*slog.Logger, *levels) {
+func logger(conf config.Log, hide *redact.Redactor, out io.Writer) (*slog.Logger, *levels) {
 	l := newLevels(conf.Level)
-	return slog.New(l.handler(handler(conf, slog.LevelDebug, out))), l
+	return slog.New(l.handler(hide.Handler(handler(conf, slog.LevelDebug, out)))), l
 }
 
 // handler writes lines for people, or JSON objects.

@@ -36,7 +36,7 @@ func TestLogLosesLines(t *testing.T) {
 		var disk full
 		conf := config.Log{Format: format, Level: "info"}
 		out := newOutput(conf, &disk)
-		log, _ := logger(conf, out)
+		log, _ := logger(conf, nil, out)
 		log.Info("one")
 		disk.is = true
 		for range 3 {
@@ -59,7 +59,7 @@ func TestLogFile(t *testing.T) {
 	conf := config.Log{Format: "json", Level: "info", File: path}
 	var before bytes.Buffer
 	out := newOutput(conf, &before)
-	log, _ := logger(conf, out)
+	log, _ := logger(conf, nil, out)
 	in := &instance{log: log}
 	in.log.Info("early")
 	if err := in.begin(out); err != nil {
@@ -119,7 +119,7 @@ func TestLogIsHarmless(t *testing.T) {
 		value := text.String()
 		for _, format := range []string{"json", "human"} {
 			var out bytes.Buffer
-			log, _ := logger(config.Log{Format: format, Level: "info"}, &out)
+			log, _ := logger(config.Log{Format: format, Level: "info"}, nil, &out)
 			log.With("user", value).Info(value, slog.String("path", value), "error", errors.New(value))
 			line, ended := strings.CutSuffix(out.String(), "\n")
 			if !ended || !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {

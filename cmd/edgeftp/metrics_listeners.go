@@ -21,6 +21,10 @@ func tellCounts(tell func(metrics.Sample), all []edge.ListenerCounts) {
 			Value: float64(c.Data.NoPort), Labels: []metrics.Label{l}})
 		tell(metrics.Sample{Name: "edgeftp_commands_unknown_total", Help: "Commands that the server does not have; they are not in edgeftp_commands_total.", Kind: metrics.Counter,
 			Value: float64(c.Unknown), Labels: []metrics.Label{l}})
+		for cause, n := range map[string]uint64{"no_space": c.Storage.NoSpace, "read_only": c.Storage.ReadOnly, "permission": c.Storage.Permission, "fault": c.Storage.Fault} {
+			tell(metrics.Sample{Name: "edgeftp_storage_errors_total", Help: "Commands and transfers that failed as the storage could not do it: no_space, read_only, permission (of the server's user), or a fault of the system.",
+				Kind: metrics.Counter, Value: float64(n), Labels: []metrics.Label{l, {Name: "cause", Value: cause}}})
+		}
 		for _, d := range c.Data.Data {
 			mode := "passive"
 			if d.Active {

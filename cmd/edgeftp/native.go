@@ -57,7 +57,7 @@ func (in *generation) access() (policy.Policy, error) {
 	if a.File == "" {
 		return nil, nil
 	}
-	return accesslog.Open(a.File, accesslog.Config{Format: accesslog.Format(a.Format), Commands: a.Commands})
+	return accesslog.Open(a.File, accesslog.Config{Format: accesslog.Format(a.Format), Commands: a.Commands, Show: in.hide.Event})
 }
 
 // figures makes the policy that counts, nil where nobody shows what it has counted.

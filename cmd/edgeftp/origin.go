@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/redact"
 )
 
 // origin is where the configuration of a server is from.
@@ -22,6 +23,7 @@ type loaded struct {
 	conf   *config.Config
 	source *config.Source // nil: flags
 	origin origin
+	hide   *redact.Redactor // what logs do not tell, nil for nothing
 }
 
 // errFlags says that there is no file to read.

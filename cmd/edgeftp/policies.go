@@ -85,7 +85,11 @@ func (in *generation) events() (policy.Policy, error) {
 	if in.conf.Events == "" {
 		return nil, nil
 	}
-	return eventlog.Open(in.conf.Events)
+	l, err := eventlog.Open(in.conf.Events)
+	if err == nil {
+		l.Show = in.hide.Event
+	}
+	return l, err
 }
 
 // module loads the module of a slot from the source that the configuration names.

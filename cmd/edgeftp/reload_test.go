@@ -16,6 +16,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/redact"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -70,7 +71,8 @@ func (r *reloading) start(takeOver bool) error {
 	if err != nil {
 		return err
 	}
-	if r.in, err = assemble(r.t.Context(), from, slog.New(slog.NewJSONHandler(r.said, nil)), newLevels("info")); err != nil {
+	from.hide = redact.New(from.conf.Log.Redact)
+	if r.in, err = assemble(r.t.Context(), from, slog.New(from.hide.Handler(slog.NewJSONHandler(r.said, nil))), newLevels("info")); err != nil {
 		return err
 	}
 	r.in.attendEnd(r.end)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/redact"
 )
 
 func serveCommand() *cobra.Command {
@@ -121,7 +122,8 @@ func isTerminal(w io.Writer) bool {
 func serve(ctx context.Context, from loaded, warning string, out io.Writer) error {
 	start, conf := time.Now(), from.conf
 	said := newOutput(conf.Log, out)
-	log, level := logger(conf.Log, said)
+	from.hide = redact.New(conf.Log.Redact)
+	log, level := logger(conf.Log, from.hide, said)
 	if conf.Instance.Name != config.DefaultName {
 		log = log.With("instance", conf.Instance.Name)
 	}

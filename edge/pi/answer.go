@@ -25,6 +25,7 @@ func (s *Session) answer(err error) wire.Reply {
 		return s.answerRefused(no)
 	}
 	if r, ok := answerFile(err); ok {
+		s.conf.Storage.add(err, true)
 		return r
 	}
 	if r, ok := answerData(err); ok {
@@ -33,6 +34,7 @@ func (s *Session) answer(err error) wire.Reply {
 		}
 		return r
 	}
+	s.conf.Storage.add(err, false)
 	s.log().Error("a command failed by a fault of the server's", "error", err)
 	return wire.Say(wire.CodeLocalError, "The server could not do that because of a fault of its own.")
 }

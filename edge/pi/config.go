@@ -48,6 +48,7 @@ type Config struct {
 	Banner    string         // the text of the 220 reply
 	Replies   Replies        // in place of the server's own
 	Perms     policy.Perms   // of a login for which no policy named any
+	Storage   *StorageTally  // counts what the storage could not do; nil: nobody does
 	Unknown   *atomic.Uint64 // counts commands that are not in the table, of which observers are not told; nil: nobody does
 	Tally     *dtp.Tally     // of data ports and connections; nil: nobody counts
 	Verifier  Verifier       // of passwords; required

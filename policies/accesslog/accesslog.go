@@ -66,6 +66,9 @@ type Config struct {
 	// own and one of its command. Xferlog has no form for it.
 	Commands bool
 	Sink     Sink
+	// Show, where it is there, returns an event as the log is to tell of it, such as without
+	// names. It must leave the event itself as it is.
+	Show func(*policy.Event) *policy.Event
 }
 
 // Log is the policy: it takes part in the stage event alone and is safe for
@@ -143,6 +146,9 @@ func (l *Log) Hooks() policy.Hooks {
 func (l *Log) Observe(_ context.Context, e *policy.Event) error {
 	if e.Shadow || e.Kind == policy.EventCommandDone && !l.config.Commands {
 		return nil
+	}
+	if l.config.Show != nil {
+		e = l.config.Show(e)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

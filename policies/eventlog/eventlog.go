@@ -51,6 +51,10 @@ type Record struct {
 
 // Log is the policy. It is made by New or Open.
 type Log struct {
+	// Show, where it is there, returns an event as the log is to tell of it, such as without
+	// names. It must leave the event itself as it is, and is set before the first one.
+	Show func(*policy.Event) *policy.Event
+
 	mu  sync.Mutex
 	out io.Writer
 	buf []byte
@@ -110,6 +114,9 @@ func (l *Log) Hooks() policy.Hooks { return policy.Hooks{Observer: l} }
 
 // Observe writes one line. The error is the writer's; the event is then lost.
 func (l *Log) Observe(_ context.Context, e *policy.Event) error {
+	if l.Show != nil {
+		e = l.Show(e)
+	}
 	r := RecordOf(e)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -234,7 +234,7 @@ func fullWithout() *Config {
 		AccessLog: AccessLog{File: "/var/log/edgeftp/xferlog", Format: "json", Commands: true},
 		Events:    "/var/log/edgeftp/events.json",
 		Socket:    "/run/edgeftp/admin.sock",
-		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]", File: "/var/log/edgeftp/server.log", Commands: "all"},
+		Log:       Log{Format: "human", Level: "debug", Prefix: "%(remote_ip)s-[%(username)s]", File: "/var/log/edgeftp/server.log", Commands: "all", Redact: []string{"path"}},
 		Admin:     fullAdmin(),
 		Audit:     Audit{File: "/var/log/edgeftp/audit.jsonl", MaxSize: 1 << 30},
 		Languages: Languages{Default: "de", Catalogues: []string{"/etc/de-AT.json"}},

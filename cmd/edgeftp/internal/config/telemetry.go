@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 )
 
 // Log says how the server logs.
@@ -12,6 +14,8 @@ type Log struct {
 	Prefix   string // template for messages about a session (pi.ParsePrefix), or empty
 	File     string // to which it is appended; empty is standard error
 	Commands string // "off", "summary" or "all": what of commands is told at the level debug
+	// Redact are the fields that no log tells: "user", "peer", "path".
+	Redact []string
 }
 
 // Metrics is where figures are shown.
@@ -34,6 +38,8 @@ type fileTelemetry struct {
 		Prefix   string `json:"prefix,omitempty"`
 		File     string `json:"file,omitempty"`
 		Commands string `json:"commands"`
+
+		Redact []string `json:"redact,omitempty"`
 	} `json:"log"`
 	Metrics struct {
 		Listen string `json:"listen,omitempty"`
@@ -78,6 +84,13 @@ func (c *checker) telemetry(f *fileTelemetry, conf *Config) {
 	if f.Log.File != "" {
 		conf.Log.File = beside(c.dir, f.Log.File)
 		c.logFile([]string{"telemetry", "log", "file"}, "log", conf.Log.File, conf)
+	}
+	for field, names := range map[string][]string{"user": {"username"}, "peer": {"remote_ip", "remote_port"}} {
+		for _, name := range names {
+			if slices.Contains(f.Log.Redact, field) && strings.Contains(f.Log.Prefix, "%("+name+")") {
+				c.at([]string{"telemetry", "log", "prefix"}, "tells "+name+", and redact says that no log tells "+field, "leave %("+name+")s out of it")
+			}
+		}
 	}
 	path := []string{"telemetry", "access_log"}
 	conf.Metrics = Metrics(f.Metrics)

@@ -130,7 +130,7 @@ func (c *Config) file() *file {
 		f.Certificates.Files = append(f.Certificates.Files, fileCertificate(p))
 	}
 	l := &f.Telemetry.Log
-	l.Format, l.Level, l.Prefix, l.File, l.Commands = c.Log.Format, c.Log.Level, c.Log.Prefix, c.Log.File, c.Log.Commands
+	l.Format, l.Level, l.Prefix, l.File, l.Commands, l.Redact = c.Log.Format, c.Log.Level, c.Log.Prefix, c.Log.File, c.Log.Commands, c.Log.Redact
 	f.Telemetry.Metrics.Listen, f.Telemetry.Metrics.Path = c.Metrics.Listen, c.Metrics.Path
 	f.Telemetry.Audit = fileAudit{File: c.Audit.File, MaxSize: textOrNumber(formatSize(c.Audit.MaxSize))}
 	a := &f.Telemetry.AccessLog

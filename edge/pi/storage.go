@@ -1,0 +1,45 @@
+package pi
+
+import (
+	"errors"
+	"io/fs"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/edgeftp/edgeftp/edge/vfs"
+)
+
+// StorageTally counts what the storage could not do, as answered to clients: not what a
+// client asked for in vain, such as a file that is not there. The zero value is ready for
+// use, by many sessions at once; a nil one counts nothing.
+type StorageTally struct{ space, readOnly, permission, fault atomic.Uint64 }
+
+// StorageStatus is what a StorageTally has counted.
+type StorageStatus struct {
+	NoSpace    uint64 // there was no space left
+	ReadOnly   uint64 // the files cannot be changed
+	Permission uint64 // the server's user may not do it
+	Fault      uint64 // any other error of the system, such as a disk that cannot be read
+}
+
+// Status returns what was counted.
+func (t *StorageTally) Status() StorageStatus {
+	return StorageStatus{NoSpace: t.space.Load(), ReadOnly: t.readOnly.Load(), Permission: t.permission.Load(), Fault: t.fault.Load()}
+}
+
+// add counts an error that is answered, if it is one of the storage. Known is whether it has
+// a reply of its own.
+func (t *StorageTally) add(err error, known bool) {
+	var no syscall.Errno
+	switch {
+	case t == nil:
+	case errors.Is(err, vfs.ErrNoSpace):
+		t.space.Add(1)
+	case errors.Is(err, vfs.ErrReadOnly):
+		t.readOnly.Add(1)
+	case errors.Is(err, fs.ErrPermission):
+		t.permission.Add(1)
+	case !known && errors.As(err, &no):
+		t.fault.Add(1)
+	}
+}
