@@ -62,3 +62,24 @@ func TestExpiry(t *testing.T) {
 		})
 	}
 }
+
+// What is said of files holds for files, up to a third of their life, and from the next
+// look on.
+func TestExpiryOfFiles(t *testing.T) {
+	c := newClock()
+	const day = 24 * time.Hour
+	limit := 7 * day
+	var told int
+	e := &Expiry{Clock: c.now, Files: func() time.Duration { return limit }, Event: func(CertEvent) { told++ }}
+	look := func(life, left time.Duration) int {
+		told = 0
+		e.Look([]Certificate{{Name: "x", Names: []string{"x"}, Source: "files", Serial: life.String() + left.String(), NotBefore: c.at.Add(left - life), NotAfter: c.at.Add(left)}})
+		return told
+	}
+	if look(365*day, 8*day) != 0 || look(365*day, 6*day) != 1 || look(9*day, 4*day) != 0 {
+		t.Error("7 days are not kept to")
+	}
+	if limit = 30 * day; look(365*day, 29*day) != 1 {
+		t.Error("another limit is not looked at")
+	}
+}

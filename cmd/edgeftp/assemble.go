@@ -182,6 +182,7 @@ func (in *generation) advise(before *budgets) {
 	in.warnOnDemand()
 	in.warnUncovered()
 	in.warnForgetful()
+	in.warnOrphans()
 }
 
 // openModules opens what the policy modules stand on.

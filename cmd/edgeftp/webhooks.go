@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -13,6 +14,9 @@ import (
 // hookSlot begins the slots of webhooks. No module can have such a name: see followSlot.
 const hookSlot = "webhook@"
 
+// hookDir is the part of the state directory in which events wait for webhooks.
+const hookDir = "webhooks"
+
 // webhooks adds the webhooks of the configuration, each in a slot whose events wait on the
 // disk until the receiver has them. Another configuration of one that stays takes over
 // what waits.
@@ -24,7 +28,7 @@ func (in *generation) webhooks(slots []edge.Slot) ([]edge.Slot, error) {
 		if slots, err = in.native(slots, slot, []any{w, in.conf.Instance.Name}, func() (policy.Policy, error) { return in.webhook(slot, &w) }); err != nil {
 			return slots, err
 		}
-		slots[there].Options = edge.Options{Spool: filepath.Join(in.conf.Instance.StateDir, "webhooks", w.Name), Breaker: edge.Breaker{Failures: -1}}
+		slots[there].Options = edge.Options{Spool: filepath.Join(in.conf.Instance.StateDir, hookDir, w.Name), Breaker: edge.Breaker{Failures: -1}}
 	}
 	return slots, nil
 }
@@ -45,6 +49,19 @@ type hook struct {
 	conf   config.Webhook
 	policy *webhook.Hook
 	events edge.EventStatus
+}
+
+// warnOrphans tells of files in which events may wait for webhooks that the configuration does
+// not have.
+func (in *generation) warnOrphans() {
+	dir := filepath.Join(in.conf.Instance.StateDir, hookDir)
+	there, _ := os.ReadDir(dir) // there is none before the first webhook
+	for _, d := range there {
+		if d.IsDir() && in.natives[hookSlot+d.Name()].policy == nil {
+			in.log.Info("what may wait for a webhook that the configuration does not have is kept", "webhook", d.Name(), "dir", filepath.Join(dir, d.Name()),
+				"help", "it is sent when a webhook has that name again; remove the directory if none will")
+		}
+	}
 }
 
 // hooks are the webhooks in force, in the order of the configuration.

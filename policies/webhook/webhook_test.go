@@ -440,3 +440,24 @@ func TestTry(t *testing.T) {
 		t.Errorf("a trial is counted: %+v", st)
 	}
 }
+
+// BenchmarkPost is what one event costs, with a receiver on the same machine.
+func BenchmarkPost(b *testing.B) {
+	r := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		_, _ = io.Copy(io.Discard, q.Body)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer r.Close()
+	h, err := New(Config{URL: r.URL, Secret: secret, Private: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	e := event("/a")
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := h.Observe(b.Context(), e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
