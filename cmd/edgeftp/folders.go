@@ -52,10 +52,11 @@ func (h *homes) folder(conf *config.Config, f *config.Folder, u *config.User, us
 	if err != nil {
 		return nil, nil, err
 	}
-	fsys, release, err := h.tree(root)
+	fsys, release, err := h.views.take(root, func() (vfs.FS, func(), error) { return h.bare(root) })
 	if err != nil {
 		return nil, nil, err
 	}
+	fsys = h.guarded(fsys, root)
 	if mask, said := conf.UmaskOf(u.Umask); said {
 		if m, able := fsys.(vfs.Masker); able {
 			fsys = m.Masked(mask)

@@ -147,3 +147,52 @@ func TestUserFlags(t *testing.T) {
 		}
 	}
 }
+
+// Logins that have one folder share what is open of it; one that was replaced by another
+// directory is opened anew, and everything is given back.
+func TestSharedViews(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "d")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	opened, closed := 0, 0
+	open := func() (vfs.FS, func(), error) {
+		opened++
+		return vfs.NewMem(), func() { closed++ }, nil
+	}
+	var s sharedViews
+	take := func() (vfs.FS, func()) {
+		fs, back, err := s.take(root, open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fs, back
+	}
+	a, backA := take()
+	b, backB := take()
+	if a != b || opened != 1 {
+		t.Errorf("two logins have two views: %d were opened", opened)
+	}
+	if err := os.Rename(root, root+"-old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c, backC := take()
+	if c == a || opened != 2 {
+		t.Errorf("a directory that was replaced is the old one: %d were opened", opened)
+	}
+	backA()
+	if closed != 0 {
+		t.Error("it was closed while somebody has it")
+	}
+	backB()
+	backC()
+	if closed != 2 || len(s.byRoot) != 0 {
+		t.Errorf("%d of 2 were closed, %d are left", closed, len(s.byRoot))
+	}
+	if _, _, err := s.take(root, func() (vfs.FS, func(), error) { return nil, nil, os.ErrPermission }); err == nil || len(s.byRoot) != 0 {
+		t.Errorf("one that cannot be opened: %v", err)
+	}
+}

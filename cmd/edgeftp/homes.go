@@ -43,6 +43,7 @@ type trees struct {
 	mu       sync.Mutex
 	disks    []disk
 	lodgings []lodging
+	views    sharedViews // of folders
 }
 
 // disk is a directory of the machine, without links in its path.
