@@ -352,6 +352,15 @@ func TestForestFixed(t *testing.T) {
 	}
 }
 
+// A part that knows no users is not used with the server's own rights.
+func TestForestAsUser(t *testing.T) {
+	d := newDisk(t, nil)
+	f := forestOf(t, d.Disk, vfs.Folder{Path: "/pub", FS: vfs.NewMem()})
+	if as, err := vfs.AsUser(f, vfs.Credentials{UID: 65534, GID: 65534}); !errors.Is(err, vfs.ErrNoAsUser) || as != nil {
+		t.Errorf("%v, %v", as, err)
+	}
+}
+
 func TestForestRefused(t *testing.T) {
 	mem := vfs.NewMem()
 	for what, folders := range map[string][]vfs.Folder{
@@ -447,5 +456,35 @@ func TestReadOnlyView(t *testing.T) {
 	}
 	if _, err := r.Space("/d/f"); !errors.Is(err, vfs.ErrNotDirectory) {
 		t.Errorf("space of a file: %v", err)
+	}
+}
+
+// BenchmarkForest is what a folder costs beside its own filesystem: the way to it.
+func BenchmarkForest(b *testing.B) {
+	m := vfs.NewMem()
+	if err := m.WriteFile("/d/f", nil); err != nil {
+		b.Fatal(err)
+	}
+	folders := []vfs.Folder{{Path: "/pub", FS: m}}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		folders = append(folders, vfs.Folder{Path: vfs.Path("/made/up/" + name), FS: m})
+	}
+	f, err := vfs.NewForest(m, folders)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		fsys vfs.FS
+		p    vfs.Path
+	}{{"alone", m, "/d/f"}, {"base", f, "/d/f"}, {"folder", f, "/pub/d/f"}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.fsys.Stat(c.p); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

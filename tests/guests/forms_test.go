@@ -53,6 +53,9 @@ func usersForm() form {
 	shown.Session.TLS = policy.TLS{Version: "1.3", ClientSubject: "CN=robot", ClientSHA256: digest}
 	late := of("anna", "192.0.2.7")
 	late.Time = noon.Add(100 * 24 * time.Hour)
+	strict, older := of("robot3", "192.0.2.7"), of("robot3", "192.0.2.7")
+	strict.Session.TLS, older.Session.TLS = shown.Session.TLS, shown.Session.TLS
+	older.Session.TLS.Version = "1.2"
 	return form{
 		name: "users",
 		settings: `{"users": [{"name": "anna", "password_hash": "` + hash + `", "perm": "elradfmwMT",
@@ -61,7 +64,9 @@ func usersForm() form {
 			"expires": "2027-01-01T01:00:00+01:00", "tls": {"session_reuse": false, "close_notify": false},
 			"msg_login": "Good day, ä.", "msg_quit": "Bye."},
 			{"name": "bob", "password_hash": "` + hash + `"},
-			{"name": "robot", "certificates": ["` + digest + `"], "perm": "w", "tls": {"close_notify": false}}]}`,
+			{"name": "robot", "certificates": ["` + digest + `"], "perm": "w", "tls": {"close_notify": false}},
+			{"name": "near", "password_hash": "` + hash + `", "networks": ["192.0.2.0/24", "2001:db8::/32"]}, {"name": "far", "password_hash": "` + hash + `", "networks": ["10.0.0.0/8"]},
+			{"name": "tls", "password_hash": "` + hash + `", "tls": {"required": true}}, {"name": "robot3", "password_hash": "` + hash + `", "tls": {"min_version": "1.3", "client_certificate": true}}]}`,
 		native: func(t *testing.T, _ policy.KV) policy.Policy {
 			return must[*users.Policy](t)(users.New(users.Config{Users: []users.User{
 				{Name: "anna", PasswordHash: hash, Perms: policy.PermAll,
@@ -71,6 +76,10 @@ func usersForm() form {
 					MsgLogin: "Good day, ä.", MsgQuit: "Bye."},
 				{Name: "bob", PasswordHash: hash},
 				{Name: "robot", Certificates: []string{digest}, Perms: policy.PermWrite, Lenient: policy.Lenience{CloseNotify: true}},
+				{Name: "near", PasswordHash: hash, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")}},
+				{Name: "far", PasswordHash: hash, Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+				{Name: "tls", PasswordHash: hash, TLS: users.Protection{Required: true}},
+				{Name: "robot3", PasswordHash: hash, TLS: users.Protection{MinVersion: "1.3", Certificate: true}},
 			}}))
 		},
 		cases: []policytest.Case{
@@ -80,6 +89,11 @@ func usersForm() form {
 			{Name: "with it", Login: &policy.Login{Meta: shown, Early: true}, Want: policy.Allow},
 			{Name: "expired", Login: &policy.Login{Meta: late}, Want: policy.Pass},
 			login("nobody", "", policy.Pass),
+			login("in a network of his", "near", policy.Allow),
+			login("in none of his networks", "far", policy.Deny),
+			login("in the clear", "tls", policy.Deny),
+			{Name: "over TLS 1.3 with a certificate", Login: &policy.Login{Meta: strict}, Want: policy.Allow},
+			{Name: "over TLS 1.2", Login: &policy.Login{Meta: older}, Want: policy.Deny},
 			login("somebody", "mallory", policy.Pass),
 		},
 	}
