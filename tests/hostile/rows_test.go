@@ -118,6 +118,12 @@ func tlsRows() []row {
 // this package's: later commands, TLS's finer points.
 func newRows() []row {
 	return []row{
+		{0, "a client address that is claimed by a PROXY header", "A header is believed from the trusted networks alone, and belongs to a connection before its first byte; who is not trusted is closed, or with optional served as what it is.", nil,
+			slices.Concat(tests("edge", "TestProxied", "TestProxiedData", "TestProxiedStranger", "TestProxiedOptional", "TestProxiedFlood", "TestProxiedCrowd"), tests("edge/proxied", "TestRead", "FuzzRead"), tests("tests/e2e", "TestHAProxy")), ""},
+		{0, "a webhook as a way into the operator's network, or out of it with secrets", "A webhook goes to the one URL that the operator has named: no redirect, no proxy, names are judged when they are dialled, private addresses only where the operator says so, link-local ones never. Its secret and headers are shown nowhere.", nil,
+			slices.Concat(tests("policies/webhook", "TestWhere", "TestAnswers", "TestLargeAnswer", "TestSlow"), tests("edge/outbound", "TestPublic", "TestReachable", "TestDialer"), tests("tests/e2e", "TestWebhookSecrets")), ""},
+		{0, "events that are lost when the server is killed or replaced", "What a durable policy or a webhook is to be told is on the disk until it was taken; a receiver that is slow holds up nobody. What another process leaves behind is told by the next.", nil,
+			slices.Concat(tests("edge/internal/chain", "TestSpoolSlow"), tests("edge", "TestLineage", "TestLineageQuiet"), tests("tests/e2e", "TestWebhookKill")), ""},
 		{0, "digests of huge files", "A digest ends with ABOR, with its client and after five minutes; as many run at once as there are processors, of one user all but one.", attacks{"ABOR, and clients that go": hashing, "many at once": hashCrowd, "algorithms that are not offered": algorithms},
 			slices.Concat(tests("edge/pi", "TestAbortHash", "TestHashTime", "FuzzCutSpan"), tests("edge", "TestDigestTurns", "TestDigestQueue")), ""},
 		{0, "what an attacker's code could do in the process", "It has no other files than the served ones and its own (Landlock), no ports and no programs, cannot trace or mount (a list of denied system calls), gains no privileges, and is not root.", nil,
