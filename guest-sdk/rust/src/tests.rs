@@ -85,7 +85,7 @@ fn meta(m: &Meta) -> String {
     let truths = (m.tls(), m.data_tls(), m.anonymous(), m.active(), m.ascii(), m.shadow(), m.tls_resumed());
     let who = (m.user(), m.group(), m.peer(), m.ip(), m.local(), m.root(), m.state());
     let tls = (m.tls_version(), m.tls_cipher(), m.sni(), m.alpn(), m.cert_subject(), m.cert_sha256());
-    let what = (m.listener(), m.client(), m.host());
+    let what = (m.listener(), m.client(), m.host(), m.vhost());
     format!("{numbers:?} {truths:?} {who:?} {tls:?} {what:?}")
 }
 
