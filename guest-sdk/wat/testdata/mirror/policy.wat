@@ -180,7 +180,7 @@
     (loop $next
       (call $show_attribute (local.get $s))
       (local.set $s (i32.add (local.get $s) (i32.const 1)))
-      (br_if $next (i32.lt_u (local.get $s) (i32.const 21))))
+      (br_if $next (i32.lt_u (local.get $s) (i32.const 22))))
     (if (i32.eq (local.get $hook) (i32.const 3)) (then (call $show_entries))))
 
   ;; Whether the record is one of the hook.
