@@ -326,3 +326,20 @@ func asks(t *testing.T, p *Policy, want policy.Verdict) {
 		}
 	}
 }
+
+// TestVirtualHosts asks one module about sessions of two virtual hosts and of none.
+func TestVirtualHosts(t *testing.T) {
+	a := load(t, newHost(t, Config{Budgets: patient()}), "vhost").Hooks().Authorizer
+	for _, host := range []string{"", "shop", "museum", ""} {
+		s := testSession
+		s.VHost, s.Host, s.Listener = host, "ftp.example.org", "main"
+		want := policy.Answer{}
+		if host != "" {
+			want = policy.Answer{Verdict: policy.Deny, Code: 553, Text: host}
+		}
+		got, err := a.Authorize(t.Context(), &policy.Action{Meta: policy.Meta{Session: &s, Request: 1}, Op: policy.OpWrite, Path: "/a"})
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("at %q: %v %s", host, err, d)
+		}
+	}
+}

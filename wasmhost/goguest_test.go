@@ -72,9 +72,9 @@ func goAuth(t *testing.T, p *Policy) {
 	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Deny || id.Text != "no" {
 		t.Errorf("%+v, %v", id, err)
 	}
-	s.Host, s.TLS = "ftp.example.org", policy.TLS{Version: "1.3", ClientSubject: "CN=anna", ClientSHA256: "00ff"}
+	s.Host, s.VHost, s.TLS = "ftp.example.org", "shop", policy.TLS{Version: "1.3", ClientSubject: "CN=anna", ClientSHA256: "00ff"}
 	login.Password, login.Early = "", true
-	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Allow || id.Group != s.Host {
+	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Allow || id.Group != s.Host+" of shop" {
 		t.Errorf("early: %+v, %v", id, err)
 	}
 }

@@ -29,13 +29,13 @@ func (in *generation) hosts() ([]edge.Host, error) {
 	return out, nil
 }
 
-// warnForgetful tells of modules that remember something of users of all hosts, whom they
-// know by their names alone: the guest ABI has no word for the host.
+// warnForgetful tells of modules that remember something of users of all hosts, and may
+// know them by their names alone: nothing says whether a module looks at VHOST.
 func (in *generation) warnForgetful() {
 	for i := range in.conf.Policies.Modules {
 		m := &in.conf.Policies.Modules[i]
 		if len(in.conf.Hosts) > 0 && len(m.Hosts) != 1 && m.Grants.KV {
-			in.log.Warn("a policy module remembers things for several virtual hosts: users of one name are one to it, unless it looks at LISTENER, SNI and HOST",
+			in.log.Warn("a policy module remembers things for several virtual hosts: users of one name are one to it, unless it looks at VHOST (ABI 1.3)",
 				"policy", m.Name, "help", "name one host in policies.modules[].hosts, and give each host a slot of its own")
 		}
 	}

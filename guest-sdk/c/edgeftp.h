@@ -217,6 +217,7 @@ enum {
     EDGEFTP_ATTR_HOST,
     EDGEFTP_ATTR_SIZE,
     EDGEFTP_ATTR_TOOK,
+    EDGEFTP_ATTR_VHOST,
     EDGEFTP_NUM_ATTRS
 };
 
@@ -318,6 +319,7 @@ typedef struct edgeftp_session {
     const char *local;     /* the server's control address and port */
     const char *listener;  /* the listener's name in the configuration */
     const char *host;      /* the server's name that the client asked for (HOST) */
+    const char *vhost;     /* the virtual host, by its name in the configuration; "" in none */
     const char *client;    /* the client program's own name (CLNT, CSID) */
     const uint8_t *state;  /* what this policy's own auth answer left, state_len bytes */
     size_t state_len;
@@ -673,6 +675,7 @@ static inline const char *edgeftp__session(edgeftp_session *s, const edgeftp_rec
     s->local = edgeftp__attr(r, EDGEFTP_ATTR_LOCAL);
     s->listener = edgeftp__attr(r, EDGEFTP_ATTR_LISTENER);
     s->host = edgeftp__attr(r, EDGEFTP_ATTR_HOST);
+    s->vhost = edgeftp__attr(r, EDGEFTP_ATTR_VHOST);
     s->client = edgeftp__attr(r, EDGEFTP_ATTR_CLIENT);
     s->tls.on = r->flags & EDGEFTP_FLAG_TLS;
     s->tls.resumed = r->attr[EDGEFTP_ATTR_TLS_RESUMED].ptr != NULL;

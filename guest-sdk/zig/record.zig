@@ -172,6 +172,8 @@ pub const Session = struct {
     client: []const u8 = "",
     /// the server's name that the client asked for (HOST, RFC 7151)
     host: []const u8 = "",
+    /// the virtual host, by its name in the configuration; empty in none
+    vhost: []const u8 = "",
     /// what this policy's own auth answer left with the session
     state: []const u8 = "",
     tls: Tls = .{},
@@ -196,6 +198,7 @@ pub const Session = struct {
             .listener = r.text(.listener),
             .client = r.text(.client),
             .host = r.text(.host),
+            .vhost = r.text(.vhost),
             .state = r.span(.state),
             .tls = .{
                 .enabled = r.flags.tls,

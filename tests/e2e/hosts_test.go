@@ -15,8 +15,8 @@ import (
 
 // tenants is a server with two virtual hosts: a has a certificate of its own and comes by
 // name alone; b is also what the second listener serves. Each has a user anna, and a file
-// /which that tells whose it is.
-func tenants(t *testing.T) (s *server, client *tls.Config) {
+// /which that tells whose it is. more is what its configuration says beside.
+func tenants(t *testing.T, more string) (s *server, client *tls.Config) {
 	t.Helper()
 	p := newPlace(t)
 	_, _, ca := issue(t, "authority", nil)
@@ -58,7 +58,7 @@ hosts:
       defaults: { quota: { bytes: 100B } }
       list: [{ name: anna, password_hash: %q, perm: elradfmw }]
       anonymous: { enabled: true }
-`, p.out("events.json"), hash("pw-"), p.out("root-a"), p.out("a.pem"), hash("pw-a"), p.out("root-b"), hash("pw-b")))
+`, p.out("events.json"), hash("pw-"), p.out("root-a"), p.out("a.pem"), hash("pw-a"), p.out("root-b"), hash("pw-b"))+more)
 	client = s.trust(t)
 	client.RootCAs.AddCert(ca.cert)
 	return s, client
@@ -68,7 +68,7 @@ hosts:
 // limits, logs and the commands that show them.
 func TestVirtualHosts(t *testing.T) {
 	t.Parallel()
-	s, client := tenants(t)
+	s, client := tenants(t, "")
 	s.expect(t, `"level":"WARN"`, "no certificate holds a name of a virtual host", `"name":"*.a.example.test"`)
 	to := func(listener int, name, user, password string, code int) *session {
 		t.Helper()
@@ -189,7 +189,7 @@ func (s *server) hostsShown(t *testing.T, to func(listener int, name, user, pass
 func TestVirtualHostsCurl(t *testing.T) {
 	t.Parallel()
 	need(t, "curl")
-	s, _ := tenants(t)
+	s, _ := tenants(t, "")
 	_, port, err := net.SplitHostPort(s.addr)
 	ok(t, err)
 	for _, host := range []string{"a", "b"} {
@@ -199,6 +199,29 @@ func TestVirtualHostsCurl(t *testing.T) {
 		if r.stdout != host {
 			t.Errorf("curl got %q from %s", r.stdout, name)
 		}
+	}
+	s.stop(t)
+}
+
+// One module that is asked about the sessions of all hosts is told of which each is.
+func TestVirtualHostsModule(t *testing.T) {
+	t.Parallel()
+	s, client := tenants(t, fmt.Sprintf("policies: { modules: [{ name: whose, source: %q }] }\n", testModule(t, "vhost")))
+	for _, host := range []string{"a", "", "b"} {
+		c := s.dial(t)
+		conf := client.Clone()
+		conf.ServerName = map[string]string{"": "127.0.0.1", "a": "a.example.test", "b": "b.example.test"}[host]
+		ok(t, c.Protect(conf))
+		ok(t, c.Identify("anna", "pw-"+host))
+		c.want(t, "TYPE I", 200)
+		if host == "" {
+			c.put(t, "STOR stored", strings.NewReader("x"))
+		} else {
+			if text := c.refused(t, "STOR stored", 553).Text(); !strings.HasPrefix(text, host+" (ref ") {
+				t.Errorf("at %q the module says %q", host, text)
+			}
+		}
+		c.want(t, "QUIT", 221)
 	}
 	s.stop(t)
 }

@@ -133,7 +133,8 @@ func quotaForm() form {
 
 // quotaCases are a few uploads, each asked about, charged, settled and told of.
 func quotaCases() []policytest.Case {
-	anna, bob := of("anna", "192.0.2.7"), of("bob", "192.0.2.7")
+	anna, bob, other := of("anna", "192.0.2.7"), of("bob", "192.0.2.7"), of("anna", "192.0.2.7")
+	other.Session.VHost = "shop" // there anna is somebody else
 	cases := []policytest.Case{
 		{Name: "at the start", Action: &policy.Action{Meta: anna, Op: policy.OpWrite, Path: "/a", A: -1}, Want: policy.Pass},
 		{Name: "announced too much", Action: &policy.Action{Meta: anna, Op: policy.OpWrite, Path: "/a", A: 1001}, Want: policy.Deny},
@@ -142,7 +143,7 @@ func quotaCases() []policytest.Case {
 		{Name: "the command with an argument", Site: &policy.SiteCall{Meta: anna, Verb: "QUOTA", Arg: "x", Dir: "/"}, Want: policy.Deny},
 	}
 	for i, end := range []policy.EventKind{policy.EventFileReceived, policy.EventIncompleteFileReceived, policy.EventFileReceived, policy.EventFileDeleted} {
-		for _, m := range []policy.Meta{anna, bob} {
+		for _, m := range []policy.Meta{anna, bob, other} {
 			m.Request = uint64(i + 2)
 			path, size := fmt.Sprintf("/%d", i), int64(300+i)
 			if end != policy.EventFileDeleted {
@@ -178,6 +179,7 @@ func antifloodCases() []policytest.Case {
 	for i := range 60 {
 		form := []string{"192.0.2.%d", "198.51.100.%d", "2001:db8:0:%d::1"}[i%3]
 		m := of([]string{"anna", "bob", "carl"}[i%3], fmt.Sprintf(form, i/9+1))
+		m.Session.VHost = []string{"", "shop"}[i%2]
 		cases = append(cases, policytest.Case{Login: &policy.Login{Meta: m}},
 			policytest.Case{Event: &policy.Event{Meta: m, Kind: policy.EventLoginFailed, Text: "no policy has granted it"}},
 			policytest.Case{Command: &policy.Command{Meta: m, Verb: "NOOP", Dir: "/"}})

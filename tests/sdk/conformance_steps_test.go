@@ -14,15 +14,16 @@ import (
 
 // steps collects the questions of the script.
 type steps struct {
-	t    *testing.T
-	list []step
+	t     *testing.T
+	vhost string // of the session that asks
+	list  []step
 }
 
 // add asks a hook to carry out calls and to give an answer.
 func (s *steps) add(name string, h abi.Hook, p *play, verdict abi.Verdict, reply []byte) {
 	s.t.Helper()
 	verdict.Len = len(reply)
-	record, err := questionOf(h, p.state(verdict.Pack(), reply))
+	record, err := questionOf(h, s.vhost, p.state(verdict.Pack(), reply))
 	if err != nil {
 		s.t.Fatalf("%s: %v", name, err)
 	}
@@ -32,10 +33,10 @@ func (s *steps) add(name string, h abi.Hook, p *play, verdict abi.Verdict, reply
 // calls asks a hook for calls alone.
 func (s *steps) calls(name string, h abi.Hook, p *play) { s.add(name, h, p, abi.Verdict{}, nil) }
 
-// questionOf is a question of a hook with a STATE.
-func questionOf(h abi.Hook, state []byte) ([]byte, error) {
+// questionOf is a question of a hook, of a session of a virtual host, with a STATE.
+func questionOf(h abi.Hook, vhost string, state []byte) ([]byte, error) {
 	const slot = "conformance"
-	m := policy.Meta{Session: &policy.Session{ID: 7, User: "anna", Root: "/", Listener: "main", Peer: netip.MustParseAddrPort("192.0.2.1:40000"),
+	m := policy.Meta{Session: &policy.Session{ID: 7, User: "anna", Root: "/", Listener: "main", VHost: vhost, Peer: netip.MustParseAddrPort("192.0.2.1:40000"),
 		State: map[string][]byte{slot: state}}, Request: 1, Time: time.Unix(1_700_000_000, 0)}
 	switch h {
 	case abi.HookAuth:
@@ -75,6 +76,7 @@ func conformanceSteps(t *testing.T) []step {
 	s.values()
 	s.server()
 	s.fetches()
+	s.later()
 	return s.list
 }
 
@@ -154,6 +156,16 @@ func (s *steps) server() {
 		expect(in("digest").bytes("SHA-256"), 31, int64(abi.ErrnoSize), nil).
 		expect(in("digest").bytes("NONE"), 64, int64(abi.ErrnoInvalid), nil))
 	s.calls("no digest", abi.HookEvent, new(play).expect(in("digest").bytes("SHA-256"), 64, denied, nil))
+}
+
+// later asks the guest, which was made for minor 2, with a fact that came with minor 3: it
+// skips what it does not know.
+func (s *steps) later() {
+	s.vhost = "shop"
+	for h := abi.HookAuth; h <= abi.HookCert; h++ {
+		s.add("of a virtual host, "+h.String(), h, new(play), abi.Verdict{}, nil)
+	}
+	s.vhost = ""
 }
 
 // fetches asks another server.

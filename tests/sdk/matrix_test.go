@@ -29,7 +29,7 @@ func TestVectors(t *testing.T) {
 }
 
 func (m *mirror) records(t *testing.T) {
-	for _, v := range vectors[recordVector](t, "records.json", 87) {
+	for _, v := range vectors[recordVector](t, "records.json", 97) {
 		h := hookOf(t, v.Hook)
 		if got := m.ask(t, append([]byte{'Q', byte(h)}, unhex(t, v.Record)...)); got != v.dump(t, h) {
 			t.Errorf("%s: got\n%s\nwant\n%s", v.Name, got, v.dump(t, h))

@@ -18,6 +18,7 @@ type attrs struct {
 	group      string
 	client     string
 	host       string
+	vhost      string
 	path2      string
 	rawArg     string
 	policy     string
@@ -111,6 +112,8 @@ func (t *attrs) textOf(key Attr) *string {
 		return &t.client
 	case AttrHost:
 		return &t.host
+	case AttrVHost:
+		return &t.vhost
 	case AttrPath2:
 		return &t.path2
 	case AttrRawArg:

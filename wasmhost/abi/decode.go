@@ -175,8 +175,8 @@ func (d *Decoder) meta(r *record, rec []byte) error {
 	d.session = policy.Session{
 		ID: binary.LittleEndian.Uint64(rec[OffSession:]), User: d.text(r, SpanUser),
 		Anon: r.flags&FlagAnonymous != 0, Peer: peer, Local: t.local, Listener: t.listener,
-		Root: d.text(r, SpanRoot), Group: t.group, Client: t.client, Host: t.host, TLS: t.tls,
-		DataTLS: r.flags&FlagDataTLS != 0, ASCII: r.flags&FlagASCII != 0,
+		Root: d.text(r, SpanRoot), Group: t.group, Client: t.client, Host: t.host, VHost: t.vhost,
+		TLS: t.tls, DataTLS: r.flags&FlagDataTLS != 0, ASCII: r.flags&FlagASCII != 0,
 		Active: r.flags&FlagActive != 0, State: d.stateOf(r.spans[SpanState]),
 	}
 	r.meta.Session = &d.session

@@ -11,9 +11,9 @@ import (
 // facts are what of a session most of its questions have in common, in a form that
 // can be compared.
 type facts struct {
-	peer, local                         netip.AddrPort
-	root, listener, group, client, host string
-	tls                                 policy.TLS
+	peer, local                                netip.AddrPort
+	root, listener, group, client, host, vhost string
+	tls                                        policy.TLS
 }
 
 // written is a session's facts as records have them: the bytes of PEER, PEER16 and
@@ -31,7 +31,7 @@ func writtenOf(s *policy.Session) *written {
 	if kept, ok := s.Memo.Kept().(*written); ok && kept.of.are(s) {
 		return kept
 	}
-	f := facts{s.Peer, s.Local, s.Root, s.Listener, s.Group, s.Client, s.Host, s.TLS}.write()
+	f := facts{s.Peer, s.Local, s.Root, s.Listener, s.Group, s.Client, s.Host, s.VHost, s.TLS}.write()
 	s.Memo.Keep(f)
 	return f
 }
@@ -39,7 +39,7 @@ func writtenOf(s *policy.Session) *written {
 // are reports whether these are the session's facts.
 func (of *facts) are(s *policy.Session) bool {
 	return of.peer == s.Peer && of.local == s.Local && of.root == s.Root && of.listener == s.Listener &&
-		of.group == s.Group && of.client == s.Client && of.host == s.Host && of.tls == s.TLS
+		of.group == s.Group && of.client == s.Client && of.host == s.Host && of.vhost == s.VHost && of.tls == s.TLS
 }
 
 // write writes the facts out.
@@ -72,7 +72,7 @@ func (of facts) write() *written {
 		key Attr
 		v   string
 	}{{AttrCertSubject, of.tls.ClientSubject}, {AttrCertSHA256, of.tls.ClientSHA256}, {AttrListener, of.listener},
-		{AttrGroup, of.group}, {AttrClient, of.client}, {AttrHost, of.host}} {
+		{AttrGroup, of.group}, {AttrClient, of.client}, {AttrHost, of.host}, {AttrVHost, of.vhost}} {
 		w.attr(a.key, a.v)
 	}
 	if local := unmap(of.local); local.IsValid() {

@@ -76,8 +76,8 @@ const (
 // reader does not know are skipped: minors append (ABI §5).
 type Attr uint16
 
-// The attributes. HOST came with minor 1, those behind it with minor 2, all before
-// it with minor 0.
+// The attributes. HOST came with minor 1, SIZE and TOOK with minor 2, VHOST with minor
+// 3, all before them with minor 0.
 const (
 	AttrTLSVersion  Attr = iota + 1 // "1.2", "1.3"
 	AttrTLSCipher                   // IANA name of the suite
@@ -99,6 +99,7 @@ const (
 	AttrHost                        // the server's name that the client asked for (HOST)
 	AttrSize                        // u64 bytes that the file at PATH has
 	AttrTook                        // u64 nanoseconds since the transfer began
+	AttrVHost                       // the virtual host, by its name in the configuration
 	NumAttrs                        // one more than the greatest key
 )
 
@@ -106,7 +107,7 @@ const (
 func (a Attr) String() string {
 	names := [NumAttrs]string{"", "TLS_VERSION", "TLS_CIPHER", "SNI", "ALPN", "TLS_RESUMED",
 		"CERT_SUBJECT", "CERT_SHA256", "LISTENER", "GROUP", "CLIENT", "LOCAL", "PATH2", "RAW_ARG",
-		"CODE", "OP", "POLICY", "GENERATION", "HOST", "SIZE", "TOOK"}
+		"CODE", "OP", "POLICY", "GENERATION", "HOST", "SIZE", "TOOK", "VHOST"}
 	if a == 0 || a >= NumAttrs {
 		return "invalid"
 	}

@@ -7,8 +7,8 @@ const Version = 1
 // Minor is the minor version that this host speaks and tells to guests. Minors
 // only append spans, keys, operations, flags and imports: minor 1 appended the
 // attribute HOST and the flag EARLY, minor 2 the hooks list, cmd, site, throttle,
-// data and cert, and all imports but log.
-const Minor = 2
+// data and cert, and all imports but log, minor 3 the attribute VHOST.
+const Minor = 3
 
 // Names of exports and imports (ABI §1 and §7).
 const (

@@ -21,7 +21,7 @@ import (
 // What a fetch sent and got is left out.
 //
 // What stays: operations, sizes, times, flags, session numbers, extensions, groups, listeners,
-// names of programs, protocols, commands, and what the policy keeps under other keys.
+// virtual hosts, names of programs, protocols, commands, and what the policy keeps under other keys.
 type Hider struct {
 	key  []byte
 	keep []string

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var someone = policy.Session{ID: 7, User: "anna", Root: "/home/anna", Listener: "main", Group: "staff",
+var someone = policy.Session{ID: 7, User: "anna", Root: "/home/anna", Listener: "main", VHost: "shop", Group: "staff",
 	Peer: netip.MustParseAddrPort("192.0.2.77:40001"), Local: netip.MustParseAddrPort("[2001:db8:1:2::a7]:21")}
 
 func question(op policy.Op, path string) *policy.Action {
@@ -172,7 +172,7 @@ func TestHide(t *testing.T) {
 	if err != nil || len(x.Record) != before {
 		t.Fatalf("%d bytes, want %d: %v", len(x.Record), before, err)
 	}
-	if !strings.HasPrefix(q.Path, "/inbox/") || !strings.HasSuffix(q.Path, ".xlsx") || q.Session.Group != "staff" ||
+	if !strings.HasPrefix(q.Path, "/inbox/") || !strings.HasSuffix(q.Path, ".xlsx") || q.Session.Group != "staff" || q.Session.VHost != "shop" ||
 		!strings.HasPrefix(q.Session.Peer.String(), "192.0.") || q.Session.Local.String()[:12] != "[2001:db8:1:" {
 		t.Errorf("%+v %+v", q, q.Session)
 	}

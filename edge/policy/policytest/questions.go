@@ -118,7 +118,7 @@ func bare() *policy.Session { return &policy.Session{ID: 1, Root: "/"} }
 func full() *policy.Session {
 	return &policy.Session{ID: 2, User: "anna", Peer: netip.MustParseAddrPort("192.0.2.7:40001"),
 		Local: netip.MustParseAddrPort("[2001:db8::1]:21"), Listener: "public", Root: "/home", Group: "staff",
-		Client: "some client 1.0", Host: "ftp.example.org", Anon: true, DataTLS: true, ASCII: true, Active: true,
+		Client: "some client 1.0", Host: "ftp.example.org", VHost: "shop", Anon: true, DataTLS: true, ASCII: true, Active: true,
 		TLS: policy.TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "ftp.example.org", ALPN: "ftp", Resumed: true,
 			ClientSubject: "CN=anna", ClientSHA256: strings.Repeat("0f", 32)},
 		State: map[string][]byte{"another policy": {1, 2, 3}}}

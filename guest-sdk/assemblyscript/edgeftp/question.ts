@@ -46,6 +46,8 @@ import { attr, attrNumber, hasAttr, span, Span } from "./record";
   get client(): Bytes { return attr(Attr.Client); }
   /** The server's name that the client asked for. */
   get host(): Bytes { return attr(Attr.Host); }
+  /** The virtual host, by its name in the configuration; none in a session of none. */
+  get vhost(): Bytes { return attr(Attr.VHost); }
   /** The server's control address and port. */
   get local(): Bytes { return attr(Attr.Local); }
   /** `1.2` or `1.3`; none without TLS. */

@@ -33,6 +33,9 @@ func (*refuser) Name() string { return "refuser" }
 func (r *refuser) Hooks() policy.Hooks { return policy.Hooks{Authorizer: r, Observer: r} }
 
 func (r *refuser) Authorize(ctx context.Context, a *policy.Action) (policy.Answer, error) {
+	if a.Session.VHost != "" {
+		return policy.Answer{Verdict: policy.Deny, Text: "not at " + a.Session.VHost}, nil
+	}
 	e, _ := host.Services{}.Stat(ctx, a.Path) // what is not there has no bytes
 	n, err := r.kv.Incr("seen", 1, 0)
 	if err != nil {

@@ -139,6 +139,11 @@ impl<Q> Ask<Q> {
         self.attr(Attr::Group, name.as_bytes())
     }
 
+    /// The virtual host that the session belongs to, by its name in the configuration.
+    pub fn vhost(self, name: &str) -> Self {
+        self.attr(Attr::Vhost, name.as_bytes())
+    }
+
     /// The number of the session.
     pub fn session(mut self, n: u64) -> Self {
         self.session = n;

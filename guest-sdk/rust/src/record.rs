@@ -60,10 +60,11 @@ pub enum Attr {
     Host,
     Size,
     Took,
+    Vhost,
 }
 
 /// One more than the greatest key of ATTR that this SDK knows.
-pub(crate) const ATTRS: usize = 21;
+pub(crate) const ATTRS: usize = 22;
 
 /// The numbers of the flags (ABI §3).
 #[allow(missing_docs)] // the names are the ABI's
@@ -412,6 +413,11 @@ impl<'a> Meta<'a> {
     /// The server's name that the client asked for (HOST, RFC 7151).
     pub fn host(&self) -> &'a Text {
         self.attr_text(Attr::Host)
+    }
+
+    /// The virtual host, by its name in the configuration; empty in a session of none.
+    pub fn vhost(&self) -> &'a Text {
+        self.attr_text(Attr::Vhost)
     }
 }
 

@@ -19,7 +19,7 @@ fn vectors(json: &str, least: usize) -> Settings {
 }
 
 fn records() -> Settings {
-    vectors(include_str!("../../vectors/records.json"), 87)
+    vectors(include_str!("../../vectors/records.json"), 97)
 }
 
 fn bad_records() -> Settings {
@@ -85,7 +85,7 @@ fn meta(m: &Meta) -> String {
     let truths = (m.tls(), m.data_tls(), m.anonymous(), m.active(), m.ascii(), m.shadow(), m.tls_resumed());
     let who = (m.user(), m.group(), m.peer(), m.ip(), m.local(), m.root(), m.state());
     let tls = (m.tls_version(), m.tls_cipher(), m.sni(), m.alpn(), m.cert_subject(), m.cert_sha256());
-    let what = (m.listener(), m.client(), m.host());
+    let what = (m.listener(), m.client(), m.host(), m.vhost());
     format!("{numbers:?} {truths:?} {who:?} {tls:?} {what:?}")
 }
 
@@ -134,6 +134,22 @@ fn all_fields_of_a_login() {
     assert!(q.root() == "/home" && q.state() == b"\0\x01\x02\xff" && q.group() == "staff");
     assert!(q.tls_version() == "1.3" && q.sni() == "ftp.example.org" && q.client() == "lftp/4.9");
     assert!(q.listener() == "public" && q.local() == "[2001:db8::1]:21" && q.host() == "");
+}
+
+#[test]
+fn the_virtual_host() {
+    let all = records();
+    let found = |name: &str| {
+        let v = all.objects("v").iter().find(|v| v.string("name", "") == name).unwrap();
+        unhex(&v.string("record", ""))
+    };
+    let (of_one, of_none) = (found("login, virtual host, all fields"), found("login, host"));
+    let q = auth::Question::decode(&of_one).unwrap();
+    assert!(q.vhost() == "shop" && q.host() == "ftp.example.net" && q.listener() == "public");
+    let q = auth::Question::decode(&of_none).unwrap();
+    assert!(q.vhost() == "" && q.host() == "[2001:db8::1]");
+    let asked = fake::fs(Op::Write, "/a").user("anna").vhost("museum");
+    assert!(asked.question().vhost() == "museum" && fake::fs(Op::Write, "/a").question().vhost() == "");
 }
 
 #[test]

@@ -14,7 +14,7 @@ import (
 // meta is the session that asks. Its time is always the same, so that a policy that
 // looks at the clock can be tested.
 func (c *Case) meta(slot string) policy.Meta {
-	s := &policy.Session{ID: 1, User: c.User, Group: c.Group, Root: "/",
+	s := &policy.Session{ID: 1, User: c.User, Group: c.Group, VHost: c.VHost, Root: "/",
 		Peer: netip.MustParseAddrPort("192.0.2.1:40000"), Local: netip.MustParseAddrPort("192.0.2.2:21")}
 	if c.Peer != "" {
 		s.Peer, _ = netip.ParseAddrPort(c.Peer) // check has seen it

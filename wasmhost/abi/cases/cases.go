@@ -39,8 +39,9 @@ type Case struct {
 	Op       string  `json:"op"`
 	User     string  `json:"user"`
 	Group    string  `json:"group"`
-	Peer     string  `json:"peer"` // address and port
-	TLS      bool    `json:"tls"`  // the control connection is protected, with TLS 1.3
+	VHost    string  `json:"vhost"` // the virtual host, by its name in the configuration
+	Peer     string  `json:"peer"`  // address and port
+	TLS      bool    `json:"tls"`   // the control connection is protected, with TLS 1.3
 	State    string  `json:"state"`
 	Password string  `json:"password"` // auth; of use only to a policy with that capability
 	Early    bool    `json:"early"`    // auth

@@ -27,7 +27,7 @@ func (every) Authenticate(_ context.Context, l *policy.Login) (policy.Identity, 
 	p := policy.PermReadOnly
 	s := l.Session
 	return policy.Identity{Verdict: policy.Allow, PasswordHash: l.Password, Perms: &p, Home: "/" + s.User + s.Group,
-		Text: words(s.Peer, s.TLS.ClientSHA256, string(s.State["slot"]), l.Early)}, nil
+		Text: words(s.Peer, s.TLS.ClientSHA256, string(s.State["slot"]), l.Early, s.VHost)}, nil
 }
 
 func (every) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
@@ -80,8 +80,8 @@ func (every) Certify(_ context.Context, r *policy.CertRequest) (policy.Answer, e
 
 // right has a test for each hook, and all of them are right.
 const right = `{"settings":{"a":1},"tests":[
- {"hook":"auth","user":"anna","group":"g","peer":"[2001:db8::1]:5","cert_sha256":"00ff","state":"s","password":"x","early":true,
-  "want":{"action":"allow","perms":"elr","home":"/annag","pwhash":"x","text":"[2001:db8::1]:5 00ff s true"}},
+ {"hook":"auth","user":"anna","group":"g","vhost":"shop","peer":"[2001:db8::1]:5","cert_sha256":"00ff","state":"s","password":"x","early":true,
+  "want":{"action":"allow","perms":"elr","home":"/annag","pwhash":"x","text":"[2001:db8::1]:5 00ff s true shop"}},
  {"hook":"fs","op":"write","path":"/a","arg":"b","a":1,"b":2,"size":3,"exists":true,"want":{"action":"deny","code":553,"text":"write /a b 1 2 3 false true"}},
  {"hook":"fs","op":"rename","path":"/a","path2":"/b","want":{"action":"rewrite","path":"/b","path2":"/a"}},
  {"hook":"fs","op":"delete","path":"/a","want":{"action":"fail"}},

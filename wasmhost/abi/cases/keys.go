@@ -24,7 +24,7 @@ func hookOf(name string) abi.Hook {
 }
 
 // common are the keys that all cases may have.
-const common = "name hook want user group peer tls cert_sha256 state kv http files "
+const common = "name hook want user group vhost peer tls cert_sha256 state kv http files "
 
 // commonWant are those of every want.
 const commonWant = "action kv http log "

@@ -45,6 +45,7 @@ func (c *Case) Words() string {
 	add(c.Carry != "", ", carry %q", c.Carry)
 	add(c.User != "", ", user %s", c.User)
 	add(c.Group != "", ", group %s", c.Group)
+	add(c.VHost != "", ", virtual host %s", c.VHost)
 	add(c.Password != "", ", with a password")
 	add(c.Peer != "", ", from %s", c.Peer)
 	add(c.TLS || c.CertSHA != "", ", TLS")

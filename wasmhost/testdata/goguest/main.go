@@ -21,7 +21,7 @@ type guest struct{ table map[string]int }
 // Authenticate knows one certificate and one password, and leaves STATE.
 func (*guest) Authenticate(_ context.Context, l *policy.Login) (policy.Identity, error) {
 	if l.Early && l.Password == "" && l.Session.TLS.ClientSHA256 == "00ff" {
-		return policy.Identity{Verdict: policy.Allow, Group: l.Session.Host}, nil
+		return policy.Identity{Verdict: policy.Allow, Group: l.Session.Host + " of " + l.Session.VHost}, nil
 	}
 	if l.Password != "secret" {
 		return policy.Identity{Verdict: policy.Deny, Text: "no"}, nil

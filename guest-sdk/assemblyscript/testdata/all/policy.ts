@@ -33,6 +33,7 @@ export function edgeftp_fs(length: i32): i64 {
   return fs(length, (q) => {
     if (q.path.startsWith("/kv/")) return values(q);
     if (q.path.startsWith("/host/")) return host(q);
+    if (q.path.is("/whose")) return q.deny(q.vhost);
     if (q.path.is("/hide")) return q.hide();
     if (q.path.is("/slow")) return q.allow().rateDown(1000).final();
     if (q.path.startsWith("/ü/")) return q.rewrite().path(new Builder().add(q.path.dir).add("/new/").add(q.path.base));

@@ -55,6 +55,9 @@ static void logins(void) {
     edgeftp_fake_reply r = edgeftp_fake_auth(.session.user = "anna");
     EDGEFTP_CHECK(r.action == EDGEFTP_ALLOW && r.final);
     EDGEFTP_CHECK_TEXT(edgeftp_fake_value(&r, EDGEFTP_KEY_HOME, 0, NULL), "/in");
+    r = edgeftp_fake_auth(.session.user = "anna", .session.vhost = "shop");
+    EDGEFTP_CHECK(r.action == EDGEFTP_DENY);
+    EDGEFTP_CHECK_TEXT(r.text, "shop");
     static const struct {
         const char *user, *text;
     } bad[] = {{"rules", "more than 256 rules"},

@@ -37,6 +37,7 @@ const All = struct {
     pub fn fs(_: *const All, q: edgeftp.fs.Question) edgeftp.fs.Answer {
         if (q.op == .mkdir) return .hide;
         if (q.op == .rename) return .{ .action = .rewrite, .path = q.path, .path2 = edgeftp.print("{s}.new", .{q.path2}) };
+        if (q.session.vhost.len > 0) return .{ .action = .deny, .text = q.session.vhost };
         if (q.session.state.len == 0) return .{ .limits = .{ .rate_down = 7 }, .cache_ms = 500 };
         return .{ .action = .deny, .code = 553, .text = q.session.state };
     }
