@@ -40,12 +40,13 @@ func sample(t *testing.T) (dir, text string) {
 	}
 	dir = t.TempDir()
 	t.Chdir(dir)
-	for _, name := range []string{"state", "srv/ftp/pub", "srv/ftp/alice", "srv/ftp/backup", "log", "run", "policies"} {
+	for _, name := range []string{"state", "srv/ftp/pub", "srv/ftp/alice", "srv/ftp/backup", "srv/ftp/releases", "srv/ftp/archive", "log", "run", "policies"} {
 		if err := os.MkdirAll(name, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, content := range map[string]string{"alice.hash": hash, "backup.hash": hash, "policies/content-scan.wasm": string(module)} {
+	for name, content := range map[string]string{"alice.hash": hash, "backup.hash": hash, "policies/content-scan.wasm": string(module),
+		"partners.url": "https://hooks.invalid/ftp", "partners.key": strings.Repeat("k", 32), "ops.url": "https://hooks.invalid/ops"} {
 		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}

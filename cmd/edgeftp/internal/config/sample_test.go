@@ -15,6 +15,8 @@ func TestSample(t *testing.T) {
 	machine := testMachine(map[string]string{
 		"/etc/edgeftp/alice.hash": bcryptHash, "/etc/edgeftp/backup.hash": bcryptHash, "/etc/edgeftp/policy-signers.pub": signer,
 		"/etc/edgeftp/policies/content-scan.wasm": "", "/etc/edgeftp/policies/content-scan.wasm.minisig": "",
+		"/etc/edgeftp/partners.url": "https://hooks.example.org/ftp", "/etc/edgeftp/partners.key": "0123456789abcdef0123456789abcdef", "/etc/edgeftp/ops.url": "https://hooks.example.org/ops",
+		"/srv/ftp/releases": "dir", "/srv/ftp/archive": "dir",
 		"/srv/ftp/pub": "dir", "/srv/ftp/alice": "dir", "/srv/ftp/backup": "dir", "/var/log/edgeftp": "dir",
 	}, map[string]string{"STATE_DIRECTORY": "/var/lib/edgeftp"})
 	conf, err := parse("edgeftp.yaml", "/etc/edgeftp", data, machine)
@@ -22,7 +24,7 @@ func TestSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	again(t, conf, machine)
-	if len(conf.Listeners) != 2 || conf.ACME == nil || len(conf.Users) != 2 || len(conf.Policies.Modules) != 1 {
+	if len(conf.Listeners) != 2 || conf.ACME == nil || len(conf.Users) != 2 || len(conf.Policies.Modules) != 1 || len(conf.Sinks) != 1 || len(conf.Notify.To) != 1 {
 		t.Errorf("%+v", conf)
 	}
 }
