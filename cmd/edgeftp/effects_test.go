@@ -58,13 +58,13 @@ func TestEffects(t *testing.T) {
 	now, changed := in.next(whole(), nil), in.next(whole(), nil)
 	number := regexp.MustCompile(`\[[^\]]*\]`)
 	seen := map[string]config.Effect{}
-	tried := 0
+	tried, differ := 0, config.NewDiffer()
 	configtest.Mutate(whole(), func(path string, again func(any) func()) {
 		defer again(changed.conf)()
-		differ := config.Diff(now.conf, changed.conf)
-		changes, blocked := in.judged(now, changed, differ)
+		differing := differ.Diff(now.conf, changed.conf)
+		changes, blocked := in.judged(now, changed, differing)
 		needs := false
-		for _, c := range differ {
+		for _, c := range differing {
 			needs = needs || c.Effect == config.EffectUpgrade
 			seen[number.ReplaceAllString(c.Key, "[]")] = c.Effect
 		}

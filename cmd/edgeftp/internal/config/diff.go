@@ -54,25 +54,34 @@ type Change struct {
 	Effect Effect `json:"effect"`
 }
 
-// Diff returns the keys whose values differ in two configurations, sorted. It compares
-// what is in force, with every default, and not how it is written: the files behind
-// ${file:PATH} count by their content. Neither may be nil.
-func Diff(from, to *Config) []Change {
+// Diff is Diff of a new Differ.
+func Diff(from, to *Config) []Change { return NewDiffer().Diff(from, to) }
+
+// Differ compares configurations, any number of them. It is made by NewDiffer.
+type Differ struct{ schema *reference }
+
+// NewDiffer reads the schema, which takes some milliseconds.
+func NewDiffer() *Differ {
 	r, err := newReference()
 	if err != nil { // the schema is part of the program: tests read it
 		r = &reference{}
 	}
-	return r.diff(from, to)
+	return &Differ{r}
 }
 
+// Diff returns the keys whose values differ in two configurations, sorted. It compares
+// what is in force, with every default, and not how it is written: the files behind
+// ${file:PATH} count by their content. Neither may be nil.
+func (d *Differ) Diff(from, to *Config) []Change { return d.schema.diff(from, to) }
+
 func (r *reference) diff(from, to *Config) []Change {
-	d := differ{reference: r}
+	d := comparison{reference: r}
 	d.value(nil, d.top(), from.whole(), to.whole())
 	slices.SortFunc(d.changes, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })
 	return d.changes
 }
 
-type differ struct {
+type comparison struct {
 	*reference
 	changes []Change
 }
@@ -163,7 +172,7 @@ func put(v any, path []string, text string) {
 type absent struct{}
 
 // value compares two values at the key that path spells.
-func (d *differ) value(path []string, w where, from, to any) {
+func (d *comparison) value(path []string, w where, from, to any) {
 	f, isMap := from.(map[string]any)
 	t, areMaps := to.(map[string]any)
 	if isMap && areMaps {
@@ -178,7 +187,7 @@ func (d *differ) value(path []string, w where, from, to any) {
 	d.leaf(path, w, from, to)
 }
 
-func (d *differ) section(path []string, w where, from, to map[string]any) {
+func (d *comparison) section(path []string, w where, from, to map[string]any) {
 	for name := range from {
 		other, both := to[name]
 		if !both {
@@ -210,7 +219,7 @@ func quoted(name string) string {
 }
 
 // list compares lists of sections, entry by entry. It is false for other lists.
-func (d *differ) list(path []string, w where, from, to []any) bool {
+func (d *comparison) list(path []string, w where, from, to []any) bool {
 	before, ok := identify(from)
 	after, alsoOK := identify(to)
 	if !ok || !alsoOK {
@@ -274,7 +283,7 @@ func identify(list []any) ([]string, bool) {
 }
 
 // leaf notes two values that are not compared any deeper, if they differ.
-func (d *differ) leaf(path []string, w where, from, to any) {
+func (d *comparison) leaf(path []string, w where, from, to any) {
 	a, _ := marshal(from) // both came out of JSON
 	b, _ := marshal(to)
 	if bytes.Equal(a, b) && (from == absent{}) == (to == absent{}) {
@@ -286,7 +295,7 @@ func (d *differ) leaf(path []string, w where, from, to any) {
 	d.note(path, w, from, to, effect)
 }
 
-func (d *differ) note(path []string, w where, from, to any, effect Effect) {
+func (d *comparison) note(path []string, w where, from, to any, effect Effect) {
 	d.changes = append(d.changes, Change{Key: strings.Join(path, ""), From: d.text(w, from), To: d.text(w, to), Effect: effect})
 }
 
