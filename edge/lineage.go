@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -95,12 +96,8 @@ func (l *lineage) inherit(now time.Time) error {
 
 // has reports whether a directory is this process's already.
 func (l *lineage) has(name string) bool {
-	for _, d := range append(l.left, l.own) {
-		if filepath.Base(d.dir) == name {
-			return true
-		}
-	}
-	return false
+	is := func(d *durable) bool { return filepath.Base(d.dir) == name }
+	return is(l.own) || slices.ContainsFunc(l.left, is)
 }
 
 // Append implements chain.Spool.
@@ -141,9 +138,6 @@ func (l *lineage) bury() error {
 	l.mu.Lock()
 	l.left = l.left[1:]
 	l.mu.Unlock()
-	if gone.dir == l.dir { // it is the slot's, and the next process's
-		return gone.Close()
-	}
 	return errors.Join(os.RemoveAll(gone.dir), gone.Close()) // in this order: nobody opens it in between
 }
 

@@ -37,13 +37,14 @@ type accounts struct {
 	changing sync.Mutex // one change at a time; it guards away
 	away     bool       // another process has the file of the store
 
-	metered atomic.Int64 // users of the store who have a quota, for who looks without a lock
+	// Of the users of the store, for who looks without a lock.
+	metered atomic.Int64 // who have a quota
+	sealed  atomic.Int64 // who need TLS
 
 	mu     sync.RWMutex // guards what follows, briefly
 	conf   *config.Config
 	meter  *quota.Policy
 	stored map[string]account   // it is changed by load, put and drop alone
-	sealed int                  // users of the store who need TLS
 	logins map[string]time.Time // that the store does not have yet
 }
 
@@ -57,28 +58,30 @@ type account struct {
 // metered reports whether the user has a quota of his own.
 func (acc account) metered() bool { return acc.entry != nil && acc.entry.HasQuota() }
 
+// needsTLS reports whether the user may log in over TLS alone.
+func (acc account) needsTLS() bool { return acc.entry != nil && acc.entry.NeedsTLS() }
+
 // put has the store's user of a name be acc, and drop that there is none. The caller holds
-// mu. Nobody is left out of the count for a moment.
+// mu.
 func (a *accounts) put(name string, acc account) {
-	was, is := a.stored[name].metered(), acc.metered()
-	a.sealed += acc.needsTLS() - a.stored[name].needsTLS()
+	was := a.stored[name]
 	a.stored[name] = acc
-	a.count(was, is)
+	a.count(acc, 1) // first: nobody is left out for a moment
+	a.count(was, -1)
 }
 
 func (a *accounts) drop(name string) {
-	was := a.stored[name].metered()
-	a.sealed -= a.stored[name].needsTLS()
+	was := a.stored[name]
 	delete(a.stored, name)
-	a.count(was, false)
+	a.count(was, -1)
 }
 
-func (a *accounts) count(was, is bool) {
-	switch {
-	case is && !was:
-		a.metered.Add(1)
-	case was && !is:
-		a.metered.Add(-1)
+func (a *accounts) count(acc account, n int64) {
+	if acc.metered() {
+		a.metered.Add(n)
+	}
+	if acc.needsTLS() {
+		a.sealed.Add(n)
 	}
 }
 
@@ -113,7 +116,7 @@ func (a *accounts) load() error {
 	if err != nil {
 		return err
 	}
-	stored, metered := make(map[string]account, len(records)), int64(0)
+	stored, metered, sealed := make(map[string]account, len(records)), int64(0), int64(0)
 	for _, r := range records {
 		acc := account{Record: r}
 		entries, err := a.reader.Read([]rawEntry{r.Entry})
@@ -126,33 +129,20 @@ func (a *accounts) load() error {
 		default:
 			acc.entry = &entries[0]
 		}
-		if stored[r.Name] = acc; acc.metered() {
+		stored[r.Name] = acc
+		if acc.metered() {
 			metered++
+		}
+		if acc.needsTLS() {
+			sealed++
 		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stored, a.sealed = stored, 0
-	for _, acc := range stored {
-		a.sealed += acc.needsTLS()
-	}
+	a.stored = stored
 	a.metered.Store(metered)
+	a.sealed.Store(sealed)
 	return nil
-}
-
-// needsTLS is 1 for a user who may log in over TLS alone, else 0.
-func (acc account) needsTLS() int {
-	if acc.entry != nil && acc.entry.NeedsTLS() {
-		return 1
-	}
-	return 0
-}
-
-// protected reports whether a user of the store needs TLS.
-func (a *accounts) protected() bool {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	return a.sealed > 0
 }
 
 // release gives the file of the store up, for another process to open it. Logins find the

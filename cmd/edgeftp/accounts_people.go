@@ -111,7 +111,7 @@ func (p *people) needsTLS(name string) bool {
 	case p.conf.Anonymous.Enabled && name == anonymous.User:
 		return false
 	}
-	return slices.ContainsFunc(p.conf.Users, func(u config.User) bool { return u.TLS.Required }) || p.mayChange() && p.accounts.protected()
+	return slices.ContainsFunc(p.conf.Users, func(u config.User) bool { return u.TLS.Required }) || p.mayChange() && p.accounts.sealed.Load() > 0
 }
 
 // mayNeedTLS is the hook of edge.Config for which of the names need TLS; nil: none can.

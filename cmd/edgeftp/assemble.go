@@ -120,8 +120,10 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels)
 	if err := in.inherit(); err != nil {
 		return nil, exitWith(exitConfig, err)
 	}
-	if err := in.approach(ctx); err != nil {
-		return nil, err
+	if from.takeOver {
+		if err := in.approach(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := in.settle(ctx); err != nil {
 		return nil, err
@@ -208,7 +210,7 @@ func (in *generation) openModules(ctx context.Context) (err error) {
 	}
 	in.modules = &modules{host: in.host, log: in.log, store: in.store, ledger: in.ledger, rules: in.conf.Policies.Rules(),
 		conf: &in.conf.Policies, users: in.accounts, spools: filepath.Join(dir, "spool"), slots: map[string]*slot{},
-		crashes: newCrashes(filepath.Join(dir, "crashes"), in.log)}
+		crashes: newCrashes(filepath.Join(dir, "crashes"), in.log), away: in.house.predecessor.Away, elder: in.succeeds.draining}
 	return nil
 }
 

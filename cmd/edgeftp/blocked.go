@@ -39,9 +39,9 @@ func (in *instance) obstacles(now, next *generation) (out []obstacle) {
 	return out
 }
 
-// judged are the changes between two generations as people are told of them, and what keeps a running server from
-// taking them: keys that are fixed, what the process was not started for, and what lies
-// outside of the sandbox.
+// judged are the changes between two generations as people are told of them, and what
+// keeps a running server from taking them: keys that are fixed, what the process was not
+// started for, and what lies outside of the sandbox.
 func (in *instance) judged(now, next *generation, differ []config.Change) (changes []control.ConfigChange, blocked []string) {
 	obstacles := in.obstacles(now, next)
 	for _, c := range differ {

@@ -24,7 +24,7 @@ const (
 // attendEnd prepares for the ways in which a server ends that are no signal.
 func (in *instance) attendEnd(signals chan<- os.Signal) {
 	in.house.predecessor.in = in
-	in.house.drain = &drainer{server: in.server, signals: signals, elder: in.succeeds.elder(),
+	in.house.drain = &drainer{server: in.server, signals: signals, elder: in.succeeds,
 		usual: func() time.Duration { return in.now.Load().conf.Instance.DrainTimeout }}
 }
 

@@ -15,7 +15,7 @@ import (
 type drainer struct {
 	server  *edge.Server
 	usual   func() time.Duration // instance.drain_timeout
-	elder   <-chan struct{}      // closed when those have ended whose place this one took; nil: there were none
+	elder   *successor           // this process as one, until whose predecessor has ended it stays
 	signals chan<- os.Signal
 
 	mu      sync.Mutex
@@ -88,27 +88,14 @@ func (d *drainer) leave() {
 	go d.run(d.watch)
 }
 
-// followed reports whether nobody tells of changes any more.
-func (d *drainer) followed() bool {
-	if d.elder == nil {
-		return true
-	}
-	select {
-	case <-d.elder:
-		return true
-	default:
-		return false
-	}
-}
-
 // awaitElder waits until those have ended whose place this one took: what they tell goes
 // on to the successor. A signal ends it, and the drain limit.
 func (d *drainer) awaitElder(signals <-chan os.Signal) {
-	if d.followed() {
+	if d.elder.gone() {
 		return
 	}
 	select {
-	case <-d.elder:
+	case <-d.elder.ended:
 	case <-signals:
 	}
 }
@@ -153,7 +140,7 @@ func (d *drainer) over(cancelled <-chan struct{}) bool {
 		return true
 	default:
 	}
-	if (d.server.Status().Sessions > 0 || !d.followed()) && time.Now().Before(d.until) {
+	if (d.server.Status().Sessions > 0 || !d.elder.gone()) && time.Now().Before(d.until) {
 		return false
 	}
 	d.stopped = true

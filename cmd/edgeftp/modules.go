@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
@@ -37,8 +36,8 @@ type modules struct {
 	crashes *crashes
 	users   *accounts
 
-	elder    atomic.Int64 // the process whose place this one took, while that has sessions; 0: there is none
-	replaced atomic.Bool  // by another process, to whom the ledger belongs
+	away     func() error // why nothing may be changed; nil if it may
+	elder    func() int   // the process whose place this one took, while that has sessions, else 0
 	swapping sync.Mutex   // held while modules are compiled: one change at a time
 	limiting sync.Mutex   // one change of the limits at a time
 
@@ -92,8 +91,8 @@ func (m *modules) Swap(ctx context.Context, s control.Swap) ([]control.Policy, e
 func (m *modules) swap(ctx context.Context, s control.Swap, note ...any) ([]control.Policy, error) {
 	m.swapping.Lock()
 	defer m.swapping.Unlock()
-	if m.replaced.Load() {
-		return nil, &control.Refusal{Code: control.CodeReplaced, Message: "another process has taken the server's place", Help: "ask again in a second"}
+	if err := m.away(); err != nil {
+		return nil, err
 	}
 	if err := m.askable(&s); err != nil {
 		return nil, err

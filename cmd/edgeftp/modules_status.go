@@ -17,7 +17,7 @@ func (m *modules) Status() control.Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	st := m.base
-	st.OldSessions, st.Predecessor = s.OldSessions, int(m.elder.Load())
+	st.OldSessions, st.Predecessor = s.OldSessions, m.elder()
 	st.Sessions, st.Transfers, st.Draining, st.OldGenerations = s.Sessions, s.Transfers, s.Draining, s.OldGenerations
 	b := &s.Budget
 	st.Budget = control.Budget{Memory: b.Memory, MemoryUsed: b.MemoryUsed, MemoryFull: b.MemoryFull, MemoryWorst: b.Worst, Descriptors: b.Descriptors,

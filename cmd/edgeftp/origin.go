@@ -14,8 +14,6 @@ type origin struct {
 	format string // of --log, which the file does not change
 	events string // of --events
 	root   bool   // --allow-root
-	// takeOver is --take-over.
-	takeOver bool
 }
 
 // loaded is a configuration with where it is from.
@@ -23,7 +21,9 @@ type loaded struct {
 	conf   *config.Config
 	source *config.Source // nil: flags
 	origin origin
-	hide   *redact.Redactor // what logs do not tell, nil for nothing
+	// takeOver is --take-over.
+	takeOver bool
+	hide     *redact.Redactor // what logs do not tell, nil for nothing
 }
 
 // errFlags says that there is no file to read.

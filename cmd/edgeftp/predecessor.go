@@ -21,13 +21,22 @@ import (
 type predecessor struct {
 	in *instance
 
-	mu   sync.Mutex
-	busy bool               // another process is asking, or serves
-	away string             // why nothing can be changed; empty: it can
-	left bool               // another process serves
-	undo []func() error     // of Yield, in its order
-	end  context.CancelFunc // ends the way to the successor; nil: there is none
+	undo []func() error // of Yield, in its order
+
+	mu  sync.Mutex
+	at  phase
+	end context.CancelFunc // ends the way to the successor; nil: there is none
 }
+
+// phase is how far a succession has come.
+type phase int
+
+const (
+	phaseServing  phase = iota // nobody asks for the place
+	phaseAsked                 // a process prepares to take it
+	phaseYielded               // that process has the state, and does not serve yet
+	phaseReplaced              // it serves
+)
 
 // The sockets that are no listener's, by what configures them.
 const (
@@ -39,19 +48,20 @@ const (
 // the successor does not put its own there.
 const replaceWait = 10 * time.Second
 
-func notNow(format string, args ...any) error {
-	return &control.Refusal{Code: control.CodeUpgrade, Message: "the server cannot be replaced now: " + fmt.Sprintf(format, args...), Help: "nothing has changed; try again later"}
+func notNow(why, help string) error {
+	return &control.Refusal{Code: control.CodeUpgrade, Message: "the server cannot be replaced now: " + why, Help: help}
 }
 
 // Upgrading implements control.Upgrader.
 func (p *predecessor) Upgrading() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	const again = "nothing has changed; try again later"
 	switch {
-	case p.busy:
-		return notNow("another process is about to take its place")
+	case p.at != phaseServing:
+		return notNow("another process is about to take its place", again)
 	case p.in.work.working.Err() != nil || p.in.server.Held():
-		return notNow("it is draining")
+		return notNow("it is draining", again)
 	}
 	return p.untried()
 }
@@ -61,36 +71,47 @@ func (p *predecessor) untried() error {
 	p.in.modules.mu.Lock()
 	defer p.in.modules.mu.Unlock()
 	if name := p.in.modules.trial; name != "" {
-		return &control.Refusal{Code: control.CodeUpgrade, Message: fmt.Sprintf("the server cannot be replaced now: policy %q is on trial", name),
-			Help: "wait for its end, or end it by edgeftp policy promote or rollback"}
+		return notNow(fmt.Sprintf("policy %q is on trial", name), "wait for its end, or end it by edgeftp policy promote or rollback")
 	}
 	return nil
 }
 
-// Away is why nothing can be changed, for the guard of the admin API.
+// Away is why nothing can be changed, for the guard of the admin API and for who swaps
+// policies; nil if it can.
 func (p *predecessor) Away() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.away == "" {
+	no := &control.Refusal{Code: control.CodeReplaced, Message: "another process has taken the server's place", Help: "ask again in a second"}
+	switch p.at {
+	case phaseServing, phaseAsked:
 		return nil
+	case phaseYielded:
+		no.Message = "another process is about to take the server's place, and nothing can be changed"
 	}
-	return &control.Refusal{Code: control.CodeReplaced, Message: p.away, Help: "ask again in a second"}
+	return no
+}
+
+// enter begins a phase.
+func (p *predecessor) enter(at phase) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = at
 }
 
 // Upgrade implements control.Upgrader.
 func (p *predecessor) Upgrade(conn *net.UnixConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.busy || p.in.work.working.Err() != nil {
+	if p.at != phaseServing || p.in.work.working.Err() != nil {
 		_ = conn.Close() // somebody else came in between
 		return
 	}
 	ctx, end := context.WithCancel(context.Background())
-	p.busy, p.end = true, end
+	p.at, p.end = phaseAsked, end
 	stop := context.AfterFunc(p.in.work.working, func() { // it is told to stop, while nobody serves yet
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if !p.left {
+		if p.at != phaseReplaced {
 			end()
 		}
 	})
@@ -110,7 +131,7 @@ func (p *predecessor) give(ctx context.Context, conn *net.UnixConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.end()
-	p.busy, p.end = false, nil
+	p.at, p.end = phaseServing, nil
 }
 
 // hangUp ends the way to the successor, who was told everything.
@@ -128,45 +149,46 @@ func (p *predecessor) Offer() (o succession.Offer, err error) {
 	in.reloading.Lock() // so that sockets and configuration belong together
 	defer in.reloading.Unlock()
 	o.Hello = succession.Hello{Version: version(), PID: os.Getpid()}
-	add := func(listener, address string, l net.Listener) {
-		tcp, ok := l.(*net.TCPListener)
-		if err != nil || !ok {
-			if !ok {
-				err = fmt.Errorf("listener %s is no TCP socket", listener)
-			}
-			return
-		}
+	for _, l := range in.now.Load().listening() {
 		var f *os.File
-		if f, err = tcp.File(); err == nil {
-			o.Sockets = append(o.Sockets, succession.Socket{Listener: listener, Address: address, File: f})
+		tcp, ok := l.Listener.(*net.TCPListener)
+		if !ok {
+			err = fmt.Errorf("listener %s is no TCP socket", l.listener)
+		} else {
+			f, err = tcp.File()
 		}
-	}
-	now := in.now.Load()
-	bound := in.server.Sockets()
-	for i := range now.conf.Listeners {
-		l := &now.conf.Listeners[i]
-		for _, address := range l.Addresses {
-			if len(bound) == 0 {
-				err = errors.New("the listeners are not those of the configuration")
-				break
+		if err != nil {
+			for _, s := range o.Sockets {
+				_ = s.File.Close() // it was for nobody
 			}
-			add(l.Name, address, bound[0])
-			bound = bound[1:]
+			return succession.Offer{}, err
 		}
-	}
-	if now.figuresAt != nil {
-		add(metricsSocket, now.conf.Metrics.Listen, now.figuresAt)
-	}
-	if t := in.rights.TCP; t != nil {
-		add(adminSocket, now.conf.Admin.TCP.Listen, t.Listener)
-	}
-	if err != nil {
-		for _, s := range o.Sockets {
-			_ = s.File.Close() // it was for nobody
-		}
-		return succession.Offer{}, err
+		o.Sockets = append(o.Sockets, succession.Socket{Listener: l.listener, Address: l.address, File: f})
 	}
 	return o, nil
+}
+
+// boundSocket is a socket that listens.
+type boundSocket struct {
+	socket
+	net.Listener
+}
+
+// listening are all sockets of a generation that is in force.
+func (in *generation) listening() (all []boundSocket) {
+	bound := in.server.Sockets()
+	for _, l := range in.conf.Listeners {
+		for _, address := range l.Addresses {
+			all = append(all, boundSocket{socket{l.Name, address}, bound[len(all)]})
+		}
+	}
+	if in.figuresAt != nil {
+		all = append(all, boundSocket{in.metricsAt(), in.figuresAt})
+	}
+	if t := in.rights.TCP; t != nil {
+		all = append(all, boundSocket{in.adminAt(), t.Listener})
+	}
+	return all
 }
 
 // Yield implements succession.Predecessor. Until Resume or Leave no configuration and no
@@ -184,8 +206,8 @@ func (p *predecessor) Yield(ctx context.Context, heir kv.Heir) (sessions uint64,
 	if err := p.untried(); err != nil {
 		return 0, err
 	}
-	p.gone("another process is about to take the server's place, and nothing can be changed")
-	p.undo = append(p.undo, func() error { p.gone(""); return nil })
+	p.enter(phaseYielded)
+	p.undo = append(p.undo, func() error { p.enter(phaseAsked); return nil })
 	if sessions, err = in.server.Pause(ctx); err != nil {
 		return 0, err
 	}
@@ -203,12 +225,6 @@ func (p *predecessor) Yield(ctx context.Context, heir kv.Heir) (sessions uint64,
 	}
 	p.undo = append(p.undo, in.house.audit.Resume)
 	return sessions, nil
-}
-
-func (p *predecessor) gone(why string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.away = why
 }
 
 // takeBack undoes what Yield has done, the last first.
@@ -232,10 +248,7 @@ func (p *predecessor) Resume(why error) {
 // is over.
 func (p *predecessor) Leave() {
 	in := p.in
-	p.mu.Lock()
-	p.left, p.away = true, "another process has taken the server's place"
-	p.mu.Unlock()
-	in.modules.replaced.Store(true)
+	p.enter(phaseReplaced)
 	in.work.stop() // before the next two: whoever waits for them finds that it is over
 	in.modules.swapping.Unlock()
 	in.reloading.Unlock()

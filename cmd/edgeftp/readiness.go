@@ -10,6 +10,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
 )
 
 // leastRoom is how many bytes the disk of the state directory has to have free: with less
@@ -122,7 +123,7 @@ func certificateFault(c *acme.Certificate, now time.Time) string {
 func (in *generation) rooted() control.Component {
 	dir := in.conf.Instance.StateDir
 	var why []string
-	if !mayWrite(dir) {
+	if !identity.MayWrite(dir) {
 		why = append(why, "the state directory cannot be written to")
 	}
 	if room, err := diskRoom(dir); err == nil && room.free < leastRoom {

@@ -33,6 +33,23 @@ type rehearsal struct {
 	faults []config.Fault
 }
 
+// tryOut does everything for a configuration that serve does, but for listening, and returns
+// what is wrong. Modules that are compiled are kept in cache, unless that is empty.
+func tryOut(ctx context.Context, conf *config.Config, log *slog.Logger, cache string) ([]config.Fault, error) {
+	scratch, err := scratchDir(conf)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }() // a temporary directory, which the system clears, too
+	r := newRehearsal(conf, scratch, log)
+	if cache != "" {
+		r.keepModules(cache)
+	}
+	defer r.end()
+	r.run(ctx)
+	return r.faults, nil
+}
+
 // newRehearsal prepares one that keeps what it makes in a directory, until end.
 func newRehearsal(conf *config.Config, scratch string, log *slog.Logger) *rehearsal {
 	r := &rehearsal{real: conf, trial: onTrial(conf, scratch)}
@@ -268,7 +285,7 @@ func mayUse(dir, what string) error {
 		return fmt.Errorf("%s cannot be used: %w\n   = help: create it for the user that runs the server", what, err)
 	case !info.IsDir():
 		return fmt.Errorf("%s, %s, is not a directory\n   = help: name a directory", what, dir)
-	case !mayWrite(dir):
+	case !identity.MayWrite(dir):
 		return fmt.Errorf("nothing can be made in %s, %s\n   = help: give it to the user that runs the server (chown), or check as that user", what, dir)
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -220,7 +219,7 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	}
 	in.attend()
 	maps.DeleteFunc(in.sockets, func(at socket, _ net.Listener) bool { // the server has closed them
-		return !slices.ContainsFunc(in.conf.Listeners, func(l config.Listener) bool { return l.Name == at.listener && slices.Contains(l.Addresses, at.address) })
+		return !in.listensAt(at)
 	})
 	what := briefly(changes)
 	in.log.Info("configuration reloaded", "event", policy.EventConfigReloaded.String(), "by", o.by, "generation", in.number, "changes", len(changes), "what", what)

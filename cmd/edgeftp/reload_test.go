@@ -63,7 +63,7 @@ func newReloading(t *testing.T, more string) *reloading {
 // start starts the server of the file, as serve does.
 func (r *reloading) start(takeOver bool) error {
 	r.t.Helper()
-	from := loaded{origin: origin{file: r.file, takeOver: takeOver}}
+	from := loaded{origin: origin{file: r.file}, takeOver: takeOver}
 	text, err := from.origin.read()
 	if err == nil {
 		from.conf, from.source, err = from.origin.parse(text)

@@ -52,7 +52,7 @@ func serveCommand() *cobra.Command {
 			}
 			return exitWith(exitFailed, err)
 		}
-		from.origin.takeOver = takeOver
+		from.takeOver = takeOver
 		warning, err := mayServe(conf, file != "")
 		if err != nil {
 			return err

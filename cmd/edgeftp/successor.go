@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,9 +33,6 @@ type successor struct {
 // approach asks the server that runs on the same state for its sockets. Nothing has changed
 // for it then. Where none runs, this one begins on its own.
 func (in *generation) approach(ctx context.Context) error {
-	if !in.origin.takeOver {
-		return nil
-	}
 	conn, err := control.Client{Path: in.conf.Socket, Reason: "edgeftp serve --take-over"}.Upgrade(ctx)
 	switch {
 	case nobodyThere(err):
@@ -150,7 +146,6 @@ func (in *generation) take(ctx context.Context) error {
 		return exitWith(exitFailed, fmt.Errorf("the server's place was not taken: %w", err))
 	}
 	s.serves = true
-	in.modules.elder.Store(int64(s.offer.PID))
 	in.log.Info("the server's place is taken", "predecessor_pid", s.offer.PID, "after_session", s.last, "paused_seconds", time.Since(s.paused).Seconds())
 	return nil
 }
@@ -160,7 +155,6 @@ func (in *instance) follow(ctx context.Context) {
 	s := in.succeeds
 	defer close(s.ended)
 	err := s.way.Follow(ctx, in.store.Take)
-	in.modules.elder.Store(0)
 	if ctx.Err() != nil {
 		return
 	}
@@ -171,12 +165,25 @@ func (in *instance) follow(ctx context.Context) {
 	in.log.Info("the server before has ended", "predecessor_pid", s.offer.PID)
 }
 
-// elder is closed when the predecessor has ended; nil where there was none.
-func (s *successor) elder() <-chan struct{} {
+// gone reports whether the predecessor has ended, or whether there was none.
+func (s *successor) gone() bool {
 	if s == nil {
-		return nil
+		return true
 	}
-	return s.ended
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// draining is the number of the predecessor's process while that has sessions, else 0.
+func (s *successor) draining() int {
+	if s.gone() {
+		return 0
+	}
+	return s.offer.PID
 }
 
 // by is how the first configuration comes into force.
@@ -199,21 +206,4 @@ func (s *successor) fail() {
 	if !s.serves {
 		s.way.Fail(errors.New("it has ended before it served"))
 	}
-}
-
-// tryOut does everything for a configuration that serve does, but for listening, and returns
-// what is wrong. Modules that are compiled are kept in cache, unless that is empty.
-func tryOut(ctx context.Context, conf *config.Config, log *slog.Logger, cache string) ([]config.Fault, error) {
-	scratch, err := scratchDir(conf)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(scratch) }() // a temporary directory, which the system clears, too
-	r := newRehearsal(conf, scratch, log)
-	if cache != "" {
-		r.keepModules(cache)
-	}
-	defer r.end()
-	r.run(ctx)
-	return r.faults, nil
 }

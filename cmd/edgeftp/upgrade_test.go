@@ -289,3 +289,28 @@ func TestUpgradeOfDraining(t *testing.T) {
 	r.do(session, "QUIT", 221)
 	r.goesOn()
 }
+
+// A drain whose limit is over gives transfers that run no more time.
+func TestDrainLimitIsOver(t *testing.T) {
+	r := newReloading(t, upgradable)
+	big := filepath.Join(filepath.Dir(r.file), "root", "big")
+	if err := errors.Join(os.WriteFile(big, nil, 0o644), os.Truncate(big, 1<<30)); err != nil {
+		t.Fatal(err)
+	}
+	c := r.dial()
+	defer c.Close()
+	r.do(c, "USER anonymous", 331)
+	r.do(c, "PASS x", 230)
+	data, err := c.Begin(userpi.EPSV, "RETR big") // of which nothing is read
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = data.Close() }()
+	if _, err := r.client().Drain(t.Context(), time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	r.ends()
+	if said := r.said.String(); !strings.Contains(said, `"msg":"transfers were aborted","limit_seconds":0}`) {
+		t.Error(said)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
@@ -12,13 +13,13 @@ import (
 // uploads, or turns logs over, would find that out otherwise, and far from its reason.
 func (in *generation) warnUnwritable() {
 	for _, root := range writtenRoots(in.conf) {
-		if !mayWrite(root) {
+		if !identity.MayWrite(root) {
 			in.log.Warn("users may upload to "+root+", but the user that runs the server may not write there: uploads get 550",
 				"help", "give the directory to that user (chown), or give its users permissions that only read")
 		}
 	}
 	for _, file := range []string{in.conf.Log.File, in.conf.Events, in.conf.AccessLog.File} {
-		if dir := filepath.Dir(file); file != "" && !mayWrite(dir) {
+		if dir := filepath.Dir(file); file != "" && !identity.MayWrite(dir) {
 			in.log.Warn("the log "+file+" cannot be begun anew when it is moved away: the user that runs the server may not write to "+dir,
 				"help", "put it into a directory of that user, or have logrotate copy and cut it (copytruncate)")
 		}

@@ -46,32 +46,33 @@ func Listen(ctx context.Context, path string) (*Server, error) { return ListenFo
 // ListenFor is Listen, but that a group may connect as well: the socket is the group's, and
 // has mode 0660. Nil is no group.
 func ListenFor(ctx context.Context, path string, group *int) (*Server, error) {
-	if err := CheckPath(path); err != nil {
-		return nil, err
-	}
-	unlock, err := lock(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("admin socket: %w", err)
-	}
-	defer unlock()
-	if err := clearStale(ctx, path); err != nil {
-		return nil, err
-	}
-	// Bound under another name and renamed when its mode is right: nobody can
-	// connect in between. The name is no longer than the socket's own.
-	s, err := bindAs(ctx, filepath.Join(filepath.Dir(path), ".sock"), path, group)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Publish(); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	return alone(path, func() (*Server, error) {
+		if err := clearStale(ctx, path); err != nil {
+			return nil, err
+		}
+		// Bound under another name and renamed when its mode is right: nobody can
+		// connect in between. The name is no longer than the socket's own.
+		s, err := bindAs(ctx, filepath.Join(filepath.Dir(path), ".sock"), path, group)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Publish(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		return s, nil
+	})
 }
 
 // ListenBeside is ListenFor beside a server that answers at path: nobody can connect until
 // Publish puts the socket in the place of that one's.
 func ListenBeside(ctx context.Context, path string, group *int) (*Server, error) {
+	return alone(path, func() (*Server, error) {
+		return bindAs(ctx, filepath.Join(filepath.Dir(path), ".next"), path, group)
+	})
+}
+
+// alone makes a socket while no other process of ours makes one in its directory.
+func alone(path string, do func() (*Server, error)) (*Server, error) {
 	if err := CheckPath(path); err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func ListenBeside(ctx context.Context, path string, group *int) (*Server, error)
 		return nil, fmt.Errorf("admin socket: %w", err)
 	}
 	defer unlock()
-	return bindAs(ctx, filepath.Join(filepath.Dir(path), ".next"), path, group)
+	return do()
 }
 
 // bindAs makes a socket at one path that is to have another.

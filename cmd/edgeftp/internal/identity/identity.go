@@ -150,7 +150,7 @@ func (u *User) Adopt(dir string) error {
 		if err != nil {
 			return err
 		}
-		if uid, known := owner(info); known && uid != u.UID {
+		if uid, _, known := Owner(info); known && uid != u.UID {
 			return fmt.Errorf("%s belongs to the user with the number %d, and the server is to be %s\n   = help: give it away with chown -R %d:%d %s, or name another directory",
 				path, uid, u, u.UID, u.GID, dir)
 		}
@@ -220,7 +220,7 @@ func rootsAlone(path string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		uid, known := owner(info)
+		uid, _, known := Owner(info)
 		if !known || uid != 0 {
 			return false, nil
 		}

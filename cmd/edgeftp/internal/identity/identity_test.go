@@ -57,7 +57,7 @@ func TestAdopt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if uid, _ := owner(info); uid != u.UID || info.Mode().Perm() != 0o700 {
+	if uid, _, _ := Owner(info); uid != u.UID || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v of %d", info.Mode(), uid)
 	}
 	if _, err := os.Stat(filepath.Join(state, "deeper")); err == nil {
@@ -95,7 +95,7 @@ func TestProvide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if uid, _ := owner(info); uid != u.UID || info.Mode() != 0o600 {
+	if uid, _, _ := Owner(info); uid != u.UID || info.Mode() != 0o600 {
 		t.Errorf("%v of %d", info.Mode(), uid)
 	}
 	if _, err := os.Lstat(not); err == nil {

@@ -5,13 +5,20 @@ package identity
 import (
 	"io/fs"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// owner is the number of a file's owner.
-func owner(info fs.FileInfo) (uid uint32, known bool) {
+// Owner returns the numbers of a file's user and group.
+func Owner(info fs.FileInfo) (uid, gid uint32, known bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
-	return st.Uid, true
+	return st.Uid, st.Gid, true
+}
+
+// MayWrite reports whether this process can make names in a directory.
+func MayWrite(dir string) bool {
+	return unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS) == nil
 }

@@ -160,7 +160,7 @@ func (p *Plan) places(f *Findings) {
 		f.fault("the unit keeps its state in a directory of /var/lib, and not in "+p.StateDir, "leave --state-dir or --systemd out")
 	}
 	for _, d := range []string{p.StateDir, p.Dir} {
-		if rel, err := filepath.Rel(p.Root, d); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+		if rel, err := filepath.Rel(p.Root, d); err == nil && filepath.IsLocal(rel) {
 			f.fault(fmt.Sprintf("%s lies in %s: users could reach it", d, p.Root), "choose a directory for the files of its own, with --root")
 		}
 	}
@@ -188,7 +188,7 @@ func (p *Plan) entrances(f *Findings) {
 
 // enters reports whether a directory's mode lets a user go through it.
 func enters(info fs.FileInfo, as *identity.User) bool {
-	uid, gid, known := ownerOf(info)
+	uid, gid, known := identity.Owner(info)
 	switch mode := info.Mode().Perm(); {
 	case !known:
 		return true
@@ -208,7 +208,7 @@ func (p *Plan) homes(f *Findings) {
 		if err != nil || p.As == nil {
 			continue
 		}
-		if uid, _, known := ownerOf(info); known && uid != p.As.UID {
+		if uid, _, known := identity.Owner(info); known && uid != p.As.UID {
 			f.note(p.home(name)+" is there, and does not belong to "+p.Account+": uploads may get 550", "chown -R "+p.Account+": "+p.home(name))
 		}
 	}
@@ -222,7 +222,7 @@ func usable(dir string) error {
 		switch {
 		case err == nil && !info.IsDir():
 			return fmt.Errorf("%s is not a directory", dir)
-		case err == nil && !writable(dir):
+		case err == nil && !identity.MayWrite(dir):
 			return fmt.Errorf("this user may not write to %s", dir)
 		case err == nil:
 			return nil

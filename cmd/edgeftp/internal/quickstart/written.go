@@ -195,7 +195,7 @@ func (w *Written) give(path string, mode fs.FileMode, uid int) error {
 	if err := os.Chmod(path, mode); err != nil || w.plan.As == nil {
 		return err
 	}
-	return chown(path, uid, int(w.plan.As.GID))
+	return os.Lchown(path, uid, int(w.plan.As.GID))
 }
 
 // file makes a file that is not there.
