@@ -5,9 +5,12 @@ package main
 import (
 	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,6 +137,57 @@ func TestUpgrade(t *testing.T) {
 	third.do(last, "QUIT", 221)
 	third.verified()
 	third.stop()
+}
+
+// What waits for a webhook in a server that was replaced is sent by the one that serves, and
+// nobody takes its files for those of a webhook that is gone.
+func TestUpgradeWebhooks(t *testing.T) {
+	var up atomic.Bool
+	came := make(chan string, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !up.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		came <- r.Header.Get("Idempotency-Key")
+	}))
+	defer receiver.Close()
+	first := newReloading(t, upgradable+"events: { sinks: [{ name: ops, webhook: \""+receiver.URL+"\", allow_private: true, on: [login] }] }\n")
+	login := func(r *reloading) *userpi.Client {
+		c := r.dial()
+		r.do(c, "USER anonymous", 331)
+		r.do(c, "PASS x", 230)
+		return c
+	}
+	old := login(first)
+	until(t, userpi.Timeout, "the event waits", func() bool {
+		list, err := first.client().Webhooks(t.Context())
+		return err == nil && len(list) == 1 && list[0].Waiting == 1 && list[0].Failed > 0
+	})
+	second := first.next()
+	if err := second.start(true); err != nil {
+		t.Fatal(err)
+	}
+	first.do(old, "QUIT", 221)
+	first.ends()
+	up.Store(true)
+	second.do(login(second), "QUIT", 221)
+	ids := map[string]bool{}
+	for range 2 {
+		select {
+		case id := <-came:
+			ids[id] = true
+		case <-time.After(userpi.Timeout):
+			t.Fatalf("%d of 2 events came", len(ids))
+		}
+	}
+	if len(ids) != 2 {
+		t.Errorf("one event came twice: %v", ids)
+	}
+	if said := second.said.String(); strings.Contains(said, "that the configuration does not have") {
+		t.Error(said)
+	}
+	second.stop()
 }
 
 // Without a server there is no place to take, and one begins on its own.

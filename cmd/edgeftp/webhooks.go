@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge"
@@ -57,8 +58,9 @@ func (in *generation) warnOrphans() {
 	dir := filepath.Join(in.conf.Instance.StateDir, hookDir)
 	there, _ := os.ReadDir(dir) // there is none before the first webhook
 	for _, d := range there {
-		if d.IsDir() && in.natives[hookSlot+d.Name()].policy == nil {
-			in.log.Info("what may wait for a webhook that the configuration does not have is kept", "webhook", d.Name(), "dir", filepath.Join(dir, d.Name()),
+		name, _, _ := strings.Cut(d.Name(), "~") // beside that of a process whose place was taken, see edge.Options.Spool
+		if d.IsDir() && in.natives[hookSlot+name].policy == nil {
+			in.log.Info("what may wait for a webhook that the configuration does not have is kept", "webhook", name, "dir", filepath.Join(dir, d.Name()),
 				"help", "it is sent when a webhook has that name again; remove the directory if none will")
 		}
 	}

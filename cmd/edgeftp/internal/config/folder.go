@@ -204,8 +204,8 @@ func foldersFile(list []Folder) []fileFolder {
 	return out
 }
 
-// PathRules are the path rules of a user: those of his folders behind his own, which hold of two
-// about one directory.
+// PathRules are the path rules of a user: those of his folders behind his own, which hold
+// where two are about one directory.
 func (u *User) PathRules() []policy.PathRule {
 	rules := u.Rules
 	for _, f := range u.Folders {

@@ -9,7 +9,8 @@ import (
 
 // Mutate calls f for each value within what root points to, such as a *config.Config: with
 // the names of the fields that lead to it, and with what changes that value in another
-// configuration that is equal, and returns what takes that back. Of a list, its first entry is looked into.
+// configuration that is equal, and returns what takes that back. Of a list, its first entry
+// is looked into.
 func Mutate(root any, f func(path string, again func(root any) (undo func()))) {
 	var walk func(v reflect.Value, path string, find func(root reflect.Value) reflect.Value)
 	walk = func(v reflect.Value, path string, find func(reflect.Value) reflect.Value) {
