@@ -27,7 +27,7 @@ func TestPersist(t *testing.T) {
 	records, err := PersistRecords(t.Context(), conf)
 	must(t, err)
 	if len(records) != 2 || records[0].Name != "_validation-persist.ftp.example.org" || records[1].Name != "_validation-persist.files.example.org" ||
-		!strings.HasPrefix(records[0].Value, authority.Identity+"; accounturi="+strings.TrimSuffix(ca.Directory, "/dir")) ||
+		!strings.HasPrefix(records[0].Value, authority.Identity+"; accounturi="+ca.Base) ||
 		!strings.HasSuffix(records[1].Value, "; policy=wildcard") || records[0].CA != ca.Directory {
 		t.Fatalf("%q", records)
 	}

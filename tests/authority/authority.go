@@ -82,7 +82,8 @@ type Options struct {
 // Authority is a running certificate authority. Its methods may be called from any
 // goroutine.
 type Authority struct {
-	Directory string         // the URL of its directory, https
+	Base      string         // the URL of the server behind it, without a path, https
+	Directory string         // the URL of its directory
 	Roots     *x509.CertPool // verify the certificate of Directory
 	RootsPEM  []byte         // the same, PEM
 	HTTPPort  int            // where HTTP-01 is looked for
@@ -156,7 +157,10 @@ func Start(t testing.TB, o Options) *Authority {
 	a.server.Listener = a.gate
 	a.server.Config.ErrorLog = log.New(io.Discard, "", 0) // a fault is no news here
 	a.server.StartTLS()
-	a.Directory = a.server.URL + wfe.DirectoryPath
+	a.Base = a.server.URL
+	// The client library keeps directories by URL for hours, and a port may be that of an
+	// authority before.
+	a.Directory = a.Base + wfe.DirectoryPath + "?started=" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	a.Roots, a.RootsPEM = x509.NewCertPool(), encode(a.server.Certificate())
 	a.Roots.AddCert(a.server.Certificate())
 	t.Cleanup(a.Close)

@@ -197,7 +197,7 @@ func TestGarbage(t *testing.T) {
 			t.Errorf("kind %d: %v, %q", kind, err, body)
 		}
 		c := client(t, ca, nil)
-		c.Directory += fmt.Sprintf("?kind=%d", kind) // the library knows directories by URL, and a port may be that of an authority before
+		c.Directory += fmt.Sprintf("&kind=%d", kind) // the library knows directories by URL
 		if _, err := c.GetDirectory(t.Context()); err == nil {
 			t.Errorf("kind %d: the client takes it", kind)
 		}
@@ -209,7 +209,7 @@ func TestGarbage(t *testing.T) {
 func TestUnknownPath(t *testing.T) {
 	t.Parallel()
 	ca := authority.Start(t, authority.Options{})
-	answer, _, err := askAt(t.Context(), t, ca, strings.TrimSuffix(ca.Directory, "/dir")+"/nothing")
+	answer, _, err := askAt(t.Context(), t, ca, ca.Base+"/nothing")
 	if err != nil || answer.StatusCode != http.StatusNotFound || ca.Count(authority.Unknown) != 1 {
 		t.Errorf("%v %v, counted %d", answer, err, ca.Count(authority.Unknown))
 	}

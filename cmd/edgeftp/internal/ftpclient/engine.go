@@ -273,7 +273,12 @@ type paced struct {
 	moved *int64
 }
 
+// admit waits for the rate. After the end of a run it lets nothing through: what closes the
+// connection then comes from elsewhere, and may be late.
 func (p paced) admit(n int) error {
+	if err := p.w.ctx.Err(); err != nil {
+		return err
+	}
 	limit := p.w.e.Limit
 	for limit != nil && n > 0 {
 		part := min(n, limit.Burst())
