@@ -104,10 +104,11 @@ func shiftPort(p []byte, off, by int) {
 	if by == 0 || len(p) < 28 || p[0]>>4 != 4 || p[9] != unix.IPPROTO_UDP {
 		return
 	}
-	h := p[int(p[0]&15)*4:]
-	if len(h) < 8 {
+	start := int(p[0]&15) * 4
+	if start+8 > len(p) {
 		return
 	}
+	h := p[start:]
 	binary.BigEndian.PutUint16(h[off:], binary.BigEndian.Uint16(h[off:])+uint16(by))
 	binary.BigEndian.PutUint16(h[6:], 0)
 }
