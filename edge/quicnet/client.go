@@ -141,7 +141,7 @@ func (c *Client) release() {
 // connection.
 func (c *Client) Session(ctx context.Context) (net.Conn, error) {
 	stream, err := c.conn.OpenStream()
-	if _, full := errors.AsType[quic.StreamLimitReachedError](err); full {
+	if _, full := errors.AsType[*quic.StreamLimitReachedError](err); full {
 		return nil, fmt.Errorf("quicnet: %s permits no more sessions on this connection", c.addr)
 	}
 	if err != nil {
