@@ -16,9 +16,9 @@ import (
 
 // DialConfig says where a Client connects to, and how.
 type DialConfig struct {
-	Addr       string      // host:port; required
-	ServerName string      // what the certificate has to name; empty: the host of Addr
-	TLS        *tls.Config // nil: the system's roots. Protocols, versions and tickets are the Client's own
+	Addr       string        // host:port; required
+	ServerName string        // what the certificate has to name; empty: the host of Addr
+	TLS        *tls.Config   // nil: the system's roots. Protocols, versions and tickets are the Client's own
 	Handshake  time.Duration // without an answer while it lasts; default 5 s
 	Idle       time.Duration // without a packet before the connection is given up; default 60 s
 	// KeepAlive is how often a packet is sent on an idle connection, so that the way stays
@@ -127,6 +127,7 @@ func (c *Client) receive() {
 		},
 		twice: func() { end(CodeToken, "a second stream with the same token") },
 	}.run()
+	<-c.Done() // and the server was told
 	c.desk.close()
 	c.release()
 	close(c.gone)

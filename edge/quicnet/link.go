@@ -45,11 +45,11 @@ func (k *link) counter(s *Stats) *int {
 	return &s.FTP
 }
 
-// serve serves the connection until its end.
+// serve serves the connection until its end, which is when the peer was told of it.
 func (k *link) serve() {
+	defer func() { <-k.conn.Context().Done() }()
 	if k.web {
 		_ = k.listener.web.ServeQUICConn(k.conn) // the client's errors
-		<-k.conn.Context().Done()
 		return
 	}
 	go k.receive()

@@ -31,13 +31,12 @@ type Listener struct {
 	ready     chan *Conn // to Accept
 	deadline  deadline
 	closed    chan struct{} // closed by Close
-	done      chan struct{} // closed when the socket is
+	released  chan struct{} // closed when the socket is
+	done      chan struct{} // closed when nothing is left
 
-	mu        sync.Mutex
-	links     map[*quic.Conn]*link
-	accepting bool // run has not ended
-	closing   bool
-	released  bool
+	mu      sync.Mutex
+	links   map[*quic.Conn]*link
+	closing bool
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -58,8 +57,8 @@ func Listen(socket net.PacketConn, conf Config) (*Listener, error) {
 	}
 	l := &Listener{
 		conf: conf, log: conf.Log, socket: socket, gate: newGate(conf.Limits),
-		ready: make(chan *Conn), closed: make(chan struct{}), done: make(chan struct{}),
-		links: map[*quic.Conn]*link{}, accepting: true,
+		ready: make(chan *Conn), closed: make(chan struct{}), released: make(chan struct{}), done: make(chan struct{}),
+		links: map[*quic.Conn]*link{},
 	}
 	if conf.HTTP != nil {
 		l.web = l.newWeb()
@@ -88,6 +87,10 @@ var errRefused = errors.New("refused")
 // admit counts a connection that begins its handshake, or refuses it.
 func (l *Listener) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
 	a := addrPort(info.RemoteAddr).Addr()
+	if isClosed(l.closed) { // the library's own listener, closed, would leave clients without an answer
+		l.counts.refuse(RefusedClosing)
+		return nil, errRefused
+	}
 	if !l.gate.enter(a) {
 		l.counts.refuse(RefusedAddress)
 		return nil, errRefused
@@ -107,8 +110,9 @@ func (l *Listener) admit(ctx context.Context, info *quic.ClientInfo) (context.Co
 	return ctx, nil
 }
 
-// run takes connections until the listener or the socket is closed.
+// run takes connections until the socket is closed.
 func (l *Listener) run() {
+	defer close(l.done)
 	for {
 		conn, err := l.quic.Accept(context.Background())
 		if err != nil {
@@ -116,10 +120,8 @@ func (l *Listener) run() {
 		}
 		l.enter(conn)
 	}
-	l.mu.Lock()
-	l.accepting = false
-	l.mu.Unlock()
-	_ = l.Close()
+	_ = l.Close() // where the socket was closed by somebody else
+	<-l.released
 }
 
 // enter begins to serve a connection whose handshake is done.
@@ -178,15 +180,15 @@ func (l *Listener) left(k *link) {
 // release closes the socket when the listener is closed and the last connection gone.
 func (l *Listener) release() {
 	l.mu.Lock()
-	last := l.closing && !l.accepting && len(l.links) == 0 && !l.released
-	l.released = l.released || last
-	l.mu.Unlock()
-	if !last {
-		return
+	last := l.closing && len(l.links) == 0 && !isClosed(l.released)
+	if last {
+		close(l.released)
 	}
-	_ = l.socket.Close() // first: a socket without deadlines would keep the transport reading
-	_ = l.transport.Close()
-	close(l.done)
+	l.mu.Unlock()
+	if last {
+		_ = l.socket.Close() // first: a socket without deadlines would keep the transport reading
+		_ = l.transport.Close()
+	}
 }
 
 // Accept returns the next control stream, a *Conn. While a deadline of SetDeadline has
@@ -234,15 +236,13 @@ func (l *Listener) Stats() Stats { return l.counts.read() }
 // CodeShutdown. When the last has gone, the socket is closed.
 func (l *Listener) Close() error {
 	l.mu.Lock()
-	if l.closing {
-		l.mu.Unlock()
-		l.release()
-		return nil
-	}
+	first := !l.closing
 	l.closing = true
 	l.mu.Unlock()
+	if !first {
+		return nil
+	}
 	close(l.closed)
-	_ = l.quic.Close() // ends run; refuses handshakes that are not complete
 	l.farewell()
 	l.release()
 	return nil

@@ -25,8 +25,9 @@ type Stats struct {
 	Sessions   int    // control sessions that are open, those that wait for Accept among them
 	Handshakes uint64 // completed
 	Failed     uint64 // handshakes that began and came to no end
-	Retries    uint64 // handshakes that were answered with Retry
-	Refused    map[Refusal]uint64
+	Retries    uint64 // datagrams that were answered with Retry; a client's first word may take two
+	// Refused counts connections by datagrams, too.
+	Refused map[Refusal]uint64
 }
 
 // counts are Stats in the making.
