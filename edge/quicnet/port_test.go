@@ -131,7 +131,7 @@ func TestPortWaits(t *testing.T) {
 		}
 	}
 	done = opening(within(t), prepare(t, far, ""), true)
-	time.AfterFunc(20*time.Millisecond, func() { _ = far.CloseWith(CodeAuth) })
+	time.AfterFunc(20*time.Millisecond, func() { far.link.end(CodeAuth) })
 	if err := <-done; !errors.Is(err, dtp.ErrNobody) || !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the connection is lost: %v", err)
 	}
