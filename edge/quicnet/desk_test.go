@@ -24,12 +24,12 @@ func TestDesk(t *testing.T) {
 		if !d.arrive(Token{1}, first) {
 			t.Error("a first stream is taken for a second")
 		}
-		time.Sleep(59 * time.Second)
+		<-time.After(59 * time.Second)
 		s, err := d.expect(Token{1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Hour) // whoever is awaited may come when he likes
+		<-time.After(time.Hour) // whoever is awaited may come when he likes
 		if got := d.take(s); got != first || len(first.refused) != 0 {
 			t.Errorf("the stream is %v, refused %v", got, first.refused)
 		}
@@ -40,7 +40,7 @@ func TestDesk(t *testing.T) {
 			t.Error("a second stream of a token that was used is none")
 		}
 		d.arrive(Token{2}, late)
-		time.Sleep(61 * time.Second)
+		<-time.After(61 * time.Second)
 		if len(late.refused) != 2 || late.refused[1] != CodeToken || len(d.slots) != 0 {
 			t.Errorf("a stray: %v, %d on the desk", late.refused, len(d.slots))
 		}

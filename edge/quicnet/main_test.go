@@ -8,9 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -20,7 +22,19 @@ import (
 	"github.com/edgeftp/edgeftp/edge/dtp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// idlers is the argument that makes the test program the clients of BenchmarkIdleSession.
+const idlers = "idle-clients-of"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == idlers {
+		if err := idle(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const hostName = "ftp.example.net"
 
