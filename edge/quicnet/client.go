@@ -118,7 +118,7 @@ func wildcard(a netip.Addr) netip.Addr {
 func (c *Client) receive() {
 	end := func(why Code, text string) { _ = c.conn.CloseWithError(quic.ApplicationErrorCode(why), text) }
 	reception{
-		conn: c.conn, desk: c.desk, patience: dialStray,
+		conn: c.conn, desk: c.desk, patience: dialStray, guard: func(do func()) { do() },
 		judge: func(err error) Code {
 			if errors.Is(err, errMalformed) {
 				end(CodeProtocol, err.Error())

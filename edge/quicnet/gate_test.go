@@ -1,12 +1,15 @@
 package quicnet
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -212,4 +215,37 @@ func hello(t *testing.T, conf *tls.Config) (out [][]byte) {
 	cancel()
 	<-done
 	return out
+}
+
+// A mistake of the caller's costs the connection at most.
+func TestPanics(t *testing.T) {
+	var log bytes.Buffer
+	left := make(chan struct{}, 4)
+	s := listen(t, func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+		c.Leave = func(netip.Addr) { left <- struct{}{}; panic("a mistake") }
+	})
+	c := s.dial(t)
+	far, _ := s.session(t, c)
+	s.guard(far.link, func() { panic("another mistake") })
+	<-c.Done()
+	if e, ok := errors.AsType[*Error](c.Err()); !ok || e.Code != CodeInternal {
+		t.Error(c.Err())
+	}
+	<-left
+	s.session(t, s.dial(t))
+	if err := s.Shutdown(over()); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	<-left
+	if text := log.String(); !strings.Contains(text, "another mistake") {
+		t.Errorf("the log has %q", text)
+	}
+}
+
+// over is a context that has ended.
+func over() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
 }

@@ -64,7 +64,7 @@ func (k *link) serve() {
 			continue
 		}
 		stream.SetPriority(0, false) // before all data (RFC 9218 §4.1)
-		go k.session(stream)
+		go k.listener.guard(k, func() { k.session(stream) })
 	}
 }
 
@@ -183,15 +183,12 @@ func (k *link) judge(err error) Code {
 
 // receive takes the client's data streams to the desk.
 func (k *link) receive() {
-	k.listener.guard(k, func() {
-		reception{
-			conn: k.conn, desk: k.desk, patience: k.listener.conf.Limits.Stray, judge: k.judge,
-			twice: func() {
-				k.listener.counts.refuse(RefusedToken)
-				_ = k.conn.CloseWithError(quic.ApplicationErrorCode(CodeToken), "a second stream with the same token")
-			},
-		}.run()
-	})
+	guard := func(do func()) { k.listener.guard(k, do) }
+	r := reception{conn: k.conn, desk: k.desk, patience: k.listener.conf.Limits.Stray, guard: guard, judge: k.judge, twice: func() {
+		k.listener.counts.refuse(RefusedToken)
+		_ = k.conn.CloseWithError(quic.ApplicationErrorCode(CodeToken), "a second stream with the same token")
+	}}
+	guard(r.run)
 }
 
 // reception reads the heads of the peer's data streams, for both sides.
@@ -199,6 +196,7 @@ type reception struct {
 	conn     *quic.Conn
 	desk     *desk
 	patience time.Duration    // for a head
+	guard    func(do func())  // what reads one runs under it
 	judge    func(error) Code // what a stream is refused with
 	twice    func()           // a token has come a second time
 }
@@ -210,7 +208,7 @@ func (r reception) run() {
 		if err != nil {
 			return
 		}
-		go r.read(&upload{ends: ends{r.conn}, stream: stream})
+		go r.guard(func() { r.read(&upload{ends: ends{r.conn}, stream: stream}) })
 	}
 }
 

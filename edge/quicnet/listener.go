@@ -68,6 +68,7 @@ func Listen(socket net.PacketConn, conf Config) (*Listener, error) {
 	if l.quic, err = l.transport.Listen(serverTLS(conf.TLS, conf.protocols()), conf.quic()); err != nil {
 		return nil, fmt.Errorf("quicnet: %s: %w", socket.LocalAddr(), err)
 	}
+	l.moves.try = l.try
 	go l.run()
 	return l, nil
 }
@@ -104,7 +105,7 @@ func (l *Listener) admit(ctx context.Context, info *quic.ClientInfo) (context.Co
 	context.AfterFunc(ctx, func() {
 		l.gate.leave(a)
 		if l.conf.Leave != nil {
-			l.conf.Leave(a)
+			l.try(info.RemoteAddr, func() { l.conf.Leave(a) })
 		}
 	})
 	return ctx, nil
@@ -157,14 +158,20 @@ func (l *Listener) serve(k *link) {
 
 // guard does something for a connection, and ends it where that panics.
 func (l *Listener) guard(k *link, do func()) {
+	if !l.try(k.conn.RemoteAddr(), do) {
+		k.end(CodeInternal)
+	}
+}
+
+// try does something on account of a client. It returns false where that panics.
+func (l *Listener) try(peer net.Addr, do func()) (well bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			l.log.Error("a mistake of the server has ended a QUIC connection", "peer", k.conn.RemoteAddr().String(),
-				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			k.end(CodeInternal)
+			l.log.Error("a mistake of the server has hit a QUIC connection", "peer", peer.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
 	do()
+	return true
 }
 
 // left forgets a connection that has ended.

@@ -1,6 +1,7 @@
 package quicnet
 
 import (
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -13,6 +14,8 @@ const lookout = time.Second
 // moves notices when peers have changed their addresses (RFC 9000 §9). One timer looks
 // after all of a listener's connections, and only while there are any that are watched.
 type moves struct {
+	try func(peer net.Addr, do func()) bool // Listener.try
+
 	mu    sync.Mutex
 	links map[*link]*watched
 	timer *time.Timer // nil while nothing is watched
@@ -68,8 +71,8 @@ func (m *moves) drop(k *link) {
 
 // look tells of all who have moved since it looked last.
 func (m *moves) look() {
-	for _, tell := range m.changes() {
-		tell()
+	for _, c := range m.changes() {
+		m.try(net.UDPAddrFromAddrPort(c.to), func() { c.tell(c.to) })
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -78,7 +81,13 @@ func (m *moves) look() {
 	}
 }
 
-func (m *moves) changes() (out []func()) {
+// change is somebody who is to be told, and what.
+type change struct {
+	to   netip.AddrPort
+	tell func(netip.AddrPort)
+}
+
+func (m *moves) changes() (out []change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for k, w := range m.links {
@@ -88,7 +97,7 @@ func (m *moves) changes() (out []func()) {
 		}
 		w.at = now
 		for _, f := range w.tell {
-			out = append(out, func() { f(now) })
+			out = append(out, change{now, f})
 		}
 	}
 	return out

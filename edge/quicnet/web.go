@@ -39,7 +39,7 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 	k, _ := r.Context().Value(linkKey{}).(*link)
 	if k == nil || !k.begin(l.conf.Limits.Requests) {
 		l.counts.refuse(RefusedSessions)
-		http.Error(w, "Too many requests at once.", http.StatusServiceUnavailable)
+		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	defer k.finish()
