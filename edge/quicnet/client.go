@@ -186,10 +186,11 @@ func (c *Client) Send(ctx context.Context, token string) (*Upload, error) {
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	if _, err := stream.Write(appendDataHead(nil, t)); err != nil {
+	u := &Upload{download{ends{c.conn}, stream}}
+	if err := u.d.begin(t); err != nil {
 		return nil, c.explain(err)
 	}
-	return &Upload{download{ends{c.conn}, stream}}, nil
+	return u, nil
 }
 
 // Receive waits for the server's data stream with a token. Only at its FIN is the error of
