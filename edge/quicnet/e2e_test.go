@@ -363,6 +363,27 @@ func TestAbort(t *testing.T) {
 	must(t, u, "NOOP", 200)
 }
 
+// A session goes on when its client's address changes, and observers are told.
+func TestSessionMoves(t *testing.T) {
+	h := serve(t)
+	r := newRelay(t, h.Addr().(*net.UDPAddr))
+	conf := h.dialConfig()
+	conf.Addr = r.front.LocalAddr().String()
+	c, err := Dial(within(t), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	u := h.login(t, c)
+	r.rebind(t)
+	must(t, u, "NOOP", 200)
+	must(t, u, "NOOP", 200)
+	await(t, func() bool { return len(h.keeper.saw(policy.EventClientMoved)) == 1 })
+	if e := h.keeper.saw(policy.EventClientMoved)[0]; e.Session.Peer.String() != r.behind().LocalAddr().String() {
+		t.Errorf("the client has moved to %v, not %v", e.Session.Peer, r.behind().LocalAddr())
+	}
+}
+
 // A client that was written from the specification alone does a whole transfer.
 func TestSpecification(t *testing.T) {
 	h := serve(t)
