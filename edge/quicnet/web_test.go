@@ -54,10 +54,10 @@ func (s *site) url(path string) string { return "https://" + s.Addr().String() +
 
 // HTTP/3 and FTP share a socket.
 func TestBothProtocols(t *testing.T) {
-	var seen http.Request
+	requests := make(chan *http.Request, 1)
 	s := listen(t, func(c *Config) {
 		c.HTTP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			seen = *r
+			requests <- r
 			fmt.Fprint(w, "a page")
 		})
 	})
@@ -66,6 +66,7 @@ func TestBothProtocols(t *testing.T) {
 	if err != nil || body != "a page" || res.ProtoMajor != 3 {
 		t.Errorf("%q, %v, %+v", body, err, res)
 	}
+	seen := <-requests
 	if seen.TLS == nil || seen.TLS.NegotiatedProtocol != "h3" || seen.TLS.ServerName != hostName || !strings.HasPrefix(seen.RemoteAddr, "127.0.0.1:") {
 		t.Errorf("the request has %+v, %q", seen.TLS, seen.RemoteAddr)
 	}
