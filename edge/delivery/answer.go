@@ -10,6 +10,8 @@ import (
 	"path"
 	"strconv"
 	"time"
+
+	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
 // fresh is for how long after its last change a file may have been changed again without
@@ -20,8 +22,7 @@ const fresh = 2 * time.Second
 type answer struct {
 	status int
 	header http.Header
-	parts  []part
-	tail   string // behind the last part
+	parts  []pi.Part
 }
 
 // size is how many bytes the answer's body has.
@@ -29,7 +30,7 @@ func (a *answer) size() (n int64) {
 	for _, p := range a.parts {
 		n += int64(len(p.Before)) + p.Size
 	}
-	return n + int64(len(a.tail))
+	return n
 }
 
 // answerFile is the answer to a GET or HEAD of the file f, which is called name.
@@ -52,7 +53,7 @@ func answerFile(method string, asked http.Header, name string, f file, now time.
 	a.header.Set("Content-Type", kind)
 	if f.Filtered {
 		a.header.Set("Accept-Ranges", "none")
-		a.parts = []part{{Size: f.Size}}
+		a.parts = []pi.Part{{Size: f.Size}}
 		return a
 	}
 	a.header.Set("Accept-Ranges", "bytes")
@@ -65,7 +66,7 @@ func answerFile(method string, asked http.Header, name string, f file, now time.
 
 // choose chooses the parts that are sent.
 func (a *answer) choose(method string, asked http.Header, v validators, kind string, size int64) {
-	a.parts = []part{{Size: size}}
+	a.parts = []pi.Part{{Size: size}}
 	lines := asked["Range"]
 	if method != http.MethodGet || len(lines) != 1 || !inRange(asked, v) {
 		return // RFC 9110 §14.2: Range is for GET alone
@@ -77,7 +78,7 @@ func (a *answer) choose(method string, asked http.Header, v validators, kind str
 		a.header.Del("Content-Type")
 		a.header.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 	case len(spans) == 1:
-		a.status, a.parts = http.StatusPartialContent, []part{{From: spans[0].from, Size: spans[0].size}}
+		a.status, a.parts = http.StatusPartialContent, []pi.Part{{From: spans[0].from, Size: spans[0].size}}
 		a.header.Set("Content-Range", spans[0].header(size))
 	case len(spans) > 1:
 		a.status = http.StatusPartialContent
@@ -94,9 +95,9 @@ func (a *answer) several(spans []span, kind string, size int64, boundary string)
 		if len(a.parts) == 0 {
 			before = before[2:]
 		}
-		a.parts = append(a.parts, part{before, s.from, s.size})
+		a.parts = append(a.parts, pi.Part{Before: before, From: s.from, Size: s.size})
 	}
-	a.tail = "\r\n--" + boundary + "--\r\n"
+	a.parts = append(a.parts, pi.Part{Before: "\r\n--" + boundary + "--\r\n"})
 }
 
 // validators of the file. One whose bytes a policy changes has none: what is known is

@@ -1,28 +1,34 @@
 package delivery
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
-// body is the body of an answer as the data connection of a transfer.
+// body is the data connection of a transfer that ends in an answer: it is what a file is
+// written to, or what a listing is.
 type body struct {
-	x *exchange
+	x    *exchange
+	take func(p []byte) (int, error) // what a listing is written to; nil: the answer itself
 
 	mu   sync.Mutex
-	over bool // the handler has returned: nothing may be done with the answer any more
+	over bool // the transfer has ended: it does nothing to the answer any more
 	cut  bool // the transfer has been given up
 }
 
 // Write implements net.Conn. What is little is sent at once: a limit may have made it so.
 func (b *body) Write(p []byte) (int, error) {
+	if b.take != nil {
+		return b.take(p)
+	}
 	n, err := b.x.w.Write(p)
 	b.x.bytes += int64(n)
 	if err == nil && len(p) < 16<<10 {
@@ -35,19 +41,19 @@ func (b *body) Write(p []byte) (int, error) {
 // of an *io.LimitedReader of an *os.File (sendfile(2)), as long as nothing wraps the
 // ResponseWriter.
 func (b *body) ReadFrom(r io.Reader) (n int64, err error) {
-	if to, ok := b.x.w.(io.ReaderFrom); ok {
-		n, err = to.ReadFrom(r)
-	} else {
-		n, err = io.Copy(struct{ io.Writer }{b.x.w}, r)
+	to, ok := b.x.w.(io.ReaderFrom)
+	if !ok || b.take != nil {
+		return io.Copy(struct{ io.Writer }{b}, r)
 	}
+	n, err = to.ReadFrom(r)
 	b.x.bytes += n
 	return n, err
 }
 
-// TakesFiles reports whether ReadFrom has the kernel move the bytes.
+// TakesFiles implements dtp.FileTaker.
 func (b *body) TakesFiles() bool {
 	_, ok := b.x.w.(io.ReaderFrom)
-	return ok && b.x.r.ProtoMajor == 1 && b.x.r.TLS == nil
+	return ok && b.take == nil && b.x.r.ProtoMajor == 1 && b.x.r.TLS == nil
 }
 
 // Read implements net.Conn. There is nothing to be read.
@@ -63,16 +69,30 @@ func (b *body) SetWriteDeadline(t time.Time) error {
 	return b.x.rc.SetWriteDeadline(t)
 }
 
+// hurry bounds the time for what is sent next of an answer that has not been given up.
+func (b *body) hurry() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cut {
+		return os.ErrDeadlineExceeded
+	}
+	b.x.hurry()
+	return nil
+}
+
 // SetDeadline implements net.Conn.
 func (b *body) SetDeadline(t time.Time) error { return b.SetWriteDeadline(t) }
 
 // SetReadDeadline implements net.Conn.
 func (b *body) SetReadDeadline(time.Time) error { return nil }
 
-// End is told how the transfer has ended.
-func (b *body) End(err error) error {
-	if err == nil {
-		b.leave()
+// End implements dtp.Ender. How the transfer has ended is known from the reply.
+func (b *body) End(error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+	if b.cut {
+		return os.ErrDeadlineExceeded
 	}
 	return nil
 }
@@ -88,34 +108,17 @@ func (b *body) Close() error {
 	return nil
 }
 
-// leave says that the answer is no business of the transfer's any more.
-func (b *body) leave() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.over = true
-}
-
 // LocalAddr implements net.Conn.
-func (b *body) LocalAddr() net.Addr { return local(b.x.r) }
+func (b *body) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(visitor(b.x.r).Local) }
 
 // RemoteAddr implements net.Conn.
-func (b *body) RemoteAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(peer(b.x.r))
-}
+func (b *body) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(peer(b.x.r)) }
 
-// local is the address that a request came to.
-func local(r *http.Request) net.Addr {
-	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		return a
-	}
-	return &net.TCPAddr{}
-}
-
-// peer is the address that a request came from.
-func peer(r *http.Request) netip.AddrPort {
-	a, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}
+var (
+	_ dtp.FileTaker = (*body)(nil)
+	_ dtp.Ender     = (*body)(nil)
+	_ dtp.Port      = (*port)(nil)
+)
 
 // delivering is how an exchange takes a file.
 type delivering struct {
@@ -125,24 +128,22 @@ type delivering struct {
 	body    body
 }
 
-// Offer implements taker.
-func (d *delivering) Offer(f file) ([]part, bool) {
+// offer says which parts of a file are to be sent.
+func (d *delivering) offer(o pi.Offered) ([]pi.Part, bool) {
 	d.offered = true
-	d.answer = answerFile(d.x.r.Method, d.x.r.Header, string(d.x.canonical), f, time.Now())
+	d.answer = answerFile(d.x.r.Method, d.x.r.Header, string(d.x.canonical), offered(o), time.Now())
 	d.x.h.conf.dress(&d.answer, string(d.x.canonical), d.x.who.anonymous)
 	return d.answer.parts, d.x.r.Method == http.MethodGet && d.answer.parts != nil
 }
 
-// Open implements taker.
-func (d *delivering) Open() (net.Conn, error) {
-	if err := context.Cause(d.x.r.Context()); err != nil {
-		return nil, err
-	}
+// open begins the answer. For how long a client may take nothing of it is from now on what
+// the transfer says.
+func (d *delivering) open() (net.Conn, error) {
+	d.x.lost(d.x.rc.SetWriteDeadline(time.Time{}))
 	d.begin()
 	return &d.body, nil
 }
 
-// begin begins the answer.
 func (d *delivering) begin() {
 	h := d.x.w.Header()
 	for name, values := range d.answer.header {

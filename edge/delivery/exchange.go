@@ -3,11 +3,13 @@ package delivery
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -152,17 +154,15 @@ func (x *exchange) carryOut() (again bool, no *problem) {
 
 // get answers with a file.
 func (x *exchange) get(s session) *problem {
-	d := &delivering{x: x}
-	d.body.x = x
-	defer d.body.leave()
-	r := s.Get(x.r.Context(), x.r.URL.Path, d)
+	d := &delivering{x: x, body: body{x: x}}
+	r := s.Do(x.r.Context(), pi.Errand{Verb: "RETR", Argument: x.r.URL.Path, Port: &port{open: d.open}, Offer: d.offer})
 	switch {
 	case x.status != 0:
-		x.hurry()
-		return x.complete(r, d)
+		x.whole(r, d)
+		return nil
 	case errIs(r, vfs.ErrIsDirectory):
 		return x.redirect()
-	case !r.Positive() || !d.offered:
+	case !done(r) || !d.offered:
 		return ofReply(r)
 	}
 	switch d.answer.status {
@@ -177,17 +177,16 @@ func (x *exchange) get(s session) *problem {
 	return nil
 }
 
-// complete ends an answer that has begun. One that is not whole is broken off, so that
-// nobody takes it for the file.
-func (x *exchange) complete(r wire.Reply, d *delivering) *problem {
-	if !r.Positive() {
+// done reports whether a command was carried out; a session that has ended has no reply.
+func done(r wire.Reply) bool { return !r.IsZero() && r.Positive() }
+
+// whole breaks an answer off that is not whole, so that nobody takes it for the file.
+func (x *exchange) whole(r wire.Reply, d *delivering) {
+	known := d.answer.header.Get("Content-Length") != ""
+	if !done(r) || known && x.bytes != d.answer.size() {
 		panic(http.ErrAbortHandler)
 	}
-	if d.answer.tail != "" {
-		_, err := io.WriteString(x.w, d.answer.tail)
-		x.lost(err)
-	}
-	return nil
+	x.hurry() // what is left is on its way
 }
 
 // redirect leads to the listing of what has turned out to be a directory. The location is
@@ -208,7 +207,9 @@ func (x *exchange) redirect() *problem {
 
 // list answers with a listing.
 func (x *exchange) list(s session) *problem {
-	l := &lister{start: x.startList}
+	b := &body{x: x}
+	l := &lister{start: func() io.Writer { return x.startList(b) }}
+	b.take = (&lines{give: l.take}).Write
 	kind := x.form("text/html", "application/json")
 	x.w.Header().Set("Content-Type", kind)
 	if kind == "text/html" {
@@ -218,9 +219,9 @@ func (x *exchange) list(s session) *problem {
 	} else {
 		l.form = &asJSON{dir: x.canonical}
 	}
-	r := s.List(x.r.Context(), x.r.URL.Path, &lines{give: l.take})
+	r := s.Do(x.r.Context(), pi.Errand{Verb: "MLSD", Argument: x.r.URL.Path, Port: &port{open: func() (net.Conn, error) { return b, nil }}})
 	switch {
-	case r.Positive():
+	case done(r):
 		x.lost(l.finish(""))
 	case x.status != 0:
 		x.lost(l.finish("The rest of this listing could not be read."))
@@ -232,7 +233,7 @@ func (x *exchange) list(s session) *problem {
 }
 
 // startList begins the answer with a listing.
-func (x *exchange) startList() io.Writer {
+func (x *exchange) startList(b *body) io.Writer {
 	h := x.w.Header()
 	vary(h, "Accept")
 	keep := x.h.conf.cacheControl(string(x.canonical), x.who.anonymous)
@@ -243,16 +244,17 @@ func (x *exchange) startList() io.Writer {
 		keep = "private, no-cache"
 	}
 	h.Set("Cache-Control", keep)
-	x.hurry()
 	x.begin(http.StatusOK)
-	return paced{x}
+	return paced{b}
 }
 
 // paced sends a listing, each piece of which has its time.
-type paced struct{ x *exchange }
+type paced struct{ *body }
 
 // Write implements io.Writer.
 func (p paced) Write(b []byte) (int, error) {
-	p.x.hurry()
+	if err := p.hurry(); err != nil {
+		return 0, err
+	}
 	return p.x.w.Write(b)
 }

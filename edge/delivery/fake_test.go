@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -71,7 +71,17 @@ type fakeVisit struct {
 	busy   bool
 }
 
-func (v *fakeVisit) Do(_ context.Context, verb, arg string) wire.Reply {
+func (v *fakeVisit) Do(_ context.Context, e pi.Errand) wire.Reply {
+	switch e.Verb {
+	case "RETR":
+		return v.get(e)
+	case "MLSD":
+		return v.list(e)
+	}
+	verb, arg := e.Verb, e.Argument
+	if verb == "TYPE" || verb == "CLNT" {
+		return wire.Say(200, "Noted.")
+	}
 	v.site.mu.Lock()
 	defer v.site.mu.Unlock()
 	v.site.log = append(v.site.log, verb+" "+arg)
@@ -88,7 +98,8 @@ func (v *fakeVisit) Do(_ context.Context, verb, arg string) wire.Reply {
 	return wire.Say(530, "The login is refused.")
 }
 
-func (v *fakeVisit) Get(ctx context.Context, path string, to taker) wire.Reply {
+func (v *fakeVisit) get(e pi.Errand) wire.Reply {
+	path := e.Argument
 	v.site.mu.Lock()
 	v.site.log = append(v.site.log, "RETR "+path)
 	if v.busy {
@@ -115,11 +126,11 @@ func (v *fakeVisit) Get(ctx context.Context, path string, to taker) wire.Reply {
 		}
 		return because(wire.Say(550, "No such file or directory."), fs.ErrNotExist)
 	}
-	parts, send := to.Offer(file{Size: int64(len(text)), ModTime: v.site.changed, ID: string(p), Filtered: v.site.filter})
+	parts, send := e.Offer(pi.Offered{FileInfo: fakeInfo{int64(len(text)), v.site.changed}, Filtered: v.site.filter})
 	if !send {
 		return wire.Say(226, "Nothing was to be sent.")
 	}
-	conn, err := to.Open()
+	conn, err := e.Port.Open(context.Background())
 	if err != nil {
 		return wire.Say(425, "No connection.")
 	}
@@ -171,7 +182,8 @@ func (s *fakeSite) isDir(p string) bool {
 	return false
 }
 
-func (v *fakeVisit) List(_ context.Context, path string, to io.Writer) wire.Reply {
+func (v *fakeVisit) list(e pi.Errand) wire.Reply {
+	path := e.Argument
 	v.site.mu.Lock()
 	v.site.log = append(v.site.log, "MLSD "+path)
 	v.site.mu.Unlock()
@@ -179,6 +191,14 @@ func (v *fakeVisit) List(_ context.Context, path string, to io.Writer) wire.Repl
 	if no := v.site.refusal(string(p)); !no.IsZero() {
 		return no
 	}
+	to, err := e.Port.Open(context.Background())
+	if err != nil {
+		return wire.Say(425, "No connection.")
+	}
+	defer func() {
+		_ = to.(interface{ End(error) error }).End(nil)
+		_ = to.Close()
+	}()
 	if v.site.listing != "" {
 		_, err := io.WriteString(to, v.site.listing)
 		if err != nil || v.site.broken == string(p) {
@@ -219,6 +239,19 @@ func (v *fakeVisit) Close() {
 		v.site.open--
 	}
 }
+
+// fakeInfo is of a file.
+type fakeInfo struct {
+	size    int64
+	changed time.Time
+}
+
+func (i fakeInfo) Name() string       { return "" }
+func (i fakeInfo) Size() int64        { return i.size }
+func (i fakeInfo) Mode() fs.FileMode  { return 0o644 }
+func (i fakeInfo) ModTime() time.Time { return i.changed }
+func (i fakeInfo) IsDir() bool        { return false }
+func (i fakeInfo) Sys() any           { return nil }
 
 // web is a Handler that is served.
 type web struct {
@@ -297,8 +330,6 @@ func (w *web) try(method, path string, header ...string) (*http.Response, string
 	body, err := io.ReadAll(resp.Body)
 	return resp, string(body), err
 }
-
-var errTooMany = errors.New("too many")
 
 // basicOf is the credentials of Basic authentication.
 func basicOf(user, password string) string {

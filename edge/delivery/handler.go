@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
@@ -88,7 +89,7 @@ func (h *Handler) digest(c credentials) (sum [sha256.Size]byte) {
 func (h *Handler) open(r *http.Request, c credentials) (session, *problem) {
 	s, err := h.visit(r.Context(), r)
 	if err != nil {
-		return nil, turnedAway(err)
+		return nil, h.turnedAway(err)
 	}
 	if no := h.login(r, s, c); no != nil {
 		s.Close()
@@ -101,19 +102,23 @@ func (h *Handler) open(r *http.Request, c credentials) (session, *problem) {
 func (h *Handler) login(r *http.Request, s session, c credentials) *problem {
 	ctx := r.Context()
 	if c.host != "" {
-		if a := s.Do(ctx, "HOST", c.host); !a.Positive() && r.TLS != nil && r.TLS.ServerName != "" && !strings.EqualFold(r.TLS.ServerName, c.host) {
+		if a := s.Do(ctx, pi.Errand{Verb: "HOST", Argument: c.host}); !a.Positive() && r.TLS != nil && r.TLS.ServerName != "" && !strings.EqualFold(r.TLS.ServerName, c.host) {
 			return say(http.StatusMisdirectedRequest, "The TLS handshake was for another host; connect anew for this one.")
 		}
 	}
-	a := s.Do(ctx, "USER", c.user)
-	if a.Code == wire.CodeNeedPassword {
-		a = s.Do(ctx, "PASS", c.password)
+	if agent := r.UserAgent(); agent != "" && !unsayable(agent) {
+		s.Do(ctx, pi.Errand{Verb: "CLNT", Argument: agent})
 	}
-	if a.Code == wire.CodeLoggedIn {
+	a := s.Do(ctx, pi.Errand{Verb: "USER", Argument: c.user})
+	if a.Code == wire.CodeNeedPassword {
+		a = s.Do(ctx, pi.Errand{Verb: "PASS", Argument: c.password})
+	}
+	if a.Code == wire.CodeLoggedIn || a.Code == wire.CodeLoggedInSecure {
+		s.Do(ctx, pi.Errand{Verb: "TYPE", Argument: "I"}) // the bytes of a file are to be its own
 		return nil
 	}
 	no := ofReply(a)
-	if no.status == http.StatusUnauthorized || no.status == http.StatusBadRequest || a.Positive() {
+	if no.status == http.StatusUnauthorized || no.status == http.StatusBadRequest || done(a) {
 		no.challenge = h.conf.Basic && (r.TLS != nil || h.conf.BasicInClear)
 		if no.status = http.StatusUnauthorized; !no.challenge {
 			no.status = http.StatusForbidden

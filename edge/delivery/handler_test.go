@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/edge"
 )
 
 // protocols runs a test by each protocol that net/http has.
@@ -334,9 +336,9 @@ func TestProblems(t *testing.T) {
 
 func TestTurnedAway(t *testing.T) {
 	site := newFakeSite()
-	site.refuse = errTooMany
+	site.refuse = edge.ErrTurnedAway
 	w := served(t, "http", site, anonymous())
-	if r, body := w.do("GET", "/a.txt"); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || strings.Contains(body, "too many") {
+	if r, body := w.do("GET", "/a.txt"); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || strings.Contains(body, "banned") {
 		t.Errorf("%s %q", r.Status, body)
 	}
 }

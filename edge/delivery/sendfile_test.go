@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
@@ -51,15 +52,18 @@ type diskVisit struct {
 	name string
 }
 
-func (v diskVisit) Get(_ context.Context, _ string, to taker) wire.Reply {
+func (v diskVisit) Do(ctx context.Context, e pi.Errand) wire.Reply {
+	if e.Verb != "RETR" {
+		return v.fakeVisit.Do(ctx, e)
+	}
 	f, err := os.Open(v.name)
 	if err != nil {
 		return wire.Say(451, "%v", err)
 	}
 	defer f.Close()
 	st, _ := f.Stat()
-	parts, _ := to.Offer(file{Size: st.Size(), ModTime: st.ModTime()})
-	conn, _ := to.Open()
+	parts, _ := e.Offer(pi.Offered{FileInfo: st})
+	conn, _ := e.Port.Open(ctx)
 	defer conn.Close()
 	if !conn.(interface{ TakesFiles() bool }).TakesFiles() {
 		_, err = io.CopyN(struct{ io.Writer }{conn}, f, st.Size())
@@ -131,9 +135,12 @@ type stuckVisit struct {
 	err chan error
 }
 
-func (v stuckVisit) Get(ctx context.Context, _ string, to taker) wire.Reply {
-	to.Offer(file{Size: 1 << 40})
-	conn, _ := to.Open()
+func (v stuckVisit) Do(ctx context.Context, e pi.Errand) wire.Reply {
+	if e.Verb != "RETR" {
+		return v.fakeVisit.Do(ctx, e)
+	}
+	e.Offer(pi.Offered{FileInfo: fakeInfo{size: 1 << 40}})
+	conn, _ := e.Port.Open(ctx)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	buf := make([]byte, 64<<10)
