@@ -35,6 +35,7 @@ func goroutines() map[string]string {
 		"edge/pi/job.go recall":               closes,
 		"edge/pi/session.go wait":             closes,
 		"edge/pi/transfer.go interruptible":   "Config.guard",
+		"edge/delivery/handler.go Connection": guard + ", in Visit.Close",
 		"edge/dtp/passive.go Open":            closes,
 		"edge/dtp/passive_proxied.go enter":   caller,
 		"edge/dtp/transfer.go Run":            closes,
