@@ -86,7 +86,7 @@ func TestCarried(t *testing.T) {
 			line string
 			code int
 		}{
-			{"AUTH TLS", 502}, {"CCC", 534}, {"QDAT", 530}, {"USER dev", 331}, {"PASS secret", 230}, {"PBSZ 0", 200}, {"PROT P", 200}, {"PROT C", 534},
+			{"AUTH TLS", 503}, {"CCC", 534}, {"QDAT", 530}, {"USER dev", 331}, {"PASS secret", 230}, {"PBSZ 0", 200}, {"PROT P", 200}, {"PROT C", 534},
 			{"PASV", 522}, {"EPSV", 522}, {"PORT 127,0,0,1,4,1", 522}, {"EPRT |1|127.0.0.1|1025|", 522}, {"RETR /a", 550},
 			{"NLST", 425}, {"QDAT bad", 501},
 		} {
