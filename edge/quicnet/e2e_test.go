@@ -31,7 +31,8 @@ var (
 // keeper is a policy that lets in whoever says "secret", and keeps what it sees.
 type keeper struct {
 	mu     sync.Mutex
-	login  policy.Login
+	who    policy.Session // of the last login
+	bound  []byte
 	events []policy.Event
 }
 
@@ -42,7 +43,7 @@ func (k *keeper) Hooks() policy.Hooks { return policy.Hooks{Authenticator: k, Ob
 func (k *keeper) Authenticate(_ context.Context, l *policy.Login) (policy.Identity, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.login = *l
+	k.who, k.bound = *l.Session, l.Binding
 	if l.Password != "secret" {
 		return policy.Identity{}, nil
 	}
@@ -55,6 +56,13 @@ func (k *keeper) Observe(_ context.Context, e *policy.Event) error {
 	defer k.mu.Unlock()
 	k.events = append(k.events, *e)
 	return nil
+}
+
+// asked returns who wanted to log in last, and what that was bound to.
+func (k *keeper) asked() (policy.Session, []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.who, k.bound
 }
 
 // saw returns the events of a kind.
@@ -204,8 +212,8 @@ func TestWholeSession(t *testing.T) {
 	h := serve(t)
 	c := h.dial(t)
 	u := h.login(t, c)
-	if l := h.keeper.login; l.Session.Protocol != ProtocolFTP || l.Session.TLS.Version == "" || !bytes.Equal(l.Binding, c.Binding()) {
-		t.Errorf("the authenticator is asked with %+v", l)
+	if who, bound := h.keeper.asked(); who.Protocol != ProtocolFTP || who.TLS.Version == "" || !bytes.Equal(bound, c.Binding()) {
+		t.Errorf("the authenticator is asked of %+v, bound to %x", who, bound)
 	}
 	if r := must(t, u, "FEAT", 211); !strings.Contains(fmt.Sprint(r), "FTPQ 1") {
 		t.Errorf("FEAT: %v", r)
