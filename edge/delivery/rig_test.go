@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,6 +119,7 @@ type rig struct {
 	keeper *keeper
 	root   string
 	client *http.Client
+	files  atomic.Int64 // bytes that connections were handed as a file, which the kernel then moves
 	end    sync.Once
 }
 
@@ -162,6 +164,7 @@ func start(t *testing.T, protocol string, conf delivery.Config, set func(*edge.C
 	r.must(err)
 	r.Server = httptest.NewUnstartedServer(nil)
 	r.Config, r.EnableHTTP2 = h.Server(), protocol == "h2"
+	r.Listener = counting{r.Listener, &r.files}
 	if protocol == "http" {
 		r.Start()
 	} else {
@@ -186,6 +189,36 @@ func start(t *testing.T, protocol string, conf delivery.Config, set func(*edge.C
 		disk.Close()
 	})
 	return r
+}
+
+// counting is a listener whose connections count.
+type counting struct {
+	net.Listener
+	files *atomic.Int64
+}
+
+func (l counting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return counted{c.(*net.TCPConn), l.files}, nil
+}
+
+// counted is a connection that counts what it is handed as a file.
+type counted struct {
+	*net.TCPConn
+	files *atomic.Int64
+}
+
+func (c counted) ReadFrom(r io.Reader) (int64, error) {
+	n, err := c.TCPConn.ReadFrom(r)
+	if l, ok := r.(*io.LimitedReader); ok {
+		if _, ok := l.R.(*os.File); ok {
+			c.files.Add(n)
+		}
+	}
+	return n, err
 }
 
 func (r *rig) shutdown() {

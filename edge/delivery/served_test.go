@@ -223,3 +223,29 @@ func TestKicked(t *testing.T) {
 		t.Errorf("%s", resp.Status)
 	}
 }
+
+// Over HTTP/1.1 in the clear the kernel moves the bytes of a file, and of a part of it, also
+// where its rate is limited; net/http looks at the first ones by itself.
+func TestKernelMoves(t *testing.T) {
+	protocols(t, func(t *testing.T, protocol string) {
+		r := start(t, protocol, public(), nil)
+		for _, c := range []struct {
+			path, parts string
+			size        int64
+		}{{"/big.bin", "", 300_000}, {"/big.bin", "bytes=1000-200999", 200_000}, {"/slow/s.bin", "", 60_000}} {
+			before := r.files.Load()
+			header := []string{"Range", c.parts}
+			if c.parts == "" {
+				header = nil
+			}
+			resp, body := r.get(c.path, header...)
+			if resp.StatusCode >= 400 || int64(len(body)) != c.size {
+				t.Fatalf("%s, %d bytes", resp.Status, len(body))
+			}
+			moved := r.files.Load() - before
+			if protocol != "http" && moved != 0 || protocol == "http" && moved < c.size-4096 {
+				t.Errorf("%s %s: the kernel has moved %d of %d bytes", c.path, c.parts, moved, c.size)
+			}
+		}
+	})
+}
