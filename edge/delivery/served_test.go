@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -242,10 +243,46 @@ func TestKernelMoves(t *testing.T) {
 			if resp.StatusCode >= 400 || int64(len(body)) != c.size {
 				t.Fatalf("%s, %d bytes", resp.Status, len(body))
 			}
+			want := int64(0)
+			if protocol == "http" {
+				want = c.size - 4096
+			}
+			for end := time.Now().Add(10 * time.Second); r.files.Load()-before < want && time.Now().Before(end); {
+				<-time.After(time.Millisecond) // it is counted after the client has it
+			}
 			moved := r.files.Load() - before
-			if protocol != "http" && moved != 0 || protocol == "http" && moved < c.size-4096 {
+			if moved < want || want == 0 && moved != 0 {
 				t.Errorf("%s %s: the kernel has moved %d of %d bytes", c.path, c.parts, moved, c.size)
 			}
+		}
+	})
+}
+
+// For how long a client may take nothing of a file is the server's matter (Timeouts.Stall),
+// and a transfer may take longer than Stall.
+func TestLongTransfer(t *testing.T) {
+	protocols(t, func(t *testing.T, protocol string) {
+		conf := public()
+		conf.Stall = 100 * time.Millisecond
+		r := start(t, protocol, conf, func(c *edge.Config) { c.Timeouts.Stall = -1 })
+		if resp, body := r.get("/slow/s.bin"); resp.StatusCode != 200 || len(body) != 60_000 {
+			t.Errorf("%s, %d bytes", resp.Status, len(body))
+		}
+	})
+}
+
+// A file that gets shorter while it is sent is not taken for a whole one.
+func TestShrinks(t *testing.T) {
+	protocols(t, func(t *testing.T, protocol string) {
+		r := start(t, protocol, public(), nil)
+		resp, err := r.client.Get(r.URL + "/slow/s.bin")
+		r.must(err)
+		defer resp.Body.Close()
+		_, err = resp.Body.Read(make([]byte, 1))
+		r.must(err)
+		r.must(os.Truncate(filepath.Join(r.root, "slow", "s.bin"), 40_000))
+		if n, err := io.Copy(io.Discard, resp.Body); err == nil {
+			t.Errorf("%d bytes, and no error", n+1)
 		}
 	})
 }
