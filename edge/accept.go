@@ -106,7 +106,7 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn, name string) erro
 		return err
 	}
 	if sess == nil {
-		return errors.New("edge: the connection was turned away: it is banned, there are too many sessions, or the server is shutting down")
+		return ErrTurnedAway
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -285,8 +285,11 @@ func (s *Server) dismiss(conf *pi.Config, conn net.Conn, r wire.Reply) {
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
-	if t, ok := a.(*net.TCPAddr); ok {
-		return t.AddrPort()
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.AddrPort()
+	case *net.UDPAddr:
+		return a.AddrPort()
 	}
 	return netip.AddrPort{}
 }

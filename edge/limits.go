@@ -86,6 +86,17 @@ func (g *gate) limit(l Limits) {
 	g.memory.SetLimit(l.Memory)
 }
 
+// move counts a session with another address than before. It is in already: no limit stops
+// it.
+func (g *gate) move(from, to netip.Addr) {
+	g.discount(from)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p, _ := defender.Host(to)
+	g.total++
+	g.byIP[p]++
+}
+
 func (g *gate) count(a netip.Addr) admission {
 	g.mu.Lock()
 	defer g.mu.Unlock()

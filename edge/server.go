@@ -169,7 +169,7 @@ func (s *Server) sharedConfig(c *Config, verifier verifier) pi.Config {
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
 	conf.Commands = c.LogCommands
-	conf.Farewell = s.farewell
+	conf.Farewell, conf.Moved = s.farewell, s.gate.move
 	conf.Panicked, conf.Standings = s.panicked, &standings{byUser: map[string]*standing{}}
 	if c.LogPrefix != "" {
 		conf.LogPrefix, _ = pi.ParsePrefix(c.LogPrefix) // check has read it

@@ -45,6 +45,7 @@ type SessionStatus struct {
 	Peer, Local netip.AddrPort  // the ends of the control connection, as policies see them
 	Since       time.Time       // when it connected, or logged out last
 	Quiet       time.Duration   // since its last command, to the second
+	Protocol    string          // what carries it if it is not FTP over TCP: "ftpq/1", "http/1.1", "h2", "h3"; else empty
 	TLS         string          // the version on the control connection, such as "1.3"; empty in the clear
 	Cipher      string          // its cipher suite
 	Resumed     bool            // its TLS session was that of an earlier connection
@@ -311,7 +312,7 @@ func status(sess *pi.Session, now time.Time) SessionStatus {
 	v := sess.Seen()
 	st := SessionStatus{ID: sess.ID(), User: v.User, LoggedIn: v.In, Anonymous: v.Anonymous, Listener: sess.Listener(), Peer: v.Peer, Local: v.Local,
 		Since: v.Since, TLS: v.TLS.Version, Cipher: v.TLS.Cipher, Resumed: v.TLS.Resumed, VHost: v.VHost, Host: cmp.Or(v.Host, v.TLS.ServerName),
-		Client: v.Client, Dir: v.Dir, Parked: v.Parked}
+		Client: v.Client, Protocol: v.Protocol, Dir: v.Dir, Parked: v.Parked}
 	from := v.Line
 	if from.IsZero() {
 		from = v.Since

@@ -31,10 +31,23 @@ type mover struct {
 	armed  time.Time    // the deadline that is set is good until then, see arm
 }
 
-// bareConn is a *net.TCPConn that nothing stands before.
+// bareConn is a *net.TCPConn that nothing stands before, or what stands for one.
 type bareConn interface {
 	io.ReaderFrom
 	SetWriteDeadline(time.Time) error
+}
+
+// bare returns a connection as one whose bytes the kernel moves, nil if it cannot.
+func bare(conn net.Conn, send bool) bareConn {
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		return c
+	case FileTaker:
+		if send && c.TakesFiles() {
+			return c
+		}
+	}
+	return nil
 }
 
 // send moves from the file to the client. What the kernel cannot do by itself is

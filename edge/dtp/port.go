@@ -3,6 +3,7 @@ package dtp
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -40,6 +41,29 @@ type PassivePort interface {
 // Readier is a Port that can tell, without waiting, whether its connection is
 // there already (reply 125 instead of 150, RFC 959 §5.4).
 type Readier interface{ Ready() bool }
+
+// A Directed port is one that has to know who will send. Where a port is one, Transfer.Run
+// calls OpenFor in the place of Open.
+type Directed interface {
+	// OpenFor is Open for a transfer whose bytes come from the client (up) or go to it.
+	OpenFor(ctx context.Context, up bool) (net.Conn, error)
+}
+
+// An Ender is a data connection whose end says whether everything was moved: FIN or reset
+// on a stream of QUIC (RFC 9000 §3). Transfer.Run calls End once, before Close, with how the
+// transfer has ended, nil if it was well. What End fails with is an error of the connection.
+// Close without End is the end of something incomplete.
+type Ender interface{ End(err error) error }
+
+// A FileTaker is a data connection of another kind than TCP that has the kernel move plain
+// files all the same: its ReadFrom, given an *io.LimitedReader of an *os.File, hands it to a
+// socket (sendfile(2)).
+type FileTaker interface {
+	net.Conn
+	io.ReaderFrom
+	// TakesFiles reports whether it does so; else the bytes are copied.
+	TakesFiles() bool
+}
 
 // The ways in which a port fails to open.
 var (

@@ -139,7 +139,7 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 	}
 	end := t.Tally.begin(t)
 	defer func() { end(ctx, &res) }()
-	conn, err := t.Port.Open(ctx)
+	conn, err := t.open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -158,6 +158,11 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 	defer stop()
 	res.Opened = true
 	res.Err = t.move(ctx, conn, &res)
+	if e, ok := conn.(Ender); ok {
+		if end := e.End(res.Err); res.Err == nil {
+			res.Err = netError(broken(end))
+		}
+	}
 	conn.Close()
 	t.Progress.End()
 	res.Took = t.Progress.Elapsed()
@@ -165,6 +170,14 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 		res.Err = context.Cause(ctx)
 	}
 	return res
+}
+
+// open opens the port.
+func (t *Transfer) open(ctx context.Context) (net.Conn, error) {
+	if p, ok := t.Port.(Directed); ok {
+		return p.OpenFor(ctx, t.Receive != nil)
+	}
+	return t.Port.Open(ctx)
 }
 
 // direct reports whether the bytes are the same in the file and on the wire, so
@@ -177,8 +190,8 @@ func (t *Transfer) direct() bool {
 func (t *Transfer) move(ctx context.Context, conn net.Conn, res *Result) (err error) {
 	m := mover{Transfer: t, ctx: ctx, conn: conn, pulse: newPulse(t.Least, t.LeastWindow)}
 	m.wire, m.tcp = conn.(*net.TCPConn)
-	if m.tcp && t.direct() {
-		m.bare = m.wire
+	if t.direct() {
+		m.bare = bare(conn, t.Send != nil)
 	}
 	if t.Protect != nil {
 		began := time.Now()

@@ -18,7 +18,9 @@ import (
 // §5.4).
 func (s *Session) greet(ctx context.Context) {
 	s.link.greeted = true
-	if s.conf.Implicit {
+	if c := s.carrier(); c != nil {
+		s.board(c)
+	} else if s.conf.Implicit {
 		if s.secure(ctx); s.link.closed {
 			return
 		}
@@ -64,7 +66,7 @@ func user(s *Session, a Args) Outcome {
 func (s *Session) vouched(otherwise wire.Reply) Outcome {
 	name := s.left.user
 	s.who.User = name
-	q := &policy.Login{Meta: s.meta(), Early: true}
+	q := &policy.Login{Meta: s.meta(), Early: true, Binding: s.binding()}
 	who, lease, conf, began := s.who, s.lease, s.conf, time.Now()
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
 		cred, denial := lease.Authenticate(policy.WithServices(ctx, &services{}), q)
@@ -90,7 +92,7 @@ func pass(s *Session, a Args) Outcome {
 	name := s.left.user
 	s.left.user = "" // after a failure USER must come again
 	s.who.User = name
-	q := &policy.Login{Meta: s.meta(), Password: a.Text}
+	q := &policy.Login{Meta: s.meta(), Password: a.Text, Binding: s.binding()}
 	who, lease, conf, began := s.who, s.lease, s.conf, time.Now()
 	return Outcome{Job: &Job{Title: "Logging in", Alone: true, Run: func(ctx context.Context) Settle {
 		defer hiding(q.Password)

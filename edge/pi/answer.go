@@ -16,6 +16,15 @@ import (
 // answer turns an error into the reply that the client gets. It is the only
 // place that does so. Nothing of the host, and no policy's name, gets out.
 func (s *Session) answer(err error) wire.Reply {
+	reply := s.worded(err)
+	if reply.Cause == nil {
+		reply.Cause = err
+	}
+	return reply
+}
+
+// worded is answer but for the reply's Cause.
+func (s *Session) worded(err error) wire.Reply {
 	var reply wire.Reply
 	if errors.As(err, &reply) {
 		return reply

@@ -200,6 +200,18 @@ type refused struct {
 	lines   []string  // for the client, where the denial's text alone does not do
 }
 
+// ErrRefused is the Cause of a reply that a permission or a policy has brought about, unless
+// that is to look as if nothing were there (fs.ErrNotExist).
+var ErrRefused = errors.New("it was refused")
+
+// Is says which of the two a refusal is, and nothing else of it.
+func (r *refused) Is(target error) bool {
+	if r.denial.Hidden {
+		return target == fs.ErrNotExist
+	}
+	return target == ErrRefused
+}
+
 // Error does not lead to what made a policy fail: an error of a file, of which it
 // might consist, is not the file's that the client has asked for.
 func (r *refused) Error() string { return r.denial.Error() }

@@ -67,7 +67,9 @@ type Config struct {
 	// Limiter adds a throttle of the embedder's to a transfer; it, or what it
 	// returns, may be nil.
 	Limiter func(who policy.Session, down bool) dtp.Limiter
-	Drain   <-chan struct{} // closed when no new command may begin
+	// Moved is told of a session whose client goes on from another address; nil: nobody is.
+	Moved func(from, to netip.Addr)
+	Drain <-chan struct{} // closed when no new command may begin
 	// Farewell is why a session is dismissed, for its client, its log and observers; nil,
 	// or empty, is for no reason that is told. It is called from the session's owner.
 	Farewell func(id uint64) string

@@ -222,6 +222,10 @@ func (s *Session) flush() bool {
 
 // say queues a reply.
 func (s *Session) say(r wire.Reply) {
+	if s.errand != nil {
+		s.errand.hear(r)
+		return
+	}
 	if !s.link.lang.Identity() {
 		r = r.In(s.link.lang.Say)
 	}

@@ -84,6 +84,9 @@ func (s *Session) dataAllowed() error {
 }
 
 func port(s *Session, a Args) Outcome {
+	if s.carrier() != nil {
+		return notHere()
+	}
 	if s.with.epsvAll {
 		return Say(wire.CodeBadArgument, "After EPSV ALL only EPSV is possible.")
 	}
@@ -96,6 +99,9 @@ func port(s *Session, a Args) Outcome {
 }
 
 func extendedPort(s *Session, a Args) Outcome {
+	if s.carrier() != nil {
+		return notHere()
+	}
 	if s.with.epsvAll {
 		return Say(wire.CodeBadArgument, "After EPSV ALL only EPSV is possible.")
 	}
@@ -169,6 +175,9 @@ func (s *Session) own(target netip.AddrPort) bool {
 }
 
 func passive(s *Session, _ Args) Outcome {
+	if s.carrier() != nil {
+		return notHere()
+	}
 	if s.with.epsvAll {
 		return Say(wire.CodeBadArgument, "After EPSV ALL only EPSV is possible.")
 	}
@@ -199,6 +208,9 @@ func (s *Session) advertised(at netip.AddrPort) string {
 }
 
 func extendedPassive(s *Session, a Args) Outcome {
+	if s.carrier() != nil {
+		return notHere()
+	}
 	switch a.Text {
 	case "":
 	case "ALL":

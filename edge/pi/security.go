@@ -135,7 +135,7 @@ func protection(s *Session, a Args) Outcome {
 	case "P":
 		s.with.protect = true
 	case "C":
-		if s.conf.TLSData || s.rank.id.Limits.DataTLS {
+		if s.conf.TLSData || s.rank.id.Limits.DataTLS || s.sealedBelow() {
 			return Say(wire.CodePolicyDenied, "Data connections need TLS here.")
 		}
 		s.with.protect = false

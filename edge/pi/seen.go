@@ -124,6 +124,7 @@ type Seen struct {
 	Host        string         // that the client named by HOST
 	Client      string         // program, by its own words
 	TLS         policy.TLS     // of the control connection
+	Protocol    string         // what carries it if it is not FTP over TCP; else empty
 	Dir         string         // the working directory, as it was known last; may be empty
 	Task        *Task          // nil unless a command takes longer than a moment
 }
@@ -172,7 +173,7 @@ func (v *Seen) published(p *published, r *resting) {
 	if p.in || p.work != nil { // of a login that has failed the name stays behind
 		v.User, v.Anonymous, v.Group = p.who.User, p.who.Anon, p.who.Group
 	}
-	v.Peer, v.Local, v.Host, v.VHost, v.Client, v.TLS = p.who.Peer, p.who.Local, p.who.Host, p.who.VHost, p.who.Client, p.who.TLS
+	v.Peer, v.Local, v.Host, v.VHost, v.Client, v.TLS, v.Protocol = p.who.Peer, p.who.Local, p.who.Host, p.who.VHost, p.who.Client, p.who.TLS, p.who.Protocol
 }
 
 // resting fills in what a session has kept at rest.
@@ -186,13 +187,17 @@ func (v *Seen) resting(r *resting) {
 
 // addresses are those of a connection that has such.
 func addresses(conn net.Conn) (peer, local netip.AddrPort) {
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		peer = unmap(a.AddrPort())
+	return addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())
+}
+
+func addressOf(a net.Addr) netip.AddrPort {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return unmap(a.AddrPort())
+	case *net.UDPAddr:
+		return unmap(a.AddrPort())
 	}
-	if a, ok := conn.LocalAddr().(*net.TCPAddr); ok {
-		local = unmap(a.AddrPort())
-	}
-	return peer, local
+	return netip.AddrPort{}
 }
 
 // note changes some bits of the word. The owner writes it, and Dismiss one bit of it.

@@ -55,6 +55,7 @@ type state struct {
 	lease    chain.Lease // that command's
 	requests uint64      // questions and events so far
 	asking   *asking     // nil until a policy is asked
+	errand   *Errand     // that is performed; nil of a session whose commands come from its connection
 	clock    clock
 	strikes  int // commands that could not be understood: see strike
 }
@@ -270,7 +271,7 @@ func (s *Session) Kill() { _ = s.raw.Close() }
 
 // reset brings the transfer parameters and the login back to their beginning.
 func (s *Session) reset() {
-	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil || s.filezilla()}
+	s.with = params{ascii: !s.conf.Binary, facts: listing.UsualFacts(), protect: s.conf.Implicit && s.conf.TLS != nil || s.filezilla() || s.sealedBelow()}
 	s.left = memory{allo: -1}
 	s.view, s.asking = view{fs: s.conf.FS, cwd: vfs.Root}, nil
 	s.rest.Store(nil)
@@ -366,7 +367,7 @@ func (s *Session) takePort() dtp.Port {
 
 // protection returns what data connections are protected with, nil for none.
 func (s *Session) protection() *dtp.Protection {
-	if !s.with.protect {
+	if !s.with.protect || s.carrier() != nil {
 		return nil
 	}
 	p := &dtp.Protection{Base: s.conf.TLS, Binding: s.conf.Binding, FileZilla: s.filezilla(),

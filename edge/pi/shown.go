@@ -24,7 +24,7 @@ func (s *Session) shown() *policy.Session {
 // back is never changed, only replaced.
 func alike(a, b *policy.Session) bool {
 	return a.ID == b.ID && a.User == b.User && a.Anon == b.Anon && a.Peer == b.Peer && a.Local == b.Local && a.Listener == b.Listener &&
-		a.Root == b.Root && a.Group == b.Group && a.Client == b.Client && a.Host == b.Host && a.VHost == b.VHost && a.TLS == b.TLS && a.DataTLS == b.DataTLS &&
+		a.Root == b.Root && a.Group == b.Group && a.Client == b.Client && a.Host == b.Host && a.VHost == b.VHost && a.TLS == b.TLS && a.Protocol == b.Protocol && a.DataTLS == b.DataTLS &&
 		a.ASCII == b.ASCII && a.Active == b.Active && a.Memo == b.Memo && (a.State == nil && b.State == nil ||
 		reflect.ValueOf(a.State).UnsafePointer() == reflect.ValueOf(b.State).UnsafePointer())
 }

@@ -256,6 +256,8 @@ func extensionRows() []Spec {
 			Help: "YYYYMMDDhhmmss path: set the creation time, where the filesystem can"},
 		{Verb: "MFF", Grammar: Text, Ops: policy.OpsOf(policy.OpSetTime, policy.OpChmod), Feat: featFactsToSet, RFC: "draft-somers-ftp-mfxx-04 §5", Handler: modifyFacts,
 			Help: "fact=value;... path: set facts of a file"},
+		{Verb: "QDAT", Grammar: OneOrAll, Feat: featStreams, RFC: "docs/ftpq.md", Handler: quicData,
+			Help: "[token]: prepare a stream of QUIC for the next transfer"},
 		{Verb: "AVBL", Grammar: OptPath, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpStat), Feat: feat("AVBL"), RFC: "draft-peterson-streamlined-ftp-command-extensions-10 §4", Handler: available,
 			Help: "[path]: the bytes that may be stored in a directory"},
 		{Verb: "MLST", Grammar: OptPath, Perm: policy.PermList, Ops: policy.OpsOf(policy.OpStat), Feat: featFacts, RFC: "RFC 3659 §7", Handler: machineListOne,

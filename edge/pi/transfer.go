@@ -20,6 +20,9 @@ import (
 // the listings have in common.
 func (s *Session) transfer(limits policy.Limits) (*dtp.Transfer, error) {
 	if s.port.Port == nil {
+		if s.carrier() != nil {
+			return nil, wire.Say(wire.CodeCantOpenData, "Send QDAT first.")
+		}
 		return nil, wire.Say(wire.CodeCantOpenData, "Send EPSV, PASV, EPRT or PORT first.")
 	}
 	if limits.DataTLS && !s.with.protect {
@@ -119,8 +122,18 @@ func retrieve(s *Session, a Args) Outcome {
 		size = min(size, part.to-part.from)
 		t.Send = io.LimitReader(file, part.to-part.from)
 	}
-	e := s.escort(policy.Action{Op: policy.OpRead, Path: g.Path}, number, size, rest)
 	load := cargo{number: number, size: part.to - rest, from: rest, measure: part.to == 0}
+	if s.errand != nil && s.errand.Offer != nil {
+		if t.Send, size, err = s.offer(file); t.Send == nil {
+			file.Close()
+			if err != nil {
+				return s.refuse(err)
+			}
+			return Say(wire.CodeFileActionOK, "Nothing of it is to be sent.")
+		}
+		load.size, load.measure = size, false
+	}
+	e := s.escort(policy.Action{Op: policy.OpRead, Path: g.Path}, number, size, rest)
 	t.Limiter = s.limiter(true, g.Limits, e.limit())
 	e.send(t)
 	return s.run(t, e, "Sending the file.", wire.Text("Sending"), g.Path, load, func(_ context.Context, r dtp.Result) Settle {

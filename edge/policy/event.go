@@ -52,6 +52,9 @@ const (
 	EventNoPassivePort // no passive port was free; Text: of which listener, and how often
 	EventWebhookFailed // events for a webhook were given up; Policy: its slot, Text: how many and why
 	EventNotifyTest    // an operator tries whether he is told; Text
+
+	// This one is about a client, and too young for the modules' numbers.
+	EventClientMoved // the client goes on from another address, over QUIC; Session.Peer, Text: the address before
 )
 
 // GuestEvents is the last of the kinds that modules are told of: the numbers up to it are
@@ -67,7 +70,8 @@ func (k EventKind) String() string {
 		"dir_removed", "attributes_changed", "ban_added", "ban_expired", "policy_swapped",
 		"policy_rolled_back", "policy_failed", "cert_obtained", "cert_renewed", "cert_failed",
 		"config_reloaded", "config_rejected", "draining",
-		"cert_expiring", "disk_low", "disk_ok", "no_passive_port", "webhook_failed", "notify_test"}
+		"cert_expiring", "disk_low", "disk_ok", "no_passive_port", "webhook_failed", "notify_test",
+		"client_moved"}
 	if k == 0 || int(k) >= len(names) {
 		return "invalid"
 	}

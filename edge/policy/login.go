@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Login is the question of the auth stage: may this client be this user?
 type Login struct {
@@ -13,6 +16,10 @@ type Login struct {
 	// and named the user, but was not asked for a password yet (RFC 4217 §11). Allow
 	// without a PasswordHash lets it in; any other answer has PASS asked for.
 	Early bool
+	// Binding is known to the two ends of the connection alone (RFC 9266 §2), so that what
+	// the client proves may be bound to it: 32 bytes over QUIC, nil elsewhere. It is no
+	// secret of the user's, and not to be logged.
+	Binding []byte
 }
 
 // Identity is one authenticator's answer to a [Login]. The zero value is no
@@ -57,6 +64,10 @@ type Identity struct {
 	Lenient Lenience
 	// MaxSessions is the number of sessions this user may have, 0 no limit.
 	MaxSessions int
+	// Networks are where the session may be used from, which the server looks at when the
+	// client goes on from another address (RFC 9000 §9); empty: anywhere. Whether it may
+	// begin is the Verdict. Of several policies, what lies in the networks of each.
+	Networks []netip.Prefix
 	// Expires ends the identity; zero never.
 	Expires time.Time
 	// MsgLogin and MsgQuit replace the server's words at 230 and 221.

@@ -18,6 +18,7 @@ type Session struct {
 	Host     string         // the server's name that the client asked for (HOST, RFC 7151), or empty
 	VHost    string         // the virtual host that the session belongs to, by its name in the configuration, or empty
 	TLS      TLS            // the control connection's protection
+	Protocol string         // what carries the session if it is not FTP over TCP: "ftpq/1", "http/1.1", "h2", "h3"; else empty
 	DataTLS  bool           // data connections are protected (PROT P, RFC 4217 §9)
 	ASCII    bool           // the representation type is ASCII (RFC 959 §3.1.1.1)
 	Active   bool           // the last data port was given by the client (PORT, EPRT)

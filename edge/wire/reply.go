@@ -18,6 +18,9 @@ type Reply struct {
 	// line makes a plain reply; of more, each inner line is written behind one
 	// space (RFC 959 §4.2, RFC 3659 §7.2).
 	Lines []string
+	// Cause is why, for whoever carries commands out in this process (pi.Session.Perform).
+	// It is never sent. Nil where there is nothing beyond the code.
+	Cause error
 
 	said *said // what formatted lines were made of, the last of them first
 }
@@ -103,7 +106,7 @@ func (r Reply) In(translate func(english string) string) Reply {
 		}
 		lines[i] = s.in(translate)
 	}
-	return Reply{Code: r.Code, Lines: lines}
+	return Reply{Code: r.Code, Lines: lines, Cause: r.Cause}
 }
 
 func (s *said) in(translate func(string) string) string {

@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
@@ -188,6 +189,7 @@ func (c *Credential) narrow(id policy.Identity) {
 	if id.MaxSessions > 0 && (c.MaxSessions == 0 || id.MaxSessions < c.MaxSessions) {
 		c.MaxSessions = id.MaxSessions
 	}
+	c.Networks = common(c.Networks, id.Networks)
 	if !id.Expires.IsZero() && (c.Expires.IsZero() || id.Expires.Before(c.Expires)) {
 		c.Expires = id.Expires
 	}
@@ -196,6 +198,29 @@ func (c *Credential) narrow(id policy.Identity) {
 	c.Label = first(c.Label, id.Label)
 	c.MsgLogin = first(c.MsgLogin, id.MsgLogin)
 	c.MsgQuit = first(c.MsgQuit, id.MsgQuit)
+}
+
+// common is what lies in some network of both; empty stands for all that there is.
+func common(a, b []netip.Prefix) []netip.Prefix {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a[:len(a):len(a)], b...)
+	}
+	var both []netip.Prefix
+	for _, p := range a {
+		for _, q := range b {
+			switch {
+			case !p.Overlaps(q):
+			case p.Bits() >= q.Bits():
+				both = append(both, p)
+			default:
+				both = append(both, q)
+			}
+		}
+	}
+	if both == nil { // nowhere
+		both = []netip.Prefix{{}}
+	}
+	return both
 }
 
 func first(a, b string) string {
