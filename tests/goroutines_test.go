@@ -79,6 +79,20 @@ func goroutines() map[string]string {
 		"wasmhost/policy.go end":                    engine,
 		"wasmhost/engine.go compile":                engine,
 
+		// QUIC.
+		"edge/quicnet/listener.go Listen":   own + "; the library's panics would be its own",
+		"edge/quicnet/listener.go admit":    own + "; Listener.try, around the caller's Leave",
+		"edge/quicnet/listener.go enter":    "Listener.guard; the library itself, around each request of HTTP",
+		"edge/quicnet/listener.go farewell": waits,
+		"edge/quicnet/link.go newLink":      closes,
+		"edge/quicnet/link.go serve":        "Listener.guard",
+		"edge/quicnet/link.go run":          "Listener.guard; none in a client's program",
+		"edge/quicnet/desk.go arrive":       closes,
+		"edge/quicnet/port.go OpenFor":      closes,
+		"edge/quicnet/moves.go watch":       "Listener.try, around whoever is told",
+		"edge/quicnet/deadline.go move":     own,
+		"edge/quicnet/client.go dial":       tools,
+
 		// The program.
 		"cmd/edgeftp/crashes.go newCrashes":                    "crashes.tryKeep",
 		"cmd/edgeftp/metrics.go showMetrics":                   "control.Recovering, around each request",

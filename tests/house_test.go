@@ -77,6 +77,7 @@ func allowed() map[string][]string {
 		"edge/internal/listing":       {"edge/vfs"},
 		"edge/dtp":                    {"edge/internal/nvt", "golang.org/x/sys/unix"},
 		"edge/dtp/dtptest":            {"edge/dtp"},
+		"edge/quicnet":                {"edge/dtp", "github.com/quic-go/quic-go", "github.com/quic-go/quic-go/http3"},
 		"edge/proxied":                {"edge/dtp", "github.com/pires/go-proxyproto"},
 		"edge/pi":                     {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/lang", "edge/internal/chain", "edge/internal/charset", "edge/internal/listing", "edge/internal/throttle", "golang.org/x/net/idna"},
 		"edge":                        {"edge/wire", "edge/policy", "edge/vfs", "edge/dtp", "edge/pi", "edge/lang", "edge/internal/budget", "edge/internal/chain", "edge/internal/charset", "edge/internal/defender", "edge/internal/idle", "edge/internal/secret", "edge/internal/spool", "edge/internal/throttle"},

@@ -1,0 +1,47 @@
+package quicnet
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// webHeaders is the largest head of a request, in bytes.
+const webHeaders = 32 << 10
+
+// linkKey is where a request's context has its connection.
+type linkKey struct{}
+
+// newWeb makes the server of HTTP/3. Its requests have RemoteAddr, TLS and
+// http.LocalAddrContextKey as those of net/http. Idle connections are ended by link.
+func (l *Listener) newWeb() *http3.Server {
+	return &http3.Server{
+		Handler:        http.HandlerFunc(l.answer),
+		MaxHeaderBytes: webHeaders,
+		Logger:         l.log,
+		ConnContext: func(ctx context.Context, conn *quic.Conn) context.Context {
+			return context.WithValue(ctx, linkKey{}, l.linkOf(conn))
+		},
+	}
+}
+
+// linkOf finds a connection that is open; nil if it is not.
+func (l *Listener) linkOf(conn *quic.Conn) *link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.links[conn]
+}
+
+// answer counts a request while it runs.
+func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
+	k, _ := r.Context().Value(linkKey{}).(*link)
+	if k == nil || !k.begin(l.conf.Limits.Requests) {
+		l.counts.refuse(RefusedSessions)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	defer k.finish()
+	l.conf.HTTP.ServeHTTP(w, r)
+}
