@@ -24,7 +24,10 @@ func (s *session) reply(e event) {
 	case len(a.before) > 0:
 		s.swallow(a, &e.part)
 	case !e.final():
-		s.pass(a, &e.part)
+		if !a.again { // the client has had it
+			s.pass(a, &e.part)
+			a.marked = a.marked || e.last
+		}
 	case a.part == nil && e.first && a.job != nil:
 		s.last(a, e.part)
 	case e.last:

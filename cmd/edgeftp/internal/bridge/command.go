@@ -22,6 +22,8 @@ type asked struct {
 	job       *transfer
 	part      *part       // the first line of the last reply, which waits for the job
 	answer    *wire.Reply // the bridge's own, in the place of the server's
+	marked    bool        // a preliminary reply (1xx) was passed on
+	again     bool        // it was sent a second time after that
 	mute      bool        // what the server says is not passed on
 }
 

@@ -40,7 +40,7 @@ func (s *session) restore() { s.begins(&restoration{again: s.memory, before: s.g
 
 // resume begins to bring a session back so that a download goes on.
 func (s *session) resume(a *asked) {
-	a.part, a.before = nil, nil
+	a.part, a.before, a.again = nil, nil, a.marked
 	if s.restoring != nil {
 		return
 	}
