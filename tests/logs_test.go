@@ -60,6 +60,10 @@ func literal(e ast.Expr) []string {
 // added: programs read the log by these names.
 func logFields() map[string]string {
 	return map[string]string{
+		"listen":                  "where edgeftp bridge listens",
+		"session":                 "number of a session of edgeftp bridge",
+		"to":                      "the server that edgeftp bridge leads to",
+		"took":                    "how long something took",
 		"about":                   "what was being done when something unexpected happened",
 		"account":                 "address of an account with a certificate authority",
 		"action":                  "what the admin API was asked for: method and path",

@@ -31,7 +31,7 @@ func exitCodes() []exitCode {
 		{exitFailed, "failed", "it failed at run time; with several files: at least one of them"},
 		{exitUsage, "usage", "the command line is wrong; nothing was done"},
 		{exitConfig, "configuration", "the configuration is not valid, nothing was applied; a service manager should not start it again"},
-		{exitUnreachable, "unreachable", "nobody answers: no server on the admin socket or, for get, put, ls, mirror and bench, at the URL"},
+		{exitUnreachable, "unreachable", "nobody answers: no server on the admin socket or, for get, put, ls, mirror, bench and bridge, at the URL"},
 		{exitChecks, "checks", "something that was looked for is missing or wrong: a failed test or check, a copy that differs from its source, names that were left away"},
 		{exitInterrupted, "interrupted", "it was interrupted (Ctrl-C, SIGTERM) before it was done"},
 	}

@@ -39,7 +39,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	}
 	colourFlag(root)
 	root.AddCommand(serveCommand(), quickstartCommand(), configCommand(), policyCommand(), bandwidthCommand(), banCommand(), certCommand(), reloadCommand(), statusCommand(), doctorCommand(), versionCommand())
-	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand(), benchCommand())
+	root.AddCommand(getCommand(), putCommand(), lsCommand(), mirrorCommand(), benchCommand(), bridgeCommand())
 	root.AddCommand(logsCommand(), auditCommand(), eventsCommand(), notifyCommand(), drainCommand(), backupCommand(), restoreCommand(), verifyArchiveCommand(), adminCommand())
 	root.AddCommand(userCommand())
 	root.AddCommand(topCommand(), sessionsCommand(), transfersCommand())

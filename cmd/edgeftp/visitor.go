@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,10 +24,9 @@ import (
 
 // visitor is what the commands that are clients of a server have in common.
 type visitor struct {
+	trusting
 	tls          bool
 	plaintext    int
-	insecure     bool
-	caFile       string
 	user         string
 	passwordFile string
 	timeout      time.Duration
@@ -44,16 +42,14 @@ func (r *visitor) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&r.tls, "tls", true, "protect the connection, or give up; ftps:// URLs begin with TLS, others ask for it (AUTH TLS)")
 	f.CountVar(&r.plaintext, "insecure-plaintext", "do without any protection; for a server on another machine it has to be said twice")
-	f.BoolVar(&r.insecure, "insecure", false, "take whatever certificate the server shows: whoever is on the way may be the server")
-	f.StringVar(&r.caFile, "ca-file", "", "trust the certificates of this file (PEM), and not the system's")
+	r.trusting.flags(cmd)
 	f.StringVar(&r.user, "user", "", "log in as this user (default: the URL's, else that of the netrc file, else anonymous)")
 	f.StringVar(&r.passwordFile, "password-file", "", "read the password from the first line of a file")
 	f.DurationVar(&r.timeout, "timeout", ftpclient.Timeout, "how long the server may be silent")
 	f.BoolVar(&r.foreignPASV, "foreign-pasv", false, "open data connections to whatever address the server names")
 	f.BoolVarP(&r.verbose, "verbose", "v", false, "show the dialogue with the server")
 	f.StringVarP(&r.output, "output", "o", "human", "human or json")
-	_ = cmd.MarkFlagFilename("ca-file", "pem", "crt") // it is there
-	_ = cmd.MarkFlagFilename("password-file")         // likewise
+	_ = cmd.MarkFlagFilename("password-file") // it is there
 }
 
 // prepare learns from the flags and a URL how to log in.
@@ -101,27 +97,9 @@ func (r *visitor) protect(cmd *cobra.Command, t *ftpclient.Target) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning: nothing is protected: neither the password nor the files (--insecure-plaintext)")
 		return nil
 	}
-	r.conf.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-	if r.insecure {
-		if r.caFile != "" {
-			return exitWith(exitUsage, errors.New("--insecure does not look at certificates, and --ca-file says which are good\n   = help: give one of them"))
-		}
-		r.conf.TLS.InsecureSkipVerify = true
-		fmt.Fprintln(cmd.ErrOrStderr(), "warning: the server's certificate is not checked: whoever answers gets the password, and can read and change all files (--insecure)")
-		return nil
-	}
-	if r.caFile == "" {
-		return nil
-	}
-	text, err := os.ReadFile(r.caFile)
-	if err != nil {
-		return exitWith(exitFailed, fmt.Errorf("--ca-file: %w", err))
-	}
-	r.conf.TLS.RootCAs = x509.NewCertPool()
-	if !r.conf.TLS.RootCAs.AppendCertsFromPEM(text) {
-		return exitWith(exitFailed, fmt.Errorf("--ca-file: %s holds no certificate\n   = help: it is a text with BEGIN CERTIFICATE; edgeftp cert ca-export writes that of a development server", r.caFile))
-	}
-	return nil
+	var err error
+	r.conf.TLS, err = r.config(cmd)
+	return err
 }
 
 // credentials finds user and password: flags, then the URL, then the netrc file, then
