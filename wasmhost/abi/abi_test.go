@@ -46,7 +46,7 @@ func TestRoundTrip(t *testing.T) {
 // TestDecodedStringsStay holds that a policy may keep what it was shown.
 func TestDecodedStringsStay(t *testing.T) {
 	d := &Decoder{Slot: sampleSlot}
-	rec, err := AppendLogin(nil, sampleSlot, &policy.Login{Meta: hostMeta()})
+	rec, err := AppendLogin(nil, sampleSlot, &policy.Login{Meta: hostMeta(), Binding: sampleBinding()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +54,14 @@ func TestDecodedStringsStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	binding := got.Binding
 	user, sni, state, host := got.Session.User, got.Session.TLS.ServerName, got.Session.State, got.Session.Host
 	clear(rec)
+	if other, err := AppendLogin(nil, sampleSlot, &policy.Login{Meta: hostMeta(), Binding: make([]byte, BindingSize)}); err != nil {
+		t.Fatal(err)
+	} else if _, err := d.Login(other); err != nil || !bytes.Equal(binding, sampleBinding()) {
+		t.Errorf("the binding is now %x, %v", binding, err)
+	}
 	if user != "ännä" || sni != "ftp.example.org" || !bytes.Equal(state[sampleSlot], []byte{0, 1, 2, 0xff}) || host != "ftp.example.net" {
 		t.Errorf("they point into the record: %q %q %v %q", user, sni, state, host)
 	}
@@ -84,7 +90,8 @@ func TestNothingIsLost(t *testing.T) {
 	for _, q := range sampleQuestions() {
 		walk(reflect.TypeOf(q.value()).Elem().Name(), reflect.ValueOf(q.value()))
 	}
-	for _, name := range []string{"Login.Meta.Session.TLS.ClientSHA256", "Login.Early", "Event.Meta.Session.Host", "Event.Meta.Session.VHost", "Action.B"} {
+	for _, name := range []string{"Login.Meta.Session.TLS.ClientSHA256", "Login.Early", "Event.Meta.Session.Host", "Event.Meta.Session.VHost",
+		"Event.Meta.Session.Protocol", "Login.Binding", "Action.B"} {
 		if !seen[name] {
 			t.Errorf("%s was not looked at", name)
 		}
@@ -127,6 +134,8 @@ func TestMemo(t *testing.T) {
 		func(s *policy.Session) { s.Peer, s.Root = netip.AddrPort{}, "" },
 		func(s *policy.Session) { s.Host = "a\x00b" },
 		func(s *policy.Session) { s.VHost = "shop" }, // and then nothing, so that this alone is a change
+		func(*policy.Session) {},
+		func(s *policy.Session) { s.Protocol = "h3" }, // likewise
 	}
 	var wg sync.WaitGroup
 	for range 4 {
@@ -149,17 +158,18 @@ func TestMemo(t *testing.T) {
 }
 
 // TestEarlyIsForgotten holds that one decoder's early question does not make the
-// next one early, nor give it the name that another client asked for.
+// next one early, nor give it the name that another client asked for or its connection's
+// binding.
 func TestEarlyIsForgotten(t *testing.T) {
 	d := &Decoder{Slot: sampleSlot}
-	for i, q := range []question{minor1()[2], sampleQuestions()[0], minor1()[1], sampleQuestions()[1]} {
+	for i, q := range []question{minor1()[2], sampleQuestions()[0], minor1()[1], sampleQuestions()[1], minor4()[3], minor4()[0]} {
 		rec, err := q.encode(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := d.Login(rec)
-		if err != nil || got.Early != (i%2 == 0) || (got.Session.Host != "") != (i == 0) {
-			t.Errorf("%s: early %v, host %q, %v", q.name, got.Early, got.Session.Host, err)
+		if err != nil || got.Early != (i%2 == 0) || (got.Session.Host != "") != (i == 0 || i == 4) || (got.Binding != nil) != (i == 4) {
+			t.Errorf("%s: early %v, host %q, binding %x, %v", q.name, got.Early, got.Session.Host, got.Binding, err)
 		}
 	}
 }
@@ -209,18 +219,23 @@ func TestEncodersRefuse(t *testing.T) {
 	host.Session.Host = "ftp.example.org\x00.example.net"
 	vhost := bareMeta()
 	vhost.Session.VHost = "shop\x00"
+	protocol := bareMeta()
+	protocol.Session.Protocol = "h3\x00"
 	long := bareMeta()
 	long.Session.Client = strings.Repeat("x", 1<<16)
 	for name, q := range map[string]question{
-		"no session":   {login: &policy.Login{}},
-		"NUL in path":  {action: &policy.Action{Meta: m, Op: policy.OpRead, Path: "/a\x00"}},
-		"NUL in path2": {action: &policy.Action{Meta: m, Op: policy.OpRename, Path: "/a", Path2: "\x00"}},
-		"NUL in attr":  {login: &policy.Login{Meta: nul}},
-		"long attr":    {login: &policy.Login{Meta: long}},
-		"code":         {event: &policy.Event{Meta: m, Kind: policy.EventLogin, Code: -1}},
-		"NUL in host":  {login: &policy.Login{Meta: host}},
-		"NUL in vhost": {login: &policy.Login{Meta: vhost}},
-		"early secret": {login: &policy.Login{Meta: m, Early: true, Password: "x"}},
+		"no session":    {login: &policy.Login{}},
+		"NUL in path":   {action: &policy.Action{Meta: m, Op: policy.OpRead, Path: "/a\x00"}},
+		"NUL in path2":  {action: &policy.Action{Meta: m, Op: policy.OpRename, Path: "/a", Path2: "\x00"}},
+		"NUL in attr":   {login: &policy.Login{Meta: nul}},
+		"long attr":     {login: &policy.Login{Meta: long}},
+		"code":          {event: &policy.Event{Meta: m, Kind: policy.EventLogin, Code: -1}},
+		"NUL in host":   {login: &policy.Login{Meta: host}},
+		"NUL in vhost":  {login: &policy.Login{Meta: vhost}},
+		"early secret":  {login: &policy.Login{Meta: m, Early: true, Password: "x"}},
+		"NUL, protocol": {login: &policy.Login{Meta: protocol}},
+		"long binding":  {login: &policy.Login{Meta: m, Binding: make([]byte, BindingSize+1)}},
+		"one byte":      {login: &policy.Login{Meta: m, Binding: make([]byte, 1)}},
 	} {
 		got, err := q.encode([]byte("x"))
 		if !errors.Is(err, ErrEncode) || string(got) != "x" {
@@ -343,7 +358,7 @@ func TestNoAllocation(t *testing.T) {
 }
 
 func FuzzRecord(f *testing.F) {
-	for _, q := range slices.Concat(sampleQuestions()[:12], minor1(), minor2(), minor3()) {
+	for _, q := range slices.Concat(sampleQuestions()[:12], minor1(), minor2(), minor3(), minor4()) {
 		rec, err := q.encode(nil)
 		if err != nil {
 			f.Fatal(err)

@@ -19,6 +19,8 @@ type attrs struct {
 	client     string
 	host       string
 	vhost      string
+	protocol   string
+	binding    string
 	path2      string
 	rawArg     string
 	policy     string
@@ -75,6 +77,12 @@ func (t *attrs) set(key Attr, v string) error {
 		return nil
 	case AttrCode, AttrOp, AttrGeneration, AttrSize, AttrTook:
 		return t.setUint(key, v)
+	case AttrBinding:
+		if len(v) != BindingSize {
+			return wrong(ErrRecord, "ATTR %s has %d bytes, want %d", key, len(v), BindingSize)
+		}
+		t.binding = v
+		return nil
 	case AttrLocal:
 		ap, err := netip.ParseAddrPort(v)
 		if err != nil {
@@ -114,6 +122,8 @@ func (t *attrs) textOf(key Attr) *string {
 		return &t.host
 	case AttrVHost:
 		return &t.vhost
+	case AttrProtocol:
+		return &t.protocol
 	case AttrPath2:
 		return &t.path2
 	case AttrRawArg:

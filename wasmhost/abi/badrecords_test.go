@@ -10,7 +10,7 @@ import (
 )
 
 // badNewRecords breaks one rule of ABI §4 in each, of the hooks that came with minor
-// 2.
+// 2, and of §5 in what came with minor 4.
 func badNewRecords(t *testing.T) []badVector {
 	le := binary.LittleEndian
 	span := func(b []byte, s Span) []byte { return b[HeaderSize+8*int(s):] }
@@ -21,6 +21,15 @@ func badNewRecords(t *testing.T) []badVector {
 	call := &policy.SiteCall{Meta: m, Verb: "ECHO"}
 	transfer := &policy.Transfer{Meta: m, Op: policy.OpRead, Path: "/a", Took: 1}
 	chunk := &policy.Chunk{Meta: m, Op: policy.OpRead, Path: "/a", Data: []byte("x"), Carry: make([]byte, policy.MaxCarry)}
+	login := &policy.Login{Meta: m, Binding: sampleBinding()}
+	resize := func(n byte) func(b []byte) { // of BINDING, which stands alone in ATTR
+		return func(b []byte) {
+			attr := b[le.Uint32(span(b, SpanAttr)):]
+			attr[2] = n
+			le.PutUint32(span(b, SpanAttr)[4:], 4+uint32(n))
+			attr[4+n] = 0
+		}
+	}
 	cases := []struct {
 		name   string
 		q      any
@@ -61,6 +70,9 @@ func badNewRecords(t *testing.T) []badVector {
 			le.PutUint32(span(b, SpanExtra)[4:], policy.MaxCarry+1)
 		}},
 		{"cert, no name", &policy.CertRequest{Meta: m, Name: "a"}, func(b []byte) { le.PutUint32(span(b, SpanArg)[4:], 0); arg(b)[0] = 0 }},
+		{"auth, BINDING of 31 bytes", login, resize(31)},
+		{"auth, BINDING of 33 bytes", login, resize(33)},
+		{"auth, BINDING of no bytes", login, resize(0)},
 	}
 	var list []badVector
 	for _, c := range cases {

@@ -16,8 +16,8 @@ const maxSpans = 64
 //
 // Questions of one session follow each other, so the decoder keeps the strings
 // of the last record and uses them again where the bytes are equal; a session
-// that asks twice about one path costs no allocation. The strings and the state
-// may be kept by a policy. The returned question, its Session, the Entries of a
+// that asks twice about one path costs no allocation. The strings, the state and
+// the Binding of a login may be kept by a policy. The returned question, its Session, the Entries of a
 // listing and the Carry of a chunk are valid until the next call; the Data of a
 // chunk is a part of the record.
 //
@@ -47,6 +47,9 @@ func (d *Decoder) Login(rec []byte) (*policy.Login, error) {
 		return nil, wrong(ErrRecord, "operation %d of a login", r.op)
 	}
 	d.login = policy.Login{Meta: r.meta, Password: d.text(&r, SpanArg), Early: r.flags&FlagEarly != 0}
+	if d.attrs.binding != "" {
+		d.login.Binding = []byte(d.attrs.binding)
+	}
 	return &d.login, nil
 }
 
@@ -176,7 +179,7 @@ func (d *Decoder) meta(r *record, rec []byte) error {
 		ID: binary.LittleEndian.Uint64(rec[OffSession:]), User: d.text(r, SpanUser),
 		Anon: r.flags&FlagAnonymous != 0, Peer: peer, Local: t.local, Listener: t.listener,
 		Root: d.text(r, SpanRoot), Group: t.group, Client: t.client, Host: t.host, VHost: t.vhost,
-		TLS: t.tls, DataTLS: r.flags&FlagDataTLS != 0, ASCII: r.flags&FlagASCII != 0,
+		TLS: t.tls, Protocol: t.protocol, DataTLS: r.flags&FlagDataTLS != 0, ASCII: r.flags&FlagASCII != 0,
 		Active: r.flags&FlagActive != 0, State: d.stateOf(r.spans[SpanState]),
 	}
 	r.meta.Session = &d.session

@@ -15,8 +15,9 @@ import (
 // the policy's name, which selects its own STATE.
 //
 // It fails with [ErrEncode] if l has no session, if it is early and has a password
-// all the same, or if a text holds a NUL, which would show a guest written in C
-// another text than the server acts on.
+// all the same, if its Binding is neither empty nor of [BindingSize] bytes, or if a text
+// holds a NUL, which would show a guest written in C another text than the server acts
+// on.
 func AppendLogin(dst []byte, slot string, l *policy.Login) ([]byte, error) {
 	var w writer
 	w.begin(dst, slot, HookAuth, 0, &l.Meta)
@@ -34,6 +35,7 @@ func AppendLogin(dst []byte, slot string, l *policy.Login) ([]byte, error) {
 	w.texts("", l.Password)
 	w.attrBegin()
 	w.sessionAttrs()
+	w.binding(l.Binding)
 	w.attrEnd()
 	return w.finish()
 }
@@ -241,6 +243,19 @@ func (w *writer) attr(key Attr, v string) {
 		return
 	}
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(key)|uint32(len(v))<<16)
+	w.buf = append(w.buf, v...)
+}
+
+// binding appends what the connection's two ends know, which may hold NULs; none is left
+// out.
+func (w *writer) binding(v []byte) {
+	if len(v) == 0 {
+		return
+	}
+	if len(v) != BindingSize {
+		w.fail("%s is %d bytes long, not %d", AttrBinding, len(v), BindingSize)
+	}
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(AttrBinding)|BindingSize<<16)
 	w.buf = append(w.buf, v...)
 }
 

@@ -11,9 +11,10 @@ import (
 // facts are what of a session most of its questions have in common, in a form that
 // can be compared.
 type facts struct {
-	peer, local                                netip.AddrPort
-	root, listener, group, client, host, vhost string
-	tls                                        policy.TLS
+	peer, local                   netip.AddrPort
+	root, listener, group, client string
+	host, vhost, protocol         string
+	tls                           policy.TLS
 }
 
 // written is a session's facts as records have them: the bytes of PEER, PEER16 and
@@ -31,7 +32,7 @@ func writtenOf(s *policy.Session) *written {
 	if kept, ok := s.Memo.Kept().(*written); ok && kept.of.are(s) {
 		return kept
 	}
-	f := facts{s.Peer, s.Local, s.Root, s.Listener, s.Group, s.Client, s.Host, s.VHost, s.TLS}.write()
+	f := facts{s.Peer, s.Local, s.Root, s.Listener, s.Group, s.Client, s.Host, s.VHost, s.Protocol, s.TLS}.write()
 	s.Memo.Keep(f)
 	return f
 }
@@ -39,7 +40,7 @@ func writtenOf(s *policy.Session) *written {
 // are reports whether these are the session's facts.
 func (of *facts) are(s *policy.Session) bool {
 	return of.peer == s.Peer && of.local == s.Local && of.root == s.Root && of.listener == s.Listener &&
-		of.group == s.Group && of.client == s.Client && of.host == s.Host && of.vhost == s.VHost && of.tls == s.TLS
+		of.group == s.Group && of.client == s.Client && of.host == s.Host && of.vhost == s.VHost && of.protocol == s.Protocol && of.tls == s.TLS
 }
 
 // write writes the facts out.
@@ -72,7 +73,8 @@ func (of facts) write() *written {
 		key Attr
 		v   string
 	}{{AttrCertSubject, of.tls.ClientSubject}, {AttrCertSHA256, of.tls.ClientSHA256}, {AttrListener, of.listener},
-		{AttrGroup, of.group}, {AttrClient, of.client}, {AttrHost, of.host}, {AttrVHost, of.vhost}} {
+		{AttrGroup, of.group}, {AttrClient, of.client}, {AttrHost, of.host}, {AttrVHost, of.vhost},
+		{AttrProtocol, of.protocol}} {
 		w.attr(a.key, a.v)
 	}
 	if local := unmap(of.local); local.IsValid() {

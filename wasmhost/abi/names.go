@@ -7,8 +7,9 @@ const Version = 1
 // Minor is the minor version that this host speaks and tells to guests. Minors
 // only append spans, keys, operations, flags and imports: minor 1 appended the
 // attribute HOST and the flag EARLY, minor 2 the hooks list, cmd, site, throttle,
-// data and cert, and all imports but log, minor 3 the attribute VHOST.
-const Minor = 3
+// data and cert, and all imports but log, minor 3 the attribute VHOST, minor 4 the
+// attributes PROTOCOL and BINDING.
+const Minor = 4
 
 // Names of exports and imports (ABI §1 and §7).
 const (
@@ -38,6 +39,7 @@ const (
 	MaxRules       = 256     // RULE entries of a reply
 	MaxManifest    = 1 << 16 // the section edgeftp.manifest
 	MaxTests       = 1 << 18 // the section edgeftp.tests
+	BindingSize    = 32      // BINDING of a login
 )
 
 // Hook numbers a stage. It is the kind of a record (ABI §3).

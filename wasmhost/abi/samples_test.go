@@ -75,7 +75,7 @@ func sampleQuestions() []question {
 	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
 		list = append(list, question{name: "kind " + k.String(), event: &policy.Event{Meta: bareMeta(), Kind: k}})
 	}
-	return slices.Concat(list, minor1(), minor2(), minor3())
+	return slices.Concat(list, minor1(), minor2(), minor3(), minor4())
 }
 
 // minor1 are the questions that only minor 1 has.
@@ -95,6 +95,8 @@ func minor1() []question {
 // encode is the record of the question.
 func (q question) encode(dst []byte) ([]byte, error) {
 	switch m := q.more.(type) {
+	case *policy.Login:
+		return AppendLogin(dst, sampleSlot, m)
 	case *policy.Listing:
 		return AppendListing(dst, sampleSlot, m)
 	case *policy.Command:

@@ -2,6 +2,7 @@ package cases
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,7 +15,7 @@ import (
 // meta is the session that asks. Its time is always the same, so that a policy that
 // looks at the clock can be tested.
 func (c *Case) meta(slot string) policy.Meta {
-	s := &policy.Session{ID: 1, User: c.User, Group: c.Group, VHost: c.VHost, Root: "/",
+	s := &policy.Session{ID: 1, User: c.User, Group: c.Group, VHost: c.VHost, Protocol: c.Protocol, Root: "/",
 		Peer: netip.MustParseAddrPort("192.0.2.1:40000"), Local: netip.MustParseAddrPort("192.0.2.2:21")}
 	if c.Peer != "" {
 		s.Peer, _ = netip.ParseAddrPort(c.Peer) // check has seen it
@@ -78,7 +79,11 @@ func (c *Case) auth(ctx context.Context, m policy.Meta, p policy.Authenticator) 
 	if p == nil {
 		return c.missing()
 	}
-	id, err := p.Authenticate(ctx, &policy.Login{Meta: m, Password: c.Password, Early: c.Early})
+	l := &policy.Login{Meta: m, Password: c.Password, Early: c.Early}
+	if c.Binding != "" {
+		l.Binding, _ = hex.DecodeString(c.Binding) // check has seen it
+	}
+	id, err := p.Authenticate(ctx, l)
 	return got{id.Verdict, id.Code, func() map[string]any {
 		values := map[string]any{"text": id.Text, "home": id.Home, "pwhash": id.PasswordHash}
 		if id.Perms != nil {

@@ -39,12 +39,14 @@ type Case struct {
 	Op       string  `json:"op"`
 	User     string  `json:"user"`
 	Group    string  `json:"group"`
-	VHost    string  `json:"vhost"` // the virtual host, by its name in the configuration
-	Peer     string  `json:"peer"`  // address and port
-	TLS      bool    `json:"tls"`   // the control connection is protected, with TLS 1.3
+	VHost    string  `json:"vhost"`    // the virtual host, by its name in the configuration
+	Protocol string  `json:"protocol"` // what carries the session: policy.Session.Protocol
+	Peer     string  `json:"peer"`     // address and port
+	TLS      bool    `json:"tls"`      // the control connection is protected, with TLS 1.3
 	State    string  `json:"state"`
 	Password string  `json:"password"` // auth; of use only to a policy with that capability
 	Early    bool    `json:"early"`    // auth
+	Binding  string  `json:"binding"`  // auth: hex
 	CertSHA  string  `json:"cert_sha256"`
 	Path     string  `json:"path"`  // also the working directory of cmd and site
 	Path2    string  `json:"path2"` // fs, event

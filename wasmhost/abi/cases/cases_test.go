@@ -27,7 +27,7 @@ func (every) Authenticate(_ context.Context, l *policy.Login) (policy.Identity, 
 	p := policy.PermReadOnly
 	s := l.Session
 	return policy.Identity{Verdict: policy.Allow, PasswordHash: l.Password, Perms: &p, Home: "/" + s.User + s.Group,
-		Text: words(s.Peer, s.TLS.ClientSHA256, string(s.State["slot"]), l.Early, s.VHost)}, nil
+		Text: words(s.Peer, s.TLS.ClientSHA256, string(s.State["slot"]), l.Early, s.VHost, s.Protocol, string(l.Binding))}, nil
 }
 
 func (every) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
@@ -80,8 +80,8 @@ func (every) Certify(_ context.Context, r *policy.CertRequest) (policy.Answer, e
 
 // right has a test for each hook, and all of them are right.
 const right = `{"settings":{"a":1},"tests":[
- {"hook":"auth","user":"anna","group":"g","vhost":"shop","peer":"[2001:db8::1]:5","cert_sha256":"00ff","state":"s","password":"x","early":true,
-  "want":{"action":"allow","perms":"elr","home":"/annag","pwhash":"x","text":"[2001:db8::1]:5 00ff s true shop"}},
+ {"hook":"auth","user":"anna","group":"g","vhost":"shop","peer":"[2001:db8::1]:5","cert_sha256":"00ff","state":"s","password":"x","early":true,"protocol":"ftpq/1","binding":"6f66207468697320636f6e6e656374696f6e2c20616e64206e6f206f74686572",
+  "want":{"action":"allow","perms":"elr","home":"/annag","pwhash":"x","text":"[2001:db8::1]:5 00ff s true shop ftpq/1 of this connection, and no other"}},
  {"hook":"fs","op":"write","path":"/a","arg":"b","a":1,"b":2,"size":3,"exists":true,"want":{"action":"deny","code":553,"text":"write /a b 1 2 3 false true"}},
  {"hook":"fs","op":"rename","path":"/a","path2":"/b","want":{"action":"rewrite","path":"/b","path2":"/a"}},
  {"hook":"fs","op":"delete","path":"/a","want":{"action":"fail"}},
@@ -187,6 +187,10 @@ func TestParseRefuses(t *testing.T) {
 		one(`{"hook":"fs","op":"read","want":{"action":"pass","text":7}}`):                                                         `the key "text" is the number, want a string`,
 		"{\"tests\":[\n" + `{"name":"n","hook":"fs","op":"read","want":{"action":"no"}}]}`:                                         `line 2: n: the hook fs never`,
 		one(`{"hook":"fs","op":"read","peer":"here","want":{"action":"pass"}}`):                                                    "peer",
+		one(`{"hook":"fs","op":"read","protocol":"http3","want":{"action":"pass"}}`):                                               `protocol "http3" carries no session: there are ftpq/1, http/1.1, h2, h3`,
+		one(`{"hook":"auth","binding":"00","want":{"action":"pass"}}`):                                                             `binding "00" is not 64 hex digits`,
+		one(`{"hook":"auth","binding":"` + strings.Repeat("g", 64) + `","want":{"action":"pass"}}`):                                `gg" is not 64 hex digits`,
+		one(`{"hook":"fs","op":"read","binding":"00","want":{"action":"pass"}}`):                                                   `no use for "binding"`,
 		one(`{"hook":"list","want":{"action":"pass"}}`):                                                                            "0 entries",
 		one(`{"hook":"data","op":"read","carry":"` + strings.Repeat("x", 1025) + `","want":{"action":"pass"}}`):                    "too long",
 		`{"tests":[` + strings.TrimSuffix(strings.Repeat(`{"hook":"cert","arg":"a","want":{"action":"pass"}},`, 1025), ",") + `]}`: "1025 tests",

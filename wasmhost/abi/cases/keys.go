@@ -2,6 +2,7 @@ package cases
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func hookOf(name string) abi.Hook {
 }
 
 // common are the keys that all cases may have.
-const common = "name hook want user group vhost peer tls cert_sha256 state kv http files "
+const common = "name hook want user group vhost protocol peer tls cert_sha256 state kv http files "
 
 // commonWant are those of every want.
 const commonWant = "action kv http log "
@@ -32,7 +33,7 @@ const commonWant = "action kv http log "
 // keysOf lists the keys of a case beside those that all hooks have.
 func keysOf(h abi.Hook) string {
 	return [abi.NumHooks]string{
-		abi.HookAuth:     "password early",
+		abi.HookAuth:     "password early binding",
 		abi.HookFS:       "op path path2 arg a b size dir exists",
 		abi.HookList:     "path entries",
 		abi.HookCmd:      "verb arg path",
@@ -120,6 +121,9 @@ func (c *Case) check(wants bool) error {
 			return fmt.Errorf("peer %q is no address with a port, such as 192.0.2.7:40001", abi.Clean(c.Peer, 100))
 		}
 	}
+	if err := c.checkCarrier(); err != nil {
+		return err
+	}
 	if n := len(c.Entries); h == abi.HookList && (n == 0 || n > policy.MaxEntries) {
 		return fmt.Errorf("%d entries, want 1 to %d", n, policy.MaxEntries)
 	}
@@ -133,6 +137,17 @@ func (c *Case) check(wants bool) error {
 		return c.badOp("operation", h)
 	case (h == abi.HookCmd || h == abi.HookSite) && c.Verb == "", h == abi.HookCert && c.Arg == "":
 		return errors.New("verb, or the name in arg, is missing")
+	}
+	return nil
+}
+
+// checkCarrier says what is wrong with what carries the session.
+func (c *Case) checkCarrier() error {
+	if all := []string{"ftpq/1", "http/1.1", "h2", "h3"}; c.Protocol != "" && !slices.Contains(all, c.Protocol) {
+		return fmt.Errorf("protocol %q carries no session: there are %s, and none is FTP over TCP", abi.Clean(c.Protocol, 50), strings.Join(all, ", "))
+	}
+	if b, err := hex.DecodeString(c.Binding); c.Binding != "" && (err != nil || len(b) != abi.BindingSize) {
+		return fmt.Errorf("binding %q is not %d hex digits", abi.Clean(c.Binding, 2*abi.BindingSize+1), 2*abi.BindingSize)
 	}
 	return nil
 }

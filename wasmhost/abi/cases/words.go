@@ -46,6 +46,8 @@ func (c *Case) Words() string {
 	add(c.User != "", ", user %s", c.User)
 	add(c.Group != "", ", group %s", c.Group)
 	add(c.VHost != "", ", virtual host %s", c.VHost)
+	add(c.Protocol != "", ", over %s", c.Protocol)
+	add(c.Binding != "", ", with a binding")
 	add(c.Password != "", ", with a password")
 	add(c.Peer != "", ", from %s", c.Peer)
 	add(c.TLS || c.CertSHA != "", ", TLS")

@@ -222,7 +222,7 @@ func TestParseQuestion(t *testing.T) {
 func TestWords(t *testing.T) {
 	s := worldSet(t, right)
 	for i, want := range map[int]string{
-		0:                "auth, early, user anna, group g, virtual host shop, with a password, from [2001:db8::1]:5, TLS, certificate 00ff, state \"s\"",
+		0:                "auth, early, user anna, group g, virtual host shop, over ftpq/1, with a binding, with a password, from [2001:db8::1]:5, TLS, certificate 00ff, state \"s\"",
 		len(s.Tests) - 1: "cert ftp.example.org",
 	} {
 		if got := s.Tests[i].Words(); got != want {
