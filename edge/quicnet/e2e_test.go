@@ -115,10 +115,10 @@ func serve(t *testing.T) *host {
 	t.Cleanup(func() {
 		_ = h.Close()
 		cancel()
-		sessions.Wait()
 		if err := srv.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
+		sessions.Wait()
 	})
 	return h
 }
