@@ -88,7 +88,7 @@ func serve(t *testing.T) *host {
 	t.Helper()
 	h := &host{keeper: new(keeper), files: vfs.NewMem()}
 	quic := listen(t, nil)
-	srv, err := edge.New(edge.Config{FS: h.files, Listeners: []edge.Listener{{Name: "main", TLS: quic.conf.TLS}}, Log: slog.New(slog.DiscardHandler),
+	srv, err := edge.New(edge.Config{FS: h.files, Listeners: []edge.Listener{{Name: "main"}}, Log: slog.New(slog.DiscardHandler),
 		Policies: []edge.Slot{{Name: "keeper", Policy: h.keeper}}, Logins: edge.Logins{FailDelay: -1}})
 	if err != nil {
 		t.Fatal(err)
@@ -115,10 +115,10 @@ func serve(t *testing.T) *host {
 	t.Cleanup(func() {
 		_ = h.Close()
 		cancel()
-		sessions.Wait()
 		if err := srv.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
+		sessions.Wait()
 	})
 	return h
 }
