@@ -188,8 +188,10 @@ func TestSameOverFTP(t *testing.T) {
 
 // FuzzSameOverFTP is TestSameOverFTP for any path.
 func FuzzSameOverFTP(f *testing.F) {
-	for _, p := range oddPaths() {
-		f.Add(p)
+	for i, p := range oddPaths() {
+		if i%8 == 0 { // all of them are in the test above
+			f.Add(p)
+		}
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "\x00\r\n") || len(path) > 1000 {
