@@ -191,16 +191,20 @@ func traced(cmd *cobra.Command) func(uint64, bool, string) {
 
 // unbridged is why there is no connection, with what helps.
 func unbridged(address, host string, err error) error {
+	text, help := strings.TrimPrefix(err.Error(), "quicnet: "), ""
 	switch {
 	case errors.Is(err, quicnet.ErrSilent):
-		return fmt.Errorf("no answer over UDP at %s for %v: UDP may be blocked on the way, or no server of FTP over QUIC listens there%w\n"+
-			"   = help: FTPS works over TCP: edgeftp get ftps://%s/..., or ftp://%s/...", address, bridgeHandshake, silently{err}, host, host)
+		text = fmt.Sprintf("no answer over UDP at %s for %v: UDP may be blocked on the way, or no server of FTP over QUIC listens there", address, bridgeHandshake)
+		help = fmt.Sprintf("FTPS works over TCP: edgeftp get ftps://%s/..., or ftp://%s/... for AUTH TLS", host, host)
 	case errors.Is(err, quicnet.ErrProtocol):
-		return fmt.Errorf("%w\n   = help: ask for the port of the listener with protocol ftp+quic; FTPS works over TCP: edgeftp get ftps://%s/...", err, host)
+		help = "another port may be the one of FTP over QUIC, or edgeftp get ftps://" + host + "/... does without it"
 	case errors.Is(err, quicnet.ErrCertificate):
-		return fmt.Errorf("%w\n   = help: the server may be another one; --ca-file FILE trusts an authority of your own; a development server has STATE/ca.pem", err)
+		help = "the server may be another one; --ca-file FILE trusts an authority of your own; a development server has STATE/ca.pem"
 	}
-	return err
+	if help != "" {
+		text += "\n   = help: " + help
+	}
+	return fmt.Errorf("%s%w", text, silently{err})
 }
 
 // silently is an error that is there to be found and not to be read.

@@ -34,6 +34,7 @@ type Config struct {
 type Bridge struct {
 	Config
 	trunk   *trunk
+	stop    context.CancelFunc
 	noFacts atomic.Bool // the server has no MLST
 }
 
@@ -44,7 +45,8 @@ func New(ctx context.Context, conf Config) *Bridge {
 	conf.Keep = or(conf.Keep, 5*time.Minute)
 	conf.Connect = or(conf.Connect, 15*time.Second)
 	conf.Patience = or(conf.Patience, 2*time.Minute)
-	return &Bridge{Config: conf, trunk: &trunk{ctx: ctx, dial: conf.Dial, keep: conf.Keep, log: conf.Log}}
+	ctx, stop := context.WithCancel(ctx)
+	return &Bridge{Config: conf, stop: stop, trunk: &trunk{ctx: ctx, dial: conf.Dial, keep: conf.Keep, log: conf.Log}}
 }
 
 func or[T int | time.Duration](value, otherwise T) T {
@@ -61,13 +63,15 @@ func (b *Bridge) Probe(ctx context.Context) error {
 }
 
 // Serve serves the clients of a listener until the Bridge's context ends, and waits for them
-// to end. It closes the listener.
+// to end. It closes the listener. Where that fails all sessions are ended, and the error is
+// its.
 func (b *Bridge) Serve(l net.Listener) error {
 	ctx := b.trunk.ctx
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	places := make(chan struct{}, b.Sessions)
 	defer func() {
+		b.stop()
 		for range b.Sessions { // until all have left
 			places <- struct{}{}
 		}

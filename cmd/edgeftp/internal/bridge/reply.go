@@ -40,6 +40,12 @@ type replies struct {
 
 func newReplies(r io.Reader) *replies { return &replies{in: bufio.NewReaderSize(r, 4<<10)} }
 
+// badReply is the error of a server that breaks the protocol.
+type badReply string
+
+// Error says what it sends.
+func (b badReply) Error() string { return string(b) }
+
 // next reads one line.
 func (r *replies) next() (part, error) {
 	text, err := r.line()
@@ -61,7 +67,7 @@ func (r *replies) next() (part, error) {
 	case begins && (text[3] == ' ' || text[3] == '\r' || text[3] == '\n'):
 		p.last = true
 	default:
-		return part{}, fmt.Errorf("the server sends what is no reply: %.60q", text)
+		return part{}, badReply(fmt.Sprintf("the server sends what is no reply: %.60q", text))
 	}
 	p.code = number(string(text[:3]))
 	return p, nil
@@ -75,7 +81,7 @@ func (r *replies) line() ([]byte, error) {
 		line = append(line, piece...)
 		switch {
 		case len(line) > maxReplyLine:
-			return nil, fmt.Errorf("a line of the server has more than %d bytes", maxReplyLine)
+			return nil, badReply(fmt.Sprintf("a line of the server has more than %d bytes", maxReplyLine))
 		case err == nil:
 			return line, nil
 		case errors.Is(err, bufio.ErrBufferFull):

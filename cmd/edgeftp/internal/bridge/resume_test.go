@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -213,5 +215,100 @@ func TestNoServer(t *testing.T) {
 	defer c.Close()
 	if reply, err := c.Expect("the connection", 421); err != nil || !strings.Contains(reply.Text(), "no answer over UDP") {
 		t.Error(reply, err)
+	}
+}
+
+// A server whose process is replaced by another one does not end a download.
+func TestServerReplaced(t *testing.T) {
+	r := start(t, nil)
+	want := r.put("/big.bin", 24<<20)
+	c := r.client()
+	must(t, c, "TYPE I", 200)
+	conn, got := half(t, c, "big.bin")
+	if err := r.quic.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.serve()
+	if _, err := io.Copy(got, conn); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Expect("RETR", 226); err != nil || !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("%d bytes, %v", got.Len(), err)
+	}
+	must(t, c, "NOOP", 200)
+}
+
+// hole is a relay between bridge and server that can be made to lose everything.
+type hole struct {
+	front *net.UDPConn
+	shut  atomic.Bool
+}
+
+func (r *rig) hole() *hole {
+	r.t.Helper()
+	front, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	back, err := net.DialUDP("udp", nil, r.quic.Addr().(*net.UDPAddr))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	h := &hole{front: front}
+	var client atomic.Pointer[net.UDPAddr]
+	var all sync.WaitGroup
+	all.Go(func() {
+		b := make([]byte, 64<<10)
+		for {
+			n, from, err := front.ReadFromUDP(b)
+			if err != nil {
+				return
+			}
+			if client.Store(from); !h.shut.Load() {
+				_, _ = back.Write(b[:n])
+			}
+		}
+	})
+	all.Go(func() {
+		b := make([]byte, 64<<10)
+		for {
+			n, err := back.Read(b)
+			if err != nil {
+				return
+			}
+			if to := client.Load(); to != nil && !h.shut.Load() {
+				_, _ = front.WriteToUDP(b[:n], to)
+			}
+		}
+	})
+	r.t.Cleanup(func() {
+		_ = front.Close()
+		_ = back.Close()
+		all.Wait()
+	})
+	return h
+}
+
+// A way that has become silent is given up, and another one found.
+func TestSilence(t *testing.T) {
+	r := start(t, nil)
+	want := r.put("/big.bin", 24<<20)
+	h := r.hole()
+	r.idle, r.relay = time.Second, h.front.LocalAddr().String()
+	c := r.client()
+	must(t, c, "TYPE I", 200)
+	conn, got := half(t, c, "big.bin")
+	h.shut.Store(true)
+	r.mu.Lock()
+	r.relay = ""
+	r.mu.Unlock()
+	if _, err := io.Copy(got, conn); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Expect("RETR", 226); err != nil || !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("%d bytes, %v", got.Len(), err)
+	}
+	if text := r.log.String(); !strings.Contains(text, "not answered") {
+		t.Errorf("the log:\n%s", text)
 	}
 }

@@ -28,10 +28,13 @@ type rig struct {
 	quic  *quicnet.Listener
 	addr  string // the bridge's
 	log   *journal
+	tls   *tls.Config // the server's
 
 	mu     sync.Mutex
 	links  []Link
-	closed bool // no connection is made
+	idle   time.Duration // of the connection; 0 is the usual one
+	relay  string        // in the place of the server's address
+	closed bool          // no connection is made
 }
 
 // journal is a log.
@@ -94,26 +97,32 @@ func start(t *testing.T, set func(*Config, *edge.Config)) *rig {
 	if r.srv, err = edge.New(far); err != nil {
 		t.Fatal(err)
 	}
-	r.serve(server)
+	t.Cleanup(func() { _ = r.srv.Shutdown(context.Background()) })
+	r.tls = server
+	r.serve()
 	r.bridge(conf)
 	return r
 }
 
 // serve serves FTP over QUIC.
-func (r *rig) serve(conf *tls.Config) {
+func (r *rig) serve() {
 	r.t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if r.quic, err = quicnet.Listen(socket, quicnet.Config{TLS: conf, FTP: true, Limits: quicnet.Limits{Stray: 2 * time.Second}}); err != nil {
+	l, err := quicnet.Listen(socket, quicnet.Config{TLS: r.tls, FTP: true, Limits: quicnet.Limits{Stray: 2 * time.Second}})
+	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.mu.Lock()
+	r.quic = l
+	r.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
-			conn, err := r.quic.Accept()
+			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
@@ -121,10 +130,9 @@ func (r *rig) serve(conf *tls.Config) {
 		}
 	})
 	r.t.Cleanup(func() {
-		_ = r.quic.Close()
+		_ = l.Close()
 		cancel()
 		all.Wait()
-		_ = r.srv.Shutdown(context.Background())
 	})
 }
 
@@ -157,12 +165,20 @@ func (r *rig) dial(ctx context.Context, conf *tls.Config) (Link, error) {
 	if r.closed {
 		return nil, quicnet.ErrSilent
 	}
-	c, err := quicnet.Dial(ctx, quicnet.DialConfig{Addr: r.quic.Addr().String(), ServerName: userpi.ServerName, TLS: conf})
+	c, err := quicnet.Dial(ctx, quicnet.DialConfig{Addr: r.at(), ServerName: userpi.ServerName, TLS: conf, Idle: r.idle, KeepAlive: r.idle / 4})
 	if err != nil {
 		return nil, err
 	}
 	r.links = append(r.links, Over(c))
 	return r.links[len(r.links)-1], nil
+}
+
+// at is where the server is.
+func (r *rig) at() string {
+	if r.relay != "" {
+		return r.relay
+	}
+	return r.quic.Addr().String()
 }
 
 // cut ends the connection that there is; closed says whether there may be others.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -338,7 +337,7 @@ func (s *session) hangUp() {
 func (f *far) listen() {
 	for {
 		p, err := f.in.next()
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, bad := errors.AsType[badReply](err); err != nil && !bad && !errors.Is(err, io.EOF) {
 			gone(f.link, f.quit) // the owner has to know which of the two has ended
 		}
 		select {

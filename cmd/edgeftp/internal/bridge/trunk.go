@@ -88,8 +88,8 @@ func (t *trunk) try(a *attempt, pause time.Duration) {
 		t.failures++
 		wait := min(firstPause<<min(t.failures-1, 10), lastPause)
 		t.next = time.Now().Add(wait - rand.N(wait/4))
-		if t.ctx.Err() == nil {
-			t.log.Warn("no connection", "error", a.err, "failures", t.failures)
+		if t.before && t.ctx.Err() == nil { // before that, whoever waits tells of it
+			t.log.Warn("no connection", "error", oneLine(a.err), "failures", t.failures)
 		}
 		return
 	}
