@@ -327,12 +327,13 @@ func asks(t *testing.T, p *Policy, want policy.Verdict) {
 	}
 }
 
-// TestVirtualHosts asks one module about sessions of two virtual hosts and of none.
+// TestVirtualHosts asks one module about sessions of two virtual hosts and of none. It was
+// made for minor 3: what came later makes no difference to it.
 func TestVirtualHosts(t *testing.T) {
 	a := load(t, newHost(t, Config{Budgets: patient()}), "vhost").Hooks().Authorizer
 	for _, host := range []string{"", "shop", "museum", ""} {
 		s := testSession
-		s.VHost, s.Host, s.Listener = host, "ftp.example.org", "main"
+		s.VHost, s.Host, s.Listener, s.Protocol = host, "ftp.example.org", "main", "ftpq/1"
 		want := policy.Answer{}
 		if host != "" {
 			want = policy.Answer{Verdict: policy.Deny, Code: 553, Text: host}
@@ -341,5 +342,40 @@ func TestVirtualHosts(t *testing.T) {
 		if d := cmp.Diff(want, got); err != nil || d != "" {
 			t.Errorf("at %q: %v %s", host, err, d)
 		}
+	}
+}
+
+// TestProtocols asks one module about sessions over each protocol, and about logins on two
+// connections and on one of which nothing is known.
+func TestProtocols(t *testing.T) {
+	const binding = "\x00of a connection, and no other\x01\x00"
+	hooks := load(t, newHost(t, Config{Budgets: patient()}), "protocol").Hooks()
+	for _, protocol := range []string{"", "ftpq/1", "http/1.1", "h2", "h3", ""} {
+		s := testSession
+		s.Protocol = protocol
+		want := policy.Answer{}
+		if protocol != "" {
+			want = policy.Answer{Verdict: policy.Deny, Code: 553, Text: protocol}
+		}
+		got, err := hooks.Authorizer.Authorize(t.Context(), &policy.Action{Meta: policy.Meta{Session: &s, Request: 1}, Op: policy.OpWrite, Path: "/a"})
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("over %q: %v %s", protocol, err, d)
+		}
+	}
+	s := testSession
+	for _, tt := range []struct {
+		binding string
+		want    policy.Verdict
+	}{{"", policy.Pass}, {binding, policy.Allow}, {strings.Repeat("x", len(binding)), policy.Deny}, {"", policy.Pass}} {
+		for _, early := range []bool{false, true} {
+			login := &policy.Login{Meta: policy.Meta{Session: &s, Request: 1}, Binding: []byte(tt.binding), Early: early}
+			if id, err := hooks.Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != tt.want {
+				t.Errorf("with %q, early %v: %v, %v", tt.binding, early, id.Verdict, err)
+			}
+		}
+	}
+	id, err := hooks.Authenticator.Authenticate(t.Context(), &policy.Login{Meta: policy.Meta{Session: &s}, Binding: []byte("short")})
+	if fault := (*CallError)(nil); !errors.As(err, &fault) || fault.Cause != CauseQuestion || id.Verdict != policy.Pass {
+		t.Errorf("a binding that cannot be told: %v, %v", id.Verdict, err)
 	}
 }

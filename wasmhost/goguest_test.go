@@ -77,6 +77,10 @@ func goAuth(t *testing.T, p *Policy) {
 	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Allow || id.Group != s.Host+" of shop" {
 		t.Errorf("early: %+v, %v", id, err)
 	}
+	s.Protocol, login.Binding = "ftpq/1", []byte("of this connection, and no other")
+	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Allow || id.Group != "ftpq/1 of this connection, and no other" {
+		t.Errorf("bound: %+v, %v", id, err)
+	}
 }
 
 func goFaults(t *testing.T, p *Policy) {

@@ -229,7 +229,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 		reply, err = read(in, h, raw, decode, answer)
 	}
 	if in.tape != nil && in.wanted(err) {
-		in.tapeOff(h, raw, reply, err, passwordOf(q), func() ([]byte, error) { return encode(nil, in.policy.name, q) })
+		in.tapeOff(h, raw, reply, err, secretsOf(q), func() ([]byte, error) { return encode(nil, in.policy.name, q) })
 	}
 	return err
 }
@@ -258,12 +258,4 @@ func (in *instance) judged(h abi.Hook, err error) error {
 func early(q any) bool {
 	login, ok := q.(*policy.Login)
 	return ok && login.Early
-}
-
-// passwordOf is the password in a question.
-func passwordOf(q any) string {
-	if login, ok := q.(*policy.Login); ok {
-		return login.Password
-	}
-	return ""
 }

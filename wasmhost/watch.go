@@ -5,17 +5,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
 // Exchange is one question to a guest with everything that crossed the border for it,
-// by value. It never holds the password of a login: ARG of its record is empty, and of
-// a policy that is shown the password there are no arguments of calls of the host (but
-// in a trial, whose passwords are those of tests); where the rest has it in so many
-// words, it is made unreadable.
+// by value. It never holds the password of a login, nor what binds it to its connection:
+// ARG and BINDING of its record are empty, and of a policy that is shown the password there
+// are no arguments of calls of the host (but in a trial, whose secrets are those of tests);
+// where the rest has one of the two in so many words, it is made unreadable.
 type Exchange struct {
 	Hook    string        // such as "fs"
 	Record  []byte        // the question (ABI §3)
@@ -103,8 +102,8 @@ func (in *instance) wanted(err error) bool {
 }
 
 // tapeOff ends it and tells of the call. again writes the record anew, since the guest
-// has written over it. shown is the password that the guest was shown, if it was.
-func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, shown string, again func() ([]byte, error)) {
+// has written over it. shown are the secrets that the guest was shown.
+func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, shown secrets, again func() ([]byte, error)) {
 	t := in.tape
 	in.tape = nil
 	x := &Exchange{Hook: h.String(), Record: t.record, Verdict: raw, Reply: append([]byte(nil), reply...), Host: t.calls, Lost: t.lost,
@@ -120,54 +119,12 @@ func (in *instance) tapeOff(h abi.Hook, raw uint64, reply []byte, err error, sho
 		x.Stderr, x.Verdict = fault.Stderr, 0
 	}
 	if h == abi.HookAuth {
-		x.Record = withoutPassword(x.Record)
+		x.Record = withoutSecrets(x.Record)
 	}
-	if shown != "" && in.policy.world == nil {
+	if in.policy.world == nil {
 		x.forget(shown)
 	}
 	watcher.Tell(x)
-}
-
-// leastPassword is the length of the shortest password that is looked for in texts:
-// what is shorter is found everywhere by chance.
-const leastPassword = 4
-
-// forget removes a password that the guest was shown. What it handed to the host may
-// hold it in any form, and a request what the other server knows the server by; what
-// it wrote elsewhere is looked through.
-func (x *Exchange) forget(password string) {
-	for i := range x.Host {
-		x.Host[i].In = nil
-	}
-	if len(password) < leastPassword {
-		return
-	}
-	stars := strings.Repeat("*", len(password))
-	hide := strings.NewReplacer(password, stars, escape([]byte(password), maxStderr), stars).Replace
-	x.Reply = []byte(hide(string(x.Reply)))
-	for i := range x.Host {
-		if c := &x.Host[i]; c.Out != nil {
-			c.Out = []byte(hide(string(c.Out)))
-		}
-	}
-	x.Stderr = hide(x.Stderr)
-	if fault := (*CallError)(nil); errors.As(x.Err, &fault) {
-		x.Err = &CallError{Cause: fault.Cause, Hook: fault.Hook, Stderr: x.Stderr, Err: errors.New(hide(fault.Err.Error()))}
-	}
-}
-
-// withoutPassword empties the span ARG of a record, which is the caller's own.
-func withoutPassword(record []byte) []byte {
-	const at = abi.HeaderSize + 8*int(abi.SpanArg)
-	if len(record) < at+8 {
-		return record
-	}
-	off, n := binary.LittleEndian.Uint32(record[at:]), binary.LittleEndian.Uint32(record[at+4:])
-	if uint64(off)+uint64(n) <= uint64(len(record)) {
-		clear(record[off : off+n])
-	}
-	binary.LittleEndian.PutUint32(record[at+4:], 0)
-	return record
 }
 
 // Ask asks a hook with a record that is there already (ABI §3), as a recording or a

@@ -55,9 +55,73 @@ func TestWatchNoPassword(t *testing.T) {
 	}
 	x := &Exchange{Reply: []byte("no hunter2"), Stderr: "panic: hunter2",
 		Err: &CallError{Cause: CauseTrap, Hook: "auth", Stderr: "panic: hunter2", Err: errors.New("what hunter2")}}
-	x.forget("hunter2")
+	x.forget(secrets{password: "hunter2"})
 	if all := fmt.Sprintf("%s %s %v %+v", x.Reply, x.Stderr, x.Err, errors.Unwrap(x.Err)); strings.Contains(all, "hunter2") || !strings.Contains(all, "*******") {
 		t.Error(all)
+	}
+}
+
+// TestWatchNoBinding holds that what is told of a login has not what binds it to its
+// connection, whoever is told and whatever the guest does with it: it stays a question
+// that can be asked again, with all else in its place.
+func TestWatchNoBinding(t *testing.T) {
+	const binding = "\x00of a connection, and no other\x01\x00"
+	c := newCaller(t, Config{}, everything(), allGranted(&policy.MemKV{}, nowhere{}))
+	var told []*Exchange
+	c.p.Watch(&Watcher{Tell: func(x *Exchange) { told = append(told, x) }})
+	login := &policy.Login{Meta: policy.Meta{Session: &policy.Session{ID: 1, User: "anna", Root: "/", Listener: "main", Protocol: "ftpq/1",
+		State: map[string][]byte{c.p.Name(): []byte("state")}}}, Binding: []byte(binding)}
+	for i, value := range []string{binding, fmt.Sprintf("%x", binding), fmt.Sprintf("%X", binding)} {
+		value = "the key of " + value
+		c.write(inAt, []byte(value))
+		for _, args := range [][]uint64{{fnKVSet, inAt, 7, inAt, uint64(len(value)), 0}, {fnKVGet, inAt, 7, outAt, 128}} {
+			c.put(int(args[0]), args[1:]...)
+			if _, err := c.p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(told) != 2*i+2 {
+			t.Fatalf("told of %d calls, want %d", len(told), 2*i+2)
+		}
+	}
+	d := &abi.Decoder{Slot: c.p.Name()}
+	for i, x := range told {
+		all := string(slices.Concat(x.Record, x.Host[0].In, x.Host[0].Out, x.Reply))
+		if strings.Contains(all, "of a connection") || strings.Contains(strings.ToLower(all), fmt.Sprintf("%x", "of a connection")) {
+			t.Errorf("call %d: %q", i, all)
+		}
+		if i%2 == 0 && !bytes.Contains(x.Host[0].In, []byte("the key of ****")) || i%2 == 1 && !bytes.Contains(x.Host[0].Out, []byte("the key of ****")) {
+			t.Errorf("call %d: what is no secret is gone: %+v", i, x.Host[0])
+		}
+		got, err := d.Login(x.Record)
+		if err != nil || got.Binding != nil || got.Session.Protocol != "ftpq/1" || got.Session.Listener != "main" || string(got.Session.State[d.Slot]) != "state" {
+			t.Errorf("call %d: %+v, %v", i, got, err)
+		}
+	}
+	x := &Exchange{Reply: []byte(binding), Stderr: "panic: " + fmt.Sprintf("%x", binding), Err: &CallError{Cause: CauseTrap, Hook: "auth", Err: errors.New(binding)}}
+	x.forget(secretsOf(login))
+	if all := fmt.Sprintf("%s %s %v", x.Reply, x.Stderr, x.Err); strings.Contains(all, "of a connection") || strings.Contains(all, fmt.Sprintf("%x", "of a")) {
+		t.Error(all)
+	}
+}
+
+// TestBindingAmongOthers takes BINDING out of ATTR wherever it stands, and nothing of what
+// is no record.
+func TestBindingAmongOthers(t *testing.T) {
+	login := &policy.Login{Meta: policy.Meta{Session: &policy.Session{ID: 1, User: "anna", Root: "/", Listener: "main", Protocol: "ftpq/1"}}, Binding: []byte(strings.Repeat("b", abi.BindingSize))}
+	rec, err := abi.AppendLogin(nil, "", login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attr := spanAt(rec, abi.SpanAttr)
+	last := len(attr) - 4 - abi.BindingSize
+	copy(attr, slices.Concat(attr[last:], attr[:last])) // it comes first
+	got, err := new(abi.Decoder).Login(withoutSecrets(bytes.Clone(rec)))
+	if err != nil || got.Binding != nil || got.Session.Listener != "main" || got.Session.Protocol != "ftpq/1" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for n := range rec {
+		withoutSecrets(bytes.Clone(rec[:n])) // and does not panic
 	}
 }
 

@@ -80,7 +80,7 @@ func TestWatchLong(t *testing.T) {
 }
 
 // TestWatchFailures tells of failed calls alone, with a record that the guest has
-// written over in the meantime, and of no password.
+// written over in the meantime, and of no password or binding.
 func TestWatchFailures(t *testing.T) {
 	p := load(t, newHost(t, Config{}), "moody")
 	var told []*Exchange
@@ -100,16 +100,19 @@ func TestWatchFailures(t *testing.T) {
 			t.Errorf("asked again: %v, want %v", err, x.Err)
 		}
 	}
-	login := &policy.Login{Meta: action("/").Meta, Password: "hunter2"}
+	login := &policy.Login{Meta: action("/").Meta, Password: "hunter2", Binding: []byte("of this connection, and no other")}
 	rec, err := abi.AppendLogin(nil, "guest", login)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hidden := withoutPassword(bytes.Clone(rec))
+	hidden := withoutSecrets(bytes.Clone(rec))
 	d := new(abi.Decoder)
 	got, err := d.Login(hidden)
 	if err != nil || got.Password != "" || bytes.Contains(hidden, []byte("hunter2")) || !bytes.Contains(rec, []byte("hunter2")) {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if got.Binding != nil || bytes.Contains(hidden, []byte("connection")) || !bytes.Contains(rec, []byte("connection")) || len(hidden) != len(rec) {
+		t.Errorf("a binding: %+v in %d bytes, was %d", got, len(hidden), len(rec))
 	}
 }
 

@@ -74,6 +74,7 @@ enum {
     EDGEFTP_MAX_PATH = 4096,
     EDGEFTP_MAX_STATE = 1024,
     EDGEFTP_MAX_CARRY = 1024,
+    EDGEFTP_BINDING_SIZE = 32,
     EDGEFTP_MAX_CHUNK = 65536,
     EDGEFTP_MAX_ENTRIES = 256,
     EDGEFTP_MAX_RULES = 256,
@@ -218,6 +219,8 @@ enum {
     EDGEFTP_ATTR_SIZE,
     EDGEFTP_ATTR_TOOK,
     EDGEFTP_ATTR_VHOST,
+    EDGEFTP_ATTR_PROTOCOL,
+    EDGEFTP_ATTR_BINDING,
     EDGEFTP_NUM_ATTRS
 };
 
@@ -320,6 +323,7 @@ typedef struct edgeftp_session {
     const char *listener;  /* the listener's name in the configuration */
     const char *host;      /* the server's name that the client asked for (HOST) */
     const char *vhost;     /* the virtual host, by its name in the configuration; "" in none */
+    const char *protocol;  /* what carries it: "ftpq/1", "http/1.1", "h2", "h3"; "" is FTP over TCP */
     const char *client;    /* the client program's own name (CLNT, CSID) */
     const uint8_t *state;  /* what this policy's own auth answer left, state_len bytes */
     size_t state_len;
@@ -342,8 +346,10 @@ typedef struct edgeftp_reply {
 /* edgeftp_auth_question: session.user asks to log in (ABI 4, auth). */
 typedef struct edgeftp_auth_question {
     edgeftp_session session;
-    const char *password; /* "" unless the capability password is granted */
-    bool early;           /* asked at USER, with a verified certificate and no password */
+    const char *password;   /* "" unless the capability password is granted */
+    bool early;             /* asked at USER, with a verified certificate and no password */
+    const uint8_t *binding; /* EDGEFTP_BINDING_SIZE bytes that the connection's two ends know and nobody
+                             * else, over QUIC, else NULL; they are not to be kept */
     edgeftp_record record;
     edgeftp_reply *reply;
 } edgeftp_auth_question;
@@ -587,6 +593,9 @@ static inline const char *edgeftp__attrs(edgeftp_record *r, uint8_t *p, size_t n
         case EDGEFTP_ATTR_TOOK:
             want = 8;
             break;
+        case EDGEFTP_ATTR_BINDING:
+            want = EDGEFTP_BINDING_SIZE;
+            break;
         case EDGEFTP_ATTR_TLS_RESUMED:
             break;
         default:
@@ -676,6 +685,7 @@ static inline const char *edgeftp__session(edgeftp_session *s, const edgeftp_rec
     s->listener = edgeftp__attr(r, EDGEFTP_ATTR_LISTENER);
     s->host = edgeftp__attr(r, EDGEFTP_ATTR_HOST);
     s->vhost = edgeftp__attr(r, EDGEFTP_ATTR_VHOST);
+    s->protocol = edgeftp__attr(r, EDGEFTP_ATTR_PROTOCOL);
     s->client = edgeftp__attr(r, EDGEFTP_ATTR_CLIENT);
     s->tls.on = r->flags & EDGEFTP_FLAG_TLS;
     s->tls.resumed = r->attr[EDGEFTP_ATTR_TLS_RESUMED].ptr != NULL;
@@ -709,6 +719,7 @@ static inline const char *edgeftp_decode_auth(edgeftp_auth_question *q, void *re
     if (fault) return fault;
     q->password = edgeftp__span(&q->record, EDGEFTP_SPAN_ARG);
     q->early = q->record.flags & EDGEFTP_FLAG_EARLY;
+    q->binding = q->record.attr[EDGEFTP_ATTR_BINDING].ptr;
     return NULL;
 }
 

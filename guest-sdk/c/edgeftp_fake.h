@@ -173,8 +173,8 @@ static inline void edgeftp_fake__text(const char **text) {
 /* edgeftp_fake__session fills in what a test has not given. */
 static inline void edgeftp_fake__session(edgeftp_session *s, int hook, bool early) {
     static const uint8_t peer16[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
-    const char **texts[] = {&s->user, &s->group, &s->local, &s->listener, &s->host, &s->vhost, &s->client, &s->tls.version,
-                            &s->tls.cipher, &s->tls.sni, &s->tls.alpn, &s->tls.cert_subject, &s->tls.cert_sha256};
+    const char **texts[] = {&s->user, &s->group, &s->local, &s->listener, &s->host, &s->vhost, &s->protocol, &s->client,
+                            &s->tls.version, &s->tls.cipher, &s->tls.sni, &s->tls.alpn, &s->tls.cert_subject, &s->tls.cert_sha256};
     if (s->id == 0 && hook != EDGEFTP_HOOK_CERT) s->id = 1;
     if (s->request == 0) s->request = 1;
     if (s->time_ns == 0) s->time_ns = INT64_C(1700000000000000000);

@@ -1,4 +1,4 @@
-//! The numbers of the guest ABI, version 1.3 (guest-sdk/ABI.md), by name.
+//! The numbers of the guest ABI, version 1.4 (guest-sdk/ABI.md), by name.
 const std = @import("std");
 
 /// Hook is a stage of the server that a policy may take part in (ABI §3).
@@ -109,9 +109,11 @@ pub const Attr = enum(u16) {
     size = 19,
     took = 20,
     vhost = 21,
+    protocol = 22,
+    binding = 23,
 
     /// One more than the greatest attribute that this version knows.
-    pub const end = 22;
+    pub const end = 24;
 };
 
 /// Flags of a record (ABI §3). All false is the zero value.

@@ -127,6 +127,7 @@ pub const Record = struct {
                 .code, .op => if (len != 2) return error.BadAttr,
                 .generation => if (len != 8) return error.BadAttr,
                 .size, .took => if (len != 8 or int(i64, value, 0) < 0) return error.BadAttr,
+                .binding => if (len != 32) return error.BadAttr,
                 .local => _ = net.Address.parsePort(value) catch return error.BadAttr,
                 else => {},
             }
@@ -174,6 +175,8 @@ pub const Session = struct {
     host: []const u8 = "",
     /// the virtual host, by its name in the configuration; empty in none
     vhost: []const u8 = "",
+    /// what carries it: "ftpq/1", "http/1.1", "h2" or "h3"; empty for FTP over TCP
+    protocol: []const u8 = "",
     /// what this policy's own auth answer left with the session
     state: []const u8 = "",
     tls: Tls = .{},
@@ -199,6 +202,7 @@ pub const Session = struct {
             .client = r.text(.client),
             .host = r.text(.host),
             .vhost = r.text(.vhost),
+            .protocol = r.text(.protocol),
             .state = r.span(.state),
             .tls = .{
                 .enabled = r.flags.tls,

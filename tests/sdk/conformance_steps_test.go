@@ -15,7 +15,7 @@ import (
 // steps collects the questions of the script.
 type steps struct {
 	t     *testing.T
-	vhost string // of the session that asks
+	newer newer // of the session that asks
 	list  []step
 }
 
@@ -23,7 +23,7 @@ type steps struct {
 func (s *steps) add(name string, h abi.Hook, p *play, verdict abi.Verdict, reply []byte) {
 	s.t.Helper()
 	verdict.Len = len(reply)
-	record, err := questionOf(h, s.vhost, p.state(verdict.Pack(), reply))
+	record, err := questionOf(h, s.newer, p.state(verdict.Pack(), reply))
 	if err != nil {
 		s.t.Fatalf("%s: %v", name, err)
 	}
@@ -33,14 +33,20 @@ func (s *steps) add(name string, h abi.Hook, p *play, verdict abi.Verdict, reply
 // calls asks a hook for calls alone.
 func (s *steps) calls(name string, h abi.Hook, p *play) { s.add(name, h, p, abi.Verdict{}, nil) }
 
-// questionOf is a question of a hook, of a session of a virtual host, with a STATE.
-func questionOf(h abi.Hook, vhost string, state []byte) ([]byte, error) {
+// newer is what came after minor 2.
+type newer struct {
+	vhost, protocol string
+	binding         []byte
+}
+
+// questionOf is a question of a hook with a STATE, and with what came later.
+func questionOf(h abi.Hook, n newer, state []byte) ([]byte, error) {
 	const slot = "conformance"
-	m := policy.Meta{Session: &policy.Session{ID: 7, User: "anna", Root: "/", Listener: "main", VHost: vhost, Peer: netip.MustParseAddrPort("192.0.2.1:40000"),
+	m := policy.Meta{Session: &policy.Session{ID: 7, User: "anna", Root: "/", Listener: "main", VHost: n.vhost, Protocol: n.protocol, Peer: netip.MustParseAddrPort("192.0.2.1:40000"),
 		State: map[string][]byte{slot: state}}, Request: 1, Time: time.Unix(1_700_000_000, 0)}
 	switch h {
 	case abi.HookAuth:
-		return abi.AppendLogin(nil, slot, &policy.Login{Meta: m})
+		return abi.AppendLogin(nil, slot, &policy.Login{Meta: m, Binding: n.binding})
 	case abi.HookList:
 		return abi.AppendListing(nil, slot, &policy.Listing{Meta: m, Path: "/", Entries: []policy.Entry{{Name: "a"}, {Name: "b"}, {Name: "c"}}})
 	case abi.HookCmd:
@@ -158,14 +164,22 @@ func (s *steps) server() {
 	s.calls("no digest", abi.HookEvent, new(play).expect(in("digest").bytes("SHA-256"), 64, denied, nil))
 }
 
-// later asks the guest, which was made for minor 2, with a fact that came with minor 3: it
-// skips what it does not know.
+// later asks the guest, which was made for minor 2, with facts that came with minors 3 and
+// 4: it skips what it does not know.
 func (s *steps) later() {
-	s.vhost = "shop"
-	for h := abi.HookAuth; h <= abi.HookCert; h++ {
-		s.add("of a virtual host, "+h.String(), h, new(play), abi.Verdict{}, nil)
+	for _, of := range []struct {
+		name string
+		newer
+	}{
+		{"of a virtual host, ", newer{vhost: "shop"}},
+		{"of another protocol, ", newer{protocol: "ftpq/1", binding: []byte("\x00of a connection, and no other\x01\x00")}},
+	} {
+		s.newer = of.newer
+		for h := abi.HookAuth; h <= abi.HookCert; h++ {
+			s.add(of.name+h.String(), h, new(play), abi.Verdict{}, nil)
+		}
 	}
-	s.vhost = ""
+	s.newer = newer{}
 }
 
 // fetches asks another server.

@@ -29,7 +29,7 @@ func TestVectors(t *testing.T) {
 }
 
 func (m *mirror) records(t *testing.T) {
-	for _, v := range vectors[recordVector](t, "records.json", 97) {
+	for _, v := range vectors[recordVector](t, "records.json", 111) {
 		h := hookOf(t, v.Hook)
 		if got := m.ask(t, append([]byte{'Q', byte(h)}, unhex(t, v.Record)...)); got != v.dump(t, h) {
 			t.Errorf("%s: got\n%s\nwant\n%s", v.Name, got, v.dump(t, h))
@@ -38,7 +38,7 @@ func (m *mirror) records(t *testing.T) {
 }
 
 func (m *mirror) badRecords(t *testing.T) {
-	for _, v := range vectors[recordVector](t, "bad-records.json", 45) {
+	for _, v := range vectors[recordVector](t, "bad-records.json", 48) {
 		if got := m.ask(t, append([]byte{'Q', byte(hookOf(t, v.Hook))}, unhex(t, v.Record)...)); got != "refused\n" {
 			t.Errorf("%s: got\n%s", v.Name, got)
 		}

@@ -7,7 +7,8 @@
 // an exchange ('x', binary, see Exchange) or the end ('e', JSON). A file that was cut
 // off is read up to its last whole frame. All numbers are little-endian.
 //
-// No recording holds a password. What else is in it, see [Hider].
+// No recording holds a password, nor what binds a login to its connection. What else is in
+// it, see [Hider].
 package record
 
 import (

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var someone = policy.Session{ID: 7, User: "anna", Root: "/home/anna", Listener: "main", VHost: "shop", Group: "staff",
+var someone = policy.Session{ID: 7, User: "anna", Root: "/home/anna", Listener: "main", VHost: "shop", Protocol: "ftpq/1", Group: "staff",
 	Peer: netip.MustParseAddrPort("192.0.2.77:40001"), Local: netip.MustParseAddrPort("[2001:db8:1:2::a7]:21")}
 
 func question(op policy.Op, path string) *policy.Action {
@@ -172,7 +172,7 @@ func TestHide(t *testing.T) {
 	if err != nil || len(x.Record) != before {
 		t.Fatalf("%d bytes, want %d: %v", len(x.Record), before, err)
 	}
-	if !strings.HasPrefix(q.Path, "/inbox/") || !strings.HasSuffix(q.Path, ".xlsx") || q.Session.Group != "staff" || q.Session.VHost != "shop" ||
+	if !strings.HasPrefix(q.Path, "/inbox/") || !strings.HasSuffix(q.Path, ".xlsx") || q.Session.Group != "staff" || q.Session.VHost != "shop" || q.Session.Protocol != "ftpq/1" ||
 		!strings.HasPrefix(q.Session.Peer.String(), "192.0.") || q.Session.Local.String()[:12] != "[2001:db8:1:" {
 		t.Errorf("%+v %+v", q, q.Session)
 	}
@@ -182,6 +182,39 @@ func TestHide(t *testing.T) {
 	again := recorded(t, "moody", "/inbox/anna-böse/Report 2026.xlsx")[0]
 	if err := NewHider([]byte("key"), "/inbox").Hide(again); err != nil || !bytes.Equal(again.Record, x.Record) {
 		t.Errorf("the same key gave another record, or %v", err)
+	}
+}
+
+// TestNoBinding holds that a recording of a login has not what binds it to its connection,
+// and that it can be hidden and replayed as any other.
+func TestNoBinding(t *testing.T) {
+	const binding = "of a connection, and of no other"
+	p := load(t, "protocol", wasmhost.LoadOptions{})
+	var list []*wasmhost.Exchange
+	p.Watch(&wasmhost.Watcher{Tell: func(x *wasmhost.Exchange) { list = append(list, x) }})
+	s := someone
+	login := &policy.Login{Meta: policy.Meta{Session: &s, Request: 3}, Binding: []byte(binding)}
+	if _, err := p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || len(list) != 1 {
+		t.Fatalf("%d exchanges, %v", len(list), err)
+	}
+	plain := write(t, list, 0)
+	if err := NewHider([]byte("key")).Hide(list[0]); err != nil {
+		t.Fatal(err)
+	}
+	for what, b := range map[string][]byte{"plain": plain, "hidden": write(t, list, 0)} {
+		read, _, err := readAll(b)
+		if err != io.EOF || len(read) != 1 || bytes.Contains(b, []byte(binding)) {
+			t.Fatalf("%s: %d exchanges, %v, %q", what, len(read), err, b)
+		}
+		q, err := new(abi.Decoder).Login(read[0].Record)
+		if err != nil || q.Binding != nil || q.Session.Protocol != "ftpq/1" || q.Session.Listener != "main" {
+			t.Errorf("%s: %+v, %v", what, q, err)
+		}
+		// Who asks for a binding answers otherwise where there is none: as of a password.
+		report, err := Replay(t.Context(), read, Options{New: load(t, "protocol", wasmhost.LoadOptions{Intercept: Answer})})
+		if err != nil || report.Exchanges != 1 || report.Failed != 0 {
+			t.Errorf("%s: %+v, %v", what, report, err)
+		}
 	}
 }
 

@@ -107,6 +107,7 @@ func badQuestions() []badPolicy {
 			}}
 		}, fails: asking(), says: "panic: runtime error: index out of range [60000]"},
 		{name: "changes the login", make: asks(func(l *policy.Login) error { l.Password = ""; return nil }), fails: asking(), says: `login of "anna": the question was changed`},
+		{name: "changes the binding", make: asks(func(l *policy.Login) error { clear(l.Binding); return nil }), fails: asking(), says: `login of "anna": the question was changed`},
 		{name: "changes the session", make: asks(func(l *policy.Login) error { l.Session.Group = "x"; return nil }), fails: everywhere(), says: "the question was changed"},
 		{name: "changes the state", make: asks(func(l *policy.Login) error { delete(l.Session.State, "another policy"); return nil }),
 			fails: slices.DeleteFunc(asking(), func(s string) bool { return s == "old state" }), says: "the question was changed"},
@@ -125,6 +126,12 @@ func badQuestions() []badPolicy {
 				return policy.Identity{Verdict: policy.Allow, MsgLogin: l.Password}, nil
 			}}
 		}, fails: asking(), says: "MsgLogin gives the password away"},
+		{name: "logs the binding", make: asks(func(l *policy.Login) error { return fmt.Errorf("bound to %x", l.Binding) }), fails: asking(), says: "the error gives the binding away"},
+		{name: "greets with the binding", make: func() policy.Policy {
+			return &fake{auth: func(_ context.Context, l *policy.Login) (policy.Identity, error) {
+				return policy.Identity{Verdict: policy.Allow, Label: string(l.Binding)}, nil
+			}}
+		}, fails: asking(), says: "Label gives the binding away"},
 	}
 	if !raceDetector {
 		return list

@@ -1,6 +1,7 @@
 package policytest
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -157,7 +158,8 @@ func (f *faults) limits(l policy.Limits) {
 	}
 }
 
-// secret: a password goes nowhere, least of all into a log.
+// secret: a password goes nowhere, least of all into a log, and neither does what binds a
+// login to its connection.
 func (f *faults) secret(r reply) {
 	texts := map[string]string{"Text": r.identity.Text, "Reason": r.identity.Reason, "Group": r.identity.Group, "Label": r.identity.Label, "Home": r.identity.Home,
 		"MsgLogin": r.identity.MsgLogin, "MsgQuit": r.identity.MsgQuit, "PasswordHash": r.identity.PasswordHash}
@@ -167,6 +169,9 @@ func (f *faults) secret(r reply) {
 	for name, text := range texts {
 		if strings.Contains(text, secret) {
 			f.add("%s gives the password away", name)
+		}
+		if strings.Contains(text, binding) || strings.Contains(strings.ToLower(text), hex.EncodeToString([]byte(binding))) {
+			f.add("%s gives the binding away", name)
 		}
 	}
 }

@@ -48,7 +48,8 @@ type Case struct {
 //   - it answers soon after the context has ended, and the next question as ever;
 //   - its answers mean something in their stage: verdict, reply code, paths,
 //     texts of one line, limits, the length of the state;
-//   - it gives no password away, not even in an error;
+//   - it gives no password away, nor what binds a login to its connection, not even
+//     in an error;
 //   - it can be closed once, if it is an io.Closer.
 //
 // The questions are those of every stage in which the policy takes part, and those

@@ -73,6 +73,7 @@ func (q question) clone() question {
 	switch {
 	case q.login != nil:
 		login := *q.login
+		login.Binding = slices.Clone(login.Binding)
 		c.login = &login
 	case q.action != nil:
 		action := *q.action

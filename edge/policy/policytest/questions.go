@@ -11,6 +11,9 @@ import (
 // secret is the password of the questions, long enough to be found again.
 const secret = "policytest: nobody's password"
 
+// binding is what the logins with that password are bound to, in 32 bytes.
+const binding = "\x00policytest: nobody's connection"
+
 // later is an operation and an event that this version has no name for.
 const later = 60000
 
@@ -61,8 +64,8 @@ func logins() []policy.Login {
 	return []policy.Login{
 		{Meta: meta(bare())},
 		{Meta: meta(bare()), Password: secret},
-		{Meta: meta(full()), Password: secret},
-		{Meta: meta(full()), Early: true},
+		{Meta: meta(full()), Password: secret, Binding: []byte(binding)},
+		{Meta: meta(full()), Early: true, Binding: []byte(binding)},
 		{Meta: named("anonymous", bare()), Password: "me@example.org"},
 		{Meta: meta(odd()), Password: "\xff\xfe of nobody"},
 		{Meta: named(strings.Repeat("x", 500), full()), Password: strings.Repeat("y", 500)},
@@ -119,7 +122,7 @@ func full() *policy.Session {
 	return &policy.Session{ID: 2, User: "anna", Peer: netip.MustParseAddrPort("192.0.2.7:40001"),
 		Local: netip.MustParseAddrPort("[2001:db8::1]:21"), Listener: "public", Root: "/home", Group: "staff",
 		Client: "some client 1.0", Host: "ftp.example.org", VHost: "shop", Anon: true, DataTLS: true, ASCII: true, Active: true,
-		TLS: policy.TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "ftp.example.org", ALPN: "ftp", Resumed: true,
+		Protocol: "ftpq/1", TLS: policy.TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "ftp.example.org", ALPN: "ftp", Resumed: true,
 			ClientSubject: "CN=anna", ClientSHA256: strings.Repeat("0f", 32)},
 		State: map[string][]byte{"another policy": {1, 2, 3}}}
 }

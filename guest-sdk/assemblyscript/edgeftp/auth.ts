@@ -1,8 +1,8 @@
 import { ask, BOX, refuse, tell } from "./box";
 import { Bytes } from "./bytes";
-import { Action, Flag, Hook, Key } from "./names";
+import { Action, Attr, Flag, Hook, Key } from "./names";
 import { Answer, Question, tokenOf } from "./question";
-import { MAX_STATE, span, Span } from "./record";
+import { attr, MAX_STATE, span, Span } from "./record";
 import { begin, beginFail, putBytes, putNumber, putPath, putPerms, putReason, putRule, putText, setCode, setFlag } from "./reply";
 
 /** Whether somebody may log in (hook `auth`, ABI §4). */
@@ -14,6 +14,11 @@ import { begin, beginFail, putBytes, putNumber, putPath, putPerms, putReason, pu
    * without a hash lets it in: compare `certSHA256` with the user's own first.
    */
   get early(): bool { return this.flag(Flag.Early); }
+  /**
+   * 32 bytes that the two ends of the connection know and nobody else, over QUIC; none
+   * elsewhere. What the client proves may be bound to them; they are not to be kept.
+   */
+  get binding(): Bytes { return attr(Attr.Binding); }
 
   /** No opinion. */
   pass(): AuthAnswer { return changetype<AuthAnswer>(begin(Action.Pass)); }

@@ -28,11 +28,11 @@ export enum Flag {
 export enum Attr {
   TLSVersion = 1, TLSCipher, SNI, ALPN, TLSResumed, CertSubject, CertSHA256, Listener,
   Group, Client, Local, Path2, RawArg, Code, Op, Policy, Generation, Host, Size, Took,
-  VHost,
+  VHost, Protocol, Binding,
 }
 
 /** One more than the greatest key of {@link Attr}. */
-export const NUM_ATTRS: i32 = 22;
+export const NUM_ATTRS: i32 = 24;
 
 /** The actions of a verdict (ABI §6). */
 export enum Action { Pass, Allow, Deny, Rewrite, Hide, Fail }

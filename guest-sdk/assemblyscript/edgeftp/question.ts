@@ -48,6 +48,8 @@ import { attr, attrNumber, hasAttr, span, Span } from "./record";
   get host(): Bytes { return attr(Attr.Host); }
   /** The virtual host, by its name in the configuration; none in a session of none. */
   get vhost(): Bytes { return attr(Attr.VHost); }
+  /** What carries the session: `ftpq/1`, `http/1.1`, `h2` or `h3`; none for FTP over TCP. */
+  get protocol(): Bytes { return attr(Attr.Protocol); }
   /** The server's control address and port. */
   get local(): Bytes { return attr(Attr.Local); }
   /** `1.2` or `1.3`; none without TLS. */

@@ -124,6 +124,7 @@ function attribute(key: u32, start: usize, length: i32): bool {
       if (length != 8) return bad("a number of ATTR has not 8 bytes");
       return load<i64>(start) >= 0 || bad("a number of ATTR is out of range");
     }
+    case Attr.Binding: return length == 32 || bad("BINDING has not 32 bytes");
     case Attr.Local: return parseAddressPort(start, length) || bad("LOCAL is no address with a port");
   }
   return true;

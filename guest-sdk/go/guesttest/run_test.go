@@ -36,6 +36,9 @@ func (r *refuser) Authorize(ctx context.Context, a *policy.Action) (policy.Answe
 	if a.Session.VHost != "" {
 		return policy.Answer{Verdict: policy.Deny, Text: "not at " + a.Session.VHost}, nil
 	}
+	if a.Session.Protocol != "" {
+		return policy.Answer{Verdict: policy.Deny, Text: "not over " + a.Session.Protocol}, nil
+	}
 	e, _ := host.Services{}.Stat(ctx, a.Path) // what is not there has no bytes
 	n, err := r.kv.Incr("seen", 1, 0)
 	if err != nil {

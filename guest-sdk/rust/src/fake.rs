@@ -144,6 +144,11 @@ impl<Q> Ask<Q> {
         self.attr(Attr::Vhost, name.as_bytes())
     }
 
+    /// What carries the session, such as `h2`.
+    pub fn protocol(self, name: &str) -> Self {
+        self.attr(Attr::Protocol, name.as_bytes())
+    }
+
     /// The number of the session.
     pub fn session(mut self, n: u64) -> Self {
         self.session = n;
@@ -184,6 +189,13 @@ impl<Q> Ask<Q> {
     pub fn attr(mut self, key: Attr, bytes: &[u8]) -> Self {
         self.attrs.insert(key as u16, bytes.to_vec());
         self
+    }
+}
+
+impl Ask<auth::Question<'static>> {
+    /// What the two ends of the connection know and nobody else.
+    pub fn binding(self, bytes: &[u8; 32]) -> Self {
+        self.attr(Attr::Binding, bytes)
     }
 }
 

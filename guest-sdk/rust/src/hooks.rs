@@ -70,7 +70,7 @@ pub mod auth {
 
     use crate::record::flag;
     use crate::reply::{action, key};
-    use crate::{BadRecord, Meta, Span, Text, Time};
+    use crate::{Attr, BadRecord, Meta, Span, Text, Time};
 
     question! {1,
         /// [`user`](Meta::user) asks to log in.
@@ -115,6 +115,13 @@ pub mod auth {
         /// Whether there is no password yet, but a verified client certificate.
         pub fn early(&self) -> bool {
             self.has(flag::EARLY)
+        }
+
+        /// 32 bytes that the two ends of the connection know and nobody else, over QUIC;
+        /// `None` elsewhere. What the client proves may be bound to them; they are not to
+        /// be kept.
+        pub fn binding(&self) -> Option<&'a [u8]> {
+            self.attr(Attr::Binding)
         }
     }
 

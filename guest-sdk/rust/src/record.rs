@@ -61,10 +61,12 @@ pub enum Attr {
     Size,
     Took,
     Vhost,
+    Protocol,
+    Binding,
 }
 
 /// One more than the greatest key of ATTR that this SDK knows.
-pub(crate) const ATTRS: usize = 22;
+pub(crate) const ATTRS: usize = 24;
 
 /// The numbers of the flags (ABI §3).
 #[allow(missing_docs)] // the names are the ABI's
@@ -172,10 +174,11 @@ impl<'a> Meta<'a> {
                 5 => 0,
                 14 | 15 => 2,
                 17 | 19 | 20 => 8,
+                23 => 32,
                 _ => value.len(),
             };
             if value.len() != want {
-                return Err(BadRecord("a number in ATTR has a wrong length"));
+                return Err(BadRecord("an attribute has a wrong length"));
             }
             if key >= ATTRS {
                 continue; // of a later minor
@@ -418,6 +421,11 @@ impl<'a> Meta<'a> {
     /// The virtual host, by its name in the configuration; empty in a session of none.
     pub fn vhost(&self) -> &'a Text {
         self.attr_text(Attr::Vhost)
+    }
+
+    /// What carries the session: `ftpq/1`, `http/1.1`, `h2` or `h3`; empty for FTP over TCP.
+    pub fn protocol(&self) -> &'a Text {
+        self.attr_text(Attr::Protocol)
     }
 }
 

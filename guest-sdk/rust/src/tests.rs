@@ -19,11 +19,11 @@ fn vectors(json: &str, least: usize) -> Settings {
 }
 
 fn records() -> Settings {
-    vectors(include_str!("../../vectors/records.json"), 97)
+    vectors(include_str!("../../vectors/records.json"), 111)
 }
 
 fn bad_records() -> Settings {
-    vectors(include_str!("../../vectors/bad-records.json"), 45)
+    vectors(include_str!("../../vectors/bad-records.json"), 48)
 }
 
 const HOOKS: [&str; 9] = ["auth", "fs", "list", "cmd", "site", "throttle", "data", "event", "cert"];
@@ -34,7 +34,7 @@ fn read(hook: &str, rec: &[u8]) -> std::result::Result<String, BadRecord> {
     Ok(match hook {
         "auth" => {
             let q = auth::Question::decode(rec)?;
-            format!("{:?} {} {}", q.password(), q.early(), meta(&q))
+            format!("{:?} {} {:?} {}", q.password(), q.early(), q.binding(), meta(&q))
         }
         "fs" => {
             let q = fs::Question::decode(rec)?;
@@ -85,7 +85,7 @@ fn meta(m: &Meta) -> String {
     let truths = (m.tls(), m.data_tls(), m.anonymous(), m.active(), m.ascii(), m.shadow(), m.tls_resumed());
     let who = (m.user(), m.group(), m.peer(), m.ip(), m.local(), m.root(), m.state());
     let tls = (m.tls_version(), m.tls_cipher(), m.sni(), m.alpn(), m.cert_subject(), m.cert_sha256());
-    let what = (m.listener(), m.client(), m.host(), m.vhost());
+    let what = (m.listener(), m.client(), m.host(), m.vhost(), m.protocol());
     format!("{numbers:?} {truths:?} {who:?} {tls:?} {what:?}")
 }
 
@@ -150,6 +150,25 @@ fn the_virtual_host() {
     assert!(q.vhost() == "" && q.host() == "[2001:db8::1]");
     let asked = fake::fs(Op::Write, "/a").user("anna").vhost("museum");
     assert!(asked.question().vhost() == "museum" && fake::fs(Op::Write, "/a").question().vhost() == "");
+}
+
+#[test]
+fn what_carries_a_session() {
+    let all = records();
+    let found = |name: &str| {
+        let v = all.objects("v").iter().find(|v| v.string("name", "") == name).unwrap();
+        unhex(&v.string("record", ""))
+    };
+    let (bound, early, web) = (found("login, binding, all fields"), found("login, binding, early"), found("login, protocol"));
+    let q = auth::Question::decode(&bound).unwrap();
+    assert!(q.protocol() == "ftpq/1" && q.vhost() == "shop" && q.password() == "geheim");
+    assert_eq!(q.binding().map(|b| (b.len(), &b[..4], b[31])), Some((32, &b"\0\xff\nb"[..], 0)));
+    assert_eq!(auth::Question::decode(&early).unwrap().binding(), Some(&[0; 32][..]));
+    let q = auth::Question::decode(&web).unwrap();
+    assert!(q.protocol() == "http/1.1" && q.binding().is_none());
+    let asked = fake::auth().protocol("h3").binding(&[7; 32]).question();
+    assert!(asked.protocol() == "h3" && asked.binding() == Some(&[7; 32]));
+    assert!(fake::auth().question().protocol() == "" && fake::auth().question().binding().is_none());
 }
 
 #[test]

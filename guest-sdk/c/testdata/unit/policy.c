@@ -29,6 +29,7 @@ EDGEFTP_CONFIG(s) {
 
 EDGEFTP_AUTH(q) {
     if (*q->session.vhost) return edgeftp_deny(q->session.vhost);
+    if (q->binding) return memcmp(q->binding, "of this connection, and no other", EDGEFTP_BINDING_SIZE) == 0 ? edgeftp_deny(q->session.protocol) : edgeftp_fail("the binding of another connection");
     if (strcmp(q->session.user, "hash") == 0) {
         int yes = edgeftp_pw_verify("$2y$hash");
         return yes == 1 ? edgeftp_allow() : edgeftp_fail(edgeftp_error_text(yes));

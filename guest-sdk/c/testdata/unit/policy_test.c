@@ -58,6 +58,9 @@ static void logins(void) {
     r = edgeftp_fake_auth(.session.user = "anna", .session.vhost = "shop");
     EDGEFTP_CHECK(r.action == EDGEFTP_DENY);
     EDGEFTP_CHECK_TEXT(r.text, "shop");
+    r = edgeftp_fake_auth(.session.user = "anna", .session.protocol = "ftpq/1", .binding = (const uint8_t *)"of this connection, and no other");
+    EDGEFTP_CHECK(r.action == EDGEFTP_DENY);
+    EDGEFTP_CHECK_TEXT(r.text, "ftpq/1");
     static const struct {
         const char *user, *text;
     } bad[] = {{"rules", "more than 256 rules"},

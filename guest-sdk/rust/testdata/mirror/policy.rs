@@ -76,7 +76,8 @@ fn tell(m: &Meta, extra: bool) -> String {
     for key in [
         Attr::TlsVersion, Attr::TlsCipher, Attr::Sni, Attr::Alpn, Attr::TlsResumed, Attr::CertSubject, Attr::CertSha256,
         Attr::Listener, Attr::Group, Attr::Client, Attr::Local, Attr::Path2, Attr::RawArg, Attr::Code, Attr::Op,
-        Attr::Policy, Attr::Generation, Attr::Host, Attr::Size, Attr::Took, Attr::Vhost,
+        Attr::Policy, Attr::Generation, Attr::Host, Attr::Size, Attr::Took, Attr::Vhost, Attr::Protocol,
+        Attr::Binding,
     ] {
         if let Some(value) = m.attr(key) {
             said += &format!("attr {} {}\n", key as u16, hex(value));

@@ -180,7 +180,7 @@
     (loop $next
       (call $show_attribute (local.get $s))
       (local.set $s (i32.add (local.get $s) (i32.const 1)))
-      (br_if $next (i32.lt_u (local.get $s) (i32.const 22))))
+      (br_if $next (i32.lt_u (local.get $s) (i32.const 24))))
     (if (i32.eq (local.get $hook) (i32.const 3)) (then (call $show_entries))))
 
   ;; Whether the record is one of the hook.
@@ -233,7 +233,7 @@
       (local.set $p (i32.add (local.get $p) (i32.const 4)))
       (if (i32.gt_u (local.get $n) (local.get $left)) (then (return (i32.const 0))))
       (if (i32.eqz (local.get $key)) (then (return (i32.const 0))))
-      (if (i32.lt_u (local.get $key) (i32.const 22)) (then ;; others are of later minors
+      (if (i32.lt_u (local.get $key) (i32.const 24)) (then ;; others are of later minors
         (if (i32.and (local.get $seen) (i32.shl (i32.const 1) (local.get $key))) (then (return (i32.const 0))))
         (local.set $seen (i32.or (local.get $seen) (i32.shl (i32.const 1) (local.get $key))))
         (if (i32.eqz (call $attribute (local.get $key) (local.get $p) (local.get $n))) (then (return (i32.const 0))))))
@@ -255,6 +255,8 @@
     (if (i32.or (i32.eq (local.get $key) (i32.const 19)) (i32.eq (local.get $key) (i32.const 20))) (then ;; SIZE, TOOK
       (if (i32.ne (local.get $n) (i32.const 8)) (then (return (i32.const 0))))
       (return (i64.ge_s (i64.load (local.get $p)) (i64.const 0)))))
+    (if (i32.eq (local.get $key) (i32.const 23)) (then ;; BINDING
+      (return (i32.eq (local.get $n) (i32.const 32)))))
     (i32.const 1))
 
   ;; A line about one attribute, if it is there.
