@@ -22,6 +22,9 @@ func (l *Listener) newWeb() *http3.Server {
 		MaxHeaderBytes: webHeaders,
 		Logger:         l.log,
 		ConnContext: func(ctx context.Context, conn *quic.Conn) context.Context {
+			if of := l.conf.HTTPContext; of != nil {
+				ctx = of(ctx)
+			}
 			return context.WithValue(ctx, linkKey{}, l.linkOf(conn))
 		},
 	}
