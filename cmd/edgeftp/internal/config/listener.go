@@ -46,7 +46,9 @@ const (
 )
 
 // UDP reports whether the addresses of the listener are those of UDP ports, too, or alone.
-func (l *Listener) UDP() bool { return l.Protocol == ProtocolQUIC || l.Protocol == ProtocolHTTP && l.HTTP3 }
+func (l *Listener) UDP() bool {
+	return l.Protocol == ProtocolQUIC || l.Protocol == ProtocolHTTP && l.HTTP3
+}
 
 // TCP reports whether they are those of TCP ports.
 func (l *Listener) TCP() bool { return l.Protocol != ProtocolQUIC }
