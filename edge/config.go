@@ -125,6 +125,10 @@ type Listener struct {
 	// connection's own. Passive.Advertise, if set, takes its place.
 	Advertise Advertise
 	Active    pi.Active // PORT and EPRT
+	// Congestion is the congestion control of the listener's TCP connections, such as
+	// "bbr", data connections among them; empty is the kernel's choice. Where the kernel
+	// does not let the process have it (dtp.ReadAlgorithms), Listen and Apply fail.
+	Congestion string
 	// Proxies are what connections come through that bring the client's address with them;
 	// nil: they come as they are. Package proxied reads the PROXY protocol. Everything goes
 	// by the announced address then: limits, Defence, policies, logs, what data

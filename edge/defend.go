@@ -161,6 +161,10 @@ func (s *defence) Failed(ctx context.Context, peer netip.Addr, user string, code
 	return banned
 }
 
+// Welcomes reports whether a client of this address may connect now, as far as the defence
+// knows: for who accepts connections in the server's place. It may be called at any time.
+func (s *Server) Welcomes(peer netip.Addr) bool { return s.defence.admit(peer.Unmap()) }
+
 // Welcome implements pi.Defence.
 func (s *defence) Welcome(peer netip.Addr) bool { return s.admit(peer) }
 

@@ -96,6 +96,9 @@ func (s *Server) open(ctx context.Context, g *generation) (list []*bound, err er
 			continue
 		}
 		list = append(list, doors[i])
+		if err = doors[i].congest(l.Congestion); err != nil {
+			return nil, fmt.Errorf("edge: listener %s: %w", l.Name, err)
+		}
 		if g.doors[doors[i]], err = s.session(ctx, g, l); err != nil {
 			return nil, err
 		}
@@ -129,7 +132,7 @@ func (g *generation) match(all []Listener, there []*bound) []*bound {
 // address.
 func (l *Listener) bind(ctx context.Context) (*bound, error) {
 	if l.Socket != nil {
-		return &bound{l.Socket, l.Address, true}, nil
+		return &bound{Listener: l.Socket, address: l.Address, given: true}, nil
 	}
 	if l.Address == "" {
 		return nil, nil
@@ -139,7 +142,7 @@ func (l *Listener) bind(ctx context.Context) (*bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bound{nl, l.Address, false}, nil
+	return &bound{Listener: nl, address: l.Address}, nil
 }
 
 // closeNew closes those that were bound for a generation which is not to be.

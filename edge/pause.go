@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,25 @@ var errPaused = errors.New("edge: the server is paused, and takes no other confi
 type standstill struct {
 	over    chan struct{} // closed when it is; nil: there is none
 	resting int           // listeners that accept nothing
+	stopped bool          // another process serves (StopListening)
+}
+
+// wait waits for the end of a pause, and reports whether a session may begin. mu is
+// Server.mu.
+func (p *standstill) wait(ctx context.Context, mu *sync.Mutex) bool {
+	for {
+		mu.Lock()
+		over, stopped := p.over, p.stopped
+		mu.Unlock()
+		if over == nil || stopped {
+			return !stopped
+		}
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // deadliner is a listener whose Accept can be called back, as that of net.TCPListener.
@@ -127,12 +147,13 @@ func (s *Server) Resume() {
 	s.defence.reopen()
 }
 
-// StopListening closes the listeners and ends no session: Serve returns when the last one
+// StopListening closes the listeners and ends no session; no visit begins any more. Serve returns when the last one
 // has gone. Sockets that another process has too go on there. It cannot be taken back.
 func (s *Server) StopListening() {
 	s.closeListeners()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.paused.stopped = true
 	if s.paused.over != nil {
 		close(s.paused.over)
 		s.paused.over = nil

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -68,6 +70,21 @@ type bound struct {
 	net.Listener
 	address string // as the configuration has it
 	given   bool   // it was Listener.Socket
+	usual   string // congestion control that it had before congest
+}
+
+// congest gives what is accepted from now on a congestion control; empty: the usual one.
+func (b *bound) congest(name string) error {
+	socket, ok := b.Listener.(syscall.Conn)
+	switch {
+	case name == "" && b.usual == "":
+		return nil
+	case !ok:
+		return fmt.Errorf("%w: the listener is no TCP socket", dtp.ErrCongestion)
+	case b.usual == "":
+		b.usual = dtp.CongestionOf(socket)
+	}
+	return dtp.SetCongestion(socket, cmp.Or(name, b.usual))
 }
 
 // New makes a server. It takes the policies over: Shutdown closes those that can
@@ -133,7 +150,7 @@ func (s *Server) session(ctx context.Context, g *generation, l Listener) (*pi.Co
 	conf := g.shared
 	conf.Name, conf.Banner, conf.Implicit, conf.Hosts = l.Name, l.Banner, l.Implicit, l.Hosts
 	conf.TLS, conf.Ready, conf.Binding, conf.Passive, conf.Active = l.TLS, l.Ready, l.Binding, l.Passive, l.Active
-	conf.Proxies = l.Proxies
+	conf.Proxies, conf.Congestion = l.Proxies, l.Congestion
 	conf.TLSControl, conf.TLSData = l.Require&TLSControl != 0, l.Require&TLSData != 0
 	conf.Charset, _ = l.Encoding.charset() // check has made it
 	counts := s.countersOf(&l)

@@ -39,9 +39,12 @@ type Visit struct {
 }
 
 // Visit begins a session of the listener called name in the configuration, which need not
-// have an address. The error is ErrTurnedAway, or says that there is no such listener. The
-// visit must be closed.
+// have an address. While the server is paused it waits. The error is ErrTurnedAway, or says
+// that there is no such listener. The visit must be closed.
 func (s *Server) Visit(ctx context.Context, name string, who Visitor) (*Visit, error) {
+	if !s.paused.wait(ctx, &s.mu) {
+		return nil, ErrTurnedAway
+	}
 	v := &Visit{server: s, desk: newDesk(who)}
 	v.mu.Lock()
 	defer v.mu.Unlock()

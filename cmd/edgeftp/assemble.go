@@ -46,6 +46,8 @@ type instance struct {
 	server    *edge.Server
 	logs      logs
 	requests  requests                    // of the admin API
+	callers   callers                     // of HTTP over TCP
+	answered  answered                    // of HTTP
 	told      atomic.Pointer[edge.Server] // server, for who may ask before it is there
 	modules   *modules
 	admin     *control.Server
@@ -88,6 +90,7 @@ type generation struct {
 	metrics   *metrics.Policy   // nil where nobody asks for figures
 	scraped   *http.Server      // nil where nobody asks for figures, and before listen
 	figuresAt net.Listener      // of scraped
+	fronts    *fronts
 
 	number uint64 // that people know it by, see history
 	since  time.Time
@@ -96,7 +99,7 @@ type generation struct {
 // next is a generation that is to be made of a configuration.
 func (in *instance) next(conf *config.Config, source *config.Source) *generation {
 	return &generation{instance: in, conf: conf, text: source, before: in.now.Load(), built: map[string]string{},
-		certs: newCertificates(in.keys), natives: map[string]native{}, since: time.Now()}
+		certs: newCertificates(in.keys), natives: map[string]native{}, fronts: newFronts(), since: time.Now()}
 }
 
 // assemble makes everything but the listeners. After an error nothing is left.
@@ -109,6 +112,7 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels)
 		if err != nil {
 			err = roomless(err, conf.Instance.StateDir)
 			in.certs.leave(nil)
+			in.closeFronts()
 			in.close()
 		}
 	}()
@@ -314,6 +318,9 @@ func (in *instance) close() {
 		stopped, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = in.server.Shutdown(stopped)
+		if last != nil {
+			last.endFronts(stopped)
+		}
 	}
 	in.closeSockets()
 	if last != nil {

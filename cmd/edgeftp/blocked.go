@@ -88,6 +88,9 @@ func (in *generation) ports(now *generation, plan *sandbox.Plan) {
 		}
 	}
 	for _, l := range in.conf.Listeners {
+		if !l.TCP() {
+			continue // the sandbox holds for ports of TCP
+		}
 		for _, a := range l.Addresses {
 			add(a, "listener "+l.Name)
 		}

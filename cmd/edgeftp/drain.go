@@ -61,6 +61,7 @@ func (in *instance) run(ctx context.Context, signals, again <-chan os.Signal) er
 	}()
 	go in.guard(func() { in.manager.Watch(ctx, in.standing) })
 	now.showMetrics(nil)
+	now.showFronts(nil)
 	admin := make(chan error, 1)
 	go func() {
 		admin <- in.admin.Serve(controller{in.modules, in.warden(), usher{in.server}, in}, in.log)
@@ -117,7 +118,13 @@ func (in *instance) drain(ctx context.Context, signals <-chan os.Signal, within 
 		case <-limit.Done():
 		}
 	}()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		in.guard(func() { in.now.Load().endFronts(limit) })
+	}()
 	err := in.server.Shutdown(limit)
+	<-ended
 	select {
 	case until = <-told:
 	default:

@@ -20,11 +20,19 @@ func (in *generation) listeners(ctx context.Context) ([]edge.Listener, error) {
 	var out []edge.Listener
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
+		if l.Protocol != config.ProtocolFTP {
+			more, err := in.front(ctx, l)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, more...)
+			continue
+		}
 		e := edge.Listener{Implicit: l.Implicit, Hosts: l.Hosts, Host: l.Host, StrictHosts: l.StrictHosts, Banner: l.Banner, Encoding: l.Encoding, Advertise: l.Passive.Advertise,
 			Passive: pi.Passive{AnyPeer: !l.Passive.SamePeer, Fresh: !l.Passive.Reuse, Wait: unlimited(l.Passive.Timeout), Backlog: l.Passive.Backlog, Ephemeral: in.ephemeral},
 			Active: pi.Active{Off: !l.Active.Enabled, Privileged: l.Active.PrivilegedPorts, Foreign: l.Active.ForeignAddresses,
 				Unmask: l.Active.ReplacePrivate, Wait: unlimited(l.Active.Timeout)},
-			Proxies: proxies(&l.Proxy), Commands: in.commands(l)}
+			Proxies: proxies(&l.Proxy), Commands: in.commands(l), Congestion: l.Congestion}
 		if l.LocalTime {
 			e.Zone = time.Local
 		}
@@ -38,6 +46,28 @@ func (in *generation) listeners(ctx context.Context) ([]edge.Listener, error) {
 			e.Address, e.Name, e.Socket = address, l.Name, in.sockets[socket{l.Name, address}]
 			out = append(out, e)
 		}
+	}
+	return out, nil
+}
+
+// front turns a listener into edge's whose connections the server does not accept by itself:
+// HTTP has one without an address, QUIC one for each.
+func (in *generation) front(ctx context.Context, l *config.Listener) (out []edge.Listener, err error) {
+	if l.TLS.Control != "off" {
+		if in.fronts.tls[l.Name], err = in.tls(ctx, l); err != nil {
+			return nil, err
+		}
+	}
+	e := edge.Listener{Name: l.Name, Host: l.Host, Hosts: l.Hosts, Banner: l.Banner, Encoding: l.Encoding, Commands: in.commands(l)}
+	if l.LocalTime {
+		e.Zone = time.Local
+	}
+	if l.Protocol == config.ProtocolHTTP {
+		return []edge.Listener{e}, nil
+	}
+	for _, address := range l.Addresses {
+		e.Address, e.Socket = "udp "+address, in.side(l, address) // it is no address of TCP
+		out = append(out, e)
 	}
 	return out, nil
 }

@@ -177,9 +177,18 @@ type boundSocket struct {
 // listening are all sockets of a generation that is in force.
 func (in *generation) listening() (all []boundSocket) {
 	bound := in.server.Sockets()
-	for _, l := range in.conf.Listeners {
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
 		for _, address := range l.Addresses {
-			all = append(all, boundSocket{socket{l.Name, address}, bound[len(all)]})
+			at := socket{l.Name, address}
+			if d := in.fronts.doors[at]; d != nil {
+				all = append(all, boundSocket{at, d.TCPListener})
+				continue
+			}
+			if l.TCP() { // a port of UDP has one process at a time
+				all = append(all, boundSocket{at, bound[0]})
+			}
+			bound = bound[1:]
 		}
 	}
 	if in.figuresAt != nil {
@@ -212,6 +221,9 @@ func (p *predecessor) Yield(ctx context.Context, heir kv.Heir) (sessions uint64,
 		return 0, err
 	}
 	p.undo = append(p.undo, func() error { in.server.Resume(); return nil })
+	now := in.now.Load()
+	now.pauseFronts()
+	p.undo = append(p.undo, func() error { now.resumeFronts(); return nil })
 	if err := in.accounts.release(); err != nil {
 		return 0, err
 	}
@@ -260,6 +272,7 @@ func (p *predecessor) Leave() {
 	now.hideMetrics()
 	now.certs.leave(nil)
 	in.server.StopListening()
+	in.work.all.Go(func() { in.guard(now.yieldFronts) })
 	in.house.drain.leave()
 	in.work.all.Go(func() { in.guard(p.closeAdmin) })
 }

@@ -18,6 +18,9 @@ func (in *generation) listen(ctx context.Context) error {
 	if err := in.server.Listen(ctx); err != nil {
 		return unbound(err)
 	}
+	if err := in.openFronts(ctx); err != nil {
+		return exitWith(exitFailed, err)
+	}
 	in.modules.base = in.baseStatus(time.Now().UTC().Truncate(time.Second))
 	return exitWith(exitFailed, in.listenMetrics(ctx))
 }
@@ -26,16 +29,29 @@ func (in *generation) listen(ctx context.Context) error {
 func (in *generation) addresses() []control.Listener {
 	bound := in.server.Addresses()
 	var out []control.Listener
-	for _, l := range in.conf.Listeners {
-		for range l.Addresses {
-			if len(out) == len(bound) { // another configuration comes into force
-				return out
-			}
-			tls := l.TLS.Control
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
+		for _, a := range l.Addresses {
+			told := control.Listener{Name: l.Name, Address: a, TLS: l.TLS.Control}
 			if l.Implicit {
-				tls = "implicit"
+				told.TLS = "implicit"
 			}
-			out = append(out, control.Listener{Name: l.Name, Address: bound[len(out)].String(), TLS: tls})
+			if l.Protocol != config.ProtocolFTP {
+				told.Protocol = l.Protocol
+			}
+			switch d := in.fronts.doors[socket{l.Name, a}]; {
+			case d != nil:
+				told.Address = d.Addr().String()
+			case len(bound) == 0: // another configuration comes into force
+				return out
+			default:
+				told.Address, bound = bound[0].String(), bound[1:]
+			}
+			out = append(out, told)
+			if l.HTTP3 {
+				told.Protocol = "http3"
+				out = append(out, told)
+			}
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -154,6 +155,9 @@ func (in *generation) prepare(ctx context.Context) (err error) {
 	if err = in.listenMetrics(ctx); err != nil {
 		return err
 	}
+	if err = in.openFronts(ctx); err != nil {
+		return in.taken(err)
+	}
 	if err = in.server.Apply(ctx, settings); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EADDRNOTAVAIL) {
 			return unbound(err)
@@ -163,9 +167,28 @@ func (in *generation) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
+// taken says more of an address that a listener of another protocol has until the reload is
+// done.
+func (in *generation) taken(err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
+		for j := range in.before.conf.Listeners {
+			had := &in.before.conf.Listeners[j]
+			if l.Protocol != had.Protocol && slices.ContainsFunc(l.Addresses, func(a string) bool { return slices.Contains(had.Addresses, a) }) {
+				return fmt.Errorf("%w\n   = help: an address goes over to another protocol in two reloads: remove the listener %s first", err, had.Name)
+			}
+		}
+	}
+	return err
+}
+
 // discard gives up what was made of a generation that is not to be.
 func (in *generation) discard(slots []edge.Slot) {
 	in.closeSlots(slots)
+	in.closeFronts()
 	in.certs.leave(in.before.certs)
 	in.certs.detach(in.before.certs)
 	if in.scraped != nil && in.scraped != in.before.scraped {
@@ -195,7 +218,7 @@ func (in *generation) rates(now *generation) {
 
 // adopt has all that stands beside the server follow a generation that is in force.
 func (in *generation) adopt(now *generation, o order, changes []control.ConfigChange) {
-	in.before = nil
+	in.before, in.fronts.late = nil, nil
 	in.number = now.number
 	var keys []string
 	for _, c := range changes {
@@ -209,6 +232,7 @@ func (in *generation) adopt(now *generation, o order, changes []control.ConfigCh
 	in.dismiss(now)
 	_ = in.level.UnmarshalText([]byte(in.conf.Log.Level)) // checked by config
 	in.showMetrics(now)
+	in.showFronts(now)
 	now.certs.leave(in.certs)
 	if err := in.certs.start(in.work.ctx, now.certs); err != nil {
 		in.log.Error("certificates cannot be renewed", "error", err)

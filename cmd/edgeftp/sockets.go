@@ -67,6 +67,9 @@ func (in *generation) place(name string, addr net.Addr) (at socket, found bool) 
 	known := false
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
+		if !l.TCP() {
+			continue
+		}
 		known = known || l.Name == name
 		for _, a := range l.Addresses {
 			one, same := socket{l.Name, a}, is(a, addr)
@@ -114,7 +117,12 @@ func (in *generation) bind(ctx context.Context) error {
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
 		for _, a := range l.Addresses {
-			if in.sockets[socket{l.Name, a}] != nil {
+			if l.UDP() && !strings.HasSuffix(a, ":0") { // else it is the port of TCP, which is not low
+				if err := in.port(l, a).bind(ctx); err != nil && (in.succeeds == nil || !inUse(err)) {
+					return unbound(fmt.Errorf("listener %s: UDP: %w", l.Name, err))
+				}
+			}
+			if !l.TCP() || in.sockets[socket{l.Name, a}] != nil {
 				continue
 			}
 			nl, err := lc.Listen(ctx, "tcp", a)

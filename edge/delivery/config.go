@@ -46,6 +46,9 @@ type Config struct {
 	// Stall is how long a client may take nothing of an answer that is not a file, whose time
 	// is the server's own matter (Timeouts.Stall); 0 is one minute.
 	Stall time.Duration
+	// Answered is told of each answer: the protocol, as of edge.Visitor, and the status, 0 if
+	// there was none. It must not block; nil: nobody is.
+	Answered func(protocol string, status int)
 	// Log is told of each request at level debug; nil: nothing is.
 	Log *slog.Logger
 }

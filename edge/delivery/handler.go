@@ -47,6 +47,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		h.conf.Log.Debug("a request was answered", "peer", r.RemoteAddr, "protocol", r.Proto, "command", r.Method,
 			"path", string(x.canonical), "reply", x.status, "bytes", x.bytes, "seconds", time.Since(began).Seconds(), "error", x.fault)
+		if h.conf.Answered != nil {
+			h.conf.Answered(protocolOf(r), x.status)
+		}
 	}()
 	x.answer()
 }

@@ -34,17 +34,22 @@ func New(srv *edge.Server, conf Config) (*Handler, error) {
 
 // visitor is who a request comes from.
 func visitor(r *http.Request) edge.Visitor {
-	who := edge.Visitor{Peer: peer(r), TLS: r.TLS, Protocol: "http/1.1"}
-	switch r.ProtoMajor {
-	case 2:
-		who.Protocol = "h2"
-	case 3:
-		who.Protocol = "h3"
-	}
+	who := edge.Visitor{Peer: peer(r), TLS: r.TLS, Protocol: protocolOf(r)}
 	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		who.Local = addrPort(a.String())
 	}
 	return who
+}
+
+// protocolOf is how a request came, as ALPN calls it.
+func protocolOf(r *http.Request) string {
+	switch r.ProtoMajor {
+	case 2:
+		return "h2"
+	case 3:
+		return "h3"
+	}
+	return "http/1.1"
 }
 
 // peer is the address that a request came from.

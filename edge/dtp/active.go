@@ -16,6 +16,7 @@ type ActiveConfig struct {
 	Foreign    bool          // permit other addresses (FXP); a bounce attack's tool (RFC 2577 §3)
 	Privileged bool          // permit ports below 1024
 	Wait       time.Duration // zero is WaitDefault, less than zero the system's own limit
+	Congestion string        // as of PassiveConfig
 }
 
 // Active is a data port of the client's, connected to when the transfer begins
@@ -24,6 +25,7 @@ type Active struct {
 	local  netip.Addr
 	target netip.AddrPort
 	wait   time.Duration
+	with   string // congestion control
 
 	mu     sync.Mutex
 	used   bool
@@ -49,7 +51,7 @@ func NewActive(conf ActiveConfig, target netip.AddrPort) (*Active, error) {
 	if conf.Wait == 0 {
 		conf.Wait = WaitDefault
 	}
-	return &Active{local: conf.Local.Unmap(), target: target, wait: max(0, conf.Wait)}, nil
+	return &Active{local: conf.Local.Unmap(), target: target, wait: max(0, conf.Wait), with: conf.Congestion}, nil
 }
 
 // Open connects to the client.
@@ -59,7 +61,7 @@ func (a *Active) Open(ctx context.Context) (net.Conn, error) {
 	if !a.begin(stop) {
 		return nil, net.ErrClosed
 	}
-	d := net.Dialer{Timeout: a.wait}
+	d := net.Dialer{Timeout: a.wait, Control: congested(a.with)}
 	if a.local.IsValid() && a.local.Is4() == a.target.Addr().Is4() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.local, 0))
 	}

@@ -23,6 +23,9 @@ type PassiveConfig struct {
 	// Backlog is how many connections may wait to be accepted (listen(2)); 0 or
 	// less is the system's own default. It is known on Linux only.
 	Backlog int
+	// Congestion is the congestion control of the data connection, as of SetCongestion;
+	// empty is the kernel's choice.
+	Congestion string
 	// Ephemeral is what to choose from if Ports is empty; nil is the kernel's choice.
 	Ephemeral *Ephemeral
 	// Spare keeps the socket for the session's next port; nil closes it with the first
@@ -89,6 +92,12 @@ func socketFor(ctx context.Context, conf *PassiveConfig) (*socket, error) {
 		if err := setBacklog(l, conf.Backlog); err != nil {
 			l.Close()
 			return nil, fmt.Errorf("backlog of the passive port: %w", err)
+		}
+	}
+	if conf.Congestion != "" {
+		if err := SetCongestion(l, conf.Congestion); err != nil {
+			l.Close()
+			return nil, err
 		}
 	}
 	a := l.Addr().(*net.TCPAddr).AddrPort()

@@ -89,7 +89,7 @@ func (k *socket) worn() bool {
 }
 
 func (k *socket) fits(conf *PassiveConfig) bool {
-	return k.conf.Local == conf.Local && k.conf.Peer == conf.Peer && k.conf.Backlog == conf.Backlog &&
+	return k.conf.Local == conf.Local && k.conf.Peer == conf.Peer && k.conf.Backlog == conf.Backlog && k.conf.Congestion == conf.Congestion &&
 		k.conf.Ephemeral == conf.Ephemeral && k.conf.Proxies == conf.Proxies && slices.Equal(k.conf.Ports, conf.Ports)
 }
 

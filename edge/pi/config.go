@@ -76,20 +76,21 @@ type Config struct {
 	Log      *slog.Logger // required
 	// Panicked is told of each panic that was recovered, in the function that did it, with
 	// the log that it belongs into; nil: LogPanic.
-	Panicked  func(log *slog.Logger, p any)
-	Commands  CommandLog       // what of commands is logged
-	LogPrefix *Prefix          // before the messages that are about a session; nil: none
-	Zone      *time.Location   // of times in listings, MDTM and MFMT; nil is UTC
-	Listing   Listing          // what LIST and its kin show, and may cost
-	Helpers   *Helpers         // of listings; nil: none
-	Charset   *charset.Charset // of what clients send and are sent; nil is UTF-8
-	Languages *lang.Set        // of replies (RFC 2640 §4); nil is English alone
-	Binary    bool             // sessions begin with TYPE I, not with RFC 959's TYPE A
-	Hashes    []Digest         // of HASH and the X commands, the first one the default; empty: all
-	Turns     Turns            // of those; nil is no bound
-	Passive   Passive          // the ports that clients connect to
-	Active    Active           // the ports of clients
-	Proxies   *dtp.Proxies     // what announces the sessions that a proxy brings; nil: there are none
+	Panicked   func(log *slog.Logger, p any)
+	Commands   CommandLog       // what of commands is logged
+	LogPrefix  *Prefix          // before the messages that are about a session; nil: none
+	Zone       *time.Location   // of times in listings, MDTM and MFMT; nil is UTC
+	Listing    Listing          // what LIST and its kin show, and may cost
+	Helpers    *Helpers         // of listings; nil: none
+	Charset    *charset.Charset // of what clients send and are sent; nil is UTF-8
+	Languages  *lang.Set        // of replies (RFC 2640 §4); nil is English alone
+	Binary     bool             // sessions begin with TYPE I, not with RFC 959's TYPE A
+	Hashes     []Digest         // of HASH and the X commands, the first one the default; empty: all
+	Turns      Turns            // of those; nil is no bound
+	Passive    Passive          // the ports that clients connect to
+	Active     Active           // the ports of clients
+	Congestion string           // congestion control of data connections of TCP; empty: the kernel's choice
+	Proxies    *dtp.Proxies     // what announces the sessions that a proxy brings; nil: there are none
 	// Own reports whether control connections are accepted at a target, which may
 	// be an address of the host by which the client has not come. Nil knows the
 	// session's own address alone.

@@ -149,7 +149,7 @@ func (s *Session) active(target netip.AddrPort) Outcome {
 		open = func(c dtp.ActiveConfig, target netip.AddrPort) (dtp.Port, error) { return dtp.NewActive(c, target) }
 	}
 	p, err := open(dtp.ActiveConfig{Local: s.here(), Peer: s.who.Peer.Addr(),
-		Foreign: s.conf.Active.Foreign, Privileged: s.conf.Active.Privileged, Wait: s.conf.Active.Wait}, target)
+		Foreign: s.conf.Active.Foreign, Privileged: s.conf.Active.Privileged, Wait: s.conf.Active.Wait, Congestion: s.conf.Congestion}, target)
 	s.closePort() // the state before a refused PORT does not come back
 	switch {
 	case errors.Is(err, dtp.ErrForeign):
@@ -240,7 +240,7 @@ func (s *Session) listen() (dtp.PassivePort, error) {
 	}
 	s.closePort()
 	conf := dtp.PassiveConfig{Local: s.here(), Ports: s.conf.Passive.Ports, Wait: s.conf.Passive.Wait,
-		Backlog: s.conf.Passive.Backlog, Ephemeral: s.conf.Passive.Ephemeral, Spare: s.spared(), Tally: s.conf.Tally, Proxies: s.proxies()}
+		Backlog: s.conf.Passive.Backlog, Congestion: s.conf.Congestion, Ephemeral: s.conf.Passive.Ephemeral, Spare: s.spared(), Tally: s.conf.Tally, Proxies: s.proxies()}
 	if !s.conf.Passive.AnyPeer {
 		conf.Peer = s.who.Peer.Addr()
 	}

@@ -1,11 +1,13 @@
 package quicnet
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -20,11 +22,15 @@ const (
 // Config is what a Listener is made of. At least one of FTP and HTTP is required.
 type Config struct {
 	// TLS has the certificates, and may choose by name (GetConfigForClient). It is
-	// copied; protocols, versions and tickets are the Listener's own. Required.
-	TLS    *tls.Config
-	FTP    bool         // take ftpq/1
-	HTTP   http.Handler // take HTTP/3; nil does not
-	Limits Limits
+	// copied; protocols, versions and tickets are the Listener's own. Where what it chooses
+	// names some of the Listener's in NextProtos, the client gets no others. Required.
+	TLS  *tls.Config
+	FTP  bool         // take ftpq/1
+	HTTP http.Handler // take HTTP/3; nil does not
+	// HTTPContext returns the context of the requests of one connection, of its own; nil: it
+	// is that.
+	HTTPContext func(context.Context) context.Context
+	Limits      Limits
 	// Admit says whether connections of an address may begin; nil: they may. It is asked
 	// for each, in one goroutine, and must not block. For each that it lets in Leave is
 	// called once, when it has ended; nil: nothing is.
@@ -156,10 +162,23 @@ func serverTLS(base *tls.Config, protocols []string) *tls.Config {
 			if chosen == nil || err != nil {
 				return nil, err
 			}
-			chosen = serverTLS(chosen, protocols)
+			chosen = serverTLS(chosen, narrower(chosen.NextProtos, protocols))
 			chosen.GetConfigForClient = nil
 			return chosen, nil
 		}
 	}
 	return c
+}
+
+// narrower are the protocols that a choice names, or all where it names none.
+func narrower(named, all []string) (out []string) {
+	for _, p := range all {
+		if slices.Contains(named, p) {
+			out = append(out, p)
+		}
+	}
+	if len(out) == 0 {
+		return all
+	}
+	return out
 }

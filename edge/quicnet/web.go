@@ -23,6 +23,9 @@ func (l *Listener) newWeb() *http3.Server {
 		MaxHeaderBytes: webHeaders,
 		Logger:         slog.New(slog.DiscardHandler), // it would have words of its own, about clients
 		ConnContext: func(ctx context.Context, conn *quic.Conn) context.Context {
+			if of := l.conf.HTTPContext; of != nil {
+				ctx = of(ctx)
+			}
 			return context.WithValue(ctx, linkKey{}, l.linkOf(conn))
 		},
 	}

@@ -94,8 +94,12 @@ type owner struct {
 func owners(f *file) []owner {
 	var list []owner
 	for _, l := range f.Listeners {
+		if l.Protocol == ProtocolQUIC {
+			continue // its ports are those of UDP
+		}
+		tls := l.Protocol == "ftps" || l.Protocol == ProtocolHTTP && l.TLS.Control == "required"
 		for _, a := range l.Address {
-			list = append(list, owner{address: a, what: fmt.Sprintf("the listener %q", l.Name), answers: l.Protocol == "ftps" && l.TLS.Certificate == auto})
+			list = append(list, owner{address: a, what: fmt.Sprintf("the listener %q", l.Name), answers: tls && l.TLS.Certificate == auto})
 		}
 		spans, _ := parsePorts(string(l.Passive.Ports)) // none, or what the schema has read
 		for _, span := range spans {
@@ -132,7 +136,7 @@ func (c *checker) challengePorts(f *file, made *Challenges, path []string, conf 
 			continue
 		case taken && strings.HasPrefix(o.what, "the listener"):
 			c.at(at, fmt.Sprintf("%q is an address of %s, which does not answer tls-alpn-01", a, o.what),
-				"let it have protocol: ftps and tls.certificate: auto, change one of the two addresses, or remove tls-alpn-01 from challenges")
+				"let it have protocol: ftps or http and tls.certificate: auto, change one of the two addresses, or remove tls-alpn-01 from challenges")
 			continue
 		case taken:
 			c.at(at, fmt.Sprintf("%q is an address of %s", a, o.what), "give each an address of its own")
@@ -145,8 +149,8 @@ func (c *checker) challengePorts(f *file, made *Challenges, path []string, conf 
 	if made.listen != nil && len(made.listen) == 0 && !c.isFaulty(alpn) {
 		made.TLSALPNServed = answering
 		if !answering {
-			c.key(alpn, "with an empty list an implicit listener is to answer tls-alpn-01, and there is none with tls.certificate: auto",
-				"add a listener with protocol: ftps to which port 443 is forwarded, name an address here, or remove tls-alpn-01 from challenges")
+			c.key(alpn, "with an empty list an implicit listener or one of HTTP is to answer tls-alpn-01, and there is none with tls.certificate: auto",
+				"add a listener with protocol: ftps or http to which port 443 is forwarded, name an address here, or remove tls-alpn-01 from challenges")
 		}
 	}
 }

@@ -231,7 +231,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 			t.Error(text)
 		}
 	}
-	conf := &Config{ACME: got, Listeners: []Listener{{}}}
+	conf := &Config{ACME: got, Listeners: []Listener{{Protocol: ProtocolFTP}}}
 	data, err := conf.YAML()
 	if err != nil || strings.Contains(string(data), "aHVudGVyMg") || strings.Contains(string(data), "aHVudGVyMiBrZXk") || !strings.Contains(string(data), "mac: ${env:EDGEFTP_ACME_MAC}") {
 		t.Errorf("%v\n%s", err, data)

@@ -20,6 +20,7 @@ type checker struct {
 	outside
 	dir    string                             // relative paths are in it
 	source func(path []string) (string, bool) // what the author wrote, secrets too
+	given  func(path []string) bool           // whether the author wrote something; nil: nobody did
 }
 
 func (c *checker) config(f *file) *Config {

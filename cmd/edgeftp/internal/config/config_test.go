@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -53,6 +54,10 @@ func testMachine(files, env map[string]string) outside {
 			}
 			return &net.OpError{Op: "listen", Err: syscall.EACCES}
 		},
+		congestion: func() dtp.Algorithms {
+			return dtp.Algorithms{Known: []string{"reno", "cubic", "bbr", "vegas"}, Free: []string{"reno", "bbr"}}
+		},
+		isRoot:  func() bool { return true },
 		running: func(socket string) bool { return strings.HasPrefix(socket, "/run/") },
 		getenv:  func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		read: func(path string, _ int64) ([]byte, error) {
@@ -173,7 +178,7 @@ func fullWithout() *Config {
 	return &Config{
 		Instance: Instance{Name: "fra-1", StateDir: "/var/lib/edgeftp", DrainTimeout: 90 * time.Minute, User: "990:991", AllowRoot: true},
 		Listeners: []Listener{{
-			Name: "public", Addresses: []string{":21", "[::]:21"}, Hosts: []string{"ftp.example.org", "[2001:db8::1]"},
+			Name: "public", Protocol: ProtocolFTP, Congestion: "reno", Addresses: []string{":21", "[::]:21"}, Hosts: []string{"ftp.example.org", "[2001:db8::1]"},
 			Banner: "Welcome to ${here}\nBe kind.",
 			TLS: TLS{Control: "required", Data: "optional", Certificate: "files", MinVersion: "1.3", SessionReuse: "prefer",
 				Ciphers: []string{"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"}, ClientCerts: "optional", ClientCA: "/etc/clients.pem", StrictSNI: true},
@@ -185,15 +190,25 @@ func fullWithout() *Config {
 			Encoding: edge.Encoding{Name: "iso-8859-1", OnError: "replace"}, LocalTime: true,
 			Unlisted: []string{"SITE CHMOD", "MFMT"}, Optional: []string{"SITE SYMLINK"},
 		}, {
-			Name: "implicit", Implicit: true, Addresses: []string{"127.0.0.1:990"}, Banner: "edgeftp ready.",
+			Name: "implicit", Protocol: ProtocolFTP, Implicit: true, Addresses: []string{"127.0.0.1:990"}, Banner: "edgeftp ready.",
 			TLS: TLS{Control: "required", Data: "required", Certificate: "auto", DefaultName: "ftp.example.org", FallbackName: "a.files.example.org",
 				MinVersion: "1.2", SessionReuse: "auto", ClientCerts: "off"},
 			Passive: Passive{Ports: []PortSpan{{50000, 50000}, {50010, 50019}}, SamePeer: true, Reuse: true, Timeout: 30 * time.Second},
 			Active:  Active{Timeout: 30 * time.Second}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
 		}, {
-			Name: "local", Addresses: []string{"localhost:2121"}, Banner: "edgeftp ready.",
+			Name: "local", Protocol: ProtocolFTP, Addresses: []string{"localhost:2121"}, Banner: "edgeftp ready.",
 			TLS:     plainTLS("off"),
 			Passive: Passive{SamePeer: true, Reuse: true}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
+		}, {
+			Name: "web", Protocol: ProtocolHTTP, Addresses: []string{":443"}, Banner: "edgeftp ready.", TLS: plainTLS("required"), HTTP3: true,
+			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
+			Delivery: &Delivery{Anonymous: "anonymous", Basic: true, BasicInClear: true, Cache: []CacheRule{{"*.iso", "public, max-age=3600"}},
+				Attachments: []string{"/pub/**", "*.html"}, HSTS: 365 * 24 * time.Hour},
+			QUIC: &QUIC{Handshakes: 10, ControlSessions: 2, Streams: 4, Requests: 5, Idle: 30 * time.Second, Unused: time.Minute},
+		}, {
+			Name: "quic", Protocol: ProtocolQUIC, Addresses: []string{":443"}, Banner: "edgeftp ready.", TLS: plainTLS("required"),
+			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
+			QUIC: &QUIC{Handshakes: 10, ControlSessions: 2, Streams: 4, Requests: 5, Idle: 30 * time.Second, Unused: time.Minute},
 		}},
 		ACME:         fullACME(),
 		Certificates: []CertFile{{Cert: "/etc/c.pem", Key: "/run/keys/k.pem"}, {Cert: "/etc/clients.pem", Key: "/etc/clients.pem", Watch: true}},
@@ -294,7 +309,7 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		Instance: Instance{Name: "edgeftp", StateDir: "/etc/.edgeftp", DrainTimeout: 10 * time.Minute},
 		Listeners: []Listener{{
-			Name: "a", Addresses: []string{":21"}, Banner: "edgeftp ready.", TLS: plainTLS("required"), Encoding: edge.Encoding{Name: "utf-8"},
+			Name: "a", Protocol: ProtocolFTP, Addresses: []string{":21"}, Banner: "edgeftp ready.", TLS: plainTLS("required"), Encoding: edge.Encoding{Name: "utf-8"},
 			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second}, Proxy: noProxy(),
 		}},
 		Transfer: defaultTransfer(),

@@ -172,6 +172,7 @@ func formNames() map[string]string {
 		"edgeftp-network": "network", "edgeftp-sha256": "SHA-256 digest", "edgeftp-time": "date or time",
 		"edgeftp-advertise": "IPv4 address, host name or `auto`", "edgeftp-advertised": "IPv4 address or host name",
 		"edgeftp-host": "host name or address", "edgeftp-hostname": "host name or wildcard", "edgeftp-prefix": "template", "edgeftp-cipher": "cipher suite",
+		"edgeftp-pattern": "pattern", "edgeftp-cache-control": "text", "edgeftp-algorithm": "name of a congestion control",
 		"edgeftp-command": "command", "edgeftp-optional": "command",
 		"edgeftp-keys": "public key", "edgeftp-local": "HOST:PORT", "edgeftp-digest": "digest of a module", "edgeftp-origin": "origin", "edgeftp-space": "name of a space",
 		"edgeftp-subject": "host name, wildcard or IP address", "edgeftp-subject-or-none": "host name, wildcard or IP address", "edgeftp-email-or-none": "email address",

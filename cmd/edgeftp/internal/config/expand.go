@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
 )
 
 // maxSecret is how many bytes a file behind ${file:} may have.
@@ -24,11 +26,15 @@ type outside struct {
 	bind    func(address string) error // whether it can be listened on
 	running func(socket string) bool   // whether a server has this admin socket
 
+	congestion func() dtp.Algorithms // which the kernel has
+	isRoot     func() bool           // whether the process may choose any of them
+
 	parsed func(doc *document, dir string) // is shown the file, nil shows it nobody
 }
 
 func thisMachine() outside {
-	return outside{getenv: os.LookupEnv, read: readFile, stat: os.Stat, real: realPath, list: list, bind: bind, running: running}
+	return outside{getenv: os.LookupEnv, read: readFile, stat: os.Stat, real: realPath, list: list, bind: bind, running: running,
+		congestion: dtp.ReadAlgorithms, isRoot: func() bool { return os.Geteuid() == 0 }}
 }
 
 // list reads a name of a directory.

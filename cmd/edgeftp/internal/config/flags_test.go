@@ -38,7 +38,7 @@ func TestFlagDefaults(t *testing.T) {
 	want := &Config{
 		Instance: Instance{Name: "edgeftp", StateDir: "/etc/.edgeftp", DrainTimeout: 30 * time.Second},
 		Listeners: []Listener{{
-			Name: "main", Addresses: []string{"127.0.0.1:2121"}, Banner: "edgeftp ready.", Encoding: edge.Encoding{Name: "utf-8"},
+			Name: "main", Protocol: ProtocolFTP, Addresses: []string{"127.0.0.1:2121"}, Banner: "edgeftp ready.", Encoding: edge.Encoding{Name: "utf-8"},
 			TLS:     plainTLS("required"),
 			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Enabled: true, Timeout: 30 * time.Second}, Proxy: noProxy(),
 		}},

@@ -15,6 +15,7 @@ import (
 // Listener is one or more addresses with the same settings.
 type Listener struct {
 	Name      string
+	Protocol  string   // one of ProtocolFTP and its kin
 	Implicit  bool     // connections begin with TLS
 	Addresses []string // host:port for net.Listen
 	Hosts     []string // the names that HOST may give; empty is any
@@ -31,7 +32,26 @@ type Listener struct {
 	// Unlisted are verbs that the listener does not know, Optional those that it
 	// knows beside the standard ones. Both are as the command table has them.
 	Unlisted, Optional []string
+	HTTP3              bool      // HTTP over QUIC too, on the UDP ports of the addresses
+	Delivery           *Delivery // nil but with ProtocolHTTP
+	QUIC               *QUIC     // nil but with UDP
+	Congestion         string    // congestion control of TCP; empty is the kernel's choice
 }
+
+// The protocols of listeners.
+const (
+	ProtocolFTP  = "ftp"      // over TCP, with Implicit or without
+	ProtocolHTTP = "http"     // delivery
+	ProtocolQUIC = "ftp+quic" // FTP over QUIC
+)
+
+// UDP reports whether the addresses of the listener are those of UDP ports, too, or alone.
+func (l *Listener) UDP() bool {
+	return l.Protocol == ProtocolQUIC || l.Protocol == ProtocolHTTP && l.HTTP3
+}
+
+// TCP reports whether they are those of TCP ports.
+func (l *Listener) TCP() bool { return l.Protocol != ProtocolQUIC }
 
 // Passive says how passive ports are opened.
 type Passive struct {
@@ -59,18 +79,22 @@ type fileListener struct {
 	Name         string       `json:"name"`
 	Protocol     string       `json:"protocol"`
 	Address      oneOrMore    `json:"address"`
-	Hosts        []string     `json:"hosts"`
+	Hosts        []string     `json:"hosts,omitzero"`
 	Host         string       `json:"host,omitempty"`
-	UnknownHosts string       `json:"unknown_hosts"`
+	UnknownHosts string       `json:"unknown_hosts,omitzero"`
 	TLS          fileTLS      `json:"tls"`
-	Passive      filePassive  `json:"passive"`
-	Active       fileActive   `json:"active"`
-	Proxy        fileProxy    `json:"proxy_protocol"`
-	Banner       string       `json:"banner"`
-	Encoding     fileEncoding `json:"encoding"`
-	Timestamps   string       `json:"timestamps"`
-	Unlisted     []string     `json:"unlisted_commands"`
-	Optional     []string     `json:"optional_commands"`
+	Passive      filePassive  `json:"passive,omitzero"`
+	Active       fileActive   `json:"active,omitzero"`
+	Proxy        fileProxy    `json:"proxy_protocol,omitzero"`
+	Banner       string       `json:"banner,omitzero"`
+	Encoding     fileEncoding `json:"encoding,omitzero"`
+	Timestamps   string       `json:"timestamps,omitzero"`
+	Unlisted     []string     `json:"unlisted_commands,omitzero"`
+	Optional     []string     `json:"optional_commands,omitzero"`
+	HTTP3        bool         `json:"http3,omitzero"`
+	Delivery     fileDelivery `json:"delivery,omitzero"`
+	QUIC         fileQUIC     `json:"quic,omitzero"`
+	Congestion   string       `json:"congestion,omitempty"`
 }
 
 type fileEncoding struct {
@@ -107,21 +131,26 @@ func (c *checker) listeners(f *file) []Listener {
 		path := []string{"listeners", strconv.Itoa(i)}
 		c.unique(names, sub(path, "name"), l.Name, "listener")
 		for _, a := range l.Address {
-			if addresses[a] && a != "" && !strings.HasSuffix(a, ":0") {
-				c.at(sub(path, "address"), fmt.Sprintf("%q is listened on already", a), "give each listener addresses of its own")
+			for _, on := range l.networks() {
+				if addresses[on+a] && a != "" && !strings.HasSuffix(a, ":0") {
+					c.at(sub(path, "address"), fmt.Sprintf("%q is listened on already", a), "give each listener addresses of its own")
+				}
+				addresses[on+a] = true
 			}
-			addresses[a] = true
 		}
+		c.unfit(&l, path)
 		list = append(list, Listener{
-			Name: l.Name, Implicit: l.Protocol == "ftps", Addresses: l.Address, Hosts: hosts(l.Hosts), TLS: c.tls(&l, path),
+			Name: l.Name, Protocol: l.protocol(), Implicit: l.Protocol == "ftps", Addresses: l.Address, Hosts: hosts(l.Hosts), TLS: c.tls(&l, path),
 			Passive: c.passive(&l.Passive, sub(path, "passive")),
 			Active: Active{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
 				ReplacePrivate: l.Active.ReplacePrivate, Timeout: l.Active.Timeout.duration()},
 			Proxy:  c.proxy(&l.Proxy, sub(path, "proxy_protocol")),
 			Banner: lines(l.Banner), Encoding: c.encoding(edge.Encoding(l.Encoding), sub(path, "encoding")), LocalTime: l.Timestamps == "local",
 			Unlisted: c.unlisted(&l, path), Optional: verbs(l.Optional),
+			HTTP3: l.HTTP3, Delivery: c.delivery(&l, path), QUIC: l.quic(), Congestion: c.congestion(f, &l, path),
 		})
 	}
+	c.sharing(list)
 	return list
 }
 
@@ -208,7 +237,7 @@ func (c *checker) unlisted(l *fileListener, listener []string) []string {
 
 func (l *Listener) file() fileListener {
 	f := fileListener{
-		Name: l.Name, Protocol: "ftp", Address: l.Addresses, Hosts: orEmpty(l.Hosts), Banner: l.Banner, TLS: l.TLS.file(),
+		Name: l.Name, Protocol: l.Protocol, Address: l.Addresses, Hosts: orEmpty(l.Hosts), Banner: l.Banner, TLS: l.TLS.file(), Congestion: l.Congestion,
 		Passive: l.Passive.file(), Proxy: l.Proxy.file(),
 		Active: fileActive{Enabled: l.Active.Enabled, PrivilegedPorts: l.Active.PrivilegedPorts, ForeignAddresses: l.Active.ForeignAddresses,
 			ReplacePrivate: l.Active.ReplacePrivate, Timeout: written(l.Active.Timeout)},
@@ -224,6 +253,7 @@ func (l *Listener) file() fileListener {
 	if l.LocalTime {
 		f.Timestamps = "local"
 	}
+	l.fit(&f)
 	return f
 }
 

@@ -81,7 +81,7 @@ func (s *schema) parse(name, dir string, data []byte, machine outside) (*Config,
 	r := newReport(doc.locate)
 	value := (&reader{report: r, doc: doc, expand: machine.expander(dir)}).mapping(doc.root, nil)
 	v := &validator{report: r, schema: s, value: value, raw: doc.shown, under: doc.under, empty: doc.empty}
-	conf, err := finish(v, &checker{report: r, outside: machine, dir: dir, source: doc.raw})
+	conf, err := finish(v, &checker{report: r, outside: machine, dir: dir, source: doc.raw, given: doc.has})
 	if err != nil {
 		return nil, err
 	}

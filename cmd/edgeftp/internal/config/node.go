@@ -291,6 +291,12 @@ func (d *document) raw(path []string) (string, bool) {
 	return p.value.Value, true
 }
 
+// has reports whether there is something at path.
+func (d *document) has(path []string) bool {
+	_, known := d.places[join(path)]
+	return known
+}
+
 // shown is raw without secrets.
 func (d *document) shown(path []string) (string, bool) {
 	raw, ok := d.raw(path)

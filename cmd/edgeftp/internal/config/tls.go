@@ -35,7 +35,7 @@ type fileTLS struct {
 	FallbackName string   `json:"fallback_name,omitempty"`
 	MinVersion   string   `json:"min_version"`
 	Ciphers      []string `json:"ciphers"`
-	SessionReuse string   `json:"session_reuse"`
+	SessionReuse string   `json:"session_reuse,omitempty"`
 	ClientCerts  string   `json:"client_certs"`
 	ClientCA     string   `json:"client_ca,omitempty"`
 	StrictSNI    bool     `json:"strict_sni"`

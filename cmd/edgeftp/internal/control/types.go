@@ -79,6 +79,9 @@ type Listener struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
 	TLS     string `json:"tls"` // required, optional, off or implicit
+	// Protocol is http, http3 or ftp+quic, of which the latter two are at UDP ports; empty is
+	// FTP over TCP.
+	Protocol string `json:"protocol,omitempty"`
 }
 
 // Refusal is an error of the Controller that is the caller's to mend: the module

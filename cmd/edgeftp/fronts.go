@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+)
+
+// fronts are what clients of a generation come to that the server itself does not accept:
+// HTTP, and QUIC.
+type fronts struct {
+	tls   map[string]*tls.Config // by listener
+	sites map[string]*site       // likewise
+	doors map[socket]*door
+	ports map[string]*udpPort // by portKey
+	sides map[socket]*side
+	late  map[*udpPort]*config.QUIC // that are a predecessor's still
+}
+
+func newFronts() *fronts {
+	return &fronts{tls: map[string]*tls.Config{}, sites: map[string]*site{}, doors: map[socket]*door{}, ports: map[string]*udpPort{}, sides: map[socket]*side{},
+		late: map[*udpPort]*config.QUIC{}}
+}
+
+// portKey names the UDP port of an address: two listeners share it, unless the kernel is to
+// choose.
+func portKey(l *config.Listener, address string) string {
+	if strings.HasSuffix(address, ":0") {
+		return l.Name + " " + address
+	}
+	return address
+}
+
+// port is the UDP port of a listener's address, that of the generation before if it has it.
+func (in *generation) port(l *config.Listener, address string) *udpPort {
+	key := portKey(l, address)
+	if in.fronts.ports[key] == nil {
+		p := &udpPort{address: address}
+		if b := in.before; b != nil && b.fronts.ports[key] != nil {
+			p = b.fronts.ports[key]
+		}
+		in.fronts.ports[key] = p
+	}
+	return in.fronts.ports[key]
+}
+
+// side is what the server accepts FTP over QUIC from.
+func (in *generation) side(l *config.Listener, address string) *side {
+	at := socket{l.Name, address}
+	if in.fronts.sides[at] == nil {
+		s := newSide(in.port(l, address))
+		if b := in.before; b != nil && b.fronts.sides[at] != nil {
+			s = b.fronts.sides[at]
+		}
+		in.fronts.sides[at] = s
+	}
+	return in.fronts.sides[at]
+}
+
+// openFronts binds what the server does not bind. Nobody is let in yet. After an error
+// closeFronts has to be called.
+func (in *generation) openFronts(ctx context.Context) error {
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
+		var udp []string
+		for _, a := range l.Addresses {
+			at := a
+			if l.Protocol == config.ProtocolHTTP {
+				d, err := in.openDoor(ctx, l, a)
+				if err != nil {
+					return err
+				}
+				at = d.Addr().String()
+			}
+			if !l.UDP() {
+				continue
+			}
+			p := in.port(l, a)
+			if strings.HasSuffix(a, ":0") && p.socket == nil {
+				p.address = at // HTTP/3 has the port of the others
+			}
+			if err := in.openPort(ctx, l, p); err != nil {
+				return err
+			}
+			_, number, _ := net.SplitHostPort(at)
+			udp = append(udp, number)
+		}
+		if l.Protocol == config.ProtocolHTTP {
+			s, err := in.openSite(l, udp)
+			if err != nil {
+				return fmt.Errorf("listener %s: %w", l.Name, err)
+			}
+			in.fronts.sites[l.Name] = s
+		}
+	}
+	return nil
+}
+
+// openDoor binds a TCP address of HTTP, or takes what is there.
+func (in *generation) openDoor(ctx context.Context, l *config.Listener, address string) (*door, error) {
+	at := socket{l.Name, address}
+	var d *door
+	if b := in.before; b != nil {
+		d = b.fronts.doors[at]
+	}
+	if d == nil {
+		nl, err := in.sockets[at], error(nil)
+		if nl == nil {
+			var lc net.ListenConfig
+			lc.SetMultipathTCP(false) // for sendfile
+			nl, err = lc.Listen(ctx, "tcp", address)
+		}
+		if err != nil {
+			return nil, unbound(fmt.Errorf("listener %s: %w", l.Name, err))
+		}
+		tcp, ok := nl.(*net.TCPListener)
+		if !ok {
+			return nil, fmt.Errorf("listener %s: its socket is %s, not one of TCP", l.Name, nl.Addr().Network())
+		}
+		d = &door{TCPListener: tcp}
+	}
+	in.fronts.doors[at] = d
+	if err := d.congest(l.Congestion); err != nil {
+		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+	}
+	return d, nil
+}
+
+// openPort binds a UDP port, and begins QUIC on it. One that is the predecessor's still
+// comes later.
+func (in *generation) openPort(ctx context.Context, l *config.Listener, p *udpPort) error {
+	if p.quic != nil || in.fronts.late[p] != nil {
+		return nil
+	}
+	err := p.bind(ctx)
+	if inUse(err) && in.succeeds != nil && in.before == nil {
+		in.fronts.late[p] = l.QUIC
+		return nil
+	}
+	if err == nil {
+		err = p.open(in.instance, l.QUIC)
+	}
+	if err != nil {
+		return unbound(fmt.Errorf("listener %s: UDP: %w", l.Name, err))
+	}
+	return nil
+}
+
+// showFronts lets clients in, and nobody any more by what the generation before alone has.
+func (in *generation) showFronts(before *generation) {
+	f := in.fronts
+	faces := map[*udpPort]*face{}
+	of := func(l *config.Listener, a string) *face {
+		p := f.ports[portKey(l, a)]
+		if faces[p] == nil {
+			faces[p] = new(face)
+		}
+		return faces[p]
+	}
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
+		for _, a := range l.Addresses {
+			switch s := f.sites[l.Name]; {
+			case l.Protocol == config.ProtocolHTTP:
+				s.tls.Store(f.tls[l.Name])
+				d := f.doors[socket{l.Name, a}]
+				d.site.Store(s)
+				if !d.begun {
+					d.begun = true
+					go d.serve(in.instance)
+				}
+				if l.HTTP3 {
+					face := of(l, a)
+					face.site, face.http = s, f.tls[l.Name]
+				}
+			case l.Protocol == config.ProtocolQUIC:
+				face := of(l, a)
+				face.side, face.ftp = f.sides[socket{l.Name, a}], f.tls[l.Name]
+			}
+		}
+		if l.Protocol == config.ProtocolQUIC && (before == nil || !before.has(l.Name, config.ProtocolQUIC)) {
+			in.log.Warn("FTP over QUIC is experimental: the next version may speak it otherwise", "listener", l.Name)
+		}
+	}
+	for p, face := range faces {
+		p.face.Store(face)
+	}
+	if before != nil {
+		before.dropFronts(in.work.ctx, in, &in.work.all)
+		return
+	}
+	for p, limits := range f.late {
+		in.work.all.Go(func() { in.guard(func() { in.inherits(in.work.working, p, limits) }) })
+	}
+}
+
+// has reports whether the generation has a listener of that name and protocol.
+func (in *generation) has(name, protocol string) bool {
+	for i := range in.conf.Listeners {
+		if l := &in.conf.Listeners[i]; l.Name == name && l.Protocol == protocol {
+			return true
+		}
+	}
+	return false
+}
+
+// inheritEvery is how often it is tried whether the predecessor has left a UDP port.
+const inheritEvery = 20 * time.Millisecond
+
+// inherits binds a UDP port as soon as the predecessor has left it.
+func (in *instance) inherits(ctx context.Context, p *udpPort, limits *config.QUIC) {
+	tick := time.NewTicker(inheritEvery)
+	defer tick.Stop()
+	for {
+		err := p.bind(ctx)
+		if err == nil {
+			err = p.open(in, limits)
+		}
+		switch {
+		case err == nil:
+			in.log.Info("QUIC is served", "address", p.address)
+			return
+		case !inUse(err):
+			in.log.Error("a UDP port of the server before cannot be had: nothing is served there", "address", p.address, "error", err)
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// dropFronts closes what after does not have; nil is nobody. What goes on there does so
+// until ctx ends, and is waited for in all.
+func (in *generation) dropFronts(ctx context.Context, after *generation, all *sync.WaitGroup) {
+	kept := newFronts()
+	if after != nil {
+		kept = after.fronts
+	}
+	for at, d := range in.fronts.doors {
+		if kept.doors[at] != d {
+			_ = d.Close() // who waits in it is turned away
+		}
+	}
+	for name, s := range in.fronts.sites {
+		if kept.sites[name] != s {
+			all.Go(func() { in.guard(func() { s.close(ctx) }) })
+		}
+	}
+	for key, p := range in.fronts.ports {
+		if kept.ports[key] != p {
+			all.Go(func() { in.guard(func() { p.close(ctx) }) })
+		}
+	}
+}
+
+// endFronts ends all, as soon as nothing goes on there, or when ctx ends.
+func (in *generation) endFronts(ctx context.Context) {
+	var all sync.WaitGroup
+	in.dropFronts(ctx, nil, &all)
+	all.Wait()
+}
+
+// pauseFronts lets those who connect wait, as Pause of the server does.
+func (in *generation) pauseFronts() {
+	for _, d := range in.fronts.doors {
+		d.pause()
+	}
+}
+
+// resumeFronts takes pauseFronts back.
+func (in *generation) resumeFronts() {
+	for _, d := range in.fronts.doors {
+		d.resume()
+	}
+}
+
+// yieldWait is for how long the connections of QUIC go on in a process that was replaced:
+// until they have ended its successor cannot have their port.
+const yieldWait = 3 * time.Second
+
+// yieldFronts leaves all to the successor. Connections of TCP go on to the end of what is
+// asked for on them, and those of QUIC for a moment.
+func (in *generation) yieldFronts() {
+	moment, end := context.WithTimeout(in.work.ctx, yieldWait)
+	defer end()
+	var all sync.WaitGroup
+	for _, d := range in.fronts.doors {
+		_ = d.Close() // the successor has its socket, too
+	}
+	for _, p := range in.fronts.ports {
+		all.Go(func() { in.guard(func() { p.close(moment) }) })
+	}
+	for _, s := range in.fronts.sites {
+		all.Go(func() { in.guard(func() { s.close(in.work.ctx) }) })
+	}
+	all.Wait()
+}
+
+// closeFronts closes at once what only this generation has.
+func (in *generation) closeFronts() {
+	ended, end := context.WithCancel(context.Background())
+	end()
+	var all sync.WaitGroup
+	in.dropFronts(ended, in.before, &all)
+	all.Wait()
+}
