@@ -342,6 +342,7 @@ func TestLostInTransfer(t *testing.T) {
 	}
 	wantCode(t, r, CodePolicy)
 	wantCode(t, near, CodePolicy)
+	<-c.Done()
 	for _, err := range []error{u.Close(), c.Err()} {
 		if e, ok := errors.AsType[*Error](err); !ok || e.Code != CodePolicy || !e.Connection {
 			t.Error(err)
