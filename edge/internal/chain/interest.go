@@ -11,7 +11,7 @@ import (
 // numOps and numEvents are one more than the greatest numbers.
 const (
 	numOps    = int(policy.OpSymlink) + 1
-	numEvents = int(policy.EventNotifyTest) + 1
+	numEvents = int(policy.EventClientMoved) + 1
 )
 
 // interest is a policy.Interest made ready to be looked at before each call.

@@ -29,7 +29,7 @@ func questions() []question {
 	for _, c := range calls() {
 		all = append(all, question{site: &c})
 	}
-	for kind := policy.EventConnect; kind <= policy.EventNotifyTest; kind++ {
+	for kind := policy.EventConnect; kind <= policy.EventClientMoved; kind++ {
 		all = append(all, question{event: &policy.Event{Meta: meta(full()), Kind: kind, Path: "/a/b", Text: "what it was"}})
 	}
 	return append(all,
