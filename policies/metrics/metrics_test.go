@@ -64,7 +64,7 @@ func everything(t *testing.T, p *metrics.Policy) {
 	tell(t, p, 2, 0, policy.Event{Kind: policy.EventConnect})
 	tell(t, p, 2, 5*time.Second, policy.Event{Kind: policy.EventDisconnect})
 	tell(t, p, 9, 0, policy.Event{Kind: policy.EventDisconnect}) // turned away
-	for kind := policy.EventLogin; kind <= policy.EventNotifyTest; kind++ {
+	for kind := policy.EventLogin; kind <= policy.EventClientMoved; kind++ {
 		e := policy.Event{Kind: kind, Policy: "guard", Op: policy.OpWrite, Path: "/secret", Size: 1000, Took: time.Second, Code: 226}
 		switch kind {
 		case policy.EventCommandDone:

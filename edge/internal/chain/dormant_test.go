@@ -47,7 +47,7 @@ func TestDormant(t *testing.T) {
 				t.Errorf("awake %v: called %d times", up, n)
 			}
 		}
-		if l.Authorizes(policy.OpSymlink+1) || l.Observed(policy.EventNotifyTest+1) {
+		if l.Authorizes(policy.OpSymlink+1) || l.Observed(policy.EventClientMoved+1) {
 			t.Error("what there is not is asked about")
 		}
 	})

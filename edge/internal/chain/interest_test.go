@@ -87,7 +87,7 @@ func TestInterestInvalid(t *testing.T) {
 		"no operation":    {Ops: []policy.Op{policy.OpRead, 0}},
 		"no such op":      {Ops: []policy.Op{policy.OpSymlink + 1}},
 		"no event":        {Events: []policy.EventKind{0}},
-		"no such event":   {Events: []policy.EventKind{policy.EventNotifyTest + 1}},
+		"no such event":   {Events: []policy.EventKind{policy.EventClientMoved + 1}},
 		"relative":        {Paths: []string{"archive"}},
 		"empty":           {Paths: []string{""}},
 		"dots":            {Paths: []string{"/a/../b"}},
