@@ -119,7 +119,7 @@ func row(dir string, o *options) error {
 		return err
 	}
 	defer server.end()
-	bridge, err := inside(near, dir, o.program, "bridge", "--listen", "127.0.0.1:"+strconv.Itoa(port("bridge")), "--to", "ftpq://"+farAddr+":990", "--ca", "cert.pem")
+	bridge, err := inside(near, dir, o.program, "bridge", "--listen", "127.0.0.1:"+strconv.Itoa(port("bridge")), "--to", "ftpq://"+farAddr+":990", "--ca-file", "cert.pem")
 	if err != nil {
 		return err
 	}
