@@ -146,7 +146,7 @@ func Build(ctx context.Context, dir, cacheDir string) (*Result, error) {
 	if r.Dirs, err = j.folders(); err != nil {
 		return nil, err
 	}
-	if old := (cache{cacheDir}).find(r.Language, digest); old != nil {
+	if old := modules(cacheDir).find(r.Language, digest); old != nil {
 		r.Module, r.How = old, "unchanged, from the cache"
 		return r, nil
 	}
@@ -161,7 +161,7 @@ func Build(ctx context.Context, dir, cacheDir string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := (cache{cacheDir}).keep(r.Language, digest, r.Module); err != nil {
+	if err := modules(cacheDir).keep(r.Language, digest, r.Module); err != nil {
 		return nil, err
 	}
 	r.Took = time.Since(start)

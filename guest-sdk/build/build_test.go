@@ -227,14 +227,14 @@ func TestCacheIsPruned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := (cache{dir}).keep("c", "digest", []byte("\x00asm")); err != nil {
+	if err := modules(dir).keep("c", "digest", []byte("\x00asm")); err != nil {
 		t.Fatal(err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(left) != maxCached || filepath.Base(left[0]) != "c-digest.wasm" || filepath.Base(left[1]) != "go-004.wasm" {
 		t.Errorf("%d files, the first %s, %v", len(left), left[0], err)
 	}
-	if (cache{dir}).find("c", "digest") == nil || (cache{}).find("c", "digest") != nil {
+	if modules(dir).find("c", "digest") == nil || (cache{}).find("c", "digest") != nil {
 		t.Error("found what is not there, or not what is")
 	}
 }

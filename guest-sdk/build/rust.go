@@ -2,6 +2,8 @@ package build
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -124,15 +126,40 @@ func (j *job) rustc(ctx context.Context, options []string, policy ...string) err
 	if err := j.findSDK("rust"); err != nil {
 		return err
 	}
-	lib := filepath.Join(j.tmp, "libedgeftp.rlib")
-	sdk := append([]string{"--edition=2021", "--crate-name=edgeftp", "--crate-type=rlib", "-o", lib,
-		"--remap-path-prefix=" + j.sdk + "=edgeftp"}, options...)
-	if _, err := j.run(ctx, nil, rustHelp, j.tool, append(sdk, filepath.Join(j.sdk, "src", "lib.rs"))...); err != nil {
+	lib, err := j.rustSDK(ctx, options)
+	if err != nil {
 		return err
 	}
 	args := append([]string{"--edition=2021", "--crate-name=policy", "--extern=edgeftp=" + lib}, options...)
-	_, err := j.run(ctx, nil, rustHelp, j.tool, append(append(args, policy...), j.language.entry)...)
+	_, err = j.run(ctx, nil, rustHelp, j.tool, append(append(args, policy...), j.language.entry)...)
 	return located(err)
+}
+
+// rustSDK compiles the SDK, and returns where the library is. It is kept as modules are:
+// it takes as long as a policy does, and changes when edgeftp does.
+func (j *job) rustSDK(ctx context.Context, options []string) (string, error) {
+	lib, kept, digest := filepath.Join(j.tmp, "libedgeftp.rlib"), cache{}, sha256.New()
+	if j.cache != "" {
+		kept = libraries(filepath.Join(j.cache, "rust"))
+		_, _ = fmt.Fprintf(digest, "%q\n%q\n%q\n", j.version, j.tool, options) // into a hash
+		if err := hashFiles(filepath.Join(j.sdk, "src"), []string{".rs"}, digest); err != nil {
+			return "", j.fail("a source file cannot be read", "", "", err)
+		}
+	}
+	key := hex.EncodeToString(digest.Sum(nil))[:40]
+	if old := kept.find("sdk", key); old != nil {
+		return lib, os.WriteFile(lib, old, 0o600)
+	}
+	args := append([]string{"--edition=2021", "--crate-name=edgeftp", "--crate-type=rlib", "-o", lib,
+		"--remap-path-prefix=" + j.sdk + "=edgeftp"}, options...)
+	if _, err := j.run(ctx, nil, rustHelp, j.tool, append(args, filepath.Join(j.sdk, "src", "lib.rs"))...); err != nil {
+		return "", err
+	}
+	built, err := os.ReadFile(lib)
+	if err == nil {
+		err = kept.keep("sdk", key, built)
+	}
+	return lib, err
 }
 
 func compileRust(ctx context.Context, j *job) ([]byte, error) {

@@ -107,6 +107,48 @@ func TestRustIsCachedByContent(t *testing.T) {
 	}
 }
 
+// TestRustKeepsTheSDK builds two policies with one SDK, which is compiled once, and then
+// with another SDK, which is compiled as well.
+func TestRustKeepsTheSDK(t *testing.T) {
+	dir := rustFolder(t, map[string]string{"policy.rs": rustPolicy, "words.rs": "pub const NO: &str = \"no\";\n"})
+	cache := filepath.Join(t.TempDir(), "cache")
+	built := func(says string, libraries int) os.FileInfo {
+		t.Helper()
+		r, err := Build(t.Context(), dir, cache)
+		if err != nil || !strings.Contains(r.How, "built with") || !bytes.Contains(r.Module, []byte(says)) {
+			t.Fatalf("%v, want a module that says %q", err, says)
+		}
+		kept, err := filepath.Glob(filepath.Join(cache, "rust", "sdk-*.rlib"))
+		if err != nil || len(kept) != libraries {
+			t.Fatalf("%q, %v, want %d", kept, err, libraries)
+		}
+		info, err := os.Stat(kept[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	first := built("no", 1)
+	replace(t, filepath.Join(dir, "words.rs"), `"no"`, `"never at all"`)
+	if second := built("never at all", 1); !os.SameFile(first, second) {
+		t.Error("the SDK was compiled again")
+	}
+	replace(t, filepath.Join(dir, "sdk", "src", "lib.rs"), "\n", "\n\n") // a line more
+	built("never at all", 2)
+}
+
+// replace changes a text in a file, which has it.
+func replace(t *testing.T, file, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil || !bytes.Contains(text, []byte(from)) {
+		t.Fatalf("%s has no %q: %v", file, from, err)
+	}
+	if err := os.WriteFile(file, bytes.Replace(text, []byte(from), []byte(to), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestRustc finds the first compiler that has the target, and says the one command that
 // is missing.
 func TestRustc(t *testing.T) {

@@ -214,6 +214,7 @@ type asMistake struct {
 func TestAssemblyScriptMistakes(t *testing.T) {
 	for _, m := range asMistakes() {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
 			asGolden(t, "assemblyscript", m.name, asRefusal(t, asFolder(t, map[string]string{"policy.ts": m.source})))
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,13 +22,45 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if dir, err := kept(); err == nil {
+			_ = os.RemoveAll(dir) // in the system's temporary directory
+		}
+		os.Exit(code)
+	}))
+}
+
+// kept is where what is built stays until the last test has ended: one SDK and one mirror
+// serve many of them. What holds a compiler to the same bytes twice does not build here.
+var kept = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "edgeftp-sdk-") })
+
+// cached is the directory.
+func cached(t testing.TB) string {
+	t.Helper()
+	dir, err := kept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
 
 const sdkDir = "../../guest-sdk"
 
-// compile builds the policy in a folder. A missing tool skips the test, and fails it in
-// CI, where all are there.
+// compile builds the policy in a folder, or takes what was built of the same content. A
+// missing tool skips the test, and fails it in CI, where all are there.
 func compile(t testing.TB, dir string) []byte {
+	t.Helper()
+	return compileIn(t, dir, cached(t))
+}
+
+// compileAnew is compile for tests that compare what is built twice.
+func compileAnew(t testing.TB, dir string) []byte {
+	t.Helper()
+	return compileIn(t, dir, "")
+}
+
+func compileIn(t testing.TB, dir, cache string) []byte {
 	t.Helper()
 	lang, err := build.Detect(dir)
 	if err != nil {
@@ -39,7 +72,7 @@ func compile(t testing.TB, dir string) []byte {
 		}
 		t.Skip(err)
 	}
-	r, err := build.Build(t.Context(), dir, "")
+	r, err := build.Build(t.Context(), dir, cache)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func rustPlace(message string) string {
 // the author is shown.
 func rustMistake(t *testing.T, dir string) string {
 	t.Helper()
-	r, err := build.Build(t.Context(), dir, "")
+	r, err := build.Build(t.Context(), dir, cached(t))
 	if err != nil {
 		var e *build.Error
 		if !errors.As(err, &e) {
@@ -214,7 +214,7 @@ func TestRustTemplate(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), name, "guard")
 		rustCopy(t, filepath.Join(sdkDir, "rust", "template"), dir)
 		rustCopy(t, filepath.Join(sdkDir, "rust", "src"), filepath.Join(dir, "sdk", "src"))
-		modules[i] = compile(t, dir)
+		modules[i] = compileAnew(t, dir)
 		if i > 0 {
 			continue
 		}

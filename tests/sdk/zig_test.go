@@ -43,11 +43,10 @@ func needZig(t *testing.T) string {
 // TestZigUnits runs the SDK's own tests natively, with the golden vectors of records.
 func TestZigUnits(t *testing.T) {
 	needZig(t)
-	caches := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "zig", "test", "--color", "off", "--dep", "records", "--dep", "bad-records",
 		"-Mroot=sdk_test.zig", "-Mrecords=../vectors/records.json", "-Mbad-records=../vectors/bad-records.json")
 	cmd.Dir = zigSDK
-	cmd.Env = append(os.Environ(), "ZIG_LOCAL_CACHE_DIR="+caches, "ZIG_GLOBAL_CACHE_DIR="+caches)
+	cmd.Env = append(os.Environ(), "ZIG_LOCAL_CACHE_DIR="+t.TempDir(), "ZIG_GLOBAL_CACHE_DIR="+filepath.Join(cached(t), "zig"))
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "tests passed.") {
 		t.Errorf("%v\n%s", err, out)
@@ -83,7 +82,7 @@ func zigImports(module []byte) (names []string) {
 // TestZigImports holds modules to the imports that they use.
 func TestZigImports(t *testing.T) {
 	needZig(t)
-	cache := t.TempDir()
+	cache := cached(t)
 	for dir, want := range map[string][]string{
 		zigExamples + "/readonly/zig":            nil,
 		zigExamples + "/office-hours/zig":        nil,
@@ -101,7 +100,7 @@ func TestZigImports(t *testing.T) {
 // modules that lie beside them, which asks them their own questions.
 func TestZigExamples(t *testing.T) {
 	version := needZig(t)
-	cache := t.TempDir()
+	cache := cached(t)
 	hours := `{"hours":[{"days":"mon-fri","from":"08:00","to":"18:00"}]}`
 	for name, settings := range map[string]string{"readonly": "", "office-hours": hours, "geo-fence": `{"deny":["XB"]}`} {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +139,7 @@ func TestZigExamples(t *testing.T) {
 // the words of a failure.
 func TestZigAll(t *testing.T) {
 	needZig(t)
-	module := zigModule(t, filepath.Join(zigSDK, "testdata", "all"), "")
+	module := zigModule(t, filepath.Join(zigSDK, "testdata", "all"), cached(t))
 	p, err := load(t, module, wasmhost.LoadOptions{Settings: []byte(`{"users": {"anna": {"hash": "x"}}}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +197,7 @@ func TestZigStyle(t *testing.T) {
 // TestZigTable: a table that is wrong is a compile error with the number of its line.
 func TestZigTable(t *testing.T) {
 	needZig(t)
-	source, cache := filepath.Join(zigExamples, "geo-fence", "zig"), t.TempDir()
+	source, cache := filepath.Join(zigExamples, "geo-fence", "zig"), cached(t)
 	table, err := os.ReadFile(filepath.Join(source, "networks.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -308,7 +307,7 @@ func TestZigMistakes(t *testing.T) {
 	if err != nil || len(folders) < 16 {
 		t.Fatalf("%d mistakes, %v", len(folders), err)
 	}
-	cache := t.TempDir()
+	cache := cached(t)
 	for _, file := range folders {
 		dir := filepath.Dir(file)
 		t.Run(filepath.Base(dir), func(t *testing.T) {

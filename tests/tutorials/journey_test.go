@@ -20,6 +20,7 @@ func TestJourney(t *testing.T) {
 	bin := program(t)
 	for _, lang := range build.Languages() {
 		t.Run(lang, func(t *testing.T) {
+			t.Parallel()
 			if _, err := build.Toolchain(t.Context(), lang); err != nil {
 				if os.Getenv("CI") != "" {
 					t.Fatal(err)

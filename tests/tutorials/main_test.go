@@ -1,6 +1,7 @@
 package tutorials
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -8,4 +9,11 @@ import (
 	"github.com/edgeftp/edgeftp/tests/authority"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(authority.Residue), goleak.Cleanup(func(code int) {
+		if dir, err := place(); err == nil {
+			_ = os.RemoveAll(dir) // in the system's temporary directory
+		}
+		os.Exit(code)
+	}))
+}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,8 +20,7 @@ import (
 // blockTime bounds one block: the first build of Go code compiles the standard library.
 const blockTime = 5 * time.Minute
 
-// TestTutorials carries out each tutorial. They use the ports that they name, so they
-// come one after the other.
+// TestTutorials carries out each tutorial, some at a time: no two name the same port.
 func TestTutorials(t *testing.T) {
 	bin := program(t)
 	docs, err := filepath.Glob("../../docs/authors/*.md")
@@ -30,6 +30,7 @@ func TestTutorials(t *testing.T) {
 	for _, doc := range docs {
 		name := strings.TrimSuffix(filepath.Base(doc), ".md")
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if _, err := build.Toolchain(t.Context(), name); err != nil && !strings.Contains(err.Error(), "no language") {
 				if os.Getenv("CI") != "" {
 					t.Fatal(err)
@@ -54,16 +55,38 @@ func needs(t *testing.T) {
 	}
 }
 
-// program builds the server and returns the directory that it is in.
+// program returns the directory that the server's program is in.
 func program(t *testing.T) string {
 	t.Helper()
 	needs(t)
-	dir := t.TempDir()
-	if b, err := exec.Command("go", "build", "-o", filepath.Join(dir, "edgeftp"), "../../cmd/edgeftp").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
+	dir, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
+
+// place is the directory of what all tests share; TestMain removes it. Other users than
+// that of the tests run the program.
+var place = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "edgeftp-tutorials-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+})
+
+// built builds the server for the first test that needs it.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := place()
+	if err != nil {
+		return "", err
+	}
+	if b, err := exec.Command("go", "build", "-o", filepath.Join(dir, "edgeftp"), "../../cmd/edgeftp").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, b)
+	}
+	return dir, nil
+})
 
 // carryOut does what a document says, in a directory of its own.
 func carryOut(t *testing.T, bin, doc string) {
