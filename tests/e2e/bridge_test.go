@@ -57,8 +57,8 @@ func startQUIC(t *testing.T) *quicSite {
 		}
 	})
 	t.Cleanup(func() {
-		_ = q.quic.Close()
 		cancel()
+		_ = q.quic.Shutdown(ctx)
 		all.Wait()
 		_ = srv.Shutdown(context.Background())
 		_ = disk.Close()
@@ -171,6 +171,16 @@ func TestBridgeTrees(t *testing.T) {
 		"open -u anna,secret " + b.url(""), "mirror -R --parallel=4 " + src + " /tree", "mirror --parallel=4 /tree " + back}, "; ")}}.must(t)
 	sameTree(t, src, filepath.Join(q.root, "tree"))
 	sameTree(t, src, back)
+
+	host, port, err := net.SplitHostPort(b.addr)
+	ok(t, err)
+	rclone := need(t, "rclone")
+	hidden := strings.TrimSpace(program{name: rclone, args: []string{"obscure", "secret"}}.must(t).stdout)
+	flags := []string{"--config", "", "--retries", "1", "--ftp-host", host, "--ftp-port", port, "--ftp-user", "anna", "--ftp-pass", hidden}
+	again := filepath.Join(t.TempDir(), "again")
+	program{name: rclone, args: append([]string{"copy", src, ":ftp:/rclone"}, flags...)}.must(t)
+	program{name: rclone, args: append([]string{"copy", ":ftp:/rclone", again}, flags...)}.must(t)
+	sameTree(t, src, again)
 }
 
 // What cannot be a server is told in one error, with what helps and an exit code of its own.
@@ -219,6 +229,6 @@ func startWeb(t *testing.T) string {
 	server, _, err := userpi.ThrowAway()
 	ok(t, err)
 	l := must(quicnet.Listen(must(net.ListenPacket("udp", "127.0.0.1:0"))(t), quicnet.Config{TLS: server, HTTP: http.NotFoundHandler()}))(t)
-	t.Cleanup(func() { _ = l.Close() })
+	t.Cleanup(func() { ok(t, l.Shutdown(context.Background())) })
 	return l.Addr().String()
 }

@@ -24,7 +24,8 @@ func (s *session) reply(e event) {
 	case len(a.before) > 0:
 		s.swallow(a, &e.part)
 	case !e.final():
-		if !a.again { // the client has had it
+		s.blind = s.blind || a.unseen // the file is there: it is no use to ask, and may count as an attempt
+		if !a.again {                 // the client has had it
 			s.pass(a, &e.part)
 			a.marked = a.marked || e.last
 		}
@@ -93,8 +94,8 @@ func (s *session) swallow(a *asked, p *part) {
 			s.bridge.noFacts.Store(true)
 		case p.code == int(wire.CodeFileActionOK) && !p.first && !p.last:
 			a.job.note(string(p.text))
-		case p.code >= 500:
-			a.check = false
+		case p.code >= 500: // there is no file, or the user may not know of it
+			a.unseen = true
 		}
 	}
 	if p.last && p.final() {

@@ -16,6 +16,7 @@ type asked struct {
 	line      []byte // as it is sent, with its end
 	port      dtp.Port
 	check     bool   // the file's facts are to be asked for
+	unseen    bool   // and were refused
 	sent      bool   // over the session that there is
 	before    []byte // what was sent in front of it that is not answered: 'Q'DAT, 'M'LST
 	token     string

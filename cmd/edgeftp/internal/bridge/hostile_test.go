@@ -37,9 +37,8 @@ func (*fake) Token() string { return "TOKEN" }
 
 func (*fake) Send(context.Context, string) (Outgoing, error) { return nil, errors.New("no stream") }
 
-func (*fake) Receive(ctx context.Context, _ string) (io.ReadCloser, error) {
-	<-ctx.Done()
-	return nil, ctx.Err()
+func (*fake) Receive(context.Context, string) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader("hello")), nil
 }
 
 func (f *fake) Done() <-chan struct{} { return f.done }
@@ -164,4 +163,46 @@ func (l lossy) Receive(ctx context.Context, token string) (io.ReadCloser, error)
 		err = errors.New("a stream was lost")
 	}
 	return in, err
+}
+
+// A user who may read a file and not know of it is not asked about twice: the server could
+// count it as an attempt. A server without MLST is never asked again.
+func TestFactsRefused(t *testing.T) {
+	for code, text := range map[string]string{"no permission": "550 No.\r\n", "no command": "502 What?\r\n"} {
+		t.Run(code, func(t *testing.T) {
+			var got []string
+			asked := make(chan []string, 1)
+			c := facing(t, func(conn net.Conn) {
+				_, _ = io.WriteString(conn, "220 Hello.\r\n")
+				in := bufio.NewScanner(conn)
+				for in.Scan() {
+					verb, _, _ := strings.Cut(in.Text(), " ")
+					got = append(got, verb)
+					answer := map[string]string{"USER": "331 Password.\r\n", "PASS": "230 In.\r\n", "MLST": text, "RETR": "150 Here.\r\n226 Done.\r\n", "QUIT": "221 Bye.\r\n"}[verb]
+					if answer == "" {
+						answer = "200 OK.\r\n"
+					}
+					if _, err := io.WriteString(conn, answer); err != nil {
+						break
+					}
+				}
+				asked <- got
+			})
+			if err := c.Login("anna", "secret"); err != nil {
+				t.Fatal(err)
+			}
+			must(t, c, "TYPE I", 200)
+			for range 2 {
+				if b, err := c.Get(userpi.EPSV, "RETR a"); err != nil || string(b) != "hello" {
+					t.Errorf("%q, %v", b, err)
+				}
+			}
+			if err := c.Quit(); err != nil {
+				t.Error(err)
+			}
+			if text := strings.Join(<-asked, " "); text != "USER PASS TYPE QDAT MLST RETR QDAT RETR QUIT" {
+				t.Error(text)
+			}
+		})
+	}
 }

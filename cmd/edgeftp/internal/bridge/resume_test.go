@@ -225,9 +225,7 @@ func TestServerReplaced(t *testing.T) {
 	c := r.client()
 	must(t, c, "TYPE I", 200)
 	conn, got := half(t, c, "big.bin")
-	if err := r.quic.Close(); err != nil {
-		t.Fatal(err)
-	}
+	end(r.quic)
 	r.serve()
 	if _, err := io.Copy(got, conn); err != nil {
 		t.Fatal(err)
@@ -236,6 +234,7 @@ func TestServerReplaced(t *testing.T) {
 		t.Errorf("%d bytes, %v", got.Len(), err)
 	}
 	must(t, c, "NOOP", 200)
+	r.log.wait(t, "download goes on")
 }
 
 // hole is a relay between bridge and server that can be made to lose everything.

@@ -130,10 +130,17 @@ func (r *rig) serve() {
 		}
 	})
 	r.t.Cleanup(func() {
-		_ = l.Close()
+		end(l)
 		cancel()
 		all.Wait()
 	})
+}
+
+// end ends a listener with all its connections.
+func end(l *quicnet.Listener) {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = l.Shutdown(now)
 }
 
 // bridge starts the bridge.

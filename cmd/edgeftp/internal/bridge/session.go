@@ -50,6 +50,7 @@ type session struct {
 	rest         int64    // where the next transfer begins (REST)
 	ranged       bool     // it is of a part of the file (RANG)
 	memory       memory
+	blind        bool  // the user may not ask for facts
 	feat         *feat // of the reply to FEAT that comes in
 	greeted      bool
 	closed       bool
@@ -256,7 +257,7 @@ func (s *session) send(a *asked) {
 		a.token = s.far.link.Token()
 		flight = append(flight, "QDAT "+a.token+"\r\n"...)
 		a.before = append(a.before, 'Q')
-		if a.check && s.memory.binary && s.memory.stream && !s.bridge.noFacts.Load() {
+		if a.check && !s.blind && s.memory.binary && s.memory.stream && !s.bridge.noFacts.Load() {
 			flight = append(flight, "MLST "+string(a.line[len("RETR "):])...)
 			a.before = append(a.before, 'M')
 		}
