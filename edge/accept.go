@@ -112,6 +112,7 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn, name string) erro
 	defer cancel()
 	s.abortable(sess.ID(), cancel)
 	defer s.abortable(sess.ID(), nil)
+	defer context.AfterFunc(ctx, sess.Interrupt)() // it may wait for a command
 	s.own(ctx, nil, sess)
 	return nil
 }

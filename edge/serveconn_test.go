@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/edgeftp/edgeftp/tests/userpi"
@@ -77,4 +78,31 @@ func TestServeConn(t *testing.T) {
 	if err := late.Closed(); err != nil {
 		t.Error(err)
 	}
+}
+
+// The end of its context ends a session that waits for a command.
+func TestServeConnCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conf := basic(newKeeper())
+		conf.Listeners[0].Address = ""
+		srv, err := New(conf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		c, done := hand(ctx, srv, "main")
+		if err := c.Login("dev", "secret"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until it waits
+		began := time.Now()
+		cancel()
+		if err := <-done; err != nil || time.Since(began) > time.Second {
+			t.Errorf("it has ended after %v, %v", time.Since(began), err)
+		}
+		_ = c.Close()
+		if err := srv.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
