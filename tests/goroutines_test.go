@@ -61,6 +61,7 @@ func goroutines() map[string]string {
 		"wasmhost/internal/fetch/client.go dialTLS": own,
 		"edge/shutdown.go keepDefence":              guard,
 		"edge/sessions.go KickUser":                 guard,
+		"edge/accept.go ServeConn":                  "none: it sets a deadline",
 		"edge/visit.go wake":                        guard,
 		"edge/visit.go Do":                          "none: it closes a pipe",
 		"edge/sessions.go kick":                     guard,

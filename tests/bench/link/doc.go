@@ -4,6 +4,7 @@
 //	go run ./tests/bench/link                          # as root, on Linux: some minutes
 //	go run ./tests/bench/link -loss 0 -bulk 0          # the small files alone
 //	go run ./tests/bench/link -rebind 3s -loss 0       # with a NAT that forgets its mapping
+//	go run ./tests/bench/link -cost 512                # no link: the server's processor time for each GB, on loopback
 //
 // It makes two network namespaces that are joined by nothing but this program, starts the
 // server in one, the bridge and the client in the other, and takes the namespaces away

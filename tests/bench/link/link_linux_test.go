@@ -29,7 +29,7 @@ func TestShiftPort(t *testing.T) {
 
 // Each way has a listener of its own.
 func TestConfiguration(t *testing.T) {
-	text := configuration(ways())
+	text := configuration(farAddr, ways())
 	for _, want := range []string{"congestion: bbr", "congestion: cubic", "protocol: ftp+quic", ":2121", ":2122"} {
 		if strings.Count(text, want) != 1 {
 			t.Errorf("%q is there %d times:\n%s", want, strings.Count(text, want), text)

@@ -23,6 +23,7 @@ type options struct {
 	bulk    int // MiB of the large file
 	cut     time.Duration
 	ways    []string
+	at      string // the server's address
 }
 
 // ways are how files are fetched: FTPS at a listener with that congestion control, and the
@@ -45,6 +46,7 @@ func main() {
 	flag.IntVar(&o.bulk, "bulk", 12, "MiB of the large file; 0 fetches none")
 	flag.DurationVar(&o.cut, "cut", 40*time.Second, "a fetch that takes longer is given up")
 	only := flag.String("ways", "", "some of "+strings.Join(ways(), ",")+"; all that the kernel has by default")
+	cost := flag.Int("cost", 0, "MiB of a file whose downloads are measured in the server's processor time, without a link")
 	client := flag.String("client", "", "for the program itself: the way of the client's part")
 	flag.Parse()
 	if *client != "" {
@@ -60,6 +62,12 @@ func main() {
 	if *only != "" {
 		o.ways = strings.Split(*only, ",")
 	}
+	if *cost > 0 {
+		o.bulk, o.small = *cost, 0
+		must(costs(&o))
+		return
+	}
+	o.at = farAddr
 	must(run(&o))
 }
 
@@ -80,22 +88,11 @@ func usable() []string {
 
 // run measures each loss, all ways in turn.
 func run(o *options) error {
-	dir, err := os.MkdirTemp("", "edgeftp-link-")
+	dir, err := prepare(o)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if o.program == "" {
-		o.program = filepath.Join(dir, "edgeftp")
-		build := exec.Command("go", "build", "-o", o.program, "github.com/edgeftp/edgeftp/cmd/edgeftp")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return err
-		}
-	}
-	if err := furnish(dir, o); err != nil {
-		return err
-	}
 	fmt.Printf("%v each way, %g Mbit/s, queue %v, rebinding %v\n\n", o.delay, o.rate, o.queue, o.rebind)
 	fmt.Printf("| loss | way | %d x 32 KiB, ms a file | %d MiB, s |\n|---|---|---|---|\n", o.small, o.bulk)
 	for _, loss := range o.losses {
@@ -105,6 +102,22 @@ func run(o *options) error {
 		}
 	}
 	return nil
+}
+
+// prepare makes a directory with all that a run needs.
+func prepare(o *options) (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "edgeftp-link-"); err != nil {
+		return "", err
+	}
+	if o.program == "" {
+		o.program = filepath.Join(dir, "edgeftp")
+		build := exec.Command("go", "build", "-o", o.program, "github.com/edgeftp/edgeftp/cmd/edgeftp")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return dir, err
+		}
+	}
+	return dir, furnish(dir, o)
 }
 
 // row measures one loss.
@@ -146,11 +159,16 @@ type process struct {
 
 // inside starts a program in a namespace. What is not there yet its client waits for.
 func inside(ns, dir string, args ...string) (*process, error) {
+	return begin(dir, exec.Command("ip", append([]string{"netns", "exec", ns}, args...)...))
+}
+
+// begin starts a program in a directory, where its words are kept.
+func begin(dir string, cmd *exec.Cmd) (*process, error) {
 	log, err := os.CreateTemp(dir, "log-")
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command("ip", append([]string{"netns", "exec", ns}, args...)...), log: log}
+	p := &process{cmd: cmd, log: log}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, log, log
 	return p, p.cmd.Start()
 }
@@ -188,7 +206,7 @@ func furnish(dir string, o *options) error {
 	if err := noise(filepath.Join(files, "bulk"), int64(o.bulk)<<20); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "link.yaml"), []byte(configuration(o.ways)), 0o600)
+	return os.WriteFile(filepath.Join(dir, "link.yaml"), []byte(configuration(o.at, o.ways)), 0o600)
 }
 
 // noise writes a file that nothing can compress.
@@ -206,17 +224,17 @@ func noise(name string, n int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// configuration has a listener for each way.
-func configuration(ways []string) string {
+// configuration has a listener for each way, at an address.
+func configuration(addr string, ways []string) string {
 	var b strings.Builder
 	b.WriteString("version: 1\ninstance: {state_dir: state, allow_root: true}\ncertificates: {files: [{cert: cert.pem}]}\n" +
 		"users: {anonymous: {enabled: true, perm: elr}}\nstorage: [{mount: /, root: files}]\nsandbox: {landlock: off, seccomp: off}\nlisteners:\n")
 	for _, way := range ways {
 		if way == "bridge" {
-			fmt.Fprintf(&b, "- {name: quic, protocol: ftp+quic, address: \"%s:990\", tls: {certificate: files}}\n", farAddr)
+			fmt.Fprintf(&b, "- {name: quic, protocol: ftp+quic, address: \"%s:990\", tls: {certificate: files}}\n", addr)
 			continue
 		}
-		fmt.Fprintf(&b, "- {name: %s, address: \"%s:%d\", congestion: %s, tls: {certificate: files, control: required, data: required}}\n", way, farAddr, port(way), way)
+		fmt.Fprintf(&b, "- {name: %s, address: \"%s:%d\", congestion: %s, tls: {certificate: files, control: required, data: required}}\n", way, addr, port(way), way)
 	}
 	return b.String()
 }
