@@ -44,7 +44,7 @@ func (g *greeting) print(w io.Writer) {
 	fmt.Fprintf(w, "edgeftp %s\n\n", version())
 	fmt.Fprintf(w, "  serving     %s  (%s, confined)\n", g.root, mode)
 	for _, l := range g.listeners {
-		fmt.Fprintf(w, "  listening   %s  TLS %s\n", address(l), l.TLS)
+		fmt.Fprintf(w, "  listening   %s  TLS %s%s\n", address(l), l.TLS, spoken(l))
 	}
 	switch {
 	case len(g.ordered) > 0:
@@ -212,4 +212,12 @@ func short(digest string) string {
 		return hex
 	}
 	return algorithm + ":" + hex
+}
+
+// spoken is the protocol of a listener, where it is another one than most have.
+func spoken(l control.Listener) string {
+	if l.Protocol == "" {
+		return ""
+	}
+	return "  " + l.Protocol
 }

@@ -95,6 +95,8 @@ func (in *instance) tell(tell func(metrics.Sample)) {
 	gauge("edgeftp_policy_instances_draining", "Instances of replaced modules.", float64(st.OldInstances))
 	tellBudget(tell, &st.Budget)
 	tellCounts(tell, in.server.Counts())
+	in.answered.tell(tell)
+	now.tellQUIC(tell)
 	limits := in.server.Bandwidth()
 	tellLimits(tell, &limits)
 	now.tellDisks(tell)

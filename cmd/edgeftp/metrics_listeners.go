@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/quicnet"
 	"github.com/edgeftp/edgeftp/policies/metrics"
 )
 
@@ -51,6 +52,41 @@ func tellDirection(tell func(metrics.Sample), st *dtp.TallyStatus, d dtp.Directi
 		s.Buckets = append(s.Buckets, metrics.Bucket{UpTo: times.UpTo[i], Count: n})
 	}
 	tell(s)
+}
+
+// tell tells how requests of HTTP were answered.
+func (a *answered) tell(tell func(metrics.Sample)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for of, n := range a.of {
+		tell(metrics.Sample{Name: "edgeftp_http_responses_total", Help: "Answers of HTTP by protocol and class of status; none is a request that got no answer.", Kind: metrics.Counter,
+			Value: float64(n), Labels: []metrics.Label{{Name: "protocol", Value: of.protocol}, {Name: "class", Value: of.class}}})
+	}
+}
+
+// tellQUIC tells what the UDP ports have seen.
+func (in *generation) tellQUIC(tell func(metrics.Sample)) {
+	for _, p := range in.fronts.ports {
+		st, ok := p.stats()
+		if !ok {
+			continue
+		}
+		at := metrics.Label{Name: "address", Value: p.local().String()}
+		for protocol, n := range map[string]int{quicnet.ProtocolFTP: st.FTP, quicnet.ProtocolHTTP: st.HTTP} {
+			tell(metrics.Sample{Name: "edgeftp_quic_connections", Help: "Connections of QUIC that are open.", Value: float64(n),
+				Labels: []metrics.Label{at, {Name: "protocol", Value: protocol}}})
+		}
+		for result, n := range map[string]uint64{"completed": st.Handshakes, "failed": st.Failed} {
+			tell(metrics.Sample{Name: "edgeftp_quic_handshakes_total", Help: "Handshakes of QUIC by how they went.", Kind: metrics.Counter, Value: float64(n),
+				Labels: []metrics.Label{at, {Name: "result", Value: result}}})
+		}
+		tell(metrics.Sample{Name: "edgeftp_quic_retries_total", Help: "Clients that had to show first that they are where they say.", Kind: metrics.Counter,
+			Value: float64(st.Retries), Labels: []metrics.Label{at}})
+		for why, n := range st.Refused {
+			tell(metrics.Sample{Name: "edgeftp_quic_refused_total", Help: "Connections and streams of QUIC that were refused, by the reason.", Kind: metrics.Counter,
+				Value: float64(n), Labels: []metrics.Label{at, {Name: "reason", Value: string(why)}}})
+		}
+	}
 }
 
 // tellLimits tells the limits on rates that are in force, but for users' own: their names

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,10 +190,10 @@ func printSessions(w io.Writer, all []control.Session, now time.Time) {
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SESS\tUSER\tFROM\tLISTENER\tTLS\tSTATE\tDIRECTORY\tFOR\tCLIENT")
+	fmt.Fprintln(t, "SESS\tUSER\tFROM\tLISTENER\tPROTOCOL\tTLS\tSTATE\tDIRECTORY\tFOR\tCLIENT")
 	for i := range all {
 		s := &all[i]
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, userOf(s), s.Peer, screen.Shown(s.Listener), dash(s.TLS), stateOf(s),
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, userOf(s), s.Peer, screen.Shown(s.Listener), cmp.Or(s.Protocol, "ftp"), dash(s.TLS), stateOf(s),
 			dash(screen.CutLeft(screen.Shown(s.Dir), 40)), lasting(now.Sub(s.Since)), dash(screen.Cut(screen.Shown(s.Client), 30)))
 	}
 	_ = t.Flush() // to a terminal, which is there or not
@@ -236,6 +237,7 @@ func printSession(w io.Writer, s control.Session, now time.Time) {
 	line("client", screen.Shown(s.Client))
 	line("host", screen.Shown(s.Host))
 	line("since", fmt.Sprintf("%s (%s)", s.Since.Local().Format(time.DateTime), lasting(now.Sub(s.Since))))
+	line("protocol", s.Protocol)
 	line("tls", strings.TrimSpace(s.TLS+" "+s.Cipher))
 	line("state", stateOf(&s))
 	line("directory", screen.Shown(s.Dir))

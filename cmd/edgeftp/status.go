@@ -136,7 +136,7 @@ func printOverview(w io.Writer, got any) {
 		fmt.Fprintf(w, "  config     generation %d for %s\n", st.Generation, lasting(time.Since(st.ConfigSince)))
 	}
 	for _, l := range st.Listeners {
-		fmt.Fprintf(w, "  listening  %s  TLS %s\n", l.Address, l.TLS)
+		fmt.Fprintf(w, "  listening  %s  TLS %s%s\n", l.Address, l.TLS, spoken(l))
 	}
 	old := ""
 	if st.OldSessions > 0 {

@@ -66,7 +66,7 @@ const pathColumn = 5
 
 // cells are a session's, of which nothing can do anything to a terminal.
 func cells(s *control.Session) []string {
-	out := []string{fmt.Sprint(s.ID), userOf(s), s.Peer.Addr().String(), dash(s.TLS), stateOf(s), dash(screen.Shown(s.Dir)), "-", "-", "-"}
+	out := []string{fmt.Sprint(s.ID), userOf(s), s.Peer.Addr().String(), dash(strings.TrimSpace(s.TLS + " " + s.Protocol)), stateOf(s), dash(screen.Shown(s.Dir)), "-", "-", "-"}
 	if s.Limit != nil {
 		out[8] = speed(max(s.Limit.Down, s.Limit.Up)) // of the session
 	}

@@ -26,7 +26,7 @@ func (u usher) Sessions() []control.Session {
 func session(s *edge.SessionStatus) control.Session {
 	out := control.Session{ID: s.ID, State: control.StateIdle, User: s.User, LoggedIn: s.LoggedIn, Anonymous: s.Anonymous, Listener: s.Listener,
 		Peer: s.Peer, Local: s.Local, Since: s.Since.UTC().Truncate(time.Second), Quiet: int64(s.Quiet / time.Second), TLS: s.TLS, Cipher: s.Cipher, Resumed: s.Resumed,
-		VHost: s.VHost, Host: s.Host, Client: s.Client, Dir: s.Dir, Command: s.Command}
+		VHost: s.VHost, Protocol: s.Protocol, Host: s.Host, Client: s.Client, Dir: s.Dir, Command: s.Command}
 	if s.Limited {
 		r := control.Rates(s.Limit)
 		out.Limit = &r

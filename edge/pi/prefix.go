@@ -158,6 +158,9 @@ func (c *Config) logOf(who *policy.Session) *slog.Logger {
 	if who.VHost != "" {
 		log = log.With("host", who.VHost)
 	}
+	if who.Protocol != "" {
+		log = log.With("protocol", who.Protocol)
+	}
 	return log
 }
 
@@ -176,6 +179,9 @@ func (s *Session) inform(message string, what ...slog.Attr) {
 		slog.String("remote", s.who.Peer.String()))
 	if s.who.VHost != "" {
 		attrs = append(attrs, slog.String("host", s.who.VHost))
+	}
+	if s.who.Protocol != "" {
+		attrs = append(attrs, slog.String("protocol", s.who.Protocol))
 	}
 	s.conf.Log.LogAttrs(ctx, slog.LevelInfo, message, append(attrs, what...)...)
 }

@@ -178,6 +178,7 @@ func object(dst []byte, e *policy.Event, moved bool) []byte {
 	dst = text(dst, "listener", s.Listener)
 	dst = text(dst, "vhost", s.VHost)
 	dst = text(dst, "tls", s.TLS.Version)
+	dst = text(dst, "protocol", s.Protocol)
 	if e.Op != 0 {
 		dst = text(dst, "op", e.Op.String())
 	}

@@ -38,6 +38,7 @@ type Record struct {
 	Host       string    `json:"host,omitempty"`       // what HOST gave
 	Client     string    `json:"client,omitempty"`     // what CLNT or CSID gave
 	TLS        string    `json:"tls,omitempty"`        // version of the control connection's TLS
+	Protocol   string    `json:"protocol,omitempty"`   // what carries the session if it is not FTP over TCP
 	Op         string    `json:"op,omitempty"`         // operation, such as "write"
 	Path       string    `json:"path,omitempty"`       // canonical virtual path
 	Path2      string    `json:"path2,omitempty"`      // the new name of a rename
@@ -177,7 +178,7 @@ func (l *Log) Close() error {
 func RecordOf(e *policy.Event) Record {
 	s := e.Session
 	r := Record{Time: e.Time.UTC(), Event: e.Kind.String(), Session: s.ID, Request: e.Request,
-		User: s.User, Anonymous: s.Anon, Group: s.Group, Listener: s.Listener, VHost: s.VHost, Host: s.Host, Client: s.Client, TLS: s.TLS.Version,
+		User: s.User, Anonymous: s.Anon, Group: s.Group, Listener: s.Listener, VHost: s.VHost, Host: s.Host, Client: s.Client, TLS: s.TLS.Version, Protocol: s.Protocol,
 		Path: e.Path, Path2: e.Path2, Code: e.Code, Text: e.Text, Policy: e.Policy, Generation: e.Generation}
 	if s.Peer.IsValid() {
 		r.Remote = s.Peer.String()

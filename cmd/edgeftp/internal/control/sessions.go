@@ -41,13 +41,14 @@ type Session struct {
 	Quiet     int64          `json:"quiet_seconds"` // since the last command
 	TLS       string         `json:"tls"`           // version on the control connection; empty in the clear
 	Cipher    string         `json:"cipher,omitempty"`
-	Resumed   bool           `json:"resumed,omitempty"` // an earlier TLS session was
-	VHost     string         `json:"vhost,omitempty"`   // the virtual host that it belongs to
-	Host      string         `json:"host,omitempty"`    // that the client named
-	Client    string         `json:"client,omitempty"`  // program, by its own words
-	Dir       string         `json:"dir,omitempty"`     // as it was known last
-	Command   string         `json:"command,omitempty"` // that takes longer than a moment
-	Limit     *Rates         `json:"limit,omitempty"`   // by an operator; over the defaults
+	Resumed   bool           `json:"resumed,omitempty"`  // an earlier TLS session was
+	VHost     string         `json:"vhost,omitempty"`    // the virtual host that it belongs to
+	Protocol  string         `json:"protocol,omitempty"` // ftpq/1, http/1.1, h2 or h3; empty is FTP over TCP
+	Host      string         `json:"host,omitempty"`     // that the client named
+	Client    string         `json:"client,omitempty"`   // program, by its own words
+	Dir       string         `json:"dir,omitempty"`      // as it was known last
+	Command   string         `json:"command,omitempty"`  // that takes longer than a moment
+	Limit     *Rates         `json:"limit,omitempty"`    // by an operator; over the defaults
 	Transfer  *Transfer      `json:"transfer,omitempty"`
 }
 
