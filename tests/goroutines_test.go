@@ -61,6 +61,8 @@ func goroutines() map[string]string {
 		"wasmhost/internal/fetch/client.go dialTLS": own,
 		"edge/shutdown.go keepDefence":              guard,
 		"edge/sessions.go KickUser":                 guard,
+		"edge/visit.go wake":                        guard,
+		"edge/visit.go Do":                          "none: it closes a pipe",
 		"edge/sessions.go kick":                     guard,
 		"edge/leavings.go add":                      "none: it is the collector that is called",
 		"edge/shutdown.go ended":                    waits,

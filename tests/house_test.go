@@ -110,6 +110,7 @@ func allowed() map[string][]string {
 		"tests/bench/load":            {"edge", "tests/", "golang.org/x/sys/unix"},
 		"tests/bench/load/account":    {"golang.org/x/sys/unix"},
 		"tests/bench/load/client":     {"golang.org/x/sys/unix"},
+		"tests/bench/link":            {"tests/", "golang.org/x/sys/unix"},
 		"tests/":                      {"edge", "edge/", "tests/"},
 		"tests/authority":             {"github.com/letsencrypt/", "github.com/miekg/dns"},
 

@@ -137,9 +137,8 @@ func (d *delivering) offer(o pi.Offered) ([]pi.Part, bool) {
 }
 
 // open begins the answer. For how long a client may take nothing of it is from now on what
-// the transfer says.
+// the transfer says, which sets a deadline, or none, before each write.
 func (d *delivering) open() (net.Conn, error) {
-	d.x.lost(d.x.rc.SetWriteDeadline(time.Time{}))
 	d.begin()
 	return &d.body, nil
 }

@@ -159,6 +159,9 @@ func TestConditionsAnswered(t *testing.T) {
 			if r.StatusCode != 304 || body != "" || r.Header.Get("ETag") != tag || r.Header.Get("Cache-Control") != "public, max-age=60" || r.Header.Get("Content-Type") != "" {
 				t.Errorf("%s: %s %v", method, r.Status, r.Header)
 			}
+			if r, _ := w.do(method, "/page.html", "If-None-Match", "*"); r.StatusCode != 304 || r.Header.Get("Content-Security-Policy") != "" {
+				t.Errorf("%s: %s %v", method, r.Status, r.Header)
+			}
 			if r, _ := w.do(method, "/a.txt", "If-Modified-Since", then); r.StatusCode != 304 {
 				t.Errorf("%s: %s", method, r.Status)
 			}

@@ -1,10 +1,13 @@
 package delivery
 
 import (
+	"context"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func mustURL(path string) *url.URL { return &url.URL{Path: path} }
@@ -144,5 +147,40 @@ func TestEndedSession(t *testing.T) {
 	site.all[0].Close()
 	if r, _ := w.do("GET", "/a.txt"); r.StatusCode != 200 || site.opened != 2 {
 		t.Errorf("%s, %d sessions", r.Status, site.opened)
+	}
+}
+
+// Whoever serves a Handler by other means says what a connection is, and its sessions end
+// with it; without that each request has a session of its own.
+func TestConnection(t *testing.T) {
+	site := newFakeSite()
+	h, err := newHandler(anonymous(), site.visit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(ctx context.Context) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/a.txt", nil))
+		if w.Code != 200 || w.Body.String() != "0123456789" {
+			t.Errorf("%d %q", w.Code, w.Body)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	conn := h.Connection(ctx)
+	ask(conn)
+	ask(conn)
+	if site.opened != 1 {
+		t.Errorf("%d sessions for one connection", site.opened)
+	}
+	cancel()
+	for end := time.Now().Add(10 * time.Second); !site.all[0].Closed(); <-time.After(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the session has not ended with its connection")
+		}
+	}
+	ask(t.Context())
+	ask(t.Context())
+	if site.opened != 3 || site.open != 0 {
+		t.Errorf("%d sessions, %d of them open", site.opened, site.open)
 	}
 }

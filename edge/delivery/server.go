@@ -45,16 +45,14 @@ func (h *Handler) enter(ctx context.Context, c net.Conn) context.Context {
 
 // follow is http.Server.ConnState.
 func (h *Handler) follow(c net.Conn, to http.ConnState) {
-	switch to {
-	case http.StateIdle:
-		_ = c.SetWriteDeadline(time.Time{}) // that of the last answer
-	case http.StateClosed, http.StateHijacked:
-		h.mu.Lock()
-		p := h.pools[c]
-		delete(h.pools, c)
-		h.mu.Unlock()
-		if p != nil {
-			p.close()
-		}
+	if to != http.StateClosed && to != http.StateHijacked {
+		return
+	}
+	h.mu.Lock()
+	p := h.pools[c]
+	delete(h.pools, c)
+	h.mu.Unlock()
+	if p != nil {
+		p.close()
 	}
 }

@@ -40,9 +40,10 @@ func size(s *Session, a Args) Outcome {
 }
 
 // zone is where times are told: UTC, as RFC 3659 §2.3 asks, unless the operator
-// has local times (the model's use_gmt_times).
+// has local times (the model's use_gmt_times). Whoever speaks another protocol to the
+// client needs to know which it is.
 func (s *Session) zone() *time.Location {
-	if s.conf.Zone != nil {
+	if s.conf.Zone != nil && s.errand == nil {
 		return s.conf.Zone
 	}
 	return time.UTC

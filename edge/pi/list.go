@@ -91,7 +91,9 @@ func (s *Session) sendListing(a Args, f form) Outcome {
 	src, err := s.listing(l)
 	if f == factForm && err == nil && !src.dir {
 		src.Close()
-		err = wire.Say(wire.CodeBadArgument, "That is not a directory.")
+		no := wire.Say(wire.CodeBadArgument, "That is not a directory.")
+		no.Cause = vfs.ErrNotDirectory
+		err = no
 	}
 	if err != nil {
 		return s.refuse(err)

@@ -28,7 +28,8 @@ type lister struct {
 
 	fs     vfs.FS
 	conf   *Config
-	guard  vfs.Guard // of fs; nil: it keeps nothing of its own accord
+	zone   *time.Location // of times
+	guard  vfs.Guard      // of fs; nil: it keeps nothing of its own accord
 	facts  listing.Facts
 	owner  string // of interrupted uploads
 	perms  func(vfs.Path) policy.Perms
@@ -46,7 +47,7 @@ type lister struct {
 // lister begins a listing.
 func (s *Session) lister(a Args, f form) *lister {
 	l := &lister{form: f, arg: a.Text, text: a.Text, given: a.Given, path: a.Path,
-		fs: s.fs, conf: s.conf, facts: s.with.facts, owner: s.owner(), perms: s.frozen(), alike: len(s.rank.id.Rules) == 0,
+		fs: s.fs, conf: s.conf, zone: s.zone(), facts: s.with.facts, owner: s.owner(), perms: s.frozen(), alike: len(s.rank.id.Rules) == 0,
 		who: s.shown(), row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
 	l.guard, _ = s.fs.(vfs.Guard)
 	if a.ls.given && (a.Path == "" || !l.has(a.Path)) {
@@ -250,7 +251,7 @@ func (l *lister) format(at vfs.Path, text string) listing.Format {
 		entry := l.entries(at)
 		return func(dst []byte, info *vfs.Info) []byte { return l.facts.Line(dst, entry(info), info.Name) }
 	}
-	style := listing.Style{Now: time.Now(), Zone: l.conf.Zone, Owners: l.conf.Listing.Owners}
+	style := listing.Style{Now: time.Now(), Zone: l.zone, Owners: l.conf.Listing.Owners}
 	if l.options.Has(listing.Numeric) {
 		style.Owners = nil
 	}
@@ -271,7 +272,7 @@ func (l *lister) format(at vfs.Path, text string) listing.Format {
 // entries returns what turns the files of one directory into MLSD's entries, for one
 // goroutine; each is used up with the next one.
 func (l *lister) entries(dir vfs.Path) func(*vfs.Info) *listing.Entry {
-	e := &listing.Entry{Zone: l.conf.Zone}
+	e := &listing.Entry{Zone: l.zone}
 	var perms permMemory
 	return func(info *vfs.Info) *listing.Entry {
 		e.Info, e.Kind, e.Perm, e.Made = info, "file", "", time.Time{}

@@ -15,10 +15,10 @@ import (
 
 func auth(s *Session, a Args) Outcome {
 	switch {
-	case s.conf.TLS == nil:
-		return Say(wire.CodeNotImplemented, "There is no TLS here.")
 	case s.who.TLS.Enabled():
 		return Say(wire.CodeBadSequence, "TLS is in use already.")
+	case s.conf.TLS == nil:
+		return Say(wire.CodeNotImplemented, "There is no TLS here.")
 	}
 	switch a.Text {
 	case "TLS", "TLS-C", "TLS-P", "SSL":

@@ -52,7 +52,7 @@ func visits() map[string]visit {
 	for _, line := range []string{ // rows without an operation: they touch no file
 		"USER a", "REIN", "QUIT", "HOST a", "PORT 127,0,0,1,4,1", "EPRT |1|127.0.0.1|1025|", "PASV", "EPSV", "TYPE A", "MODE S", "OPTS MODE Z", "STRU F",
 		"PWD", "XPWD", "ALLO 5", "REST 1", "ABOR", "OPTS MLST size;", "LANG en", "OPTS NONE", "OPTS UTF8 ON", "OPTS UTF-8 ON", "RANG 0 1", "SITE HELP", "OPTS HASH MD5",
-		"AUTH TLS", "CCC", "PBSZ 0", "PROT P", "SYST", "HELP", "CLNT a", "CSID Name=a;", "NOOP", "FEAT",
+		"AUTH TLS", "CCC", "PBSZ 0", "PROT P", "SYST", "HELP", "CLNT a", "CSID Name=a;", "NOOP", "FEAT", "QDAT",
 	} {
 		row, _, _ := Standard().Lookup((&Config{}).command([]byte(line)))
 		v[row.Verb] = visit{nil, []string{line}}

@@ -5,7 +5,8 @@ go 1.26.5
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
-	github.com/edgeftp/edgeftp v0.0.0-00010101000000-000000000000
+	github.com/edgeftp/edgeftp v0.0.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (

@@ -28,6 +28,12 @@ func names() []string {
 // serve serves a few files and returns the address of the page that lists them.
 func serve(t *testing.T) string {
 	t.Helper()
+	return serveWith(t, "")
+}
+
+// serveWith is serve with a Content-Security-Policy for files.
+func serveWith(t *testing.T, policy string) string {
+	t.Helper()
 	fs := vfs.NewMem()
 	for _, dir := range []vfs.Path{"/files", "/files/below"} {
 		if err := fs.Mkdir(dir); err != nil {
@@ -47,7 +53,7 @@ func serve(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := delivery.New(srv, delivery.Config{Listener: "web", Anonymous: "anonymous"})
+	h, err := delivery.New(srv, delivery.Config{Listener: "web", Anonymous: "anonymous", FilePolicy: policy})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,5 +192,9 @@ func TestNothingRuns(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(list+"below/page.html"))
 	if title := eval[string](t, ctx, `document.title`); title != "page" {
 		t.Errorf("the title of a file is %q", title)
+	}
+	do(t, ctx, chromedp.Navigate(serveWith(t, "off")+"below/page.html")) // where the operator trusts all who upload
+	if title := eval[string](t, ctx, `document.title`); title != "run" {
+		t.Errorf("without a policy the title of a file is %q: the test cannot fail", title)
 	}
 }

@@ -1,0 +1,153 @@
+package pi
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/internal/chain"
+	"github.com/edgeftp/edgeftp/edge/policy"
+)
+
+// carried is a control connection of another kind than TCP, whose data connections are
+// pipes.
+type carried struct {
+	net.Conn
+	peer net.Addr
+	sent chan net.Conn // the client's ends
+}
+
+func (c *carried) Protocol() string          { return "ftpq/1" }
+func (c *carried) TLS() *tls.ConnectionState { return &tls.ConnectionState{Version: tls.VersionTLS13} }
+func (c *carried) RemoteAddr() net.Addr      { return c.peer }
+func (c *carried) Binding() []byte           { return []byte("bound") }
+func (c *carried) Port(token string) (dtp.Port, string, error) {
+	switch token {
+	case "BAD":
+		return nil, "", errors.New("it has no 26 characters")
+	case "":
+		token = "MADE"
+	}
+	here, there := net.Pipe()
+	c.sent <- there
+	return &handed{conn: here}, token, nil
+}
+
+// binder lets in whoever says "secret", and keeps what a login could be bound to.
+type binder struct {
+	admitAll
+	told []byte
+}
+
+func (p *binder) Hooks() policy.Hooks { return policy.Hooks{Authenticator: p} }
+
+func (p *binder) Authenticate(ctx context.Context, l *policy.Login) (policy.Identity, error) {
+	p.told = l.Binding
+	return p.admitAll.Authenticate(ctx, l)
+}
+
+// handed is a port whose connection is there.
+type handed struct {
+	conn net.Conn
+}
+
+func (h *handed) Open(context.Context) (net.Conn, error) { return h.conn, nil }
+func (h *handed) Close() error                           { return nil }
+
+// aboard is a bench whose control connection is carried.
+func aboard(t *testing.T, set func(*Config)) (*bench, *carried) {
+	b := newBench(t, set)
+	c := &carried{Conn: b.sess.raw, peer: net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.7:4000")), sent: make(chan net.Conn, 4)}
+	b.sess = NewSession(b.conf, 1, c, netip.MustParseAddrPort("192.0.2.1:990"), addressOf(c.peer))
+	return b, c
+}
+
+// On a control connection that something else than TCP carries there is protection from
+// the beginning, and no port: data connections are asked for by QDAT.
+func TestCarried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bound binder
+		b, c := aboard(t, func(conf *Config) { conf.TLSControl, conf.TLSData = true, true })
+		ch, err := chain.New(chain.Config{Clean: func(s string) (string, error) { return s, nil }}, chain.Slot{Name: "binder", Policy: &bound})
+		b.must(err)
+		b.conf.Chain.Close()
+		b.conf.Chain = ch
+		b.own()
+		defer b.close()
+		b.expect("the greeting", 220)
+		for _, step := range []struct {
+			line string
+			code int
+		}{
+			{"AUTH TLS", 503}, {"CCC", 534}, {"QDAT", 530}, {"USER dev", 331}, {"PASS secret", 230}, {"PBSZ 0", 200}, {"PROT P", 200}, {"PROT C", 534},
+			{"PASV", 522}, {"EPSV", 522}, {"PORT 127,0,0,1,4,1", 522}, {"EPRT |1|127.0.0.1|1025|", 522}, {"RETR /a", 550},
+			{"NLST", 425}, {"QDAT bad", 501},
+		} {
+			b.do(step.line, step.code)
+		}
+		if string(bound.told) != "bound" {
+			t.Errorf("the authorizer was told %q", bound.told)
+		}
+		if r := b.do("FEAT", 211); !strings.Contains(strings.Join(r.Lines, "\n"), "FTPQ 1") {
+			t.Errorf("%q", r.Lines)
+		}
+		if r := b.do("QDAT", 200); !strings.HasPrefix(r.Lines[0], "MADE ") {
+			t.Errorf("%q", r.Lines)
+		}
+		data := <-c.sent
+		go func() { _, _ = io.WriteString(data, "text"); _ = data.Close() }()
+		b.do("STOR /f", 150)
+		b.expect("the end", 226)
+		if who := b.sess.Seen(); who.Protocol != "ftpq/1" || who.TLS.Version != "1.3" || who.User != "dev" {
+			t.Errorf("%+v", who)
+		}
+		b.do("QUIT", 221)
+	})
+}
+
+// A client that goes on from another address is told of, and may stay only where it might
+// come from.
+func TestCarriedMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var moves []string
+		b, c := aboard(t, func(conf *Config) {
+			conf.Moved = func(from, to netip.Addr) { moves = append(moves, from.String()+" "+to.String()) }
+		})
+		b.own()
+		defer b.close()
+		b.expect("the greeting", 220)
+		b.do("USER dev", 331)
+		b.do("PASS secret", 230)
+		b.sess.rank.id.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		c.peer = net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.8:4000"))
+		b.do("NOOP", 200)
+		if got := b.sess.Seen().Peer.Addr().String(); got != "192.0.2.8" {
+			t.Errorf("the peer is %s", got)
+		}
+		c.peer = net.UDPAddrFromAddrPort(netip.MustParseAddrPort("198.51.100.1:4000"))
+		b.do("NOOP", 421)
+		if len(moves) != 2 || moves[1] != "192.0.2.8 198.51.100.1" {
+			t.Errorf("%q", moves)
+		}
+	})
+}
+
+// QDAT is not for sessions over TCP.
+func TestNoStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil).own()
+		defer b.close()
+		b.expect("the greeting", 220)
+		b.do("USER dev", 331)
+		b.do("PASS secret", 230)
+		b.do("QDAT", 502)
+		b.do("QUIT", 221)
+	})
+}

@@ -1,0 +1,11 @@
+// Command link measures transfers over an emulated link, with delay and loss: FTPS with one
+// congestion control and another beside FTP over QUIC by way of the bridge, all in one run.
+//
+//	go run ./tests/bench/link                          # as root, on Linux: some minutes
+//	go run ./tests/bench/link -loss 0 -bulk 0          # the small files alone
+//	go run ./tests/bench/link -rebind 3s -loss 0       # with a NAT that forgets its mapping
+//
+// It makes two network namespaces that are joined by nothing but this program, starts the
+// server in one, the bridge and the client in the other, and takes the namespaces away
+// again. A machine without a congestion control of the list leaves its column empty.
+package main
