@@ -141,7 +141,10 @@ func (c *Client) release() {
 // Session opens a new control session. The server greets on it, as it does on a new TCP
 // connection.
 func (c *Client) Session(ctx context.Context) (net.Conn, error) {
-	stream, err := c.conn.OpenStream()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	stream, err := c.conn.OpenStream() // which waits for nothing
 	if _, full := errors.AsType[*quic.StreamLimitReachedError](err); full {
 		return nil, fmt.Errorf("quicnet: %s permits no more sessions on this connection", c.addr)
 	}
@@ -152,7 +155,7 @@ func (c *Client) Session(ctx context.Context) (net.Conn, error) {
 	if _, err := stream.Write(appendVarint(nil, typeControl)); err != nil { // so that the server learns of it
 		return nil, c.explain(err)
 	}
-	return s, ctx.Err()
+	return s, nil
 }
 
 // Token returns a token for QDAT, which nobody else can guess.
@@ -186,10 +189,11 @@ func (c *Client) Send(ctx context.Context, token string) (*Upload, error) {
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	if _, err := stream.Write(appendDataHead(nil, t)); err != nil {
+	u := &Upload{download{ends{c.conn}, stream}}
+	if err := u.d.begin(t); err != nil {
 		return nil, c.explain(err)
 	}
-	return &Upload{download{ends{c.conn}, stream}}, nil
+	return u, nil
 }
 
 // Receive waits for the server's data stream with a token. Only at its FIN is the error of

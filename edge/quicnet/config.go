@@ -124,6 +124,8 @@ func transport(idle time.Duration) *quic.Config {
 		MaxStreamReceiveWindow:         streamWindow,
 		InitialConnectionReceiveWindow: connectionFirstWindow,
 		MaxConnectionReceiveWindow:     connectionWindow,
+		// A stream that is reset still tells which transfer it was (RESET_STREAM_AT).
+		EnableStreamResetPartialDelivery: true,
 	}
 }
 

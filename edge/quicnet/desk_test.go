@@ -41,6 +41,7 @@ func TestDesk(t *testing.T) {
 		}
 		d.arrive(Token{2}, late)
 		<-time.After(61 * time.Second)
+		synctest.Wait()
 		if len(late.refused) != 2 || late.refused[1] != CodeToken || len(d.slots) != 0 {
 			t.Errorf("a stray: %v, %d on the desk", late.refused, len(d.slots))
 		}

@@ -33,6 +33,8 @@ type link struct {
 func newLink(l *Listener, conn *quic.Conn) *link {
 	k := &link{listener: l, conn: conn, web: conn.ConnectionState().TLS.NegotiatedProtocol == ProtocolHTTP, why: CodeIdle}
 	k.desk = newDesk(l.conf.Limits.Streams, l.conf.Limits.Stray)
+	k.mu.Lock() // expire reads what is written here
+	defer k.mu.Unlock()
 	k.timer = time.AfterFunc(l.conf.Limits.Idle, k.expire)
 	return k
 }

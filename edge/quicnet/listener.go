@@ -167,11 +167,16 @@ func (l *Listener) guard(k *link, do func()) {
 func (l *Listener) try(peer net.Addr, do func()) (well bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			l.log.Error("a mistake of the server has hit a QUIC connection", "peer", peer.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			l.tell(peer.String(), p)
 		}
 	}()
 	do()
 	return true
+}
+
+// tell logs what has panicked on account of a client, from a deferred function.
+func (l *Listener) tell(peer string, p any) {
+	l.log.Error("a mistake of the server has hit a QUIC connection", "peer", peer, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
 
 // left forgets a connection that has ended.

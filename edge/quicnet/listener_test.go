@@ -206,7 +206,8 @@ func TestSocketClosed(t *testing.T) {
 // A connection that nothing is done on ends, however alive it is kept: before its first
 // session, and after its last.
 func TestIdle(t *testing.T) {
-	s := listen(t, func(c *Config) { c.Limits.Idle, c.Limits.Unused = 200*time.Millisecond, 100*time.Millisecond })
+	t.Parallel()
+	s := listen(t, func(c *Config) { c.Limits.Idle, c.Limits.Unused = 2*time.Second, 100*time.Millisecond }) // Idle is the transport's, too
 	alive := func(_ *tls.Config, q *quic.Config) { q.KeepAlivePeriod = 20 * time.Millisecond }
 	never, err := s.raw(t, alive)
 	if err != nil {
@@ -220,7 +221,7 @@ func TestIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	far, near := s.rawSession(t, used)
-	_ = near.SetReadDeadline(time.Now().Add(400 * time.Millisecond))
+	_ = near.SetReadDeadline(time.Now().Add(2500 * time.Millisecond))
 	if _, err := near.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("with a session: %v", err)
 	}

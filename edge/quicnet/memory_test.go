@@ -1,6 +1,7 @@
 package quicnet
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
 )
 
 // crowd is how many clients BenchmarkIdleSession has.
@@ -95,4 +98,29 @@ func resident(b *testing.B) int64 {
 		b.Fatal(err)
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// BenchmarkDownload is a file of 64 MiB over loopback, both ends in one process.
+func BenchmarkDownload(b *testing.B) {
+	s := listen(b, nil)
+	c := s.dial(b)
+	far, _ := s.session(b, c)
+	file := make([]byte, 64<<20)
+	b.SetBytes(int64(len(file)))
+	for b.Loop() {
+		token := c.Token()
+		p := prepare(b, far, token)
+		done := make(chan dtp.Result, 1)
+		go func() { done <- (&dtp.Transfer{Port: p, Send: bytes.NewReader(file)}).Run(b.Context()) }()
+		r, err := c.Receive(within(b), token)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			b.Fatal(err)
+		}
+		if res := <-done; res.Err != nil {
+			b.Fatal(res.Err)
+		}
+	}
 }

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/edgeftp/edgeftp/edge/dtp"
 )
 
@@ -89,20 +87,22 @@ func (p *port) accept(ctx, waiting context.Context) (net.Conn, error) {
 func (p *port) open(ctx, waiting context.Context) (net.Conn, error) {
 	p.conn.link.desk.drop(p.slot, CodeToken) // of a client that sends where it is to be sent to
 	stream, err := p.conn.conn.OpenUniStreamSync(waiting)
-	if err == nil {
-		if err = p.over(ctx); err == nil {
-			_, err = stream.Write(appendDataHead(nil, p.slot.token)) // so few bytes wait for nobody
-		}
-		if err != nil {
-			stream.CancelWrite(quic.StreamErrorCode(CodeAborted))
-			return nil, fault(err)
-		}
-		return &download{ends{p.conn.conn}, stream}, nil
+	over := p.over(ctx)
+	switch {
+	case err != nil && over == nil:
+		return nil, p.failed(dtp.ErrUnreached)
+	case err != nil:
+		return nil, over
 	}
-	if err := p.over(ctx); err != nil {
-		return nil, err
+	d := &download{ends{p.conn.conn}, stream}
+	if over == nil {
+		over = d.begin(p.slot.token)
 	}
-	return nil, p.failed(dtp.ErrUnreached)
+	if over != nil {
+		d.Reset(CodeAborted)
+		return nil, over
+	}
+	return d, nil
 }
 
 // failed is err, and what has ended the connection if that is the cause.

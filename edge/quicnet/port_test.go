@@ -1,6 +1,7 @@
 package quicnet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -192,37 +193,78 @@ func waitFor(t *testing.T, p dtp.Port) {
 	}
 }
 
-// dtp.Transfer moves files over these ports as over any other. What says how a transfer
-// has ended is called by hand here, as long as nothing else does.
+// dtp.Transfer moves files over these ports as over any other.
 func TestTransfer(t *testing.T) {
 	s := listen(t, nil)
 	c := s.dial(t)
 	far, _ := s.session(t, c)
-	token, sent := c.Token(), pattern(3<<20)
-	done := make(chan dtp.Result, 1)
-	p := prepare(t, far, token)
-	go func() {
-		var res dtp.Result
-		d, err := p.OpenFor(within(t), true)
-		if err != nil {
-			res.Err = err
-			done <- res
-			return
-		}
-		b, err := io.ReadAll(d)
-		done <- dtp.Result{Bytes: int64(len(b)), Err: errors.Join(err, d.(ender).End(err))}
-	}()
+	file := pattern(3 << 20)
+	run := func(tr *dtp.Transfer, token string) <-chan dtp.Result {
+		done := make(chan dtp.Result, 1)
+		tr.Port, tr.Stall = prepare(t, far, token), patience
+		go func() { done <- tr.Run(within(t)) }()
+		return done
+	}
+
+	token := c.Token()
+	var stored bytes.Buffer
+	done := run(&dtp.Transfer{Receive: &stored}, token)
 	u, err := c.Send(within(t), token)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := u.Write(sent); err != nil {
+	if _, err := u.Write(file); err != nil {
 		t.Fatal(err)
 	}
 	if err := u.Close(); err != nil {
 		t.Error(err)
 	}
-	if res := <-done; res.Err != nil || res.Bytes != int64(len(sent)) {
+	if res := <-done; res.Err != nil || !bytes.Equal(stored.Bytes(), file) {
+		t.Errorf("%+v", res)
+	}
+
+	token = c.Token()
+	done = run(&dtp.Transfer{Send: bytes.NewReader(file)}, token)
+	r, err := c.Receive(within(t), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(r)
+	if res := <-done; err != nil || res.Err != nil || res.Bytes != int64(len(file)) || !bytes.Equal(got, file) {
+		t.Errorf("%d bytes, %v; %+v", len(got), err, res)
+	}
+
+	token = c.Token() // too large
+	done = run(&dtp.Transfer{Receive: io.Discard, MaxBytes: 1000}, token)
+	if u, err = c.Send(within(t), token); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = u.Write(file)
+	if res := <-done; !errors.Is(res.Err, dtp.ErrTooLarge) {
+		t.Errorf("%+v", res)
+	}
+	<-u.d.stream.Context().Done()
+	if e, ok := errors.AsType[*Error](u.Close()); !ok || e.Code != CodeTooLarge {
+		t.Error(u.Close())
+	}
+
+	token = c.Token() // broken by the client, before a byte of the file and at once
+	done = run(&dtp.Transfer{Receive: io.Discard}, token)
+	if u, err = c.Send(within(t), token); err != nil {
+		t.Fatal(err)
+	}
+	u.Reset(CodeAborted)
+	if res := <-done; !errors.Is(res.Err, dtp.ErrBroken) || res.Bytes != 0 {
+		t.Errorf("%+v", res)
+	}
+
+	token = c.Token() // unwanted by the client
+	done = run(&dtp.Transfer{Send: bytes.NewReader(file)}, token)
+	if r, err = c.Receive(within(t), token); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	if res := <-done; !errors.Is(res.Err, dtp.ErrBroken) {
 		t.Errorf("%+v", res)
 	}
 }

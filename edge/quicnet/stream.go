@@ -146,6 +146,14 @@ type download struct {
 	stream *quic.SendStream
 }
 
+// begin sends the head, which arrives even where the stream is reset. So few bytes wait for
+// nobody.
+func (d *download) begin(t Token) error {
+	_, err := d.stream.Write(appendDataHead(nil, t))
+	d.stream.SetReliableBoundary()
+	return fault(err)
+}
+
 // Read fails.
 func (d *download) Read([]byte) (int, error) { return 0, errOneWay }
 

@@ -133,43 +133,35 @@ func TestEitherOrder(t *testing.T) {
 	far, _ := s.session(t, c)
 	for i := range 20 {
 		token := c.Token()
-		send := func() {
+		send := func() error {
 			u, err := c.Send(within(t), token)
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
-			writes(t, u, "file")
-			if err := u.Close(); err != nil {
-				t.Error(err)
-			}
+			_, err = u.Write([]byte("file"))
+			return errors.Join(err, u.Close())
 		}
-		if i%2 == 0 {
-			send()
-		}
-		p := prepare(t, far, token)
-		if i%2 == 1 {
-			time.AfterFunc(time.Millisecond, send)
-		}
-		d := open(t, p, true)
+		sent := soon(i%2 == 1, send)
+		d := open(t, prepare(t, far, token), true)
 		if got, err := io.ReadAll(d); err != nil || string(got) != "file" || d.End(nil) != nil {
 			t.Fatalf("%q, %v", got, err)
+		}
+		if err := <-sent; err != nil {
+			t.Error(err)
 		}
 	}
 	for i := range 20 {
 		token := c.Token()
 		p := prepare(t, far, token)
-		give := func() {
-			d := open(t, p, false)
-			writes(t, d, "file")
-			if err := d.End(nil); err != nil {
-				t.Error(err)
+		give := func() error {
+			d, err := p.OpenFor(within(t), false)
+			if err != nil {
+				return err
 			}
+			_, err = d.Write([]byte("file"))
+			return errors.Join(err, d.(ender).End(err))
 		}
-		if i%2 == 0 {
-			give()
-		} else {
-			time.AfterFunc(time.Millisecond, give)
-		}
+		given := soon(i%2 == 1, give)
 		r, err := c.Receive(within(t), token)
 		if err != nil {
 			t.Fatal(err)
@@ -177,7 +169,21 @@ func TestEitherOrder(t *testing.T) {
 		if got, err := io.ReadAll(r); err != nil || string(got) != "file" {
 			t.Fatalf("%q, %v", got, err)
 		}
+		if err := <-given; err != nil {
+			t.Error(err)
+		}
 	}
+}
+
+// soon does something, in a moment or at once.
+func soon(late bool, do func() error) <-chan error {
+	done := make(chan error, 1)
+	if late {
+		time.AfterFunc(time.Millisecond, func() { done <- do() })
+	} else {
+		done <- do()
+	}
+	return done
 }
 
 // Only FIN is the end of a file, in both directions.
@@ -342,6 +348,7 @@ func TestLostInTransfer(t *testing.T) {
 	}
 	wantCode(t, r, CodePolicy)
 	wantCode(t, near, CodePolicy)
+	<-c.Done()
 	for _, err := range []error{u.Close(), c.Err()} {
 		if e, ok := errors.AsType[*Error](err); !ok || e.Code != CodePolicy || !e.Connection {
 			t.Error(err)

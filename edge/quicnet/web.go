@@ -2,6 +2,7 @@ package quicnet
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/quic-go/quic-go"
@@ -20,7 +21,7 @@ func (l *Listener) newWeb() *http3.Server {
 	return &http3.Server{
 		Handler:        http.HandlerFunc(l.answer),
 		MaxHeaderBytes: webHeaders,
-		Logger:         l.log,
+		Logger:         slog.New(slog.DiscardHandler), // it would have words of its own, about clients
 		ConnContext: func(ctx context.Context, conn *quic.Conn) context.Context {
 			if of := l.conf.HTTPContext; of != nil {
 				ctx = of(ctx)
@@ -46,5 +47,14 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer k.finish()
+	defer func() {
+		p := recover()
+		if p != nil && p != http.ErrAbortHandler {
+			l.tell(r.RemoteAddr, p)
+		}
+		if p != nil {
+			panic(http.ErrAbortHandler) // which resets the stream, without a word in a log
+		}
+	}()
 	l.conf.HTTP.ServeHTTP(w, r)
 }

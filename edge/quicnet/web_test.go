@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -54,10 +55,10 @@ func (s *site) url(path string) string { return "https://" + s.Addr().String() +
 
 // HTTP/3 and FTP share a socket.
 func TestBothProtocols(t *testing.T) {
-	var seen http.Request
+	requests := make(chan *http.Request, 1)
 	s := listen(t, func(c *Config) {
 		c.HTTP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			seen = *r
+			requests <- r
 			fmt.Fprint(w, "a page")
 		})
 	})
@@ -66,6 +67,7 @@ func TestBothProtocols(t *testing.T) {
 	if err != nil || body != "a page" || res.ProtoMajor != 3 {
 		t.Errorf("%q, %v, %+v", body, err, res)
 	}
+	seen := <-requests
 	if seen.TLS == nil || seen.TLS.NegotiatedProtocol != "h3" || seen.TLS.ServerName != hostName || !strings.HasPrefix(seen.RemoteAddr, "127.0.0.1:") {
 		t.Errorf("the request has %+v, %q", seen.TLS, seen.RemoteAddr)
 	}
@@ -93,16 +95,26 @@ func TestWebAlone(t *testing.T) {
 
 // A head of a request that is too large costs the request, a panic the same.
 func TestWebFaults(t *testing.T) {
+	log := make(lines, 4)
 	s := listen(t, func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(log, nil))
 		c.HTTP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/panic" {
+			switch r.URL.Path {
+			case "/panic":
+				panic("a mistake")
+			case "/abort":
 				panic(http.ErrAbortHandler)
 			}
 		})
 	})
 	b := s.browser(t)
-	if _, _, err := s.get(t, b, "/panic"); err == nil {
-		t.Error("a panic is a response")
+	for _, path := range []string{"/abort", "/panic"} {
+		if _, _, err := s.get(t, b, path); err == nil {
+			t.Errorf("%s is a response", path)
+		}
+	}
+	if line := <-log; len(log) > 0 || !strings.Contains(line, "panic=\"a mistake\"") || !strings.Contains(line, "peer=127.0.0.1:") {
+		t.Errorf("the log has %q, and %d more", line, len(log))
 	}
 	r, err := http.NewRequestWithContext(within(t), http.MethodGet, s.url("/"), nil)
 	if err != nil {
@@ -143,7 +155,8 @@ func TestTooManyRequests(t *testing.T) {
 
 // Idle connections of HTTP end, however alive they are kept.
 func TestWebIdle(t *testing.T) {
-	s := listen(t, func(c *Config) { c.HTTP, c.Limits.Idle = nowhere{}, 200*time.Millisecond })
+	t.Parallel()
+	s := listen(t, func(c *Config) { c.HTTP, c.Limits.Idle = nowhere{}, 2*time.Second }) // which is the transport's limit, too
 	c, err := s.raw(t, func(c *tls.Config, q *quic.Config) {
 		c.NextProtos, q.KeepAlivePeriod = []string{"h3"}, 20*time.Millisecond
 	})
