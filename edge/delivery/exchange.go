@@ -98,9 +98,11 @@ func (x *exchange) greet() {
 
 // understand reads the request, but for its credentials.
 func (x *exchange) understand() *problem {
-	bodied := x.r.ContentLength != 0
+	bodied := x.r.ContentLength > 0 || x.r.ContentLength < 0 && x.r.ProtoMajor < 3 // HTTP/3 knows the end of a request's stream alone
 	if bodied { // it is not waited for
-		x.w.Header().Set("Connection", "close")
+		if x.r.ProtoMajor < 3 { // which has no such field (RFC 9114 §4.2)
+			x.w.Header().Set("Connection", "close")
+		}
 		x.lost(x.rc.SetReadDeadline(time.Now().Add(time.Second)))
 	}
 	switch x.r.Method {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go/http3"
 )
@@ -89,6 +91,11 @@ func ask(t *testing.T, c *http.Client, url string, fields ...string) answered {
 	return answered{res, string(must(io.ReadAll(res.Body))(t))}
 }
 
+// basic is the credentials of a user (RFC 7617).
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
 // A file leaves by each version of HTTP alike: whole, in part, not again, and not to who may
 // not have it; events, the access log and the figures name the protocol.
 func TestDelivery(t *testing.T) {
@@ -98,6 +105,8 @@ func TestDelivery(t *testing.T) {
 	s := delivering(t, p, fmt.Sprintf("events: { file: %q }\ntelemetry: { access_log: { file: %q, format: json }, metrics: { listen: %q } }\n", events, access, figures))
 	textFile(t, p.in("pub/hello.txt"), "hello, world\n")
 	textFile(t, p.in("disk.iso"), "an image")
+	old := time.Now().Add(-time.Hour) // a file that was just written may be written again within its time's second
+	ok(t, os.Chtimes(p.in("pub/hello.txt"), old, old))
 	url := "https://" + s.at(t, atWeb).addr
 	for protocol, c := range s.browsers(t) {
 		got := ask(t, c, url+"/pub/hello.txt")
@@ -148,16 +157,16 @@ func TestDeliveryLogin(t *testing.T) {
 	textFile(t, p.in("a"), "a")
 	c := s.browsers(t)["h2"]
 	url := "https://" + s.at(t, atWeb).addr
-	if got := ask(t, c, strings.Replace(url, "://", "://dev:"+secret+"@", 1)+"/a"); got.StatusCode != 200 {
+	if got := ask(t, c, url+"/a", "Authorization: "+basic("dev", secret)); got.StatusCode != 200 {
 		t.Errorf("%s", got.Status)
 	}
 	if list := s.admin(t, "session", "ls", "-o", "json"); !strings.Contains(list.stdout, `"protocol": "h2"`) {
 		t.Errorf("sessions: %s", list.both())
 	}
-	if got := ask(t, c, strings.Replace(url, "://", "://dev:wrong@", 1)+"/a"); got.StatusCode != 401 {
+	if got := ask(t, c, url+"/a", "Authorization: "+basic("dev", "wrong")); got.StatusCode != 401 {
 		t.Errorf("a wrong password: %s", got.Status)
 	}
-	if got := ask(t, http.DefaultClient, "http://dev:"+secret+"@"+s.at(t, atClear).addr+"/a"); got.StatusCode == 200 && got.Request.TLS == nil && got.Header.Get("Cache-Control") == "private" {
+	if got := ask(t, http.DefaultClient, "http://"+s.at(t, atClear).addr+"/a", "Authorization: "+basic("dev", secret)); got.StatusCode == 200 {
 		t.Errorf("a password in the clear was taken: %s", got.Status)
 	}
 }
