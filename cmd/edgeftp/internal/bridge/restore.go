@@ -22,7 +22,8 @@ var errSlow = errors.New("the server cannot be reached at the moment")
 // a download go on in it. It runs beside the owner, who reads nothing of it before done.
 type restoration struct {
 	again  memory    // what is to be said again
-	job    *transfer // that is to go on; nil: none
+	asked  *asked    // whose download is to go on; nil: none
+	job    *transfer // that download
 	before bool      // there was a session
 	limit  time.Duration
 	stop   context.CancelFunc
@@ -45,7 +46,7 @@ func (s *session) resume(a *asked) {
 		return
 	}
 	s.log.Info("download waits", "session", s.id, "path", a.arg, "bytes", a.job.moved.Load())
-	s.begins(&restoration{again: s.memory, before: true, job: a.job})
+	s.begins(&restoration{again: s.memory, before: true, asked: a, job: a.job})
 }
 
 func (s *session) begins(r *restoration) {
@@ -228,16 +229,16 @@ func answered(what string, lines [][]byte) error {
 func (s *session) restored() {
 	r := s.restoring
 	s.restoring = nil
-	head := s.head()
 	switch {
-	case r.whole:
-		head.say(wire.CodeClosingData, "The transfer is complete.")
+	case r.asked != nil && r.asked.answer != nil: // it was aborted meanwhile
+		r.discard()
 		return
-	case r.err != nil && r.job != nil:
+	case r.whole:
+		r.asked.say(wire.CodeClosingData, "The transfer is complete.")
+		return
+	case r.err != nil && r.asked != nil:
 		r.job.stop(errLink)
-		if head.answer == nil {
-			head.say(wire.CodeAborted, "The connection to the server was lost, and did not come back: %s.", oneLine(r.err))
-		}
+		r.asked.say(wire.CodeAborted, "The connection to the server was lost, and did not come back: %s.", oneLine(r.err))
 		return
 	case r.err != nil:
 		s.refused(r.err)
@@ -252,12 +253,19 @@ func (s *session) restored() {
 	switch {
 	case r.cold != nil:
 		r.job.stop(r.cold)
-		head.say(wire.CodeAborted, "The connection to the server was lost, and the download cannot go on: %s.", oneLine(r.cold))
-	case r.job != nil:
-		s.log.Info("download goes on", "session", s.id, "path", head.arg, "bytes", r.job.moved.Load())
+		r.asked.say(wire.CodeAborted, "The connection to the server was lost, and the download cannot go on: %s.", oneLine(r.cold))
+	case r.asked != nil:
+		s.log.Info("download goes on", "session", s.id, "path", r.asked.arg, "bytes", r.job.moved.Load())
 	}
 	f := r.far
 	s.work.Go(f.listen)
+}
+
+// discard ends a session that came too late.
+func (r *restoration) discard() {
+	if r.far != nil {
+		_ = r.far.conn.Close()
+	}
 }
 
 // refused ends a client's session that there is none at the server for.

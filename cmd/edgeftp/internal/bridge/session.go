@@ -319,8 +319,8 @@ func (s *session) end() {
 	s.hangUp()
 	_ = s.local.Close()
 	s.work.Wait()
-	if r := s.restoring; r != nil && r.far != nil { // it came too late
-		_ = r.far.conn.Close()
+	if s.restoring != nil {
+		s.restoring.discard()
 	}
 	s.memory = memory{}
 }
