@@ -51,8 +51,9 @@ func same(a, b *wasmhost.Exchange) bool {
 	return a.Verdict == b.Verdict && (a.Err == nil) == (b.Err == nil) && bytes.Equal(a.Reply, b.Reply)
 }
 
-// rounds is how many questions the memory is watched for.
-const rounds = 10_000
+// rounds is how many questions the memory is watched for: the heap of a guest whose language
+// collects garbage settles in the first half, where a step or two is no leak.
+const rounds = 20_000
 
 // memory asks many questions and watches whether an instance grows.
 func (e *exam) memory(all []vectors.Record) {
