@@ -105,7 +105,7 @@ func goFaults(t *testing.T, p *Policy) {
 		}
 	}
 	_, err := p.Hooks().Authorizer.Authorize(t.Context(), action("/panic"))
-	if !strings.HasPrefix(err.Error(), "main.go:40: panic: ") {
+	if !strings.HasPrefix(err.Error(), "main.go:43: panic: ") {
 		t.Errorf("the guest's words do not lead, or do not name the line first: %v", err)
 	}
 }
