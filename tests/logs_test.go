@@ -150,7 +150,7 @@ func logFields() map[string]string {
 		"policies_at_worst":       "bytes of memory that policies may take",
 		"policy":                  "name of a policy",
 		"policy_gen":              "its generation: one more with each swap",
-		"protocol":                "the protocol that a TLS handshake agreed on (RFC 7301)",
+		"protocol":                "what carries a session or a request if it is not FTP over TCP: ftpq/1, http/1.1, h2 or h3; of a TLS handshake, what it agreed on (RFC 7301)",
 		"ready_seconds":           "how long the start took",
 		"reason":                  "why",
 		"ref":                     "the request that it is about, as in replies: session-number",
@@ -305,7 +305,7 @@ func eventFields(t *testing.T) (rows []string) {
 			return true
 		})
 	})
-	if len(rows) != 23 {
+	if len(rows) != 24 {
 		t.Errorf("%d fields of the event log have a comment", len(rows))
 	}
 	return rows

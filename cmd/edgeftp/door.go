@@ -44,7 +44,7 @@ func (d *door) serve(in *instance) {
 		switch {
 		case err == nil:
 			pause = 0
-			d.bring(in, conn)
+			in.guard(func() { d.bring(in, conn) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):

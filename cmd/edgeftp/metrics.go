@@ -96,7 +96,7 @@ func (in *instance) tell(tell func(metrics.Sample)) {
 	tellBudget(tell, &st.Budget)
 	tellCounts(tell, in.server.Counts())
 	in.answered.tell(tell)
-	now.tellQUIC(tell)
+	now.tellPorts(tell)
 	limits := in.server.Bandwidth()
 	tellLimits(tell, &limits)
 	now.tellDisks(tell)

@@ -25,6 +25,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/quicnet"
 	"github.com/edgeftp/edgeftp/policies/metrics"
 )
 
@@ -90,6 +91,10 @@ func tellMore(tell func(metrics.Sample)) {
 	tellCertificates(tell, []acme.Certificate{{Name: "ftp.example.org", NotBefore: at, NotAfter: at, Renew: at}})
 	tellOrders(tell, map[string]certSource{"auto": ordering{}})
 	tellCounts(tell, []edge.ListenerCounts{{Name: "other", Data: new(dtp.Tally).Status()}})
+	seen := new(answered)
+	seen.count("h3", 206)
+	seen.tell(tell)
+	tellQUIC(tell, "0.0.0.0:443", &quicnet.Stats{Handshakes: 1, Failed: 1, Refused: map[quicnet.Refusal]uint64{quicnet.RefusedAddress: 1}})
 	(&numbers{all: map[string]map[string]number{"guard": {"a": {value: 1}, "b": {value: 1, counter: true}}}}).tell(tell)
 }
 

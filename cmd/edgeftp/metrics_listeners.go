@@ -64,28 +64,29 @@ func (a *answered) tell(tell func(metrics.Sample)) {
 	}
 }
 
-// tellQUIC tells what the UDP ports have seen.
-func (in *generation) tellQUIC(tell func(metrics.Sample)) {
+// tellPorts tells what the UDP ports have seen.
+func (in *generation) tellPorts(tell func(metrics.Sample)) {
 	for _, p := range in.fronts.ports {
-		st, ok := p.stats()
-		if !ok {
-			continue
+		if st, ok := p.stats(); ok {
+			tellQUIC(tell, p.local().String(), &st)
 		}
-		at := metrics.Label{Name: "address", Value: p.local().String()}
-		for protocol, n := range map[string]int{quicnet.ProtocolFTP: st.FTP, quicnet.ProtocolHTTP: st.HTTP} {
-			tell(metrics.Sample{Name: "edgeftp_quic_connections", Help: "Connections of QUIC that are open.", Value: float64(n),
-				Labels: []metrics.Label{at, {Name: "protocol", Value: protocol}}})
-		}
-		for result, n := range map[string]uint64{"completed": st.Handshakes, "failed": st.Failed} {
-			tell(metrics.Sample{Name: "edgeftp_quic_handshakes_total", Help: "Handshakes of QUIC by how they went.", Kind: metrics.Counter, Value: float64(n),
-				Labels: []metrics.Label{at, {Name: "result", Value: result}}})
-		}
-		tell(metrics.Sample{Name: "edgeftp_quic_retries_total", Help: "Clients that had to show first that they are where they say.", Kind: metrics.Counter,
-			Value: float64(st.Retries), Labels: []metrics.Label{at}})
-		for why, n := range st.Refused {
-			tell(metrics.Sample{Name: "edgeftp_quic_refused_total", Help: "Connections and streams of QUIC that were refused, by the reason.", Kind: metrics.Counter,
-				Value: float64(n), Labels: []metrics.Label{at, {Name: "reason", Value: string(why)}}})
-		}
+	}
+}
+
+func tellQUIC(tell func(metrics.Sample), address string, st *quicnet.Stats) {
+	at := metrics.Label{Name: "address", Value: address}
+	for protocol, n := range map[string]int{quicnet.ProtocolFTP: st.FTP, quicnet.ProtocolHTTP: st.HTTP} {
+		tell(metrics.Sample{Name: "edgeftp_quic_connections", Help: "Connections of QUIC that are open.", Value: float64(n),
+			Labels: []metrics.Label{at, {Name: "protocol", Value: protocol}}})
+	}
+	counter := func(name, help string, n uint64, labels ...metrics.Label) {
+		tell(metrics.Sample{Name: name, Help: help, Kind: metrics.Counter, Value: float64(n), Labels: append([]metrics.Label{at}, labels...)})
+	}
+	counter("edgeftp_quic_handshakes_begun_total", "Handshakes of QUIC that have begun; those that came to no end are what completed ones are short of.", st.Handshakes+st.Failed)
+	counter("edgeftp_quic_handshakes_total", "Handshakes of QUIC that were completed.", st.Handshakes)
+	counter("edgeftp_quic_retries_total", "Datagrams whose senders had to show first that they are where they say.", st.Retries)
+	for why, n := range st.Refused {
+		counter("edgeftp_quic_refused_total", "Connections and streams of QUIC that were refused, by the reason.", n, metrics.Label{Name: "reason", Value: string(why)})
 	}
 }
 

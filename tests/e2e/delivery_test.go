@@ -160,7 +160,7 @@ func TestDeliveryLogin(t *testing.T) {
 	if got := ask(t, c, url+"/a", "Authorization: "+basic("dev", secret)); got.StatusCode != 200 {
 		t.Errorf("%s", got.Status)
 	}
-	if list := s.admin(t, "session", "ls", "-o", "json"); !strings.Contains(list.stdout, `"protocol": "h2"`) {
+	if list := s.admin(t, "sessions", "-o", "json"); !strings.Contains(list.stdout, `"protocol": "h2"`) {
 		t.Errorf("sessions: %s", list.both())
 	}
 	if got := ask(t, c, url+"/a", "Authorization: "+basic("dev", "wrong")); got.StatusCode != 401 {
@@ -200,7 +200,7 @@ func TestDeliveryReload(t *testing.T) {
 	size := int64(2 * mib)
 	want := noiseFile(t, p.in("big"), size)
 	conf := func(web string) string {
-		return listener() + web + "bandwidth: { transfer_default: { down: 1MB } }\nusers: { anonymous: { enabled: true } }\n"
+		return listener() + web + "sandbox: { landlock: off }\nbandwidth: { transfer_default: { down: 1MB } }\nusers: { anonymous: { enabled: true } }\n"
 	}
 	address := freePort(t)
 	web := func(header string) string {
