@@ -20,12 +20,10 @@ type fronts struct {
 	doors map[socket]*door
 	ports map[string]*udpPort // by portKey
 	sides map[socket]*side
-	late  map[*udpPort]*config.QUIC // that are a predecessor's still
 }
 
 func newFronts() *fronts {
-	return &fronts{tls: map[string]*tls.Config{}, sites: map[string]*site{}, doors: map[socket]*door{}, ports: map[string]*udpPort{}, sides: map[socket]*side{},
-		late: map[*udpPort]*config.QUIC{}}
+	return &fronts{tls: map[string]*tls.Config{}, sites: map[string]*site{}, doors: map[socket]*door{}, ports: map[string]*udpPort{}, sides: map[socket]*side{}}
 }
 
 // portKey names the UDP port of an address: two listeners share it, unless the kernel is to
@@ -132,19 +130,16 @@ func (in *generation) openDoor(ctx context.Context, l *config.Listener, address 
 	return d, nil
 }
 
-// openPort binds a UDP port, and begins QUIC on it. One that is the predecessor's still
+// openPort binds a UDP port, on which clients wait. One that is the predecessor's still
 // comes later.
 func (in *generation) openPort(ctx context.Context, l *config.Listener, p *udpPort) error {
-	if p.quic != nil || in.fronts.late[p] != nil {
-		return nil
+	if p.limits == nil {
+		p.limits = l.QUIC
 	}
 	err := p.bind(ctx)
 	if inUse(err) && in.succeeds != nil && in.before == nil {
-		in.fronts.late[p] = l.QUIC
+		p.late = true
 		return nil
-	}
-	if err == nil {
-		err = p.open(in.instance, l.QUIC)
 	}
 	if err != nil {
 		return unbound(fmt.Errorf("listener %s: UDP: %w", l.Name, err))
@@ -190,13 +185,19 @@ func (in *generation) showFronts(before *generation) {
 	}
 	for p, face := range faces {
 		p.face.Store(face)
+		switch begun := p.begun; {
+		case begun:
+		case p.late:
+			in.work.all.Go(func() { in.guard(func() { in.inherits(in.work.working, p) }) })
+		default:
+			if err := p.open(in.instance); err != nil {
+				in.log.Error("QUIC cannot be served", "address", p.address, "error", err)
+			}
+		}
+		p.begun = true
 	}
 	if before != nil {
 		before.dropFronts(in.work.ctx, in, &in.work.all)
-		return
-	}
-	for p, limits := range f.late {
-		in.work.all.Go(func() { in.guard(func() { in.inherits(in.work.working, p, limits) }) })
 	}
 }
 
@@ -214,13 +215,13 @@ func (in *generation) has(name, protocol string) bool {
 const inheritEvery = 20 * time.Millisecond
 
 // inherits binds a UDP port as soon as the predecessor has left it.
-func (in *instance) inherits(ctx context.Context, p *udpPort, limits *config.QUIC) {
+func (in *instance) inherits(ctx context.Context, p *udpPort) {
 	tick := time.NewTicker(inheritEvery)
 	defer tick.Stop()
 	for {
 		err := p.bind(ctx)
 		if err == nil {
-			err = p.open(in, limits)
+			err = p.open(in)
 		}
 		switch {
 		case err == nil:

@@ -218,7 +218,7 @@ func (in *generation) rates(now *generation) {
 
 // adopt has all that stands beside the server follow a generation that is in force.
 func (in *generation) adopt(now *generation, o order, changes []control.ConfigChange) {
-	in.before, in.fronts.late = nil, nil
+	in.before = nil
 	in.number = now.number
 	var keys []string
 	for _, c := range changes {

@@ -22,6 +22,9 @@ import (
 // it: the face says what clients get now.
 type udpPort struct {
 	address string
+	limits  *config.QUIC // the first that were said: others need an upgrade
+	late    bool         // it was the predecessor's when it was to be bound
+	begun   bool         // clients are let in, or will be as soon as it is bound
 	face    atomic.Pointer[face]
 
 	mu     sync.Mutex
@@ -49,7 +52,8 @@ func (p *udpPort) bind(ctx context.Context) (err error) {
 }
 
 // open begins to take connections, for whatever the face is then.
-func (p *udpPort) open(in *instance, limits *config.QUIC) (err error) {
+func (p *udpPort) open(in *instance) (err error) {
+	limits := p.limits
 	conf := quicnet.Config{TLS: &tls.Config{GetConfigForClient: p.choose}, FTP: true, HTTP: in.recovering(http.HandlerFunc(p.answer)), HTTPContext: p.context,
 		Admit: func(peer netip.Addr) bool { return in.server.Welcomes(peer) }, Log: in.log,
 		Limits: quicnet.Limits{ControlSessions: limits.ControlSessions, Requests: limits.Requests, Streams: limits.Streams,

@@ -155,5 +155,11 @@ func TestCongestion(t *testing.T) {
 	data.Close()
 	_, err := c.Expect("RETR", 226)
 	ok(t, err)
+	p.again(t, listener("congestion: nosuch"))
+	if r := s.admin(t, "reload"); r.code == 0 || !strings.Contains(r.stderr, "= help: this kernel has: ") {
+		t.Errorf("a reload with one that the kernel does not have: exit code %d\n%s", r.code, r.both())
+	}
+	p.again(t, listener("congestion: reno", "banner: Again."))
+	s.reload(t, 0)
 	s.stop(t)
 }

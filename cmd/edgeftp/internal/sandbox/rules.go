@@ -54,6 +54,8 @@ func systemPaths(tls, names bool) []Path {
 	list := []Path{
 		{"/proc/self", Read, "figures of this process, which telemetry.metrics shows"},
 		{"/proc/sys/kernel/random/boot_id", Read, "whether an unfinished upload is of this boot, when a user's tree is opened"},
+		{"/proc/sys/net/ipv4/tcp_available_congestion_control", Read, "which congestion controls there are (reload)"},
+		{"/proc/sys/net/ipv4/tcp_allowed_congestion_control", Read, "which of them a server may choose (reload)"},
 	}
 	if names {
 		for _, f := range []string{resolver, "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols"} {
@@ -215,6 +217,9 @@ func within(dir, path string) bool {
 func (p *Plan) ports(conf *config.Config) {
 	for i := range conf.Listeners {
 		l := &conf.Listeners[i]
+		if l.Protocol == config.ProtocolHTTP || l.Protocol == config.ProtocolQUIC {
+			continue // nothing is bound for a transfer; ports of UDP have no rules
+		}
 		why := "data connections of listener " + l.Name
 		for _, s := range l.Passive.Ports {
 			p.bind(s.First, s.Last, why)

@@ -191,6 +191,7 @@ func TestPlanPorts(t *testing.T) {
 	c.Listeners = []config.Listener{{Name: "a"}, {Name: "b"}}
 	c.Listeners[0].Passive.Ports = []config.PortSpan{{First: 50000, Last: 50099}, {First: 51000, Last: 51000}}
 	c.Listeners[1].Passive.Ports = []config.PortSpan{{First: 50010, Last: 50020}}
+	c.Listeners = append(c.Listeners, config.Listener{Name: "web", Protocol: config.ProtocolHTTP, HTTP3: true}, config.Listener{Name: "quic", Protocol: config.ProtocolQUIC})
 	p := PlanFor(c)
 	if got := networkText(p); got != "TCP ports that can be bound: 50000-50099, 51000; no TCP connection can be made" {
 		t.Error(got)
