@@ -268,7 +268,7 @@ func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Id
 	}
 	perms := u.Perms
 	return policy.Identity{
-		Networks: u.Networks,
+		Networks:     u.Networks,
 		Verdict:      policy.Allow,
 		PasswordHash: hash,
 		Lenient:      u.Lenient,
