@@ -42,7 +42,7 @@ type Config struct {
 // Limits bound what a peer may cost. Zero is the default, less than zero no limit where
 // that makes sense.
 type Limits struct {
-	ControlSessions       int // of one connection; default 8
+	ControlSessions       int // of one connection; default 20: a client such as rclone has a dozen
 	Requests              int // of HTTP/3 at the same time on one connection; default 32
 	Streams               int // data streams of one connection, prepared and in each direction; default 16
 	ConnectionsPerAddress int // of an IPv4 address or IPv6 /64; default 20; less than zero: no limit
@@ -78,7 +78,7 @@ func or[T int | time.Duration](value, otherwise T) T {
 }
 
 func (l Limits) complete() Limits {
-	l.ControlSessions = or(l.ControlSessions, 8)
+	l.ControlSessions = or(l.ControlSessions, 20)
 	l.Requests = or(l.Requests, 32)
 	l.Streams = or(l.Streams, 16)
 	l.ConnectionsPerAddress = or(l.ConnectionsPerAddress, 20)
