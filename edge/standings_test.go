@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -19,7 +20,8 @@ func TestStandings(t *testing.T) {
 	}
 	perms := policy.Perms(policy.PermRead)
 	values := []any{policy.Pass, true, 7, "x", &perms, []policy.PathRule{{Dir: "/"}}, policy.Limits{RateUp: 1},
-		policy.Lenience{Resumption: true}, time.Now(), []byte("x")}
+		policy.Lenience{Resumption: true}, time.Now(), []byte("x"),
+		[]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
 	v := reflect.ValueOf(&id).Elem()
 	for i := range v.NumField() {
 		was, found := v.Field(i).Interface(), false

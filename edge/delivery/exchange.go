@@ -99,7 +99,7 @@ func (x *exchange) greet() {
 // understand reads the request, but for its credentials.
 func (x *exchange) understand() *problem {
 	bodied := x.r.ContentLength > 0 || x.r.ContentLength < 0 && x.r.ProtoMajor < 3 // HTTP/3 knows the end of a request's stream alone
-	if bodied { // it is not waited for
+	if bodied {                                                                    // it is not waited for
 		if x.r.ProtoMajor < 3 { // which has no such field (RFC 9114 §4.2)
 			x.w.Header().Set("Connection", "close")
 		}
