@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -21,18 +20,19 @@ type standstill struct {
 	stopped bool          // another process serves (StopListening)
 }
 
-// wait waits for the end of a pause, and reports whether a session may begin. mu is
-// Server.mu.
-func (p *standstill) wait(ctx context.Context, mu *sync.Mutex) bool {
+// unpaused waits for the end of a pause, and reports whether a session may begin then.
+func (s *Server) unpaused(ctx context.Context) bool {
 	for {
-		mu.Lock()
-		over, stopped := p.over, p.stopped
-		mu.Unlock()
+		s.mu.Lock()
+		over, stopped := s.paused.over, s.paused.stopped
+		s.mu.Unlock()
 		if over == nil || stopped {
 			return !stopped
 		}
 		select {
 		case <-over:
+		case <-s.drain:
+			return false
 		case <-ctx.Done():
 			return false
 		}

@@ -154,3 +154,43 @@ func TestStopListening(t *testing.T) {
 	r.cancel()
 	r.must(r.srv.Shutdown(t.Context()))
 }
+
+// A visit that is to begin in a pause waits for its end; none begins where another process
+// serves, whose sessions have the next numbers.
+func TestVisitPaused(t *testing.T) {
+	r := start(t, nil)
+	r.login() // it serves
+	name := r.srv.now.Load().conf.Listeners[0].Name
+	last, err := r.srv.Pause(t.Context())
+	r.must(err)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.srv.Visit(gone, name, visitor("h2")); !errors.Is(err, ErrTurnedAway) {
+		t.Errorf("who has gone meanwhile: %v", err)
+	}
+	begun := make(chan *Visit, 1)
+	go func() {
+		v, err := r.srv.Visit(t.Context(), name, visitor("h2"))
+		if err != nil {
+			t.Error(err)
+		}
+		begun <- v
+	}()
+	select {
+	case <-begun:
+		t.Error("a visit has begun in a pause")
+	case <-time.After(20 * time.Millisecond):
+	}
+	r.srv.Resume()
+	v := <-begun
+	if v == nil || v.ID() != last+1 {
+		t.Fatalf("%+v", v)
+	}
+	v.Close()
+	_, err = r.srv.Pause(t.Context())
+	r.must(err)
+	r.srv.StopListening()
+	if _, err := r.srv.Visit(t.Context(), name, visitor("h2")); !errors.Is(err, ErrTurnedAway) {
+		t.Errorf("behind another server: %v", err)
+	}
+}

@@ -42,7 +42,7 @@ type Visit struct {
 // have an address. While the server is paused it waits. The error is ErrTurnedAway, or says
 // that there is no such listener. The visit must be closed.
 func (s *Server) Visit(ctx context.Context, name string, who Visitor) (*Visit, error) {
-	if !s.paused.wait(ctx, &s.mu) {
+	if !s.unpaused(ctx) {
 		return nil, ErrTurnedAway
 	}
 	v := &Visit{server: s, desk: newDesk(who)}
