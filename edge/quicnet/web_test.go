@@ -1,6 +1,7 @@
 package quicnet
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -165,5 +166,24 @@ func TestWebIdle(t *testing.T) {
 	}
 	if code := ended(t, c); code != codeWeb {
 		t.Errorf("%#x", uint64(code))
+	}
+}
+
+// What the certificate's choice names of the protocols is all that a client gets, and each
+// connection of HTTP/3 has a context of its own.
+func TestNarrowed(t *testing.T) {
+	type key struct{}
+	s := listen(t, func(c *Config) {
+		own := c.TLS.Clone()
+		own.NextProtos = []string{ProtocolHTTP}
+		c.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return own, nil }}
+		c.HTTP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Context().Value(key{})) })
+		c.HTTPContext = func(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, "its own") }
+	})
+	if _, err := Dial(within(t), s.dialConfig()); !errors.Is(err, ErrProtocol) {
+		t.Errorf("FTP where HTTP alone was chosen: %v", err)
+	}
+	if _, body, err := s.get(t, s.browser(t), "/"); err != nil || body != "its own" {
+		t.Errorf("%q, %v", body, err)
 	}
 }
