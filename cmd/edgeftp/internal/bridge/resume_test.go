@@ -203,6 +203,7 @@ func TestIdleLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.cut(false)
+	r.log.waitFor(t, "connection lost", 2)
 	must(t, c, "NOOP", 421)
 }
 

@@ -58,9 +58,15 @@ func (j *journal) String() string {
 // wait waits for a text in the log.
 func (j *journal) wait(t *testing.T, text string) {
 	t.Helper()
-	for end := time.Now().Add(userpi.Timeout); !strings.Contains(j.String(), text); {
+	j.waitFor(t, text, 1)
+}
+
+// waitFor waits until the log has said something so often.
+func (j *journal) waitFor(t *testing.T, text string, times int) {
+	t.Helper()
+	for end := time.Now().Add(userpi.Timeout); strings.Count(j.String(), text) < times; {
 		if time.Now().After(end) {
-			t.Fatalf("the log does not say %q:\n%s", text, j)
+			t.Fatalf("the log does not say %q %d times:\n%s", text, times, j)
 		}
 		pause(t, 5*time.Millisecond)
 	}

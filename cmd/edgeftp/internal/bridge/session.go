@@ -168,6 +168,9 @@ func (s *session) settle() {
 	unsent := false
 	for _, a := range s.queue {
 		if a.answer == nil && !a.sent {
+			if s.lookBack(); s.closed {
+				return
+			}
 			if unsent = s.far == nil; unsent {
 				break
 			}
@@ -179,6 +182,18 @@ func (s *session) settle() {
 	}
 	if head := s.head(); head != nil && head.sent && head.port != nil && head.job == nil && s.far != nil {
 		s.begin(head)
+	}
+}
+
+// lookBack gives a session with the server up whose connection has ended, so that no command
+// is sent on it of which nobody could say what became. Its reader tells of the end, too,
+// but perhaps later than the client comes with a command.
+func (s *session) lookBack() {
+	if s.far == nil {
+		return
+	}
+	if err := s.far.link.Err(); err != nil {
+		s.lost(err)
 	}
 }
 
