@@ -80,7 +80,7 @@ func pause(t *testing.T, d time.Duration) {
 // start makes a rig; set changes the bridge's configuration and the server's.
 func start(t *testing.T, set func(*Config, *edge.Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, files: vfs.NewMem(), log: new(journal)}
+	r := &rig{t: t, files: vfs.NewMem(), log: new(journal), idle: 10 * time.Second} // the word that a connection is over may be lost
 	server, client, err := userpi.ThrowAway()
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func start(t *testing.T, set func(*Config, *edge.Config)) *rig {
 	}
 	far := edge.Config{FS: r.files, Listeners: []edge.Listener{{Name: "main"}}, Logins: edge.Logins{FailDelay: -1},
 		Policies: []edge.Slot{{Name: "users", Policy: who}}, Log: slog.New(slog.DiscardHandler)}
-	conf := Config{Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Patience: 5 * time.Second}
+	conf := Config{Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Patience: 30 * time.Second}
 	conf.Dial = func(ctx context.Context) (Link, error) { return r.dial(ctx, client) }
 	if set != nil {
 		set(&conf, &far)
