@@ -76,6 +76,7 @@ func (s *sufferer) same(text string) string {
 		{`"(next_attempt|valid_until|serial|sha256)":"[^"]*"`, `"$1":"..."`},
 		{`127\.0\.0\.1-\d+-dir-[0-9a-f]{8}`, "AUTHORITY"},
 		{`127\.0\.0\.1:\d+(->127\.0\.0\.1:\d+)?`, "127.0.0.1:PORT"},
+		{`\?started=[0-9a-z]+`, ""},
 		{`ftp\.example\.org:\d+`, "ftp.example.org:PORT"},
 		{`valid until \S+ \S+ UTC`, "valid until TIME"},
 		{`"last_failure":"[^"]*"`, `"last_failure":"..."`},
