@@ -66,7 +66,8 @@ type Identity struct {
 	MaxSessions int
 	// Networks are where the session may be used from, which the server looks at when the
 	// client goes on from another address (RFC 9000 §9); empty: anywhere. Whether it may
-	// begin is the Verdict. Of several policies, what lies in the networks of each.
+	// begin is the Verdict. Of several policies, what lies in the networks of each. A
+	// policy in a sandbox cannot name any.
 	Networks []netip.Prefix
 	// Expires ends the identity; zero never.
 	Expires time.Time
