@@ -35,6 +35,12 @@ type Binder interface {
 	Binding() []byte
 }
 
+// Mover is a Carrier whose client may go on from another address (RFC 9000 §9).
+type Mover interface {
+	// Moved has f called soon after that, in a goroutine that f must not keep.
+	Moved(f func(netip.AddrPort))
+}
+
 // carrier returns the control connection if it is carried by something else than TCP; nil
 // if it is not.
 func (s *Session) carrier() Carrier {
@@ -49,6 +55,9 @@ func (s *Session) board(c Carrier) {
 		s.link.tls = &dtp.Control{Name: cs.ServerName}
 		s.who.TLS = tlsFacts(*cs)
 		s.with.protect, s.who.DataTLS = true, true
+	}
+	if m, ok := c.(Mover); ok {
+		m.Moved(func(netip.AddrPort) { s.Interrupt() }) // the owner follows
 	}
 	s.belong(s.unnamed())
 	s.publish()

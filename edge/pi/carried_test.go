@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
@@ -20,13 +22,24 @@ import (
 // pipes.
 type carried struct {
 	net.Conn
-	peer net.Addr
+	peer atomic.Pointer[net.UDPAddr]
 	sent chan net.Conn // the client's ends
+	tell func(netip.AddrPort)
+}
+
+func (c *carried) Moved(f func(netip.AddrPort)) { c.tell = f }
+
+// move has the client go on from another address.
+func (c *carried) move(to string) {
+	at := netip.MustParseAddrPort(to)
+	c.peer.Store(net.UDPAddrFromAddrPort(at))
+	c.tell(at)
+	synctest.Wait()
 }
 
 func (c *carried) Protocol() string          { return "ftpq/1" }
 func (c *carried) TLS() *tls.ConnectionState { return &tls.ConnectionState{Version: tls.VersionTLS13} }
-func (c *carried) RemoteAddr() net.Addr      { return c.peer }
+func (c *carried) RemoteAddr() net.Addr      { return c.peer.Load() }
 func (c *carried) Binding() []byte           { return []byte("bound") }
 func (c *carried) Port(token string) (dtp.Port, string, error) {
 	switch token {
@@ -64,8 +77,10 @@ func (h *handed) Close() error                           { return nil }
 // aboard is a bench whose control connection is carried.
 func aboard(t *testing.T, set func(*Config)) (*bench, *carried) {
 	b := newBench(t, set)
-	c := &carried{Conn: b.sess.raw, peer: net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.7:4000")), sent: make(chan net.Conn, 4)}
-	b.sess = NewSession(b.conf, 1, c, netip.MustParseAddrPort("192.0.2.1:990"), addressOf(c.peer))
+	c := &carried{Conn: b.sess.raw, sent: make(chan net.Conn, 4)}
+	at := netip.MustParseAddrPort("192.0.2.7:4000")
+	c.peer.Store(net.UDPAddrFromAddrPort(at))
+	b.sess = NewSession(b.conf, 1, c, netip.MustParseAddrPort("192.0.2.1:990"), at)
 	return b, c
 }
 
@@ -126,14 +141,25 @@ func TestCarriedMoves(t *testing.T) {
 		b.do("USER dev", 331)
 		b.do("PASS secret", 230)
 		b.sess.rank.id.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
-		c.peer = net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.8:4000"))
-		b.do("NOOP", 200)
+		synctest.Wait()
+		c.move("192.0.2.8:4000")
 		if got := b.sess.Seen().Peer.Addr().String(); got != "192.0.2.8" {
 			t.Errorf("the peer is %s", got)
 		}
-		c.peer = net.UDPAddrFromAddrPort(netip.MustParseAddrPort("198.51.100.1:4000"))
-		b.do("NOOP", 421)
-		if len(moves) != 2 || moves[1] != "192.0.2.8 198.51.100.1" {
+		b.do("QDAT", 200)
+		data := <-c.sent
+		b.do("STOR /f", 150)
+		time.Sleep(time.Second) // until somebody attends to it
+		c.move("192.0.2.9:4000")
+		if got := b.sess.Seen().Peer.Addr().String(); got != "192.0.2.9" {
+			t.Errorf("in a transfer the peer is %s", got)
+		}
+		_ = data.Close()
+		b.expect("the end", 226)
+		synctest.Wait()
+		c.move("198.51.100.1:4000")
+		b.expect("the end of the session", 421)
+		if len(moves) != 3 || moves[2] != "192.0.2.9 198.51.100.1" {
 			t.Errorf("%q", moves)
 		}
 	})

@@ -26,9 +26,6 @@ func (s *Session) dispatch(ctx context.Context, c wire.Command) {
 	}
 	defer s.atRest()
 	s.busy()
-	if s.follows(); s.link.closed {
-		return
-	}
 	if id := &s.rank.id; s.rank.in && !id.Expires.IsZero() && time.Now().After(id.Expires) {
 		s.say(wire.Say(wire.CodeNotAvailable, "This login has expired."))
 		s.link.closed = true

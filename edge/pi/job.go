@@ -136,6 +136,7 @@ func (s *Session) attend(ctx context.Context, over <-chan struct{}) {
 		if s.dismissed() { // looked at behind the deadline and what Dismiss cancels
 			s.job.cancel(errDismissed)
 		}
+		s.follows()
 		if !reading && s.mayRead() {
 			reading = true
 			go s.hear(lines)

@@ -103,7 +103,10 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 			s.arm(until) // a deadline that comes too early is looked at when it comes: to set it costs as much as a command
 		}
 	}
-	if s.draining() || ctx.Err() != nil { // after the deadline was set: Interrupt may have come before
+	if s.follows(); s.link.closed { // this and what follows after the deadline was set: Interrupt may have come before
+		return false
+	}
+	if s.draining() || ctx.Err() != nil {
 		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
 		s.link.closed = true
 		return false

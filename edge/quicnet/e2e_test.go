@@ -384,8 +384,7 @@ func TestSessionMoves(t *testing.T) {
 	defer c.Close()
 	u := h.login(t, c)
 	r.rebind(t)
-	must(t, u, "NOOP", 200)
-	must(t, u, "NOOP", 200)
+	must(t, u, "NOOP", 200) // by which the server learns of it, and perhaps looks before
 	await(t, func() bool { return len(h.keeper.saw(policy.EventClientMoved)) == 1 })
 	if e := h.keeper.saw(policy.EventClientMoved)[0]; e.Session.Peer.String() != r.behind().LocalAddr().String() {
 		t.Errorf("the client has moved to %v, not %v", e.Session.Peer, r.behind().LocalAddr())

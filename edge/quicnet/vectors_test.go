@@ -131,7 +131,7 @@ func TestDocument(t *testing.T) {
 		}
 	}
 	limits := Limits{}.complete()
-	for _, n := range []string{strconv.Itoa(limits.ControlSessions), strconv.Itoa(limits.Streams), limits.Stray.String(), strconv.Itoa(remembered)} {
+	for _, n := range []string{"| control sessions of one connection | " + strconv.Itoa(limits.ControlSessions) + " |", strconv.Itoa(limits.Streams), limits.Stray.String(), strconv.Itoa(remembered)} {
 		if !strings.Contains(text, n) {
 			t.Errorf("docs/ftpq.md does not have the limit %s", n)
 		}
