@@ -194,7 +194,7 @@ const goingAway = "The server takes no new sessions; try again later."
 // or turns the connection away and returns nil. It is late where the generation was
 // replaced in the meantime: then nothing was done.
 func (s *Server) begin(g *generation, conf *pi.Config, conn net.Conn) (sess *pi.Session, late bool) {
-	peer, local := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
+	peer, local := dtp.AddrPort(conn.RemoteAddr()), dtp.AddrPort(conn.LocalAddr())
 	if !s.defence.admit(peer.Addr()) {
 		s.dismiss(conf, conn, unwelcome())
 		return nil, false
@@ -283,14 +283,4 @@ func (s *Server) dismiss(conf *pi.Config, conn net.Conn, r wire.Reply) {
 		_, _ = conn.Write(said(conf, r))
 	}
 	_ = conn.Close()
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	switch a := a.(type) {
-	case *net.TCPAddr:
-		return a.AddrPort()
-	case *net.UDPAddr:
-		return a.AddrPort()
-	}
-	return netip.AddrPort{}
 }

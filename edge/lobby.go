@@ -27,7 +27,7 @@ type unannounced struct {
 // client is known before, so that no limit but that of the lobby holds, and the proxy is
 // blamed for nothing.
 func (s *Server) receive(ctx context.Context, l *bound, p *dtp.Proxies, conn net.Conn) {
-	if p.Optional && !p.Trusts(addrPort(conn.RemoteAddr()).Addr()) {
+	if p.Optional && !p.Trusts(dtp.AddrPort(conn.RemoteAddr()).Addr()) {
 		s.welcome(ctx, l, conn)
 		return
 	}
@@ -79,7 +79,7 @@ func (s *Server) leaveLobby(conn net.Conn) bool {
 // unmet closes a connection that nobody has announced. Whoever connects and goes without
 // a word, as health checks do, is not worth one; the log has at most one a second.
 func (s *Server) unmet(l *bound, conn net.Conn, err error) {
-	peer := addrPort(conn.RemoteAddr())
+	peer := dtp.AddrPort(conn.RemoteAddr())
 	defer conn.Close()
 	if errors.Is(err, io.EOF) {
 		return

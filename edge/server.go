@@ -211,7 +211,7 @@ func (s *Server) Addresses() []net.Addr {
 // to, or, where that is all of them, a loopback one or that of a control connection.
 func (s *Server) listensAt(local netip.Addr, target netip.AddrPort) bool {
 	for _, a := range s.Addresses() {
-		at := addrPort(a)
+		at := dtp.AddrPort(a)
 		to := at.Addr().Unmap()
 		if at.Port() == target.Port() && (to == target.Addr() || to.IsUnspecified() && (target.Addr().IsLoopback() || target.Addr() == local)) {
 			return true

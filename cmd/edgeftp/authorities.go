@@ -6,12 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/netip"
 	"slices"
 
 	"github.com/edgeftp/edgeftp/acme"
 	"github.com/edgeftp/edgeftp/acme/providers"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
 )
 
@@ -61,7 +61,7 @@ func (in *generation) autoCertificates(ctx context.Context) (certSource, error) 
 func (in *instance) mayCertify(ctx context.Context, name string, hello *tls.ClientHelloInfo) error {
 	var who policy.Session
 	if hello != nil && hello.Conn != nil {
-		who.Peer, who.Local = addrPort(hello.Conn.RemoteAddr()), addrPort(hello.Conn.LocalAddr())
+		who.Peer, who.Local = dtp.AddrPort(hello.Conn.RemoteAddr()), dtp.AddrPort(hello.Conn.LocalAddr())
 		who.Listener = in.now.Load().listenerAt(hello.Conn.LocalAddr())
 	}
 	server := in.told.Load()
@@ -69,15 +69,6 @@ func (in *instance) mayCertify(ctx context.Context, name string, hello *tls.Clie
 		return errors.New("the server is not there yet")
 	}
 	return server.MayCertify(ctx, name, who)
-}
-
-// addrPort is an address in the form that policies see, or nothing.
-func addrPort(a net.Addr) netip.AddrPort {
-	if a == nil {
-		return netip.AddrPort{}
-	}
-	p, _ := netip.ParseAddrPort(a.String()) // of a TCP connection it is one
-	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 }
 
 // warnOnDemand tells that nothing will be issued on demand while no policy decides on

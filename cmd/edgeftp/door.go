@@ -63,7 +63,7 @@ func (d *door) serve(in *instance) {
 // bring hands a connection to the site, unless its client may not come.
 func (d *door) bring(in *instance, conn net.Conn) {
 	peer := conn.RemoteAddr()
-	if !in.server.Welcomes(addressOf(peer)) || !in.callers.enter(peer, in.now.Load()) {
+	if !in.server.Welcomes(dtp.AddrPort(peer).Addr()) || !in.callers.enter(peer, in.now.Load()) {
 		_ = conn.Close() // there is no word of HTTP's before a request
 		return
 	}
@@ -125,7 +125,7 @@ type callers struct {
 
 // enter counts a connection, or refuses it.
 func (c *callers) enter(peer net.Addr, now *generation) bool {
-	at := networkOf(addressOf(peer))
+	at := networkOf(dtp.AddrPort(peer).Addr())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := &now.conf.Limits
@@ -141,19 +141,13 @@ func (c *callers) enter(peer net.Addr, now *generation) bool {
 }
 
 func (c *callers) leave(peer net.Addr) {
-	at := networkOf(addressOf(peer))
+	at := networkOf(dtp.AddrPort(peer).Addr())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all--
 	if c.of[at]--; c.of[at] <= 0 {
 		delete(c.of, at)
 	}
-}
-
-// addressOf is the address of one end of a connection.
-func addressOf(a net.Addr) netip.Addr {
-	at, _ := netip.ParseAddrPort(a.String()) // that of TCP always is one
-	return at.Addr().Unmap().WithZone("")
 }
 
 // networkOf is what counts as one client: an IPv4 address, or an IPv6 /64.

@@ -31,10 +31,7 @@ type site struct {
 func (in *generation) openSite(l *config.Listener, ports []string) (*site, error) {
 	d := l.Delivery
 	conf := delivery.Config{Listener: l.Name, Anonymous: d.Anonymous, Basic: d.Basic, BasicInClear: d.BasicInClear, Attachments: d.Attachments, HSTS: d.HSTS,
-		AltSvc: altSvc(ports)}
-	for _, r := range d.Cache {
-		conf.Cache = append(conf.Cache, delivery.Rule{Pattern: r.Match, Header: r.Header})
-	}
+		Cache: d.Cache, AltSvc: altSvc(ports)}
 	if b := in.before; b != nil && b.fronts.sites[l.Name] != nil && reflect.DeepEqual(b.fronts.sites[l.Name].conf, conf) {
 		return b.fronts.sites[l.Name], nil
 	}

@@ -97,29 +97,43 @@ func (c *Config) faults() error {
 		}
 	}
 	for _, p := range c.Attachments {
-		if err := (Rule{p, "x"}).check(); err != nil {
-			return err
+		if !ValidPattern(p) {
+			return noPattern(p)
 		}
 	}
 	return nil
 }
 
 func (r Rule) check() error {
-	if _, err := path.Match(strings.TrimSuffix(r.Pattern, "/**"), ""); err != nil || r.Pattern == "" {
-		return fmt.Errorf("delivery: %q is no pattern: it is as of path.Match, such as *.html, or a directory with /** behind it", r.Pattern)
+	if !ValidPattern(r.Pattern) {
+		return noPattern(r.Pattern)
 	}
-	if r.Header == "" || !visible(r.Header) {
+	if !ValidField(r.Header) {
 		return fmt.Errorf("delivery: the Cache-Control of pattern %q is %q: it takes printable ASCII, such as \"public, max-age=3600\"", r.Pattern, r.Header)
 	}
 	return nil
 }
+
+func noPattern(p string) error {
+	return fmt.Errorf("delivery: %q is no pattern: it is as of path.Match, such as *.html, or a directory with /** behind it", p)
+}
+
+// ValidPattern reports whether a text is a pattern as Rule has them.
+func ValidPattern(p string) bool {
+	_, err := path.Match(strings.TrimSuffix(p, "/**"), "")
+	return err == nil && p != ""
+}
+
+// ValidField reports whether a text may be the value of a header field: it is printable
+// ASCII, and there is some.
+func ValidField(v string) bool { return v != "" && visible(v) }
 
 // visible reports whether a text may stand in a header field.
 func visible(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
-// fits reports whether a pattern, which check has seen, fits a canonical path.
+// fits reports whether a valid pattern fits a canonical path.
 func fits(pattern, p string) bool {
 	if dir, below := strings.CutSuffix(pattern, "/**"); below {
 		for ; p != "/" && p != "."; p = path.Dir(p) {

@@ -83,7 +83,7 @@ func (s *Session) follows() {
 	if s.carrier() == nil {
 		return
 	}
-	peer, before := addressOf(s.raw.RemoteAddr()), s.who.Peer
+	peer, before := dtp.AddrPort(s.raw.RemoteAddr()), s.who.Peer
 	if peer == before || !peer.IsValid() {
 		return
 	}

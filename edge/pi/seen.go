@@ -187,17 +187,7 @@ func (v *Seen) resting(r *resting) {
 
 // addresses are those of a connection that has such.
 func addresses(conn net.Conn) (peer, local netip.AddrPort) {
-	return addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())
-}
-
-func addressOf(a net.Addr) netip.AddrPort {
-	switch a := a.(type) {
-	case *net.TCPAddr:
-		return unmap(a.AddrPort())
-	case *net.UDPAddr:
-		return unmap(a.AddrPort())
-	}
-	return netip.AddrPort{}
+	return dtp.AddrPort(conn.RemoteAddr()), dtp.AddrPort(conn.LocalAddr())
 }
 
 // note changes some bits of the word. The owner writes it, and Dismiss one bit of it.

@@ -1,7 +1,6 @@
 package quicnet
 
 import (
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -65,14 +64,4 @@ func (g *gate) leave(a netip.Addr) {
 	if g.held[who]--; g.held[who] <= 0 {
 		delete(g.held, who)
 	}
-}
-
-// addrPort is the address of a UDP socket; invalid for another kind.
-func addrPort(a net.Addr) netip.AddrPort {
-	u, ok := a.(*net.UDPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	p := u.AddrPort()
-	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 }

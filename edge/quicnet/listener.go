@@ -14,6 +14,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
 )
 
 // Listener is a net.Listener of the control streams of ftpq/1, and serves HTTP/3, on one
@@ -75,7 +77,7 @@ func Listen(socket net.PacketConn, conf Config) (*Listener, error) {
 
 // doubts says whether a client has to show that it is where it says.
 func (l *Listener) doubts(a net.Addr) bool {
-	yes := l.gate.doubts(addrPort(a).Addr(), time.Now())
+	yes := l.gate.doubts(dtp.AddrPort(a).Addr(), time.Now())
 	if yes {
 		l.counts.change(func(s *Stats) { s.Retries++ })
 	}
@@ -87,7 +89,7 @@ var errRefused = errors.New("refused")
 
 // admit counts a connection that begins its handshake, or refuses it.
 func (l *Listener) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	a := addrPort(info.RemoteAddr).Addr()
+	a := dtp.AddrPort(info.RemoteAddr).Addr()
 	if isClosed(l.closed) { // the library's own listener, closed, would leave clients without an answer
 		l.counts.refuse(RefusedClosing)
 		return nil, errRefused

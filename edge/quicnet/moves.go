@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/edgeftp/edgeftp/edge/dtp"
 )
 
 // lookout is how often connections are asked where their peers are. The library tells
@@ -41,7 +43,7 @@ func (m *moves) watch(c *Conn, f func(netip.AddrPort)) {
 	case f == nil:
 		return
 	case w == nil:
-		w = &watched{addrPort(c.RemoteAddr()), map[*Conn]func(netip.AddrPort){}}
+		w = &watched{dtp.AddrPort(c.RemoteAddr()), map[*Conn]func(netip.AddrPort){}}
 		if m.links == nil {
 			m.links = map[*link]*watched{}
 		}
@@ -91,7 +93,7 @@ func (m *moves) changes() (out []change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for k, w := range m.links {
-		now := addrPort(k.conn.RemoteAddr())
+		now := dtp.AddrPort(k.conn.RemoteAddr())
 		if now == w.at {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
@@ -109,14 +110,8 @@ func turnAway(conn net.Conn) {
 
 // serve serves one client.
 func (b *Bridge) serve(id uint64, conn net.Conn) {
-	here, ok := conn.LocalAddr().(*net.TCPAddr)
-	peer, ok2 := conn.RemoteAddr().(*net.TCPAddr)
-	if !ok || !ok2 {
-		_ = conn.Close()
-		return
-	}
 	s := &session{bridge: b, log: b.Log, id: id, local: conn, lines: make(chan heard), memory: newMemory()}
-	s.here, s.peer = addrPort(here), addrPort(peer)
+	s.here, s.peer = dtp.AddrPort(conn.LocalAddr()), dtp.AddrPort(conn.RemoteAddr())
 	s.ctx, s.stop = context.WithCancelCause(b.trunk.ctx)
 	s.run()
 }

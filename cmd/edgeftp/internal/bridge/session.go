@@ -366,9 +366,3 @@ func (f *far) listen() {
 		}
 	}
 }
-
-// addrPort is a TCP address with IPv4 as such.
-func addrPort(a *net.TCPAddr) netip.AddrPort {
-	p := a.AddrPort()
-	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
-}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/delivery"
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -202,7 +203,7 @@ func fullWithout() *Config {
 		}, {
 			Name: "web", Protocol: ProtocolHTTP, Addresses: []string{":443"}, Banner: "edgeftp ready.", TLS: plainTLS("required"), HTTP3: true,
 			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
-			Delivery: &Delivery{Anonymous: "anonymous", Basic: true, BasicInClear: true, Cache: []CacheRule{{"*.iso", "public, max-age=3600"}},
+			Delivery: &Delivery{Anonymous: "anonymous", Basic: true, BasicInClear: true, Cache: []delivery.Rule{{Pattern: "*.iso", Header: "public, max-age=3600"}},
 				Attachments: []string{"/pub/**", "*.html"}, HSTS: 365 * 24 * time.Hour},
 			QUIC: &QUIC{Handshakes: 10, ControlSessions: 2, Streams: 4, Requests: 5, Idle: 30 * time.Second, Unused: time.Minute},
 		}, {

@@ -2,10 +2,10 @@ package config
 
 import (
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/edgeftp/edgeftp/edge/delivery"
 )
 
 // Delivery is what a listener of HTTP hands out, and to whom.
@@ -13,13 +13,10 @@ type Delivery struct {
 	Anonymous    string // whom requests without credentials are logged in as; empty: they are refused
 	Basic        bool   // take passwords over TLS
 	BasicInClear bool   // and without
-	Cache        []CacheRule
+	Cache        []delivery.Rule
 	Attachments  []string
 	HSTS         time.Duration // 0 says nothing
 }
-
-// CacheRule is the field Cache-Control of some files.
-type CacheRule struct{ Match, Header string }
 
 type fileDelivery struct {
 	Anonymous    string          `json:"anonymous,omitempty"`
@@ -37,7 +34,7 @@ type fileCacheRule struct {
 
 // pattern is what names files by their names or their paths.
 func pattern(s string) error {
-	if _, err := path.Match(strings.TrimSuffix(s, "/**"), ""); err != nil || s == "" {
+	if !delivery.ValidPattern(s) {
 		return fault{"is no pattern of files", "write it like *.iso, /pub/*.html, or /pub/** for all below a directory"}
 	}
 	return nil
@@ -45,7 +42,7 @@ func pattern(s string) error {
 
 // headerField is what a field of HTTP may hold.
 func headerField(s string) error {
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if !delivery.ValidField(s) {
 		return fault{"cannot be a field of HTTP", "write printable ASCII, such as public, max-age=3600"}
 	}
 	return nil
@@ -60,7 +57,7 @@ func (c *checker) delivery(l *fileListener, listener []string) *Delivery {
 	d := &Delivery{Anonymous: l.Delivery.Anonymous, Basic: l.Delivery.Basic, BasicInClear: l.Delivery.BasicInClear,
 		Attachments: slices.Clone(plainStrings(l.Delivery.Attachments)), HSTS: l.Delivery.HSTS.duration()}
 	for _, r := range l.Delivery.Cache {
-		d.Cache = append(d.Cache, CacheRule(r))
+		d.Cache = append(d.Cache, delivery.Rule{Pattern: r.Match, Header: r.Header})
 	}
 	switch {
 	case d.BasicInClear && !d.Basic:
@@ -76,7 +73,7 @@ func (c *checker) delivery(l *fileListener, listener []string) *Delivery {
 func (d *Delivery) file() fileDelivery {
 	f := fileDelivery{Anonymous: d.Anonymous, Basic: d.Basic, BasicInClear: d.BasicInClear, Attachments: orEmpty(d.Attachments), HSTS: written(d.HSTS), Cache: []fileCacheRule{}}
 	for _, r := range d.Cache {
-		f.Cache = append(f.Cache, fileCacheRule(r))
+		f.Cache = append(f.Cache, fileCacheRule{Match: r.Pattern, Header: r.Header})
 	}
 	return f
 }
