@@ -149,7 +149,7 @@ func TestCarriedMoves(t *testing.T) {
 		b.do("QDAT", 200)
 		data := <-c.sent
 		b.do("STOR /f", 150)
-		<-time.After(time.Second) // until somebody attends to it
+		after(time.Second) // until somebody attends to it
 		c.move("192.0.2.9:4000")
 		if got := b.sess.Seen().Peer.Addr().String(); got != "192.0.2.9" {
 			t.Errorf("in a transfer the peer is %s", got)
