@@ -24,6 +24,7 @@ type intruder struct {
 	thread int
 	kept   syscall.PtraceRegs // the server's own
 	at     uint64             // a system call instruction of the server
+	room   uint64             // memory of its own in the server, for texts
 }
 
 // intrude stops one of the server's threads, one that waits.
@@ -39,6 +40,7 @@ func intrude(t *testing.T, s *server) *intruder {
 				cannot(t, "no process can be traced here: "+err.Error())
 			}
 			if i.stopped(); i.waits() {
+				i.settle()
 				return i
 			}
 			ok(t, syscall.PtraceDetach(i.thread))
@@ -48,8 +50,18 @@ func intrude(t *testing.T, s *server) *intruder {
 	return nil
 }
 
-// waits reports whether the thread waits for others or for the network, which the Go
-// runtime does on a stack with room.
+// settle takes a page for texts. Below the stack of the thread may be that of another
+// goroutine, which runs meanwhile.
+func (i *intruder) settle() {
+	i.t.Helper()
+	at, errno := i.result(unix.SYS_MMAP, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON, -1, 0)
+	if errno != 0 {
+		i.t.Fatalf("mmap: %v", errno)
+	}
+	i.room = uint64(at)
+}
+
+// waits reports whether the thread waits for others or for the network.
 func (i *intruder) waits() bool {
 	i.t.Helper()
 	ok(i.t, syscall.PtraceGetRegs(i.thread, &i.kept))
@@ -80,12 +92,12 @@ func (i *intruder) call(n uint64, args ...any) syscall.Errno {
 	return errno
 }
 
-// result makes one system call. Texts are put on the server's stack.
+// result makes one system call.
 func (i *intruder) result(n uint64, args ...any) (int, syscall.Errno) {
 	i.t.Helper()
 	regs := i.kept
-	free := (i.kept.Rsp - 4096) &^ 15
-	into := []*uint64{&regs.Rdi, &regs.Rsi, &regs.Rdx, &regs.R10}
+	free := i.room
+	into := []*uint64{&regs.Rdi, &regs.Rsi, &regs.Rdx, &regs.R10, &regs.R8, &regs.R9}
 	for k, arg := range args {
 		switch arg := arg.(type) {
 		case int:

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,12 +42,13 @@ func (j *journal) read() ([]string, <-chan struct{}) {
 	return j.lines, j.more
 }
 
-// String returns the whole log; of a long one its end.
+// String returns the whole log; of a long one its beginning, where a crash has its reason,
+// and its end.
 func (j *journal) String() string {
-	const most = 100
+	const first, last = 40, 100
 	lines, _ := j.read()
-	if len(lines) > most {
-		lines = append([]string{"..."}, lines[len(lines)-most:]...)
+	if len(lines) > first+last {
+		lines = slices.Concat(lines[:first], []string{"..."}, lines[len(lines)-last:])
 	}
 	return strings.Join(lines, "\n")
 }
