@@ -43,7 +43,8 @@ func startQUIC(t *testing.T) *quicSite {
 	anna := users.User{Name: "anna", PasswordHash: must(edge.HashPassword("secret"))(t), Perms: policies.PermAll}
 	srv := must(edge.New(edge.Config{FS: disk, Listeners: []edge.Listener{{Name: "quic"}}, Log: slog.New(slog.DiscardHandler),
 		Policies: []edge.Slot{{Name: "users", Policy: must(users.New(users.Config{Users: []users.User{anna}}))(t)}}}))(t)
-	q.quic = must(quicnet.Listen(must(net.ListenPacket("udp", "127.0.0.1:0"))(t), quicnet.Config{TLS: server, FTP: true}))(t)
+	q.quic = must(quicnet.Listen(must(net.ListenPacket("udp", "127.0.0.1:0"))(t), quicnet.Config{TLS: server, FTP: true,
+		Limits: quicnet.Limits{Idle: 30 * time.Minute}}))(t) // the clients of a test may wait for their turn, and the connection is to be one
 	q.addr = q.quic.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup

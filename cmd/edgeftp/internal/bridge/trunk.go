@@ -113,13 +113,16 @@ func (t *trunk) watch(link Link) {
 		return
 	}
 	t.mu.Lock()
-	lost := t.link == link
+	lost, used := t.link == link, t.users > 0
 	if lost {
 		t.link = nil
 	}
 	t.mu.Unlock()
-	if lost {
+	switch {
+	case lost && used:
 		t.log.Warn("connection lost", "error", link.Err())
+	case lost: // the server has a limit of its own for connections without sessions
+		t.log.Info("connection closed", "reason", oneLine(link.Err()))
 	}
 	_ = link.Close()
 }
