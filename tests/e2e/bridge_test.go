@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge"
 	policies "github.com/edgeftp/edgeftp/edge/policy"
