@@ -96,6 +96,7 @@ func pictured(t *testing.T, picture string) {
 	}
 	shape := func(text string) string {
 		var rows []string
+		text = regexp.MustCompile(`\+[0-9a-f]{12}\S*`).ReplaceAllString(text, "") // of the version: letters of a commit's number are no words
 		text = regexp.MustCompile(`[0-9]+([.,:][0-9]+)*`).ReplaceAllString(text, "0")
 		text = regexp.MustCompile(`\b[kKMG]i?B\b`).ReplaceAllString(text, "B") // 996 kB/s are 1.0 MB/s a moment later
 		for line := range strings.Lines(text) {
