@@ -96,6 +96,9 @@ func (s *Server) attend(ctx context.Context, lot *idle.Lot, sess *pi.Session) (p
 		sess.Rest()
 		switch err := lot.Park(socket, id, until); {
 		case err == nil:
+			if sess.Dismissed() { // since Step has returned, so that sendOff may have found nothing to wake
+				lot.Wake(id)
+			}
 			return true
 		case errors.Is(err, idle.ErrNear), errors.Is(err, idle.ErrStopped):
 			if wait = s.patience(); wait == 0 {

@@ -376,3 +376,33 @@ func TestCrowd(t *testing.T) {
 		t.Errorf("they were awake for %v", took)
 	}
 }
+
+// A session that is told to end after it has left Step and before it is parked is not left
+// there: nobody else would wake it before its limits.
+func TestDismissedOnTheWayToRest(t *testing.T) {
+	r := start(t, func(c *Config) { c.Timeouts.Awake = time.Second })
+	defer r.stop()
+	c := r.login()
+	kept := r.srv.now.Load().shared.Standings.(*standings)
+	for { // until it is held where it rests, and not in the lot
+		r.do(c, "NOOP", 200)
+		kept.mu.Lock()
+		if r.parked() == 0 {
+			break
+		}
+		kept.mu.Unlock()
+	}
+	sess := r.session()
+	r.until("it is on its way", func() bool { return sess.Seen().Parked })
+	told := r.srv.sendOff(sess, "enough")
+	kept.mu.Unlock()
+	if !told {
+		t.Fatal("there was no session")
+	}
+	reply, err := c.Expect("the end", 421)
+	r.must(err)
+	if !strings.Contains(reply.Text(), "enough") {
+		t.Errorf("the reason is not told: %v", reply)
+	}
+	r.free()
+}

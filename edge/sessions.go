@@ -170,12 +170,27 @@ func (s *Server) kickThose(all []*pi.Session, reason string, is func(pi.Seen) bo
 	return kicked
 }
 
+// kick ends a session, and closes the connection of one that has not ended after a while.
 func (s *Server) kick(sess *pi.Session, reason string) {
+	if !s.sendOff(sess, reason) {
+		return
+	}
+	time.AfterFunc(kickGrace, func() {
+		s.guard(func() {
+			if s.sessionOf(sess.ID()) == sess {
+				s.kill(sess)
+			}
+		})
+	})
+}
+
+// sendOff tells a session to end, and reports whether there still is one.
+func (s *Server) sendOff(sess *pi.Session, reason string) bool {
 	id := sess.ID()
 	s.mu.Lock()
 	if s.sessions[id] != sess {
 		s.mu.Unlock()
-		return // it has ended
+		return false
 	}
 	if _, twice := s.live.reasons[id]; !twice {
 		if s.live.reasons == nil {
@@ -189,13 +204,7 @@ func (s *Server) kick(sess *pi.Session, reason string) {
 	if lot != nil {
 		lot.Wake(id)
 	}
-	time.AfterFunc(kickGrace, func() {
-		s.guard(func() {
-			if s.sessionOf(id) == sess {
-				s.kill(sess)
-			}
-		})
-	})
+	return true
 }
 
 // farewell is pi.Config.Farewell.

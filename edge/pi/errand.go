@@ -94,7 +94,7 @@ func (s *Session) attended(ctx context.Context) bool {
 	switch until := s.Until(); {
 	case s.draining() || ctx.Err() != nil:
 		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
-	case s.dismissed():
+	case s.Dismissed():
 		s.farewell()
 	case !until.IsZero() && !time.Now().Before(until):
 		s.event(policy.Event{Kind: policy.EventTimeout})

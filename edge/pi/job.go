@@ -133,7 +133,7 @@ func (s *Session) attend(ctx context.Context, over <-chan struct{}) {
 	s.expose()
 	s.arm(time.Time{})
 	for {
-		if s.dismissed() { // looked at behind the deadline and what Dismiss cancels
+		if s.Dismissed() { // looked at behind the deadline and what Dismiss cancels
 			s.job.cancel(errDismissed)
 		}
 		s.follows()

@@ -48,7 +48,7 @@ func (s *Session) Step(ctx context.Context, wait time.Duration) Status {
 			if !s.carryOut(ctx) {
 				return Closed
 			}
-		case len(s.held) > 0 && !s.dismissed():
+		case len(s.held) > 0 && !s.Dismissed():
 			next := s.held[0]
 			s.held = s.held[1:]
 			s.dispatch(ctx, next)
@@ -111,7 +111,7 @@ func (s *Session) read(ctx context.Context, wait time.Duration) (idle bool) {
 		s.link.closed = true
 		return false
 	}
-	if s.dismissed() {
+	if s.Dismissed() {
 		s.farewell()
 		return false
 	}

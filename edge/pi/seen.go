@@ -269,8 +269,9 @@ func (s *Session) Dismiss() {
 	s.Interrupt()
 }
 
-// dismissed reports whether Dismiss was called.
-func (s *Session) dismissed() bool { return s.word.Load()&wordLeave != 0 }
+// Dismissed reports whether Dismiss was called. It may be called from any goroutine, also while
+// the session is at rest.
+func (s *Session) Dismissed() bool { return s.word.Load()&wordLeave != 0 }
 
 // farewell ends a session that was dismissed.
 func (s *Session) farewell() {
