@@ -22,6 +22,7 @@ import (
 	rfc8555 "github.com/mholt/acmez/v3/acme"
 
 	"github.com/edgeftp/edgeftp/tests/authority"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 func challenge(kind, name, token string) rfc8555.Challenge {
@@ -32,19 +33,10 @@ func challenge(kind, name, token string) rfc8555.Challenge {
 	return rfc8555.Challenge{Type: kind, Identifier: id, Token: token, KeyAuthorization: token + ".thumbprint"}
 }
 
-// freeAddr is an address that nobody listens on now.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // answering are challenges with one pending order of each kind.
 func answering(t *testing.T) (c *challenges, web, alpn string) {
 	t.Helper()
-	web, alpn = freeAddr(t), freeAddr(t)
+	web, alpn = ports.Addr(t), ports.Addr(t)
 	c = newChallenges(&Config{Challenges: Challenges{HTTP: []string{web}, TLSALPN: []string{alpn}}}, slog.New(slog.DiscardHandler))
 	for _, door := range []*door{c.http, c.alpn} {
 		must(t, door.enter(t.Context()))
@@ -318,9 +310,9 @@ func TestFleetAnswers(t *testing.T) {
 			conf := onlyHTTP(t, ca, "ftp.example.org")
 			conf.Fleet = true
 			far := conf
-			conf.Challenges, far.Challenges = Challenges{HTTP: []string{ca.HTTPAddr()}}, Challenges{HTTP: []string{freeAddr(t)}}
+			conf.Challenges, far.Challenges = Challenges{HTTP: []string{ca.HTTPAddr()}}, Challenges{HTTP: []string{ports.Addr(t)}}
 			if kind == "tls-alpn-01" {
-				conf.Challenges, far.Challenges = Challenges{TLSALPN: []string{ca.TLSAddr()}}, Challenges{TLSALPN: []string{freeAddr(t)}}
+				conf.Challenges, far.Challenges = Challenges{TLSALPN: []string{ca.TLSAddr()}}, Challenges{TLSALPN: []string{ports.Addr(t)}}
 			}
 			near, err := NewManager(conf)
 			must(t, err)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -153,9 +154,7 @@ func TestApplyRefused(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	r.must(err)
 	defer taken.Close()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	r.must(err)
-	r.must(free.Close())
+	free := ports.Addr(t)
 	given, err := net.Listen("tcp", "127.0.0.1:0")
 	r.must(err)
 	defer given.Close()
@@ -172,11 +171,11 @@ func TestApplyRefused(t *testing.T) {
 		"no such name":     func(c *Config) { c.Listeners[0].Advertise.Address = "name.invalid" },
 		"an address twice": func(c *Config) { c.Listeners = append(c.Listeners, Listener{Address: taken.Addr().String()}) },
 		"bound after another": func(c *Config) {
-			c.Listeners = []Listener{{Address: free.Addr().String()}, {Socket: given}, {Address: taken.Addr().String()}}
+			c.Listeners = []Listener{{Address: free}, {Socket: given}, {Address: taken.Addr().String()}}
 		},
 		"a policy without a name twice": func(c *Config) {
 			c.Policies = []Slot{{Name: "a", Policy: fresh}, {Name: "a", Policy: newKeeper()}}
-			c.Listeners = append(c.Listeners, Listener{Address: free.Addr().String()}, Listener{Socket: given})
+			c.Listeners = append(c.Listeners, Listener{Address: free}, Listener{Socket: given})
 		},
 	} {
 		conf := r.again(set)
@@ -184,7 +183,7 @@ func TestApplyRefused(t *testing.T) {
 		if err := r.srv.Apply(t.Context(), conf); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if l, err := net.Listen("tcp", free.Addr().String()); err != nil {
+		if l, err := net.Listen("tcp", free); err != nil {
 			t.Errorf("%s: a port was left open: %v", name, err)
 		} else {
 			l.Close()

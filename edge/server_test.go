@@ -11,6 +11,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -187,12 +188,7 @@ func TestListenAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
+	address := ports.Addr(t)
 	conf := basic(newKeeper())
 	conf.Listeners = []Listener{{Name: "first", Address: address}, {Name: "second", Address: taken.Addr().String()}}
 	srv, err := New(conf)

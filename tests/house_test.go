@@ -114,7 +114,7 @@ func allowed() map[string][]string {
 		"tests/bench/load/client":     {"golang.org/x/sys/unix"},
 		"tests/bench/link":            {"tests/", "golang.org/x/sys/unix"},
 		"tests/":                      {"edge", "edge/", "tests/"},
-		"tests/authority":             {"github.com/letsencrypt/", "github.com/miekg/dns"},
+		"tests/authority":             {"tests/ports", "github.com/letsencrypt/", "github.com/miekg/dns"},
 
 		// The second form of policies: what their names say, and the SDK.
 		"policies/accesslog/module": {"edge/policy", "policies/accesslog", "guest-sdk/go", "guest-sdk/go/"},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 const (
@@ -146,11 +148,6 @@ func TestRFC2136(t *testing.T) {
 // What goes wrong with a name server of one's own, told in words.
 func TestRFC2136Refused(t *testing.T) {
 	p := newPrimary(t)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	with := func(key, value string) map[string]string {
 		s := p.settings()
 		s[key] = value
@@ -165,7 +162,7 @@ func TestRFC2136Refused(t *testing.T) {
 		{with("key_name", "somebody"), zone, name, []string{"the server does not accept the key", "compare key_name, key_alg and key"}},
 		{p.settings(), "example.net.", name, []string{"or is not the zone's primary", "server with the zone's SOA record"}},
 		{p.settings(), zone, "www", []string{"the key may not change the name", "update-policy"}},
-		{with("server", closed.Addr().String()), zone, name, []string{"nobody listens there", "by TCP"}},
+		{with("server", ports.Addr(t)), zone, name, []string{"nobody listens there", "by TCP"}},
 	} {
 		record := text(one)[0].RR()
 		record.Name = c.name

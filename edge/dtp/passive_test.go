@@ -4,10 +4,11 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/netip"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // occupied returns n ports of loopback that are listened on by somebody else.
@@ -26,29 +27,11 @@ func occupied(t *testing.T, n int) PortRange {
 	return r
 }
 
-// vacant returns n ports in a row that nobody listens on. They are outside the
-// range that Linux gives to outgoing connections.
-func vacant(t testing.TB, n uint16) PortSpan {
+// vacant returns n ports in a row that nobody else listens on.
+func vacant(t testing.TB, n int) PortSpan {
 	t.Helper()
-	free := func(port uint16) bool {
-		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, port)))
-		if err != nil {
-			return false
-		}
-		return l.Close() == nil
-	}
-	run := uint16(0)
-	for port := uint16(21000); port < 31000; port++ {
-		if !free(port) {
-			run = 0
-			continue
-		}
-		if run++; run == n {
-			return PortSpan{port - n + 1, port}
-		}
-	}
-	t.Fatal("there are not enough free ports in a row")
-	return PortSpan{}
+	from := ports.Row(t, n)
+	return PortSpan{uint16(from), uint16(from + n - 1)}
 }
 
 func TestPortRange(t *testing.T) {

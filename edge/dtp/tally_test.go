@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/internal/throttle"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // tallied returns how many data connections a tally has of one kind.
@@ -146,10 +147,5 @@ func TestTallyNil(t *testing.T) {
 // deadPort is an address on which nobody listens.
 func deadPort(t *testing.T) netip.AddrPort {
 	t.Helper()
-	p, err := Listen(within(t), PassiveConfig{Local: loopback})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	return p.Addr()
+	return netip.MustParseAddrPort(ports.Addr(t))
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // receiver answers as it is told, request by request, and then 204.
@@ -427,12 +427,7 @@ func TestTry(t *testing.T) {
 	if got := h.Try(t.Context(), event("/a")); got.Status != 204 || got.Err != nil {
 		t.Errorf("%+v", got)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	h = hook(t, r, func(c *Config) { c.URL = "http://" + l.Addr().String() })
+	h = hook(t, r, func(c *Config) { c.URL = "http://" + ports.Addr(t) })
 	if got := h.Try(t.Context(), event("/a")); got.Status != 0 || got.Err == nil {
 		t.Errorf("%+v", got)
 	}

@@ -22,7 +22,6 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
-	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -36,6 +35,8 @@ import (
 	"github.com/letsencrypt/pebble/v2/db"
 	"github.com/letsencrypt/pebble/v2/va"
 	"github.com/letsencrypt/pebble/v2/wfe"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // Residue is the function of the one goroutine that each authority leaves behind,
@@ -134,7 +135,7 @@ func Start(t testing.TB, o Options) *Authority {
 		}
 	}
 	a := &Authority{t: t, roots: 1 + o.Alternates}
-	a.HTTPPort, a.TLSPort = ports(t, o.HTTPPort, o.TLSPort)
+	a.HTTPPort, a.TLSPort = given(t, o.HTTPPort), given(t, o.TLSPort)
 	a.DNS = serveNames(t, o.DNS)
 	a.store = db.NewMemoryStore()
 	for id, key := range o.Bindings {
@@ -254,30 +255,13 @@ func profiles(validities map[string]time.Duration) map[string]ca.Profile {
 	return all
 }
 
-// ports returns two ports, free ones in place of 0: below those that the system gives to
-// whoever asks for any, so that nobody takes them before they are listened on.
-func ports(t testing.TB, a, b int) (int, int) {
+// given is the port that is asked for, or of 0 one that is the test's until it ends.
+func given(t testing.TB, port int) int {
 	t.Helper()
-	free := func(n int) int {
-		if n != 0 {
-			return n
-		}
-		var last error
-		for range 50 {
-			l, err := net.Listen("tcp", local(12000+rand.N(20000)))
-			if err == nil {
-				defer func() { _ = l.Close() }()
-				return l.Addr().(*net.TCPAddr).Port
-			}
-			last = err
-		}
-		t.Fatalf("no port is free: %v", last)
-		return 0
+	if port == 0 {
+		port = ports.Row(t, 1)
 	}
-	for a, b = free(a), free(b); a == b; {
-		b = free(0)
-	}
-	return a, b
+	return port
 }
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/tests/authority"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // sayer is a server that says its name and ends.
@@ -48,12 +49,7 @@ func hear(t *testing.T, addr string) string {
 
 func TestBalance(t *testing.T) {
 	t.Parallel()
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	targets := []string{sayer(t, "one"), sayer(t, "two"), gone.Addr().String()}
-	_ = gone.Close()
+	targets := []string{sayer(t, "one"), sayer(t, "two"), ports.Addr(t)}
 	b := authority.Balance(t, 0, targets...)
 	heard := ""
 	for range 6 {

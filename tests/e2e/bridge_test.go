@@ -21,6 +21,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge/quicnet"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/policies/users"
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -189,7 +190,7 @@ func TestBridgeTrees(t *testing.T) {
 func TestBridgeRefuses(t *testing.T) {
 	t.Parallel()
 	q := startQUIC(t)
-	plain := must(net.Listen("tcp", "127.0.0.1:0"))(t) // a server of FTP has nothing on its UDP port
+	plain := must(net.Listen("tcp", ports.Addr(t)))(t) // a server of FTP has nothing on its UDP port
 	t.Cleanup(func() { _ = plain.Close() })
 	web := startWeb(t)
 	for name, tt := range map[string]struct {

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // filesListeners are an explicit and an implicit listener with the operator's own files.
@@ -147,7 +149,7 @@ func TestFilesNearTheirEnd(t *testing.T) {
 	_, _, ca := issue(t, "authority", nil)
 	short := newPair(t, ca, newKey(t, "p256"), 24*time.Hour)
 	p.store(t, "short.pem", short.cert, short.key)
-	figures := freePort(t)
+	figures := ports.Addr(t)
 	s := p.serve(t, filesListeners+"certificates: { files: [{ cert: short.pem }] }\nevents: { file: events.json }\n"+
 		fmt.Sprintf("telemetry: { metrics: { listen: %q } }\n", figures))
 	end := short.leaf.NotAfter.UTC().Format(time.RFC3339)

@@ -100,7 +100,7 @@ func TestCertificateByEachChallenge(t *testing.T) {
 }
 
 func (w *way) obtain(t *testing.T) {
-	ca, p := newAuthority(t, w.options), newPlace(t)
+	ca, p := authorities.Start(t, w.options), newPlace(t)
 	listeners := certListeners
 	if w.listeners != nil {
 		listeners = w.listeners(ca)
@@ -151,7 +151,7 @@ func (p place) addRecords(t *testing.T, ca *authorities.Authority) {
 func TestCertificateByPersistentRecord(t *testing.T) {
 	t.Parallel()
 	need(t, "curl")
-	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	ca, p := authorities.Start(t, authorities.Options{}), newPlace(t)
 	conf := p.byRecord(t, ca)
 	p.file(t, conf)
 	p.addRecords(t, ca)
@@ -170,7 +170,7 @@ func TestCertificateByPersistentRecord(t *testing.T) {
 // looked for again. It need not be waited for.
 func TestCertificateForgottenRecord(t *testing.T) {
 	t.Parallel()
-	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	ca, p := authorities.Start(t, authorities.Options{}), newPlace(t)
 	conf := p.byRecord(t, ca)
 	s := p.serve(t, conf)
 	asked := regexp.MustCompile(`needs the record (\S+) IN TXT \\"(.*?)\\"`).FindStringSubmatch(s.expect(t, "could not be obtained", "dns-persist-01 needs the record"))

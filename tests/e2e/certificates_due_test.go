@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -40,7 +41,7 @@ func age(t *testing.T, dir string) {
 // is there again; clients have the old one until then.
 func TestCertificateDueAtStart(t *testing.T) {
 	t.Parallel()
-	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	ca, p := authorities.Start(t, authorities.Options{}), newPlace(t)
 	conf := p.byHTTP(t, ca)
 	s := p.serve(t, conf)
 	first := s.verified(t, ca, certName)
@@ -70,11 +71,12 @@ func TestCertificateDueAtStart(t *testing.T) {
 // what it has, tells so, and renews it when it can.
 func TestCertificateExpiredAtStart(t *testing.T) {
 	t.Parallel()
-	ca, p := newAuthority(t, briefLife(3*time.Second)), newPlace(t)
+	ca, p := authorities.Start(t, briefLife(3*time.Second)), newPlace(t)
 	conf := p.byHTTP(t, ca)
 	s := p.serve(t, conf)
-	first := s.obtained(t)
+	s.obtained(t)
 	s.stop(t)
+	first := p.kept(t) // which may be the next one by now
 	until(t, "the certificate has ended", func() bool { return time.Now().After(first.NotAfter) })
 	ca.Down()
 	s = p.serve(t, conf)
@@ -95,7 +97,23 @@ func TestCertificateExpiredAtStart(t *testing.T) {
 	if r := s.admin(t, "cert", "renew", certName); r.code != 0 {
 		t.Errorf("cert renew: exit code %d\n%s", r.code, r.both())
 	}
-	_, err = shake(s.addr, trusting(ca, certName))
-	ok(t, err)
+	until(t, "clients verify a new one", func() bool { // each of them for three seconds
+		_, err := shake(s.addr, trusting(ca, certName))
+		return err == nil
+	})
 	s.stop(t)
+}
+
+// kept is the certificate in the storage of a server that is not there.
+func (p place) kept(t *testing.T) *x509.Certificate {
+	t.Helper()
+	files := stored(t, p.certificates(), certName+".crt")
+	if len(files) != 1 {
+		t.Fatalf("certificates in the storage: %q", files)
+	}
+	block, _ := pem.Decode(must(os.ReadFile(files[0]))(t))
+	if block == nil {
+		t.Fatalf("%s holds no certificate", files[0])
+	}
+	return must(x509.ParseCertificate(block.Bytes))(t)
 }

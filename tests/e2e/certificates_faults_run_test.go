@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	authorities "github.com/edgeftp/edgeftp/tests/authority"
 )
 
 // onTinyDisk runs a server whose storage is a file system of that size, which nobody
@@ -97,7 +99,7 @@ func (s *sufferer) same(text string) string {
 // meet runs a server into the fault, and returns what everybody was told.
 func (f *certFault) meet(t *testing.T) string {
 	t.Helper()
-	ca, p := newAuthority(t, f.options), newPlace(t)
+	ca, p := authorities.Start(t, f.options), newPlace(t)
 	lines := f.lines
 	if lines == nil {
 		lines = httpWith()
@@ -106,8 +108,9 @@ func (f *certFault) meet(t *testing.T) string {
 	s := &sufferer{place: p, ca: ca}
 	if f.had {
 		first := p.serve(t, conf)
-		s.had = first.obtained(t)
+		first.obtained(t)
 		first.stop(t)
+		s.had = p.kept(t) // a brief one has a successor soon
 	}
 	if f.before != nil {
 		f.before(t, s)

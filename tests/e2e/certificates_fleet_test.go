@@ -12,6 +12,7 @@ import (
 	"time"
 
 	authorities "github.com/edgeftp/edgeftp/tests/authority"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // fleet are three servers that use one storage. The authority comes to all of them in
@@ -29,7 +30,7 @@ type fleet struct {
 
 func newFleet(t *testing.T, o authorities.Options) *fleet {
 	t.Helper()
-	f := &fleet{t: t, ca: newAuthority(t, o), doors: []string{freePort(t), freePort(t), freePort(t)}}
+	f := &fleet{t: t, ca: authorities.Start(t, o), doors: []string{ports.Addr(t), ports.Addr(t), ports.Addr(t)}}
 	f.shared = newPlace(t).out("certificates")
 	for _, door := range f.doors {
 		p := newPlace(t)
@@ -52,7 +53,7 @@ func (f *fleet) start() {
 	for i, s := range f.nodes {
 		s.addr = s.at(f.t, 0).addr
 		until(f.t, "the challenge listener is open", func() bool {
-			conn, err := net.DialTimeout("tcp", f.doors[i], time.Second)
+			conn, err := net.DialTimeout("tcp", f.doors[i], waitWithin)
 			if err == nil {
 				conn.Close()
 			}
@@ -135,7 +136,7 @@ func TestCertificateFleet(t *testing.T) {
 	f.agreed(first)
 	f.ordered("a certificate was renewed", 2)
 	for _, door := range f.doors { // of a fleet they stay, and give nothing away
-		conn, err := net.DialTimeout("tcp", door, time.Second)
+		conn, err := net.DialTimeout("tcp", door, waitWithin)
 		ok(t, err)
 		conn.Close()
 	}

@@ -32,7 +32,7 @@ func outages() []outage {
 // authority, and nothing is asked of it.
 func TestCertificateStartInOutage(t *testing.T) {
 	t.Parallel()
-	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	ca, p := authorities.Start(t, authorities.Options{}), newPlace(t)
 	conf := p.byHTTP(t, ca)
 	s := p.serve(t, conf).issued(ca)
 	first := s.verified(t, ca, certName)
@@ -87,7 +87,7 @@ func TestCertificateFirstStartInOutage(t *testing.T) {
 	}
 	var nodes []node
 	for _, o := range outages() {
-		n := node{o, newAuthority(t, authorities.Options{}), nil}
+		n := node{o, authorities.Start(t, authorities.Options{}), nil}
 		o.begin(n.ca)
 		p := newPlace(t)
 		conf := p.byHTTP(t, n.ca)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	authorities "github.com/edgeftp/edgeftp/tests/authority"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // asked waits for the authority's request at the place where HTTP-01 is looked for, and
@@ -62,9 +63,9 @@ func asked(t *testing.T, addr, to string) (r *http.Request, release func()) {
 // outcry sends bytes to a challenge listener, and returns all that comes back.
 func outcry(t *testing.T, addr, text string) string {
 	t.Helper()
-	conn := must(net.DialTimeout("tcp", addr, time.Second))(t)
+	conn := must(net.DialTimeout("tcp", addr, waitWithin))(t)
 	defer conn.Close()
-	ok(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	ok(t, conn.SetDeadline(time.Now().Add(waitWithin)))
 	_, _ = io.WriteString(conn, text) // who is refused early may not be read to the end
 	said, _ := io.ReadAll(conn)       // a reset ends it too
 	return string(said)
@@ -74,7 +75,7 @@ func outcry(t *testing.T, addr, text string) string {
 func idle(t *testing.T, addr string, n int) {
 	t.Helper()
 	for range n {
-		conn := must(net.DialTimeout("tcp", addr, time.Second))(t)
+		conn := must(net.DialTimeout("tcp", addr, waitWithin))(t)
 		t.Cleanup(func() { conn.Close() })
 	}
 }
@@ -83,7 +84,7 @@ func idle(t *testing.T, addr string, n int) {
 // whatever form they ask, and do not keep the authority from its answer.
 func TestCertificateStrangersHTTP(t *testing.T) {
 	t.Parallel()
-	ca, p, http := newAuthority(t, authorities.Options{}), newPlace(t), freePort(t)
+	ca, p, http := authorities.Start(t, authorities.Options{}), newPlace(t), ports.Addr(t)
 	s := p.serve(t, p.certified(t, ca, certListeners, "domains: ["+certName+", other.example.org]", "challenges: [http-01]", fmt.Sprintf("http: { listen: [%q] }", http)))
 	r, release := asked(t, ca.HTTPAddr(), http)
 	path := r.RequestURI
@@ -170,7 +171,7 @@ func TestCertificateStrangersALPN(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		t.Run(map[bool]string{false: "a listener for challenges", true: "an implicit FTPS listener"}[own], func(t *testing.T) {
 			t.Parallel()
-			ca, p, addr := newAuthority(t, authorities.Options{}), newPlace(t), freePort(t)
+			ca, p, addr := authorities.Start(t, authorities.Options{}), newPlace(t), ports.Addr(t)
 			listeners, listen := certListeners, fmt.Sprintf("%q", addr)
 			if own {
 				listeners, listen = strings.Replace(certListeners, `ftps, address: "127.0.0.1:0"`, fmt.Sprintf("ftps, address: %q", addr), 1), ""
@@ -183,7 +184,7 @@ func TestCertificateStrangersALPN(t *testing.T) {
 			g.open()
 			s.verified(t, ca, certName)
 			if !own {
-				until(t, "the listener is closed", func() bool { _, err := net.DialTimeout("tcp", addr, time.Second); return err != nil })
+				until(t, "the listener is closed", func() bool { _, err := net.DialTimeout("tcp", addr, waitWithin); return err != nil })
 			} else if _, err := shakeAtOnce(addr, &tls.Config{ServerName: certName, NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true}); err == nil {
 				t.Error("a proof is given, and no order is pending")
 			}
@@ -215,7 +216,7 @@ func strangersALPN(t *testing.T, addr string) {
 			t.Errorf("%.20q is answered %q", text, said)
 		}
 	}
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", addr, &tls.Config{ServerName: strings.ToUpper(certName), NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true})
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: waitWithin}, "tcp", addr, &tls.Config{ServerName: strings.ToUpper(certName), NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true})
 	ok(t, err)
 	defer conn.Close()
 	leaf := conn.ConnectionState().PeerCertificates[0]
@@ -223,7 +224,7 @@ func strangersALPN(t *testing.T, addr string) {
 	if !proof || !slices.Equal(leaf.DNSNames, []string{certName}) {
 		t.Errorf("the authority would be shown a certificate for %s, with the proof: %v", leaf.DNSNames, proof)
 	}
-	ok(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	ok(t, conn.SetDeadline(time.Now().Add(waitWithin)))
 	_, _ = io.WriteString(conn, "USER dev\r\nPASS "+secret+"\r\nLIST\r\n")
 	if said, _ := io.ReadAll(conn); len(said) > 0 {
 		t.Errorf("behind the proof the server says %q", said)

@@ -26,18 +26,6 @@ const certListeners = `listeners:
   - { name: implicit, protocol: ftps, address: "127.0.0.1:0", tls: { certificate: auto } }
 `
 
-// newAuthority starts a certificate authority, whose ports nobody else is given.
-func newAuthority(t *testing.T, o authorities.Options) *authorities.Authority {
-	t.Helper()
-	port := func() int {
-		_, port, err := net.SplitHostPort(freePort(t))
-		ok(t, err)
-		return int(number(t, port))
-	}
-	o.HTTPPort, o.TLSPort = port(), port()
-	return authorities.Start(t, o)
-}
-
 // certified is a configuration whose certificates are that authority's. The further
 // lines belong to certificates.acme.
 func (p place) certified(t *testing.T, ca *authorities.Authority, listeners string, lines ...string) string {
@@ -99,7 +87,7 @@ func shakeAtOnce(addr string, conf *tls.Config) (*x509.Certificate, error) {
 
 // certWithin bounds the wait for a certificate, with the lock of a dead process in
 // the way.
-const certWithin = 45 * time.Second
+const certWithin = 2 * time.Minute
 
 // verified waits until the first listener shows a certificate that the client can
 // verify, and returns it. Until then it says 431, and nothing else.
@@ -170,7 +158,7 @@ func (s *server) visit(t *testing.T, name string) {
 // shut fails the test if something listens on the address.
 func shut(t *testing.T, addr string) {
 	t.Helper()
-	if conn, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
+	if conn, err := net.DialTimeout("tcp", addr, waitWithin); err == nil {
 		conn.Close()
 		t.Errorf("%s is open, and no order is pending", addr)
 	}

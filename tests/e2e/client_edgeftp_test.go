@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // The program's own client visits the program's own server, each in a process of its
@@ -15,7 +17,7 @@ import (
 func TestOwnClient(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	s := startServer(t, p, "--root", p.root, "--state-dir", p.state, "--listen", freePort(t))
+	s := startServer(t, p, "--root", p.root, "--state-dir", p.state, "--listen", ports.Addr(t))
 	password := p.out("password")
 	textFile(t, password, s.password+"\n")
 	url := "ftp://" + s.user + "@" + s.addr
@@ -36,7 +38,7 @@ func TestOwnClient(t *testing.T) {
 		t.Errorf("%s", r.both())
 	}
 	ctx := t.Context()
-	cmd := visit("get", url+"/m/big", p.out("slow"), "--resume", "--limit-rate", "300kB", "--progress", "json").command(ctx, t)
+	cmd := visit("get", url+"/m/big", p.out("slow"), "--resume", "--limit-rate", "20kB", "--progress", "json").command(ctx, t)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
@@ -64,7 +66,7 @@ func awaitFile(t *testing.T, pattern string) string {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(waitWithin)
 	for {
 		if found, _ := filepath.Glob(pattern); len(found) > 0 {
 			if info, err := os.Stat(found[0]); err == nil && info.Size() > 0 {

@@ -67,7 +67,7 @@ func (cl jlaffaye) session(c *cell, jobs []job) error {
 }
 
 func (cl jlaffaye) dial(c *cell) (*ftp.ServerConn, error) {
-	options := []ftp.DialOption{ftp.DialWithTimeout(20 * time.Second), ftp.DialWithShutTimeout(20 * time.Second)}
+	options := []ftp.DialOption{ftp.DialWithTimeout(waitWithin), ftp.DialWithShutTimeout(waitWithin)}
 	if c.form.version != "" {
 		conf := c.house.trust(c.t)
 		conf.ServerName = c.host
@@ -170,7 +170,7 @@ func TestSharedSessionCache(t *testing.T) {
 	shared := s.trust(t)
 	shared.ClientSessionCache = tls.NewLRUClientSessionCache(8)
 	dial := func(conf *tls.Config) *ftp.ServerConn {
-		c := must(ftp.Dial(s.addr, ftp.DialWithTimeout(20*time.Second), ftp.DialWithExplicitTLS(conf)))(t)
+		c := must(ftp.Dial(s.addr, ftp.DialWithTimeout(waitWithin), ftp.DialWithExplicitTLS(conf)))(t)
 		t.Cleanup(func() { _ = c.Quit() })
 		ok(t, c.Login(s.user, s.password))
 		return c

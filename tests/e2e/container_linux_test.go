@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // image is what the Containerfile says of the image: the last words of each instruction.
@@ -69,9 +71,9 @@ func TestContainer(t *testing.T) {
 		ok(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
 	static(t, filepath.Join(root, img["ENTRYPOINT"][0]))
-	ports := quietPorts(t, 5)
+	numbers := ports.Some(t, 5)
 	conf := string(must(os.ReadFile(filepath.Join("..", "..", "packaging", "container", "edgeftp.yaml")))(t))
-	for from, to := range map[string]string{`":2121"`: "127.0.0.1:" + ports[0], "50000-50049": `"` + strings.Join(ports[1:], ",") + `"`} {
+	for from, to := range map[string]string{`":2121"`: "127.0.0.1:" + numbers[0], "50000-50049": `"` + strings.Join(numbers[1:], ",") + `"`} {
 		if !strings.Contains(conf, from) || !strings.Contains(strings.Join(img["EXPOSE"], " "), strings.Trim(from, `":`)) {
 			t.Errorf("%s is not in both, %v and\n%s", from, img["EXPOSE"], conf)
 		}

@@ -14,13 +14,15 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // delivering is a server of HTTP in all its versions on one port, over TLS, with FTP over
 // QUIC beside HTTP/3, and in the clear on another.
 func delivering(t *testing.T, p place, more string) *server {
 	t.Helper()
-	udp := freePort(t)
+	udp := ports.Addr(t)
 	return p.serve(t, fmt.Sprintf(`listeners:
   - { name: files, address: "127.0.0.1:0" }
   - name: web
@@ -99,7 +101,7 @@ func basic(user, password string) string {
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	events, access, figures := p.out("events.json"), p.out("access.json"), freePort(t)
+	events, access, figures := p.out("events.json"), p.out("access.json"), ports.Addr(t)
 	s := delivering(t, p, fmt.Sprintf("events: { file: %q }\ntelemetry: { access_log: { file: %q, format: json }, metrics: { listen: %q } }\n", events, access, figures))
 	textFile(t, p.in("pub/hello.txt"), "hello, world\n")
 	textFile(t, p.in("disk.iso"), "an image")
@@ -200,7 +202,7 @@ func TestDeliveryReload(t *testing.T) {
 	conf := func(web string) string {
 		return listener() + web + "sandbox: { landlock: off }\nbandwidth: { transfer_default: { down: 1MB } }\nusers: { anonymous: { enabled: true } }\n"
 	}
-	address := freePort(t)
+	address := ports.Addr(t)
 	web := func(header string) string {
 		return fmt.Sprintf("  - name: web\n    protocol: http\n    address: %q\n    http3: true\n    delivery: { anonymous: anonymous, cache: [{ match: \"*\", header: %q }] }\n", address, header)
 	}

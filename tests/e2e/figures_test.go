@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
@@ -18,7 +17,7 @@ func (s *server) figuresOf(t *testing.T) (fetch func(path string) (int, string))
 	t.Helper()
 	var r struct{ URL string }
 	ok(t, jsonInto(s.expect(t, `"msg":"figures are shown"`), &r))
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: waitWithin}
 	return func(path string) (int, string) {
 		t.Helper()
 		res := must(client.Get(strings.TrimSuffix(r.URL, "/metrics") + path))(t)

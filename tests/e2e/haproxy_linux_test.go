@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // haproxy returns a program: the system's, or Debian's package, unpacked where it stays for
@@ -43,12 +45,12 @@ func haproxy(t *testing.T) (name string, env []string) {
 
 // front has HAProxy stand before a server on another address: on its control port, and on
 // each of its passive ports, with headers as send has it.
-func (s *server) front(t *testing.T, send string, ports []string) (address string) {
+func (s *server) front(t *testing.T, send string, numbers []string) (address string) {
 	t.Helper()
 	const at = "127.0.0.9"
-	conf := "global\n  maxconn 200\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n" +
-		"listen control\n  bind " + at + ":" + ports[0] + "\n  server s " + s.addr + " " + send + " check inter 1s\n"
-	for _, p := range ports[1:] {
+	conf := "global\n  maxconn 200\ndefaults\n  mode tcp\n  timeout connect 60s\n  timeout check 60s\n  timeout client 60s\n  timeout server 60s\n" +
+		"listen control\n  bind " + at + ":" + numbers[0] + "\n  server s " + s.addr + " " + send + " check inter 1s\n"
+	for _, p := range numbers[1:] {
 		conf += "listen data" + p + "\n  bind " + at + ":" + p + "\n  server s 127.0.0.1:" + p + " " + send + "\n"
 	}
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
@@ -66,9 +68,9 @@ func (s *server) front(t *testing.T, send string, ports []string) (address strin
 			t.Logf("HAProxy: %s\n%s", said.String(), conf)
 		}
 	})
-	address = at + ":" + ports[0]
+	address = at + ":" + numbers[0]
 	until(t, "HAProxy listens", func() bool {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
+		conn, err := net.DialTimeout("tcp", address, waitWithin)
 		if err == nil {
 			conn.Close()
 		}
@@ -86,14 +88,14 @@ func TestHAProxy(t *testing.T) {
 	for _, send := range []string{"send-proxy", "send-proxy-v2"} {
 		for _, tls := range []string{"off", "required"} {
 			t.Run(send+", TLS "+tls, func(t *testing.T) {
-				ports := quietPorts(t, 4)
+				numbers := ports.Some(t, 4)
 				p := newPlace(t)
-				s := p.serve(t, "listeners: [{ name: main, address: \"127.0.0.1:0\", tls: { control: "+tls+" }, passive: { ports: ["+strings.Join(ports[1:], ", ")+"] },\n"+
+				s := p.serve(t, "listeners: [{ name: main, address: \"127.0.0.1:0\", tls: { control: "+tls+" }, passive: { ports: ["+strings.Join(numbers[1:], ", ")+"] },\n"+
 					"  proxy_protocol: { mode: required, trusted: [127.0.0.1] } }]\n")
 				direct := s.addr
-				front := s.front(t, send, ports)
-				s.addr = "localhost:" + ports[0] // a name of its certificate
-				resolve := s.addr + ":" + strings.TrimSuffix(front, ":"+ports[0])
+				front := s.front(t, send, numbers)
+				s.addr = "localhost:" + numbers[0] // a name of its certificate
+				resolve := s.addr + ":" + strings.TrimSuffix(front, ":"+numbers[0])
 				want := noiseFile(t, s.in("file"), 3*mib)
 				for _, mode := range []string{"--epsv", "--no-epsv"} {
 					r := s.curl(t, "-v", mode, "--resolve", resolve, "--interface", client, "-Q", "STAT", s.url("/file"), "-o", p.out("file")).must(t)
@@ -108,7 +110,7 @@ func TestHAProxy(t *testing.T) {
 				}
 				conn := must(net.Dial("tcp", direct))(t)
 				defer conn.Close()
-				ok(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+				ok(t, conn.SetDeadline(time.Now().Add(waitWithin)))
 				_, err := conn.Write([]byte("USER dev\r\n"))
 				ok(t, err)
 				if n, _ := conn.Read(make([]byte, 100)); n > 0 {

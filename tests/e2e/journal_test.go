@@ -78,7 +78,7 @@ func (j *journal) find(ended <-chan struct{}, within time.Duration, want func(st
 // expect waits for a line that holds the words.
 func (s *server) expect(t *testing.T, words ...string) string {
 	t.Helper()
-	line, err := s.log.find(s.ended, 10*time.Second, func(line string) bool {
+	line, err := s.log.find(s.ended, waitWithin, func(line string) bool {
 		for _, w := range words {
 			if !strings.Contains(line, w) {
 				return false

@@ -51,7 +51,7 @@ func (s *server) sessions(t *testing.T, args ...string) (all []live) {
 // transfer waits for the transfer of a path.
 func (s *server) transfer(t *testing.T, path string) moving {
 	t.Helper()
-	for limit := time.Now().Add(userpi.Timeout); time.Now().Before(limit); {
+	for limit := time.Now().Add(waitWithin); time.Now().Before(limit); {
 		for _, l := range s.sessions(t) {
 			if l.Transfer != nil && l.Transfer.Path == path {
 				return *l.Transfer
@@ -121,7 +121,7 @@ func TestLive(t *testing.T) {
 	if r, err := up.Reply(); err != nil || !r.Is(421) || !strings.Contains(r.Text(), "for your own good") {
 		t.Errorf("after the kick: %v, %v", r, err)
 	}
-	for limit := time.Now().Add(userpi.Timeout); len(s.sessions(t, "--user", "dev")) != 1; {
+	for limit := time.Now().Add(waitWithin); len(s.sessions(t, "--user", "dev")) != 1; {
 		if time.Now().After(limit) {
 			t.Fatalf("there are %+v", s.sessions(t))
 		}

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // house is one server with a listener for every way in.
@@ -76,7 +78,7 @@ func openHouse(t *testing.T, number int) *house {
 	ca := p.out("ca.pem")
 	certify(t, ca, cert, key, ips)
 
-	passive := quietPorts(t, 12)
+	passive := ports.Some(t, 12)
 	conf := p.out("edgeftp.yaml")
 	ok(t, os.WriteFile(conf, []byte(houseConfig(t, p, number, password, cert, key, passive)), 0o600))
 	h := &house{server: startServer(t, p, "--config", conf), number: number, doors: map[door]string{}}

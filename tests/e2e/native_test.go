@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
@@ -56,7 +55,7 @@ func TestFigures(t *testing.T) {
 	var r struct{ URL string }
 	ok(t, jsonInto(line, &r))
 	s.count(t)
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: waitWithin}
 	fetch := func() string {
 		res := must(client.Get(r.URL))(t)
 		defer func() { _ = res.Body.Close() }()

@@ -195,7 +195,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(r.both())
 	}
 	archive := p.out("b.tar")
-	for deadline := time.Now().Add(10 * time.Second); ; { // bans are kept within a second
+	for deadline := time.Now().Add(waitWithin); ; { // bans are kept within a second
 		if info, err := os.Stat(filepath.Join(p.state, "defender")); err == nil && info.Size() > 0 {
 			break
 		}

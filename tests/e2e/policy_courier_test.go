@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // guest copies the source of a guest of these tests to where its author might have
@@ -103,7 +105,7 @@ func (o *office) courier(source, grants, keys string) string {
 // shown, and what it is not granted refuses it.
 func TestFetchAndMetric(t *testing.T) {
 	t.Parallel()
-	p, o, figures := newPlace(t), newOffice(t), freePort(t)
+	p, o, figures := newPlace(t), newOffice(t), ports.Addr(t)
 	source := p.guest(t, "courier", "@HOST@", o.host())
 	private := fmt.Sprintf("fetch_private: [%q]", o.URL)
 	s := p.serve(t, o.courier(source, "metric: true, "+private, "")+fmt.Sprintf("telemetry: { metrics: { listen: %q } }\n", figures))
@@ -174,7 +176,7 @@ func TestFetchSlow(t *testing.T) {
 	began := time.Now()
 	select {
 	case <-o.asked:
-	case <-time.After(10 * time.Second):
+	case <-time.After(waitWithin):
 		t.Fatal("the other server was not asked")
 	}
 	calm.put(t, "STOR file", strings.NewReader("x"))

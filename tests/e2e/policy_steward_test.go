@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // What the failure of a module means is the operator's to say: nothing was said
@@ -62,7 +64,7 @@ func TestBlindAuthenticator(t *testing.T) {
 	t.Parallel()
 	const password = "Correct-Horse-41-Battery"
 	hash := string(must(bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost))(t))
-	p, figures := newPlace(t), freePort(t)
+	p, figures := newPlace(t), ports.Addr(t)
 	use := func(s *server) *session {
 		t.Helper()
 		c := s.dial(t)

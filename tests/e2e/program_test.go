@@ -83,7 +83,7 @@ func (p program) command(ctx context.Context, t *testing.T) *exec.Cmd {
 		cmd.Dir = t.TempDir()
 	}
 	cmd.Env = environment(append([]string{"HOME=" + t.TempDir(), "LC_ALL=C.UTF-8"}, p.env...)...)
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = waitWithin
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/quicnet"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // quicSession is a control session of FTP over QUIC.
@@ -110,7 +111,7 @@ func TestQUIC(t *testing.T) {
 func TestQUICReload(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	address := freePort(t)
+	address := ports.Addr(t)
 	conf := func(banner, quic string) string {
 		return listener("banner: "+banner) + quic + everybody
 	}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"io"
 	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -121,24 +120,4 @@ func (r *relay) end() {
 	for _, c := range r.conns {
 		_ = userpi.Reset(c)
 	}
-}
-
-// quietPorts returns n free ports that the kernel gives to nobody by itself.
-func quietPorts(t *testing.T, n int) []string {
-	t.Helper()
-	const lowest, highest = 20000, 32000 // Linux gives away 32768 and up
-	var ports []string
-	first := lowest + int(sum(t, strings.NewReader(t.TempDir()))[0])*40
-	for port := first; len(ports) < n; port++ {
-		if port == highest {
-			t.Fatal("no free ports")
-		}
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		ports = append(ports, strconv.Itoa(port))
-	}
-	return ports
 }

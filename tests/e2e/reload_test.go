@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -163,12 +164,7 @@ func TestReloadDuringTransfer(t *testing.T) {
 func TestReloadListeners(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	free := func() string {
-		l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-		defer l.Close()
-		return l.Addr().String()
-	}
-	first, second, figures, others := free(), free(), free(), free()
+	first, second, figures, others := ports.Addr(t), ports.Addr(t), ports.Addr(t), ports.Addr(t)
 	conf := func(figures string, addresses ...string) string {
 		text := "sandbox: { landlock: off }\ntelemetry: { metrics: { listen: " + figures + " } }\nlisteners:\n"
 		for i, a := range addresses {
@@ -358,9 +354,7 @@ func TestReloadByFlags(t *testing.T) {
 func TestBrokenConfigurationAtTheStart(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	address := l.Addr().String()
-	l.Close()
+	address := ports.Addr(t)
 	file := p.file(t, "listeners: [{ name: main, address: "+address+", tls: { control: off } }]\nlimits: { sessions: { total: many } }\nlistener: 1\n")
 	s := launch(t, p, "--config", file)
 	if code := s.wait(t, stopWithin); code != 3 {

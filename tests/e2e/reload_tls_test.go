@@ -77,7 +77,7 @@ func TestReloadCertificates(t *testing.T) {
 func TestReloadAuthorities(t *testing.T) {
 	t.Parallel()
 	const other = "other.example.org"
-	p, ca := newPlace(t), newAuthority(t, authorities.Options{})
+	p, ca := newPlace(t), authorities.Start(t, authorities.Options{})
 	conf := func(banner string, names ...string) string {
 		text := p.byHTTP(t, ca)
 		text = strings.Replace(text, "name: explicit,", "name: explicit, banner: "+banner+",", 1)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	authorities "github.com/edgeftp/edgeftp/tests/authority"
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -330,7 +331,7 @@ users:
 // same way that cert renew goes at once.
 func TestRenewalUnderLoad(t *testing.T) {
 	t.Parallel()
-	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
+	ca, p := authorities.Start(t, authorities.Options{}), newPlace(t)
 	s := p.serve(t, p.byHTTP(t, ca)+slowly)
 	certs := []*x509.Certificate{s.verified(t, ca, certName)}
 	began := time.Now()
@@ -370,8 +371,8 @@ func TestRenewalUnderClients(t *testing.T) {
 	t.Parallel()
 	need(t, "curl")
 	need(t, "lftp")
-	ca, p := newAuthority(t, authorities.Options{}), newPlace(t)
-	figures := freePort(t)
+	ca, p := authorities.Start(t, authorities.Options{}), newPlace(t)
+	figures := ports.Addr(t)
 	// By its address: lftp cannot be told where a name is.
 	s := p.serve(t, p.certified(t, ca, certListeners, "domains: [127.0.0.1]", "challenges: [http-01]", fmt.Sprintf("http: { listen: [%q] }", ca.HTTPAddr()))+slowly+fmt.Sprintf("telemetry: { metrics: { listen: %q } }\n", figures))
 	before := s.verified(t, ca, "127.0.0.1")

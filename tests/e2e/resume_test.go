@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -33,7 +34,7 @@ func testResume(t *testing.T, mode string, cut func(*testing.T, *server, string,
 	t.Parallel()
 	need(t, "curl")
 	need(t, "lftp")
-	s := start(t, "--tls", mode, "--anonymous", "--passive-ports", strings.Join(quietPorts(t, 8), ","))
+	s := start(t, "--tls", mode, "--anonymous", "--passive-ports", strings.Join(ports.Some(t, 8), ","))
 	ok(t, os.Mkdir(s.in("in"), 0o755))
 	file := filepath.Join(t.TempDir(), "big")
 	want := noiseFile(t, file, bulk())

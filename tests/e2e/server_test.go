@@ -17,8 +17,9 @@ import (
 // source compiles the standard library, which takes minutes on a small machine.
 const readyWithin = 5 * time.Minute
 
-// stopWithin bounds the end of a server that has nothing left to do.
-const stopWithin = 15 * time.Second
+// stopWithin bounds the end of a server that has nothing left to do: less than the 30 s for
+// which one waits for transfers, unless it is told otherwise.
+const stopWithin = 25 * time.Second
 
 // server is a running "edgeftp serve".
 type server struct {

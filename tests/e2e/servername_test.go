@@ -85,7 +85,7 @@ func questions() []question {
 // named is a server that has all those certificates.
 func named(t *testing.T) (*server, *authorities.Authority) {
 	t.Helper()
-	ca, p := newAuthority(t, authorities.Options{DNS: authorities.NameOptions{Zones: []string{"example.org"}, Key: "edgeftp", Secret: updateSecret}}), newPlace(t)
+	ca, p := authorities.Start(t, authorities.Options{DNS: authorities.NameOptions{Zones: []string{"example.org"}, Key: "edgeftp", Secret: updateSecret}}), newPlace(t)
 	lines := append(byUpdates(ca), `domains: [a.example.org, b.example.org, c.example.org, "*.files.example.org", 127.0.0.1, "::1"]`,
 		fmt.Sprintf(`http: { listen: ["127.0.0.1:%d", "[::1]:%d"] }`, ca.HTTPPort, ca.HTTPPort))
 	lines[0] = "challenges: [http-01, dns-01]"

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -386,19 +387,19 @@ func TestSettingPorts(t *testing.T) {
 
 func TestSettingPassivePorts(t *testing.T) {
 	t.Parallel()
-	ports := strings.Split(freePorts(t), ",")[:2]
-	s := newPlace(t).serve(t, listener("passive: { ports: ["+strings.Join(ports, ", ")+"], backlog: 3 }"))
+	passive := ports.Some(t, 2)
+	s := newPlace(t).serve(t, listener("passive: { ports: ["+strings.Join(passive, ", ")+"], backlog: 3 }"))
 	seen := map[string]bool{}
 	var held []*session
-	for range ports {
+	for range passive {
 		c := s.login(t)
 		held = append(held, c) // each keeps its port
 		_, port, err := net.SplitHostPort(must(userpi.Address(c.want(t, "EPSV", 229), c.Raw().RemoteAddr()))(t))
 		ok(t, err)
 		seen[port] = true
 	}
-	if len(seen) != 2 || !seen[ports[0]] || !seen[ports[1]] {
-		t.Errorf("ports %v, want %v", seen, ports)
+	if len(seen) != 2 || !seen[passive[0]] || !seen[passive[1]] {
+		t.Errorf("ports %v, want %v", seen, passive)
 	}
 	s.login(t).want(t, "EPSV", 425)
 	held[0].want(t, "EPSV", 229) // its own port is free again

@@ -106,7 +106,7 @@ func TestSecondSignal(t *testing.T) {
 	s.closed(t)
 	s.alive(t)
 	s.signal(t)
-	code := s.wait(t, 5*time.Second)
+	code := s.wait(t, stopWithin) // which is shorter than it would wait for the transfer
 	t.Logf("exit code %d", code)
 	if code < 0 {
 		t.Error("the server was killed by the signal instead of ending")

@@ -2,41 +2,15 @@ package e2e
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
-
-// freePort returns an address that nobody listens on. It is chosen from below
-// those that systems give away by themselves, so that no other test gets it.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.N(20000)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
-// freePorts returns a list of four ports for --passive-ports.
-func freePorts(t *testing.T) string {
-	t.Helper()
-	var ports []string
-	for range 4 {
-		_, port, err := net.SplitHostPort(freePort(t))
-		ok(t, err)
-		ports = append(ports, port)
-	}
-	return strings.Join(ports, ",")
-}
 
 // oneMessage returns what a refusal says if it is one message: a line that
 // begins with "error:" and further lines that belong to it.
@@ -62,7 +36,7 @@ type mistake struct {
 // refuse runs "edgeftp serve" with a mistake, and tries to connect all the while.
 func refuse(t *testing.T, m mistake) {
 	t.Helper()
-	addr := freePort(t)
+	addr := ports.Addr(t)
 	done, connected := make(chan struct{}), make(chan error, 1)
 	go func() {
 		tick := time.NewTicker(2 * time.Millisecond)
@@ -214,7 +188,7 @@ func TestPortTaken(t *testing.T) {
 	p := newPlace(t)
 	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer l.Close()
-	taken, free := l.Addr().String(), freePort(t)
+	taken, free := l.Addr().String(), ports.Addr(t)
 	r := edgeftp(t, "serve", "--root", p.root, "--state-dir", p.state, "--listen", free, "--listen", taken)
 	if r.code != 1 || !strings.Contains(oneMessage(r.stderr), taken) {
 		t.Errorf("exit code %d, want 1 and one message with %s\n%s", r.code, taken, r.both())

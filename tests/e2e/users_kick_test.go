@@ -14,7 +14,7 @@ func TestUserSessionsEnd(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	s := p.serve(t, unhurried()+"bandwidth: { user_default: { down: 100KB } }\n")
-	ok(t, os.WriteFile(p.in("big"), make([]byte, 2*mib), 0o644))
+	ok(t, os.WriteFile(p.in("big"), make([]byte, 16*mib), 0o644))
 	pw := p.secretFile(t, "x")
 	other := s.login(t)
 	for _, how := range [][]string{{"disable"}, {"set", "--expires", "2020-01-01"}, {"passwd", "--end-sessions", "--password-file", pw}, {"rm"}} {
@@ -24,8 +24,8 @@ func TestUserSessionsEnd(t *testing.T) {
 		if a := p.changed(t, append([]string{how[0], "anna"}, how[1:]...)...); a.Ended != 2 {
 			t.Errorf("%s: %d sessions are ended", how[0], a.Ended)
 		}
-		ok(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-		if n, _ := io.Copy(io.Discard, conn); n >= 2*mib {
+		ok(t, conn.SetDeadline(time.Now().Add(waitWithin)))
+		if n, _ := io.Copy(io.Discard, conn); n >= 16*mib {
 			t.Errorf("%s: the transfer went on", how[0])
 		}
 		r, err := idle.Reply()

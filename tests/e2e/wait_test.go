@@ -8,12 +8,16 @@ import (
 
 var errLate = errors.New("it took too long")
 
+// waitWithin bounds the wait for something that comes at once on a machine that has nothing
+// else to do. It is long, because this one may have: what does not come is found all the same.
+const waitWithin = time.Minute
+
 // until asks again and again until cond holds.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(waitWithin)
 	for !cond() {
 		select {
 		case <-tick.C:

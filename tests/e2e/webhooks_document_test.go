@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // block is the one block of code of a language in docs/webhooks.md.
@@ -30,7 +32,7 @@ func TestWebhookDocument(t *testing.T) {
 	t.Parallel()
 	python := need(t, "python3")
 	p := newPlace(t)
-	addr := freePort(t)
+	addr := ports.Addr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	ok(t, os.WriteFile(p.out("receiver.py"), []byte(block(t, "python")), 0o600))
 	cmd := exec.Command(python, p.out("receiver.py"), port)
@@ -62,7 +64,7 @@ func TestWebhookDocument(t *testing.T) {
 			if got != want {
 				t.Errorf("the receiver says %q, want %q", got, want)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(waitWithin):
 			t.Fatalf("the receiver does not say %q", want)
 		}
 	}

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // What is secret about the webhooks of these tests.
@@ -249,7 +251,7 @@ func TestWebhookReload(t *testing.T) {
 			t.Errorf("%s got %v, want %v", name, got, want)
 		}
 	}
-	p.again(t, plain()+hookSinks(freePort(t), "a"))
+	p.again(t, plain()+hookSinks(ports.Addr(t), "a"))
 	got := s.admin(t, "reload")
 	if !s.restrictsTCP(t) {
 		t.Log("this kernel restricts no TCP: any port is possible")
@@ -282,8 +284,8 @@ func TestWebhookSecrets(t *testing.T) {
 	p.env = append(p.env, "EDGEFTP_TEST_HOOK="+hookSecret)
 	codes := map[string]int{hookPath + "/good": 204, hookPath + "/stays": 302, hookPath + "/gone": 404}
 	r := receiveHooks(t, "", func(path string) int { return codes[path] })
-	addr, figures := r.Listener.Addr().String(), freePort(t)
-	text := plain() + hookSinks(addr, "good", "stays", "gone") + fmt.Sprintf("notify: { to: [{ name: ops, webhook: \"http://%s%s/none\", allow_private: true }] }\n", freePort(t), hookPath) +
+	addr, figures := r.Listener.Addr().String(), ports.Addr(t)
+	text := plain() + hookSinks(addr, "good", "stays", "gone") + fmt.Sprintf("notify: { to: [{ name: ops, webhook: \"http://%s%s/none\", allow_private: true }] }\n", ports.Addr(t), hookPath) +
 		fmt.Sprintf("telemetry: { log: { level: debug, commands: all }, metrics: { listen: %q } }\n", figures)
 	s := p.serve(t, text)
 	seen := s.follow(t)
@@ -342,7 +344,7 @@ func TestWebhookSecrets(t *testing.T) {
 func TestNoPassivePort(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	addr := freePort(t)
+	addr := ports.Addr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	s := p.serve(t, listener("passive: { ports: \""+port+"\" }"))
 	seen := s.follow(t)
@@ -359,7 +361,7 @@ func TestNoPassivePort(t *testing.T) {
 		}
 	}
 	s.expect(t, "no passive port was free", `"listener":"main"`, "passive.ports")
-	late := time.After(20 * time.Second)
+	late := time.After(waitWithin)
 	for {
 		select {
 		case line := <-seen:

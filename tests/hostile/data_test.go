@@ -14,6 +14,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -163,10 +164,10 @@ func portState(t *testing.T) {
 
 // unforetold: nobody can tell the next passive port from those before.
 func unforetold(t *testing.T) {
-	first := freePorts(t, 400)
-	for name, ports := range map[string]dtp.PortRange{"the kernel's choice": nil, "a range": {{First: first, Last: first + 399}}} {
+	first := uint16(ports.Row(t, 400))
+	for name, choice := range map[string]dtp.PortRange{"the kernel's choice": nil, "a range": {{First: first, Last: first + 399}}} {
 		t.Run(name, func(t *testing.T) {
-			r := serve(t, func(s *setup) { s.Listeners[0].Passive.Ports = ports })
+			r := serve(t, func(s *setup) { s.Listeners[0].Passive.Ports = choice })
 			c := r.login()
 			steps, seen := map[int]int{}, map[uint16]bool{}
 			var last uint16
@@ -189,34 +190,11 @@ func unforetold(t *testing.T) {
 	}
 }
 
-// freePorts finds n ports in a row that nobody uses just now.
-func freePorts(t *testing.T, n uint16) (first uint16) {
-	t.Helper()
-	for first = 20000; first < 32000; first += n {
-		if free(first, n) {
-			return first
-		}
-	}
-	t.Fatal("there are not enough free ports")
-	return 0
-}
-
-func free(first, n uint16) bool {
-	for p := range n {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+p))
-		if err != nil {
-			return false
-		}
-		l.Close()
-	}
-	return true
-}
-
 // hoarded: one session holds one passive port, however often it asks. When all are
 // held, there is a reply, and afterwards a port again.
 func hoarded(t *testing.T) {
 	const n = 4
-	first := freePorts(t, n)
+	first := uint16(ports.Row(t, n))
 	r := serve(t, func(s *setup) {
 		s.Listeners[0].Passive.Ports = dtp.PortRange{{First: first, Last: first + n - 1}}
 		s.unwatched = true
@@ -318,16 +296,16 @@ func foreign(t *testing.T) {
 	r.expect(c, "RETR", 226, 426)
 }
 
-// ports is a policy that lets data connections go to one address beside the client's.
-type ports struct{ prefix string }
+// aside is a policy that lets data connections go to one address beside the client's.
+type aside struct{ prefix string }
 
-func (ports) Name() string { return "ports" }
+func (aside) Name() string { return "ports" }
 
-func (p ports) Hooks() policy.Hooks { return policy.Hooks{Commander: p} }
+func (p aside) Hooks() policy.Hooks { return policy.Hooks{Commander: p} }
 
 // Command refuses what names another port. It sees the argument as it was sent, for
 // every command that names one; PASV and EPSV take the choice back.
-func (p ports) Command(_ context.Context, c *policy.Command) (policy.Answer, error) {
+func (p aside) Command(_ context.Context, c *policy.Command) (policy.Answer, error) {
 	named := c.Verb == "PORT" || c.Verb == "EPRT" || c.Verb == "LPRT"
 	if named && !strings.HasPrefix(c.Arg, p.prefix) && !strings.Contains(c.Arg, c.Session.Peer.Addr().String()) {
 		return policy.Answer{Verdict: policy.Deny, Text: "Not to there."}, nil
@@ -341,7 +319,7 @@ func (p ports) Command(_ context.Context, c *policy.Command) (policy.Answer, err
 func judgedPorts(t *testing.T) {
 	r := serve(t, func(s *setup) {
 		s.Listeners[0].Active.Foreign = true
-		s.Policies = append(s.Policies, edge.Slot{Name: "ports", Policy: ports{"|1|127.0.0.2|"}})
+		s.Policies = append(s.Policies, edge.Slot{Name: "ports", Policy: aside{"|1|127.0.0.2|"}})
 	})
 	friend, foe := r.trap("127.0.0.2:0"), r.trap("127.0.0.3:0")
 	c := r.login()

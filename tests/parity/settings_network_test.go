@@ -2,15 +2,13 @@ package parity
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -82,38 +80,28 @@ func testMasqueradeMap(t *testing.T) {
 	})
 }
 
-// free returns ports that nobody listens on, below those that systems choose by
-// themselves.
-func free(t *testing.T, n int) (ports []uint16) {
+// free returns ports that are the test's.
+func free(t *testing.T, n int) (list []uint16) {
 	t.Helper()
-	for range 1000 {
-		port := uint16(20000 + rand.IntN(12000))
-		l, err := net.Listen("tcp", netip.AddrPortFrom(loopback(), port).String())
-		if err != nil || slices.Contains(ports, port) {
-			continue
-		}
-		_ = l.Close()
-		if ports = append(ports, port); len(ports) == n {
-			return ports
-		}
+	for range n {
+		list = append(list, uint16(ports.Row(t, 1)))
 	}
-	t.Fatal("no port is free")
-	return nil
+	return list
 }
 
 func testPassivePorts(t *testing.T) {
-	ports := free(t, 2)
+	list := free(t, 2)
 	set := func(c *edge.Config) {
-		c.Listeners[0].Passive.Ports = dtp.PortRange{{First: ports[0], Last: ports[0]}, {First: ports[1], Last: ports[1]}}
+		c.Listeners[0].Passive.Ports = dtp.PortRange{{First: list[0], Last: list[0]}, {First: list[1], Last: list[1]}}
 	}
-	both(t, set, file{listener: fmt.Sprintf("passive: { ports: [%d, %d] }", ports[0], ports[1])}, func(s *site) {
+	both(t, set, file{listener: fmt.Sprintf("passive: { ports: [%d, %d] }", list[0], list[1])}, func(s *site) {
 		seen := map[uint16]bool{}
 		clients := []*client{s.login(), s.login(), s.login()}
 		for _, c := range clients[:2] {
 			seen[netip.MustParseAddrPort(c.passive("EPSV")).Port()] = true
 		}
-		if !seen[ports[0]] || !seen[ports[1]] {
-			s.Errorf("ports %v, want %v", seen, ports)
+		if !seen[list[0]] || !seen[list[1]] {
+			s.Errorf("ports %v, want %v", seen, list)
 		}
 		clients[2].says("EPSV", "425", "PASV", "425")
 		clients[0].says("QUIT", "221")

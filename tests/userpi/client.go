@@ -29,7 +29,7 @@ type Client struct {
 }
 
 // Timeout is how long a Client of Dial waits for anything.
-const Timeout = 10 * time.Second
+const Timeout = 30 * time.Second
 
 // New returns a client over an open connection. Nothing is read: the greeting is
 // the first reply.

@@ -2,7 +2,6 @@ package blackbox
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -12,15 +11,6 @@ import (
 
 // document is the file that TestPeers writes.
 const document = "../../../docs/attacks.md"
-
-// listens reports whether a port of this machine is taken.
-func listens(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return true
-	}
-	return l.Close() != nil
-}
 
 // report writes the document and the table.
 func report(t *testing.T, scores []*score) {

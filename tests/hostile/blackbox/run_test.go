@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/tests/peers"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // peersVar asks for TestPeers, as in tests/conformance: a directory in it keeps the
@@ -82,7 +83,7 @@ type arena struct {
 	contender
 	ctx  context.Context
 	full bool
-	tell func(format string, args ...any)
+	t    *testing.T
 	nets byte // the last one that a case had
 }
 
@@ -132,7 +133,7 @@ func (r *arena) form(s *score, f form, patient, busy []attack) error {
 	}
 	together.Wait()
 	if err := r.after(server, f); err != nil { // it is nobody's fault in particular
-		r.tell("%s: %v: one by one", server.Name, err)
+		r.t.Logf("%s: %v: one by one", server.Name, err)
 		busy, patient = append(patient, busy...), nil
 		if err := r.again(server); err != nil {
 			return err
@@ -144,7 +145,7 @@ func (r *arena) form(s *score, f form, patient, busy []attack) error {
 			continue
 		}
 		s.verdicts[a.name] = results[i]
-		r.tell("%-10s %-30s %s %s", server.Name, a.name, results[i].word, results[i].detail)
+		r.t.Logf("%-10s %-30s %s %s", server.Name, a.name, results[i].word, results[i].detail)
 	}
 	for _, a := range busy {
 		if err := r.one(s, server, a); err != nil {
@@ -159,11 +160,11 @@ func (r *arena) one(s *score, server *peers.Server, a attack) error {
 	began := time.Now()
 	v, err := r.alone(server, a)
 	if err == nil && v.late() {
-		r.tell("%-10s %-30s again: %s", server.Name, a.name, v.detail)
+		r.t.Logf("%-10s %-30s again: %s", server.Name, a.name, v.detail)
 		v, err = r.alone(server, a)
 	}
 	s.verdicts[a.name] = v
-	r.tell("%-10s %-30s %s %s (%v)", server.Name, a.name, v.word, v.detail, time.Since(began).Round(10*time.Millisecond))
+	r.t.Logf("%-10s %-30s %s %s (%v)", server.Name, a.name, v.word, v.detail, time.Since(began).Round(10*time.Millisecond))
 	return errors.Join(err, r.ctx.Err())
 }
 
@@ -204,10 +205,7 @@ func (r *arena) begin(f form) (*peers.Server, error) {
 	case protected:
 		site.RequireTLS = true
 	case fewPorts:
-		first, err := freePorts()
-		if err != nil {
-			return nil, err
-		}
+		first := ports.Row(r.t, 10)
 		site.Passive = [2]int{first, first + 9}
 	case fewSessions:
 		site.PerAddress = 20
@@ -244,21 +242,6 @@ func (r *arena) trial(server *peers.Server, a attack) *trial {
 	return &trial{Server: server, a: a, ctx: r.ctx, net: r.nets, cwd: cwd, dir: server.Root + cwd, full: r.full}
 }
 
-// freePorts is the first of ten ports that nobody listens at, outside of those that
-// the kernel chooses.
-func freePorts() (int, error) {
-	for first := 20000; first < 30000; first += 10 {
-		ok := true
-		for port := first; port < first+10 && ok; port++ {
-			ok = !listens(port)
-		}
-		if ok {
-			return first, nil
-		}
-	}
-	return 0, fmt.Errorf("no ten ports are free")
-}
-
 // TestEdgeFTP tries the program of this tree, with everything on that is on by
 // default.
 func TestEdgeFTP(t *testing.T) {
@@ -275,7 +258,7 @@ func TestEdgeFTP(t *testing.T) {
 	defer cancel()
 	g := newGround(t, "")
 	full := os.Getenv(fullVar) != ""
-	r := &arena{contender: contender{"edgeftp", g.EdgeFTP}, ctx: ctx, full: full, tell: t.Logf}
+	r := &arena{contender: contender{"edgeftp", g.EdgeFTP}, ctx: ctx, full: full, t: t}
 	s, err := r.all(chosen(full))
 	if err != nil {
 		t.Fatal(err)
@@ -332,7 +315,7 @@ func TestPeers(t *testing.T) {
 			continue
 		}
 		one, cancel := context.WithTimeout(ctx, peerTime)
-		r := &arena{contender: c, ctx: one, full: true, tell: t.Logf}
+		r := &arena{contender: c, ctx: one, full: true, t: t}
 		s, err := r.all(chosen(true))
 		cancel()
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/registry"
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // locks makes the registry ask for a name and password.
@@ -153,15 +154,8 @@ func TestSentElsewhere(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, _, err = new(registry.Client).Pull(t.Context(), parse(t, fmt.Sprintf("oci://%s/guard:1", host)))
+	host := ports.Addr(t)
+	_, _, err := new(registry.Client).Pull(t.Context(), parse(t, fmt.Sprintf("oci://%s/guard:1", host)))
 	says(t, err, host+" cannot be reached", "check host and port")
 	if n := strings.Count(err.Error(), "\n"); n > 3 {
 		t.Errorf("%d lines:\n%v", n, err)
