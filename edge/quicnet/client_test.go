@@ -74,7 +74,7 @@ func TestServerVanishes(t *testing.T) {
 		_ = l.Shutdown(ctx)
 	})
 	conf := s.dialConfig()
-	conf.Idle, conf.KeepAlive = 300*time.Millisecond, 50*time.Millisecond
+	conf.Idle, conf.KeepAlive = 2*time.Second, 100*time.Millisecond // of a machine that may have other things to do
 	c, err := Dial(within(t), conf)
 	if err != nil {
 		t.Fatal(err)

@@ -170,6 +170,7 @@ func TestAmplification(t *testing.T) {
 				}
 				sent += len(b)
 			}
+			await(t, func() bool { st := s.Stats(); return st.Failed+st.Retries > 0 }) // a handshake has begun
 			_ = victim.SetReadDeadline(time.Now().Add(2500 * time.Millisecond))
 			got, b := 0, make([]byte, 64<<10)
 			for {
@@ -205,13 +206,15 @@ func hello(t *testing.T, conf *tls.Config) (out [][]byte) {
 		_, _ = Dial(ctx, DialConfig{Addr: nobody.LocalAddr().String(), ServerName: hostName, TLS: conf})
 	}()
 	b := make([]byte, 2000)
-	_ = nobody.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // before it repeats itself
+	_ = nobody.SetReadDeadline(time.Now().Add(patience))
 	for {
 		n, _, err := nobody.ReadFrom(b)
 		if err != nil {
 			break
 		}
-		out = append(out, append([]byte(nil), b[:n]...))
+		if out = append(out, append([]byte(nil), b[:n]...)); len(out) == 1 {
+			_ = nobody.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // before it repeats itself
+		}
 	}
 	cancel()
 	<-done

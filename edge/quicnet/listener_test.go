@@ -211,7 +211,7 @@ func TestSocketClosed(t *testing.T) {
 // session, and after its last.
 func TestIdle(t *testing.T) {
 	t.Parallel()
-	s := listen(t, func(c *Config) { c.Limits.Idle, c.Limits.Unused = 2*time.Second, 100*time.Millisecond }) // Idle is the transport's, too
+	s := listen(t, func(c *Config) { c.Limits.Idle, c.Limits.Unused = 2*time.Second, time.Second }) // Idle is the transport's, too
 	alive := func(_ *tls.Config, q *quic.Config) { q.KeepAlivePeriod = 20 * time.Millisecond }
 	never, err := s.raw(t, alive)
 	if err != nil {

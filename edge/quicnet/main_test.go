@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 const hostName = "ftp.example.net"
 
 // patience bounds what a test waits for; it passes only when something is wrong.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // within returns a context that outlives every test that goes well.
 func within(t testing.TB) context.Context {

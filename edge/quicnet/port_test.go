@@ -140,7 +140,7 @@ func TestPortWaits(t *testing.T) {
 
 // A client that permits no more streams has the server wait, and then fail.
 func TestPortUnreached(t *testing.T) {
-	s := listen(t, func(c *Config) { c.Limits.Wait, c.Limits.Streams = 50*time.Millisecond, 2*clientStreams })
+	s := listen(t, func(c *Config) { c.Limits.Wait, c.Limits.Streams = 300*time.Millisecond, 2*clientStreams })
 	c := s.dial(t)
 	far, _ := s.session(t, c)
 	for range clientStreams {
