@@ -25,6 +25,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"strconv"
 	"sync"
 	"testing"
@@ -35,6 +36,7 @@ import (
 	"github.com/letsencrypt/pebble/v2/db"
 	"github.com/letsencrypt/pebble/v2/va"
 	"github.com/letsencrypt/pebble/v2/wfe"
+	"github.com/miekg/dns"
 
 	"github.com/edgeftp/edgeftp/tests/ports"
 )
@@ -149,6 +151,7 @@ func Start(t testing.TB, o Options) *Authority {
 	}
 	a.issuer = ca.New(words, a.store, "", "ecdsa", o.Alternates, 1, profiles(o.Profiles))
 	validator := va.New(words, a.HTTPPort, a.TLSPort, true, a.DNS.Addr, a.store)
+	patient(validator)
 	pause := int(o.Retry / time.Second)
 	web := wfe.New(words, a.store, validator, a.issuer, []string{Identity}, true, len(o.Bindings) > 0, pause, pause)
 
@@ -253,6 +256,14 @@ func profiles(validities map[string]time.Duration) map[string]ca.Profile {
 		all[name] = ca.Profile{Description: "valid for " + d.String(), ValidityPeriod: uint64(d / time.Second)}
 	}
 	return all
+}
+
+// patient has the authority wait for names as long as it waits for the rest of a validation
+// (15 seconds). By itself it gives them up after two, which a busy machine takes, and has no
+// way to be told otherwise.
+func patient(v *va.VAImpl) {
+	resolver := reflect.ValueOf(v).Elem().FieldByName("dnsClient")
+	(*dns.Client)(resolver.UnsafePointer()).Timeout = time.Minute
 }
 
 // given is the port that is asked for, or of 0 one that is the test's until it ends.
