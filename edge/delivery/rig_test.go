@@ -91,7 +91,7 @@ func (k *keeper) take() []string {
 // told waits for an event.
 func (k *keeper) told(t *testing.T, what string, is func(policy.Event) bool) policy.Event {
 	t.Helper()
-	end := time.After(10 * time.Second)
+	end := time.After(time.Minute)
 	for {
 		k.mu.Lock()
 		i := slices.IndexFunc(k.events, is)
@@ -178,7 +178,7 @@ func start(t *testing.T, protocol string, conf delivery.Config, set func(*edge.C
 	t.Cleanup(func() {
 		r.client.CloseIdleConnections()
 		r.Server.Close()
-		for end := time.Now().Add(10 * time.Second); len(r.srv.Sessions()) > 0 && time.Now().Before(end); {
+		for end := time.Now().Add(time.Minute); len(r.srv.Sessions()) > 0 && time.Now().Before(end); {
 			<-time.After(time.Millisecond)
 		}
 		if left := r.srv.Sessions(); len(left) > 0 {
@@ -223,7 +223,7 @@ func (c counted) ReadFrom(r io.Reader) (int64, error) {
 
 func (r *rig) shutdown() {
 	r.end.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		r.must(r.srv.Shutdown(ctx))
 	})
@@ -277,7 +277,7 @@ func (r *rig) raw() *raw {
 }
 
 func (c *raw) get(target string) (*http.Response, string, error) {
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n", target); err != nil {
 		return nil, "", err
 	}

@@ -202,7 +202,7 @@ func TestTurnedAway(t *testing.T) {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 	r.must(c.Quit())
-	for end := time.Now().Add(10 * time.Second); resp.StatusCode != 200 && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); resp.StatusCode != 200 && time.Now().Before(end); {
 		resp, _ = r.get("/a.txt")
 	}
 	if resp.StatusCode != 200 {
@@ -247,7 +247,7 @@ func TestKernelMoves(t *testing.T) {
 			if protocol == "http" {
 				want = c.size - 4096
 			}
-			for end := time.Now().Add(10 * time.Second); r.files.Load()-before < want && time.Now().Before(end); {
+			for end := time.Now().Add(time.Minute); r.files.Load()-before < want && time.Now().Before(end); {
 				<-time.After(time.Millisecond) // it is counted after the client has it
 			}
 			moved := r.files.Load() - before
@@ -263,7 +263,7 @@ func TestKernelMoves(t *testing.T) {
 func TestLongTransfer(t *testing.T) {
 	protocols(t, func(t *testing.T, protocol string) {
 		conf := public()
-		conf.Stall = 100 * time.Millisecond
+		conf.Stall = 300 * time.Millisecond
 		r := start(t, protocol, conf, func(c *edge.Config) { c.Timeouts.Stall = -1 })
 		if resp, body := r.get("/slow/s.bin"); resp.StatusCode != 200 || len(body) != 60_000 {
 			t.Errorf("%s, %d bytes", resp.Status, len(body))
@@ -275,6 +275,7 @@ func TestLongTransfer(t *testing.T) {
 func TestShrinks(t *testing.T) {
 	protocols(t, func(t *testing.T, protocol string) {
 		r := start(t, protocol, public(), nil)
+		r.must(os.WriteFile(filepath.Join(r.root, "slow", "s.bin"), make([]byte, 6_000_000), 0o644)) // for a minute
 		resp, err := r.client.Get(r.URL + "/slow/s.bin")
 		r.must(err)
 		defer resp.Body.Close()
