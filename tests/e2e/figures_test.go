@@ -54,7 +54,7 @@ func TestFiguresOfABusyServer(t *testing.T) {
 	p := newPlace(t)
 	s := p.serve(t, `listeners:
   - { name: main, address: 127.0.0.1:0, tls: { control: optional, data: optional }, passive: { ports: 40000-49999 } }
-limits: { logins: { delay_after_failure: 0 } }
+limits: { logins: { delay_after_failure: 0 }, timeouts: { login: 0, idle: 0 } }
 defender: { enabled: false }
 telemetry: { metrics: { listen: "127.0.0.1:0" } }
 `+fmt.Sprintf("events: { file: %q }\n", p.out("events.json")))

@@ -299,7 +299,7 @@ func TestSilence(t *testing.T) {
 	want := r.put("/big.bin", 24<<20)
 	h := r.hole()
 	r.mu.Lock()
-	r.idle, r.relay = time.Second, h.front.LocalAddr().String()
+	r.idle, r.relay = 2*time.Second, h.front.LocalAddr().String()
 	r.mu.Unlock()
 	c := r.client()
 	must(t, c, "TYPE I", 200)

@@ -117,7 +117,7 @@ func (r *rig) serve() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	l, err := quicnet.Listen(socket, quicnet.Config{TLS: r.tls, FTP: true, Limits: quicnet.Limits{Stray: 2 * time.Second}})
+	l, err := quicnet.Listen(socket, quicnet.Config{TLS: r.tls, FTP: true, Limits: quicnet.Limits{Stray: 20 * time.Second}})
 	if err != nil {
 		r.t.Fatal(err)
 	}
