@@ -64,6 +64,7 @@ func TestCertificateStartInOutage(t *testing.T) {
 type orderFailure struct {
 	Msg, Name, Error, Help string
 	Failures               int
+	Time                   time.Time // of the record
 	Next                   time.Time `json:"next_attempt"`
 	ValidUntil             time.Time `json:"valid_until"`
 }
@@ -97,13 +98,12 @@ func TestCertificateFirstStartInOutage(t *testing.T) {
 		nodes = append(nodes, n)
 	}
 	for _, n := range nodes {
-		began := time.Now()
 		n.unserved(t, n.what)
 		if n.error == "" { // nothing is known yet
 			continue
 		}
 		f := n.failed(t)
-		if pause := f.Next.Sub(began); f.Name != certName || !strings.Contains(f.Error, n.error) || !strings.Contains(f.Help, n.help) || f.Failures != 1 ||
+		if pause := f.Next.Sub(f.Time); f.Name != certName || !strings.Contains(f.Error, n.error) || !strings.Contains(f.Help, n.help) || f.Failures != 1 ||
 			pause < 50*time.Second || pause > 67*time.Second {
 			t.Errorf("%s: %+v", n.what, f)
 		}
@@ -122,7 +122,7 @@ func TestCertificateFirstStartInOutage(t *testing.T) {
 	}
 	for _, n := range nodes {
 		began := time.Now()
-		n.verifiedWithin(t, n.ca, certName, 75*time.Second)
+		n.verifiedWithin(t, n.ca, certName, 3*time.Minute) // the next attempt is up to 67 s away
 		t.Logf("%s: %s from its end to the first verified handshake", n.what, seconds(time.Since(began)))
 		n.visit(t, certName)
 		if orders := n.ca.Orders(); orders != 1 {

@@ -313,7 +313,7 @@ func (w *crowd) whole(t *testing.T, s *server) {
 // slowDown makes who carries slow, until he is let go.
 func (s *server) slowDown(t *testing.T) {
 	t.Helper()
-	if r := s.admin(t, "bandwidth", "set", "user", "slow", "--down", "300KB", "--up", "300KB"); r.code != 0 {
+	if r := s.admin(t, "bandwidth", "set", "user", "slow", "--down", "100KB", "--up", "100KB"); r.code != 0 {
 		t.Fatalf("exit code %d\n%s", r.code, r.both())
 	}
 }

@@ -40,6 +40,7 @@ type Ground struct {
 	key      string
 	both     string
 	mounts   []string // that Close takes away
+	ports    []func() // which Close gives back
 }
 
 // NewGround makes a place. Packages keeps the unpacked packages for the next time; with
@@ -69,6 +70,10 @@ func (g *Ground) Close() error {
 			return fmt.Errorf("umount %s: %w: %s", m, err, out) // and nothing is removed through it
 		}
 	}
+	for _, give := range g.ports {
+		give()
+	}
+	g.ports = nil
 	return os.RemoveAll(g.Dir)
 }
 

@@ -9,13 +9,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // readyWithin bounds the start of a server.
-const readyWithin = 20 * time.Second
+const readyWithin = time.Minute
 
 // Site is what a test asks of a server beside the usual.
 type Site struct {
@@ -82,12 +85,13 @@ func (g *Ground) server(name string, site Site) (*Server, error) {
 			return nil, err
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, give, err := ports.Hold(1)
 	if err != nil {
 		return nil, err
 	}
-	s.Addr = l.Addr().String()
-	return s, l.Close()
+	g.ports = append(g.ports, give)
+	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return s, nil
 }
 
 func (s *Server) port() string {

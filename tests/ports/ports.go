@@ -29,10 +29,14 @@ const rounds = 1000
 
 var errNone = errors.New("ports: not so many are free in a row")
 
+// Hold returns the first of n ports of 127.0.0.1 in a row that are the caller's until release
+// is called.
+func Hold(n int) (from int, release func(), err error) { return row(n, hold) }
+
 // Row returns the first of n ports of 127.0.0.1 in a row that are this test's until it ends.
 func Row(t testing.TB, n int) int {
 	t.Helper()
-	from, release, err := row(n, hold)
+	from, release, err := Hold(n)
 	if err != nil {
 		t.Fatal(err)
 	}

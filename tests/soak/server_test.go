@@ -29,7 +29,7 @@ listeners:
 limits:
   sessions: { per_ip: 60 }
   logins: { delay_after_failure: 50ms }
-  timeouts: { idle: 1h, login: 2s, transfer_stall: 5s }
+  timeouts: { idle: 1h, login: 30s, transfer_stall: 30s }
 users:
   list: [{ name: dev, password_hash: "$2a$04$SXKu1fKvJwxCeX5ADGLhTORtOrWRruqT/ClSWGwqxIHMGTJk12iCW", perm: elradfmwMT }]
 storage: [{ root: %q }]

@@ -32,9 +32,9 @@ type honest struct {
 // pace is the pause between two fetches.
 const pace = 20 * time.Millisecond
 
-// work fetches until ctx is over.
+// work fetches until ctx is over, and once at least.
 func (h *honest) work(ctx context.Context) {
-	for ctx.Err() == nil {
+	for first := true; first || ctx.Err() == nil; first = false {
 		began := time.Now()
 		if err := h.fetch(); err != nil {
 			h.failed++
