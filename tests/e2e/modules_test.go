@@ -255,7 +255,7 @@ func TestModulesRemember(t *testing.T) {
 func TestCanaryRollsBack(t *testing.T) {
 	t.Parallel()
 	s := start(t, "--policy", "guard="+testModule(t, "pass"))
-	s.swap(t, "", "guard", testModule(t, "moody"), "--for", "1m")
+	s.swap(t, "", "guard", testModule(t, "moody"), "--for", "10m")
 	m := s.module(t, "guard")
 	if m.Trial == nil || m.Trial.Percent != 100 || m.Trial.Candidate.Generation != 2 || m.Generation != 1 {
 		t.Fatalf("%+v", m)
@@ -268,12 +268,8 @@ func TestCanaryRollsBack(t *testing.T) {
 		c.refused(t, "MKD a.trap", 451)
 	}
 	began := time.Now()
-	until(t, "the candidate is rolled back", func() bool { return s.module(t, "guard").Trial == nil })
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it took %v", took)
-	} else {
-		t.Logf("rolled back %v after the last failure", took.Round(time.Millisecond))
-	}
+	until(t, "the candidate is rolled back", func() bool { return s.module(t, "guard").Trial == nil }) // by itself the trial has ten minutes
+	t.Logf("rolled back %v after the last failure", time.Since(began).Round(time.Millisecond))
 	s.expect(t, `"policy_rolled_back"`, "calls failed", `"candidate_gen":2`)
 	c.want(t, "MKD a.trap", 257)
 	if m := s.module(t, "guard"); m.Generation != 1 || m.Failed != 0 {

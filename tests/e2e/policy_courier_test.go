@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -171,6 +172,24 @@ func TestFetchSlow(t *testing.T) {
 	source := p.guest(t, "courier", "@HOST@", o.host())
 	s := p.serve(t, o.courier(source, fmt.Sprintf("metric: true, fetch_private: [%q]", o.URL), ""))
 	calm, slow := s.login(t), s.dial(t)
+	tries := 1
+	for ; !o.overtaken(t, s, calm, slow) && tries < 20; tries++ { // the machine may be busy, but not each time
+	}
+	if tries == 20 {
+		t.Error("a login that waits for the other server holds up everybody, each time")
+	}
+	slow.want(t, "USER remote", 331)
+	slow.want(t, "PASS "+secret, 230)
+	if m := s.module(t, "courier"); m.Failed != uint64(tries) {
+		t.Errorf("%+v", m)
+	}
+	s.stop(t)
+}
+
+// overtaken has one session log in by way of the other server, which does not answer, and
+// reports whether others were served before that was refused.
+func (o *office) overtaken(t *testing.T, s *server, calm, slow *session) bool {
+	t.Helper()
 	slow.want(t, "USER remoteslow", 331)
 	ok(t, slow.Send("PASS "+secret))
 	began := time.Now()
@@ -183,20 +202,15 @@ func TestFetchSlow(t *testing.T) {
 	if got := string(calm.get(t, "RETR file")); got != "x" {
 		t.Errorf("meanwhile another session got %q", got)
 	}
-	s.loginAs(t, "remote", secret).want(t, "MKD folder", 257)
+	s.loginAs(t, "remote", secret).want(t, "MKD "+rand.Text(), 257)
 	meanwhile := time.Since(began)
 	r := must(slow.Reply())(t)
 	took := time.Since(began)
-	if !r.Is(530, 451) || took < time.Second || took > 5*time.Second || meanwhile >= took {
-		t.Errorf("after %v the login was answered %q; the others were done after %v", took, r, meanwhile)
+	if !r.Is(530, 451) || took < time.Second {
+		t.Errorf("after %v the login was answered %q", took, r)
 	}
 	t.Logf("refused after %v, the others were done after %v", took.Round(time.Millisecond), meanwhile.Round(time.Millisecond))
-	slow.want(t, "USER remote", 331)
-	slow.want(t, "PASS "+secret, 230)
-	if m := s.module(t, "courier"); m.Failed != 1 {
-		t.Errorf("%+v", m)
-	}
-	s.stop(t)
+	return meanwhile < took
 }
 
 // Events that nobody has taken are told to the next server's policy, in order, and
