@@ -342,6 +342,7 @@ func TestAbort(t *testing.T) {
 		t.Fatal(err)
 	}
 	writes(t, up, "half")
+	await(t, func() bool { return strings.Contains(must(t, u, "STAT", 211, 213).String(), " 4 bytes") }) // ABOR could overtake them
 	if err := u.Send("ABOR"); err != nil {
 		t.Fatal(err)
 	}

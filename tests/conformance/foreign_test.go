@@ -130,7 +130,7 @@ func TestListingForms(t *testing.T) {
 
 func TestFault(t *testing.T) {
 	for err, want := range map[string]string{
-		"no reply: read tcp 127.0.0.1:1->127.0.0.1:2: i/o timeout": "silence for " + patience.String(),
+		"no reply: read tcp 127.0.0.1:1->127.0.0.1:2: i/o timeout": "silence for 10s",
 		"no reply: EOF": "the connection was closed",
 		`the reply is "229 ok (|||4242|)\nNov 26 05:11 /x/root"`: `the reply is "229 ok (|||port|) DATE ROOT"`,
 	} {

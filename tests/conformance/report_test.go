@@ -104,7 +104,7 @@ func (f *fault) told(root string) string {
 	}
 	seen := strings.ReplaceAll(f.err.Error(), root, "ROOT")
 	for _, r := range []struct{ what, by string }{
-		{`^no reply: read tcp \S+ i/o timeout`, fmt.Sprintf("silence for %v", patience)},
+		{`^no reply: read tcp \S+ i/o timeout`, fmt.Sprintf("silence for %v", silence)},
 		{`^no reply: (EOF|read tcp .*)`, "the connection was closed"},
 		{`\(\|\|\|\d+\|\)`, "(|||port|)"},
 		{`(read|write) tcp \S+ `, ""},

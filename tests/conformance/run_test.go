@@ -26,6 +26,10 @@ type suite struct {
 // patience bounds every single wait of a dialogue.
 const patience = userpi.Timeout
 
+// silence is how long another server may take to answer: where it does not, that is a result,
+// and a hundred times so.
+const silence = 10 * time.Second
+
 // run is one dialogue under way.
 type run struct {
 	suite   *suite
@@ -214,7 +218,9 @@ func (r *run) client(ctx context.Context) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	pi.Lenient = r.foreign != nil
+	if r.foreign != nil {
+		pi.Lenient, pi.Timeout = true, silence
+	}
 	pi.Trace = r.script.of(r.at)
 	c := &client{Client: pi}
 	r.clients[r.at] = c
