@@ -40,11 +40,13 @@ func testStall(t *testing.T) {
 		s.sparse("a", 64<<20)
 		for _, line := range []string{"RETR a", "STOR b"} {
 			c := s.binary()
-			conn, err := c.Begin(userpi.EPSV, line) // and no byte is read or written
-			s.must(err)
-			took(s.T, "the stall limit of "+line, limit, func() { c.next("421") })
+			took(s.T, "the stall limit of "+line, limit, func() {
+				conn, err := c.Begin(userpi.EPSV, line) // and no byte is read or written
+				s.must(err)
+				defer conn.Close()
+				c.next("421")
+			})
 			c.closed()
-			conn.Close()
 			s.event("timeout")
 		}
 		s.absent("b")

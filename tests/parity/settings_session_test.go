@@ -26,8 +26,11 @@ func testIdleTimeout(t *testing.T) {
 	const limit = 1200 * time.Millisecond
 	set := func(c *edge.Config) { c.Timeouts.Idle = limit }
 	both(t, set, file{top: "limits: { timeouts: { idle: 1200ms } }\n"}, func(s *site) {
-		c := s.binary()
-		took(s.T, "the idle limit", limit, func() { c.next("421") })
+		var c *client
+		took(s.T, "the idle limit", limit, func() {
+			c = s.binary()
+			c.next("421")
+		})
 		c.closed()
 		s.event("timeout")
 		c = s.binary()
@@ -35,9 +38,11 @@ func testIdleTimeout(t *testing.T) {
 		conn, err := c.Begin(userpi.EPSV, "STOR a")
 		s.must(err)
 		<-time.After(limit * 5 / 4) // the client writes nothing, and a transfer is no idleness
-		s.must(userpi.End(conn))
-		c.next("226")
-		took(s.T, "the idle limit after a transfer", limit, func() { c.next("421") })
+		took(s.T, "the idle limit after a transfer", limit, func() {
+			s.must(userpi.End(conn))
+			c.next("226")
+			c.next("421")
+		})
 		c.closed()
 	})
 	off := func(c *edge.Config) { c.Timeouts.Idle, c.Timeouts.Login = -1, time.Second }
