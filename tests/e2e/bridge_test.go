@@ -153,8 +153,10 @@ func TestBridgeClients(t *testing.T) {
 	if code := b.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("after SIGTERM the exit code is %d", code)
 	}
-	if n := strings.Count(b.log.String(), `"msg":"connected"`) + strings.Count(b.log.String(), `"msg":"reconnected"`); n != 1 {
-		t.Errorf("%d connections", n)
+	log := b.log.String()
+	n := strings.Count(log, `"msg":"connected"`) + strings.Count(log, `"msg":"reconnected"`)
+	if unused := strings.Count(log, "nobody used it"); n != 1+unused { // clients may wait for their turn for as long as one is kept
+		t.Errorf("%d connections, of which %d were closed because nobody used them", n, unused)
 	}
 }
 
