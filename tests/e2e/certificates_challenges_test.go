@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -63,10 +65,14 @@ func handsOut(t *testing.T, ca *authorities.Authority) {
 			t.Errorf("%q is spoken, not %q", got, protocol)
 		}
 		ok(t, conn.Close())
-		c := &http.Client{Transport: &http.Transport{TLSClientConfig: conf, Protocols: new(http.Protocols), DisableKeepAlives: true}, Timeout: patience()}
-		c.Transport.(*http.Transport).Protocols.SetHTTP1(major == 1)
-		c.Transport.(*http.Transport).Protocols.SetHTTP2(major == 2)
-		if got := ask(t, c, "https://"+ca.TLSAddr()+"/", "Authorization: "+basic("dev", secret)); got.StatusCode != 200 || got.ProtoMajor != major {
+		tr := &http.Transport{TLSClientConfig: conf, Protocols: new(http.Protocols), DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, ca.TLSAddr())
+			}}
+		tr.Protocols.SetHTTP1(major == 1)
+		tr.Protocols.SetHTTP2(major == 2)
+		c := &http.Client{Transport: tr, Timeout: patience()}
+		if got := ask(t, c, "https://"+certName+"/", "Authorization: "+basic("dev", secret)); got.StatusCode != 200 || got.ProtoMajor != major {
 			t.Errorf("%s: %s %s", protocol, got.Proto, got.Status)
 		}
 	}
