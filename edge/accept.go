@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/pi"
-	"github.com/edgeftp/edgeftp/edge/policy"
-	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
 // serving is what Serve has begun.
@@ -130,7 +126,7 @@ func (s *Server) beginAs(ctx context.Context, conn net.Conn, name string) (*pi.S
 		if err != nil {
 			return nil, err
 		}
-		if sess, late := s.begin(g, conf, conn); !late {
+		if sess, late := s.begin(g, door{conf: conf}, conn); !late {
 			return sess, nil
 		}
 	}
@@ -148,139 +144,38 @@ func (s *Server) abortable(id uint64, cancel context.CancelFunc) {
 	s.aborts[id] = cancel
 }
 
-// admit begins the session of a connection, or has it wait for what a proxy says of it.
+// admit brings a connection to its door, or has it wait for what a proxy says of it.
 func (s *Server) admit(ctx context.Context, l *bound, conn net.Conn) {
-	if conf := s.now.Load().doors[l]; conf != nil && conf.Proxies != nil {
-		s.receive(ctx, l, conf.Proxies, conn)
+	if d := s.now.Load().doors[l]; d.conf != nil && d.conf.Proxies != nil {
+		s.receive(ctx, l, d.conf.Proxies, conn)
 		return
 	}
 	s.welcome(ctx, l, conn)
 }
 
-// welcome begins the session of a connection, or turns it away with 421.
+// welcome begins the session of a connection, hands it on, or turns it away.
 func (s *Server) welcome(ctx context.Context, l *bound, conn net.Conn) {
-	for {
+	for late := true; late; {
 		g := s.now.Load()
-		conf := g.doors[l]
-		if conf == nil { // the listener is no more
+		switch d := g.doors[l]; {
+		case d.conf == nil: // the listener is no more
 			_ = conn.Close()
 			return
-		}
-		sess, late := s.begin(g, conf, conn)
-		if sess != nil {
-			go s.own(ctx, s.parkedIn(), sess)
-		}
-		if !late {
-			return
+		case d.handOn != nil:
+			late = s.handOn(g, d, conn)
+		default:
+			var sess *pi.Session
+			if sess, late = s.begin(g, d, conn); sess != nil {
+				go s.own(ctx, s.parkedIn(), sess)
+			}
 		}
 	}
 }
 
 // nameOf is the name that a listener has now, or has had last.
 func (s *Server) nameOf(l *bound) string {
-	if conf := s.now.Load().doors[l]; conf != nil {
-		return conf.Name
+	if d := s.now.Load().doors[l]; d.conf != nil {
+		return d.conf.Name
 	}
 	return l.address
-}
-
-// busy is what a client hears for which a budget has no room.
-const busy = "The server is busy; try again later."
-
-// goingAway is what a client hears while the server is held.
-const goingAway = "The server takes no new sessions; try again later."
-
-// begin makes the session of a connection, which own must then be called with,
-// or turns the connection away and returns nil. It is late where the generation was
-// replaced in the meantime: then nothing was done.
-func (s *Server) begin(g *generation, conf *pi.Config, conn net.Conn) (sess *pi.Session, late bool) {
-	peer, local := dtp.AddrPort(conn.RemoteAddr()), dtp.AddrPort(conn.LocalAddr())
-	if !s.defence.admit(peer.Addr()) {
-		s.dismiss(conf, conn, unwelcome())
-		return nil, false
-	}
-	if s.held.Load() {
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "draining"}, wire.Say(wire.CodeNotAvailable, "%s", goingAway))
-		return nil, false
-	}
-	switch s.gate.enter(peer.Addr()) {
-	case tooMany:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons}, or(g.conf.Replies.MaxSessions, "Too many sessions; try again later."))
-		return nil, false
-	case tooManyOfOne:
-		s.defence.crowding(peer.Addr())
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxConsPerIP}, or(g.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
-		return nil, false
-	case noDescriptors:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"}, or(g.conf.Replies.MaxSessions, busy))
-		return nil, false
-	case noMemory:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "memory"}, or(g.conf.Replies.MaxSessions, busy))
-		return nil, false
-	}
-	s.mu.Lock()
-	if s.now.Load() != g {
-		s.mu.Unlock()
-		s.gate.leave(peer.Addr())
-		return nil, true
-	}
-	if s.draining() { // under the lock: nobody begins behind Shutdown's back
-		s.mu.Unlock()
-		s.gate.leave(peer.Addr())
-		_ = conn.Close()
-		return nil, false
-	}
-	s.last++
-	g.open++
-	sess = pi.NewSession(conf, s.last, conn, local, peer)
-	s.sessions[sess.ID()] = sess
-	s.running.Add(1)
-	s.mu.Unlock()
-	g.tune(conn)
-	return sess, false
-}
-
-// tune sets what the control connection's socket can do for us.
-func (g *generation) tune(conn net.Conn) {
-	inlineUrgent(conn)
-	if tcp := dtp.TCP(conn); tcp != nil && g.conf.Transfer.Nagle {
-		_ = tcp.SetNoDelay(false)
-	}
-}
-
-// said is a reply before there is a session: in the default language.
-func said(conf *pi.Config, r wire.Reply) []byte {
-	return r.In(conf.Languages.Default().Say).AppendEncoded(nil, conf.Charset.Encode)
-}
-
-// or returns r, or by default 421 with a text.
-func or(r wire.Reply, text string) wire.Reply {
-	if r.IsZero() {
-		return wire.Say(wire.CodeNotAvailable, "%s", text)
-	}
-	return r
-}
-
-// turnAway answers 421 and tells the observers.
-func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, why policy.Event, r wire.Reply) {
-	lease := s.chain.LeaseOf(0, conf.VHost)
-	meta := policy.Meta{Time: time.Now(), Request: 1, Session: &policy.Session{ID: 0, Peer: peer, Listener: conf.Name, VHost: conf.VHost}}
-	why.Meta = meta
-	lease.Observe(why)
-	meta.Request++
-	lease.Observe(policy.Event{Kind: policy.EventDisconnect, Meta: meta})
-	lease.Release()
-	s.dismiss(conf, conn, r)
-}
-
-// dismiss answers 421. The few bytes fit into the socket's buffer, so that the
-// accepting goroutine does not wait for the client. Whoever is banned is told no more
-// than that, and observers are told of the ban alone: holding him would cost a
-// descriptor of ours for one of his.
-func (s *Server) dismiss(conf *pi.Config, conn net.Conn, r wire.Reply) {
-	if !conf.Implicit {
-		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		_, _ = conn.Write(said(conf, r))
-	}
-	_ = conn.Close()
 }

@@ -28,7 +28,8 @@ var errDraining = errors.New("edge: the server is shutting down, and takes no ot
 // like have changed stays otherwise.
 //
 // A listener that has the address of one before it, or its Socket, keeps that, and every
-// connection that waits in it. An address ending in :0 keeps its port. Listeners that are
+// connection that waits in it, also where the one begins sessions and the other hands on
+// (HandOn). An address ending in :0 keeps its port. Listeners that are
 // no more are closed, and their sessions go on. New ones are bound before anything else is
 // changed; where a Listener has a Socket, that is the server's once Apply has returned
 // without an error.

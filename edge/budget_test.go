@@ -62,8 +62,8 @@ func TestDescriptorsAndSessions(t *testing.T) {
 	}
 	// Where both say the same it is the configured limit that is named.
 	here := netip.MustParseAddr("192.0.2.1")
-	g := gate{limits: Limits{Sessions: 1, Descriptors: SessionDescriptors}, byIP: map[netip.Prefix]int{}}
-	if a, b := g.enter(here), g.enter(here); a != admitted || b != tooMany {
+	g := gate{limits: Limits{Sessions: 1, Descriptors: SessionDescriptors}}
+	if a, b := g.enter(&g.sessions, here), g.enter(&g.sessions, here); a != admitted || b != tooMany {
 		t.Errorf("%v, %v", a, b)
 	}
 }
@@ -200,12 +200,12 @@ func BenchmarkGate(b *testing.B) {
 	for name, l := range map[string]Limits{"no budget": {Sessions: 5000, SessionsPerIP: 20}, "budgets": {Sessions: 5000, SessionsPerIP: 20, Memory: 1 << 40, Descriptors: 1 << 20}} {
 		b.Run(name, func(b *testing.B) {
 			here := netip.MustParseAddr("192.0.2.1")
-			g := gate{limits: l, byIP: map[netip.Prefix]int{}, memory: budget.New(l.Memory, nil)}
+			g := gate{limits: l, memory: budget.New(l.Memory, nil)}
 			for b.Loop() {
-				if g.enter(here) != admitted {
+				if g.enter(&g.sessions, here) != admitted {
 					b.Fatal("not let in")
 				}
-				g.leave(here)
+				g.leave(&g.sessions, here)
 			}
 		})
 	}

@@ -79,7 +79,8 @@ const (
 	TLSRequired         = TLSControl | TLSData // neither
 )
 
-// Listener is one address that control connections are accepted on.
+// Listener is one address that connections are accepted on: control connections, unless
+// HandOn is there.
 type Listener struct {
 	Name string // in events and logs; Address by default
 	// Address is host:port for net.Listen("tcp"); empty where only ServeConn
@@ -137,11 +138,24 @@ type Listener struct {
 	Proxies  *dtp.Proxies
 	Zone     *time.Location // nil: Config.Zone
 	Commands *pi.Table      // nil: Config.Commands
+	// HandOn, where it is there, gets what the listener accepts, and no session begins with
+	// it: whoever has the connections speaks another protocol on them, and serves what is
+	// asked for by sessions of Server.Visit, for which the listener has what sessions begin
+	// with. What is done for a connection before it is a session's is done before it is
+	// handed on: Proxies, Defence, Hold, Limits; but who is turned away hears nothing. It
+	// counts until it is closed, which has to be done, and apart from the sessions, of which
+	// its visits are some. A panic of HandOn closes it. HandOn must not block: the listener
+	// accepts nothing meanwhile. TLS and Implicit must not be there, as TLS is the business
+	// of who has the connections; Ready, Banner, Binding, Passive, Active and Advertise say
+	// nothing here.
+	HandOn func(net.Conn)
 }
 
 // Limits bound what clients may take. Zero is the default that each field names;
 // a negative number is no limit.
 type Limits struct {
+	// Sessions and SessionsPerIP hold for the connections that are handed on
+	// (Listener.HandOn) as well, which are counted apart from sessions.
 	Sessions        int // at once, in all; 5000
 	SessionsPerIP   int // at once, of one IPv4 address or IPv6 /64; 20
 	SessionsPerUser int // at once, of one user; no limit
@@ -151,8 +165,8 @@ type Limits struct {
 	// one there is none.
 	Memory int64
 	// Descriptors is how many files and connections the sessions may have open, eight
-	// for each: those that cannot have theirs do not begin. By default there is no
-	// limit.
+	// for each, and one for each connection that is handed on: those that cannot have
+	// theirs do not begin. By default there is no limit.
 	Descriptors int
 }
 
@@ -306,6 +320,9 @@ func (l *Listener) check() error {
 		if err := l.Proxies.Check(); err != nil {
 			return fmt.Errorf("edge: listener %s: %w", l.Name, err)
 		}
+	}
+	if l.HandOn != nil && (l.TLS != nil || l.Implicit) {
+		return fmt.Errorf("edge: listener %s hands its connections on, and has TLS: that is the business of who gets them", l.Name)
 	}
 	if l.TLS == nil && (l.Implicit || l.Require != TLSOptional) {
 		return fmt.Errorf("edge: listener %s asks for TLS but has no TLS configuration", l.Name)

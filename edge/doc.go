@@ -27,7 +27,9 @@
 //   - data ports and transfers: [pi.Passive], [pi.Active], [Transfer.Run];
 //   - words: [Config.Replies], [Config.Languages], [Listener.Banner];
 //   - certificates: a *tls.Config ([Listener.TLS]);
-//   - connections that somebody else has accepted: [Server.ServeConn].
+//   - connections that somebody else has accepted: [Server.ServeConn];
+//   - another protocol, of which the sessions are as any: [Server.Visit], and connections
+//     for it that the server accepts: [Listener.HandOn].
 //
 // The examples show each of them, and docs/embedding.md shows the examples. This
 // package, policy, vfs and wire are a public promise; pi, dtp and lang are public

@@ -267,8 +267,9 @@ func slicesOf(before string, input []byte, after string) []byte {
 func (h *house) empty() {
 	h.srv.gate.mu.Lock()
 	defer h.srv.gate.mu.Unlock()
-	if h.srv.gate.total != 0 || len(h.srv.gate.byIP) != 0 || len(h.srv.sessions) != 0 {
-		h.t.Errorf("%d connections, %d addresses and %d sessions are left", h.srv.gate.total, len(h.srv.gate.byIP), len(h.srv.sessions))
+	n := &h.srv.gate.sessions
+	if n.total != 0 || len(n.byIP) != 0 || len(h.srv.sessions) != 0 {
+		h.t.Errorf("%d connections, %d addresses and %d sessions are left", n.total, len(n.byIP), len(h.srv.sessions))
 	}
 }
 

@@ -20,11 +20,12 @@ type generation struct {
 	verifier *secret.Verifier
 	number   uint64 // from 1
 	since    time.Time
-	doors    map[*bound]*pi.Config // of the listeners that listen
+	doors    map[*bound]door // of the listeners that listen
 
 	// Server.mu guards these.
 	before uint64 // the last session of an earlier generation
 	open   int    // sessions
+	handed int    // connections that were handed on
 }
 
 // generation makes the one of a checked configuration. What the one before it has, and
@@ -85,7 +86,7 @@ func (s *Server) open(ctx context.Context, g *generation) (list []*bound, err er
 			closeNew(doors, there)
 		}
 	}()
-	g.doors = map[*bound]*pi.Config{}
+	g.doors = map[*bound]door{}
 	for i, l := range all {
 		if doors[i] == nil {
 			if doors[i], err = l.bind(ctx); err != nil {
@@ -99,9 +100,11 @@ func (s *Server) open(ctx context.Context, g *generation) (list []*bound, err er
 		if err = doors[i].congest(l.Congestion); err != nil {
 			return nil, fmt.Errorf("edge: listener %s: %w", l.Name, err)
 		}
-		if g.doors[doors[i]], err = s.session(ctx, g, l); err != nil {
+		conf, err := s.session(ctx, g, l)
+		if err != nil {
 			return nil, err
 		}
+		g.doors[doors[i]] = door{conf, l.HandOn}
 	}
 	return list, nil
 }
@@ -123,7 +126,7 @@ func (g *generation) match(all []Listener, there []*bound) []*bound {
 	}
 	take(func(l *Listener, b *bound) bool { return l.Socket != nil && alike(l.Socket, b.Listener) })
 	stays := func(l *Listener, b *bound) bool { return l.Socket == nil && l.Address != "" && l.Address == b.address }
-	take(func(l *Listener, b *bound) bool { return stays(l, b) && l.Name == g.doors[b].Name })
+	take(func(l *Listener, b *bound) bool { return stays(l, b) && l.Name == g.doors[b].conf.Name })
 	take(stays)
 	return out
 }
@@ -138,6 +141,9 @@ func (l *Listener) bind(ctx context.Context) (*bound, error) {
 		return nil, nil
 	}
 	var lc net.ListenConfig
+	if l.HandOn != nil {
+		lc.SetMultipathTCP(false) // whoever has the connections may want the kernel to send files
+	}
 	nl, err := lc.Listen(ctx, "tcp", l.Address)
 	if err != nil {
 		return nil, err
@@ -165,10 +171,10 @@ func (s *Server) closedOf(id uint64) {
 	s.bury(g)
 }
 
-// bury gives a generation up that is neither in force nor any session's. The caller holds
-// mu.
+// bury gives a generation up that is neither in force nor any session's, nor any
+// connection's that was handed on. The caller holds mu.
 func (s *Server) bury(g *generation) {
-	if g.open > 0 || g == s.now.Load() {
+	if g.open > 0 || g.handed > 0 || g == s.now.Load() {
 		return
 	}
 	retired := g.conf.Retired

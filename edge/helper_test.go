@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -190,14 +191,22 @@ func (r *rig) until(what string, holds func() bool) {
 	}
 }
 
-// free waits until no session is counted.
+// free waits until no session is counted, nor any connection that was handed on.
 func (r *rig) free() {
 	r.t.Helper()
 	r.until("no session is counted", func() bool {
 		r.srv.gate.mu.Lock()
 		defer r.srv.gate.mu.Unlock()
-		return r.srv.gate.total == 0 && len(r.srv.gate.byIP) == 0
+		all := &r.srv.gate
+		return all.sessions.total+all.handed.total == 0 && len(all.sessions.byIP)+len(all.handed.byIP) == 0
 	})
+}
+
+// was reports whether an event of a kind was observed.
+func (r *rig) was(kind policy.EventKind) bool {
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	return slices.ContainsFunc(r.keeper.events, func(e policy.Event) bool { return e.Kind == kind })
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -10,16 +10,39 @@ import (
 	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
-// gate counts the sessions that are open. A client in a transfer is one session.
+// gate counts the sessions that are open, and apart from them the connections that were
+// handed on. A client in a transfer is one session.
 type gate struct {
 	limits Limits
 	memory *budget.Memory
 	// short counts those who were turned away for want of descriptors.
 	short atomic.Uint64
 
-	mu    sync.Mutex
+	mu               sync.Mutex // guards limits and what is counted
+	sessions, handed headcount
+}
+
+// headcount counts what is open, in all and by address. The zero value is empty.
+type headcount struct {
 	total int
 	byIP  map[netip.Prefix]int
+}
+
+func (h *headcount) add(a netip.Addr) {
+	p, _ := defender.Host(a)
+	if h.byIP == nil {
+		h.byIP = map[netip.Prefix]int{}
+	}
+	h.total++
+	h.byIP[p]++
+}
+
+func (h *headcount) remove(a netip.Addr) {
+	p, _ := defender.Host(a)
+	h.total--
+	if h.byIP[p]--; h.byIP[p] == 0 {
+		delete(h.byIP, p)
+	}
 }
 
 type admission uint8
@@ -39,7 +62,8 @@ const (
 const SessionDescriptors = 8
 
 // sessionMemory is how many bytes a session takes that is awake and silent, after a TLS
-// handshake: two stacks, the records of TLS and its keys.
+// handshake: two stacks, the records of TLS and its keys. A connection that is handed on
+// takes as many where it goes.
 const sessionMemory = 48 << 10
 
 // bySessions is how many sessions the descriptors are enough for; 0 is no limit.
@@ -59,23 +83,23 @@ func (l Limits) most() int {
 	return n
 }
 
-// enter admits a session of an address, or says why not. What it has admitted must
-// leave.
-func (g *gate) enter(a netip.Addr) admission {
-	verdict := g.count(a)
+// enter admits a session of an address, or a connection that is to be handed on, by what
+// counts them; or says why not. What it has admitted must leave.
+func (g *gate) enter(h *headcount, a netip.Addr) admission {
+	verdict := g.count(h, a)
 	switch {
 	case verdict == noDescriptors:
 		g.short.Add(1)
 	case verdict == admitted && !g.memory.Enter(sessionMemory):
-		g.discount(a)
+		g.discount(h, a)
 		return noMemory
 	}
 	return verdict
 }
 
-func (g *gate) leave(a netip.Addr) {
+func (g *gate) leave(h *headcount, a netip.Addr) {
 	g.memory.Give(sessionMemory)
-	g.discount(a)
+	g.discount(h, a)
 }
 
 // limit changes the limits for those who come from now on. Nobody who is in has to leave.
@@ -89,39 +113,47 @@ func (g *gate) limit(l Limits) {
 // move counts a session with another address than before. It is in already: no limit stops
 // it.
 func (g *gate) move(from, to netip.Addr) {
-	g.discount(from)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p, _ := defender.Host(to)
-	g.total++
-	g.byIP[p]++
+	g.sessions.remove(from)
+	g.sessions.add(to)
 }
 
-func (g *gate) count(a netip.Addr) admission {
+func (g *gate) count(h *headcount, a netip.Addr) admission {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p, _ := defender.Host(a)
-	switch n := g.limits.bySessions(); {
-	case n > 0 && g.total >= n && (g.limits.Sessions == 0 || n < g.limits.Sessions):
-		return noDescriptors
-	case g.limits.Sessions > 0 && g.total >= g.limits.Sessions:
+	switch most := g.limits.Sessions; {
+	case most > 0 && h.total >= most:
 		return tooMany
-	case g.limits.SessionsPerIP > 0 && g.byIP[p] >= g.limits.SessionsPerIP:
+	case !g.affords(h):
+		return noDescriptors
+	case g.limits.SessionsPerIP > 0 && h.byIP[p] >= g.limits.SessionsPerIP:
 		return tooManyOfOne
 	}
-	g.total++
-	g.byIP[p]++
+	h.add(a)
 	return admitted
 }
 
-func (g *gate) discount(a netip.Addr) {
+// affords reports whether the descriptors are enough for one more. Connections that are
+// handed on take one each, and may be as many as sessions could be: more of them would have
+// nothing to serve them with. The first of either is always afforded. The caller holds mu.
+func (g *gate) affords(h *headcount) bool {
+	n := g.limits.bySessions()
+	if n == 0 || h.total == 0 {
+		return true
+	}
+	more := 1
+	if h == &g.sessions {
+		more = SessionDescriptors
+	}
+	return h.total < n && g.sessions.total*SessionDescriptors+g.handed.total+more <= g.limits.Descriptors
+}
+
+func (g *gate) discount(h *headcount, a netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p, _ := defender.Host(a)
-	g.total--
-	if g.byIP[p]--; g.byIP[p] == 0 {
-		delete(g.byIP, p)
-	}
+	h.remove(a)
 }
 
 // census counts the sessions of each user.

@@ -123,7 +123,7 @@ func (s *Server) patience() time.Duration {
 // forget takes away what the server knows of a session that has ended.
 func (s *Server) forget(sess *pi.Session) {
 	defer s.running.Done()
-	defer s.gate.leave(sess.Who().Peer.Addr())
+	defer s.gate.leave(&s.gate.sessions, sess.Who().Peer.Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess.ID())

@@ -128,13 +128,6 @@ func TestProxied(t *testing.T) {
 	}
 }
 
-// was reports whether an event of a kind was observed.
-func (r *rig) was(kind policy.EventKind) bool {
-	r.keeper.mu.Lock()
-	defer r.keeper.mu.Unlock()
-	return slices.ContainsFunc(r.keeper.events, func(e policy.Event) bool { return e.Kind == kind })
-}
-
 // A data connection is the client's that is announced as his. Strangers, those without
 // a header, those who are slow, and those of other clients do not stand in its way, however
 // many they are.

@@ -59,8 +59,9 @@ type Server struct {
 	last      uint64
 	tallies   []tally
 	old       []*generation                 // those before that sessions have begun with, the oldest first
-	running   sync.WaitGroup                // sessions, and connections in the lobby
+	running   sync.WaitGroup                // sessions, connections in the lobby, and those that were handed on
 	lobby     map[net.Conn]struct{}         // those that wait for what their proxy says
+	handed    map[*handed]struct{}          // those that were handed on and are open
 	aborts    map[uint64]context.CancelFunc // see abortable
 }
 
@@ -97,8 +98,8 @@ func New(conf Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{log: conf.Log, drain: make(chan struct{}), over: make(chan struct{}),
-		gate:     gate{limits: conf.Limits, byIP: map[netip.Prefix]int{}},
-		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}, lobby: map[net.Conn]struct{}{}}
+		gate:     gate{limits: conf.Limits},
+		sessions: map[uint64]*pi.Session{}, aborts: map[uint64]context.CancelFunc{}, lobby: map[net.Conn]struct{}{}, handed: map[*handed]struct{}{}}
 	s.gate.memory = s.memory(conf.Limits.Memory)
 	s.chain, err = chain.New(chain.Config{Clean: clean, Log: conf.Log, Notify: s.changed, Panicked: s.Panicked}, slots...)
 	if err != nil {

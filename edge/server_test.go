@@ -50,9 +50,9 @@ func TestNoLimits(t *testing.T) {
 
 // counted is by what a gate counts the sessions of an address.
 func counted(addr string) netip.Prefix {
-	g := gate{byIP: map[netip.Prefix]int{}}
-	g.count(netip.MustParseAddr(addr))
-	for p := range g.byIP {
+	var h headcount
+	h.add(netip.MustParseAddr(addr))
+	for p := range h.byIP {
 		return p
 	}
 	return netip.Prefix{}

@@ -17,14 +17,18 @@ const keepGrace = 100 * time.Millisecond
 // that it has called did not come back.
 var ErrLeft = errors.New("edge: not everything has ended; what did not come back was left behind")
 
-// Serve accepts control connections until Shutdown was called, and returns nil
-// when the last session has ended. When ctx ends, everything is ended at once.
+// Serve accepts connections until Shutdown was called, and returns nil when the last session
+// has ended and each connection that was handed on (Listener.HandOn) is closed. When ctx
+// ends, everything is ended at once, and those connections are closed here.
 // A server without listeners serves what ServeConn is given. What does not end is left
 // behind as Shutdown has it.
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { s.beginDrain() })
+	stop := context.AfterFunc(ctx, func() {
+		s.beginDrain()
+		s.closeHanded()
+	})
 	defer stop()
 	s.abortable(0, cancel)
 	s.parking(ctx)
@@ -45,7 +49,8 @@ func (s *Server) Serve(ctx context.Context) error {
 
 // Shutdown lets no new session begin and ends idle ones with 421; running
 // transfers go on until ctx ends and are then aborted with 426. It returns when
-// every session has ended and the policies were closed: ctx's error if transfers had to
+// every session has ended, each connection that was handed on is closed, for which who has
+// it sees to it in time, or else ctx's end, and the policies were closed: ctx's error if transfers had to
 // be aborted, else nil. Serve returns thereafter. A server that never served closes its
 // policies here.
 //

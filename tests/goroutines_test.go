@@ -101,7 +101,7 @@ func goroutines() map[string]string {
 		"cmd/edgeftp/crashes.go newCrashes":                    "crashes.tryKeep",
 		"cmd/edgeftp/fronts.go dropFronts":                     "instance.guard",
 		"cmd/edgeftp/fronts.go yieldFronts":                    "instance.guard",
-		"cmd/edgeftp/fronts.go showFronts":                     "instance.guard, around each connection of door.serve",
+		"cmd/edgeftp/fronts.go showFronts":                     "instance.guard",
 		"cmd/edgeftp/site.go openSite":                         "instance.recovering, around each request",
 		"cmd/edgeftp/udp_port.go open":                         "instance.guard",
 		"cmd/edgeftp/metrics.go showMetrics":                   "control.Recovering, around each request",

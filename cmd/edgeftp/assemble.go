@@ -46,7 +46,6 @@ type instance struct {
 	server    *edge.Server
 	logs      logs
 	requests  requests                    // of the admin API
-	callers   callers                     // of HTTP over TCP
 	answered  answered                    // of HTTP
 	told      atomic.Pointer[edge.Server] // server, for who may ask before it is there
 	modules   *modules
@@ -154,6 +153,9 @@ func assemble(ctx context.Context, from loaded, log *slog.Logger, level *levels)
 		return nil, err
 	}
 	in.limits = machine.ReadDescriptors()
+	if err := in.bindChosen(ctx); err != nil {
+		return nil, err
+	}
 	settings, err := in.settings(ctx)
 	if err != nil {
 		return nil, exitWith(exitConfig, err)

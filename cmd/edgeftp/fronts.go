@@ -12,18 +12,17 @@ import (
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 )
 
-// fronts are what clients of a generation come to that the server itself does not accept:
-// HTTP, and QUIC.
+// fronts are what clients of a generation come to that is no FTP over TCP: HTTP, whose
+// connections the server hands on, and QUIC.
 type fronts struct {
 	tls   map[string]*tls.Config // by listener
 	sites map[string]*site       // likewise
-	doors map[socket]*door
-	ports map[string]*udpPort // by portKey
+	ports map[string]*udpPort    // by portKey
 	sides map[socket]*side
 }
 
 func newFronts() *fronts {
-	return &fronts{tls: map[string]*tls.Config{}, sites: map[string]*site{}, doors: map[socket]*door{}, ports: map[string]*udpPort{}, sides: map[socket]*side{}}
+	return &fronts{tls: map[string]*tls.Config{}, sites: map[string]*site{}, ports: map[string]*udpPort{}, sides: map[socket]*side{}}
 }
 
 // portKey names the UDP port of an address: two listeners share it, unless the kernel is to
@@ -61,73 +60,49 @@ func (in *generation) side(l *config.Listener, address string) *side {
 	return in.fronts.sides[at]
 }
 
-// openFronts binds what the server does not bind. Nobody is let in yet. After an error
+// openFronts opens sites, and binds ports of UDP. Nobody is let in there yet. After an error
 // closeFronts has to be called.
 func (in *generation) openFronts(ctx context.Context) error {
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
-		var udp []string
-		for _, a := range l.Addresses {
-			at := a
-			if l.Protocol == config.ProtocolHTTP {
-				d, err := in.openDoor(ctx, l, a)
-				if err != nil {
-					return err
-				}
-				at = d.Addr().String()
-			}
-			if !l.UDP() {
-				continue
-			}
-			p := in.port(l, a)
-			if strings.HasSuffix(a, ":0") && p.socket == nil {
-				p.address = at // HTTP/3 has the port of the others
-			}
-			if err := in.openPort(ctx, l, p); err != nil {
-				return err
-			}
-			_, number, _ := net.SplitHostPort(at)
-			udp = append(udp, number)
+		numbers, err := in.openPorts(ctx, l)
+		if err != nil {
+			return err
 		}
-		if l.Protocol == config.ProtocolHTTP {
-			s, err := in.openSite(l, udp)
-			if err != nil {
-				return fmt.Errorf("listener %s: %w", l.Name, err)
-			}
-			in.fronts.sites[l.Name] = s
+		if l.Protocol != config.ProtocolHTTP {
+			continue
 		}
+		s, err := in.openSite(l, numbers)
+		if err != nil {
+			return fmt.Errorf("listener %s: %w", l.Name, err)
+		}
+		in.fronts.sites[l.Name] = s
 	}
 	return nil
 }
 
-// openDoor binds a TCP address of HTTP, or takes what is there.
-func (in *generation) openDoor(ctx context.Context, l *config.Listener, address string) (*door, error) {
-	at := socket{l.Name, address}
-	var d *door
-	if b := in.before; b != nil {
-		d = b.fronts.doors[at]
+// openPorts binds the ports of UDP of a listener, and returns their numbers.
+func (in *generation) openPorts(ctx context.Context, l *config.Listener) (numbers []string, err error) {
+	if !l.UDP() {
+		return nil, nil
 	}
-	if d == nil {
-		nl, err := in.sockets[at], error(nil)
-		if nl == nil {
-			var lc net.ListenConfig
-			lc.SetMultipathTCP(false) // for sendfile
-			nl, err = lc.Listen(ctx, "tcp", address)
+	for _, a := range l.Addresses {
+		p, at := in.port(l, a), a
+		if l.HTTP3 {
+			if at, err = in.numbered(ctx, l, a); err != nil {
+				return nil, err
+			}
 		}
-		if err != nil {
-			return nil, unbound(fmt.Errorf("listener %s: %w", l.Name, err))
+		if at != a && p.socket == nil {
+			p.address = at
 		}
-		tcp, ok := nl.(*net.TCPListener)
-		if !ok {
-			return nil, fmt.Errorf("listener %s: its socket is %s, not one of TCP", l.Name, nl.Addr().Network())
+		if err := in.openPort(ctx, l, p); err != nil {
+			return nil, err
 		}
-		d = &door{TCPListener: tcp}
+		_, number, _ := net.SplitHostPort(at) // the configuration has read it
+		numbers = append(numbers, number)
 	}
-	in.fronts.doors[at] = d
-	if err := d.congest(l.Congestion); err != nil {
-		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
-	}
-	return d, nil
+	return numbers, nil
 }
 
 // openPort binds a UDP port, on which clients wait. One that is the predecessor's still
@@ -147,7 +122,8 @@ func (in *generation) openPort(ctx context.Context, l *config.Listener, p *udpPo
 	return nil
 }
 
-// showFronts lets clients in, and nobody any more by what the generation before alone has.
+// showFronts lets clients of QUIC in, and nobody any more by what the generation before alone
+// has.
 func (in *generation) showFronts(before *generation) {
 	f := in.fronts
 	faces := map[*udpPort]*face{}
@@ -161,19 +137,10 @@ func (in *generation) showFronts(before *generation) {
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
 		for _, a := range l.Addresses {
-			switch s := f.sites[l.Name]; {
-			case l.Protocol == config.ProtocolHTTP:
-				s.tls.Store(f.tls[l.Name])
-				d := f.doors[socket{l.Name, a}]
-				d.site.Store(s)
-				if !d.begun {
-					d.begun = true
-					go d.serve(in.instance)
-				}
-				if l.HTTP3 {
-					face := of(l, a)
-					face.site, face.http = s, f.tls[l.Name]
-				}
+			switch {
+			case l.HTTP3:
+				face := of(l, a)
+				face.site, face.http = f.sites[l.Name], f.tls[l.Name]
 			case l.Protocol == config.ProtocolQUIC:
 				face := of(l, a)
 				face.side, face.ftp = f.sides[socket{l.Name, a}], f.tls[l.Name]
@@ -246,11 +213,6 @@ func (in *generation) dropFronts(ctx context.Context, after *generation, all *sy
 	if after != nil {
 		kept = after.fronts
 	}
-	for at, d := range in.fronts.doors {
-		if kept.doors[at] != d {
-			_ = d.Close() // who waits in it is turned away
-		}
-	}
 	for name, s := range in.fronts.sites {
 		if kept.sites[name] != s {
 			all.Go(func() { in.guard(func() { s.close(ctx) }) })
@@ -270,20 +232,6 @@ func (in *generation) endFronts(ctx context.Context) {
 	all.Wait()
 }
 
-// pauseFronts lets those who connect wait, as Pause of the server does.
-func (in *generation) pauseFronts() {
-	for _, d := range in.fronts.doors {
-		d.pause()
-	}
-}
-
-// resumeFronts takes pauseFronts back.
-func (in *generation) resumeFronts() {
-	for _, d := range in.fronts.doors {
-		d.resume()
-	}
-}
-
 // yieldWait is for how long the connections of QUIC go on in a process that was replaced:
 // until they have ended its successor cannot have their port.
 const yieldWait = 3 * time.Second
@@ -294,9 +242,6 @@ func (in *generation) yieldFronts() {
 	moment, end := context.WithTimeout(in.work.ctx, yieldWait)
 	defer end()
 	var all sync.WaitGroup
-	for _, d := range in.fronts.doors {
-		_ = d.Close() // the successor has its socket, too
-	}
 	for _, p := range in.fronts.ports {
 		all.Go(func() { in.guard(func() { p.close(moment) }) })
 	}

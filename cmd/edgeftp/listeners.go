@@ -50,8 +50,8 @@ func (in *generation) listeners(ctx context.Context) ([]edge.Listener, error) {
 	return out, nil
 }
 
-// front turns a listener into edge's whose connections the server does not accept by itself:
-// HTTP has one without an address, QUIC one for each.
+// front turns a listener into edge's that is none of FTP over TCP, one for each address: the
+// server hands the connections of HTTP on, and accepts those of QUIC from a side.
 func (in *generation) front(ctx context.Context, l *config.Listener) (out []edge.Listener, err error) {
 	if l.TLS.Control != "off" {
 		if in.fronts.tls[l.Name], err = in.tls(ctx, l); err != nil {
@@ -62,11 +62,14 @@ func (in *generation) front(ctx context.Context, l *config.Listener) (out []edge
 	if l.LocalTime {
 		e.Zone = time.Local
 	}
-	if l.Protocol == config.ProtocolHTTP {
-		return []edge.Listener{e}, nil
-	}
 	for _, address := range l.Addresses {
-		e.Address, e.Socket = "udp "+address, in.side(l, address) // it is no address of TCP
+		if l.Protocol == config.ProtocolQUIC {
+			e.Address, e.Socket = "udp "+address, in.side(l, address) // it is no address of TCP
+			out = append(out, e)
+			continue
+		}
+		e.Proxies, e.Congestion, e.HandOn = proxies(&l.Proxy), l.Congestion, in.handOn(l.Name)
+		e.Address, e.Socket = address, in.sockets[socket{l.Name, address}]
 		out = append(out, e)
 	}
 	return out, nil

@@ -180,13 +180,8 @@ func (in *generation) listening() (all []boundSocket) {
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
 		for _, address := range l.Addresses {
-			at := socket{l.Name, address}
-			if d := in.fronts.doors[at]; d != nil {
-				all = append(all, boundSocket{at, d.TCPListener})
-				continue
-			}
 			if l.TCP() { // a port of UDP has one process at a time
-				all = append(all, boundSocket{at, bound[0]})
+				all = append(all, boundSocket{socket{l.Name, address}, bound[0]})
 			}
 			bound = bound[1:]
 		}
@@ -221,9 +216,6 @@ func (p *predecessor) Yield(ctx context.Context, heir kv.Heir) (sessions uint64,
 		return 0, err
 	}
 	p.undo = append(p.undo, func() error { in.server.Resume(); return nil })
-	now := in.now.Load()
-	now.pauseFronts()
-	p.undo = append(p.undo, func() error { now.resumeFronts(); return nil })
 	if err := in.accounts.release(); err != nil {
 		return 0, err
 	}

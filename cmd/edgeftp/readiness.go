@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/acme"
-	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/identity"
 )
@@ -70,9 +69,7 @@ func (in *generation) notified(now time.Time) control.Component {
 func (in *generation) bound() control.Component {
 	want := 0
 	for i := range in.conf.Listeners {
-		if in.conf.Listeners[i].Protocol != config.ProtocolHTTP { // those of HTTP are bound, or nothing is in force
-			want += len(in.conf.Listeners[i].Addresses)
-		}
+		want += len(in.conf.Listeners[i].Addresses)
 	}
 	var why []string
 	if got := len(in.server.Addresses()); got < want {

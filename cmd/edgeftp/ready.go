@@ -39,14 +39,10 @@ func (in *generation) addresses() []control.Listener {
 			if l.Protocol != config.ProtocolFTP {
 				told.Protocol = l.Protocol
 			}
-			switch d := in.fronts.doors[socket{l.Name, a}]; {
-			case d != nil:
-				told.Address = d.Addr().String()
-			case len(bound) == 0: // another configuration comes into force
+			if len(bound) == 0 { // another configuration comes into force
 				return out
-			default:
-				told.Address, bound = bound[0].String(), bound[1:]
 			}
+			told.Address, bound = bound[0].String(), bound[1:]
 			out = append(out, told)
 			if l.HTTP3 {
 				told.Protocol = "http3"

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -146,6 +145,9 @@ func (in *generation) prepare(ctx context.Context) (err error) {
 	if in.homes, err = openHomes(in.conf, in.trees, in.people, in.log); err != nil {
 		return err
 	}
+	if err = in.bindChosen(ctx); err != nil {
+		return err
+	}
 	if settings, err = in.settings(ctx); err != nil {
 		return err
 	}
@@ -156,7 +158,7 @@ func (in *generation) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if err = in.openFronts(ctx); err != nil {
-		return in.taken(err)
+		return err
 	}
 	if err = in.server.Apply(ctx, settings); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EADDRNOTAVAIL) {
@@ -167,28 +169,17 @@ func (in *generation) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// taken says more of an address that a listener of another protocol has until the reload is
-// done.
-func (in *generation) taken(err error) error {
-	if !errors.Is(err, syscall.EADDRINUSE) {
-		return err
-	}
-	for i := range in.conf.Listeners {
-		l := &in.conf.Listeners[i]
-		for j := range in.before.conf.Listeners {
-			had := &in.before.conf.Listeners[j]
-			if l.Protocol != had.Protocol && slices.ContainsFunc(l.Addresses, func(a string) bool { return slices.Contains(had.Addresses, a) }) {
-				return fmt.Errorf("%w\n   = help: an address goes over to another protocol in two reloads: remove the listener %s first", err, had.Name)
-			}
-		}
-	}
-	return err
-}
-
 // discard gives up what was made of a generation that is not to be.
 func (in *generation) discard(slots []edge.Slot) {
 	in.closeSlots(slots)
 	in.closeFronts()
+	maps.DeleteFunc(in.sockets, func(at socket, l net.Listener) bool {
+		fresh := !in.before.listensAt(at)
+		if fresh {
+			_ = l.Close() // nobody was let in
+		}
+		return fresh
+	})
 	in.certs.leave(in.before.certs)
 	in.certs.detach(in.before.certs)
 	if in.scraped != nil && in.scraped != in.before.scraped {

@@ -102,6 +102,27 @@ func (r *reloading) stop() {
 
 func (r *reloading) addr(n int) string { return r.in.server.Addresses()[n].String() }
 
+// dial begins a session.
+func (r *reloading) dial() *userpi.Client {
+	r.t.Helper()
+	c, err := userpi.Dial(r.addr(0))
+	if err == nil {
+		_, err = c.Expect("greeting", 220)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
+// do carries a command out.
+func (r *reloading) do(c *userpi.Client, line string, code int) {
+	r.t.Helper()
+	if reply, err := c.Do(line); err != nil || reply.Code != code {
+		r.t.Errorf("%s: %v, %v", line, reply, err)
+	}
+}
+
 // greeting is what a new session is greeted with.
 func (r *reloading) greeting() string {
 	r.t.Helper()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/edge/delivery"
@@ -24,7 +22,6 @@ type site struct {
 	handler *delivery.Handler
 	server  *http.Server
 	feed    *feed
-	tls     atomic.Pointer[tls.Config] // of handshakes that begin; nil: in the clear
 }
 
 // openSite makes the site of a listener, which is known at some UDP ports as well.
@@ -44,15 +41,29 @@ func (in *generation) openSite(l *config.Listener, ports []string) (*site, error
 	s.server = s.handler.Server()
 	s.server.Handler = in.recovering(s.handler)
 	s.server.ErrorLog = slog.NewLogLogger(in.log.Handler(), slog.LevelDebug)
-	follow := s.server.ConnState
-	s.server.ConnState = func(c net.Conn, to http.ConnState) {
-		follow(c, to)
-		if to == http.StateClosed || to == http.StateHijacked {
-			in.callers.leave(c.RemoteAddr())
-		}
-	}
 	go func() { _ = s.server.Serve(s.feed) }() // until close
 	return s, nil
+}
+
+// handOn returns what gives a connection of a listener to its site: to that of this
+// generation, or, where that takes no more by now, to that of the one in force.
+func (in *generation) handOn(listener string) func(net.Conn) {
+	return func(conn net.Conn) {
+		if c := in.fronts.tls[listener]; c != nil {
+			conn = tls.Server(conn, handshakes(c))
+		}
+		for of := in; ; {
+			if s := of.fronts.sites[listener]; s != nil && s.feed.give(conn) {
+				return
+			}
+			now := in.now.Load()
+			if now == of {
+				_ = conn.Close() // there is no word of HTTP's before a request
+				return
+			}
+			of = now
+		}
+	}
 }
 
 // altSvc tells of HTTP/3 (RFC 7838).
@@ -87,19 +98,16 @@ func (s *site) close(ctx context.Context) {
 	}
 }
 
-// handshakes is what TLS of HTTP/1.1 and HTTP/2 is done with: the listener's configuration
-// as it is when a handshake begins. Those of challenges (RFC 8737) are answered as it says.
-func (s *site) handshakes() *tls.Config {
+// handshakes is what TLS of HTTP/1.1 and HTTP/2 is done with, by the configuration of the
+// listener. Those of challenges (RFC 8737) are answered as it says.
+func handshakes(c *tls.Config) *tls.Config {
 	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		return chosen(s.tls.Load(), hello, "h2", "http/1.1")
+		return chosen(c, hello, "h2", "http/1.1")
 	}}
 }
 
 // chosen is the configuration of one handshake, with protocols of ours.
 func chosen(c *tls.Config, hello *tls.ClientHelloInfo, protocols ...string) (*tls.Config, error) {
-	if c == nil {
-		return nil, errors.New("there is no TLS any more")
-	}
 	if c.GetConfigForClient != nil {
 		own, err := c.GetConfigForClient(hello)
 		if err != nil || own != nil && len(own.NextProtos) > 0 {

@@ -7,11 +7,14 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
+
+	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 )
 
 // socket is one of a listener's addresses.
@@ -113,7 +116,6 @@ func is(address string, bound net.Addr) bool {
 
 // bind binds the listeners whose sockets are not there yet.
 func (in *generation) bind(ctx context.Context) error {
-	var lc net.ListenConfig
 	for i := range in.conf.Listeners {
 		l := &in.conf.Listeners[i]
 		for _, a := range l.Addresses {
@@ -125,14 +127,86 @@ func (in *generation) bind(ctx context.Context) error {
 			if !l.TCP() || in.sockets[socket{l.Name, a}] != nil {
 				continue
 			}
-			nl, err := lc.Listen(ctx, "tcp", a)
-			if err != nil {
-				return unbound(fmt.Errorf("listener %s: %w", l.Name, err))
+			if err := in.bindTCP(ctx, l, a); err != nil {
+				return err
 			}
-			in.sockets[socket{l.Name, a}] = nl
 		}
 	}
 	return nil
+}
+
+// bindTCP binds an address of TCP for the server.
+func (in *generation) bindTCP(ctx context.Context, l *config.Listener, address string) error {
+	var lc net.ListenConfig
+	if l.Protocol == config.ProtocolHTTP {
+		lc.SetMultipathTCP(false) // as edge.Server.Listen does
+	}
+	nl, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return unbound(fmt.Errorf("listener %s: %w", l.Name, err))
+	}
+	in.sockets[socket{l.Name, address}] = nl
+	return nil
+}
+
+// bindChosen binds what has to be there before the server is told of its listeners: addresses
+// of HTTP/3 whose port the kernel chooses.
+func (in *generation) bindChosen(ctx context.Context) error {
+	for i := range in.conf.Listeners {
+		l := &in.conf.Listeners[i]
+		if !l.HTTP3 {
+			continue
+		}
+		for _, a := range l.Addresses {
+			if _, err := in.numbered(ctx, l, a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// numbered is an address of HTTP/3 with its port, which is the same of TCP and UDP. Where the
+// kernel is to choose it, a socket of TCP has it from then on.
+func (in *generation) numbered(ctx context.Context, l *config.Listener, address string) (string, error) {
+	if !strings.HasSuffix(address, ":0") {
+		return address, nil
+	}
+	at := socket{l.Name, address}
+	if b := in.before; b != nil {
+		all := b.listening()
+		if i := slices.IndexFunc(all, func(s boundSocket) bool { return s.socket == at }); i >= 0 {
+			return all[i].Addr().String(), nil
+		}
+	}
+	if in.sockets[at] == nil {
+		if err := in.choose(ctx, l, address); err != nil {
+			return "", err
+		}
+	}
+	return in.sockets[at].Addr().String(), nil
+}
+
+// choose binds an address whose port the kernel chooses, for TCP and for UDP. Somebody may
+// have that of UDP: then it is to choose another one.
+func (in *generation) choose(ctx context.Context, l *config.Listener, address string) error {
+	const most = 20
+	at, p := socket{l.Name, address}, in.port(l, address)
+	for n := 1; ; n++ {
+		if err := in.bindTCP(ctx, l, address); err != nil {
+			return err
+		}
+		p.address = in.sockets[at].Addr().String()
+		err := p.bind(ctx)
+		if err == nil {
+			return nil
+		}
+		if !inUse(err) || n == most {
+			return unbound(fmt.Errorf("listener %s: UDP: %w", l.Name, err))
+		}
+		_ = in.sockets[at].Close() // nobody was let in
+		delete(in.sockets, at)
+	}
 }
 
 // unbound says what to do about a listener that cannot be bound.

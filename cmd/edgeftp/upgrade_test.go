@@ -30,25 +30,6 @@ func (r *reloading) next() *reloading {
 
 func (r *reloading) client() control.Client { return control.Client{Path: r.in.conf.Socket} }
 
-func (r *reloading) dial() *userpi.Client {
-	r.t.Helper()
-	c, err := userpi.Dial(r.addr(0))
-	if err == nil {
-		_, err = c.Expect("greeting", 220)
-	}
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return c
-}
-
-func (r *reloading) do(c *userpi.Client, line string, code int) {
-	r.t.Helper()
-	if reply, err := c.Do(line); err != nil || reply.Code != code {
-		r.t.Errorf("%s: %v, %v", line, reply, err)
-	}
-}
-
 // verified fails unless the chain of the audit log is whole.
 func (r *reloading) verified() {
 	r.t.Helper()

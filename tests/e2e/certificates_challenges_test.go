@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,6 +54,30 @@ func noRecord(name string) func(*testing.T, *authorities.Authority) {
 	}
 }
 
+// handsOut looks whether HTTP is spoken where the challenge was answered, with the certificate
+// that came of it.
+func handsOut(t *testing.T, ca *authorities.Authority) {
+	for protocol, major := range map[string]int{"http/1.1": 1, "h2": 2} {
+		conf := trusting(ca, certName)
+		conf.NextProtos = []string{protocol}
+		conn := must(tls.Dial("tcp", ca.TLSAddr(), conf))(t)
+		if got := conn.ConnectionState().NegotiatedProtocol; got != protocol {
+			t.Errorf("%q is spoken, not %q", got, protocol)
+		}
+		ok(t, conn.Close())
+		tr := &http.Transport{TLSClientConfig: conf, Protocols: new(http.Protocols), DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, ca.TLSAddr())
+			}}
+		tr.Protocols.SetHTTP1(major == 1)
+		tr.Protocols.SetHTTP2(major == 2)
+		c := &http.Client{Transport: tr, Timeout: patience()}
+		if got := ask(t, c, "https://"+certName+"/", "Authorization: "+basic("dev", secret)); got.StatusCode != 200 || got.ProtoMajor != major {
+			t.Errorf("%s: %s %s", protocol, got.Proto, got.Status)
+		}
+	}
+}
+
 func ways() []way {
 	http := byPort("http-01", "http", (*authorities.Authority).HTTPAddr)
 	alpn := byPort("tls-alpn-01", "tls_alpn", (*authorities.Authority).TLSAddr)
@@ -75,6 +103,14 @@ func ways() []way {
 			lines: func(*authorities.Authority) []string {
 				return []string{"challenges: [tls-alpn-01]", "tls_alpn: { listen: [] }"}
 			}},
+		{what: "tls-alpn-01, a listener of HTTP", domain: certName,
+			listeners: func(ca *authorities.Authority) string {
+				return certListeners + fmt.Sprintf("  - { name: web, protocol: http, address: %q, tls: { certificate: auto } }\n", ca.TLSAddr())
+			},
+			lines: func(*authorities.Authority) []string {
+				return []string{"challenges: [tls-alpn-01]", "tls_alpn: { listen: [] }"}
+			},
+			look: handsOut},
 		{what: "dns-01", domain: certName, options: updates, lines: byUpdates, look: noRecord(certName)},
 		{what: "dns-01, a wildcard", domain: `"*.files.example.org"`, name: "any.files.example.org", options: updates, lines: byUpdates, look: noRecord("files.example.org")},
 		{what: "http-01, an address", domain: "127.0.0.1", options: profiles, lines: address(http), look: profile},

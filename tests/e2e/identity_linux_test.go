@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -256,6 +257,38 @@ func TestSocketActivation(t *testing.T) {
 	s.login(t)
 	s.at(t, 1).login(t)
 	s.stop(t)
+}
+
+// So do sockets of a listener of HTTP, by their name and by their address; a successor has
+// them as well.
+func TestSocketActivationHTTP(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	textFile(t, p.in("a"), "content")
+	named, other := must(net.Listen("tcp", "127.0.0.1:0"))(t).(*net.TCPListener), must(net.Listen("tcp", "127.0.0.1:0"))(t).(*net.TCPListener)
+	p.files = []*os.File{file(t, named), file(t, other)}
+	const site = ", protocol: http, tls: { control: off }, delivery: { anonymous: anonymous, basic: false } }\n"
+	conf := p.file(t, listener()+"  - { name: web, address: \"127.0.0.1:1\""+site+fmt.Sprintf("  - { name: second, address: %q", other.Addr())+site+"users: { anonymous: { enabled: true } }\n")
+	s := activated(t, p, "web:edgeftp.socket", "--config", conf)
+	s.awaitReady(t)
+	ok(t, named.Close())
+	ok(t, other.Close())
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience()}
+	serves := func(who string) {
+		for i, l := range []net.Listener{named, other} {
+			if got := ask(t, c, "http://"+l.Addr().String()+"/a"); got.StatusCode != 200 || got.body != "content" {
+				t.Errorf("%s, listener %d: %s", who, i, got.Status)
+			}
+		}
+	}
+	serves("the server")
+	p.files = nil
+	next := p.upgraded(t, conf)
+	serves("its successor")
+	if code := s.wait(t, stopWithin); code != 0 {
+		t.Errorf("the server before has ended with %d", code)
+	}
+	next.stop(t)
 }
 
 // What no listener can use is refused with its name.

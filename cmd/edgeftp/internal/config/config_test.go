@@ -202,7 +202,8 @@ func fullWithout() *Config {
 			Passive: Passive{SamePeer: true, Reuse: true}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
 		}, {
 			Name: "web", Protocol: ProtocolHTTP, Addresses: []string{":443"}, Banner: "edgeftp ready.", TLS: plainTLS("required"), HTTP3: true,
-			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second}, Proxy: noProxy(), Encoding: edge.Encoding{Name: "utf-8"},
+			Passive: Passive{SamePeer: true, Reuse: true, Timeout: 30 * time.Second}, Active: Active{Timeout: 30 * time.Second},
+			Proxy: Proxy{Mode: "optional", Trusted: networks([]string{"10.0.0.2"}), Timeout: 3 * time.Second, Data: true}, Encoding: edge.Encoding{Name: "utf-8"},
 			Delivery: &Delivery{Anonymous: "anonymous", Basic: true, BasicInClear: true, Cache: []delivery.Rule{{Pattern: "*.iso", Header: "public, max-age=3600"}},
 				Attachments: []string{"/pub/**", "*.html"}, HSTS: 365 * 24 * time.Hour},
 			QUIC: &QUIC{Handshakes: 10, ControlSessions: 2, Streams: 4, Requests: 5, Idle: 30 * time.Second, Unused: time.Minute},

@@ -66,10 +66,10 @@ func (l *fileListener) networks() (out []string) {
 	return out
 }
 
-// ofTCP are keys that have no place where there is no control connection of TCP, ofFTP those
-// that have none where there is no FTP.
+// ofTCP are keys that have no place where there is no control connection of FTP over TCP,
+// ofFTP those that have none where there is no FTP.
 func ofTCP() [][]string {
-	return [][]string{{"passive"}, {"active"}, {"proxy_protocol"}, {"unknown_hosts"}, {"tls", "data"}, {"tls", "session_reuse"}}
+	return [][]string{{"passive"}, {"active"}, {"unknown_hosts"}, {"tls", "data"}, {"tls", "session_reuse"}}
 }
 
 func ofFTP() [][]string {
@@ -81,7 +81,7 @@ func (c *checker) unfit(l *fileListener, listener []string) {
 	var keys [][]string
 	switch l.Protocol {
 	case ProtocolHTTP:
-		keys = slices.Concat(ofTCP(), ofFTP())
+		keys = append(slices.Concat(ofTCP(), ofFTP()), []string{"proxy_protocol", "data"})
 		if !l.HTTP3 && !c.isFaulty(sub(listener, "http3")) {
 			keys = append(keys, []string{"quic"})
 		}
@@ -90,7 +90,7 @@ func (c *checker) unfit(l *fileListener, listener []string) {
 			c.at(sub(listener, "tls", "control"), "a port of HTTP has TLS or has not", "let it be required, or off on a loopback address")
 		}
 	case ProtocolQUIC:
-		keys = append(ofTCP(), []string{"delivery"}, []string{"http3"}, []string{"congestion"})
+		keys = append(ofTCP(), []string{"proxy_protocol"}, []string{"delivery"}, []string{"http3"}, []string{"congestion"})
 		c.clear(l, listener, "protocol", true)
 	case "":
 		return // the schema has refused it
@@ -176,10 +176,12 @@ func (l *Listener) fit(f *fileListener) {
 	switch l.Protocol {
 	case ProtocolHTTP:
 		f.Hosts, f.Banner, f.Encoding, f.Timestamps, f.Unlisted, f.Optional = nil, "", fileEncoding{}, "", nil, nil
+		f.Proxy.Data = nil
 	case ProtocolQUIC:
+		f.Proxy = fileProxy{}
 	default:
 		return
 	}
-	f.Passive, f.Active, f.Proxy, f.UnknownHosts = filePassive{}, fileActive{}, fileProxy{}, ""
+	f.Passive, f.Active, f.UnknownHosts = filePassive{}, fileActive{}, ""
 	f.TLS.Data, f.TLS.SessionReuse = "", ""
 }

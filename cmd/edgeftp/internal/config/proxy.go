@@ -11,7 +11,7 @@ type Proxy struct {
 	Mode    string         // off, optional or required
 	Trusted []netip.Prefix // whose headers are believed; not empty unless Mode is off
 	Timeout time.Duration  // for the header
-	Data    bool           // data connections bring one, too
+	Data    bool           // data connections bring one, too; of no meaning without FTP
 }
 
 // mostProxyTimeout is what edge takes at most.
@@ -21,11 +21,11 @@ type fileProxy struct {
 	Mode    string   `json:"mode"`
 	Trusted []string `json:"trusted"`
 	Timeout string   `json:"timeout"`
-	Data    bool     `json:"data"`
+	Data    *bool    `json:"data,omitempty"` // nil once read: the schema has refused it
 }
 
 func (c *checker) proxy(f *fileProxy, path []string) Proxy {
-	p := Proxy{Mode: f.Mode, Trusted: networks(f.Trusted), Timeout: duration(f.Timeout), Data: f.Data}
+	p := Proxy{Mode: f.Mode, Trusted: networks(f.Trusted), Timeout: duration(f.Timeout), Data: f.Data != nil && *f.Data}
 	if (p.Mode == "optional" || p.Mode == "required") && len(f.Trusted) == 0 {
 		c.at(sub(path, "mode"), "nobody is trusted to send PROXY headers", "add trusted: [NETWORK], with the addresses of the proxies alone")
 	}
@@ -47,5 +47,5 @@ func proxyTimeout(s string) error {
 }
 
 func (p *Proxy) file() fileProxy {
-	return fileProxy{Mode: p.Mode, Trusted: networkWords(p.Trusted), Timeout: formatDuration(p.Timeout), Data: p.Data}
+	return fileProxy{Mode: p.Mode, Trusted: networkWords(p.Trusted), Timeout: formatDuration(p.Timeout), Data: &p.Data}
 }
