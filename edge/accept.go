@@ -200,22 +200,22 @@ func (s *Server) begin(g *generation, conf *pi.Config, conn net.Conn) (sess *pi.
 		return nil, false
 	}
 	if s.held.Load() {
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "draining"}, wire.Say(wire.CodeNotAvailable, "%s", goingAway))
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "draining"}, pi.LimitHold.Refuses(wire.Say(wire.CodeNotAvailable, "%s", goingAway)))
 		return nil, false
 	}
 	switch s.gate.enter(peer.Addr()) {
 	case tooMany:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons}, or(g.conf.Replies.MaxSessions, "Too many sessions; try again later."))
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons}, pi.LimitSessions.Refuses(or(g.conf.Replies.MaxSessions, "Too many sessions; try again later.")))
 		return nil, false
 	case tooManyOfOne:
 		s.defence.crowding(peer.Addr())
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxConsPerIP}, or(g.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxConsPerIP}, pi.LimitAddress.Refuses(or(g.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address.")))
 		return nil, false
 	case noDescriptors:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"}, or(g.conf.Replies.MaxSessions, busy))
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"}, pi.LimitBudget.Refuses(or(g.conf.Replies.MaxSessions, busy)))
 		return nil, false
 	case noMemory:
-		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "memory"}, or(g.conf.Replies.MaxSessions, busy))
+		s.turnAway(conf, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "memory"}, pi.LimitBudget.Refuses(or(g.conf.Replies.MaxSessions, busy)))
 		return nil, false
 	}
 	s.mu.Lock()
@@ -278,7 +278,9 @@ func (s *Server) turnAway(conf *pi.Config, conn net.Conn, peer netip.AddrPort, w
 // than that, and observers are told of the ban alone: holding him would cost a
 // descriptor of ours for one of his.
 func (s *Server) dismiss(conf *pi.Config, conn net.Conn, r wire.Reply) {
-	if !conf.Implicit {
+	if d, ok := conn.(*desk); ok {
+		d.refused = r.Cause
+	} else if !conf.Implicit {
 		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		_, _ = conn.Write(said(conf, r))
 	}

@@ -9,21 +9,20 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
-// later is after how many seconds somebody may ask again who was told that something is
-// busy.
-const later = 10
-
 // problem is why a request is not answered with what it asks for.
 type problem struct {
 	status    int
-	text      string // a sentence for people; empty: the status says it all
-	ref       string // of a refusal, as FTP tells it
-	challenge bool   // credentials are asked for
+	text      string        // a sentence for people; empty: the status says it all
+	ref       string        // of a refusal, as FTP tells it
+	challenge bool          // credentials are asked for
+	limit     string        // that has refused the request, for programs; empty: none
+	after     time.Duration // which has to pass before it makes sense to ask again; 0: unknown
 }
 
 // say makes a problem.
@@ -32,6 +31,9 @@ func say(status int, text string) *problem { return &problem{status: status, tex
 // ofReply is the problem that a command's negative reply stands for. Which file there is
 // and which there is not is told in the same words whatever the reason, as over FTP.
 func ofReply(r wire.Reply) *problem {
+	if no := limited(r.Cause); no != nil {
+		return no
+	}
 	text := strings.TrimSpace(strings.Join(r.Lines, " "))
 	ref := ""
 	if i := strings.LastIndex(text, " (ref "); i >= 0 && strings.HasSuffix(text, ")") {
@@ -44,7 +46,11 @@ func ofReply(r wire.Reply) *problem {
 	case http.StatusRequestURITooLong:
 		return say(status, "That name is too long.")
 	}
-	return &problem{status: status, text: text, ref: ref}
+	no := &problem{status: status, text: text, ref: ref}
+	if status == http.StatusServiceUnavailable {
+		no.after = soon
+	}
+	return no
 }
 
 // statusOf is the status for a negative reply; decided says that it bears the reference of
@@ -94,8 +100,8 @@ func (p *problem) write(x *exchange) {
 	if p.challenge {
 		h.Set("WWW-Authenticate", fmt.Sprintf(`Basic realm=%q, charset="UTF-8"`, x.h.conf.Realm))
 	}
-	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
-		h.Set("Retry-After", strconv.Itoa(later))
+	if p.after > 0 {
+		h.Set("Retry-After", strconv.FormatInt(p.seconds(), 10))
 	}
 	h.Set("Cache-Control", "no-store")
 	title := strconv.Itoa(p.status) + " " + http.StatusText(p.status)
@@ -107,16 +113,18 @@ func (p *problem) write(x *exchange) {
 			Status int    `json:"status"`
 			Error  string `json:"error"`
 			Ref    string `json:"ref,omitempty"`
-		}{p.status, p.line(), p.ref})
+			Limit  string `json:"limit,omitempty"`
+			After  int64  `json:"retry_after,omitempty"` // in seconds
+		}{p.status, p.line(), p.ref, p.limit, p.seconds()})
 		x.lost(err)
 		body.Write(append(b, '\n'))
 	case "text/html":
 		h.Set("Content-Type", kind+"; charset=utf-8")
 		h.Set("Content-Security-Policy", x.h.pages.policy)
-		x.lost(x.h.pages.problem(&body, title, p.line(), p.ref))
+		x.lost(x.h.pages.problem(&body, title, p.advice(), p.ref))
 	default:
 		h.Set("Content-Type", kind+"; charset=utf-8")
-		body.WriteString(title + ": " + p.line())
+		body.WriteString(title + ": " + p.advice())
 		if p.ref != "" {
 			body.WriteString(" (ref " + p.ref + ")")
 		}
@@ -135,6 +143,20 @@ func (p *problem) line() string {
 	}
 	return shown(p.text)
 }
+
+// advice is line and when to ask again.
+func (p *problem) advice() string {
+	switch {
+	case p.after >= 2*time.Minute:
+		return p.line() + " Try again in " + strconv.Itoa(int(p.after/time.Minute)) + " minutes."
+	case p.after > 0:
+		return p.line() + " Try again in " + strconv.FormatInt(p.seconds(), 10) + " seconds."
+	}
+	return p.line()
+}
+
+// seconds is after as Retry-After has it (RFC 9110 §10.2.3).
+func (p *problem) seconds() int64 { return int64(p.after / time.Second) }
 
 // vary adds a field to those that an answer depends on.
 func vary(h http.Header, name string) {

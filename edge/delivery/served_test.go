@@ -142,13 +142,13 @@ func TestUsers(t *testing.T) {
 	}
 	r.keeper.told(t, "the file", func(e policy.Event) bool { return e.Kind == policy.EventFileSent && e.Session.User == "ann" })
 	status := 0
-	for n := 0; n < 20 && status != 503; n++ {
+	for n := 0; n < 20 && status != 429; n++ {
 		resp, body := r.get("/a.txt", "Authorization", basicOf("ann", "wrong"))
-		if status = resp.StatusCode; status != 401 && status != 503 || status == 401 && resp.Header.Get("WWW-Authenticate") == "" || status == 503 && resp.Header.Get("Retry-After") == "" {
+		if status = resp.StatusCode; status != 401 && status != 429 || status == 401 && resp.Header.Get("WWW-Authenticate") == "" || status == 429 && resp.Header.Get("Retry-After") != "900" {
 			t.Fatalf("%s %v %s", resp.Status, resp.Header, body)
 		}
 	}
-	if status != 503 || len(r.srv.Bans()) != 1 {
+	if status != 429 || len(r.srv.Bans()) != 1 {
 		t.Errorf("%d; bans: %v", status, r.srv.Bans())
 	}
 }
@@ -192,12 +192,25 @@ func TestGone(t *testing.T) {
 	})
 }
 
-// A server that shuts down, and one that is full, say so.
+// A server that is full, or held, or shuts down says so, and so does one that has enough of
+// an address: what is the client's own doing is 429.
 func TestTurnedAway(t *testing.T) {
+	protocols(t, func(t *testing.T, protocol string) {
+		r := start(t, protocol, public(), func(c *edge.Config) { c.Limits.SessionsPerIP = 1 })
+		defer r.ftp().Close()
+		resp, body := r.get("/a.txt", "Accept", "application/json")
+		if resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "10" || body != `{"status":429,"error":"There are too many sessions of your address.","limit":"address","retry_after":10}`+"\n" {
+			t.Errorf("%s %s", resp.Status, body)
+		}
+		r.srv.Hold(true)
+		if resp, body := r.get("/a.txt", "Accept", "text/html"); resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "10" || !strings.Contains(body, "<p>The server takes nobody new at the moment. Try again in 10 seconds.</p>") {
+			t.Errorf("%s %s", resp.Status, body)
+		}
+	})
 	r := start(t, "http", public(), func(c *edge.Config) { c.Limits.Sessions = 1 })
 	c := r.ftp()
 	resp, body := r.get("/a.txt")
-	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || body != "503 Service Unavailable: The server has as many sessions as it may have. Try again in 10 seconds.\n" {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 	r.must(c.Quit())
@@ -208,8 +221,8 @@ func TestTurnedAway(t *testing.T) {
 		t.Errorf("when there is room: %s", resp.Status)
 	}
 	r.shutdown()
-	if resp, _ := r.get("/a.txt"); resp.StatusCode != 503 {
-		t.Errorf("afterwards: %s", resp.Status)
+	if resp, body := r.get("/a.txt"); resp.StatusCode != 503 || !strings.Contains(body, "shutting down") {
+		t.Errorf("afterwards: %s %s", resp.Status, body)
 	}
 }
 

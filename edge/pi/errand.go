@@ -93,7 +93,7 @@ func (e *Errand) hear(r wire.Reply) { e.last = r }
 func (s *Session) attended(ctx context.Context) bool {
 	switch until := s.Until(); {
 	case s.draining() || ctx.Err() != nil:
-		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
+		s.say(LimitShutdown.Refuses(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down."))))
 	case s.dismissed():
 		s.farewell()
 	case !until.IsZero() && !time.Now().Before(until):
