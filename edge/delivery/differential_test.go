@@ -20,7 +20,7 @@ func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
 func oddPaths() []string {
 	return []string{"/", "//", "///", "/.", "/..", "/../", "/./", "/a.txt", "//a.txt", "/d/../a.txt", "/d/./b.txt", "/d//b.txt", "/../../a.txt", "/d/..", "/d/../", "/d",
 		"/d/", "/a.txt/", "/a.txt/.", "/a.txt/..", "/a.txt/../d/b.txt", "/none", "/none/", "/none/../a.txt", "/denied/../a.txt", "/denied/c.txt", "/denied/", "/denied", "/d/../denied/c.txt",
-		"//denied//c.txt", "/./denied/./c.txt", "/hidden/h.txt", "/hidden/", "/hidden/../a.txt", "/failing/f.txt", "/failing/", "/out", "/out/", "/out/passwd", "/out/../a.txt", "/in/b.txt", "/in/", "/in",
+		"//denied//c.txt", "/./denied/./c.txt", "/hidden/h.txt", "/hidden/", "/hidden/../a.txt", "/members", "/members/", "/members/m.txt", "/members/none", "/members/../a.txt", "/failing/f.txt", "/failing/", "/out", "/out/", "/out/passwd", "/out/../a.txt", "/in/b.txt", "/in/", "/in",
 		"/in/../denied/c.txt", "/loop", "/loop/", "/%2e%2e", "/%2e%2e/a.txt", "/back\\slash", "/..\\a.txt", "/ lead", "/trail ", "/-a", "/~", "/*", "/...", "/.../", "/a name ü", "/bad\xffutf8", "/q?x", "/h#f",
 		"/a+b", "/a;b", "/a.txt;v=1", "/A.TXT", "/a.txt\t", "/denied/c.txt ", "/d\t/b.txt", "/" + strings.Repeat("n", 255), "/" + strings.Repeat("n", 256), "/" + strings.Repeat("./", 100) + "a.txt", "/empty",
 		"/d/deep/../../a.txt", "/d/deep/e.html", "/d/deep/", "/evil.example/", "//evil.example/a.txt", "/\u202ea", "/\x01", "/\x7f", "/\xc0\xae\xc0\xae/a.txt"}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
@@ -21,6 +22,7 @@ type problem struct {
 	text      string        // a sentence for people; empty: the status says it all
 	ref       string        // of a refusal, as FTP tells it
 	challenge bool          // credentials are asked for
+	login     bool          // those of another user might be let in to it
 	limit     string        // that has refused the request, for programs; empty: none
 	after     time.Duration // which has to pass before it makes sense to ask again; 0: unknown
 }
@@ -46,7 +48,7 @@ func ofReply(r wire.Reply) *problem {
 	case http.StatusRequestURITooLong:
 		return say(status, "That name is too long.")
 	}
-	no := &problem{status: status, text: text, ref: ref}
+	no := &problem{status: status, text: text, ref: ref, login: errors.Is(r.Cause, pi.ErrNoPermission) || errors.Is(r.Cause, fs.ErrPermission)}
 	if status == http.StatusServiceUnavailable {
 		no.after = soon
 	}
@@ -121,7 +123,7 @@ func (p *problem) write(x *exchange) {
 	case "text/html":
 		h.Set("Content-Type", kind+"; charset=utf-8")
 		h.Set("Content-Security-Policy", x.h.pages.policy)
-		x.lost(x.h.pages.problem(&body, title, p.advice(), p.ref))
+		x.lost(x.h.pages.problem(&body, title, p.advice(), p.ref, p.way(x)))
 	default:
 		h.Set("Content-Type", kind+"; charset=utf-8")
 		body.WriteString(title + ": " + p.advice())
@@ -134,6 +136,15 @@ func (p *problem) write(x *exchange) {
 	x.begin(p.status)
 	_, err := x.w.Write(body.Bytes())
 	x.lost(err)
+}
+
+// way is where a visitor may go on to from the page of the problem.
+func (p *problem) way(x *exchange) link {
+	switch p.status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		return x.way()
+	}
+	return link{}
 }
 
 // line is what is said of it.

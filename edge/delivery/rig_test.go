@@ -31,7 +31,7 @@ import (
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
-// keeper lets anonymous users in, and others who say "secret". What is called denied,
+// keeper lets anonymous users in, though not to /members, and others who say "secret". What is called denied,
 // hidden or failing it treats so. It keeps what it is asked and told.
 type keeper struct {
 	mu     sync.Mutex
@@ -50,7 +50,11 @@ func (k *keeper) Authenticate(_ context.Context, l *policy.Login) (policy.Identi
 		return policy.Identity{}, nil
 	}
 	all := policy.Perms(policy.PermAll)
-	return policy.Identity{Verdict: policy.Allow, Perms: &all, Anonymous: l.Session.User == "anonymous"}, nil
+	id := policy.Identity{Verdict: policy.Allow, Perms: &all, Anonymous: l.Session.User == "anonymous"}
+	if id.Anonymous {
+		id.Rules = []policy.PathRule{{Dir: "/members", Recursive: true}}
+	}
+	return id, nil
 }
 
 func (k *keeper) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
@@ -130,7 +134,7 @@ type rig struct {
 
 // contents are what lies below the root, by path; a directory ends with a slash.
 func contents() map[string]string {
-	return map[string]string{"a.txt": "0123456789", "d/": "", "d/b.txt": "line\nline\n", "denied/": "", "denied/c.txt": "c", "hidden/": "", "hidden/h.txt": "h",
+	return map[string]string{"a.txt": "0123456789", "d/": "", "d/b.txt": "line\nline\n", "denied/": "", "denied/c.txt": "c", "members/": "", "members/m.txt": "m", "hidden/": "", "hidden/h.txt": "h",
 		"failing/": "", "failing/f.txt": "f", "slow/": "", "slow/s.bin": strings.Repeat("s", 60_000), "a name ü": "1", "bad\xffutf8": "2", "%2e%2e": "3", "back\\slash": "4", " lead": "5",
 		"trail ": "6", "-a": "7", "~": "8", "*": "9", "...": "10", "empty": "", "d/deep/": "", "d/deep/e.html": "<b>e</b>", "q?x": "11", "h#f": "12", "a+b": "13", "a;b": "14", "big.bin": strings.Repeat("b", 300_000)}
 }

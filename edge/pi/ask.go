@@ -204,12 +204,17 @@ type refused struct {
 // that is to look as if nothing were there (fs.ErrNotExist).
 var ErrRefused = errors.New("it was refused")
 
-// Is says which of the two a refusal is, and nothing else of it.
+// ErrNoPermission is a Cause as well where no policy has refused it: the login has not the
+// permission, which that of somebody else may have.
+var ErrNoPermission = errors.New("the login has not the permission")
+
+// Is says which of them a refusal is, and nothing else of it.
 func (r *refused) Is(target error) bool {
-	if r.denial.Hidden {
+	d := r.denial
+	if d.Hidden {
 		return target == fs.ErrNotExist
 	}
-	return target == ErrRefused
+	return target == ErrRefused || target == ErrNoPermission && d.Policy == "" && !d.Failed
 }
 
 // Error does not lead to what made a policy fail: an error of a file, of which it
