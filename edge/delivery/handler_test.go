@@ -119,6 +119,15 @@ func TestRanges(t *testing.T) {
 				t.Errorf("%q: Content-Length %d", c.header, r.ContentLength)
 			}
 		}
+		for _, parts := range []string{"bytes=0-", "bytes=-1", "bytes=0-0,-5"} {
+			r, body := w.do("GET", "/empty.txt", "Range", parts)
+			if r.StatusCode != 416 || r.Header.Get("Content-Range") != "bytes */0" || r.Header.Get("ETag") != "" {
+				t.Errorf("%s of an empty file: %s %v %q", parts, r.Status, r.Header, body)
+			}
+			if r, body := w.do("GET", "/empty.txt", "Range", parts, "If-Range", `"other"`); r.StatusCode != 200 || body != "" {
+				t.Errorf("%s of another file: %s", parts, r.Status)
+			}
+		}
 		r, body := w.do("GET", "/a.txt", "Range", "bytes=10-")
 		if r.StatusCode != 416 || r.Header.Get("Content-Range") != "bytes */10" || r.Header.Get("ETag") != "" || strings.Contains(body, "0123") {
 			t.Errorf("%s %v %q", r.Status, r.Header, body)
