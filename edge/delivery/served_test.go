@@ -156,6 +156,7 @@ func TestUsers(t *testing.T) {
 // The bandwidth of the listener holds for what leaves by HTTP, and what a policy allows.
 func TestThrottled(t *testing.T) {
 	protocols(t, func(t *testing.T, protocol string) {
+		t.Parallel() // they only wait
 		r := start(t, protocol, public(), func(c *edge.Config) {
 			c.Bandwidth.Listeners = map[string]edge.Rates{"web": {Down: 400_000}}
 		})
@@ -274,6 +275,7 @@ func TestKernelMoves(t *testing.T) {
 // and a transfer may take longer than Stall.
 func TestLongTransfer(t *testing.T) {
 	protocols(t, func(t *testing.T, protocol string) {
+		t.Parallel() // they only wait
 		conf := public()
 		conf.Stall = 100 * time.Millisecond
 		r := start(t, protocol, conf, func(c *edge.Config) { c.Timeouts.Stall = -1 })
