@@ -10,10 +10,10 @@ var ErrShort = errors.New("the file became shorter while it was sent")
 
 // Exact reads N bytes of R and no more. Where R ends before, that is ErrShort, and not the
 // end: it is for what a client was told the length of. As [Transfer].Send an *Exact of an
-// *os.File goes by sendfile. N is how many bytes are left.
+// *os.File goes by sendfile.
 type Exact struct {
-	R io.Reader
-	N int64
+	R io.Reader // where the bytes come from
+	N int64     // bytes that are left; less than 0 is none
 }
 
 // Read implements io.Reader.
