@@ -134,7 +134,7 @@ func (x *exchange) understand() *problem {
 }
 
 // carryOut has a session carry the request out. It asks to be called again when it turns
-// out that the session had ended before.
+// out that the session had ended before; not where a limit has ended it.
 func (x *exchange) carryOut() (again bool, no *problem) {
 	p, done := x.h.pool(x.r)
 	defer done()
@@ -151,7 +151,7 @@ func (x *exchange) carryOut() (again bool, no *problem) {
 	default:
 		no = x.get(g)
 	}
-	again = no != nil && x.status == 0 && g.old && g.Closed() && x.r.Context().Err() == nil
+	again = no != nil && no.limit == "" && x.status == 0 && g.old && g.Closed() && x.r.Context().Err() == nil
 	if again {
 		no = nil
 	}

@@ -357,7 +357,7 @@ func TestTurnedAway(t *testing.T) {
 		limit, after string
 	}{
 		{pi.LimitBan, 429, "ban", "900"}, {pi.LimitAddress, 429, "address", "10"}, {pi.LimitUser, 429, "user", "10"}, {pi.LimitLogins, 429, "logins", "60"},
-		{pi.LimitSessions, 503, "sessions", "10"}, {pi.LimitBudget, 503, "budget", "10"}, {pi.LimitPasswords, 503, "passwords", "10"},
+		{pi.LimitRate, 429, "rate", "10"}, {pi.LimitSessions, 503, "sessions", "10"}, {pi.LimitBudget, 503, "budget", "10"}, {pi.LimitPasswords, 503, "passwords", "10"},
 		{pi.LimitHold, 503, "hold", "10"}, {pi.LimitShutdown, 503, "shutdown", "10"}, {edge.ErrTurnedAway, 503, "", "10"}, {errors.New("x"), 500, "", ""},
 	} {
 		site := newFakeSite()

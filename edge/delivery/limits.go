@@ -50,6 +50,8 @@ func limited(err error) *problem {
 		no.limit, no.text = "user", "You have as many sessions as you may have."
 	case pi.LimitLogins:
 		no.limit, no.after, no.text = "logins", later, "Too many logins have failed here lately."
+	case pi.LimitRate:
+		no.limit, no.text = "rate", "Your requests come too fast."
 	case pi.LimitBudget:
 		no.limit, no.text = "budget", "The server is busy."
 	case pi.LimitPasswords:

@@ -33,13 +33,14 @@ func say(status int, text string) *problem { return &problem{status: status, tex
 // ofReply is the problem that a command's negative reply stands for. Which file there is
 // and which there is not is told in the same words whatever the reason, as over FTP.
 func ofReply(r wire.Reply) *problem {
-	if no := limited(r.Cause); no != nil {
-		return no
-	}
 	text := strings.TrimSpace(strings.Join(r.Lines, " "))
 	ref := ""
 	if i := strings.LastIndex(text, " (ref "); i >= 0 && strings.HasSuffix(text, ")") {
 		text, ref = text[:i], strings.TrimSuffix(text[i+len(" (ref "):], ")")
+	}
+	if no := limited(r.Cause); no != nil {
+		no.ref = ref
+		return no
 	}
 	status := statusOf(r, ref != "")
 	switch status {

@@ -153,6 +153,35 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// hasty is a policy that refuses to carry files out with a code.
+type hasty int
+
+func (hasty) Name() string { return "hasty" }
+
+func (h hasty) Hooks() policy.Hooks { return policy.Hooks{Commander: h} }
+
+func (h hasty) Command(_ context.Context, c *policy.Command) (policy.Answer, error) {
+	if c.Verb != "RETR" {
+		return policy.Answer{}, nil
+	}
+	return policy.Answer{Verdict: policy.Deny, Code: int(h), Text: "The hasty one refuses."}, nil
+}
+
+// A policy that takes no more of a client for now is one thing, and one that refuses another.
+func TestTooFast(t *testing.T) {
+	for code, want := range map[hasty]string{
+		450: `{"status":429,"error":"Your requests come too fast.","ref":"1-6","limit":"rate","retry_after":10}` + "\n",
+		421: `{"status":429,"error":"Your requests come too fast.","ref":"1-6","limit":"rate","retry_after":10}` + "\n",
+		550: `{"status":403,"error":"The hasty one refuses.","ref":"1-6"}` + "\n",
+	} {
+		r := start(t, "http", public(), func(c *edge.Config) { c.Policies = append(c.Policies, edge.Slot{Name: "hasty", Policy: code}) })
+		resp, body := r.get("/a.txt", "Accept", "application/json")
+		if regexp.MustCompile(`1-\d+`).ReplaceAllString(body, "1-6") != want || (resp.Header.Get("Retry-After") == "10") != (code < 500) {
+			t.Errorf("%d: %s %v %s", code, resp.Status, resp.Header, body)
+		}
+	}
+}
+
 // The bandwidth of the listener holds for what leaves by HTTP, and what a policy allows.
 func TestThrottled(t *testing.T) {
 	protocols(t, func(t *testing.T, protocol string) {

@@ -217,6 +217,17 @@ func (r *refused) Is(target error) bool {
 	return target == ErrRefused || target == ErrNoPermission && d.Policy == "" && !d.Failed
 }
 
+// As finds the limit of a client whose command a policy does not take now, as it may another
+// time (RFC 959 §4.2.1: 4yz).
+func (r *refused) As(target any) bool {
+	l, ok := target.(*Limit)
+	code := r.denial.Code
+	if ok = ok && r.stage == policy.StageCmd && code >= 400 && code < 500 && !r.denial.Failed; ok {
+		*l = LimitRate
+	}
+	return ok
+}
+
 // Error does not lead to what made a policy fail: an error of a file, of which it
 // might consist, is not the file's that the client has asked for.
 func (r *refused) Error() string { return r.denial.Error() }

@@ -14,6 +14,7 @@ const (
 	LimitAddress                    // sessions of the address
 	LimitUser                       // sessions of the user
 	LimitLogins                     // failed logins of the address, of the network around it, or of the user
+	LimitRate                       // commands in a time, by the word of a policy
 	LimitSessions                   // sessions of the server, or of the virtual host
 	LimitBudget                     // memory, or descriptors
 	LimitPasswords                  // passwords that wait to be verified
@@ -27,7 +28,7 @@ func (l Limit) Own() bool { return l < LimitSessions }
 // Error implements error. It is not meant for clients.
 func (l Limit) Error() string {
 	words := [...]string{LimitBan: "the address is banned", LimitAddress: "there are too many sessions of the address", LimitUser: "there are too many sessions of the user",
-		LimitLogins: "too many logins have failed", LimitSessions: "there are too many sessions", LimitBudget: "a budget of the server's is used up",
+		LimitLogins: "too many logins have failed", LimitRate: "commands come too fast", LimitSessions: "there are too many sessions", LimitBudget: "a budget of the server's is used up",
 		LimitPasswords: "too many passwords wait to be verified", LimitHold: "no new session begins at the moment", LimitShutdown: "the server is shutting down"}
 	if int(l) >= len(words) || words[l] == "" {
 		return "a limit"

@@ -14,7 +14,7 @@ func TestLimit(t *testing.T) {
 			t.Errorf("%d is said as %d is", l, before)
 		}
 		said[l.Error()] = l
-		if own := l == LimitBan || l == LimitAddress || l == LimitUser || l == LimitLogins; l.Own() != own {
+		if own := l == LimitBan || l == LimitAddress || l == LimitUser || l == LimitLogins || l == LimitRate; l.Own() != own {
 			t.Errorf("%v: %v", l, l.Own())
 		}
 		r := l.Refuses(wire.Say(wire.CodeNotAvailable, "No."))
