@@ -58,19 +58,19 @@ func (s *Server) passes(g *generation, d door, conn net.Conn, peer netip.AddrPor
 		return false
 	}
 	if s.held.Load() {
-		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "draining"}, wire.Say(wire.CodeNotAvailable, "%s", goingAway))
+		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "draining"}, pi.LimitHold.Refuses(wire.Say(wire.CodeNotAvailable, "%s", goingAway)))
 		return false
 	}
 	switch s.gate.enter(s.headcount(d), peer.Addr()) {
 	case tooMany:
-		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxCons}, or(g.conf.Replies.MaxSessions, "Too many sessions; try again later."))
+		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxCons}, pi.LimitSessions.Refuses(or(g.conf.Replies.MaxSessions, "Too many sessions; try again later.")))
 	case tooManyOfOne:
 		s.defence.crowding(peer.Addr())
-		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxConsPerIP}, or(g.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address."))
+		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxConsPerIP}, pi.LimitAddress.Refuses(or(g.conf.Replies.MaxSessionsPerIP, "Too many sessions from your address.")))
 	case noDescriptors:
-		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"}, or(g.conf.Replies.MaxSessions, busy))
+		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "descriptors"}, pi.LimitBudget.Refuses(or(g.conf.Replies.MaxSessions, busy)))
 	case noMemory:
-		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "memory"}, or(g.conf.Replies.MaxSessions, busy))
+		s.turnAway(d, conn, peer, policy.Event{Kind: policy.EventMaxCons, Text: "memory"}, pi.LimitBudget.Refuses(or(g.conf.Replies.MaxSessions, busy)))
 	default:
 		return true
 	}
@@ -137,7 +137,9 @@ func (s *Server) turnAway(d door, conn net.Conn, peer netip.AddrPort, why policy
 // than that, and observers are told of the ban alone: holding him would cost a
 // descriptor of ours for one of his.
 func (s *Server) dismiss(d door, conn net.Conn, r wire.Reply) {
-	if d.handOn == nil && !d.conf.Implicit {
+	if at, ok := conn.(*desk); ok {
+		at.refused = r.Cause
+	} else if d.handOn == nil && !d.conf.Implicit {
 		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		_, _ = conn.Write(said(d.conf, r))
 	}

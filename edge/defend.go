@@ -93,7 +93,7 @@ func (s *defence) admit(peer netip.Addr) bool {
 
 // unwelcome is what the banned are told, and those in Config.Defence.Deny.
 func unwelcome() wire.Reply {
-	return wire.Say(wire.CodeNotAvailable, "Connections from your address are not accepted at present.")
+	return pi.LimitBan.Refuses(wire.Say(wire.CodeNotAvailable, "Connections from your address are not accepted at present."))
 }
 
 // crowding notes a connection beyond Limits.SessionsPerIP.
@@ -126,7 +126,7 @@ func (s *defence) Attempt(ctx context.Context, peer netip.Addr, user string) wir
 	case turn.Banned:
 		return unwelcome()
 	case turn.Slowed:
-		return wire.Say(wire.CodeNotAvailable, "Too many logins have failed here lately; try again in a moment.")
+		return pi.LimitLogins.Refuses(wire.Say(wire.CodeNotAvailable, "Too many logins have failed here lately; try again in a moment."))
 	default:
 		pause(ctx, turn.Wait)
 	}

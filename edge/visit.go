@@ -1,9 +1,11 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -16,8 +18,11 @@ import (
 )
 
 // ErrTurnedAway says that a session did not begin: its address is banned, there are too
-// many sessions, or the server is draining.
-var ErrTurnedAway = errors.New("edge: the connection was turned away: it is banned, there are too many sessions, or the server is shutting down")
+// many sessions, or the server is draining. That of Server.Visit wraps the pi.Limit as well.
+var ErrTurnedAway = errors.New("edge: the connection was turned away")
+
+// turnedAway is ErrTurnedAway with the reason.
+func turnedAway(why error) error { return fmt.Errorf("%w: %w", ErrTurnedAway, why) }
 
 // Visitor is the client of a session that speaks another protocol than FTP, such as HTTP.
 type Visitor struct {
@@ -39,11 +44,11 @@ type Visit struct {
 }
 
 // Visit begins a session of the listener called name in the configuration, which need not
-// have an address. While the server is paused it waits. The error is ErrTurnedAway, or says
-// that there is no such listener. The visit must be closed.
+// have an address. While the server is paused it waits. The error is ErrTurnedAway and a
+// pi.Limit, or says that there is no such listener. The visit must be closed.
 func (s *Server) Visit(ctx context.Context, name string, who Visitor) (*Visit, error) {
 	if !s.unpaused(ctx) {
-		return nil, ErrTurnedAway
+		return nil, turnedAway(pi.LimitShutdown)
 	}
 	v := &Visit{server: s, desk: newDesk(who)}
 	v.mu.Lock()
@@ -51,7 +56,7 @@ func (s *Server) Visit(ctx context.Context, name string, who Visitor) (*Visit, e
 	v.desk.wake = v.wake
 	sess, err := s.beginAs(ctx, v.desk, name)
 	if err == nil && sess == nil {
-		err = ErrTurnedAway
+		err = turnedAway(cmp.Or(v.desk.refused, error(pi.LimitShutdown)))
 	}
 	if err != nil {
 		_ = v.desk.Close()
@@ -147,6 +152,7 @@ type desk struct {
 	net.Conn // what is read from: nothing comes
 	other    net.Conn
 	who      Visitor
+	refused  error // why no session has begun, if it was said: the Cause of the reply
 	closed   atomic.Bool
 	wake     func() // called when somebody else than the owner wants its attention
 }

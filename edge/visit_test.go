@@ -190,3 +190,69 @@ func TestVisitEnds(t *testing.T) {
 		t.Errorf("no listener: %v", err)
 	}
 }
+
+// Who is turned away learns by which limit, and so does whose login is not looked at.
+func TestVisitLimits(t *testing.T) {
+	for _, tt := range []struct {
+		want pi.Limit
+		set  func(*Config)
+		do   func(r *rig)
+	}{
+		{pi.LimitAddress, func(c *Config) { c.Limits.SessionsPerIP = 1 }, func(r *rig) { r.visit() }},
+		{pi.LimitSessions, func(c *Config) { c.Limits.Sessions = 1 }, func(r *rig) { r.visit() }},
+		{pi.LimitBudget, func(c *Config) { c.Limits.Descriptors = 1 }, func(r *rig) { r.visit() }},
+		{pi.LimitBudget, func(c *Config) { c.Limits.Memory = 1 }, nil},
+		{pi.LimitHold, nil, func(r *rig) { r.srv.Hold(true) }},
+		{pi.LimitBan, nil, func(r *rig) {
+			_, err := r.srv.Ban(netip.PrefixFrom(visitor("").Peer.Addr(), 32), time.Hour, "")
+			r.must(err)
+		}},
+		{pi.LimitShutdown, nil, func(r *rig) { r.must(r.srv.Shutdown(r.t.Context())) }},
+	} {
+		t.Run(tt.want.Error(), func(t *testing.T) {
+			r := start(t, func(c *Config) {
+				*c = basic(newKeeper())
+				if tt.set != nil {
+					tt.set(c)
+				}
+			})
+			defer r.stop()
+			if tt.do != nil {
+				tt.do(r)
+			}
+			_, err := r.srv.Visit(t.Context(), r.srv.now.Load().conf.Listeners[0].Name, visitor("h2"))
+			if got, _ := errors.AsType[pi.Limit](err); !errors.Is(err, ErrTurnedAway) || got != tt.want {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// The limits of logins are known as such, too.
+func TestVisitLoginLimits(t *testing.T) {
+	r := start(t, func(c *Config) { *c = basic(newKeeper()); c.Limits.SessionsPerUser = 1 })
+	defer r.stop()
+	r.visit()
+	login := func(password string) wire.Reply {
+		v, err := r.srv.Visit(t.Context(), r.srv.now.Load().conf.Listeners[0].Name, visitor("h2"))
+		r.must(err)
+		defer v.Close()
+		v.Do(t.Context(), pi.Errand{Verb: "USER", Argument: "dev"})
+		return v.Do(t.Context(), pi.Errand{Verb: "PASS", Argument: password})
+	}
+	if got := login("secret"); !errors.Is(got.Cause, pi.LimitUser) {
+		t.Errorf("a second session: %v, %v", got, got.Cause)
+	}
+	if got := login("wrong"); got.Code != wire.CodeNotLoggedIn || got.Cause != nil {
+		t.Errorf("a wrong password: %v, %v", got, got.Cause)
+	}
+	v, err := r.srv.Visit(t.Context(), r.srv.now.Load().conf.Listeners[0].Name, visitor("h2"))
+	r.must(err)
+	defer v.Close()
+	_, err = r.srv.Ban(netip.PrefixFrom(visitor("").Peer.Addr(), 32), time.Hour, "")
+	r.must(err)
+	v.Do(t.Context(), pi.Errand{Verb: "USER", Argument: "dev"})
+	if got := v.Do(t.Context(), pi.Errand{Verb: "PASS", Argument: "secret"}); !errors.Is(got.Cause, pi.LimitBan) {
+		t.Errorf("who was banned meanwhile: %v, %v", got, got.Cause)
+	}
+}

@@ -18,7 +18,7 @@ func (h *Handler) credentials(r *http.Request) (credentials, *problem) {
 	clear := r.TLS == nil
 	given, found := field(r.Header, "Authorization")
 	switch {
-	case !found && h.conf.Anonymous != "":
+	case !found && h.conf.Anonymous != "" && !h.asksToLogin(r):
 		c.user, c.password, c.anonymous = h.conf.Anonymous, "http@", true
 		return c, nil
 	case !h.conf.Basic:

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -20,7 +23,7 @@ func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
 func oddPaths() []string {
 	return []string{"/", "//", "///", "/.", "/..", "/../", "/./", "/a.txt", "//a.txt", "/d/../a.txt", "/d/./b.txt", "/d//b.txt", "/../../a.txt", "/d/..", "/d/../", "/d",
 		"/d/", "/a.txt/", "/a.txt/.", "/a.txt/..", "/a.txt/../d/b.txt", "/none", "/none/", "/none/../a.txt", "/denied/../a.txt", "/denied/c.txt", "/denied/", "/denied", "/d/../denied/c.txt",
-		"//denied//c.txt", "/./denied/./c.txt", "/hidden/h.txt", "/hidden/", "/hidden/../a.txt", "/failing/f.txt", "/failing/", "/out", "/out/", "/out/passwd", "/out/../a.txt", "/in/b.txt", "/in/", "/in",
+		"//denied//c.txt", "/./denied/./c.txt", "/hidden/h.txt", "/hidden/", "/hidden/../a.txt", "/members", "/members/", "/members/m.txt", "/members/none", "/members/../a.txt", "/failing/f.txt", "/failing/", "/out", "/out/", "/out/passwd", "/out/../a.txt", "/in/b.txt", "/in/", "/in",
 		"/in/../denied/c.txt", "/loop", "/loop/", "/%2e%2e", "/%2e%2e/a.txt", "/back\\slash", "/..\\a.txt", "/ lead", "/trail ", "/-a", "/~", "/*", "/...", "/.../", "/a name ü", "/bad\xffutf8", "/q?x", "/h#f",
 		"/a+b", "/a;b", "/a.txt;v=1", "/A.TXT", "/a.txt\t", "/denied/c.txt ", "/d\t/b.txt", "/" + strings.Repeat("n", 255), "/" + strings.Repeat("n", 256), "/" + strings.Repeat("./", 100) + "a.txt", "/empty",
 		"/d/deep/../../a.txt", "/d/deep/e.html", "/d/deep/", "/evil.example/", "//evil.example/a.txt", "/\u202ea", "/\x01", "/\x7f", "/\xc0\xae\xc0\xae/a.txt"}
@@ -107,9 +110,34 @@ func namesOf(lines string) (names []string) {
 	return names
 }
 
+// asker sends a GET whose target is as it stands, and returns what was read.
+type asker func(target string) (*http.Response, string, error)
+
+// asker asks over a connection of a protocol other than HTTP/1.1 in the clear.
+func (r *rig) asker(protocol string) asker {
+	web, c := r.serve(protocol)
+	return func(target string) (*http.Response, string, error) {
+		req, err := http.NewRequestWithContext(r.t.Context(), "GET", web.URL, nil)
+		if err != nil {
+			return nil, "", err
+		}
+		if req.URL.Opaque = target; strings.HasPrefix(target, "//") { // which net/url would take for a host
+			req.URL.Opaque = web.URL + target
+		}
+		req.Header.Set("Accept", "application/json")
+		resp, err := c.Do(req)
+		if err != nil {
+			return nil, "", err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		return resp, string(body), err
+	}
+}
+
 // byHTTP asks for a path over HTTP.
-func byHTTP(c *raw, k *keeper, path, as string) (o outcome, err error) {
-	resp, body, err := c.get(as)
+func byHTTP(ask asker, k *keeper, path, as string) (o outcome, err error) {
+	resp, body, err := ask(as)
 	o = outcome{body: body, asked: k.take()}
 	if err != nil {
 		return o, err
@@ -141,20 +169,26 @@ func namesIn(body string) (string, error) {
 	return strings.Join(names, "\n"), err
 }
 
-// No path means something else over HTTP than over FTP: the policies are asked the same
+// No path means something else over any HTTP than over FTP: the policies are asked the same
 // about it, and the same comes of it.
 func TestSameOverFTP(t *testing.T) {
-	r := start(t, "http", public(), nil)
+	r := start(t, "http", public(), func(c *edge.Config) {
+		c.Policies[0].Options.Breaker.Failures = -1 // some paths fail in all of the sessions, one after the other
+	})
 	ftp, web := r.ftp(), r.raw()
 	defer ftp.Close()
 	defer web.Close()
+	askers := map[string]asker{"http/1.1": web.get, "h2": r.asker("h2"), "h3": r.asker("h3")}
 	random := rand.New(rand.NewPCG(10, 121))
 	paths := oddPaths()
 	for range 2000 {
 		paths = append(paths, randomPath(random))
 	}
-	if _, _, err := web.get("/a.txt"); err != nil {
-		t.Fatal(err)
+	for protocol, ask := range askers { // which logs in
+		major := map[string]int{"http/1.1": 1, "h2": 2, "h3": 3}[protocol]
+		if resp, _, err := ask("/a.txt"); err != nil || resp.StatusCode != 200 || resp.ProtoMajor != major {
+			t.Fatalf("%s: %v, %v", protocol, resp, err)
+		}
 	}
 	r.keeper.take()
 	classes := map[string]int{}
@@ -165,17 +199,19 @@ func TestSameOverFTP(t *testing.T) {
 			t.Fatal(err)
 		}
 		as := target(path, random)
-		b, err := byHTTP(web, r.keeper, path, as)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a.class != b.class || a.body != b.body || !slices.Equal(a.asked, b.asked) {
-			t.Errorf("%q (%s):\nFTP  %+v\nHTTP %+v", path, as, a, b)
+		for protocol, ask := range askers {
+			b, err := byHTTP(ask, r.keeper, path, as)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.class != b.class || a.body != b.body || !slices.Equal(a.asked, b.asked) {
+				t.Errorf("%q (%s):\nFTP  %+v\n%s %+v", path, as, a, protocol, b)
+			}
 		}
 		classes[a.class]++
 		questions += len(a.asked)
 	}
-	t.Logf("%d paths, %d questions each, %v", len(paths), questions, classes)
+	t.Logf("%d paths over FTP, HTTP/1.1, HTTP/2 and HTTP/3, %d questions each, %v", len(paths), questions, classes)
 	for _, class := range []string{"here", "directory", "missing", "refused", "outside", "failed", "too long"} {
 		if classes[class] == 0 {
 			t.Errorf("no path was %s", class)
@@ -209,7 +245,7 @@ func FuzzSameOverFTP(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := byHTTP(web, r.keeper, path, target(path, rand.New(rand.NewPCG(1, 2))))
+		b, err := byHTTP(web.get, r.keeper, path, target(path, rand.New(rand.NewPCG(1, 2))))
 		if err != nil {
 			t.Fatal(err)
 		}

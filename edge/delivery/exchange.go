@@ -71,6 +71,7 @@ func (x *exchange) answer() {
 		again, no = x.carryOut()
 	}
 	if no != nil && x.status == 0 {
+		x.challenge(no)
 		x.hurry()
 		no.write(x)
 	}
@@ -133,7 +134,7 @@ func (x *exchange) understand() *problem {
 }
 
 // carryOut has a session carry the request out. It asks to be called again when it turns
-// out that the session had ended before.
+// out that the session had ended before; not where a limit has ended it.
 func (x *exchange) carryOut() (again bool, no *problem) {
 	p, done := x.h.pool(x.r)
 	defer done()
@@ -142,12 +143,15 @@ func (x *exchange) carryOut() (again bool, no *problem) {
 		return false, no
 	}
 	defer p.put(g)
-	if strings.HasSuffix(x.r.URL.Path, "/") {
+	switch {
+	case x.h.asksToLogin(x.r): // and that is done
+		x.redirect(http.StatusSeeOther, x.place())
+	case strings.HasSuffix(x.r.URL.Path, "/"):
 		no = x.list(g)
-	} else {
+	default:
 		no = x.get(g)
 	}
-	again = no != nil && x.status == 0 && g.old && g.Closed() && x.r.Context().Err() == nil
+	again = no != nil && no.limit == "" && x.status == 0 && g.old && g.Closed() && x.r.Context().Err() == nil
 	if again {
 		no = nil
 	}
@@ -163,7 +167,7 @@ func (x *exchange) get(s session) *problem {
 		x.whole(r, d)
 		return nil
 	case errIs(r, vfs.ErrIsDirectory):
-		return x.redirect()
+		return x.asDirectory()
 	case !done(r) || !d.offered:
 		return ofReply(r)
 	}
@@ -191,20 +195,25 @@ func (x *exchange) whole(r wire.Reply, d *delivering) {
 	x.hurry() // what is left is on its way
 }
 
-// redirect leads to the listing of what has turned out to be a directory. The location is
+// asDirectory leads to the listing of what has turned out to be a directory. The location is
 // relative, so that no path can make it another host's.
-func (x *exchange) redirect() *problem {
+func (x *exchange) asDirectory() *problem {
 	p := x.r.URL.Path
 	to := "./" + escaped(p[strings.LastIndexByte(p, '/')+1:]) + "/"
 	if x.r.URL.RawQuery != "" {
 		to += "?" + x.r.URL.RawQuery
 	}
+	x.redirect(http.StatusMovedPermanently, to)
+	return nil
+}
+
+// redirect leads somewhere else, for now.
+func (x *exchange) redirect(status int, to string) {
 	x.w.Header().Set("Location", to)
 	x.w.Header().Set("Cache-Control", "no-cache")
 	x.w.Header().Set("Content-Length", "0")
 	x.hurry()
-	x.begin(http.StatusMovedPermanently)
-	return nil
+	x.begin(status)
 }
 
 // list answers with a listing.
@@ -217,7 +226,7 @@ func (x *exchange) list(s session) *problem {
 	if kind == "text/html" {
 		x.w.Header().Set("Content-Type", kind+"; charset=utf-8")
 		x.w.Header().Set("Content-Security-Policy", x.h.pages.policy)
-		l.form = asPage{x.h.pages, x.canonical}
+		l.form = asPage{x.h.pages, x.canonical, x.way()}
 	} else {
 		l.form = &asJSON{dir: x.canonical}
 	}

@@ -122,7 +122,7 @@ func (h *Handler) login(r *http.Request, s session, c credentials) *problem {
 	}
 	no := ofReply(a)
 	if no.status == http.StatusUnauthorized || no.status == http.StatusBadRequest || done(a) {
-		no.challenge = h.conf.Basic && (r.TLS != nil || h.conf.BasicInClear)
+		no.challenge = h.challenges(r)
 		if no.status = http.StatusUnauthorized; !no.challenge {
 			no.status = http.StatusForbidden
 		}

@@ -1,6 +1,9 @@
 package delivery
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -11,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/edgeftp/edgeftp/edge"
+	"github.com/edgeftp/edgeftp/edge/pi"
 )
 
 // protocols runs a test by each protocol that net/http has.
@@ -113,6 +117,15 @@ func TestRanges(t *testing.T) {
 			}
 			if r.StatusCode != 304 && r.ContentLength != int64(len(c.body)) {
 				t.Errorf("%q: Content-Length %d", c.header, r.ContentLength)
+			}
+		}
+		for _, parts := range []string{"bytes=0-", "bytes=-1", "bytes=0-0,-5"} {
+			r, body := w.do("GET", "/empty.txt", "Range", parts)
+			if r.StatusCode != 416 || r.Header.Get("Content-Range") != "bytes */0" || r.Header.Get("ETag") != "" {
+				t.Errorf("%s of an empty file: %s %v %q", parts, r.Status, r.Header, body)
+			}
+			if r, body := w.do("GET", "/empty.txt", "Range", parts, "If-Range", `"other"`); r.StatusCode != 200 || body != "" {
+				t.Errorf("%s of another file: %s", parts, r.Status)
 			}
 		}
 		r, body := w.do("GET", "/a.txt", "Range", "bytes=10-")
@@ -338,11 +351,29 @@ func TestProblems(t *testing.T) {
 }
 
 func TestTurnedAway(t *testing.T) {
-	site := newFakeSite()
-	site.refuse = edge.ErrTurnedAway
-	w := served(t, "http", site, anonymous())
-	if r, body := w.do("GET", "/a.txt"); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || strings.Contains(body, "banned") {
-		t.Errorf("%s %q", r.Status, body)
+	for _, c := range []struct {
+		refuse       error
+		status       int
+		limit, after string
+	}{
+		{pi.LimitBan, 429, "ban", "900"}, {pi.LimitAddress, 429, "address", "10"}, {pi.LimitUser, 429, "user", "10"}, {pi.LimitLogins, 429, "logins", "60"},
+		{pi.LimitRate, 429, "rate", "10"}, {pi.LimitSessions, 503, "sessions", "10"}, {pi.LimitBudget, 503, "budget", "10"}, {pi.LimitPasswords, 503, "passwords", "10"},
+		{pi.LimitHold, 503, "hold", "10"}, {pi.LimitShutdown, 503, "shutdown", "10"}, {edge.ErrTurnedAway, 503, "", "10"}, {errors.New("x"), 500, "", ""},
+	} {
+		site := newFakeSite()
+		site.refuse = fmt.Errorf("wrapped: %w", c.refuse)
+		w := served(t, "http", site, anonymous())
+		r, body := w.do("GET", "/a.txt", "Accept", "application/json")
+		var said struct {
+			Status int
+			Error  string
+			Limit  string
+			After  int `json:"retry_after"`
+		}
+		if err := json.Unmarshal([]byte(body), &said); err != nil || r.StatusCode != c.status || said.Status != c.status || said.Limit != c.limit ||
+			r.Header.Get("Retry-After") != c.after || c.after != "" && strconv.Itoa(said.After) != c.after || strings.Contains(said.Error, "wrapped") {
+			t.Errorf("%v: %s %v %q (%v)", c.refuse, r.Status, r.Header, body, err)
+		}
 	}
 }
 

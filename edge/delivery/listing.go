@@ -79,6 +79,7 @@ func (l *lister) finish(broken string) error {
 type asPage struct {
 	pages *pages
 	dir   vfs.Path
+	way   link
 }
 
 func (f asPage) begin(w io.Writer, count int) error {
@@ -91,7 +92,7 @@ func (f asPage) begin(w io.Writer, count int) error {
 	case 1:
 		caption = "1 entry"
 	}
-	return f.pages.list(w, f.dir, caption)
+	return f.pages.list(w, f.dir, caption, f.way)
 }
 
 func (f asPage) entry(w io.Writer, e entry) error     { return f.pages.row(w, f.dir, e) }

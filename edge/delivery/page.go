@@ -64,8 +64,19 @@ func head(w io.Writer, title string) error {
 // tail is what each page ends with.
 const tail tag = "</main>\n</body>\n</html>\n"
 
-// list writes what stands above the rows.
-func (p *pages) list(w io.Writer, dir vfs.Path, caption string) error {
+// link is a link that stands alone. The zero value is none.
+type link struct{ href, text string }
+
+// markup is the link in a line of its own.
+func (l link) markup() []any {
+	if l.href == "" {
+		return nil
+	}
+	return []any{tag(`<p><a href="`), l.href, tag(`" rel="nofollow">`), l.text, tag("</a></p>\n")}
+}
+
+// list writes what stands above the rows; way is where else one may go.
+func (p *pages) list(w io.Writer, dir vfs.Path, caption string, way link) error {
 	if err := head(w, "Files in "+shown(string(dir))); err != nil {
 		return err
 	}
@@ -77,7 +88,9 @@ func (p *pages) list(w io.Writer, dir vfs.Path, caption string) error {
 		at, rest = at+"/"+next, after
 		name, url = shown(next), escaped(at)+"/"
 	}
-	parts = append(parts, tag(`<a href="`), url, tag(`" aria-current="page">`), name, tag("</a></li>\n</ol>\n</nav>\n<table>\n<caption>"), caption, tag(`</caption>
+	parts = append(parts, tag(`<a href="`), url, tag(`" aria-current="page">`), name, tag("</a></li>\n</ol>\n</nav>\n"))
+	parts = append(parts, way.markup()...)
+	parts = append(parts, tag("<table>\n<caption>"), caption, tag(`</caption>
 <thead>
 <tr><th scope="col">Name</th><th scope="col" class="n">Size</th><th scope="col">Changed (UTC)</th></tr>
 </thead>
@@ -126,8 +139,8 @@ func (p *pages) end(w io.Writer, broken string) error {
 	return write(w, append(parts, tail)...)
 }
 
-// problem writes a page about something that could not be done.
-func (p *pages) problem(w io.Writer, title, text, ref string) error {
+// problem writes a page about something that could not be done; way is where one may go on.
+func (p *pages) problem(w io.Writer, title, text, ref string, way link) error {
 	if err := head(w, title); err != nil {
 		return err
 	}
@@ -135,7 +148,7 @@ func (p *pages) problem(w io.Writer, title, text, ref string) error {
 	if ref != "" {
 		parts = append(parts, tag("<p>Reference: <code>"), ref, tag("</code></p>\n"))
 	}
-	return write(w, append(parts, tail)...)
+	return write(w, append(append(parts, way.markup()...), tail)...)
 }
 
 // human is a size of about three digits, in powers of 1000, as storage is sold.

@@ -63,7 +63,7 @@ func (p *pool) turn(ctx context.Context) *problem {
 	case <-ctx.Done():
 		return say(http.StatusServiceUnavailable, "The request was given up.")
 	case <-wait.C:
-		return say(http.StatusServiceUnavailable, "Other requests of this connection have all of its sessions.")
+		return crowded()
 	}
 }
 

@@ -9,21 +9,22 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/edgeftp/edgeftp/edge/pi"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
-// later is after how many seconds somebody may ask again who was told that something is
-// busy.
-const later = 10
-
 // problem is why a request is not answered with what it asks for.
 type problem struct {
 	status    int
-	text      string // a sentence for people; empty: the status says it all
-	ref       string // of a refusal, as FTP tells it
-	challenge bool   // credentials are asked for
+	text      string        // a sentence for people; empty: the status says it all
+	ref       string        // of a refusal, as FTP tells it
+	challenge bool          // credentials are asked for
+	login     bool          // those of another user might be let in to it
+	limit     string        // that has refused the request, for programs; empty: none
+	after     time.Duration // which has to pass before it makes sense to ask again; 0: unknown
 }
 
 // say makes a problem.
@@ -37,6 +38,10 @@ func ofReply(r wire.Reply) *problem {
 	if i := strings.LastIndex(text, " (ref "); i >= 0 && strings.HasSuffix(text, ")") {
 		text, ref = text[:i], strings.TrimSuffix(text[i+len(" (ref "):], ")")
 	}
+	if no := limited(r.Cause); no != nil {
+		no.ref = ref
+		return no
+	}
 	status := statusOf(r, ref != "")
 	switch status {
 	case http.StatusNotFound:
@@ -44,7 +49,11 @@ func ofReply(r wire.Reply) *problem {
 	case http.StatusRequestURITooLong:
 		return say(status, "That name is too long.")
 	}
-	return &problem{status: status, text: text, ref: ref}
+	no := &problem{status: status, text: text, ref: ref, login: errors.Is(r.Cause, pi.ErrNoPermission) || errors.Is(r.Cause, fs.ErrPermission)}
+	if status == http.StatusServiceUnavailable {
+		no.after = soon
+	}
+	return no
 }
 
 // statusOf is the status for a negative reply; decided says that it bears the reference of
@@ -94,8 +103,8 @@ func (p *problem) write(x *exchange) {
 	if p.challenge {
 		h.Set("WWW-Authenticate", fmt.Sprintf(`Basic realm=%q, charset="UTF-8"`, x.h.conf.Realm))
 	}
-	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
-		h.Set("Retry-After", strconv.Itoa(later))
+	if p.after > 0 {
+		h.Set("Retry-After", strconv.FormatInt(p.seconds(), 10))
 	}
 	h.Set("Cache-Control", "no-store")
 	title := strconv.Itoa(p.status) + " " + http.StatusText(p.status)
@@ -107,16 +116,18 @@ func (p *problem) write(x *exchange) {
 			Status int    `json:"status"`
 			Error  string `json:"error"`
 			Ref    string `json:"ref,omitempty"`
-		}{p.status, p.line(), p.ref})
+			Limit  string `json:"limit,omitempty"`
+			After  int64  `json:"retry_after,omitempty"` // in seconds
+		}{p.status, p.line(), p.ref, p.limit, p.seconds()})
 		x.lost(err)
 		body.Write(append(b, '\n'))
 	case "text/html":
 		h.Set("Content-Type", kind+"; charset=utf-8")
 		h.Set("Content-Security-Policy", x.h.pages.policy)
-		x.lost(x.h.pages.problem(&body, title, p.line(), p.ref))
+		x.lost(x.h.pages.problem(&body, title, p.advice(), p.ref, p.way(x)))
 	default:
 		h.Set("Content-Type", kind+"; charset=utf-8")
-		body.WriteString(title + ": " + p.line())
+		body.WriteString(title + ": " + p.advice())
 		if p.ref != "" {
 			body.WriteString(" (ref " + p.ref + ")")
 		}
@@ -128,6 +139,15 @@ func (p *problem) write(x *exchange) {
 	x.lost(err)
 }
 
+// way is where a visitor may go on to from the page of the problem.
+func (p *problem) way(x *exchange) link {
+	switch p.status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		return x.way()
+	}
+	return link{}
+}
+
 // line is what is said of it.
 func (p *problem) line() string {
 	if p.text == "" {
@@ -135,6 +155,20 @@ func (p *problem) line() string {
 	}
 	return shown(p.text)
 }
+
+// advice is line and when to ask again.
+func (p *problem) advice() string {
+	switch {
+	case p.after >= 2*time.Minute:
+		return p.line() + " Try again in " + strconv.Itoa(int(p.after/time.Minute)) + " minutes."
+	case p.after > 0:
+		return p.line() + " Try again in " + strconv.FormatInt(p.seconds(), 10) + " seconds."
+	}
+	return p.line()
+}
+
+// seconds is after as Retry-After has it (RFC 9110 §10.2.3).
+func (p *problem) seconds() int64 { return int64(p.after / time.Second) }
 
 // vary adds a field to those that an answer depends on.
 func vary(h http.Header, name string) {

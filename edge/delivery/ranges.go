@@ -21,11 +21,11 @@ func (s span) header(of int64) string {
 // parseRange reads the value of a Range field for a file of size bytes. It returns the
 // parts that the file has, in the order in which they are asked for. No parts and ok is for
 // a field to be ignored: one of another unit, one that is malformed, one that asks for too
-// much or for the same bytes twice, and any for an empty file. Not ok is for parts none of
-// which the file has (416).
+// much or for the same bytes twice. Not ok is for parts none of which the file has (416),
+// and an empty file has no part: not even its last bytes, which Content-Range could not say.
 func parseRange(value string, size int64) (parts []span, ok bool) {
 	set, found := strings.CutPrefix(strings.ToLower(value), "bytes=")
-	if !found || size <= 0 || strings.Count(set, ",") > 4*maxRanges {
+	if !found || size < 0 || strings.Count(set, ",") > 4*maxRanges {
 		return nil, true
 	}
 	asked := 0

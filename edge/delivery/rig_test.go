@@ -21,14 +21,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go/http3"
+
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/delivery"
 	"github.com/edgeftp/edgeftp/edge/policy"
+	"github.com/edgeftp/edgeftp/edge/quicnet"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
-// keeper lets anonymous users in, and others who say "secret". What is called denied,
+// keeper lets anonymous users in, though not to /members, and others who say "secret". What is called denied,
 // hidden or failing it treats so. It keeps what it is asked and told.
 type keeper struct {
 	mu     sync.Mutex
@@ -47,7 +50,11 @@ func (k *keeper) Authenticate(_ context.Context, l *policy.Login) (policy.Identi
 		return policy.Identity{}, nil
 	}
 	all := policy.Perms(policy.PermAll)
-	return policy.Identity{Verdict: policy.Allow, Perms: &all, Anonymous: l.Session.User == "anonymous"}, nil
+	id := policy.Identity{Verdict: policy.Allow, Perms: &all, Anonymous: l.Session.User == "anonymous"}
+	if id.Anonymous {
+		id.Rules = []policy.PathRule{{Dir: "/members", Recursive: true}}
+	}
+	return id, nil
 }
 
 func (k *keeper) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
@@ -114,23 +121,25 @@ func (k *keeper) told(t *testing.T, what string, is func(policy.Event) bool) pol
 // rig is a server whose files go out by FTP and by HTTP.
 type rig struct {
 	*httptest.Server
-	t      *testing.T
-	srv    *edge.Server
-	keeper *keeper
-	root   string
-	client *http.Client
-	files  atomic.Int64 // bytes that connections were handed as a file, which the kernel then moves
-	end    sync.Once
+	t       *testing.T
+	srv     *edge.Server
+	keeper  *keeper
+	root    string
+	handler *delivery.Handler
+	client  *http.Client // of the server
+	ends    []func()     // of what serve has begun
+	files   atomic.Int64 // bytes that connections were handed as a file, which the kernel then moves
+	end     sync.Once
 }
 
 // contents are what lies below the root, by path; a directory ends with a slash.
 func contents() map[string]string {
-	return map[string]string{"a.txt": "0123456789", "d/": "", "d/b.txt": "line\nline\n", "denied/": "", "denied/c.txt": "c", "hidden/": "", "hidden/h.txt": "h",
+	return map[string]string{"a.txt": "0123456789", "d/": "", "d/b.txt": "line\nline\n", "denied/": "", "denied/c.txt": "c", "members/": "", "members/m.txt": "m", "hidden/": "", "hidden/h.txt": "h",
 		"failing/": "", "failing/f.txt": "f", "slow/": "", "slow/s.bin": strings.Repeat("s", 60_000), "a name ü": "1", "bad\xffutf8": "2", "%2e%2e": "3", "back\\slash": "4", " lead": "5",
 		"trail ": "6", "-a": "7", "~": "8", "*": "9", "...": "10", "empty": "", "d/deep/": "", "d/deep/e.html": "<b>e</b>", "q?x": "11", "h#f": "12", "a+b": "13", "a;b": "14", "big.bin": strings.Repeat("b", 300_000)}
 }
 
-// start serves by a protocol: "http", "https" or "h2".
+// start serves by a protocol: "http", "https", "h2" or "h3".
 func start(t *testing.T, protocol string, conf delivery.Config, set func(*edge.Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, keeper: &keeper{}, root: t.TempDir()}
@@ -160,24 +169,13 @@ func start(t *testing.T, protocol string, conf delivery.Config, set func(*edge.C
 	served := make(chan error, 1)
 	go func() { served <- r.srv.Serve(context.Background()) }()
 	conf.Listener = "web"
-	h, err := delivery.New(r.srv, conf)
+	r.handler, err = delivery.New(r.srv, conf)
 	r.must(err)
-	r.Server = httptest.NewUnstartedServer(nil)
-	r.Config, r.EnableHTTP2 = h.Server(), protocol == "h2"
-	r.Listener = counting{r.Listener, &r.files}
-	if protocol == "http" {
-		r.Start()
-	} else {
-		r.StartTLS()
-	}
-	r.client = r.Client()
-	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	if protocol == "https" {
-		r.client.Transport.(*http.Transport).TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-	}
+	r.Server, r.client = r.serve(protocol)
 	t.Cleanup(func() {
-		r.client.CloseIdleConnections()
-		r.Server.Close()
+		for _, end := range slices.Backward(r.ends) {
+			end()
+		}
 		for end := time.Now().Add(time.Minute); len(r.srv.Sessions()) > 0 && time.Now().Before(end); {
 			<-time.After(time.Millisecond)
 		}
@@ -189,6 +187,45 @@ func start(t *testing.T, protocol string, conf delivery.Config, set func(*edge.C
 		disk.Close()
 	})
 	return r
+}
+
+// serve serves the rig's files by a protocol.
+func (r *rig) serve(protocol string) (*httptest.Server, *http.Client) {
+	r.t.Helper()
+	web := httptest.NewUnstartedServer(nil)
+	web.Config, web.EnableHTTP2 = r.handler.Server(), protocol == "h2"
+	web.Listener = counting{web.Listener, &r.files}
+	if protocol == "http" {
+		web.Start()
+	} else {
+		web.StartTLS()
+	}
+	c := web.Client()
+	r.ends = append(r.ends, web.Close, c.CloseIdleConnections)
+	switch protocol {
+	case "https":
+		c.Transport.(*http.Transport).TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	case "h3":
+		web.URL, c.Transport = r.serveQUIC(web)
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return web, c
+}
+
+// serveQUIC serves them by HTTP/3 with the certificate of a server, as cmd/edgeftp does.
+func (r *rig) serveQUIC(web *httptest.Server) (url string, client http.RoundTripper) {
+	r.t.Helper()
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	r.must(err)
+	l, err := quicnet.Listen(socket, quicnet.Config{TLS: &tls.Config{Certificates: web.TLS.Certificates}, HTTP: r.handler, HTTPContext: r.handler.Connection})
+	r.must(err)
+	transport := &http3.Transport{TLSClientConfig: web.Client().Transport.(*http.Transport).TLSClientConfig.Clone()}
+	r.ends = append(r.ends, func() {
+		at, once := context.WithCancel(context.Background())
+		once()
+		_ = l.Shutdown(at) // its error is that
+	}, func() { r.must(transport.Close()) })
+	return "https://" + l.Addr().String(), transport
 }
 
 // counting is a listener whose connections count.

@@ -59,7 +59,7 @@ func TestSendPart(t *testing.T) {
 		if _, err := f.Seek(7, io.SeekStart); err != nil {
 			t.Fatal(err)
 		}
-		if got, most := plainFile(io.LimitReader(f, part)); got != f || most != part {
+		if got, most, exact := plainFile(io.LimitReader(f, part)); got != f || most != part || exact {
 			t.Errorf("%d bytes of it are copied", part)
 		}
 		tr := &Transfer{Send: io.LimitReader(f, part)}

@@ -53,7 +53,7 @@ func bare(conn net.Conn, send bool) bareConn {
 // send moves from the file to the client. What the kernel cannot do by itself is
 // copied, as long as no byte of it is on its way.
 func (m *mover) send() (int64, error) {
-	file, most := plainFile(m.Send)
+	file, most, exact := plainFile(m.Send)
 	if file == nil || m.bare == nil {
 		return m.sendBuffered()
 	}
@@ -62,6 +62,9 @@ func (m *mover) send() (int64, error) {
 		return m.sendBuffered()
 	}
 	n, err := m.sendDirect(file, start, most)
+	if err == nil && exact && n < most {
+		err = ErrShort
+	}
 	if n > 0 || !m.unable(err) {
 		return n, err
 	}
@@ -71,15 +74,18 @@ func (m *mover) send() (int64, error) {
 	return m.sendBuffered()
 }
 
-// plainFile returns the file that r is, or is the beginning of, and how much of it
-// is to be read; nil if r is something else.
-func plainFile(r io.Reader) (file *os.File, most int64) {
+// plainFile returns the file that r is, or is the beginning of, how much of it is to be
+// read, and whether it must not be less; nil if r is something else.
+func plainFile(r io.Reader) (file *os.File, most int64, exact bool) {
 	most = math.MaxInt64
-	if part, ok := r.(*io.LimitedReader); ok {
+	switch part := r.(type) {
+	case *io.LimitedReader:
 		r, most = part.R, part.N
+	case *Exact:
+		r, most, exact = part.R, part.N, true
 	}
 	file, _ = r.(*os.File)
-	return file, most
+	return file, most, exact
 }
 
 // unable reports whether a direct transfer failed for a reason that a copy may not

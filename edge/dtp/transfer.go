@@ -30,7 +30,7 @@ type Transfer struct {
 	Port    Port        // opened by Run, once; required
 	Protect *Protection // nil leaves the connection in the clear
 
-	Send    io.Reader // to the client; an *os.File, or an *io.LimitedReader of one, goes by sendfile
+	Send    io.Reader // to the client; an *os.File, or an *io.LimitedReader or *Exact of one, goes by sendfile
 	Receive io.Writer // from the client; one that is an io.ReaderFrom of an *os.File by splice
 	ASCII   bool      // convert line ends (RFC 959 §3.1.1.1)
 	Deflate *Deflate  // compress (MODE Z); nil is stream mode
@@ -97,7 +97,7 @@ func (t *Transfer) Memory() int64 {
 }
 
 func plainSend(r io.Reader) bool {
-	file, _ := plainFile(r)
+	file, _, _ := plainFile(r)
 	return file != nil
 }
 

@@ -272,10 +272,14 @@ func (s *Session) reject(name string, known bool, d *policy.Denial, banned bool,
 	if d.Code != 0 {
 		code = wire.Code(d.Code)
 	}
+	out := Say(code, "%s", text)
 	if most := s.conf.Attempts; banned || most > 0 && s.rank.attempts >= most {
-		return Outcome{Reply: wire.Say(code, "%s Too many attempts; closing the control connection.", wire.Text(text)), Close: true}
+		out = Outcome{Reply: wire.Say(code, "%s Too many attempts; closing the control connection.", wire.Text(text)), Close: true}
 	}
-	return Say(code, "%s", text)
+	if code == wire.CodeNotAvailable { // by which a policy says that it has seen enough
+		out.Reply = LimitLogins.Refuses(out.Reply)
+	}
+	return out
 }
 
 // logout ends the login, if there is one, and what hangs on it.

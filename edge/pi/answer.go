@@ -168,6 +168,7 @@ func answerData(err error) (wire.Reply, bool) {
 		{dtp.ErrDeflate, wire.CodeAborted, "The compressed data is damaged or cut short."},
 		{dtp.ErrTooLarge, wire.CodeExceedsAllowance, "The file is larger than you may store."},
 		{dtp.ErrTruncated, wire.CodeAborted, "The data connection ended without TLS close_notify; the file was not taken."},
+		{dtp.ErrShort, wire.CodeLocalError, "The file became shorter while it was sent; what has come is not all of it."},
 		{dtp.ErrBroken, wire.CodeAborted, "The data connection broke; the transfer was given up."},
 		{context.Canceled, wire.CodeAborted, "The transfer was aborted."},
 	} {

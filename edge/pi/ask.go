@@ -204,12 +204,28 @@ type refused struct {
 // that is to look as if nothing were there (fs.ErrNotExist).
 var ErrRefused = errors.New("it was refused")
 
-// Is says which of the two a refusal is, and nothing else of it.
+// ErrNoPermission is a Cause as well where no policy has refused it: the login has not the
+// permission, which that of somebody else may have.
+var ErrNoPermission = errors.New("the login has not the permission")
+
+// Is says which of them a refusal is, and nothing else of it.
 func (r *refused) Is(target error) bool {
-	if r.denial.Hidden {
+	d := r.denial
+	if d.Hidden {
 		return target == fs.ErrNotExist
 	}
-	return target == ErrRefused
+	return target == ErrRefused || target == ErrNoPermission && d.Policy == "" && !d.Failed
+}
+
+// As finds the limit of a client whose command a policy does not take now, as it may another
+// time (RFC 959 §4.2.1: 4yz).
+func (r *refused) As(target any) bool {
+	l, ok := target.(*Limit)
+	code := r.denial.Code
+	if ok = ok && r.stage == policy.StageCmd && code >= 400 && code < 500 && !r.denial.Failed; ok {
+		*l = LimitRate
+	}
+	return ok
 }
 
 // Error does not lead to what made a policy fail: an error of a file, of which it

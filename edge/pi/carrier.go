@@ -2,7 +2,7 @@ package pi
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -68,7 +68,7 @@ func (c *Config) finish(ctx context.Context, who *policy.Session, finish func(co
 }
 
 // errNoRoom refuses a transfer whose buffers do not fit into what memory is left.
-var errNoRoom = errors.New("the memory budget has no room for the transfer")
+var errNoRoom = fmt.Errorf("%w: the memory has no room for the transfer", LimitBudget)
 
 // room takes n bytes of the memory budget, if it has them.
 func (c *Config) room(n int64) (leave func(), ok bool) {

@@ -102,5 +102,5 @@ func (s *Session) unheard(r wire.Reply) Outcome {
 
 // busy is the answer where passwords cannot be verified in time (RFC 959 §5.4).
 func busy() wire.Reply {
-	return wire.Say(wire.CodeNotAvailable, "Too many are logging in at the moment; try again in a while.")
+	return LimitPasswords.Refuses(wire.Say(wire.CodeNotAvailable, "Too many are logging in at the moment; try again in a while."))
 }

@@ -93,7 +93,7 @@ func (e *Errand) hear(r wire.Reply) { e.last = r }
 func (s *Session) attended(ctx context.Context) bool {
 	switch until := s.Until(); {
 	case s.draining() || ctx.Err() != nil:
-		s.say(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down.")))
+		s.say(LimitShutdown.Refuses(or(s.conf.Replies.Draining, wire.Say(wire.CodeNotAvailable, "The server is shutting down."))))
 	case s.Dismissed():
 		s.farewell()
 	case !until.IsZero() && !time.Now().Before(until):
@@ -106,7 +106,8 @@ func (s *Session) attended(ctx context.Context) bool {
 }
 
 // offer asks which parts of an open file are to be sent, and returns them as what a
-// transfer reads, with their length. No reader: nothing is to be sent.
+// transfer reads, with their length: a file that turns out to have fewer bytes was not sent
+// (dtp.ErrShort). No reader: nothing is to be sent.
 func (s *Session) offer(file vfs.File) (io.Reader, int64, error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -123,7 +124,7 @@ func (s *Session) offer(file vfs.File) (io.Reader, int64, error) {
 				return nil, 0, err
 			}
 		}
-		return io.LimitReader(file, p.Size), p.Size, nil
+		return &dtp.Exact{R: file, N: p.Size}, p.Size, nil
 	}
 	r := &joined{file: file, parts: parts}
 	for _, p := range parts {
@@ -159,7 +160,7 @@ func (p *joined) Read(b []byte) (int, error) {
 			if _, err := p.file.Seek(next.From, io.SeekStart); err != nil {
 				return 0, err
 			}
-			p.now = io.MultiReader(p.now, io.LimitReader(p.file, next.Size))
+			p.now = io.MultiReader(p.now, &dtp.Exact{R: p.file, N: next.Size})
 		}
 	}
 }

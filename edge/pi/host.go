@@ -234,13 +234,13 @@ func (c *Config) share(tree *throttle.Tree) *throttle.Node {
 // The reply is zero where it is counted.
 func (c *Config) enter(user string, most int) wire.Reply {
 	if c.VHost != "" && !c.Census.Enter(AllOf(c.VHost), c.PerHost) {
-		return or(c.Replies.MaxSessions, wire.Say(wire.CodeNotAvailable, "Too many sessions; try again later."))
+		return LimitSessions.Refuses(or(c.Replies.MaxSessions, wire.Say(wire.CodeNotAvailable, "Too many sessions; try again later.")))
 	}
 	if !c.Census.Enter(c.person(user), most) {
 		if c.VHost != "" {
 			c.Census.Leave(AllOf(c.VHost))
 		}
-		return wire.Say(wire.CodeNotAvailable, "You have as many sessions as you may have.")
+		return LimitUser.Refuses(wire.Say(wire.CodeNotAvailable, "You have as many sessions as you may have."))
 	}
 	return wire.Reply{}
 }

@@ -43,7 +43,8 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 	k, _ := r.Context().Value(linkKey{}).(*link)
 	if k == nil || !k.begin(l.conf.Limits.Requests) {
 		l.counts.refuse(RefusedSessions)
-		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests) // RFC 6585 §4: of its own
 		return
 	}
 	defer k.finish()

@@ -145,7 +145,7 @@ func TestTooManyRequests(t *testing.T) {
 		first <- err
 	}()
 	<-arrived
-	if res, _, err := s.get(t, b, "/"); err != nil || res.StatusCode != http.StatusServiceUnavailable {
+	if res, _, err := s.get(t, b, "/"); err != nil || res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != "1" {
 		t.Errorf("%v, %v", res, err)
 	}
 	close(let)

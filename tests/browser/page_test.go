@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/delivery"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/policies/anonymous"
 )
@@ -28,11 +30,29 @@ func names() []string {
 // serve serves a few files and returns the address of the page that lists them.
 func serve(t *testing.T) string {
 	t.Helper()
-	return serveWith(t, "")
+	return serveWith(t, delivery.Config{})
 }
 
-// serveWith is serve with a Content-Security-Policy for files.
-func serveWith(t *testing.T, policy string) string {
+// member is a policy that lets dev in by a password.
+type member struct{}
+
+func (member) Name() string { return "member" }
+
+func (m member) Hooks() policy.Hooks { return policy.Hooks{Authenticator: m} }
+
+func (member) Authenticate(_ context.Context, l *policy.Login) (policy.Identity, error) {
+	if l.Session.User != "dev" || l.Password != "secret" {
+		return policy.Identity{}, nil
+	}
+	all := policy.Perms(policy.PermAll)
+	return policy.Identity{Verdict: policy.Allow, Perms: &all}, nil
+}
+
+// login is a site that visitors may log in to, in the clear.
+func login() delivery.Config { return delivery.Config{Basic: true, BasicInClear: true} }
+
+// serveWith is serve with more to its configuration.
+func serveWith(t *testing.T, conf delivery.Config) string {
 	t.Helper()
 	fs := vfs.NewMem()
 	for _, dir := range []vfs.Path{"/files", "/files/below"} {
@@ -48,17 +68,19 @@ func serveWith(t *testing.T, policy string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := edge.New(edge.Config{FS: fs, Listeners: []edge.Listener{{Name: "web"}}, Policies: []edge.Slot{{Name: "anonymous", Policy: who}},
+	srv, err := edge.New(edge.Config{FS: fs, Listeners: []edge.Listener{{Name: "web"}}, Policies: []edge.Slot{{Name: "member", Policy: member{}}, {Name: "anonymous", Policy: who}},
 		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := delivery.New(srv, delivery.Config{Listener: "web", Anonymous: "anonymous", FilePolicy: policy})
+	conf.Listener, conf.Anonymous = "web", "anonymous"
+	h, err := delivery.New(srv, conf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewUnstartedServer(nil)
 	web.Config = h.Server()
+	web.Config.Handler = shown{h}
 	web.Start()
 	t.Cleanup(func() {
 		web.Close()
@@ -68,6 +90,26 @@ func serveWith(t *testing.T, policy string) string {
 	})
 	return web.URL + "/files/"
 }
+
+// shown is a site that asks nobody for a password whose address ends with "&shown": the
+// browser here shows nothing of an answer that does.
+type shown struct{ http.Handler }
+
+func (s shown) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.RawQuery, "&shown") {
+		w = unasking{w}
+	}
+	s.Handler.ServeHTTP(w, r)
+}
+
+type unasking struct{ http.ResponseWriter }
+
+func (u unasking) WriteHeader(status int) {
+	u.Header().Del("WWW-Authenticate")
+	u.ResponseWriter.WriteHeader(status)
+}
+
+func (u unasking) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 func put(t *testing.T, fs *vfs.Mem, p vfs.Path, text string) {
 	t.Helper()
@@ -92,8 +134,8 @@ type violation struct {
 // The pages keep every rule of axe-core, its best practices included, in light and dark
 // and in each width.
 func TestAccessible(t *testing.T) {
-	list, source, ctx := serve(t), axe(t), chromium(t)
-	for _, page := range []string{list, list + "below/", list + "none"} {
+	list, members, source, ctx := serve(t), serveWith(t, login()), axe(t), chromium(t)
+	for _, page := range []string{list, list + "below/", list + "none", members, members + "none", members + "?login&shown"} {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{360, 1280} {
 				do(t, ctx, colours(scheme), chromedp.EmulateViewport(width, 800), chromedp.Navigate(page))
@@ -164,11 +206,40 @@ func TestKeyboard(t *testing.T) {
 	}
 }
 
+// Who follows the link to log in comes back to the page that he was on, as who he is, and
+// stays that below it.
+func TestLogin(t *testing.T) {
+	list, ctx := serveWith(t, login()), chromium(t)
+	do(t, ctx, chromedp.Navigate(list))
+	link := `Array.from(document.links).find(a => a.textContent == "Log in")?.href || ""`
+	to := eval[string](t, ctx, link)
+	if to != list+"?login" {
+		t.Fatalf("the link leads to %q", to)
+	}
+	do(t, ctx, chromedp.Navigate(to+"&shown")) // whoever is asked and says nothing
+	if text := eval[string](t, ctx, `document.body.innerText`); !strings.Contains(text, "401 Unauthorized") {
+		t.Errorf("%q", text)
+	}
+	if back := eval[string](t, ctx, `document.links[0].href`); back != list+"?shown=" {
+		t.Errorf("that leads on to %q", back)
+	}
+	do(t, ctx, chromedp.Navigate(strings.Replace(to, "http://", "http://dev:secret@", 1)))
+	if at := eval[string](t, ctx, `location.href`); at != list {
+		t.Errorf("logged in one is at %q", at)
+	}
+	for _, page := range []string{list, list + "below/"} { // without a name in the address, with which the browser waits to be asked
+		do(t, ctx, chromedp.Navigate(page))
+		if more := eval[string](t, ctx, link); more != "" {
+			t.Errorf("at %s one is nobody again", page)
+		}
+	}
+}
+
 // Nothing has to be scrolled sideways on a screen of 360 px, nor of 320, which WCAG 2.2
 // asks for (§1.4.10), and nothing lies upon anything else.
 func TestNarrow(t *testing.T) {
-	list, ctx := serve(t), chromium(t)
-	for _, page := range []string{list, list + "none", list + "below/"} {
+	list, ctx := serveWith(t, login()), chromium(t)
+	for _, page := range []string{list, list + "none", list + "below/", list + "?login&shown"} {
 		for _, width := range []int64{320, 360, 640, 1280} {
 			do(t, ctx, chromedp.EmulateViewport(width, 640), chromedp.Navigate(page))
 			if got := eval[int64](t, ctx, `document.documentElement.scrollWidth`); got > width {
@@ -193,7 +264,7 @@ func TestNothingRuns(t *testing.T) {
 	if title := eval[string](t, ctx, `document.title`); title != "page" {
 		t.Errorf("the title of a file is %q", title)
 	}
-	do(t, ctx, chromedp.Navigate(serveWith(t, "off")+"below/page.html")) // where the operator trusts all who upload
+	do(t, ctx, chromedp.Navigate(serveWith(t, delivery.Config{FilePolicy: "off"})+"below/page.html")) // where the operator trusts all who upload
 	if title := eval[string](t, ctx, `document.title`); title != "run" {
 		t.Errorf("without a policy the title of a file is %q: the test cannot fail", title)
 	}
