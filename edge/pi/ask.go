@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -204,12 +205,12 @@ type refused struct {
 // that is to look as if nothing were there (fs.ErrNotExist).
 var ErrRefused = errors.New("it was refused")
 
-// Is says which of the two a refusal is, and nothing else of it.
+// Is says which of the two a refusal is, and whether it has ended a transfer that ran.
 func (r *refused) Is(target error) bool {
 	if r.denial.Hidden {
 		return target == fs.ErrNotExist
 	}
-	return target == ErrRefused
+	return target == ErrRefused || target == dtp.ErrForbidden && r.stage == policy.StageData
 }
 
 // Error does not lead to what made a policy fail: an error of a file, of which it
