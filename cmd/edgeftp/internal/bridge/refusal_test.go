@@ -41,7 +41,7 @@ func TestEndedByPolicy(t *testing.T) {
 	}
 	r.log.wait(t, "Not that.")
 
-	var text = []byte("550 Not that.\r\n")
+	text := []byte("550 Not that.\r\n")
 	ended := &quicnet.Error{Code: quicnet.CodeForbidden}
 	if got, want := refusal(ended, &part{text: text}).Error(), "550 Not that. (the peer has ended the stream: transfer ended by a policy (code 0x12))"; got != want {
 		t.Errorf("%s, want %s", got, want)
