@@ -201,9 +201,12 @@ func (s *session) lookBack() {
 
 // begin starts the transfer of the first command.
 func (s *session) begin(a *asked) {
-	a.job = newTransfer(s.ctx, a, source{s.far.link, a.token})
+	a.job = newTransfer(s.ctx, a, source{link: s.far.link, token: a.token})
 	a.job.binary = s.memory.binary && s.memory.stream && !s.ranged
 	a.job.from, s.rest, s.ranged = s.rest, 0, false
+	if a.verb == "STOR" && a.job.binary && a.arg != "" {
+		a.job.sent.keep()
+	}
 	s.work.Go(a.job.run)
 }
 
