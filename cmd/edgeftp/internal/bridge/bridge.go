@@ -39,6 +39,7 @@ type Bridge struct {
 	Config
 	trunk   *trunk
 	stop    context.CancelFunc
+	board   board
 	noFacts atomic.Bool // the server has no MLST
 }
 

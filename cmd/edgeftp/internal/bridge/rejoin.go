@@ -172,7 +172,8 @@ func (r *restoration) store(f *far, at int64) error {
 		if !r.asked.again {
 			r.mark = bytes.Join(lines, nil)
 		}
-		r.job.next <- source{f.link, token, at - r.job.from}
+		r.job.sent.stored = at - r.job.from
+		r.job.next <- source{f.link, token}
 	}
 	return nil
 }

@@ -216,7 +216,7 @@ func (r *restoration) fetchOn(f *far) error {
 		_, _, err := f.in.whole()
 		return err
 	}
-	r.job.next <- source{link: f.link, token: token}
+	r.job.next <- source{f.link, token}
 	return nil
 }
 

@@ -201,13 +201,13 @@ func (s *session) lookBack() {
 
 // begin starts the transfer of the first command.
 func (s *session) begin(a *asked) {
-	a.job = newTransfer(s.ctx, a, source{link: s.far.link, token: a.token})
+	a.job = newTransfer(s.ctx, a, source{s.far.link, a.token})
 	a.job.binary = s.memory.binary && s.memory.stream && !s.ranged
 	a.job.from, s.rest, s.ranged = s.rest, 0, false
 	if a.verb == "STOR" && a.job.binary && a.arg != "" {
 		a.job.sent.keep()
 	}
-	s.work.Go(a.job.run)
+	s.work.Go(func() { s.bridge.board.run(s.id, a.job) })
 }
 
 // finish answers a command if all is there that it takes, and reports whether it has.

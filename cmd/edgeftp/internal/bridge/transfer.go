@@ -30,7 +30,6 @@ var (
 type source struct {
 	link  Link
 	token string
-	from  int64 // so many bytes of an upload the server has
 }
 
 // transfer moves the bytes of one command between the client's data connection and a data
@@ -52,6 +51,7 @@ type transfer struct {
 	stop  context.CancelCauseFunc
 	moved atomic.Int64
 	came  atomic.Bool   // the stream is there
+	waits atomic.Bool   // it goes on when there is a connection again
 	stuck chan struct{} // holds one when the transfer waits for another source
 	next  chan source
 	done  chan struct{}
@@ -179,7 +179,7 @@ func (t *transfer) goOn(why error) (io.ReadCloser, error) {
 	if _, client := errors.AsType[*clientError](why); client || !t.lost() {
 		return nil, why
 	}
-	t.stuck <- struct{}{}
+	defer t.wait()()
 	select {
 	case t.at = <-t.next:
 		t.again++
@@ -191,6 +191,14 @@ func (t *transfer) goOn(why error) (io.ReadCloser, error) {
 	case <-t.ctx.Done():
 		return nil, context.Cause(t.ctx)
 	}
+}
+
+// wait says that the transfer waits for another source; what it returns, that it does no
+// more.
+func (t *transfer) wait() (end func()) {
+	t.waits.Store(true)
+	t.stuck <- struct{}{}
+	return func() { t.waits.Store(false) }
 }
 
 // lost reports whether the connection was lost and it is worth to wait for another one. A

@@ -18,6 +18,7 @@ type upload struct {
 	window
 	kept      bool          // it goes on after the connection was lost
 	whole     bool          // the client has ended it
+	stored    int64         // so much of it the server has when it goes on
 	confirmed chan struct{} // closed when the server has said that it is complete
 }
 
@@ -63,7 +64,7 @@ func (t *transfer) send(conn net.Conn) error {
 	t.came.Store(true)
 	stop := context.AfterFunc(t.ctx, out.Reset)
 	defer stop()
-	err = t.sent.read(t.at.from, t.sent.total, func(b []byte) error {
+	err = t.sent.read(t.sent.stored, t.sent.total, func(b []byte) error {
 		_, err := out.Write(b)
 		return err
 	})
@@ -148,7 +149,7 @@ func (t *transfer) sendOn(why error) (over bool, err error) {
 	if _, client := errors.AsType[*clientError](why); client || !t.lost() {
 		return false, why
 	}
-	t.stuck <- struct{}{}
+	defer t.wait()()
 	select {
 	case t.at = <-t.next:
 		t.again++
