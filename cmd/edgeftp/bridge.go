@@ -207,8 +207,8 @@ func unbridged(address, host string, err error) error {
 	text, help := strings.TrimPrefix(err.Error(), "quicnet: "), ""
 	switch {
 	case errors.Is(err, quicnet.ErrSilent):
-		text = fmt.Sprintf("no answer over UDP at %s for %v: UDP may be blocked on the way, or no server of FTP over QUIC listens there", address, bridgeHandshake)
-		help = fmt.Sprintf("FTPS works over TCP: edgeftp get ftps://%s/..., or ftp://%s/... for AUTH TLS", host, host)
+		text = fmt.Sprintf("no answer over UDP at %s for %v: UDP may be blocked on the way, and FTPS over TCP is the way out; or no server of FTP over QUIC listens there", address, bridgeHandshake)
+		help = fmt.Sprintf("for one file, without a bridge: edgeftp get ftps://%s/..., or ftp://%s/... for AUTH TLS", host, host)
 	case errors.Is(err, quicnet.ErrProtocol):
 		help = "another port may be the one of FTP over QUIC, or edgeftp get ftps://" + host + "/... does without it"
 	case errors.Is(err, quicnet.ErrCertificate):
