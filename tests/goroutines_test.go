@@ -151,6 +151,7 @@ func goroutines() map[string]string {
 		"cmd/edgeftp/internal/ftpclient/session.go Dial":       tools,
 		"cmd/edgeftp/internal/ftpclient/engine.go Run":         tools,
 		"cmd/edgeftp/internal/load/load.go Run":                tools,
+		"cmd/edgeftp/internal/progress/block.go Show":          tools,
 		"cmd/edgeftp/internal/progress/progress.go Start":      tools,
 		"wasmhost/record/replay.go Replay":                     tools,
 	}
