@@ -137,7 +137,10 @@ func (r *restoration) sum(f *far, to int64) error {
 	case !strings.HasPrefix(strings.ToLower(string(lines[0])), strings.ToLower(want)):
 		r.cold = errors.New("what the server has is not what was sent")
 	}
-	return nil
+	if code >= 400 { // the range may be in force still
+		_, _, err = f.say("RANG ", "1 0\r\n")
+	}
+	return err
 }
 
 // store says the command once more. The bytes follow when the server has taken it.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/edge/pi"
+	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
@@ -129,6 +130,7 @@ func TestUploadAgain(t *testing.T) {
 		"kept":       func(*edge.Config) {},
 		"not kept":   func(c *edge.Config) { c.FS = forgets(c.FS) },
 		"no digests": func(c *edge.Config) { c.Transfer.Hashes = []pi.Digest{pi.MD5} },
+		"no reader":  func(c *edge.Config) { c.Policies = append(c.Policies, edge.Slot{Name: "no digests", Policy: unread{}}) },
 		"other ones": func(c *edge.Config) { c.Transfer.Hashes = []pi.Digest{pi.CRC32, pi.SHA256} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,8 +150,21 @@ func TestUploadAgain(t *testing.T) {
 			}
 			r.finish(c, conn, 226)
 			r.holds("/up.bin", want)
+			r.log.wait(t, "upload goes on")
 		})
 	}
+}
+
+// unread lets nobody have digests.
+type unread struct{}
+
+func (unread) Name() string        { return "unread" }
+func (unread) Hooks() policy.Hooks { return policy.Hooks{Authorizer: unread{}} }
+func (unread) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
+	if a.Op == policy.OpHash {
+		return policy.Answer{Verdict: policy.Deny}, nil
+	}
+	return policy.Answer{}, nil
 }
 
 // forgetful keeps nothing of interrupted uploads.
@@ -239,6 +254,7 @@ func TestUploadBehind(t *testing.T) {
 	}
 	r.finish(c, conn, 226)
 	r.holds("/up.bin", want)
+	r.log.wait(t, "upload goes on")
 }
 
 // Where the server's last word is lost, the file is there once, and as it was sent.
