@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -39,6 +40,7 @@ type bridging struct {
 	keep     time.Duration
 	patience time.Duration
 	verbose  bool
+	quiet    bool
 	output   string
 }
 
@@ -49,8 +51,8 @@ func bridgeCommand() *cobra.Command {
 			"travel on one QUIC connection, which is kept between them. They log in as they would at the server itself. Until they reach the bridge\n" +
 			"they speak in the clear, and so it listens on loopback addresses alone; from there on TLS 1.3 protects everything, and the server's\n" +
 			"certificate is checked.\n\n" +
-			"Where the connection is lost the bridge makes another one, logs in again and has binary downloads go on, if the file is the same; the\n" +
-			"client does not notice. docs/bridge.md tells what else it does.",
+			"Where the connection is lost the bridge makes another one, logs in again and has binary downloads and uploads go on, if the file is the\n" +
+			"same; the client does not notice. On a terminal it shows the connection and what runs, below the log. docs/bridge.md tells what else it does.",
 		Example: "  edgeftp bridge --to ftpq://ftp.example.org\n" +
 			"  edgeftp bridge --listen 127.0.0.1:2122 --to ftpq://ftp.example.org:8443 --ca-file ca.pem --verbose",
 		RunE: b.run}
@@ -61,6 +63,7 @@ func bridgeCommand() *cobra.Command {
 	f.DurationVar(&b.keep, "keep", 5*time.Minute, "keep the connection so long when nobody uses it")
 	f.DurationVar(&b.patience, "reconnect", 2*time.Minute, "wait so long for a lost connection to come back, before a client is told of it")
 	f.BoolVarP(&b.verbose, "verbose", "v", false, "show the dialogue with each client, with the number of its session")
+	f.BoolVarP(&b.quiet, "quiet", "q", false, "show no progress on a terminal; the log is written all the same")
 	f.StringVarP(&b.output, "output", "o", "human", "human or json: the form of the log")
 	b.trusting.flags(cmd)
 	_ = cmd.MarkFlagRequired("to")                                                                                                      // it is there
@@ -140,9 +143,18 @@ func (b *bridging) run(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return exitWith(exitFailed, fmt.Errorf("--listen: %w\n   = help: another program may be there: choose another port, or 0 for one that is free", err))
 	}
+	colour, err := coloured(cmd, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
 	ctx, end := context.WithCancel(parent)
 	defer end()
-	conf := bridge.Config{Sessions: b.sessions, Keep: b.keep, Patience: b.patience, Log: slog.New(handler(config.Log{Format: b.output}, slog.LevelInfo, cmd.ErrOrStderr()))}
+	out, block := cmd.ErrOrStderr(), b.block(cmd)
+	if block != nil {
+		defer block.Close()
+		out = block
+	}
+	conf := bridge.Config{Sessions: b.sessions, Keep: b.keep, Patience: b.patience, Log: slog.New(handler(config.Log{Format: b.output}, slog.LevelInfo, out))}
 	conf.Dial = func(ctx context.Context) (bridge.Link, error) {
 		c, err := quicnet.Dial(ctx, quicnet.DialConfig{Addr: address, TLS: trust, Handshake: bridgeHandshake, Idle: bridgeIdle})
 		if err != nil {
@@ -151,18 +163,20 @@ func (b *bridging) run(cmd *cobra.Command, _ []string) error {
 		return bridge.Over(c), nil
 	}
 	if b.verbose {
-		conf.Trace = traced(cmd)
+		conf.Trace = traced(out)
 	}
-	return b.serve(ctx, end, bridge.New(ctx, conf), l, conf.Log)
+	br := bridge.New(ctx, conf)
+	return b.serve(ctx, end, br, l, conf.Log, func() { b.show(block, br, palette(colour)) })
 }
 
 // serve makes the connection once, so that a mistake shows at once, and then serves.
-func (b *bridging) serve(ctx context.Context, end func(), br *bridge.Bridge, l net.Listener, log *slog.Logger) error {
+func (b *bridging) serve(ctx context.Context, end func(), br *bridge.Bridge, l net.Listener, log *slog.Logger, ready func()) error {
 	refused := br.Probe(ctx)
 	if refused != nil {
 		end()
 	} else {
 		log.Info("bridge ready", "listen", l.Addr().String(), "to", b.to)
+		ready()
 	}
 	err := br.Serve(l)
 	switch {
@@ -175,9 +189,8 @@ func (b *bridging) serve(ctx context.Context, end func(), br *bridge.Bridge, l n
 }
 
 // traced shows the dialogues of all sessions.
-func traced(cmd *cobra.Command) func(uint64, bool, string) {
+func traced(w io.Writer) func(uint64, bool, string) {
 	var mu sync.Mutex
-	w := cmd.ErrOrStderr()
 	return func(session uint64, sent bool, text string) {
 		mark := "<"
 		if sent {
@@ -194,8 +207,8 @@ func unbridged(address, host string, err error) error {
 	text, help := strings.TrimPrefix(err.Error(), "quicnet: "), ""
 	switch {
 	case errors.Is(err, quicnet.ErrSilent):
-		text = fmt.Sprintf("no answer over UDP at %s for %v: UDP may be blocked on the way, or no server of FTP over QUIC listens there", address, bridgeHandshake)
-		help = fmt.Sprintf("FTPS works over TCP: edgeftp get ftps://%s/..., or ftp://%s/... for AUTH TLS", host, host)
+		text = fmt.Sprintf("no answer over UDP at %s for %v: UDP may be blocked on the way, and FTPS over TCP is the way out; or no server of FTP over QUIC listens there", address, bridgeHandshake)
+		help = fmt.Sprintf("for one file, without a bridge: edgeftp get ftps://%s/..., or ftp://%s/... for AUTH TLS", host, host)
 	case errors.Is(err, quicnet.ErrProtocol):
 		help = "another port may be the one of FTP over QUIC, or edgeftp get ftps://" + host + "/... does without it"
 	case errors.Is(err, quicnet.ErrCertificate):

@@ -20,6 +20,7 @@ var (
 	ErrStalled   = errors.New("no byte moved within the time limit")
 	ErrSlow      = errors.New("the client was slower than permitted")
 	ErrTooLarge  = errors.New("the file is larger than permitted")
+	ErrForbidden = errors.New("the transfer was ended by a policy") // what Send or Receive fails with is it, too (errors.Is)
 	ErrDeflate   = errors.New("the compressed data is damaged or cut short")
 	ErrRatio     = errors.New("the compressed data expands more than permitted") // always with ErrTooLarge
 )

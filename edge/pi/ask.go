@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/internal/chain"
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -208,13 +209,13 @@ var ErrRefused = errors.New("it was refused")
 // permission, which that of somebody else may have.
 var ErrNoPermission = errors.New("the login has not the permission")
 
-// Is says which of them a refusal is, and nothing else of it.
+// Is says which of them a refusal is, and whether it has ended a transfer that ran.
 func (r *refused) Is(target error) bool {
 	d := r.denial
 	if d.Hidden {
 		return target == fs.ErrNotExist
 	}
-	return target == ErrRefused || target == ErrNoPermission && d.Policy == "" && !d.Failed
+	return target == ErrRefused || target == ErrNoPermission && d.Policy == "" && !d.Failed || target == dtp.ErrForbidden && r.stage == policy.StageData
 }
 
 // As finds the limit of a client whose command a policy does not take now, as it may another

@@ -3,7 +3,9 @@ package pi
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -177,7 +179,7 @@ func (s *Session) sum(a Args, d Digest, r span, reply func(span, string) wire.Re
 		return s.Fail(err)
 	}
 	number := s.requests
-	file, err := s.open(vfs.Path(g.Path), 0)
+	file, err := s.summed(vfs.Path(g.Path))
 	if err != nil {
 		return s.Fail(err)
 	}
@@ -213,6 +215,16 @@ func (s *Session) sum(a Args, d Digest, r span, reply func(span, string) wire.Re
 			return Outcome{Reply: reply(r, hex.EncodeToString(h.Sum(nil)))}
 		}
 	}}}
+}
+
+// summed opens a file for a digest, or what is kept of the user's interrupted upload of it:
+// so it can be told whether it is the beginning of what is to be sent.
+func (s *Session) summed(p vfs.Path) (vfs.File, error) {
+	file, err := s.fs.Open(p)
+	if parts, ok := s.fs.(vfs.Partials); ok && s.owner() != "" && errors.Is(err, fs.ErrNotExist) {
+		return parts.OpenPartial(s.owner(), p)
+	}
+	return file, err
 }
 
 // upTo reads until a context ends.

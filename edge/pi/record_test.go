@@ -29,7 +29,7 @@ func (c call) String() string { return fmt.Sprintf("%s(%q, %q)", c.what, c.p, c.
 // questions, nothing is said here.
 func (c call) needs() policy.Ops {
 	switch c.what {
-	case "Open":
+	case "Open", "OpenPartial":
 		return policy.OpsOf(policy.OpRead, policy.OpHash)
 	case "ReadDir", "Partials":
 		return policy.OpsOf(policy.OpList)
@@ -168,6 +168,11 @@ func (r recorded) Partial(owner string, p vfs.Path) (vfs.Info, error) {
 func (r recorded) Partials(owner string, p vfs.Path) ([]vfs.Info, error) {
 	r.tell(call{"Partials", p, ""})
 	return r.m.Partials(owner, p)
+}
+
+func (r recorded) OpenPartial(owner string, p vfs.Path) (vfs.File, error) {
+	r.tell(call{"OpenPartial", p, ""})
+	return r.m.OpenPartial(owner, p)
 }
 
 func (r recorded) DropPartial(owner string, p vfs.Path) error {

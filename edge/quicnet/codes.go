@@ -70,6 +70,8 @@ func codeOf(err error) Code {
 	switch {
 	case errors.Is(err, dtp.ErrTooLarge):
 		return CodeTooLarge
+	case errors.Is(err, dtp.ErrForbidden):
+		return CodeForbidden
 	case errors.Is(err, dtp.ErrStalled), errors.Is(err, dtp.ErrSlow):
 		return CodeIdle
 	}

@@ -84,12 +84,16 @@ type host struct {
 	files  *vfs.Mem
 }
 
-func serve(t *testing.T) *host {
+func serve(t *testing.T, others ...policy.Policy) *host {
 	t.Helper()
 	h := &host{keeper: new(keeper), files: vfs.NewMem()}
 	quic := listen(t, nil)
+	slots := []edge.Slot{{Name: "keeper", Policy: h.keeper}}
+	for _, p := range others {
+		slots = append(slots, edge.Slot{Name: p.Name(), Policy: p})
+	}
 	srv, err := edge.New(edge.Config{FS: h.files, Listeners: []edge.Listener{{Name: "main"}}, Log: slog.New(slog.DiscardHandler),
-		Policies: []edge.Slot{{Name: "keeper", Policy: h.keeper}}, Logins: edge.Logins{FailDelay: -1}})
+		Policies: slots, Logins: edge.Logins{FailDelay: -1}})
 	if err != nil {
 		t.Fatal(err)
 	}

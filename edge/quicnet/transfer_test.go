@@ -204,7 +204,7 @@ func TestEnds(t *testing.T) {
 		err  error
 		want Code
 	}{
-		{context.Canceled, CodeAborted}, {dtp.ErrTooLarge, CodeTooLarge}, {dtp.ErrStalled, CodeIdle}, {storage, CodeStorage},
+		{context.Canceled, CodeAborted}, {dtp.ErrTooLarge, CodeTooLarge}, {dtp.ErrForbidden, CodeForbidden}, {dtp.ErrStalled, CodeIdle}, {storage, CodeStorage},
 		{fmt.Errorf("%w: x", dtp.ErrBroken), CodeAborted},
 	} {
 		token := c.Token()

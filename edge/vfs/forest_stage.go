@@ -87,6 +87,17 @@ func (f *Forest) Partials(owner string, p Path) ([]Info, error) {
 	return seen, t.fail(p, err)
 }
 
+// OpenPartial implements [Partials].
+func (f *Forest) OpenPartial(owner string, p Path) (File, error) {
+	t, inner := f.find(p)
+	parts, ok := t.FS.(Partials)
+	if !ok || f.fixed(p) {
+		return nil, &fs.PathError{Op: "open", Path: string(p), Err: fs.ErrNotExist}
+	}
+	file, err := parts.OpenPartial(owner, inner)
+	return file, t.fail(p, err)
+}
+
 // DropPartial implements [Partials].
 func (f *Forest) DropPartial(owner string, p Path) error {
 	t, inner := f.find(p)

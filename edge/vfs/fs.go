@@ -153,6 +153,9 @@ type Partials interface {
 	// Partials lists what is kept for owner in the directory p; Info.Name is
 	// the name that the upload will have.
 	Partials(owner string, p Path) ([]Info, error)
+	// OpenPartial opens what is kept, to be read; fs.ErrNotExist if nothing is, and
+	// ErrBusy while somebody goes on with it.
+	OpenPartial(owner string, p Path) (File, error)
 	// DropPartial forgets what is kept; fs.ErrNotExist if nothing is.
 	DropPartial(owner string, p Path) error
 }

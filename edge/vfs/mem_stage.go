@@ -83,6 +83,20 @@ func (m *Mem) Partials(owner string, p Path) ([]Info, error) {
 	return infos, nil
 }
 
+// OpenPartial implements [Partials].
+func (m *Mem) OpenPartial(owner string, p Path) (File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k, _, err := m.partial(owner, p)
+	if err == nil && k.busy {
+		err = ErrBusy
+	}
+	if err != nil {
+		return nil, memFail("open", p, err)
+	}
+	return &memFile{Reader: bytes.NewReader(k.data), info: m.partialInfo(k, p.Base())}, nil
+}
+
 // DropPartial implements [Partials].
 func (m *Mem) DropPartial(owner string, p Path) error {
 	m.mu.Lock()

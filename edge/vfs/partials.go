@@ -3,6 +3,7 @@ package vfs
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"sync"
 	"time"
 )
@@ -78,6 +79,13 @@ func (x *partialIndex) claim(k *partial) bool {
 	k.busy = true
 	k.turn++
 	return true
+}
+
+// taken reports whether somebody goes on with k.
+func (x *partialIndex) taken(k *partial) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return k.busy
 }
 
 // release ends a claim.
@@ -277,6 +285,37 @@ func (d *Disk) describeAll(p Path, kept []*partial) []Info {
 		}
 	}
 	return infos
+}
+
+// OpenPartial implements [Partials].
+func (d *Disk) OpenPartial(owner string, p Path) (File, error) {
+	var f osFile
+	err := d.run(func() error {
+		k, _, err := d.partial(owner, p)
+		if err != nil {
+			return err
+		}
+		if d.partials.taken(k) {
+			return ErrBusy
+		}
+		d.tree.RLock()
+		defer d.tree.RUnlock()
+		at, inside := d.local(d.partials.now(k).file())
+		if !inside {
+			return fs.ErrNotExist // its directory was renamed
+		}
+		fo, err := d.openFolder(at.Dir())
+		if err != nil {
+			return err
+		}
+		defer fo.close()
+		f, err = fo.open(at.Base(), os.O_RDONLY)
+		return err
+	})
+	if err != nil {
+		return nil, d.fail("open", p, err)
+	}
+	return f.bare(), nil
 }
 
 // DropPartial implements [Partials].

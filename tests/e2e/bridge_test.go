@@ -72,7 +72,15 @@ func startQUIC(t *testing.T) *quicSite {
 // startBridge runs edgeftp bridge, and returns the process with what a client needs.
 func startBridge(t *testing.T, q *quicSite, args ...string) *server {
 	t.Helper()
-	words := append([]string{os.Getenv(binaryVar), "bridge", "--listen", "127.0.0.1:0", "-o", "json", "--to", "ftpq://" + q.addr, "--ca-file", q.ca}, args...)
+	b := bridgeTo(t, q.addr, q.ca, args...)
+	b.user, b.password = "anna", "secret"
+	return b
+}
+
+// bridgeTo does the same for any server, without its users.
+func bridgeTo(t *testing.T, addr, ca string, args ...string) *server {
+	t.Helper()
+	words := append([]string{os.Getenv(binaryVar), "bridge", "--listen", "127.0.0.1:0", "-o", "json", "--to", "ftpq://" + addr, "--ca-file", ca}, args...)
 	s := launchAs(t, place{outside: t.TempDir()}, words)
 	line, err := s.log.find(s.ended, readyWithin, func(line string) bool { return message(line) == "bridge ready" })
 	if err != nil {
@@ -80,7 +88,7 @@ func startBridge(t *testing.T, q *quicSite, args ...string) *server {
 	}
 	var ready struct{ Listen string }
 	ok(t, json.Unmarshal([]byte(line), &ready))
-	s.addr, s.user, s.password, s.plain = ready.Listen, "anna", "secret", true
+	s.addr, s.plain = ready.Listen, true
 	return s
 }
 
@@ -195,13 +203,16 @@ func TestBridgeRefuses(t *testing.T) {
 	plain := must(net.Listen("tcp", ports.Addr(t)))(t) // a server of FTP has nothing on its UDP port
 	t.Cleanup(func() { _ = plain.Close() })
 	web := startWeb(t)
+	hole := must(net.ListenPacket("udp", "127.0.0.1:0"))(t) // what comes is dropped, as by a firewall
+	t.Cleanup(func() { _ = hole.Close() })
 	for name, tt := range map[string]struct {
 		args []string
 		code int
 		says string
 	}{
 		"plain server": {[]string{"--to", "ftpq://" + plain.Addr().String()}, 4, "no answer over UDP at " + plain.Addr().String()},
-		"way out":      {[]string{"--to", "ftpq://" + plain.Addr().String()}, 4, "FTPS works over TCP: edgeftp get ftps://127.0.0.1/"},
+		"way out":      {[]string{"--to", "ftpq://" + plain.Addr().String()}, 4, "= help: for one file, without a bridge: edgeftp get ftps://127.0.0.1/"},
+		"blocked":      {[]string{"--to", "ftpq://" + hole.LocalAddr().String()}, 4, "UDP may be blocked on the way, and FTPS over TCP is the way out"},
 		"no host":      {[]string{"--to", "ftpq://no.such.host.invalid"}, 4, "no.such.host.invalid"},
 		"stranger":     {[]string{"--to", "ftpq://" + q.addr}, 1, "--ca-file FILE trusts"},
 		"protocol":     {[]string{"--to", "ftpq://" + web}, 1, "FTPS over TCP"},

@@ -1,6 +1,7 @@
 package vfstest
 
 import (
+	"io"
 	"io/fs"
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -16,6 +17,7 @@ func partialChecks() []check {
 		{"anew", (*bed).testPartialAnew},
 		{"one at a time", (*bed).testPartialBusy},
 		{"published meanwhile", (*bed).testPartialPublished},
+		{"opened", (*bed).testPartialOpened},
 		{"drop", (*bed).testPartialDrop},
 		{"folder", (*bed).testPartialFolder},
 	}
@@ -196,6 +198,32 @@ func (b *bed) testPartialPublished() {
 	b.holds("/h", "published")
 	b.nothing("ann", "/h")
 	b.lists("/", "g", "h")
+}
+
+func (b *bed) testPartialOpened() {
+	p := b.partials()
+	open := func(owner string) error {
+		_, err := p.OpenPartial(owner, "/f")
+		return err
+	}
+	b.is(open("ann"), fs.ErrNotExist)
+	b.interrupt("/f", annNew(), "12345")
+	b.is(open("bob"), fs.ErrNotExist)
+	f, err := p.OpenPartial("ann", "/f")
+	b.ok(err)
+	text, err := io.ReadAll(f)
+	b.ok(err)
+	info, err := f.Stat()
+	b.ok(err)
+	if string(text) != "12345" || info.Size() != 5 {
+		b.Errorf("%q, %d bytes", text, info.Size())
+	}
+	b.ok(f.Close())
+	b.kept("/f", 5)
+	s := b.stage("/f", annAppends())
+	b.is(open("ann"), vfs.ErrBusy)
+	b.commit(s)
+	b.is(open("ann"), fs.ErrNotExist)
 }
 
 func (b *bed) testPartialDrop() {

@@ -52,6 +52,8 @@ func (s *session) last(a *asked, p part) {
 	switch {
 	case !p.good():
 		a.job.stop(errRefused)
+	case a.job.up:
+		close(a.job.sent.confirmed)
 	case !a.job.came.Load(): // it is on its way, or something is wrong
 		job := a.job
 		late := time.AfterFunc(patience, func() {
@@ -213,7 +215,7 @@ func (s *session) lost(err error) {
 	for i, a := range s.queue {
 		switch {
 		case !a.sent || a.answer != nil:
-		case a.job != nil && a.part != nil && (!a.part.good() || a.job.ended()):
+		case a.job != nil && a.part != nil && (!a.part.good() || a.job.up || a.job.ended()):
 			a.part.close()
 		case a.job != nil:
 			s.orphan(a)
@@ -234,11 +236,15 @@ func (s *session) orphan(a *asked) {
 		return
 	}
 	a.job.stop(errLink)
-	if a.job.up {
-		a.say(wire.CodeAborted, "The connection to the server was lost; SIZE tells what has arrived, and REST or APPE goes on from there.")
-	} else {
-		a.say(wire.CodeAborted, "The connection to the server was lost.")
+	a.say(wire.CodeAborted, "The connection to the server was lost%s.", a.job.instead())
+}
+
+// instead is what the client can do where a transfer does not go on.
+func (t *transfer) instead() string {
+	if t.up {
+		return "; SIZE tells what has arrived, and REST or APPE goes on from there"
 	}
+	return ""
 }
 
 // leave is the end of a session that the server wants.

@@ -24,6 +24,9 @@ type Config struct {
 	Connect time.Duration
 	// Patience is how long a lost connection is waited for; 0 is 2 minutes.
 	Patience time.Duration
+	// Settle is how long a server may take, after the connection was lost, to keep what it
+	// has got of an upload; 0 is 10 seconds.
+	Settle time.Duration
 	// Log is told of connections and transfers.
 	Log *slog.Logger
 	// Trace, if set, is told every command, without passwords, and every reply. Several
@@ -36,6 +39,7 @@ type Bridge struct {
 	Config
 	trunk   *trunk
 	stop    context.CancelFunc
+	board   board
 	noFacts atomic.Bool // the server has no MLST
 }
 
@@ -46,6 +50,7 @@ func New(ctx context.Context, conf Config) *Bridge {
 	conf.Keep = or(conf.Keep, 5*time.Minute)
 	conf.Connect = or(conf.Connect, 15*time.Second)
 	conf.Patience = or(conf.Patience, 2*time.Minute)
+	conf.Settle = or(conf.Settle, 10*time.Second)
 	ctx, stop := context.WithCancel(ctx)
 	return &Bridge{Config: conf, stop: stop, trunk: &trunk{ctx: ctx, dial: conf.Dial, keep: conf.Keep, log: conf.Log}}
 }

@@ -96,6 +96,15 @@ func (r *replies) line() ([]byte, error) {
 // whole reads a final reply, and returns its lines.
 func (r *replies) whole() (code int, lines [][]byte, err error) {
 	for {
+		if code, lines, err = r.one(); err != nil || code >= 200 {
+			return code, lines, err
+		}
+	}
+}
+
+// one reads a reply, be it the last one to its command or not.
+func (r *replies) one() (code int, lines [][]byte, err error) {
+	for {
 		p, err := r.next()
 		if err != nil {
 			return 0, nil, err
@@ -104,10 +113,7 @@ func (r *replies) whole() (code int, lines [][]byte, err error) {
 			lines = append(lines, p.text)
 		}
 		if p.last {
-			if p.final() {
-				return p.code, lines, nil
-			}
-			lines = nil
+			return p.code, lines, nil
 		}
 	}
 }

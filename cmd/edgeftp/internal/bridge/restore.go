@@ -19,38 +19,40 @@ const dialogue = 30 * time.Second
 var errSlow = errors.New("the server cannot be reached at the moment")
 
 // restoration opens a session with the server, brings it to where the last one was, and has
-// a download go on in it. It runs beside the owner, who reads nothing of it before done.
+// a transfer go on in it. It runs beside the owner, who reads nothing of it before done.
 type restoration struct {
 	again  memory    // what is to be said again
-	asked  *asked    // whose download is to go on; nil: none
-	job    *transfer // that download
+	asked  *asked    // whose transfer is to go on; nil: none
+	job    *transfer // that transfer
 	before bool      // there was a session
 	limit  time.Duration
+	settle time.Duration
 	stop   context.CancelFunc
 	done   chan struct{}
 
 	far      *far
 	greeting []byte
-	err      error // there is no session
-	cold     error // there is one, and the download cannot go on
-	whole    bool  // all of the download had come
+	err      error  // there is no session
+	cold     error  // there is one, and the transfer cannot go on
+	whole    bool   // all of the download had come
+	mark     []byte // of the upload that goes on, which the client has not got
 }
 
 // restore begins to open a session.
 func (s *session) restore() { s.begins(&restoration{again: s.memory, before: s.greeted}) }
 
-// resume begins to bring a session back so that a download goes on.
+// resume begins to bring a session back so that a transfer goes on.
 func (s *session) resume(a *asked) {
 	a.part, a.before, a.again = nil, nil, a.marked
 	if s.restoring != nil {
 		return
 	}
-	s.log.Info("download waits", "session", s.id, "path", a.arg, "bytes", a.job.moved.Load())
+	s.log.Info(a.job.kind()+" waits", "session", s.id, "path", a.arg, "bytes", a.job.moved.Load())
 	s.begins(&restoration{again: s.memory, before: true, asked: a, job: a.job})
 }
 
 func (s *session) begins(r *restoration) {
-	r.limit = s.bridge.Patience
+	r.limit, r.settle = s.bridge.Patience, s.bridge.Settle
 	if !r.before {
 		r.limit = s.bridge.Connect
 	}
@@ -109,7 +111,9 @@ func (r *restoration) open(ctx context.Context, link Link) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	f := &far{link: link, conn: conn, in: newReplies(conn), parts: make(chan event), quit: make(chan struct{})}
 	_ = conn.SetDeadline(time.Now().Add(dialogue))
-	err = r.speak(f)
+	if err = r.speak(f); err == nil && r.job != nil {
+		err = r.goOn(ctx, f)
+	}
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -152,10 +156,7 @@ func (r *restoration) speak(f *far) error {
 			}
 		}
 	}
-	if r.job == nil {
-		return nil
-	}
-	return r.goOn(f)
+	return nil
 }
 
 // login logs in as the client has.
@@ -177,9 +178,16 @@ func (r *restoration) login(f *far) error {
 	return errors.New("the server wants more to log in than it did")
 }
 
-// goOn has the download go on behind what the client has of it, if the file is the same.
-// What speaks against that is no error of the session.
-func (r *restoration) goOn(f *far) error {
+// goOn has the transfer go on. What speaks against that is no error of the session.
+func (r *restoration) goOn(ctx context.Context, f *far) error {
+	if r.job.up {
+		return r.sendOn(ctx, f)
+	}
+	return r.fetchOn(f)
+}
+
+// fetchOn has the download go on behind what the client has of it, if the file is the same.
+func (r *restoration) fetchOn(f *far) error {
 	path := r.job.line[len("RETR "):]
 	code, lines, err := f.ask(append([]byte("MLST "), path...))
 	if err != nil {
@@ -238,7 +246,7 @@ func (s *session) restored() {
 		return
 	case r.err != nil && r.asked != nil:
 		r.job.stop(errLink)
-		r.asked.say(wire.CodeAborted, "The connection to the server was lost, and did not come back: %s.", oneLine(r.err))
+		r.asked.say(wire.CodeAborted, "The connection to the server was lost, and did not come back: %s%s.", oneLine(r.err), r.job.instead())
 		return
 	case r.err != nil:
 		s.refused(r.err)
@@ -253,9 +261,13 @@ func (s *session) restored() {
 	switch {
 	case r.cold != nil:
 		r.job.stop(r.cold)
-		r.asked.say(wire.CodeAborted, "The connection to the server was lost, and the download cannot go on: %s.", oneLine(r.cold))
+		r.asked.say(wire.CodeAborted, "The connection to the server was lost, and the %s cannot go on: %s%s.", r.job.kind(), oneLine(r.cold), r.job.instead())
 	case r.asked != nil:
-		s.log.Info("download goes on", "session", s.id, "path", r.asked.arg, "bytes", r.job.moved.Load())
+		if r.mark != nil {
+			s.show(r.mark)
+			r.asked.marked = true
+		}
+		s.log.Info(r.job.kind()+" goes on", "session", s.id, "path", r.asked.arg, "bytes", r.job.moved.Load())
 	}
 	f := r.far
 	s.work.Go(f.listen)

@@ -152,12 +152,12 @@ func TestAbortWhileLost(t *testing.T) {
 	must(t, c, "PWD", 257)
 }
 
-// Uploads, text and listings do not go on, and the client is told what it can do.
+// Uploads with APPE, text and listings do not go on, and the client is told what it can do.
 func TestLostOtherwise(t *testing.T) {
 	r := start(t, nil)
 	c := r.client()
 	must(t, c, "TYPE I", 200)
-	conn, err := c.Begin(userpi.EPSV, "STOR up.bin")
+	conn, err := c.Begin(userpi.EPSV, "APPE up.bin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestLostOtherwise(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.cut(false)
-	reply, err := c.Expect("STOR", 426)
+	reply, err := c.Expect("APPE", 426)
 	if err != nil || !strings.Contains(reply.Text(), "REST or APPE") {
 		t.Error(reply, err)
 	}

@@ -28,6 +28,7 @@ type rig struct {
 	quic  *quicnet.Listener
 	addr  string // the bridge's
 	log   *journal
+	made  *Bridge
 	tls   *tls.Config // the server's
 
 	mu     sync.Mutex
@@ -160,6 +161,7 @@ func (r *rig) bridge(conf Config) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	b := New(ctx, conf)
+	r.made = b
 	go func() { done <- b.Serve(l) }()
 	r.t.Cleanup(func() {
 		cancel()

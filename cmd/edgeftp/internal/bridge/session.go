@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/edge/dtp"
+	"github.com/edgeftp/edgeftp/edge/quicnet"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
@@ -202,7 +204,10 @@ func (s *session) begin(a *asked) {
 	a.job = newTransfer(s.ctx, a, source{s.far.link, a.token})
 	a.job.binary = s.memory.binary && s.memory.stream && !s.ranged
 	a.job.from, s.rest, s.ranged = s.rest, 0, false
-	s.work.Go(a.job.run)
+	if a.verb == "STOR" && a.job.binary && a.arg != "" {
+		a.job.sent.keep()
+	}
+	s.work.Go(func() { s.bridge.board.run(s.id, a.job) })
 }
 
 // finish answers a command if all is there that it takes, and reports whether it has.
@@ -244,8 +249,8 @@ func (s *session) conclude(a *asked) {
 	case a.part.good():
 		a.say(wire.CodeAborted, "The transfer is not complete: %s.", oneLine(err))
 	}
-	if err == nil && a.part != nil && !a.part.good() {
-		err = errors.New(strings.TrimSpace(string(a.part.text)))
+	if a.part != nil && !a.part.good() {
+		err = refusal(err, a.part)
 	}
 	args := []any{"session", s.id, "verb", t.verb, "path", t.name, "bytes", t.moved.Load(), "took", time.Since(t.began).Round(time.Millisecond).String()}
 	if t.again > 0 {
@@ -256,6 +261,16 @@ func (s *session) conclude(a *asked) {
 		return
 	}
 	s.log.Info("transferred", args...)
+}
+
+// refusal is why a transfer has failed that the server has not taken: what it says, and how
+// it has ended the stream if that came in time.
+func refusal(err error, p *part) error {
+	says := strings.TrimSpace(string(p.text))
+	if ended, ok := errors.AsType[*quicnet.Error](err); ok {
+		return fmt.Errorf("%s (%w)", says, ended)
+	}
+	return errors.New(says)
 }
 
 // oneLine is an error for a place that has one line.

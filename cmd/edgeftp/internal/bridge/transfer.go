@@ -26,7 +26,7 @@ var (
 	errAborted = errors.New("the client has aborted it")
 )
 
-// A source is where a download goes on.
+// A source is where a transfer goes on.
 type source struct {
 	link  Link
 	token string
@@ -41,16 +41,18 @@ type transfer struct {
 	up         bool
 	port       dtp.Port
 	at         source
-	from       int64 // where in the file the client's download begins
+	from       int64 // where in the file the transfer begins
 	binary     bool  // neither text nor compressed nor a part of the file
 
 	facts atomic.Pointer[string] // those of the file, see same; nil: not known
+	sent  upload                 // what has come from the client
 
 	ctx   context.Context
 	stop  context.CancelCauseFunc
 	moved atomic.Int64
 	came  atomic.Bool   // the stream is there
-	stuck chan struct{} // holds one when a download waits for another source
+	waits atomic.Bool   // it goes on when there is a connection again
+	stuck chan struct{} // holds one when the transfer waits for another source
 	next  chan source
 	done  chan struct{}
 	err   error // how it has ended, after done
@@ -60,7 +62,7 @@ type transfer struct {
 
 func newTransfer(ctx context.Context, a *asked, at source) *transfer {
 	t := &transfer{verb: a.verb, name: a.arg, line: a.line, up: uploads(a.verb), port: a.port, at: at, began: time.Now(),
-		stuck: make(chan struct{}, 1), next: make(chan source, 1), done: make(chan struct{})}
+		stuck: make(chan struct{}, 1), next: make(chan source, 1), done: make(chan struct{}), sent: upload{confirmed: make(chan struct{})}}
 	t.ctx, t.stop = context.WithCancelCause(ctx)
 	return t
 }
@@ -69,7 +71,9 @@ func newTransfer(ctx context.Context, a *asked, at source) *transfer {
 func uploads(verb string) bool { return verb == "STOR" || verb == "STOU" || verb == "APPE" }
 
 // resumable reports whether the client need not learn of a lost connection.
-func (t *transfer) resumable() bool { return t.verb == "RETR" && t.binary && t.facts.Load() != nil }
+func (t *transfer) resumable() bool {
+	return t.sent.kept || t.verb == "RETR" && t.binary && t.facts.Load() != nil
+}
 
 // ended reports whether it has ended.
 func (t *transfer) ended() bool {
@@ -175,7 +179,7 @@ func (t *transfer) goOn(why error) (io.ReadCloser, error) {
 	if _, client := errors.AsType[*clientError](why); client || !t.lost() {
 		return nil, why
 	}
-	t.stuck <- struct{}{}
+	defer t.wait()()
 	select {
 	case t.at = <-t.next:
 		t.again++
@@ -189,13 +193,18 @@ func (t *transfer) goOn(why error) (io.ReadCloser, error) {
 	}
 }
 
+// wait says that the transfer waits for another source; what it returns, that it does no
+// more.
+func (t *transfer) wait() (end func()) {
+	t.waits.Store(true)
+	t.stuck <- struct{}{}
+	return func() { t.waits.Store(false) }
+}
+
 // lost reports whether the connection was lost and it is worth to wait for another one. A
 // stream may learn of it a moment before others do.
 func (t *transfer) lost() bool {
-	if t.up || t.ctx.Err() != nil {
-		return false
-	}
-	return t.resumable() && gone(t.at.link, t.ctx.Done())
+	return t.ctx.Err() == nil && t.resumable() && gone(t.at.link, t.ctx.Done())
 }
 
 // gone reports whether a connection has ended, which may become known in a moment.
@@ -218,59 +227,18 @@ func (t *transfer) receive(from source) (io.ReadCloser, error) {
 	return in, err
 }
 
-// upload moves from the client to the server. The end of the client's data connection is
-// that of the file: FTP in stream mode knows no other (RFC 959 §3.4.1).
-func (t *transfer) upload() error {
-	conn, err := t.open()
-	if err != nil {
-		return err
-	}
-	quit := context.AfterFunc(t.ctx, func() { reset(conn) })
-	defer quit()
-	out, err := t.at.link.Send(t.ctx, t.at.token)
-	if err != nil {
-		reset(conn)
-		return err
-	}
-	t.came.Store(true)
-	stop := context.AfterFunc(t.ctx, out.Reset)
-	defer stop()
-	if err := t.draw(conn, out); err != nil {
-		out.Reset()
-		reset(conn)
-		return err
-	}
-	if !stop() { // what was stopped is not complete
-		reset(conn)
-		return context.Cause(t.ctx)
-	}
-	return errors.Join(out.Close(), conn.Close())
-}
-
-// draw moves what the client sends. No error: it has ended its connection in order.
-func (t *transfer) draw(conn net.Conn, out Outgoing) error {
-	buf := make([]byte, chunk)
-	for {
-		n, err := conn.Read(buf)
-		if n > 0 {
-			if _, err := out.Write(buf[:n]); err != nil {
-				return err
-			}
-			t.moved.Add(int64(n))
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return &clientError{err}
-		}
-	}
-}
-
 // reset closes a connection so that its other end learns that something is missing.
 func reset(conn net.Conn) {
 	if c, ok := conn.(*net.TCPConn); ok {
 		_ = c.SetLinger(0)
 	}
 	_ = conn.Close()
+}
+
+// kind is what the log calls it.
+func (t *transfer) kind() string {
+	if t.up {
+		return "upload"
+	}
+	return "download"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -35,6 +36,10 @@ type trunk struct {
 	users    int
 	idle     *time.Timer
 	before   bool // there was a connection
+
+	since time.Time  // there is this connection
+	here  netip.Addr // this machine's address on it
+	moved time.Time  // when that has changed
 }
 
 // attempt is one attempt to connect.
@@ -99,6 +104,7 @@ func (t *trunk) try(a *attempt, pause time.Duration) {
 	}
 	t.log.Info(say, "took", time.Since(began).Round(time.Millisecond).String())
 	t.failures, t.next, t.link, t.before = 0, time.Time{}, a.link, true
+	t.since, t.here, t.moved = time.Now(), netip.Addr{}, time.Time{}
 	t.rest()
 	link := a.link
 	t.work.Go(func() { t.watch(link) })
@@ -106,9 +112,7 @@ func (t *trunk) try(a *attempt, pause time.Duration) {
 
 // watch tells of the end of a connection.
 func (t *trunk) watch(link Link) {
-	select {
-	case <-link.Done():
-	case <-t.ctx.Done():
+	if t.follow(link); t.ctx.Err() != nil {
 		_ = link.Close() // nothing is on it any more
 		return
 	}
