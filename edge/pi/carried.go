@@ -94,9 +94,14 @@ func (s *Session) follows() {
 	}
 	s.event(policy.Event{Kind: policy.EventClientMoved, Text: before.String()})
 	if s.rank.in && !s.rank.id.From(peer.Addr()) || !s.conf.defence().Welcome(peer.Addr()) {
-		s.say(wire.Say(wire.CodeNotAvailable, "You have moved to an address from which you may not come; closing the control connection."))
+		s.say(strayed())
 		s.link.closed = true
 	}
+}
+
+// strayed is the last word to a client that has moved where it may not come from.
+func strayed() wire.Reply {
+	return wire.Say(wire.CodeNotAvailable, "You have moved to an address from which you may not come; closing the control connection.")
 }
 
 // notHere answers what prepares a data connection in TCP's ways where there is none of TCP.

@@ -175,6 +175,30 @@ func TestCarriedMoves(t *testing.T) {
 	})
 }
 
+// A client that moves while its login is under way is held to the networks of that login.
+func TestMovesWhileItLogsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, answer := make(chan struct{}), make(chan struct{})
+		w := &warden{}
+		w.login = func(context.Context, *policy.Login) (policy.Identity, error) {
+			close(asked)
+			<-answer
+			return policy.Identity{Verdict: policy.Allow, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil
+		}
+		b, c := aboard(t, wardens(t, w))
+		b.own()
+		defer b.close()
+		b.expect("the greeting", 220)
+		b.do("USER dev", 331)
+		b.must(b.client.Send("PASS secret"))
+		<-asked
+		after(time.Second) // until somebody attends to it
+		c.move("198.51.100.1:4000")
+		close(answer)
+		b.expect("the end of the session", 421)
+	})
+}
+
 // Who comes from elsewhere than a policy says is not let in, in the words of a wrong
 // password, whether he needs one or not; observers are told why.
 func TestNetworksAtLogin(t *testing.T) {
