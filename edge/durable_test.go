@@ -16,7 +16,7 @@ func sample(path, text, user string) *policy.Event {
 	return &policy.Event{Meta: policy.Meta{Session: &policy.Session{ID: 7, User: user, Peer: netip.MustParseAddrPort("[2001:db8::1]:1"),
 		TLS: policy.TLS{Version: "1.3"}, ASCII: true}, Request: 9, Time: time.Unix(1, 5).UTC()},
 		Kind: policy.EventFileSent, Path: path, Text: text, Op: policy.OpRead, Size: 1 << 40, Took: time.Second, Code: 226,
-		Policy: "a", Generation: 3, Late: true}
+		Policy: "a", Generation: 3, Late: true, DataPeer: netip.MustParseAddrPort("192.0.2.7:40002")}
 }
 
 // FuzzEventRecord holds that every event comes back as it was, whatever its texts

@@ -27,6 +27,7 @@ type sink struct {
 
 func (s *sink) Open(context.Context) (net.Conn, error) { return s, nil }
 func (s *sink) Close() error                           { return nil }
+func (s *sink) RemoteAddr() net.Addr                   { return nil }
 func (s *sink) SetWriteDeadline(time.Time) error       { return nil }
 func (s *sink) SetDeadline(time.Time) error            { return nil }
 func (s *sink) SetReadDeadline(time.Time) error        { return nil }

@@ -305,7 +305,7 @@ func eventFields(t *testing.T) (rows []string) {
 			return true
 		})
 	})
-	if len(rows) != 24 {
+	if len(rows) != 25 {
 		t.Errorf("%d fields of the event log have a comment", len(rows))
 	}
 	return rows

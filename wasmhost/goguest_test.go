@@ -3,6 +3,7 @@ package wasmhost
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -78,7 +79,7 @@ func goAuth(t *testing.T, p *Policy) {
 		t.Errorf("early: %+v, %v", id, err)
 	}
 	s.Protocol, login.Binding = "ftpq/1", []byte("of this connection, and no other")
-	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Allow || id.Group != "ftpq/1 of this connection, and no other" {
+	if id, err = p.Hooks().Authenticator.Authenticate(t.Context(), login); err != nil || id.Verdict != policy.Allow || id.Group != "ftpq/1 of this connection, and no other" || fmt.Sprint(id.Networks) != "[192.0.2.0/24]" {
 		t.Errorf("bound: %+v, %v", id, err)
 	}
 }
@@ -105,7 +106,7 @@ func goFaults(t *testing.T, p *Policy) {
 		}
 	}
 	_, err := p.Hooks().Authorizer.Authorize(t.Context(), action("/panic"))
-	if !strings.HasPrefix(err.Error(), "main.go:43: panic: ") {
+	if !strings.HasPrefix(err.Error(), "main.go:44: panic: ") {
 		t.Errorf("the guest's words do not lead, or do not name the line first: %v", err)
 	}
 }

@@ -10,14 +10,6 @@ import (
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
-// guestEvents are the kinds of events that modules are told of.
-func guestEvents() (all []policy.EventKind) {
-	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
-		all = append(all, k)
-	}
-	return all
-}
-
 // Hooks returns the stages whose hooks the module exports.
 func (p *Policy) Hooks() policy.Hooks {
 	on := &p.module.hooks
@@ -46,7 +38,7 @@ func (p *Policy) Hooks() policy.Hooks {
 	if on[abi.HookEvent] {
 		h.Observer = observer{p}
 		if h.Interest.Events == nil { // all that the ABI has numbers for
-			h.Interest.Events = guestEvents()
+			h.Interest.Events = policy.GuestEvents()
 		}
 	}
 	if on[abi.HookCert] {

@@ -88,7 +88,7 @@ func TestLoadRefusesWhatIsNoModule(t *testing.T) {
 		{"code", join(pass[:8], []byte("\x01\x04\x01\x60\x00\x01")), CodeMalformed, "ends too early"},
 		{"manifest", join(pass, custom("edgeftp.manifest", `{"name":"x","interests":{}}`)), CodeManifest, `line 1, column 25: the key "interests"`},
 		{"manifest hooks", join(pass, custom("edgeftp.manifest", `{"hooks":["auth"]}`)), CodeManifest, "exports say"},
-		{"manifest of a later minor", join(pass, custom("edgeftp.manifest", `{"abi":"1.5"}`)), CodeManifest, "1.0 to 1.4"},
+		{"manifest of a later minor", join(pass, custom("edgeftp.manifest", `{"abi":"1.6"}`)), CodeManifest, "1.0 to 1.5"},
 		{"manifest of another major", join(pass, custom("edgeftp.manifest", `{"abi":"2.0"}`)), CodeManifest, `abi is "2.0"`},
 		{"manifest of no version", join(pass, custom("edgeftp.manifest", `{"abi":"1"}`)), CodeManifest, `abi is "1"`},
 		{"manifest capability", join(pass, custom("edgeftp.manifest", `{"capabilities":["kv"]}`)), CodeCapability, "kv"},
@@ -144,7 +144,7 @@ func TestManifestAndDigest(t *testing.T) {
 // TestManifestOfEachMinor loads modules that say which minor they were made for.
 func TestManifestOfEachMinor(t *testing.T) {
 	h := newHost(t, Config{})
-	for _, version := range []string{"1.0", "1.1", "1.2", "1.3", "1.4"} {
+	for _, version := range []string{"1.0", "1.1", "1.2", "1.3", "1.4", "1.5"} {
 		p, err := h.Load(t.Context(), "slot", append(testModule(t, "pass"), custom("edgeftp.manifest", `{"abi":"`+version+`"}`)...), LoadOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", version, err)

@@ -189,14 +189,14 @@ func opNames() (all []string) {
 }
 
 func eventNames() (all []string) {
-	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
+	for _, k := range policy.GuestEvents() {
 		all = append(all, k.String())
 	}
 	return all
 }
 
 func eventNamed(name string) policy.EventKind {
-	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
+	for _, k := range policy.GuestEvents() {
 		if k.String() == name {
 			return k
 		}

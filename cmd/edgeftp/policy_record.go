@@ -69,7 +69,7 @@ func recordable(r *control.Recording) error {
 			return fmt.Errorf("--hook: %q is no hook\n   = help: there are %s", h, strings.Join(hooks, ", "))
 		}
 	}
-	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
+	for _, k := range policy.GuestEvents() {
 		ops = append(ops, k.String())
 	}
 	for _, op := range r.Ops {

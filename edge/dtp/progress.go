@@ -2,6 +2,7 @@ package dtp
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -13,13 +14,19 @@ import (
 // must not be copied.
 type Progress struct {
 	bytes atomic.Int64
-	began atomic.Pointer[time.Time]
+	began atomic.Pointer[beginning]
 	moved atomic.Int64  // nanoseconds from began to the first byte; 0 before
 	took  atomic.Int64  // nanoseconds; 0 while it runs
 	tls   atomic.Uint32 // the version, and resumed; 0 in the clear
 }
 
 const resumed = 1 << 16
+
+// beginning is when the data connection was opened, and with whom.
+type beginning struct {
+	time.Time
+	peer netip.AddrPort
+}
 
 // secured notes what the handshake of the data connection agreed on.
 func (p *Progress) secured(cs *tls.ConnectionState) {
@@ -47,16 +54,27 @@ func (p *Progress) TLS() (version string, again bool) {
 }
 
 // Begin notes that the data connection is open. Only the first call counts.
-func (p *Progress) Begin() {
-	now := time.Now()
-	p.began.CompareAndSwap(nil, &now)
+func (p *Progress) Begin() { p.begin(netip.AddrPort{}) }
+
+// begin is Begin of a connection with somebody.
+func (p *Progress) begin(peer netip.AddrPort) {
+	p.began.CompareAndSwap(nil, &beginning{time.Now(), peer})
+}
+
+// Peer returns the address of the data connection's other end. It is the zero value before
+// the connection is open, and of a connection that has none.
+func (p *Progress) Peer() netip.AddrPort {
+	if began := p.began.Load(); began != nil {
+		return began.peer
+	}
+	return netip.AddrPort{}
 }
 
 // Add counts n more bytes on the data connection.
 func (p *Progress) Add(n int64) {
 	if p.bytes.Add(n) == n && n > 0 {
 		if began := p.began.Load(); began != nil {
-			p.moved.CompareAndSwap(0, max(1, int64(time.Since(*began))))
+			p.moved.CompareAndSwap(0, max(1, int64(time.Since(began.Time))))
 		}
 	}
 }
@@ -74,7 +92,7 @@ func (p *Progress) first() (time.Time, bool) {
 // counts.
 func (p *Progress) End() {
 	if began := p.began.Load(); began != nil {
-		p.took.CompareAndSwap(0, max(1, int64(time.Since(*began))))
+		p.took.CompareAndSwap(0, max(1, int64(time.Since(began.Time))))
 	}
 }
 
@@ -90,7 +108,7 @@ func (p *Progress) Elapsed() time.Duration {
 		return time.Duration(took)
 	}
 	if began := p.began.Load(); began != nil {
-		return time.Since(*began)
+		return time.Since(began.Time)
 	}
 	return 0
 }

@@ -52,7 +52,7 @@ func TestProgressOfTransfer(t *testing.T) {
 	server, client := pair(t)
 	open := make(chan struct{})
 	tr := &Transfer{Port: ready{server}, Send: io.MultiReader(bytes.NewReader(pattern(1000)), gate{bytes.NewReader(pattern(10)), open}), Progress: new(Progress)}
-	if tr.Progress.Active() || tr.Progress.Elapsed() > 0 {
+	if tr.Progress.Active() || tr.Progress.Elapsed() > 0 || tr.Progress.Peer().IsValid() {
 		t.Error("it has begun already")
 	}
 	done := make(chan Result, 1)
@@ -60,12 +60,13 @@ func TestProgressOfTransfer(t *testing.T) {
 	if _, err := io.ReadFull(client, make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
-	if p := tr.Progress; !p.Active() || p.Elapsed() <= 0 {
-		t.Errorf("active %v, elapsed %v", p.Active(), p.Elapsed())
+	at := AddrPort(client.LocalAddr())
+	if p := tr.Progress; !p.Active() || p.Elapsed() <= 0 || p.Peer() != at {
+		t.Errorf("active %v, elapsed %v, with %v", p.Active(), p.Elapsed(), p.Peer())
 	}
 	close(open)
 	res := await(t, done)
-	if p := tr.Progress; res.Err != nil || p.Active() || !p.Started() || p.Bytes() != 1010 || p.Elapsed() != res.Took || res.Took <= 0 {
+	if p := tr.Progress; res.Err != nil || p.Active() || !p.Started() || p.Bytes() != 1010 || p.Elapsed() != res.Took || res.Took <= 0 || res.Peer != at || !at.IsValid() {
 		t.Errorf("%+v, active %v, started %v, %d bytes, elapsed %v", res, p.Active(), p.Started(), p.Bytes(), p.Elapsed())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -114,7 +115,9 @@ type Result struct {
 	Bytes  int64         // decoded bytes that were moved between the file and the client
 	Took   time.Duration // from the opening of the data connection to its end
 	Opened bool          // the data connection came to be
-	Err    error         // nil: everything was moved and the end was proper
+	// Peer is the address of its other end; the zero value of one that has none.
+	Peer netip.AddrPort
+	Err  error // nil: everything was moved and the end was proper
 
 	// TLS is what the handshake agreed on; nil in the clear, and when the handshake
 	// failed. It is there when a connection whose handshake was well was refused:
@@ -151,7 +154,8 @@ func (t *Transfer) Run(ctx context.Context) (res Result) {
 	if l, ok := t.Limiter.(Doner); ok {
 		defer l.Done()
 	}
-	t.Progress.Begin()
+	res.Peer = AddrPort(conn.RemoteAddr())
+	t.Progress.begin(res.Peer)
 	if _, inherited := t.Port.(*Passive); !inherited {
 		wakeEarly(conn)
 	}

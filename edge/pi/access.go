@@ -205,6 +205,11 @@ func (s *Session) homeless(home string, err error) Outcome {
 
 // admit logs the user in.
 func (s *Session) admit(name string, c chain.Credential, v view, code wire.Code, took time.Duration) Outcome {
+	if !c.From(s.who.Peer.Addr()) { // the client has moved since the policies were asked
+		v.giveBack()
+		s.who.User = ""
+		return Outcome{Reply: strayed(), Close: true}
+	}
 	if full := s.conf.enter(name, fewer(s.conf.PerUser, c.MaxSessions)); !full.IsZero() {
 		v.giveBack()
 		s.who.User = ""

@@ -56,7 +56,7 @@ func (s *Session) answerRefused(no *refused) wire.Reply {
 	ref := fmt.Sprintf("%d-%d", s.who.ID, a.Request)
 	reply := no.reply(fmt.Sprintf("ref %s", ref))
 	e := policy.Event{Kind: policy.EventDenied, Op: a.Op, Path: a.Path, Path2: a.Path2, Text: d.Error(),
-		Code: int(reply.Code), Policy: d.Policy, Generation: d.Generation}
+		Code: int(reply.Code), Policy: d.Policy, Generation: d.Generation, DataPeer: a.DataPeer}
 	if d.Failed {
 		e.Kind = policy.EventPolicyFailed
 	}

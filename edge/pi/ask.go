@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/dtp"
@@ -91,7 +92,7 @@ func (s *Session) sizeAt(p vfs.Path, at look) int64 {
 
 // action makes the policies' form of a question, but for what its path is now.
 func (s *Session) action(q Question) *policy.Action {
-	return &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B}
+	return &policy.Action{Meta: s.meta(), Op: q.Op, Path: string(q.Path), Path2: string(q.Path2), Arg: q.Text, A: q.A, B: q.B, DataPeer: s.target()}
 }
 
 // describe says what an action's path is now, to the action and to the caller.
@@ -247,13 +248,13 @@ func (s *Session) commit(p vfs.Path, number uint64) commit {
 	return commit{row: s.row, action: a, lease: s.lease, view: s.services(a)}
 }
 
-// ask puts it, from a helper goroutine.
-func (c *commit) ask(ctx context.Context, stage vfs.Stage, ms int64) error {
+// ask puts it, from a helper goroutine, about bytes that have come from somewhere.
+func (c *commit) ask(ctx context.Context, stage vfs.Stage, ms int64, from netip.AddrPort) error {
 	a := c.action
 	if !c.lease.Authorizes(a.Op) {
 		return c.row.lists(a.Op)
 	}
-	a.Time, a.A, a.B = time.Now(), stage.Size(), ms
+	a.Time, a.A, a.B, a.DataPeer = time.Now(), stage.Size(), ms, from
 	if c.view.fs != nil {
 		describe(c.view.fs, a)
 	}

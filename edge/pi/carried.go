@@ -93,20 +93,15 @@ func (s *Session) follows() {
 		s.conf.Moved(before.Addr(), peer.Addr())
 	}
 	s.event(policy.Event{Kind: policy.EventClientMoved, Text: before.String()})
-	if from := s.rank.id.Networks; s.rank.in && len(from) > 0 && !within(from, peer.Addr()) || !s.conf.defence().Welcome(peer.Addr()) {
-		s.say(wire.Say(wire.CodeNotAvailable, "You have moved to an address from which you may not come; closing the control connection."))
+	if s.rank.in && !s.rank.id.From(peer.Addr()) || !s.conf.defence().Welcome(peer.Addr()) {
+		s.say(strayed())
 		s.link.closed = true
 	}
 }
 
-// within reports whether an address lies in one of some networks.
-func within(networks []netip.Prefix, a netip.Addr) bool {
-	for _, n := range networks {
-		if n.Contains(a) {
-			return true
-		}
-	}
-	return false
+// strayed is the last word to a client that has moved where it may not come from.
+func strayed() wire.Reply {
+	return wire.Say(wire.CodeNotAvailable, "You have moved to an address from which you may not come; closing the control connection.")
 }
 
 // notHere answers what prepares a data connection in TCP's ways where there is none of TCP.

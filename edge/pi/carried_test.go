@@ -132,7 +132,14 @@ func TestCarried(t *testing.T) {
 func TestCarriedMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var moves []string
+		w := &warden{}
+		w.login = func(ctx context.Context, q *policy.Login) (policy.Identity, error) {
+			id, err := w.admitAll.Authenticate(ctx, q)
+			id.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+			return id, err
+		}
 		b, c := aboard(t, func(conf *Config) {
+			wardens(t, w)(conf)
 			conf.Moved = func(from, to netip.Addr) { moves = append(moves, from.String()+" "+to.String()) }
 		})
 		b.own()
@@ -140,7 +147,6 @@ func TestCarriedMoves(t *testing.T) {
 		b.expect("the greeting", 220)
 		b.do("USER dev", 331)
 		b.do("PASS secret", 230)
-		b.sess.rank.id.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 		synctest.Wait()
 		c.move("192.0.2.8:4000")
 		if got := b.sess.Seen().Peer.Addr().String(); got != "192.0.2.8" {
@@ -161,6 +167,58 @@ func TestCarriedMoves(t *testing.T) {
 		b.expect("the end of the session", 421)
 		if len(moves) != 3 || moves[2] != "192.0.2.9 198.51.100.1" {
 			t.Errorf("%q", moves)
+		}
+		b.conf.Chain.Close()
+		if e := w.event(policy.EventClientMoved); e.Session == nil || e.Session.Peer.String() != "198.51.100.1:4000" || e.Text != "192.0.2.9:4000" {
+			t.Errorf("the last move: %+v", e)
+		}
+	})
+}
+
+// A client that moves while its login is under way is held to the networks of that login.
+func TestMovesWhileItLogsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, answer := make(chan struct{}), make(chan struct{})
+		w := &warden{}
+		w.login = func(context.Context, *policy.Login) (policy.Identity, error) {
+			close(asked)
+			<-answer
+			return policy.Identity{Verdict: policy.Allow, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil
+		}
+		b, c := aboard(t, wardens(t, w))
+		b.own()
+		defer b.close()
+		b.expect("the greeting", 220)
+		b.do("USER dev", 331)
+		b.must(b.client.Send("PASS secret"))
+		<-asked
+		after(time.Second) // until somebody attends to it
+		c.move("198.51.100.1:4000")
+		close(answer)
+		b.expect("the end of the session", 421)
+	})
+}
+
+// Who comes from elsewhere than a policy says is not let in, in the words of a wrong
+// password, whether he needs one or not; observers are told why.
+func TestNetworksAtLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &warden{}
+		w.login = func(context.Context, *policy.Login) (policy.Identity, error) {
+			return policy.Identity{Verdict: policy.Allow, Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, nil
+		}
+		b, _ := aboard(t, wardens(t, w))
+		b.own()
+		b.expect("the greeting", 220)
+		b.sess.who.TLS.ClientSHA256 = "00ff" // which would do for a login from inside
+		b.do("USER dev", 331)
+		if r := b.do("PASS secret", 530); r.Lines[0] != "That name and password do not go together." {
+			t.Errorf("%q", r.Lines)
+		}
+		b.do("QUIT", 221)
+		b.close()
+		if e := w.event(policy.EventLoginFailed); e.Policy != "a" || e.Text != `a refused: the user "dev" may not log in from 192.0.2.7: it is in none of his networks` {
+			t.Errorf("%+v", e)
 		}
 	})
 }

@@ -27,7 +27,7 @@ type escort struct {
 	rate     *chain.Throttle
 	node     *throttle.Node // what the policies limit it to
 	transfer policy.Transfer
-	progress *dtp.Progress
+	progress *dtp.Progress // from begin on
 }
 
 // escort returns that of a transfer that a question of this number has permitted.
@@ -43,11 +43,11 @@ func (s *Session) escort(a policy.Action, number uint64, size, from int64) *esco
 	e := &escort{action: &a, log: s.log(), conf: s.conf, rate: s.lease.Throttle()}
 	e.view = s.services(&a)
 	if bytes {
-		e.filter = s.lease.Filter(policy.Chunk{Meta: a.Meta, Op: a.Op, Path: a.Path, Upload: up, Offset: from})
+		e.filter = s.lease.Filter(policy.Chunk{Meta: a.Meta, Op: a.Op, Path: a.Path, Upload: up, Offset: from, DataPeer: s.target()})
 	}
 	if e.rate != nil {
 		e.node = new(throttle.Node)
-		e.transfer = policy.Transfer{Meta: a.Meta, Op: a.Op, Path: a.Path, Upload: up, Size: size}
+		e.transfer = policy.Transfer{Meta: a.Meta, Op: a.Op, Path: a.Path, Upload: up, Size: size, DataPeer: s.target()}
 	}
 	return e
 }
@@ -91,10 +91,10 @@ func (e *escort) begin(ctx context.Context, p *dtp.Progress) (end func()) {
 		return func() {}
 	}
 	e.ctx = policy.WithServices(ctx, e.view)
+	e.progress = p
 	if e.rate == nil {
 		return func() {}
 	}
-	e.progress = p
 	again := e.pace(e.ctx)
 	if again.IsZero() {
 		return func() {}
@@ -138,6 +138,9 @@ func (e *escort) repeat(ctx context.Context, again time.Time) {
 func (e *escort) pace(ctx context.Context) (again time.Time) {
 	q := e.transfer
 	q.Time, q.Moved, q.Took = time.Now(), e.progress.Bytes(), e.progress.Elapsed()
+	if peer := e.progress.Peer(); peer.IsValid() {
+		q.DataPeer = peer
+	}
 	limit, again := e.rate.Ask(ctx, &q)
 	e.node.Set(throttle.Rates{Down: limit, Up: limit})
 	return again
@@ -145,9 +148,15 @@ func (e *escort) pace(ctx context.Context) (again time.Time) {
 
 // put shows bytes to the filters.
 func (e *escort) put(b []byte, last bool, out func([]byte) error) error {
+	peer := e.progress.Peer()
+	if peer.IsValid() {
+		e.filter.With(peer)
+	}
 	err := e.filter.Put(e.ctx, b, last, out)
 	if denial, ok := err.(*policy.Denial); ok {
-		return &refused{action: e.action, denial: denial, stage: policy.StageData}
+		a := *e.action // others see it, too
+		a.DataPeer = peer
+		return &refused{action: &a, denial: denial, stage: policy.StageData}
 	}
 	return err
 }

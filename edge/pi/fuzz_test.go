@@ -33,6 +33,7 @@ type scripted struct {
 func (s *scripted) Read(b []byte) (int, error)       { return s.Reader.Read(b) }
 func (s *scripted) Write(b []byte) (int, error)      { return len(b), nil }
 func (s *scripted) Close() error                     { return nil }
+func (s *scripted) RemoteAddr() net.Addr             { return nil }
 func (s *scripted) SetReadDeadline(time.Time) error  { return nil }
 func (s *scripted) SetWriteDeadline(time.Time) error { return nil }
 

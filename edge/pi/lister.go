@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -39,16 +40,17 @@ type lister struct {
 	number uint64 // of the command's question, which all others of the walk share
 	lease  chain.Lease
 	view   *services
-	screen bool          // a policy may hide entries
-	sealed bool          // the data connection will be protected
-	limits policy.Limits // the narrowest that were answered
+	screen bool           // a policy may hide entries
+	sealed bool           // the data connection will be protected
+	target netip.AddrPort // of the data connection, as far as the client has said
+	limits policy.Limits  // the narrowest that were answered
 }
 
 // lister begins a listing.
 func (s *Session) lister(a Args, f form) *lister {
 	l := &lister{form: f, arg: a.Text, text: a.Text, given: a.Given, path: a.Path,
 		fs: s.fs, conf: s.conf, zone: s.zone(), facts: s.with.facts, owner: s.owner(), perms: s.frozen(), alike: len(s.rank.id.Rules) == 0,
-		who: s.shown(), row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), screen: s.lease.Asks(policy.StageList)}
+		who: s.shown(), row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), target: s.target(), screen: s.lease.Asks(policy.StageList)}
 	l.guard, _ = s.fs.(vfs.Guard)
 	if a.ls.given && (a.Path == "" || !l.has(a.Path)) {
 		l.options, l.text, l.path, l.given = a.ls.options, a.ls.text, a.ls.path, a.ls.text != ""
@@ -96,7 +98,7 @@ func (l *lister) ask(p vfs.Path, dir bool) (at vfs.Path, err error) {
 		return p, fs.ErrPermission
 	}
 	a := &policy.Action{Meta: policy.Meta{Session: l.who, Request: l.number, Time: time.Now()},
-		Op: policy.OpList, Path: string(p), Arg: l.arg, Exists: dir, Dir: dir}
+		Op: policy.OpList, Path: string(p), Arg: l.arg, Exists: dir, Dir: dir, DataPeer: l.target}
 	g, err := l.row.authorize(policy.WithServices(context.Background(), l.view), l.lease, a)
 	var no *refused
 	switch {

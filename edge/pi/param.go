@@ -160,6 +160,7 @@ func (s *Session) active(target netip.AddrPort) Outcome {
 		return s.Fail(err)
 	}
 	s.setPort(p, time.Time{})
+	s.port.to = unmap(target)
 	s.who.Active = true
 	return Say(wire.CodeOK, "The next data connection goes to your port %d.", target.Port())
 }

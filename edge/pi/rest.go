@@ -141,5 +141,5 @@ func (s *Session) ordinary() bool {
 	login := s.rank.in && s.rank.counted && s.rank.attempts == 0 && string(s.rank.home) == who.Root && who.Group == s.rank.id.Group && who.Anon == s.rank.id.Anonymous
 	named := who.ID == s.id && who.Listener == s.conf.Name && who.Host == "" && who.VHost == s.conf.VHost && s.conf == s.unnamed() && who.Protocol == "" && who.DataTLS == s.with.protect && who.ASCII == s.with.ascii
 	return connected && login && named && s.with == params{ascii: s.with.ascii, facts: s.with.facts, protect: s.with.protect} && s.left == memory{allo: -1} &&
-		s.port.Port == nil && s.last == nil && s.port.until.IsZero() && len(s.held) == 0 && s.job == nil && s.errand == nil && s.row == nil && s.lease == (chain.Lease{}) && s.strikes == int(int32(s.strikes))
+		s.port.Port == nil && s.last == nil && s.port.until.IsZero() && !s.port.to.IsValid() && len(s.held) == 0 && s.job == nil && s.errand == nil && s.row == nil && s.lease == (chain.Lease{}) && s.strikes == int(int32(s.strikes))
 }

@@ -171,7 +171,8 @@ type memory struct {
 // dataPort is the prepared data connection.
 type dataPort struct {
 	dtp.Port
-	until time.Time // when it is given up; zero never
+	to    netip.AddrPort // where a client's port is (PORT, EPRT); the zero value of a server's
+	until time.Time      // when it is given up; zero never
 }
 
 // clock holds the moments from which limits run.
@@ -332,7 +333,7 @@ func (s *Session) observe(e policy.Event) {
 // setPort replaces the prepared data connection.
 func (s *Session) setPort(p dtp.Port, until time.Time) {
 	s.closePort()
-	s.port = dataPort{p, until}
+	s.port = dataPort{Port: p, until: until}
 }
 
 func (s *Session) closePort() {
@@ -356,6 +357,15 @@ func (s *Session) closeSpare() {
 		s.last.Close()
 		s.last = nil
 	}
+}
+
+// target is where the data connection of the command at hand is to go, as far as the client
+// has said.
+func (s *Session) target() netip.AddrPort {
+	if s.row == nil || s.row.Lane != Data {
+		return netip.AddrPort{}
+	}
+	return s.port.to
 }
 
 // takePort hands the prepared data connection to a transfer.

@@ -50,7 +50,7 @@ func (s *Session) sealed(p *dtp.Protection, r dtp.Result) {
 	switch {
 	case p == nil:
 	case errors.Is(r.Err, dtp.ErrHandshake), errors.Is(r.Err, dtp.ErrNotBound):
-		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: " + brief(r.Err)})
+		s.event(policy.Event{Kind: policy.EventTLSFailed, Text: "data connection: " + brief(r.Err), DataPeer: r.Peer})
 	case r.TLS != nil:
 		text := fmt.Sprintf("data connection: TLS %s", tlsFacts(*r.TLS).Version)
 		if !r.TLS.DidResume {
@@ -59,7 +59,7 @@ func (s *Session) sealed(p *dtp.Protection, r dtp.Result) {
 		if r.Unannounced {
 			text += ", ended without close_notify"
 		}
-		s.event(policy.Event{Kind: policy.EventTLSEstablished, Took: r.Handshake, Text: text})
+		s.event(policy.Event{Kind: policy.EventTLSEstablished, Took: r.Handshake, Text: text, DataPeer: r.Peer})
 	}
 }
 
@@ -81,7 +81,7 @@ func whole(n int64, took time.Duration) wire.Reply {
 func (s *Session) waited(r dtp.Result) {
 	for _, err := range []error{dtp.ErrStalled, dtp.ErrNobody, dtp.ErrSlow} {
 		if errors.Is(r.Err, err) {
-			s.event(policy.Event{Kind: policy.EventTimeout, Text: err.Error()})
+			s.event(policy.Event{Kind: policy.EventTimeout, Text: err.Error(), DataPeer: r.Peer})
 		}
 	}
 }
@@ -186,7 +186,7 @@ func (s *Session) sizeOf(p vfs.Path) int64 {
 // number of the transfer's question.
 func (s *Session) moved(number uint64, e policy.Event, r dtp.Result) Outcome {
 	reply := whole(r.Bytes, r.Took)
-	e.Size, e.Took = r.Bytes, r.Took
+	e.Size, e.Took, e.DataPeer = r.Bytes, r.Took, r.Peer
 	if r.Err != nil {
 		reply = s.answer(r.Err)
 		e.Text = brief(r.Err)
@@ -332,7 +332,7 @@ func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
 		given := ctx
 		ctx = context.WithoutCancel(ctx) // the last byte is here: ABOR came too late
 		if r.Err = u.escort.last(ctx, u.sink); r.Err == nil {
-			r.Err = u.ask(ctx, u.stage, r.Took.Milliseconds())
+			r.Err = u.ask(ctx, u.stage, r.Took.Milliseconds(), r.Peer)
 		}
 		if r.Err != nil {
 			u.discard(false)

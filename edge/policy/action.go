@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Op names an operation on a path. Policies are asked by operation, never by
 // verb, so that no second verb leads around a decision. The numbers are those of
@@ -77,4 +80,9 @@ type Action struct {
 	// Dir and Exists say what Path is now, before the operation.
 	Dir, Exists bool
 	Size        int64 // bytes that the file at Path has now, 0 if there is none
+	// DataPeer is where the data connection of a transfer or listing is to go, as the client
+	// has said (PORT, EPRT), which need not be to the client (pi.Active.Foreign); at
+	// OpCommit, where the bytes came from. It is the zero value where the client is still to
+	// connect, which only its own address can, and where no data connection is meant.
+	DataPeer netip.AddrPort
 }

@@ -1,9 +1,12 @@
 package policy
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
-// EventKind names what has happened. The numbers up to GuestEvents are those of the guest
-// ABI, §4.2, and the names are the same in the Go API, the ABI and the log.
+// EventKind names what has happened. The numbers of those that GuestEvents returns are those
+// of the guest ABI, §4.2, and the names are the same in the Go API, the ABI and the log.
 type EventKind uint16
 
 // The events. Those up to EventMaxConsPerIP are the model's callbacks. Beside each
@@ -53,13 +56,17 @@ const (
 	EventWebhookFailed // events for a webhook were given up; Policy: its slot, Text: how many and why
 	EventNotifyTest    // an operator tries whether he is told; Text
 
-	// This one is about a client, and too young for the modules' numbers.
-	EventClientMoved // the client goes on from another address, over QUIC; Session.Peer, Text: the address before
+	// This one is about a client again, and modules are told of it.
+	EventClientMoved // the client goes on from another address, over QUIC: Session.Peer; Text: the address before
 )
 
-// GuestEvents is the last of the kinds that modules are told of: the numbers up to it are
-// those of the guest ABI.
-const GuestEvents = EventDraining
+// GuestEvents returns the kinds that modules are told of, in the order of their numbers.
+func GuestEvents() (all []EventKind) {
+	for k := EventConnect; k <= EventDraining; k++ {
+		all = append(all, k)
+	}
+	return append(all, EventClientMoved)
+}
 
 // String returns the event's name in snake case.
 func (k EventKind) String() string {
@@ -95,6 +102,10 @@ type Event struct {
 	// a TLS handshake. 0 if there was nothing of that.
 	Took time.Duration
 	Code int // reply code, 0 if none was sent
+	// DataPeer is the other end of the data connection that the event is about, as far as
+	// there was one: of transfers, and of a question that was refused. Of other events,
+	// and of a connection without addresses, it is the zero value.
+	DataPeer netip.AddrPort
 	// Policy and Generation name the policy that the event is about.
 	Policy     string
 	Generation uint64 // of its slot, from 1; 0 with an empty Policy

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -64,10 +65,10 @@ type Identity struct {
 	Lenient Lenience
 	// MaxSessions is the number of sessions this user may have, 0 no limit.
 	MaxSessions int
-	// Networks are where the session may be used from, which the server looks at when the
-	// client goes on from another address (RFC 9000 §9); empty: anywhere. Whether it may
-	// begin is the Verdict. Of several policies, what lies in the networks of each. A
-	// policy in a sandbox cannot name any.
+	// Networks are where the user may come from, which the server looks at before the login
+	// holds, and again when the client goes on from another address (RFC 9000 §9); empty:
+	// anywhere. IPv4 networks are not to be in IPv6's form. Of several policies, what lies in
+	// the networks of each. See From.
 	Networks []netip.Prefix
 	// Expires ends the identity; zero never.
 	Expires time.Time
@@ -76,6 +77,13 @@ type Identity struct {
 	// State, at most 1,024 bytes, is handed back to this policy with every
 	// question of the session: see Session.State.
 	State []byte
+}
+
+// From reports whether the user may come from an address: from any, unless there are
+// Networks.
+func (id *Identity) From(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return len(id.Networks) == 0 || slices.ContainsFunc(id.Networks, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // Lenience is what a user's clients need not do on protected data connections.

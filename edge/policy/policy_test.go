@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"strings"
@@ -169,8 +170,36 @@ func TestNumbers(t *testing.T) {
 	if OpStat != 1 || OpWrite != 4 || OpRename != 9 || OpCommit != 16 || OpSymlink != 17 {
 		t.Error("the operations are not numbered as the guest ABI has them")
 	}
-	if EventConnect != 1 || EventMaxConsPerIP != 16 || EventDenied != 17 || EventDraining != 33 {
+	if EventConnect != 1 || EventMaxConsPerIP != 16 || EventDenied != 17 || EventDraining != 33 || EventClientMoved != 40 {
 		t.Error("the events are not numbered as the guest ABI has them")
+	}
+}
+
+// TestFrom holds that an address is looked at in its own form, and that what is no network
+// holds nobody.
+func TestFrom(t *testing.T) {
+	near := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}
+	for _, c := range []struct {
+		networks []netip.Prefix
+		from     string
+		want     bool
+	}{
+		{nil, "192.0.2.1", true},
+		{near, "10.1.2.3", true},
+		{near, "::ffff:10.1.2.3", true}, // as a socket of both families has it
+		{near, "fe80::1%eth0", true},
+		{near, "192.0.2.1", false},
+		{near, "2001:db8::1", false},
+		{[]netip.Prefix{{}}, "10.1.2.3", false},
+		{[]netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}, "10.1.2.3", false},
+	} {
+		id := Identity{Networks: c.networks}
+		if got := id.From(netip.MustParseAddr(c.from)); got != c.want {
+			t.Errorf("%v from %s: %v", c.networks, c.from, got)
+		}
+	}
+	if (&Identity{Networks: near}).From(netip.Addr{}) || !new(Identity).From(netip.Addr{}) {
+		t.Error("an address that nobody knows")
 	}
 }
 

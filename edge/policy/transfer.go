@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -22,6 +23,9 @@ type Transfer struct {
 	Size   int64         // bytes that are to be moved, -1 unknown
 	Moved  int64         // bytes that were moved so far
 	Took   time.Duration // since the transfer began
+	// DataPeer is the other end of the data connection: see Action.DataPeer. Once the
+	// connection is there, it is that of the connection.
+	DataPeer netip.AddrPort
 }
 
 // Rate is one policy's answer to a [Transfer]. Of several the lowest holds, below
@@ -60,6 +64,9 @@ type Chunk struct {
 	// one thing that it can rely on to be kept from chunk to chunk. It is nil in
 	// the first one.
 	Carry []byte
+	// DataPeer is the other end of the data connection that the bytes come by or go by; the
+	// zero value of one that has no addresses.
+	DataPeer netip.AddrPort
 }
 
 // Piece is one policy's answer to a [Chunk]. The zero value lets it pass as it is.

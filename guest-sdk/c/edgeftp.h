@@ -78,6 +78,7 @@ enum {
     EDGEFTP_MAX_CHUNK = 65536,
     EDGEFTP_MAX_ENTRIES = 256,
     EDGEFTP_MAX_RULES = 256,
+    EDGEFTP_MAX_NETWORKS = 256,
     EDGEFTP_MAX_LINES = 64
 };
 
@@ -152,7 +153,8 @@ typedef enum edgeftp_event_kind {
     EDGEFTP_EVENT_CERT_FAILED,
     EDGEFTP_EVENT_CONFIG_RELOADED,
     EDGEFTP_EVENT_CONFIG_REJECTED,
-    EDGEFTP_EVENT_DRAINING
+    EDGEFTP_EVENT_DRAINING,
+    EDGEFTP_EVENT_CLIENT_MOVED = 40 /* session.peer is the new address, text the one before */
 } edgeftp_event_kind;
 
 /* edgeftp_action is what an answer comes to (ABI 6). */
@@ -221,6 +223,7 @@ enum {
     EDGEFTP_ATTR_VHOST,
     EDGEFTP_ATTR_PROTOCOL,
     EDGEFTP_ATTR_BINDING,
+    EDGEFTP_ATTR_DATA_PEER,
     EDGEFTP_NUM_ATTRS
 };
 
@@ -266,7 +269,8 @@ enum {
     EDGEFTP_KEY_ANONYMOUS = 25,
     EDGEFTP_KEY_LENIENT = 26,
     EDGEFTP_KEY_CARRY = 27,
-    EDGEFTP_KEY_RATE = 28
+    EDGEFTP_KEY_RATE = 28,
+    EDGEFTP_KEY_NETWORK = 29
 };
 
 /* Bits of edgeftp_auth_set_lenient: what the user's clients need not do on protected
@@ -335,7 +339,7 @@ typedef struct edgeftp_reply {
     uint8_t *buf;
     size_t cap, len;
     uint32_t seen; /* bits by key */
-    int hook, rules, lines, entries;
+    int hook, rules, networks, lines, entries;
     const char *error; /* the first fault, NULL if there is none */
     bool cache, has_data;
     const uint8_t *data; /* of a rewrite of the hook data */
@@ -365,6 +369,8 @@ typedef struct edgeftp_fs_question {
     int64_t size;      /* bytes that the file at path has now */
     bool dir;          /* path is a directory now */
     bool exists;       /* path exists now */
+    const char *data_peer; /* where the data connection is to go, if the client has said (PORT, EPRT); at commit
+                            * where the bytes came from; "" if there is none yet */
     edgeftp_record record;
     edgeftp_reply *reply;
 } edgeftp_fs_question;
@@ -415,6 +421,7 @@ typedef struct edgeftp_throttle_question {
     int64_t moved;   /* bytes that were moved */
     int64_t took_ns; /* nanoseconds since the transfer began */
     bool upload;     /* from the client to the server */
+    const char *data_peer; /* the data connection's other end, "" if it is not known yet */
     edgeftp_record record;
     edgeftp_reply *reply;
 } edgeftp_throttle_question;
@@ -432,6 +439,7 @@ typedef struct edgeftp_data_question {
     size_t len;
     const uint8_t *carry; /* CARRY of this policy's answer to the last chunk */
     size_t carry_len;
+    const char *data_peer; /* the data connection's other end, "" if it has no address */
     edgeftp_record record;
     edgeftp_reply *reply;
 } edgeftp_data_question;
@@ -449,6 +457,7 @@ typedef struct edgeftp_event_question {
     const char *policy;       /* that it is about */
     uint64_t generation;      /* of that policy */
     bool late;                /* told to policies that came after the command began */
+    const char *data_peer;    /* of a transfer, the data connection's other end, else "" */
     edgeftp_record record;
     edgeftp_reply *reply;
 } edgeftp_event_question;
@@ -658,13 +667,14 @@ static inline uint64_t edgeftp__attr_number(const edgeftp_record *r, int key) {
 /* edgeftp__session fills in who asks. */
 static inline const char *edgeftp__session(edgeftp_session *s, const edgeftp_record *r) {
     const edgeftp_bytes *peer = &r->span[EDGEFTP_SPAN_PEER], *raw = &r->span[EDGEFTP_SPAN_PEER16];
-    const edgeftp_bytes *local = &r->attr[EDGEFTP_ATTR_LOCAL];
+    const edgeftp_bytes *local = &r->attr[EDGEFTP_ATTR_LOCAL], *data = &r->attr[EDGEFTP_ATTR_DATA_PEER];
     uint8_t address[16];
     if (peer->len > 0 || raw->len > 0) {
         if (!edgeftp__addr(peer->ptr, peer->len, address)) return "bad record: PEER is no address with a port";
         if (raw->len != 16 || memcmp(raw->ptr, address, 16) != 0) return "bad record: PEER16 is not PEER";
     }
     if (local->ptr && !edgeftp__addr(local->ptr, local->len, address)) return "bad record: LOCAL is no address with a port";
+    if (data->ptr && !edgeftp__addr(data->ptr, data->len, address)) return "bad record: DATA_PEER is no address with a port";
     if (r->span[EDGEFTP_SPAN_STATE].len > EDGEFTP_MAX_STATE) return "bad record: STATE is too long";
     s->id = r->session;
     s->request = r->request;
@@ -739,6 +749,7 @@ static inline const char *edgeftp_decode_fs(edgeftp_fs_question *q, void *rec, s
     q->size = (int64_t)edgeftp__attr_number(r, EDGEFTP_ATTR_SIZE);
     q->dir = r->flags & EDGEFTP_FLAG_DIR;
     q->exists = r->flags & EDGEFTP_FLAG_EXISTS;
+    q->data_peer = edgeftp__attr(r, EDGEFTP_ATTR_DATA_PEER);
     return NULL;
 }
 
@@ -803,6 +814,7 @@ static inline const char *edgeftp_decode_throttle(edgeftp_throttle_question *q, 
     q->moved = q->record.b;
     q->took_ns = (int64_t)edgeftp__attr_number(&q->record, EDGEFTP_ATTR_TOOK);
     q->upload = q->record.flags & EDGEFTP_FLAG_UPLOAD;
+    q->data_peer = edgeftp__attr(&q->record, EDGEFTP_ATTR_DATA_PEER);
     return NULL;
 }
 
@@ -822,6 +834,7 @@ static inline const char *edgeftp_decode_data(edgeftp_data_question *q, void *re
     q->len = r->span[EDGEFTP_SPAN_ARG].len;
     q->carry = r->span[EDGEFTP_SPAN_EXTRA].ptr;
     q->carry_len = r->span[EDGEFTP_SPAN_EXTRA].len;
+    q->data_peer = edgeftp__attr(r, EDGEFTP_ATTR_DATA_PEER);
     return NULL;
 }
 
@@ -841,6 +854,7 @@ static inline const char *edgeftp_decode_event(edgeftp_event_question *q, void *
     q->policy = edgeftp__attr(r, EDGEFTP_ATTR_POLICY);
     q->generation = edgeftp__attr_number(r, EDGEFTP_ATTR_GENERATION);
     q->late = r->flags & EDGEFTP_FLAG_LATE;
+    q->data_peer = edgeftp__attr(r, EDGEFTP_ATTR_DATA_PEER);
     return NULL;
 }
 
@@ -980,7 +994,8 @@ static inline void edgeftp__fault(edgeftp_reply *r, const char *why) {
 
 /* edgeftp__entry appends an entry. */
 EDGEFTP__ONCE void edgeftp__entry(edgeftp_reply *r, unsigned key, const void *value, size_t n) {
-    if (r->seen & 1u << key && key != EDGEFTP_KEY_LINE && key != EDGEFTP_KEY_RULE) edgeftp__fault(r, "the answer sets something twice");
+    if (r->seen & 1u << key && key != EDGEFTP_KEY_LINE && key != EDGEFTP_KEY_RULE && key != EDGEFTP_KEY_NETWORK)
+        edgeftp__fault(r, "the answer sets something twice");
     if (n > 65535 || n + 4 > r->cap - r->len) edgeftp__fault(r, "the answer is longer than EDGEFTP_REPLY_SIZE");
     if (r->error) return;
     r->seen |= 1u << key;
@@ -1100,6 +1115,33 @@ static inline void edgeftp_auth_add_rule(edgeftp_auth_question *q, const char *d
     edgeftp__put(r->buf + r->len, EDGEFTP_KEY_RULE | (uint32_t)(n + l + 3) << 16, 4);
     r->seen |= 1u << EDGEFTP_KEY_RULE;
     r->len = at + n + l + 3;
+}
+
+/* edgeftp__network wants a network in its one form: no bits behind its length, IPv4 not as IPv6. */
+EDGEFTP__ONCE bool edgeftp__network(const uint8_t *s, size_t len) {
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const uint8_t *slash = len ? memchr(s, '/', len) : NULL, *p = slash ? slash + 1 : NULL;
+    uint8_t a[16] = {0};
+    uint32_t bits, all = 32;
+    if (!slash || memchr(s, '%', len) || !edgeftp__number(&p, s + len, 128, false, &bits) || p != s + len) return false;
+    if (!edgeftp__ipv4(s, slash, a)) {
+        if (!edgeftp__ipv6(s, slash, a) || memcmp(a, mapped, sizeof mapped) == 0) return false;
+        all = 128;
+    }
+    for (uint32_t i = bits; i < all; i++)
+        if (a[i / 8] & 0x80 >> i % 8) return false;
+    return bits <= all;
+}
+
+/* edgeftp_auth_add_network names a network that the user may come from, such as
+ * "192.0.2.0/24" or "2001:db8::/32"; without one it is anywhere. The server looks at the
+ * client's address before the login holds, and again when the client moves. Up to 256 of
+ * them. The manifest must say "abi": "1.5": a server that is older would let in from anywhere. */
+static inline void edgeftp_auth_add_network(edgeftp_auth_question *q, const char *network) {
+    size_t n = strlen(network);
+    if (!edgeftp__network((const uint8_t *)network, n)) edgeftp__fault(q->reply, "a NETWORK is none: write it like 192.0.2.0/24 or 2001:db8::/32");
+    if (++q->reply->networks > EDGEFTP_MAX_NETWORKS) edgeftp__fault(q->reply, "more than 256 networks");
+    edgeftp__entry(q->reply, EDGEFTP_KEY_NETWORK, network, n);
 }
 
 /* edgeftp_auth_set_anonymous says whether the session is anonymous: nothing is kept. */

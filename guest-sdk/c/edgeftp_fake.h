@@ -226,13 +226,13 @@ static inline edgeftp_fake_reply edgeftp_fake__finish(edgeftp_reply *reply, edge
     }
 
 EDGEFTP_FAKE__ASK(auth, EDGEFTP_HOOK_AUTH, q.early, 0, edgeftp_fake__text(&q.password))
-EDGEFTP_FAKE__ASK(fs, EDGEFTP_HOOK_FS, false, 0, (edgeftp_fake__text(&q.path), edgeftp_fake__text(&q.path2), edgeftp_fake__text(&q.arg)))
+EDGEFTP_FAKE__ASK(fs, EDGEFTP_HOOK_FS, false, 0, (edgeftp_fake__text(&q.path), edgeftp_fake__text(&q.path2), edgeftp_fake__text(&q.arg), edgeftp_fake__text(&q.data_peer)))
 EDGEFTP_FAKE__ASK(list, EDGEFTP_HOOK_LIST, false, q.count, edgeftp_fake__text(&q.path))
 EDGEFTP_FAKE__ASK(cmd, EDGEFTP_HOOK_CMD, false, 0, (edgeftp_fake__text(&q.verb), edgeftp_fake__text(&q.arg), edgeftp_fake__text(&q.dir)))
 EDGEFTP_FAKE__ASK(site, EDGEFTP_HOOK_SITE, false, 0, (edgeftp_fake__text(&q.verb), edgeftp_fake__text(&q.arg), edgeftp_fake__text(&q.dir)))
-EDGEFTP_FAKE__ASK(throttle, EDGEFTP_HOOK_THROTTLE, false, 0, edgeftp_fake__text(&q.path))
+EDGEFTP_FAKE__ASK(throttle, EDGEFTP_HOOK_THROTTLE, false, 0, (edgeftp_fake__text(&q.path), edgeftp_fake__text(&q.data_peer)))
 EDGEFTP_FAKE__ASK(event, EDGEFTP_HOOK_EVENT, false, 0,
-                  (edgeftp_fake__text(&q.path), edgeftp_fake__text(&q.path2), edgeftp_fake__text(&q.text), edgeftp_fake__text(&q.policy)))
+                  (edgeftp_fake__text(&q.path), edgeftp_fake__text(&q.path2), edgeftp_fake__text(&q.text), edgeftp_fake__text(&q.policy), edgeftp_fake__text(&q.data_peer)))
 EDGEFTP_FAKE__ASK(cert, EDGEFTP_HOOK_CERT, false, 0, edgeftp_fake__text(&q.name))
 
 /* edgeftp_fake__chunk puts the bytes of a question where a policy may change them, as on a
@@ -240,6 +240,7 @@ EDGEFTP_FAKE__ASK(cert, EDGEFTP_HOOK_CERT, false, 0, edgeftp_fake__text(&q.name)
 static inline void edgeftp_fake__chunk(edgeftp_data_question *q) {
     static uint8_t carry[EDGEFTP_MAX_CARRY];
     edgeftp_fake__text(&q->path);
+    edgeftp_fake__text(&q->data_peer);
     if (q->len > EDGEFTP_MAX_CHUNK || q->carry_len > sizeof carry) abort();
     if (q->carry_len) memcpy(carry, q->carry, q->carry_len);
     q->carry = carry;

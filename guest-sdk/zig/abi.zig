@@ -1,4 +1,4 @@
-//! The numbers of the guest ABI, version 1.4 (guest-sdk/ABI.md), by name.
+//! The numbers of the guest ABI, version 1.5 (guest-sdk/ABI.md), by name.
 const std = @import("std");
 
 /// Hook is a stage of the server that a policy may take part in (ABI §3).
@@ -80,6 +80,7 @@ pub const EventKind = enum(u16) {
     config_reloaded = 31,
     config_rejected = 32,
     draining = 33,
+    client_moved = 40,
     _,
 };
 
@@ -111,9 +112,10 @@ pub const Attr = enum(u16) {
     vhost = 21,
     protocol = 22,
     binding = 23,
+    data_peer = 24,
 
     /// One more than the greatest attribute that this version knows.
-    pub const end = 24;
+    pub const end = 25;
 };
 
 /// Flags of a record (ABI §3). All false is the zero value.
@@ -165,6 +167,7 @@ pub const Key = enum(u16) {
     lenient = 26,
     carry = 27,
     rate = 28,
+    network = 29,
 };
 
 /// bytes of a text in a reply
@@ -187,6 +190,8 @@ pub const max_entries = 256;
 pub const max_lines = 64;
 /// rules of one answer of auth
 pub const max_rules = 256;
+/// networks of one answer of auth
+pub const max_networks = 256;
 /// bytes of a mailbox, and so of a reply
 pub const max_mailbox = 1 << 20;
 

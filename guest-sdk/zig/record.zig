@@ -128,7 +128,7 @@ pub const Record = struct {
                 .generation => if (len != 8) return error.BadAttr,
                 .size, .took => if (len != 8 or int(i64, value, 0) < 0) return error.BadAttr,
                 .binding => if (len != 32) return error.BadAttr,
-                .local => _ = net.Address.parsePort(value) catch return error.BadAttr,
+                .local, .data_peer => _ = net.Address.parsePort(value) catch return error.BadAttr,
                 else => {},
             }
             r.attrs[key] = value;

@@ -1,6 +1,7 @@
 //! Replies (ABI §6): the entries behind a verdict, and the rules for them.
 const std = @import("std");
 const abi = @import("abi.zig");
+const net = @import("net.zig");
 
 /// AnswerError says why an answer cannot be given: the server would refuse it, and the
 /// instance would be lost. The SDK answers `fail` in its place and says which rule it
@@ -12,6 +13,8 @@ pub const AnswerError = error{
     BadText,
     /// a path begins with a slash and has at most 4,096 bytes without NUL, CR and LF
     BadPath,
+    /// a network is one such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its length
+    BadNetwork,
     /// a rewrite of fs needs a path, and no other action has one; bytes of data go with rewrite
     RewriteOutOfPlace,
     /// pwhash goes with allow alone
@@ -22,7 +25,7 @@ pub const AnswerError = error{
     NumberOutOfRange,
     /// state and carry have at most 1,024 bytes
     TooManyBytes,
-    /// at most 64 lines and 256 rules
+    /// at most 64 lines, 256 rules and 256 networks
     TooMany,
     /// the reply is longer than the mailbox
     ReplyTooLong,
@@ -101,6 +104,14 @@ pub fn isPath(p: []const u8) bool {
     return true;
 }
 
+/// isNetwork reports whether n is a network in its one form: IPv4 not as IPv6.
+pub fn isNetwork(n: []const u8) bool {
+    const p = net.Prefix.parse(n) catch return false;
+    const a = net.Address.parse(n[0 .. std.mem.indexOfScalar(u8, n, '/') orelse return false]) catch return false;
+    const plain = std.mem.indexOfScalar(u8, n, ':') == null;
+    return p.address.value() == a.value() and a.isV4() == plain;
+}
+
 /// clean copies text into out as one line: what may not stand in a text becomes "?",
 /// and what is over its length is cut at a character.
 pub fn clean(out: *[abi.max_text]u8, text: []const u8) []const u8 {
@@ -133,14 +144,24 @@ pub fn words(err: AnswerError) []const u8 {
         error.CodeOutOfPlace => "a code is 400 to 599 beside deny, 200 to 299 beside allow of site, else 0",
         error.BadText => "a text is one line of UTF-8 of at most 512 bytes without control characters",
         error.BadPath => "a path begins with / and has at most 4,096 bytes without NUL, CR and LF",
+        error.BadNetwork => "a network is one such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its length",
         error.RewriteOutOfPlace => "a rewrite needs its path or bytes, and nothing else has them",
         error.HashOutOfPlace => "pwhash goes with allow alone",
         error.HiddenOutOfPlace => "hidden entries go with pass and allow",
         error.NumberOutOfRange => "a number is out of range",
         error.TooManyBytes => "state and carry have at most 1,024 bytes",
-        error.TooMany => "at most 64 lines and 256 rules",
+        error.TooMany => "at most 64 lines, 256 rules and 256 networks",
         error.ReplyTooLong => "the reply is longer than the mailbox",
     };
+}
+
+test "networks" {
+    for ([_][]const u8{ "0.0.0.0/0", "::/0", "192.0.2.7/32", "10.128.0.0/9", "2001:db8::7/128", "2001:db8:8000::/33" }) |n|
+        try std.testing.expect(isNetwork(n));
+    for ([_][]const u8{
+        "",         "192.0.2.1", "192.0.2.0/33",  "192.0.2.1/24",  "10.128.0.0/8",  "::ffff:192.0.2.0/120", "::1/64", "::/129",
+        "::%1/64",  "192.0.2.0/", "192.0.2.0/024", "192.0.02.0/24", "192.0.2.0/24 ", "192.0.2.0/-1",         "0/0",    "192.0.2.0/24/24",
+    }) |n| try std.testing.expect(!isNetwork(n));
 }
 
 test "clean" {

@@ -47,7 +47,7 @@ test "records" {
     defer arena.deinit();
     const a = arena.allocator();
     const all = try std.json.parseFromSliceLeaky(std.json.Value, a, @embedFile("records"), .{});
-    try t.expect(all.array.items.len >= 111);
+    try t.expect(all.array.items.len >= 118);
     for (all.array.items) |v| {
         errdefer std.debug.print("vector: {s}\n", .{str(v, "name")});
         var r: edgeftp.Record = .{};
@@ -82,7 +82,7 @@ test "bad records" {
     defer arena.deinit();
     const a = arena.allocator();
     const all = try std.json.parseFromSliceLeaky(std.json.Value, a, @embedFile("bad-records"), .{});
-    try t.expect(all.array.items.len >= 48);
+    try t.expect(all.array.items.len >= 51);
     for (all.array.items) |v| {
         errdefer std.debug.print("vector: {s}\n", .{str(v, "name")});
         var r: edgeftp.Record = .{};

@@ -44,6 +44,7 @@ type Record struct {
 	Path2      string    `json:"path2,omitempty"`      // the new name of a rename
 	Bytes      *int64    `json:"bytes,omitempty"`      // of transfers
 	Seconds    *float64  `json:"seconds,omitempty"`    // of transfers: how long it took
+	DataPeer   string    `json:"data_peer,omitempty"`  // the data connection's other end, address and port
 	Code       int       `json:"code,omitempty"`       // of the reply
 	Text       string    `json:"text,omitempty"`       // the command, or the reason
 	Policy     string    `json:"policy,omitempty"`     // the policy that it is about
@@ -185,6 +186,9 @@ func RecordOf(e *policy.Event) Record {
 	}
 	if s.Local.IsValid() {
 		r.Local = s.Local.String()
+	}
+	if e.DataPeer.IsValid() {
+		r.DataPeer = e.DataPeer.String()
 	}
 	if e.Op != 0 {
 		r.Op = e.Op.String()

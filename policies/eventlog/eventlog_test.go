@@ -33,8 +33,9 @@ func TestLine(t *testing.T) {
 			`{"time":"2026-11-26T05:00:00.000005Z","event":"login","session":7,"request":3,"user":"anna","remote":"[2001:db8::1]:4711","local":"192.0.2.9:21","listener":"main","tls":"1.3"}`},
 		{func(e *policy.Event) {
 			e.Path, e.Op, e.Took, e.Code = "/a\nb", policy.OpWrite, 1500*time.Millisecond, 226
+			e.DataPeer = netip.MustParseAddrPort("192.0.2.7:40002")
 		}, policy.EventFileReceived,
-			`{"time":"2026-11-26T05:00:00.000005Z","event":"file_received","session":7,"request":3,"user":"anna","remote":"[2001:db8::1]:4711","local":"192.0.2.9:21","listener":"main","tls":"1.3","op":"write","path":"/a\nb","bytes":0,"seconds":1.5,"code":226}`},
+			`{"time":"2026-11-26T05:00:00.000005Z","event":"file_received","session":7,"request":3,"user":"anna","remote":"[2001:db8::1]:4711","local":"192.0.2.9:21","listener":"main","tls":"1.3","op":"write","path":"/a\nb","bytes":0,"seconds":1.5,"data_peer":"192.0.2.7:40002","code":226}`},
 		{func(e *policy.Event) {
 			e.Text, e.Policy, e.Generation = "no", "guard", 2
 			*e.Session = policy.Session{}
@@ -77,12 +78,13 @@ func TestNames(t *testing.T) {
 	e := event(policy.EventFileSent)
 	e.Session.Anon, e.Session.Group, e.Session.Host, e.Session.Client = true, "g", "h", "c"
 	e.Path, e.Path2, e.Text, e.Op, e.Size, e.Took, e.Code, e.Policy, e.Generation = "/a", "/b", "t", policy.OpRead, 1, time.Second, 226, "p", 1
+	e.DataPeer = netip.MustParseAddrPort("192.0.2.7:40002")
 	text, err := json.Marshal(RecordOf(e))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"time", "event", "session", "request", "user", "anonymous", "group", "remote", "local", "listener", "host",
-		"client", "tls", "op", "path", "path2", "bytes", "seconds", "code", "text", "policy", "generation"} {
+		"client", "tls", "op", "path", "path2", "bytes", "seconds", "data_peer", "code", "text", "policy", "generation"} {
 		if !strings.Contains(string(text), `"`+name+`":`) {
 			t.Errorf("%s is missing in %s", name, text)
 		}

@@ -142,10 +142,6 @@ func (p Protection) lacks(tls policy.TLS) string {
 // bars says why a user may not log in over a session's control connection, for the
 // operator; empty is that he may.
 func (u *User) bars(s *policy.Session) string {
-	from := s.Peer.Addr().Unmap().WithZone("")
-	if len(u.Networks) > 0 && !slices.ContainsFunc(u.Networks, func(n netip.Prefix) bool { return n.Contains(from) }) {
-		return fmt.Sprintf("the user %q may not log in from %s: it is in none of his networks", u.Name, from)
-	}
 	if lacks := u.TLS.lacks(s.TLS); lacks != "" {
 		return fmt.Sprintf("the user %q %s", u.Name, lacks)
 	}
@@ -242,8 +238,8 @@ func (p *Policy) stranger(name string) policy.Identity {
 
 // Authenticate implements [policy.Authenticator]. It has no opinion on a name it
 // does not know, or that has expired, nor on one without a password that has not shown
-// its certificate. It refuses who is disabled, who comes from a network that is not his or
-// without the TLS that he must have, and where it stands alone, names that it
+// its certificate. It refuses who is disabled, who comes without the
+// TLS that he must have, and where it stands alone, names that it
 // does not know. It allows a user whose certificate it knows, and any other with the stored hash,
 // which the server verifies. It never fails.
 func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Identity, error) {

@@ -84,7 +84,7 @@ func TestSettingEvents(t *testing.T) {
 			t.Errorf("%s of file_received is %v, want %v", field, up[field], want)
 		}
 	}
-	for _, field := range []string{"time", "remote", "local", "seconds", "request"} {
+	for _, field := range []string{"time", "remote", "local", "seconds", "request", "data_peer"} {
 		if up[field] == nil {
 			t.Errorf("file_received has no %s: %v", field, up)
 		}

@@ -90,7 +90,7 @@ func usersForm() form {
 			{Name: "expired", Login: &policy.Login{Meta: late}, Want: policy.Pass},
 			login("nobody", "", policy.Pass),
 			login("in a network of his", "near", policy.Allow),
-			login("in none of his networks", "far", policy.Deny),
+			login("in none of his networks, which is the server's to say", "far", policy.Allow),
 			login("in the clear", "tls", policy.Deny),
 			{Name: "over TLS 1.3 with a certificate", Login: &policy.Login{Meta: strict}, Want: policy.Allow},
 			{Name: "over TLS 1.2", Login: &policy.Login{Meta: older}, Want: policy.Deny},

@@ -340,6 +340,120 @@ func judgedPorts(t *testing.T) {
 	}
 }
 
+// borders is a policy that lets some files go to the client alone, and asks of all others
+// that they go nowhere but to the friend. It writes down where bytes went and came from.
+type borders struct {
+	friend netip.Addr
+
+	mu   sync.Mutex
+	seen map[string]netip.AddrPort // by what was asked or told, and the path
+}
+
+func (*borders) Name() string { return "borders" }
+
+func (b *borders) Hooks() policy.Hooks {
+	return policy.Hooks{Authorizer: b, Throttler: b, Filter: b, Observer: b}
+}
+
+func (b *borders) note(what string, op policy.Op, path string, peer netip.AddrPort) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seen[what+" "+op.String()+" "+path] = peer
+}
+
+// where is what was noted of a path, and whether there was anything.
+func (b *borders) where(what string) (netip.AddrPort, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	peer, ok := b.seen[what]
+	return peer, ok
+}
+
+func (b *borders) Authorize(_ context.Context, a *policy.Action) (policy.Answer, error) {
+	b.note("fs", a.Op, a.Path, a.DataPeer)
+	to := a.DataPeer.Addr()
+	if !to.IsValid() || to == a.Session.Peer.Addr() || to == b.friend && !strings.HasPrefix(a.Path, "/own") {
+		return policy.Answer{}, nil
+	}
+	return policy.Answer{Verdict: policy.Deny, Text: "Not to there."}, nil
+}
+
+func (b *borders) Throttle(_ context.Context, t *policy.Transfer) (policy.Rate, error) {
+	b.note("throttle", t.Op, t.Path, t.DataPeer)
+	return policy.Rate{}, nil
+}
+
+func (b *borders) Filter(_ context.Context, c *policy.Chunk) (policy.Piece, error) {
+	b.note("data", c.Op, c.Path, c.DataPeer)
+	return policy.Piece{}, nil
+}
+
+func (b *borders) Observe(_ context.Context, e *policy.Event) error {
+	b.note(e.Kind.String(), e.Op, e.Path, e.DataPeer)
+	return nil
+}
+
+// judgedTransfers: where transfers between two servers are on, a policy can say which files
+// go to which of them: it is shown where the data connection is to go before anything is
+// connected to, and by whom it was made before a byte moves.
+func judgedTransfers(t *testing.T) {
+	b := &borders{friend: netip.MustParseAddr("127.0.0.2"), seen: map[string]netip.AddrPort{}}
+	r := serve(t, func(s *setup) {
+		s.Listeners[0].Active.Foreign = true
+		s.Policies = append(s.Policies, edge.Slot{Name: "borders", Policy: b})
+	})
+	friend, foe := r.trap("127.0.0.2:0"), r.trap("127.0.0.3:0")
+	to := func(l trap) string {
+		return fmt.Sprintf("EPRT |1|%s|%d|", l.Addr().(*net.TCPAddr).IP, l.port)
+	}
+	c := r.login()
+	r.put(c, "STOR own", "x")
+	r.put(c, "STOR free", "x")
+	self, _ := b.where("data write /own")
+	if before, asked := b.where("fs write /own"); !asked || before.IsValid() || self.Addr().String() != "127.0.0.1" || self.Port() == 0 {
+		t.Errorf("of a passive port: before %v, then %v", before, self)
+	}
+	if at, _ := b.where("fs commit /own"); at != self {
+		t.Errorf("what is published came from %v, not from %v", at, self)
+	}
+	for _, line := range []string{"RETR own", "RETR free", "STOR new", "APPE own", "STOU", "LIST", "NLST", "MLSD"} {
+		r.do(c, to(foe), 200)
+		r.do(c, line, 550)
+	}
+	for _, line := range []string{"RETR own", "APPE own"} {
+		r.do(c, to(friend), 200)
+		r.do(c, line, 550)
+	}
+	r.do(c, to(friend), 200)
+	r.do(c, "RETR free", 150)
+	if !friend.accepts(userpi.Timeout) {
+		t.Error("the friend was not connected to")
+	}
+	r.expect(c, "RETR", 226, 426)
+	for _, what := range []string{"fs", "throttle", "data"} {
+		if at, _ := b.where(what + " read /free"); at != netip.AddrPortFrom(b.friend, friend.port) {
+			t.Errorf("%s: the bytes went to %v", what, at)
+		}
+	}
+	r.until("observers are told whereto", func() bool {
+		for _, kind := range []string{"file_sent", "incomplete_file_sent"} {
+			if at, ok := b.where(kind + " read /free"); ok && at == netip.AddrPortFrom(b.friend, friend.port) {
+				at, ok = b.where("denied append /own")
+				return ok && at == netip.AddrPortFrom(b.friend, friend.port)
+			}
+		}
+		return false
+	})
+	for _, what := range []string{"throttle", "data"} {
+		if at, asked := b.where(what + " write /new"); asked {
+			t.Errorf("%s: a refused transfer has begun, with %v", what, at)
+		}
+	}
+	if got := r.get(c, "RETR own"); got != "x" {
+		t.Errorf("the client itself got %q", got)
+	}
+}
+
 // besieged: strangers connect to the owner's port without end, before and while it is
 // waited for, and fill the queue in front of it.
 func besieged(t *testing.T) {

@@ -87,7 +87,7 @@ func dataRows() []row {
 			slices.Concat(tests("edge/dtp", "TestStall", "TestSlowUnderTLS", "TestLeastRate", "TestLeastRateOnSockets"), tests("edge/pi", "TestLeastRateReply")), ""},
 		{47, "storms of ABOR and resets", "An abort ends one transfer, and each command gets its reply.", attacks{"ABOR, urgent too": aborts, "data connections": resets, "control connections": lost}, slices.Concat(dialogue("abort", "in the clear", "with urgent data", "protected"), tests("edge/dtp", "TestReceiveReset", "TestSendReset")), ""},
 		{48, "EPSV ALL", "EPSV ALL holds until the session begins anew (RFC 2428 §4).", nil, dialogue("EPSV", "ALL, until the session begins anew", "ALL outlives a failed transfer"), ""},
-		{49, "transfers between two servers", "Off unless configured; then the policies judge the command that names the port, and the transfer as any other.", attacks{"off, and on": foreign, "where a policy says whereto": judgedPorts}, dialogue("PORT", "the server permits foreign addresses"), ""},
+		{49, "transfers between two servers", "Off unless configured; then the policies judge the command that names the port, and each transfer by where its bytes go and come from.", attacks{"off, and on": foreign, "where a policy says whereto": judgedPorts, "where a policy says what goes whereto": judgedTransfers}, dialogue("PORT", "the server permits foreign addresses"), ""},
 		{50, "an active connection that stalls", "Connecting, the handshake and the first byte have their deadlines.", attacks{"in the handshake": stalledData}, slices.Concat(dialogue("ABOR", "a transfer over the client's port that is not accepted"), tests("edge/dtp", "TestAbortInHandshake", "TestActiveUnreached")), ""},
 	}
 }

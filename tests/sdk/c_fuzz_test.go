@@ -16,7 +16,7 @@ import (
 func FuzzCRecord(f *testing.F) {
 	n := newNative(f)
 	for _, file := range []string{"records.json", "bad-records.json"} {
-		for _, v := range vectors[recordVector](f, file, 48) {
+		for _, v := range vectors[recordVector](f, file, 51) {
 			f.Add(byte(hookOf(f, v.Hook)), unhex(f, v.Record))
 		}
 	}

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -37,6 +38,8 @@ func (s *steps) calls(name string, h abi.Hook, p *play) { s.add(name, h, p, abi.
 type newer struct {
 	vhost, protocol string
 	binding         []byte
+	dataPeer        netip.AddrPort
+	kind            policy.EventKind // EventLogin, if it is 0
 }
 
 // questionOf is a question of a hook with a STATE, and with what came later.
@@ -54,15 +57,15 @@ func questionOf(h abi.Hook, n newer, state []byte) ([]byte, error) {
 	case abi.HookSite:
 		return abi.AppendSiteCall(nil, slot, &policy.SiteCall{Meta: m, Verb: "PLAY", Arg: "x", Dir: "/"})
 	case abi.HookThrottle:
-		return abi.AppendTransfer(nil, slot, &policy.Transfer{Meta: m, Op: policy.OpRead, Path: "/a.txt", Size: 5})
+		return abi.AppendTransfer(nil, slot, &policy.Transfer{Meta: m, Op: policy.OpRead, Path: "/a.txt", Size: 5, DataPeer: n.dataPeer})
 	case abi.HookData:
-		return abi.AppendChunk(nil, slot, &policy.Chunk{Meta: m, Op: policy.OpWrite, Path: "/a.txt", Upload: true, Data: []byte("\x00hello\xff"), Last: true})
+		return abi.AppendChunk(nil, slot, &policy.Chunk{Meta: m, Op: policy.OpWrite, Path: "/a.txt", Upload: true, Data: []byte("\x00hello\xff"), Last: true, DataPeer: n.dataPeer})
 	case abi.HookEvent:
-		return abi.AppendEvent(nil, slot, &policy.Event{Meta: m, Kind: policy.EventLogin})
+		return abi.AppendEvent(nil, slot, &policy.Event{Meta: m, Kind: cmp.Or(n.kind, policy.EventLogin), DataPeer: n.dataPeer})
 	case abi.HookCert:
 		return abi.AppendCertRequest(nil, slot, &policy.CertRequest{Meta: m, Name: "ftp.example.org"})
 	}
-	return abi.AppendAction(nil, slot, &policy.Action{Meta: m, Op: policy.OpCommit, Path: "/a.txt", A: 5})
+	return abi.AppendAction(nil, slot, &policy.Action{Meta: m, Op: policy.OpCommit, Path: "/a.txt", A: 5, DataPeer: n.dataPeer})
 }
 
 // entry is one entry of a reply.
@@ -164,8 +167,8 @@ func (s *steps) server() {
 	s.calls("no digest", abi.HookEvent, new(play).expect(in("digest").bytes("SHA-256"), 64, denied, nil))
 }
 
-// later asks the guest, which was made for minor 2, with facts that came with minors 3 and
-// 4: it skips what it does not know.
+// later asks the guest, which was made for minor 2, with facts that came with minors 3
+// to 5: it skips what it does not know.
 func (s *steps) later() {
 	for _, of := range []struct {
 		name string
@@ -173,6 +176,7 @@ func (s *steps) later() {
 	}{
 		{"of a virtual host, ", newer{vhost: "shop"}},
 		{"of another protocol, ", newer{protocol: "ftpq/1", binding: []byte("\x00of a connection, and no other\x01\x00")}},
+		{"of a data connection, ", newer{dataPeer: netip.MustParseAddrPort("198.51.100.1:20000"), kind: policy.EventClientMoved}},
 	} {
 		s.newer = of.newer
 		for h := abi.HookAuth; h <= abi.HookCert; h++ {

@@ -29,7 +29,7 @@ func TestVectors(t *testing.T) {
 }
 
 func (m *mirror) records(t *testing.T) {
-	for _, v := range vectors[recordVector](t, "records.json", 111) {
+	for _, v := range vectors[recordVector](t, "records.json", 118) {
 		h := hookOf(t, v.Hook)
 		if got := m.ask(t, append([]byte{'Q', byte(h)}, unhex(t, v.Record)...)); got != v.dump(t, h) {
 			t.Errorf("%s: got\n%s\nwant\n%s", v.Name, got, v.dump(t, h))
@@ -38,7 +38,7 @@ func (m *mirror) records(t *testing.T) {
 }
 
 func (m *mirror) badRecords(t *testing.T) {
-	for _, v := range vectors[recordVector](t, "bad-records.json", 48) {
+	for _, v := range vectors[recordVector](t, "bad-records.json", 51) {
 		if got := m.ask(t, append([]byte{'Q', byte(hookOf(t, v.Hook))}, unhex(t, v.Record)...)); got != "refused\n" {
 			t.Errorf("%s: got\n%s", v.Name, got)
 		}
@@ -47,7 +47,7 @@ func (m *mirror) badRecords(t *testing.T) {
 
 func (m *mirror) replies(t *testing.T) {
 	asked := 0
-	for _, v := range vectors[replyVector](t, "replies.json", 130) {
+	for _, v := range vectors[replyVector](t, "replies.json", 144) {
 		if v.Result != "ok" && v.Result != "failed" {
 			continue // no SDK writes such a reply
 		}
@@ -61,7 +61,7 @@ func (m *mirror) replies(t *testing.T) {
 			t.Errorf("%s: got %x, want %x%s", v.Name, got, want, v.Reply)
 		}
 	}
-	if asked < 47 {
+	if asked < 49 {
 		t.Errorf("only %d replies were asked for", asked)
 	}
 }

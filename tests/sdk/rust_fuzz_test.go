@@ -40,7 +40,7 @@ func rustReader(f *testing.F) func(h abi.Hook, record []byte) (bool, error) {
 func FuzzRustRecord(f *testing.F) {
 	read := rustReader(f)
 	for _, file := range []string{"records.json", "bad-records.json"} {
-		for _, v := range vectors[recordVector](f, file, 48) {
+		for _, v := range vectors[recordVector](f, file, 51) {
 			f.Add(byte(hookOf(f, v.Hook))-1, unhex(f, v.Record))
 		}
 	}

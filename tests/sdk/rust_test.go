@@ -122,7 +122,7 @@ func TestRustUnits(t *testing.T) {
 	tests, rlib := filepath.Join(tmp, "tests"), filepath.Join(tmp, "libedgeftp.rlib")
 	options := []string{"--edition=2021", "--crate-name=edgeftp", "-Dwarnings", lib}
 	rustRun(t, tool, append(options, "--test", "-o", tests)...)
-	if out := rustRun(t, tests, "--color=never"); !strings.Contains(out, "17 passed; 0 failed") {
+	if out := rustRun(t, tests, "--color=never"); !strings.Contains(out, "19 passed; 0 failed") {
 		t.Error(out)
 	}
 	rustRun(t, tool, append(options, "--crate-type=rlib", "-o", rlib)...)

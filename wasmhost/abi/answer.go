@@ -54,6 +54,7 @@ func AppendIdentity(dst []byte, id *policy.Identity) ([]byte, Verdict, error) {
 		e.uint(KeyAnonymous, 1, 1)
 	}
 	e.lenient(id.Lenient)
+	e.networks(id.Networks)
 	return e.finish()
 }
 

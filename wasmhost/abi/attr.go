@@ -14,6 +14,7 @@ type attrs struct {
 	raw        string
 	tls        policy.TLS
 	local      netip.AddrPort
+	dataPeer   netip.AddrPort
 	listener   string
 	group      string
 	client     string
@@ -83,12 +84,16 @@ func (t *attrs) set(key Attr, v string) error {
 		}
 		t.binding = v
 		return nil
-	case AttrLocal:
+	case AttrLocal, AttrDataPeer:
 		ap, err := netip.ParseAddrPort(v)
 		if err != nil {
 			return wrong(ErrRecord, "ATTR %s is no address with a port", key)
 		}
-		t.local = ap
+		if key == AttrLocal {
+			t.local = ap
+		} else {
+			t.dataPeer = ap
+		}
 		return nil
 	}
 	if dst := t.textOf(key); dst != nil {

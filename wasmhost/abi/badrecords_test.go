@@ -3,6 +3,7 @@ package abi
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -29,6 +30,10 @@ func badNewRecords(t *testing.T) []badVector {
 			le.PutUint32(span(b, SpanAttr)[4:], 4+uint32(n))
 			attr[4+n] = 0
 		}
+	}
+	peer := netip.MustParseAddrPort("192.0.2.10:12345")
+	spoil := func(i int) func(b []byte) { // a character of DATA_PEER, which stands alone in ATTR
+		return func(b []byte) { b[int(le.Uint32(span(b, SpanAttr)))+4+i] = 'x' }
 	}
 	cases := []struct {
 		name   string
@@ -73,6 +78,9 @@ func badNewRecords(t *testing.T) []badVector {
 		{"auth, BINDING of 31 bytes", login, resize(31)},
 		{"auth, BINDING of 33 bytes", login, resize(33)},
 		{"auth, BINDING of no bytes", login, resize(0)},
+		{"throttle, DATA_PEER that is no address", &policy.Transfer{Meta: m, Op: policy.OpRead, Path: "/a", DataPeer: peer}, spoil(0)},
+		{"data, DATA_PEER that is no address", &policy.Chunk{Meta: m, Op: policy.OpRead, Path: "/a", DataPeer: peer}, spoil(0)},
+		{"data, DATA_PEER without a port", &policy.Chunk{Meta: m, Op: policy.OpRead, Path: "/a", DataPeer: peer}, spoil(strings.Index(peer.String(), ":"))},
 	}
 	var list []badVector
 	for _, c := range cases {

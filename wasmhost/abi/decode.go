@@ -67,6 +67,7 @@ func (d *Decoder) Action(rec []byte) (*policy.Action, error) {
 		Meta: r.meta, Op: policy.Op(r.op), Path: d.text(&r, SpanPath),
 		Arg: d.text(&r, SpanArg), Path2: d.attrs.path2, A: r.a, B: r.b,
 		Dir: r.flags&FlagDir != 0, Exists: r.flags&FlagExists != 0, Size: int64(d.attrs.size),
+		DataPeer: d.attrs.dataPeer,
 	}
 	if ArgIsPath(d.action.Op) {
 		d.action.Path2, d.action.Arg = d.action.Arg, d.attrs.rawArg
@@ -89,6 +90,7 @@ func (d *Decoder) Event(rec []byte) (*policy.Event, error) {
 		Path2: d.attrs.path2, Text: d.text(&r, SpanArg), Op: policy.Op(d.attrs.op),
 		Size: r.a, Took: time.Duration(r.b), Code: int(d.attrs.code),
 		Policy: d.attrs.policy, Generation: d.attrs.generation, Late: r.flags&FlagLate != 0,
+		DataPeer: d.attrs.dataPeer,
 	}
 	return &d.event, nil
 }

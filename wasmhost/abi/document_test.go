@@ -49,7 +49,7 @@ func TestDocument(t *testing.T) {
 	for op := policy.OpStat; op <= policy.OpSymlink; op++ {
 		ops = append(ops, fmt.Sprint(uint16(op), " ", op))
 	}
-	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
+	for _, k := range policy.GuestEvents() {
 		events = append(events, fmt.Sprint(uint16(k), " ", k))
 	}
 	for a := AttrTLSVersion; a < NumAttrs; a++ {

@@ -2,6 +2,7 @@ package abi
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,7 @@ func AppendAction(dst []byte, slot string, a *policy.Action) ([]byte, error) {
 	w.sessionAttrs()
 	w.attr(key, other)
 	w.attrInt(AttrSize, a.Size)
+	w.attrAddr(AttrDataPeer, a.DataPeer)
 	w.attrEnd()
 	return w.finish()
 }
@@ -94,6 +96,7 @@ func AppendEvent(dst []byte, slot string, e *policy.Event) ([]byte, error) {
 	w.attrUint(AttrOp, uint64(e.Op), 2)
 	w.attr(AttrPolicy, e.Policy)
 	w.attrUint(AttrGeneration, e.Generation, 8)
+	w.attrAddr(AttrDataPeer, e.DataPeer)
 	w.attrEnd()
 	return w.finish()
 }
@@ -257,6 +260,18 @@ func (w *writer) binding(v []byte) {
 	}
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(AttrBinding)|BindingSize<<16)
 	w.buf = append(w.buf, v...)
+}
+
+// attrAddr appends an address with its port as text, without an allocation; none is left
+// out.
+func (w *writer) attrAddr(key Attr, ap netip.AddrPort) {
+	if !ap.IsValid() {
+		return
+	}
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(key))
+	start := len(w.buf)
+	w.buf = unmap(ap).AppendTo(w.buf)
+	binary.LittleEndian.PutUint16(w.buf[start-2:], uint16(len(w.buf)-start))
 }
 
 // attrUint appends an unsigned number of size 2 or 8; zero is left out.

@@ -3,6 +3,7 @@ package abi
 import (
 	"encoding/binary"
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -155,6 +156,21 @@ func (e *entries) rules(list []policy.PathRule) {
 		e.buf = append(e.buf, letters...)
 		e.buf = append(e.buf, 0, recursive)
 		binary.LittleEndian.PutUint16(e.buf[start-2:], uint16(len(e.buf)-start))
+	}
+}
+
+// networks appends one entry for each network.
+func (e *entries) networks(list []netip.Prefix) {
+	if len(list) > MaxNetworks {
+		e.fail("%d networks, at most %d", len(list), MaxNetworks)
+		return
+	}
+	for _, n := range list {
+		if !goodNetwork(n) {
+			e.fail("%s %s is no network", KeyNetwork, n)
+			return
+		}
+		e.bytes(KeyNetwork, n.String())
 	}
 }
 

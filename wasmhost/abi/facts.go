@@ -77,9 +77,7 @@ func (of facts) write() *written {
 		{AttrProtocol, of.protocol}} {
 		w.attr(a.key, a.v)
 	}
-	if local := unmap(of.local); local.IsValid() {
-		w.attr(AttrLocal, local.String())
-	}
+	w.attrAddr(AttrLocal, of.local)
 	f.attrs, f.err = w.buf, w.err
 	return f
 }

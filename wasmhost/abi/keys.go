@@ -5,7 +5,7 @@ package abi
 type Key uint16
 
 // The keys. Those behind KeyPath2 came with minor 2, and so did the honouring of
-// KeyHideBits, KeyLine and KeyTTL.
+// KeyHideBits, KeyLine and KeyTTL; KeyNetwork came with minor 5.
 const (
 	KeyText         Key = iota + 1 // one line for the client of a refusal
 	KeyPath                        // new path of a rewrite
@@ -35,6 +35,7 @@ const (
 	KeyLenient                     // u8, bits of what TLS need not do
 	KeyCarry                       // bytes handed back with the next chunk
 	KeyRate                        // u64 bytes per second of one transfer
+	KeyNetwork                     // a network that the user may come from; may repeat
 	NumKeys                        // one more than the greatest key
 )
 
@@ -56,7 +57,7 @@ func (k Key) Takes(h Hook) bool { return k.info().hooks&(1<<h) != 0 }
 func (k Key) Supported() bool { return k.info().kind != kindUnsupported }
 
 // Repeats reports whether the key may stand in one reply more than once.
-func (k Key) Repeats() bool { return k == KeyLine || k == KeyRule }
+func (k Key) Repeats() bool { return k == KeyLine || k == KeyRule || k == KeyNetwork }
 
 // kind says what the bytes of an entry are.
 type kind uint8
@@ -75,6 +76,7 @@ const (
 	kindBits
 	kindLine
 	kindRule
+	kindNetwork
 	kindCarry
 )
 
@@ -161,6 +163,8 @@ func (k Key) infoMore() info {
 		return info{"CARRY", kindCarry, 1 << HookData}
 	case KeyRate:
 		return info{"RATE", kindU64, 1 << HookThrottle}
+	case KeyNetwork:
+		return info{"NETWORK", kindNetwork, forAuth}
 	}
 	return info{name: "invalid"}
 }

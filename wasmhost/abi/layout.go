@@ -77,7 +77,8 @@ const (
 type Attr uint16
 
 // The attributes. HOST came with minor 1, SIZE and TOOK with minor 2, VHOST with minor
-// 3, PROTOCOL and BINDING with minor 4, all before them with minor 0.
+// 3, PROTOCOL and BINDING with minor 4, DATA_PEER with minor 5, all before them with minor
+// 0.
 const (
 	AttrTLSVersion  Attr = iota + 1 // "1.2", "1.3"
 	AttrTLSCipher                   // IANA name of the suite
@@ -102,6 +103,7 @@ const (
 	AttrVHost                       // the virtual host, by its name in the configuration
 	AttrProtocol                    // what carries the session if it is not FTP over TCP
 	AttrBinding                     // BindingSize bytes that the connection's two ends know (hook auth)
+	AttrDataPeer                    // the data connection's other end, text (hooks fs, throttle, data, event)
 	NumAttrs                        // one more than the greatest key
 )
 
@@ -110,7 +112,7 @@ func (a Attr) String() string {
 	names := [NumAttrs]string{"", "TLS_VERSION", "TLS_CIPHER", "SNI", "ALPN", "TLS_RESUMED",
 		"CERT_SUBJECT", "CERT_SHA256", "LISTENER", "GROUP", "CLIENT", "LOCAL", "PATH2", "RAW_ARG",
 		"CODE", "OP", "POLICY", "GENERATION", "HOST", "SIZE", "TOOK", "VHOST",
-		"PROTOCOL", "BINDING"}
+		"PROTOCOL", "BINDING", "DATA_PEER"}
 	if a == 0 || a >= NumAttrs {
 		return "invalid"
 	}

@@ -5,11 +5,12 @@ package abi
 const Version = 1
 
 // Minor is the minor version that this host speaks and tells to guests. Minors
-// only append spans, keys, operations, flags and imports: minor 1 appended the
+// only append spans, keys, operations, kinds of events, flags and imports: minor 1 appended the
 // attribute HOST and the flag EARLY, minor 2 the hooks list, cmd, site, throttle,
 // data and cert, and all imports but log, minor 3 the attribute VHOST, minor 4 the
-// attributes PROTOCOL and BINDING.
-const Minor = 4
+// attributes PROTOCOL and BINDING, minor 5 the attribute DATA_PEER, the key NETWORK and the
+// event client_moved.
+const Minor = 5
 
 // Names of exports and imports (ABI §1 and §7).
 const (
@@ -37,6 +38,7 @@ const (
 	MaxPath        = 4096    // PATH, PATH2 and HOME of a reply
 	MaxLog         = 1024    // one line of edgeftp.log; what is longer is cut
 	MaxRules       = 256     // RULE entries of a reply
+	MaxNetworks    = 256     // NETWORK entries of a reply
 	MaxManifest    = 1 << 16 // the section edgeftp.manifest
 	MaxTests       = 1 << 18 // the section edgeftp.tests
 	BindingSize    = 32      // BINDING of a login

@@ -59,7 +59,7 @@ func appendVerb(dst []byte, slot string, h Hook, m *policy.Meta, verb, arg, dir 
 }
 
 // AppendTransfer appends the record of a transfer (hook throttle), as [AppendLogin]
-// does. a is its Size, b what was Moved; Took is in ATTR.
+// does. a is its Size, b what was Moved; Took and DataPeer are in ATTR.
 func AppendTransfer(dst []byte, slot string, t *policy.Transfer) ([]byte, error) {
 	var w writer
 	w.begin(dst, slot, HookThrottle, uint16(t.Op), &t.Meta)
@@ -71,6 +71,7 @@ func AppendTransfer(dst []byte, slot string, t *policy.Transfer) ([]byte, error)
 	w.attrBegin()
 	w.sessionAttrs()
 	w.attrInt(AttrTook, int64(t.Took))
+	w.attrAddr(AttrDataPeer, t.DataPeer)
 	w.attrEnd()
 	return w.finish()
 }
@@ -96,7 +97,10 @@ func AppendChunk(dst []byte, slot string, c *policy.Chunk) ([]byte, error) {
 	w.text(SpanPath, c.Path)
 	w.raw(SpanArg, c.Data)
 	w.places()
-	w.attrs()
+	w.attrBegin()
+	w.sessionAttrs()
+	w.attrAddr(AttrDataPeer, c.DataPeer)
+	w.attrEnd()
 	w.raw(SpanExtra, c.Carry)
 	return w.finish()
 }

@@ -113,7 +113,7 @@ func (d *Decoder) Transfer(rec []byte) (*policy.Transfer, error) {
 	}
 	d.more.transfer = policy.Transfer{
 		Meta: r.meta, Op: policy.Op(r.op), Path: d.text(&r, SpanPath), Upload: r.flags&FlagUpload != 0,
-		Size: r.a, Moved: r.b, Took: time.Duration(d.attrs.took),
+		Size: r.a, Moved: r.b, Took: time.Duration(d.attrs.took), DataPeer: d.attrs.dataPeer,
 	}
 	return &d.more.transfer, nil
 }
@@ -136,6 +136,7 @@ func (d *Decoder) Chunk(rec []byte) (*policy.Chunk, error) {
 	d.more.chunk = policy.Chunk{
 		Meta: r.meta, Op: policy.Op(r.op), Path: d.text(&r, SpanPath), Upload: r.flags&FlagUpload != 0,
 		Offset: r.a, Data: data[:len(data):len(data)], Last: r.flags&FlagLast != 0,
+		DataPeer: d.attrs.dataPeer,
 	}
 	if n := copy(d.more.carry[:], carry); n > 0 {
 		d.more.chunk.Carry = d.more.carry[:n:n]

@@ -3,6 +3,8 @@ package abi
 import (
 	"encoding/binary"
 	"math"
+	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -18,6 +20,7 @@ type reply struct {
 	bits  policy.Bits
 	lines []string
 	rules []policy.PathRule
+	nets  []netip.Prefix
 }
 
 func (r *reply) has(k Key) bool { return r.seen&(1<<k) != 0 }
@@ -106,6 +109,8 @@ func (r *reply) value(k Key, b []byte) error {
 		return r.line(string(b))
 	case kindRule:
 		return r.rule(string(b))
+	case kindNetwork:
+		return r.network(string(b))
 	default:
 		return r.number(k, b)
 	}
@@ -137,6 +142,24 @@ func (r *reply) rule(s string) error {
 	r.rules = append(r.rules, policy.PathRule{Dir: dir, Perms: perms, Recursive: flag == "\x01"})
 	return checkString(ErrReply, KeyRule, dir)
 }
+
+// network reads a network. One that is none, or has bits behind its length, is not taken for
+// another: it would let in who was not meant, or keep out who was.
+func (r *reply) network(s string) error {
+	if len(r.nets) == MaxNetworks {
+		return wrong(ErrReply, "more than %d networks", MaxNetworks)
+	}
+	n, err := netip.ParsePrefix(s)
+	if err != nil || !goodNetwork(n) {
+		return wrong(ErrReply, "NETWORK %s is no network: write it like 192.0.2.0/24 or 2001:db8::/32", strconv.Quote(Clean(s, 60)))
+	}
+	r.nets = append(r.nets, n)
+	return nil
+}
+
+// goodNetwork reports whether a network has its one form: no bits behind its length, and
+// IPv4 not written as IPv6.
+func goodNetwork(n netip.Prefix) bool { return n.IsValid() && n == n.Masked() && !n.Addr().Is4In6() }
 
 func (r *reply) number(k Key, b []byte) error {
 	size := k.info().kind.size()

@@ -53,7 +53,7 @@ func DecodeIdentity(v Verdict, b []byte, strict bool) (policy.Identity, error) {
 		PasswordHash: r.text[KeyPasswordHash], Home: r.text[KeyHome], Group: r.text[KeyGroup],
 		Label: r.text[KeyLabel], Limits: r.limits(), MaxSessions: int(r.num[KeyMaxSessions]),
 		MsgLogin: r.text[KeyMsgLogin], MsgQuit: r.text[KeyMsgQuit], State: r.raw,
-		Rules: r.rules, Anonymous: r.num[KeyAnonymous] == 1,
+		Rules: r.rules, Networks: r.nets, Anonymous: r.num[KeyAnonymous] == 1,
 		Lenient: policy.Lenience{Resumption: r.num[KeyLenient]&LenientResumption != 0,
 			CloseNotify: r.num[KeyLenient]&LenientCloseNotify != 0},
 	}

@@ -75,7 +75,7 @@ func sampleQuestions() []question {
 	for k := policy.EventConnect; k <= policy.EventDraining; k++ {
 		list = append(list, question{name: "kind " + k.String(), event: &policy.Event{Meta: bareMeta(), Kind: k}})
 	}
-	return slices.Concat(list, minor1(), minor2(), minor3(), minor4())
+	return slices.Concat(list, minor1(), minor2(), minor3(), minor4(), minor5())
 }
 
 // minor1 are the questions that only minor 1 has.

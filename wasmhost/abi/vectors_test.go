@@ -221,7 +221,7 @@ func TestReplyVectors(t *testing.T) {
 		list = append(list, describeReply(a.name, a.hook(), v.Pack(), b))
 	}
 	list = append(list, badReplies(t, append(badAnswers(), badOthers()...))...)
-	for _, a := range allAnswers()[oldAnswers:] {
+	for _, a := range append(sampleAnswers()[oldAnswers:], newAnswers()...) {
 		b, v, err := a.encode(nil)
 		if err != nil {
 			t.Fatal(err)
@@ -229,6 +229,14 @@ func TestReplyVectors(t *testing.T) {
 		list = append(list, describeReply(a.name, a.hook(), v.Pack(), b))
 	}
 	list = append(list, badReplies(t, badNew())...)
+	for _, a := range answers5() {
+		b, v, err := a.encode(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, describeReply(a.name, a.hook(), v.Pack(), b))
+	}
+	list = append(list, badReplies(t, bad5())...)
 	golden(t, "replies.json", list)
 }
 

@@ -21,7 +21,8 @@ import (
 // What a fetch sent and got is left out.
 //
 // What stays: operations, sizes, times, flags, session numbers, extensions, groups, listeners,
-// virtual hosts, names of programs, protocols, commands, and what the policy keeps under other keys.
+// virtual hosts, names of programs, protocols, commands, networks that the policy names, and what it
+// keeps under other keys.
 type Hider struct {
 	key  []byte
 	keep []string
@@ -229,6 +230,8 @@ func (s *search) line(text string, command bool) string {
 		}
 		if net, err := netip.ParsePrefix(w); err == nil {
 			words[i] = netip.PrefixFrom(s.h.host(net.Addr()), net.Bits()).String()
+		} else if peer, err := netip.ParseAddrPort(w); err == nil {
+			words[i] = s.addr(peer).String()
 		} else if addr, err := netip.ParseAddr(w); err == nil {
 			words[i] = s.h.host(addr).String()
 		} else {

@@ -34,7 +34,7 @@ func (s *search) question(record []byte) ([]byte, error) {
 	case abi.HookThrottle:
 		q, err := d.Transfer(record)
 		return rewrite(s, q, err, func(q *policy.Transfer) *policy.Meta { return &q.Meta },
-			func(q *policy.Transfer) { q.Path = s.path(q.Path) }, abi.AppendTransfer)
+			func(q *policy.Transfer) { q.Path, q.DataPeer = s.path(q.Path), s.addr(q.DataPeer) }, abi.AppendTransfer)
 	case abi.HookData:
 		q, err := d.Chunk(record)
 		return rewrite(s, q, err, func(q *policy.Chunk) *policy.Meta { return &q.Meta }, s.chunk, abi.AppendChunk)
@@ -68,6 +68,7 @@ func (s *search) action(q *policy.Action) {
 	q.Path = s.path(q.Path)
 	q.Path2 = s.path(q.Path2)
 	q.Arg = s.path(q.Arg)
+	q.DataPeer = s.addr(q.DataPeer)
 }
 
 func (s *search) listing(q *policy.Listing) {
@@ -95,13 +96,14 @@ func (s *search) siteCall(q *policy.SiteCall) {
 
 // chunk replaces the bytes of the file, and what the policy made of earlier ones.
 func (s *search) chunk(q *policy.Chunk) {
-	q.Path = s.path(q.Path)
+	q.Path, q.DataPeer = s.path(q.Path), s.addr(q.DataPeer)
 	q.Data = make([]byte, len(q.Data))
 	q.Carry = s.h.bytes(q.Carry)
 }
 
 func (s *search) event(q *policy.Event) {
 	q.Path, q.Path2, q.Text = s.path(q.Path), s.path(q.Path2), s.line(q.Text, q.Kind == policy.EventCommandDone)
+	q.DataPeer = s.addr(q.DataPeer)
 }
 
 // causeOf returns the cause of a failed call, 0 for another error.

@@ -185,6 +185,37 @@ func TestHide(t *testing.T) {
 	}
 }
 
+// TestHideAddresses replaces where bytes went and where a client was before, and leaves their
+// networks and ports.
+func TestHideAddresses(t *testing.T) {
+	peer := netip.MustParseAddrPort("198.51.100.93:20000")
+	s := someone
+	m := policy.Meta{Session: &s, Request: 3}
+	for _, write := range []func() ([]byte, error){
+		func() ([]byte, error) {
+			return abi.AppendAction(nil, "", &policy.Action{Meta: m, Op: policy.OpRead, Path: "/a", DataPeer: peer})
+		},
+		func() ([]byte, error) {
+			return abi.AppendTransfer(nil, "", &policy.Transfer{Meta: m, Op: policy.OpRead, Path: "/a", DataPeer: peer})
+		},
+		func() ([]byte, error) {
+			return abi.AppendChunk(nil, "", &policy.Chunk{Meta: m, Op: policy.OpRead, Path: "/a", DataPeer: peer})
+		},
+		func() ([]byte, error) {
+			return abi.AppendEvent(nil, "", &policy.Event{Meta: m, Kind: policy.EventClientMoved, Text: peer.String(), DataPeer: peer})
+		},
+	} {
+		rec, err := write()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &wasmhost.Exchange{Hook: abi.KindOf(rec).String(), Record: rec}
+		if err := NewHider([]byte("key")).Hide(x); err != nil || bytes.Contains(x.Record, []byte("100.93")) || !bytes.Contains(x.Record, []byte("198.51.")) || !bytes.Contains(x.Record, []byte(":20000")) {
+			t.Errorf("%s: %v, %q", x.Hook, err, x.Record)
+		}
+	}
+}
+
 // TestNoBinding holds that a recording of a login has not what binds it to its connection,
 // and that it can be hidden and replayed as any other.
 func TestNoBinding(t *testing.T) {

@@ -2,6 +2,7 @@ package chain_test
 
 import (
 	"errors"
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -70,6 +71,45 @@ func TestAuthenticateFaults(t *testing.T) {
 		l := start(t, allowed(policy.Identity{}), knows(id)).Lease(1)
 		if _, d := l.Authenticate(t.Context(), login("joe")); d == nil || !d.Failed || d.Cause == nil || d.Policy != "b" {
 			t.Errorf("%s: %+v", name, d)
+		}
+		l.Release()
+	}
+}
+
+// TestAuthenticateNetworks holds that a login is refused from where one of those who allow
+// does not let its user come from, and that it is that one's refusal.
+func TestAuthenticateNetworks(t *testing.T) {
+	nets := func(list ...string) *fake {
+		var id policy.Identity
+		for _, n := range list {
+			id.Networks = append(id.Networks, netip.MustParsePrefix(n))
+		}
+		return allowed(id)
+	}
+	pass := knows(policy.Identity{Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	for _, c := range []struct {
+		name  string
+		chain []policy.Policy
+		by    string // whose refusal it is, empty for none
+	}{
+		{"anywhere", []policy.Policy{nets()}, ""},
+		{"inside", []policy.Policy{nets("10.0.0.0/8", "192.0.2.0/24")}, ""},
+		{"outside", []policy.Policy{nets("10.0.0.0/8", "2001:db8::/32")}, "a"},
+		{"inside of both", []policy.Policy{nets("192.0.0.0/16"), nets("192.0.2.0/24")}, ""},
+		{"inside of one", []policy.Policy{nets("192.0.2.0/24"), nets("10.0.0.0/8")}, "b"},
+		{"of one without an opinion", []policy.Policy{pass, nets("192.0.2.0/24")}, ""},
+		{"of no network", []policy.Policy{allowed(policy.Identity{Networks: []netip.Prefix{{}}})}, "a"},
+	} {
+		l := start(t, c.chain...).Lease(1)
+		q := login("joe")
+		q.Session.Peer = netip.MustParseAddrPort("[::ffff:192.0.2.7]:4000")
+		got, d := l.Authenticate(t.Context(), q)
+		switch {
+		case c.by == "" && d != nil:
+			t.Errorf("%s: %+v", c.name, d)
+		case c.by != "" && (d == nil || d.Policy != c.by || d.Failed || d.Text != "" || got.By != nil ||
+			d.Reason != `the user "joe" may not log in from 192.0.2.7: it is in none of his networks`):
+			t.Errorf("%s: %+v", c.name, d)
 		}
 		l.Release()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -58,6 +59,9 @@ func (l Lease) Filter(q policy.Chunk) *Filter {
 	}
 	return f
 }
+
+// With says who is at the other end of the data connection, once that is known.
+func (f *Filter) With(peer netip.AddrPort) { f.chunk.DataPeer = peer }
 
 // Put puts bytes in, in chunks; out is given what comes out, which may be less or
 // more, and which is valid until it returns. With last, nothing may be put in any

@@ -124,6 +124,11 @@ func (p *part) authenticate(ctx context.Context, q *policy.Login) (Credential, *
 			d.Reason = id.Reason
 			return Credential{}, d
 		}
+		if from := q.Session.Peer.Addr(); !id.From(from) {
+			d := st.denies(false, 0, "")
+			d.Reason = fmt.Sprintf("the user %q may not log in from %s: it is in none of his networks", q.Session.User, from.Unmap().WithZone(""))
+			return Credential{}, d
+		}
 		c.merge(st.name, id)
 		if id.Final {
 			break

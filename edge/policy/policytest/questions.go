@@ -40,6 +40,7 @@ func questions() []question {
 		question{event: &policy.Event{Meta: meta(odd()), Kind: policy.EventDenied, Path: "/\xff", Text: "a\tb\xfe"}},
 		question{event: &policy.Event{Meta: meta(full()), Kind: policy.EventFileRenamed, Path: "/a", Path2: "/b", Text: "RNTO b",
 			Op: policy.OpRename, Size: 1 << 40, Took: time.Hour, Code: 250, Policy: "guard", Generation: 7}},
+		question{event: &policy.Event{Meta: meta(full()), Kind: policy.EventFileSent, Path: "/a", Code: 226, DataPeer: netip.MustParseAddrPort("192.0.2.7:40002")}},
 	)
 }
 
@@ -84,6 +85,7 @@ func actions() []policy.Action {
 		policy.Action{Meta: meta(full()), Op: policy.OpRename, Path: "/a", Path2: "/b/c", Arg: "b/c", Exists: true},
 		policy.Action{Meta: meta(full()), Op: policy.OpSymlink, Path: "/a", Path2: "/etc"},
 		policy.Action{Meta: meta(odd()), Op: policy.OpDelete, Path: "/\xff\xfe", Arg: "\xff\xfe", Exists: true},
+		policy.Action{Meta: meta(full()), Op: policy.OpRead, Path: "/a", Exists: true, DataPeer: netip.MustParseAddrPort("198.51.100.1:20000")},
 		policy.Action{Meta: meta(bare()), Op: policy.OpRead, Path: "/" + strings.Repeat("x", 4095)},
 		policy.Action{Meta: meta(full()), Op: later, Path: "/a"},
 	)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -19,7 +20,7 @@ func answering(change func(*fake)) func(*testing.T) policy.Policy {
 	return func(*testing.T) policy.Policy {
 		f := &fake{
 			auth: func(_ context.Context, l *policy.Login) (policy.Identity, error) {
-				return policy.Identity{Verdict: policy.Allow, Perms: &perms, Group: l.Session.User, Expires: l.Time, State: []byte{}}, nil
+				return policy.Identity{Verdict: policy.Allow, Perms: &perms, Group: l.Session.User, Expires: l.Time, State: []byte{}, Networks: networks("192.0.2.0/24")}, nil
 			},
 			fs: func(_ context.Context, a *policy.Action) (policy.Answer, error) {
 				return policy.Answer{Limits: policy.Limits{MaxFileSize: a.Size}}, nil
@@ -45,6 +46,8 @@ type difference struct {
 	says   string
 }
 
+func networks(one string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(one)} }
+
 // changes are ways in which a policy is another one.
 func changes() []difference {
 	perms := policy.PermAll
@@ -54,6 +57,9 @@ func changes() []difference {
 				id.Verdict, id.Group = policy.Allow, l.Session.User
 				if id.Perms == nil {
 					id.Perms = &perms
+				}
+				if id.Networks == nil {
+					id.Networks = networks("192.0.2.0/24")
 				}
 				if id.Expires.IsZero() {
 					id.Expires = l.Time
@@ -67,6 +73,7 @@ func changes() []difference {
 		{"perms", identity(policy.Identity{Perms: &none}), "Perms is 0x3ff of the one and 0x0 of the other"},
 		{"time", identity(policy.Identity{Expires: time.Unix(1, 0)}), "Expires is "},
 		{"rules", identity(policy.Identity{Rules: []policy.PathRule{{Dir: "/"}}}), "Rules is "},
+		{"networks", identity(policy.Identity{Networks: networks("192.0.2.0/25")}), "Networks[0] is "},
 		{"limits", func(f *fake) {
 			f.fs = func(context.Context, *policy.Action) (policy.Answer, error) {
 				return policy.Answer{Limits: policy.Limits{MaxFileSize: 9}}, nil

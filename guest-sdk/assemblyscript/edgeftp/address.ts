@@ -1,4 +1,5 @@
-// Addresses with a port, as PEER and LOCAL have them: 192.0.2.7:21, [2001:db8::1]:21.
+// Addresses with a port, as PEER and LOCAL have them: 192.0.2.7:21, [2001:db8::1]:21, and
+// networks: 192.0.2.0/24, 2001:db8::/32.
 
 /** The 16 bytes of the address that was read last, IPv4 mapped into ::ffff:0:0/96. */
 export const ADDRESS: usize = memory.data(16, 8);
@@ -24,6 +25,32 @@ export function parseAddressPort(start: usize, length: i32): bool {
     if (!dotted(ADDRESS + 12)) return false;
   }
   return skip(0x3a) && decimal(65535) >= 0 && at == end;
+}
+
+/** Whether there is a network in its one form: no bits behind its length, IPv4 not as IPv6. */
+export function isNetwork(start: usize, length: i32): bool {
+  at = start;
+  end = start + length;
+  memory.fill(ADDRESS, 0, 16);
+  let all = 32, plain = true;
+  for (let p = start; p < end; p++) if (load<u8>(p) == 0x3a) plain = false;
+  if (plain) {
+    if (!dotted(ADDRESS)) return false;
+  } else {
+    if (!groups() || mapped()) return false;
+    all = 128;
+  }
+  if (!skip(0x2f)) return false;
+  const zero = peek() == 0x30, first = at;
+  const bits = decimal(all);
+  if (bits < 0 || (zero && at > first + 1) || at != end) return false;
+  for (let i = bits; i < all; i++) if (load<u8>(ADDRESS + (i >> 3)) & (0x80 >> (i & 7))) return false;
+  return true;
+}
+
+/** Whether {@link ADDRESS} is one of IPv4 in IPv6's form. */
+function mapped(): bool {
+  return load<u64>(ADDRESS) == 0 && load<u16>(ADDRESS, 8) == 0 && load<u16>(ADDRESS, 10) == 0xffff;
 }
 
 function peek(): i32 { return at < end ? load<u8>(at) : -1; }

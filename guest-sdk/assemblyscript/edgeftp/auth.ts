@@ -3,7 +3,7 @@ import { Bytes } from "./bytes";
 import { Action, Attr, Flag, Hook, Key } from "./names";
 import { Answer, Question, tokenOf } from "./question";
 import { attr, MAX_STATE, span, Span } from "./record";
-import { begin, beginFail, putBytes, putNumber, putPath, putPerms, putReason, putRule, putText, setCode, setFlag } from "./reply";
+import { begin, beginFail, putBytes, putNetwork, putNumber, putPath, putPerms, putReason, putRule, putText, setCode, setFlag } from "./reply";
 
 /** Whether somebody may log in (hook `auth`, ABI §4). */
 @unmanaged export class AuthQuestion extends Question {
@@ -40,6 +40,13 @@ import { begin, beginFail, putBytes, putNumber, putPath, putPerms, putReason, pu
   perms<T>(letters: T): AuthAnswer { putPerms(tokenOf(this), Key.Perms, letters); return this; }
   /** Permissions of a directory in place of `perms`, which narrow them; with all below it or not. */
   rule<T>(dir: T, letters: string, below: bool): AuthAnswer { putRule(tokenOf(this), dir, letters, below); return this; }
+  /**
+   * A network that the user may come from, such as `192.0.2.0/24` or `2001:db8::/32`; without
+   * one it is anywhere. The server looks at the client's address before the login holds, and
+   * again when the client moves. Up to 256 times. The manifest must say `"abi": "1.5"`: an
+   * older server would let in from anywhere.
+   */
+  network<T>(network: T): AuthAnswer { putNetwork(tokenOf(this), network); return this; }
   /** Bytes per second towards the client, 0 no limit. */
   rateDown(n: i64): AuthAnswer { putNumber(tokenOf(this), Key.RateDown, n, 8); return this; }
   /** Bytes per second from the client, 0 no limit. */

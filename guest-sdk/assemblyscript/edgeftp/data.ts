@@ -1,8 +1,8 @@
 import { ask, BOX, refuse, tell } from "./box";
 import { Bytes } from "./bytes";
-import { Action, Flag, Hook, Key, Op } from "./names";
+import { Action, Attr, Flag, Hook, Key, Op } from "./names";
 import { Answer, Question, tokenOf } from "./question";
-import { MAX_STATE, span, Span } from "./record";
+import { attr, MAX_STATE, span, Span } from "./record";
 import { begin, beginFail, putBytes, putData, putReason, setCode } from "./reply";
 
 /**
@@ -20,6 +20,8 @@ import { begin, beginFail, putBytes, putData, putReason, setCode } from "./reply
   get offset(): i64 { return this.a; }
   /** What the answer to the transfer's last chunk carried. */
   get carry(): Bytes { return span(Span.Extra); }
+  /** The data connection's other end; none if it has no address. */
+  get dataPeer(): Bytes { return attr(Attr.DataPeer); }
   /** Whether nothing follows; the chunk may be empty then. */
   get last(): bool { return this.flag(Flag.Last); }
   /** Whether it goes from the client to the server. */

@@ -27,6 +27,8 @@ import { begin, beginFail, putReason, setCode } from "./reply";
   get policy(): Bytes { return attr(Attr.Policy); }
   /** The generation of that policy. */
   get generation(): u64 { return attrNumber(Attr.Generation); }
+  /** Of a transfer, the data connection's other end; else none. */
+  get dataPeer(): Bytes { return attr(Attr.DataPeer); }
   /** Whether the command began under policies that had ended when this happened. */
   get late(): bool { return this.flag(Flag.Late); }
 

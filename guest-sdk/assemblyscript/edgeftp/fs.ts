@@ -17,6 +17,11 @@ import { begin, beginFail, need, putNumber, putPath, putReason, putText, setCode
   get arg(): Bytes { return this.argIsPath ? attr(Attr.RawArg) : span(Span.Arg); }
   /** Bytes that the file at the path has now. */
   get size(): i64 { return attrNumber(Attr.Size); }
+  /**
+   * Where the data connection of a transfer or listing is to go, if the client has said (PORT,
+   * EPRT); at `Commit`, where the bytes came from; none if there is none yet.
+   */
+  get dataPeer(): Bytes { return attr(Attr.DataPeer); }
   /** Whether the path is a directory now. */
   get dir(): bool { return this.flag(Flag.Dir); }
   /** Whether there is something at the path now. */

@@ -15,6 +15,8 @@ export enum EventKind {
   DirCreated, DirRemoved, AttributesChanged, BanAdded, BanExpired, PolicySwapped,
   PolicyRolledBack, PolicyFailed, CertObtained, CertRenewed, CertFailed, ConfigReloaded,
   ConfigRejected, Draining,
+  /** A client goes on from another address: `peer`; `text` is the one before. */
+  ClientMoved = 40,
 }
 
 /** The bits of `flags` of a question (ABI §3). */
@@ -28,11 +30,11 @@ export enum Flag {
 export enum Attr {
   TLSVersion = 1, TLSCipher, SNI, ALPN, TLSResumed, CertSubject, CertSHA256, Listener,
   Group, Client, Local, Path2, RawArg, Code, Op, Policy, Generation, Host, Size, Took,
-  VHost, Protocol, Binding,
+  VHost, Protocol, Binding, DataPeer,
 }
 
 /** One more than the greatest key of {@link Attr}. */
-export const NUM_ATTRS: i32 = 24;
+export const NUM_ATTRS: i32 = 25;
 
 /** The actions of a verdict (ABI §6). */
 export enum Action { Pass, Allow, Deny, Rewrite, Hide, Fail }
@@ -41,7 +43,7 @@ export enum Action { Pass, Allow, Deny, Rewrite, Hide, Fail }
 export enum Key {
   Text = 1, Path, Home, Perms, RateDown, RateUp, QuotaBytes, QuotaFiles, Mount, Expires,
   State, MaxSessions, MsgLogin, MsgQuit, TTL, Label, Group, HideBits, MaxFileSize,
-  PasswordHash, DataTLS, Line, Path2, Rule, Anonymous, Lenient, Carry, Rate,
+  PasswordHash, DataTLS, Line, Path2, Rule, Anonymous, Lenient, Carry, Rate, Network,
 }
 
 /** What an import of the host reports in place of a result (ABI §7). */

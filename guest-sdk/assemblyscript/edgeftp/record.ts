@@ -126,6 +126,7 @@ function attribute(key: u32, start: usize, length: i32): bool {
     }
     case Attr.Binding: return length == 32 || bad("BINDING has not 32 bytes");
     case Attr.Local: return parseAddressPort(start, length) || bad("LOCAL is no address with a port");
+    case Attr.DataPeer: return parseAddressPort(start, length) || bad("DATA_PEER is no address with a port");
   }
   return true;
 }

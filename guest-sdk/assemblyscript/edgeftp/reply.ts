@@ -1,3 +1,4 @@
+import { isNetwork } from "./address";
 import { Bytes, character, control, write } from "./bytes";
 import { Action, Key } from "./names";
 
@@ -13,6 +14,7 @@ let token: usize = 0; // of the answer: an older one must not be changed or retu
 let used: i32 = 0; // bytes of ENTRIES
 let seen: u32 = 0; // keys, a bit for each
 let repeats: i32 = 0; // LINEs or RULEs
+let networks: i32 = 0; // NETWORKs
 let action: i32 = 0;
 let code: i32 = 0;
 let flags: i32 = 0;
@@ -25,7 +27,7 @@ let fault: string = "";
 
 /** Begins an answer and returns its token. */
 export function begin(act: i32): usize {
-  used = repeats = code = flags = bits = dataLength = 0;
+  used = repeats = networks = code = flags = bits = dataLength = 0;
   seen = needs = 0;
   hasData = false;
   fault = "";
@@ -67,7 +69,7 @@ export function need(keys: u32): void { needs = keys; }
 /** Where the value of a key goes; 0 if it must not stand here, or there is no room. */
 function open(id: usize, key: Key): usize {
   if (!current(id)) return 0;
-  if (seen & (1 << key) && key != Key.Line && key != Key.Rule) {
+  if (seen & (1 << key) && key != Key.Line && key != Key.Rule && key != Key.Network) {
     wrong("a value was given twice");
     return 0;
   }
@@ -148,6 +150,17 @@ export function putRule<T>(id: usize, dir: T, perms: string, below: bool): void 
   store<u8>(q + m, 0);
   store<u8>(q + m, u8(below), 1);
   close(Key.Rule, n + m + 3);
+}
+
+/** Adds a network. */
+export function putNetwork<T>(id: usize, v: T): void {
+  const p = open(id, Key.Network);
+  if (!p) return;
+  if (networks++ == 256) return wrong("more than 256 networks");
+  const n = put(v, p, MAX_TEXT);
+  if (n < 0) return;
+  if (!isNetwork(p, n)) return wrong("a network is none: write it like 192.0.2.0/24 or 2001:db8::/32");
+  close(Key.Network, n);
 }
 
 /** Sets a number of 8, 4 or 1 bytes, which must not be negative. */

@@ -2,7 +2,7 @@ import { ask, BOX, refuse, tell } from "./box";
 import { Bytes } from "./bytes";
 import { Action, Attr, Flag, Hook, Key, Op } from "./names";
 import { Answer, Question, tokenOf } from "./question";
-import { attrNumber, span, Span } from "./record";
+import { attr, attrNumber, span, Span } from "./record";
 import { begin, beginFail, putNumber } from "./reply";
 
 /** How fast a transfer may go (hook `throttle`, ABI §4). */
@@ -17,6 +17,8 @@ import { begin, beginFail, putNumber } from "./reply";
   get moved(): i64 { return this.b; }
   /** Nanoseconds since the transfer began. */
   get took(): i64 { return attrNumber(Attr.Took); }
+  /** The data connection's other end; none if it is not known yet. */
+  get dataPeer(): Bytes { return attr(Attr.DataPeer); }
   /** Whether it goes from the client to the server. */
   get upload(): bool { return this.flag(Flag.Upload); }
 

@@ -39,6 +39,9 @@ func (r *refuser) Authorize(ctx context.Context, a *policy.Action) (policy.Answe
 	if a.Session.Protocol != "" {
 		return policy.Answer{Verdict: policy.Deny, Text: "not over " + a.Session.Protocol}, nil
 	}
+	if a.DataPeer.IsValid() {
+		return policy.Answer{Verdict: policy.Deny, Text: "not to " + a.DataPeer.String()}, nil
+	}
 	e, _ := host.Services{}.Stat(ctx, a.Path) // what is not there has no bytes
 	n, err := r.kv.Incr("seen", 1, 0)
 	if err != nil {

@@ -149,6 +149,11 @@ impl<Q> Ask<Q> {
         self.attr(Attr::Protocol, name.as_bytes())
     }
 
+    /// The data connection's other end, an address with a port.
+    pub fn data_peer(self, address: &str) -> Self {
+        self.attr(Attr::DataPeer, address.as_bytes())
+    }
+
     /// The number of the session.
     pub fn session(mut self, n: u64) -> Self {
         self.session = n;

@@ -165,6 +165,17 @@ pub mod auth {
             self
         }
 
+        /// A network that the user may come from, such as `192.0.2.0/24` or
+        /// `2001:db8::/32`; without one it is anywhere. The server looks at the client's
+        /// address before the login holds, and again when the client moves. Up to 256 times.
+        ///
+        /// The manifest must say `"abi": "1.5"`: an older server would let in from anywhere.
+        #[track_caller]
+        pub fn network(mut self, network: &str) -> Answer {
+            self.0.network(network);
+            self
+        }
+
         /// When the session ends by itself.
         #[track_caller]
         pub fn expires(mut self, at: Time) -> Answer {
@@ -288,6 +299,13 @@ pub mod fs {
         /// The bytes that the file at the path has now, 0 if there is none.
         pub fn size(&self) -> u64 {
             self.attr_u64(Attr::Size)
+        }
+
+        /// Where the data connection of a transfer or listing is to go, if the client has
+        /// said (PORT, EPRT); at `commit`, where the bytes came from. Empty if there is none
+        /// yet.
+        pub fn data_peer(&self) -> &'a Text {
+            self.attr_text(Attr::DataPeer)
         }
     }
 
@@ -588,7 +606,7 @@ pub mod throttle {
 
     pub use crate::op::Op;
     use crate::record::flag;
-    use crate::{Attr, BadRecord, Meta, Path};
+    use crate::{Attr, BadRecord, Meta, Path, Text};
 
     question! {6,
         /// A transfer that begins, or whose last answer is over.
@@ -644,6 +662,11 @@ pub mod throttle {
         pub fn took(&self) -> Duration {
             Duration::from_nanos(self.attr_u64(Attr::Took))
         }
+
+        /// The data connection's other end; empty if it is not known yet.
+        pub fn data_peer(&self) -> &'a Text {
+            self.attr_text(Attr::DataPeer)
+        }
     }
 
     impl Answer {
@@ -668,7 +691,7 @@ pub mod data {
     pub use crate::op::Op;
     use crate::record::flag;
     use crate::reply::{action, key, Reply};
-    use crate::{BadRecord, Meta, Path, Span};
+    use crate::{Attr, BadRecord, Meta, Path, Span, Text};
 
     question! {7,
         /// A chunk of a transfer: 0 to 65,536 bytes of the file.
@@ -734,6 +757,11 @@ pub mod data {
         /// What the answer to the transfer's last chunk carried over.
         pub fn carry(&self) -> &'a [u8] {
             self.span(Span::Extra)
+        }
+
+        /// The data connection's other end; empty if it has no address.
+        pub fn data_peer(&self) -> &'a Text {
+            self.attr_text(Attr::DataPeer)
         }
     }
 
@@ -856,6 +884,11 @@ pub mod event {
         /// Whether the command began under policies that had ended when this happened.
         pub fn late(&self) -> bool {
             self.has(flag::LATE)
+        }
+
+        /// Of a transfer, the data connection's other end; else empty.
+        pub fn data_peer(&self) -> &'a Text {
+            self.attr_text(Attr::DataPeer)
         }
     }
 }

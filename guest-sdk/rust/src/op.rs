@@ -119,5 +119,6 @@ numbered! {
         ConfigReloaded = 31 "config_reloaded" "A new configuration is in force.",
         ConfigRejected = 32 "config_rejected" "A new configuration was refused.",
         Draining = 33 "draining" "The server is about to end.",
+        ClientMoved = 40 "client_moved" "A client goes on from another address; `line` is the one before.",
     }
 }

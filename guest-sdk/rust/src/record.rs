@@ -63,10 +63,11 @@ pub enum Attr {
     Vhost,
     Protocol,
     Binding,
+    DataPeer,
 }
 
 /// One more than the greatest key of ATTR that this SDK knows.
-pub(crate) const ATTRS: usize = 24;
+pub(crate) const ATTRS: usize = 25;
 
 /// The numbers of the flags (ABI §3).
 #[allow(missing_docs)] // the names are the ABI's
@@ -188,6 +189,9 @@ impl<'a> Meta<'a> {
             }
             if key == 11 && address(value).is_none() {
                 return Err(BadRecord("LOCAL is no address with a port"));
+            }
+            if key == 24 && address(value).is_none() {
+                return Err(BadRecord("DATA_PEER is no address with a port"));
             }
             if self.attrs[key].replace(value).is_some() {
                 return Err(BadRecord("an attribute is given twice"));

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::panic::Location;
 
 /// Actions (ABI §6).
@@ -38,6 +39,7 @@ pub(crate) mod key {
     pub const LENIENT: u16 = 26;
     pub const CARRY: u16 = 27;
     pub const RATE: u16 = 28;
+    pub const NETWORK: u16 = 29;
 }
 
 /// What the standard library says where a module has nothing.
@@ -59,6 +61,7 @@ pub struct Reply {
     code: u16,
     seen: u32,
     rules: u16,
+    networks: u16,
     lines: u16,
     data: Option<usize>, // length of the new bytes, which lead the entries
     entries: Vec<u8>,
@@ -73,6 +76,7 @@ impl Reply {
             code: 0,
             seen: 0,
             rules: 0,
+            networks: 0,
             lines: 0,
             data: None,
             entries: Vec::new(),
@@ -140,7 +144,7 @@ impl Reply {
 
     #[track_caller]
     pub(crate) fn entry(&mut self, key: u16, value: &[u8]) {
-        let repeats = key == key::LINE || key == key::RULE;
+        let repeats = matches!(key, key::LINE | key::RULE | key::NETWORK);
         if self.has(key) && !repeats {
             return self.fault("a key of the answer is given twice");
         }
@@ -204,6 +208,16 @@ impl Reply {
     }
 
     #[track_caller]
+    pub(crate) fn network(&mut self, text: &str) {
+        self.networks += 1;
+        match () {
+            _ if self.networks > 256 => self.fault("more than 256 networks"),
+            _ if !good_network(text) => self.fault(BAD_NETWORK),
+            _ => self.entry(key::NETWORK, text.as_bytes()),
+        }
+    }
+
+    #[track_caller]
     pub(crate) fn u64(&mut self, key: u16, n: u64) {
         if n > i64::MAX as u64 {
             return self.fault("a number of the answer is out of range");
@@ -261,6 +275,28 @@ impl Reply {
     }
 }
 
+const BAD_NETWORK: &str = "a network is none: write it like 192.0.2.0/24 or 2001:db8::/32";
+
+/// A network in its one form: no bits behind its length, IPv4 not as IPv6.
+fn good_network(text: &str) -> bool {
+    let (address, length) = match text.split_once('/') {
+        Some(parts) => parts,
+        None => return false,
+    };
+    let bits = match length.parse::<u32>() {
+        Ok(n) if n.to_string() == length => n,
+        _ => return false,
+    };
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(a)) => bits <= 32 && u32::from(a).checked_shl(bits).unwrap_or(0) == 0,
+        Ok(IpAddr::V6(a)) => {
+            let mapped = a.segments()[..6] == [0, 0, 0, 0, 0, 0xffff];
+            bits <= 128 && !mapped && u128::from(a).checked_shl(bits).unwrap_or(0) == 0
+        }
+        Err(_) => false,
+    }
+}
+
 const BAD_PERMS: &str = "permissions are letters of elradfmwMT, each once";
 
 fn good_path(p: &[u8]) -> bool {
@@ -301,11 +337,11 @@ impl fmt::Debug for Reply {
     }
 }
 
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 31] = [
     "?", "TEXT", "PATH", "HOME", "PERMS", "RATE_DOWN", "RATE_UP", "?", "?", "?", "EXPIRES", "STATE",
     "MAX_SESSIONS", "MSG_LOGIN", "MSG_QUIT", "TTL_MS", "LABEL", "GROUP", "HIDE_BITS",
     "MAX_FILE_SIZE", "PWHASH", "DATA_TLS_REQUIRED", "LINE", "PATH2", "RULE", "ANONYMOUS", "LENIENT",
-    "CARRY", "RATE", "?",
+    "CARRY", "RATE", "NETWORK", "?",
 ];
 
 /// Makes the answer type of one hook, with what every hook has.

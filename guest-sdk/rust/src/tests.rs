@@ -19,11 +19,11 @@ fn vectors(json: &str, least: usize) -> Settings {
 }
 
 fn records() -> Settings {
-    vectors(include_str!("../../vectors/records.json"), 111)
+    vectors(include_str!("../../vectors/records.json"), 118)
 }
 
 fn bad_records() -> Settings {
-    vectors(include_str!("../../vectors/bad-records.json"), 48)
+    vectors(include_str!("../../vectors/bad-records.json"), 51)
 }
 
 const HOOKS: [&str; 9] = ["auth", "fs", "list", "cmd", "site", "throttle", "data", "event", "cert"];
@@ -39,7 +39,7 @@ fn read(hook: &str, rec: &[u8]) -> std::result::Result<String, BadRecord> {
         "fs" => {
             let q = fs::Question::decode(rec)?;
             let paths: Vec<_> = q.paths().map(|p| (p.name(), p.parent(), p.extension())).collect();
-            let facts = (q.exists(), q.is_dir(), q.size());
+            let facts = (q.exists(), q.is_dir(), q.size(), q.data_peer());
             format!("{} {:?} {:?} {paths:?} {:?} {facts:?} {}", q.op(), q.path(), q.path2(), q.arg(), meta(&q))
         }
         "list" => {
@@ -59,17 +59,17 @@ fn read(hook: &str, rec: &[u8]) -> std::result::Result<String, BadRecord> {
         }
         "throttle" => {
             let q = throttle::Question::decode(rec)?;
-            let facts = (q.total(), q.moved(), q.took(), q.upload());
+            let facts = (q.total(), q.moved(), q.took(), q.upload(), q.data_peer());
             format!("{} {:?} {facts:?} {}", q.op(), q.path(), meta(&q))
         }
         "data" => {
             let q = data::Question::decode(rec)?;
-            let facts = (q.offset(), q.last(), q.upload(), q.carry());
+            let facts = (q.offset(), q.last(), q.upload(), q.carry(), q.data_peer());
             format!("{} {:?} {facts:?} {:?} {}", q.op(), q.path(), q.bytes(), meta(&q))
         }
         "event" => {
             let q = event::Question::decode(rec)?;
-            let facts = (q.size(), q.took(), q.code(), q.op(), q.generation(), q.late());
+            let facts = (q.size(), q.took(), q.code(), q.op(), q.generation(), q.late(), q.data_peer());
             format!("{} {:?} {:?} {:?} {facts:?} {:?} {}", q.kind(), q.path(), q.path2(), q.line(), q.policy(), meta(&q))
         }
         "cert" => {
@@ -290,6 +290,38 @@ fn paths() {
 }
 
 #[test]
+fn where_bytes_go() {
+    let all = records();
+    let found = |name: &str| {
+        let v = all.objects("v").iter().find(|v| v.string("name", "") == name).unwrap();
+        unhex(&v.string("record", ""))
+    };
+    let (read, chunk) = (found("read, data peer"), found("data, data peer"));
+    assert!(fs::Question::decode(&read).unwrap().data_peer() == "198.51.100.1:20000");
+    assert!(data::Question::decode(&chunk).unwrap().data_peer() == "198.51.100.1:20000");
+    let (rate, sent, moved) = (found("throttle, data peer"), found("event, data peer"), found("kind client_moved"));
+    assert!(throttle::Question::decode(&rate).unwrap().data_peer() == "[2001:db8::7]:40002");
+    assert!(event::Question::decode(&sent).unwrap().data_peer() == "198.51.100.1:20000");
+    let q = event::Question::decode(&moved).unwrap();
+    assert!(q.kind() == EventKind::ClientMoved && q.line() == "192.0.2.8:40001" && q.data_peer() == "");
+    let asked = fake::fs(Op::Read, "/a").data_peer("192.0.2.7:1");
+    assert!(asked.question().data_peer() == "192.0.2.7:1" && fake::fs(Op::Read, "/a").question().data_peer() == "");
+}
+
+#[test]
+fn networks_have_one_form() {
+    for good in ["0.0.0.0/0", "::/0", "192.0.2.7/32", "10.128.0.0/9", "2001:db8::7/128", "2001:db8:8000::/33"] {
+        assert_eq!(auth::Answer::allow().network(good).fault(), None, "{good}");
+    }
+    for bad in [
+        "192.0.2.1", "192.0.2.0/33", "192.0.2.1/24", "10.128.0.0/8", "::ffff:192.0.2.0/120", "::1/64", "::/129", "::%1/64", "192.0.2.0/",
+        "192.0.2.0/024", "192.0.02.0/24", "192.0.2.0/24 ", "192.0.2.0/-1", "192.0.2.0/+8", "0/0", "192.0.2.0/24/24", "",
+    ] {
+        assert!(auth::Answer::allow().network(bad).fault().is_some(), "{bad}");
+    }
+}
+
+#[test]
 fn answers_refuse_what_the_host_would() {
     let long = "x".repeat(513);
     let (one, two) = (fs::Answer::deny("a").text("b"), auth::Answer::pass().password_hash("$2y$"));
@@ -307,6 +339,8 @@ fn answers_refuse_what_the_host_would() {
         ("letters", auth::Answer::allow().perms("ee").fault()),
         ("rule", auth::Answer::allow().rule("in", "e", true).fault()),
         ("rules", (0..257).fold(auth::Answer::allow(), |a, _| a.rule("/", "e", true)).fault()),
+        ("network", auth::Answer::allow().network("192.0.2.1").fault()),
+        ("networks", (0..257).fold(auth::Answer::allow(), |a, _| a.network("::/0")).fault()),
         ("lines", (0..65).fold(site::Answer::done(), |a, _| a.line("x")).fault()),
         ("state", auth::Answer::allow().state(&[0; 1025]).fault()),
         ("rate", fs::Answer::allow().rate_up(1 << 63).fault()),

@@ -79,6 +79,11 @@ pub const Answer = struct {
     state: []const u8 = "",
     /// at most 256
     rules: []const Rule = &.{},
+    /// networks that the user may come from, such as "192.0.2.0/24" or "2001:db8::/32",
+    /// at most 256; without one it is anywhere. The server looks at the client's address
+    /// before the login holds, and again when the client moves. The manifest must say
+    /// "abi": "1.5": an older server would let in from anywhere.
+    networks: []const []const u8 = &.{},
     /// nothing of the session is kept
     anonymous: bool = false,
     lenient: Lenient = .{},
@@ -123,6 +128,11 @@ pub const Answer = struct {
             if (!reply.isPath(rule.dir)) return error.BadPath;
             const end: []const u8 = &.{ 0, @intFromBool(rule.recursive) };
             try r.bytes(.rule, &.{ rule.dir, &.{0}, rule.perms.write(&letters), end });
+        }
+        if (a.networks.len > abi.max_networks) return error.TooMany;
+        for (a.networks) |n| {
+            if (!reply.isNetwork(n)) return error.BadNetwork;
+            try r.bytes(.network, &.{n});
         }
         if (a.anonymous) try r.bytes(.anonymous, &.{&.{1}});
         const lenient: u8 = @bitCast(a.lenient);

@@ -26,6 +26,8 @@ pub const Question = struct {
     last: bool = false,
     /// Answer.carry of the transfer's last chunk, which another instance may have seen
     carry: []const u8 = "",
+    /// the data connection's other end; empty if it has no address
+    data_peer: []const u8 = "",
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
@@ -45,6 +47,7 @@ pub const Question = struct {
             .data = r.span(.arg),
             .last = r.flags.last,
             .carry = r.span(.extra),
+            .data_peer = r.text(.data_peer),
             .record = r,
         };
     }

@@ -32,6 +32,8 @@ pub const Question = struct {
     generation: u64 = 0,
     /// the command began under policies that had ended when this happened
     late: bool = false,
+    /// of a transfer, the data connection's other end
+    data_peer: []const u8 = "",
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
@@ -53,6 +55,7 @@ pub const Question = struct {
             .policy = r.text(.policy),
             .generation = r.number(.generation),
             .late = r.flags.late,
+            .data_peer = r.text(.data_peer),
             .record = r,
         };
     }

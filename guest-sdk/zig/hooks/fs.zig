@@ -33,6 +33,9 @@ pub const Question = struct {
     dir: bool = false,
     /// path exists now
     exists: bool = false,
+    /// where the data connection of a transfer or listing is to go, if the client has said
+    /// (PORT, EPRT); at commit, where the bytes came from; empty if there is none yet
+    data_peer: []const u8 = "",
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
@@ -54,6 +57,7 @@ pub const Question = struct {
             .size = r.number(.size),
             .dir = r.flags.dir,
             .exists = r.flags.exists,
+            .data_peer = r.text(.data_peer),
             .record = r,
         };
     }

@@ -23,6 +23,8 @@ pub const Question = struct {
     moved: i64 = 0,
     /// nanoseconds since the transfer began
     took: u64 = 0,
+    /// the data connection's other end; empty if it is not known yet
+    data_peer: []const u8 = "",
     /// the bytes that it came from
     record: *const record.Record = &.{},
 
@@ -39,6 +41,7 @@ pub const Question = struct {
             .size = r.a,
             .moved = r.b,
             .took = r.number(.took),
+            .data_peer = r.text(.data_peer),
             .record = r,
         };
     }

@@ -66,9 +66,6 @@ func (m *module) configure(b []byte) error {
 // a module's texts are of one line, and bounded. What cannot be is refused at load.
 func (m *module) carries(u users.User) error {
 	s := &policy.Session{User: u.Name}
-	if len(u.Networks) > 0 {
-		s.Peer = netip.AddrPortFrom(u.Networks[0].Addr(), 1)
-	}
 	if u.TLS.Any() {
 		s.TLS = policy.TLS{Version: "1.3", ClientSHA256: strings.Repeat("0", 64)}
 	}

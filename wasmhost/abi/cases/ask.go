@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
@@ -67,6 +68,12 @@ func (c *Case) ask(ctx context.Context, m policy.Meta, h policy.Hooks) (got, err
 	return c.cert(ctx, m, h.Certifier)
 }
 
+// dataPeer is the data connection's other end, the zero value without one.
+func (c *Case) dataPeer() netip.AddrPort {
+	p, _ := netip.ParseAddrPort(c.DataPeer) // check has seen it
+	return p
+}
+
 // ErrNoHook is the error of a test of a hook that the policy does not have.
 var ErrNoHook = errors.New("the policy has no such hook")
 
@@ -86,6 +93,9 @@ func (c *Case) auth(ctx context.Context, m policy.Meta, p policy.Authenticator) 
 	id, err := p.Authenticate(ctx, l)
 	return got{id.Verdict, id.Code, func() map[string]any {
 		values := map[string]any{"text": id.Text, "home": id.Home, "pwhash": id.PasswordHash}
+		if len(id.Networks) > 0 {
+			values["networks"] = strings.Fields(strings.Trim(fmt.Sprint(id.Networks), "[]"))
+		}
 		if id.Perms != nil {
 			values["perms"] = id.Perms.String()
 		}
@@ -98,7 +108,7 @@ func (c *Case) fs(ctx context.Context, m policy.Meta, p policy.Authorizer) (got,
 		return c.missing()
 	}
 	a, err := p.Authorize(ctx, &policy.Action{Meta: m, Op: c.op(), Path: c.Path, Path2: c.Path2, Arg: c.Arg,
-		A: c.A, B: c.B, Size: c.Size, Dir: c.Dir, Exists: c.Exists})
+		A: c.A, B: c.B, Size: c.Size, Dir: c.Dir, Exists: c.Exists, DataPeer: c.dataPeer()})
 	return got{a.Verdict, a.Code, func() map[string]any { return map[string]any{"text": a.Text, "path": a.Path, "path2": a.Path2} }}, err
 }
 
@@ -142,7 +152,7 @@ func (c *Case) throttle(ctx context.Context, m policy.Meta, p policy.Throttler) 
 	if p == nil {
 		return c.missing()
 	}
-	r, err := p.Throttle(ctx, &policy.Transfer{Meta: m, Op: c.op(), Path: c.Path, Upload: c.Upload, Size: c.A, Moved: c.B})
+	r, err := p.Throttle(ctx, &policy.Transfer{Meta: m, Op: c.op(), Path: c.Path, Upload: c.Upload, Size: c.A, Moved: c.B, DataPeer: c.dataPeer()})
 	return got{values: func() map[string]any { return map[string]any{"rate": r.Limit} }}, err
 }
 
@@ -150,7 +160,7 @@ func (c *Case) data(ctx context.Context, m policy.Meta, p policy.Filter) (got, e
 	if p == nil {
 		return c.missing()
 	}
-	chunk := &policy.Chunk{Meta: m, Op: c.op(), Path: c.Path, Upload: c.Upload, Offset: c.A, Data: []byte(c.Data), Last: c.Last}
+	chunk := &policy.Chunk{Meta: m, Op: c.op(), Path: c.Path, Upload: c.Upload, Offset: c.A, Data: []byte(c.Data), Last: c.Last, DataPeer: c.dataPeer()}
 	if c.Carry != "" {
 		chunk.Carry = []byte(c.Carry)
 	}
@@ -165,7 +175,7 @@ func (c *Case) event(ctx context.Context, m policy.Meta, p policy.Observer) (got
 		return c.missing()
 	}
 	return got{}, p.Observe(ctx, &policy.Event{Meta: m, Kind: c.kind(), Path: c.Path, Path2: c.Path2, Text: c.Arg,
-		Size: c.A, Took: time.Duration(c.B)})
+		Size: c.A, Took: time.Duration(c.B), DataPeer: c.dataPeer()})
 }
 
 func (c *Case) cert(ctx context.Context, m policy.Meta, p policy.Certifier) (got, error) {

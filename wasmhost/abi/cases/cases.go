@@ -54,7 +54,8 @@ type Case struct {
 	Verb     string  `json:"verb"`  // cmd, site
 	A        int64   `json:"a"`
 	B        int64   `json:"b"`
-	Size     int64   `json:"size"` // fs: bytes of the file at path
+	Size     int64   `json:"size"`      // fs: bytes of the file at path
+	DataPeer string  `json:"data_peer"` // fs, throttle, data, event: address and port
 	Dir      bool    `json:"dir"`
 	Exists   bool    `json:"exists"`
 	Upload   bool    `json:"upload"` // throttle, data
@@ -79,19 +80,20 @@ type Entry struct {
 // Want is what the answer must be. Action and Code are compared always; what is absent
 // of the rest is not.
 type Want struct {
-	Action string    `json:"action"` // as ABI §6 names it
-	Code   int       `json:"code"`
-	Text   *string   `json:"text"`
-	Path   *string   `json:"path"`   // of a rewrite
-	Path2  *string   `json:"path2"`  // of a rewrite
-	Perms  *string   `json:"perms"`  // auth
-	Home   *string   `json:"home"`   // auth
-	PWHash *string   `json:"pwhash"` // auth
-	Hidden *[]string `json:"hidden"` // list: names, in the listing's order
-	Lines  *[]string `json:"lines"`  // site
-	Rate   *int64    `json:"rate"`   // throttle
-	Data   *string   `json:"data"`   // data: the new bytes
-	Carry  *string   `json:"carry"`  // data
+	Action   string    `json:"action"` // as ABI §6 names it
+	Code     int       `json:"code"`
+	Text     *string   `json:"text"`
+	Path     *string   `json:"path"`     // of a rewrite
+	Path2    *string   `json:"path2"`    // of a rewrite
+	Perms    *string   `json:"perms"`    // auth
+	Home     *string   `json:"home"`     // auth
+	PWHash   *string   `json:"pwhash"`   // auth
+	Networks *[]string `json:"networks"` // auth: in order
+	Hidden   *[]string `json:"hidden"`   // list: names, in the listing's order
+	Lines    *[]string `json:"lines"`    // site
+	Rate     *int64    `json:"rate"`     // throttle
+	Data     *string   `json:"data"`     // data: the new bytes
+	Carry    *string   `json:"carry"`    // data
 	// KV are values that must be there afterwards, null for none; HTTP the requests
 	// and Log the lines of log of this test, all of them and in order.
 	KV   map[string]Value `json:"kv"`

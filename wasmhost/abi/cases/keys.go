@@ -34,13 +34,13 @@ const commonWant = "action kv http log "
 func keysOf(h abi.Hook) string {
 	return [abi.NumHooks]string{
 		abi.HookAuth:     "password early binding",
-		abi.HookFS:       "op path path2 arg a b size dir exists",
+		abi.HookFS:       "op path path2 arg a b size dir exists data_peer",
 		abi.HookList:     "path entries",
 		abi.HookCmd:      "verb arg path",
 		abi.HookSite:     "verb arg path",
-		abi.HookThrottle: "op path upload a b",
-		abi.HookData:     "op path upload a data last carry",
-		abi.HookEvent:    "op path path2 arg a b",
+		abi.HookThrottle: "op path upload a b data_peer",
+		abi.HookData:     "op path upload a data last carry data_peer",
+		abi.HookEvent:    "op path path2 arg a b data_peer",
 		abi.HookCert:     "arg",
 	}[h]
 }
@@ -48,7 +48,7 @@ func keysOf(h abi.Hook) string {
 // wantsOf lists the keys of want beside those that all hooks have.
 func wantsOf(h abi.Hook) string {
 	return [abi.NumHooks]string{
-		abi.HookAuth:     "code text perms home pwhash",
+		abi.HookAuth:     "code text perms home pwhash networks",
 		abi.HookFS:       "code text path path2",
 		abi.HookList:     "code text hidden",
 		abi.HookCmd:      "code text",
@@ -116,9 +116,9 @@ func (c *Case) check(wants bool) error {
 			return err
 		}
 	}
-	if c.Peer != "" {
-		if _, err := netip.ParseAddrPort(c.Peer); err != nil {
-			return fmt.Errorf("peer %q is no address with a port, such as 192.0.2.7:40001", abi.Clean(c.Peer, 100))
+	for _, a := range []struct{ key, value string }{{"peer", c.Peer}, {"data_peer", c.DataPeer}} {
+		if _, err := netip.ParseAddrPort(a.value); a.value != "" && err != nil {
+			return fmt.Errorf("%s %q is no address with a port, such as 192.0.2.7:40001", a.key, abi.Clean(a.value, 100))
 		}
 	}
 	if err := c.checkCarrier(); err != nil {
@@ -181,7 +181,7 @@ func (w *Want) check(h abi.Hook) error {
 func (c *Case) badOp(what string, h abi.Hook) error {
 	var all []string
 	if h == abi.HookEvent {
-		for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
+		for _, k := range policy.GuestEvents() {
 			all = append(all, k.String())
 		}
 	} else {
@@ -205,7 +205,7 @@ func (c *Case) op() policy.Op {
 }
 
 func (c *Case) kind() policy.EventKind {
-	for k := policy.EventConnect; k <= policy.GuestEvents; k++ {
+	for _, k := range policy.GuestEvents() {
 		if k.String() == c.Op {
 			return k
 		}

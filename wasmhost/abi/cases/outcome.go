@@ -155,7 +155,7 @@ func (w *Want) texts() map[string]*string {
 }
 
 func (w *Want) lists() map[string]*[]string {
-	return map[string]*[]string{"hidden": w.Hidden, "lines": w.Lines}
+	return map[string]*[]string{"hidden": w.Hidden, "lines": w.Lines, "networks": w.Networks}
 }
 
 // compare checks what the want names of the values.

@@ -48,6 +48,7 @@ func (c *Case) Words() string {
 	add(c.VHost != "", ", virtual host %s", c.VHost)
 	add(c.Protocol != "", ", over %s", c.Protocol)
 	add(c.Binding != "", ", with a binding")
+	add(c.DataPeer != "", ", data connection with %s", c.DataPeer)
 	add(c.Password != "", ", with a password")
 	add(c.Peer != "", ", from %s", c.Peer)
 	add(c.TLS || c.CertSHA != "", ", TLS")

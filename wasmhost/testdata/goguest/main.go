@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"time"
 
@@ -21,7 +22,7 @@ type guest struct{ table map[string]int }
 // Authenticate knows one certificate and one password, and leaves STATE.
 func (*guest) Authenticate(_ context.Context, l *policy.Login) (policy.Identity, error) {
 	if len(l.Binding) > 0 {
-		return policy.Identity{Verdict: policy.Allow, Group: l.Session.Protocol + " " + string(l.Binding)}, nil
+		return policy.Identity{Verdict: policy.Allow, Group: l.Session.Protocol + " " + string(l.Binding), Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil
 	}
 	if l.Early && l.Password == "" && l.Session.TLS.ClientSHA256 == "00ff" {
 		return policy.Identity{Verdict: policy.Allow, Group: l.Session.Host + " of " + l.Session.VHost}, nil

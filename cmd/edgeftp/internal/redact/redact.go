@@ -92,6 +92,9 @@ func (r *Redactor) Event(e *policy.Event) *policy.Event {
 	if e.Kind == policy.EventCommandDone && (r.user || r.path) { // the argument may be anything
 		out.Text, _, _ = strings.Cut(e.Text, " ")
 	}
+	if e.Kind == policy.EventClientMoved && r.peer { // it is the address before
+		out.Text = r.addresses(e.Text)
+	}
 	out.Text = known.within(out.Text)
 	if r.user {
 		who.User = r.name(User, who.User)
@@ -99,8 +102,10 @@ func (r *Redactor) Event(e *policy.Event) *policy.Event {
 	if r.path {
 		out.Path, out.Path2 = r.name(Path, e.Path), r.name(Path, e.Path2)
 	}
-	if r.peer && who.Peer.IsValid() {
-		who.Peer = netip.AddrPortFrom(r.address(who.Peer.Addr()), 0)
+	for _, a := range []*netip.AddrPort{&who.Peer, &out.DataPeer} {
+		if r.peer && a.IsValid() {
+			*a = netip.AddrPortFrom(r.address(a.Addr()), 0)
+		}
 	}
 	out.Session = &who
 	return &out
@@ -114,8 +119,10 @@ func (r *Redactor) of(who *policy.Session, e *policy.Event) (known values) {
 	if r.path {
 		known = known.with(e.Path, r.name(Path, e.Path)).with(e.Path2, r.name(Path, e.Path2))
 	}
-	if r.peer && who.Peer.IsValid() {
-		known = known.with(who.Peer.String(), r.addresses(who.Peer.String())).with(who.Peer.Addr().String(), r.addresses(who.Peer.Addr().String()))
+	for _, a := range []netip.AddrPort{who.Peer, e.DataPeer} {
+		if r.peer && a.IsValid() {
+			known = known.with(a.String(), r.addresses(a.String())).with(a.Addr().String(), r.addresses(a.Addr().String()))
+		}
 	}
 	return known
 }

@@ -74,6 +74,24 @@ func event() *policy.Event {
 		Meta: policy.Meta{Session: &policy.Session{ID: 4, User: "anna", Group: "staff", Peer: netip.MustParseAddrPort("192.0.2.7:4711")}}}
 }
 
+// A client that moves has had an address before, and data connections have some too.
+func TestAddresses(t *testing.T) {
+	e := event()
+	e.Kind, e.Text, e.DataPeer = policy.EventClientMoved, "192.0.2.8:4712", netip.MustParseAddrPort("192.0.2.9:4713")
+	r := New([]string{Peer})
+	got := r.Event(e)
+	if got.Text != r.addresses("192.0.2.8:4712") || got.DataPeer.Addr() != r.address(e.DataPeer.Addr()) || got.DataPeer.Port() != 0 {
+		t.Errorf("%q, %v", got.Text, got.DataPeer)
+	}
+	if got := New([]string{User}).Event(e); got.Text != e.Text || got.DataPeer != e.DataPeer {
+		t.Errorf("names alone: %q, %v", got.Text, got.DataPeer)
+	}
+	e.Kind, e.Text = policy.EventDenied, "no bytes to 192.0.2.9:4713"
+	if got := r.Event(e); strings.Contains(got.Text, "192.0") {
+		t.Errorf("%q", got.Text)
+	}
+}
+
 // Events lose the same, and the one that others have stays as it is.
 func TestEvent(t *testing.T) {
 	e := event()

@@ -54,7 +54,7 @@ func TestFolder(t *testing.T) {
 	if err := r.Print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, says := range []string{"unit tests   none\n", "built with go1.", "        got          fail\n        at           main.go:43: panic: assignment to entry in nil map\n" +
+	for _, says := range []string{"unit tests   none\n", "built with go1.", "        got          fail\n        at           main.go:44: panic: assignment to entry in nil map\n" +
 		"        trap         the guest left with exit code 2\n"} {
 		if !strings.Contains(out.String(), says) {
 			t.Errorf("no %q in\n%s", says, &out)

@@ -21,6 +21,8 @@ export function edgeftp_auth(length: i32): i64 {
       return right.value ? q.allow().home("/home/anna").perms("elr").state(q.user).group("staff") : q.deny("no").code(530);
     }
     if (q.binding.is("of this connection, and no other")) return q.allow().home(new Builder().add("/").add(q.protocol));
+    if (q.user.is("near")) return q.allow().network("192.0.2.0/24").network(new Builder().add("2001:db8::").add("/32"));
+    if (q.user.startsWith("net:")) return q.allow().network(q.user.slice(4));
     if (q.user.is("bert")) return q.allow().passwordHash("plain:moon").rule("/in", "elradfmw", true).messageLogin(greeting);
     // Somebody else knows the others.
     const r = fetch(new Builder().add("https://idp.example.org/may?user=").add(q.user))
@@ -36,6 +38,7 @@ export function edgeftp_fs(length: i32): i64 {
     if (q.path.startsWith("/host/")) return host(q);
     if (q.path.is("/whose")) return q.deny(q.vhost);
     if (q.path.is("/how")) return q.deny(q.protocol);
+    if (q.path.is("/whither")) return q.deny(q.dataPeer);
     if (q.path.is("/hide")) return q.hide();
     if (q.path.is("/slow")) return q.allow().rateDown(1000).final();
     if (q.path.startsWith("/ü/")) return q.rewrite().path(new Builder().add(q.path.dir).add("/new/").add(q.path.base));

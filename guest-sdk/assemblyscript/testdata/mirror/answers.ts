@@ -101,6 +101,7 @@ function authEntry(a: AuthAnswer, key: i32): bool {
     case Key.Anonymous: if (truth() > 1) return false; a.anonymous(truth() == 1); break;
     case Key.Lenient: if (u64(number(1)) > 3) return false; a.lenient((number(1) & 1) != 0, (number(1) & 2) != 0); break;
     case Key.Rule: return rule(a);
+    case Key.Network: a.network(bytes); break;
     default: return false;
   }
   return true;

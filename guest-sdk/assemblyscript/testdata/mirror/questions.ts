@@ -19,7 +19,7 @@ export function question(hook: u8, record: Bytes): Builder {
   if (list) entries(list, changetype<ListQuestion>(record.start));
   const last = wide ? Span.Extra : Span.State;
   for (let s: Span = 0; s <= last; s++) hex(out.add(names[s]).addByte(32), span(s));
-  for (let key: Attr = 1; key < 24; key++) {
+  for (let key: Attr = 1; key < 25; key++) {
     if (q.has(key)) hex(out.add("attr ").addInt(key).addByte(32), q.attr(key));
   }
   return list ? out.add(list) : out;

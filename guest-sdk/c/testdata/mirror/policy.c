@@ -142,6 +142,7 @@ static bool set_auth(unsigned key, const char *text, const uint8_t *v, size_t n,
     case EDGEFTP_KEY_PWHASH: edgeftp_auth_set_pwhash(q, text); break;
     case EDGEFTP_KEY_ANONYMOUS: edgeftp_auth_set_anonymous(q, number != 0), fine = n == 1 && number < 2; break;
     case EDGEFTP_KEY_LENIENT: edgeftp_auth_set_lenient(q, (unsigned)number), fine = n == 1; break;
+    case EDGEFTP_KEY_NETWORK: edgeftp_auth_add_network(q, text); break;
     case EDGEFTP_KEY_RULE: {
         const char *letters = text + strlen(text) + 1;
         fine = n >= 3 && memchr(v, 0, n - 2) && v[n - 2] == 0 && v[n - 1] < 2 && letters + strlen(letters) == (const char *)v + n - 2;

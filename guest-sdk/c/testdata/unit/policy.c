@@ -36,6 +36,13 @@ EDGEFTP_AUTH(q) {
     }
     if (strcmp(q->session.user, "rules") == 0)
         for (int i = 0; i < 257; i++) edgeftp_auth_add_rule(q, "/", "e", true);
+    if (strcmp(q->session.user, "networks") == 0)
+        for (int i = 0; i < 257; i++) edgeftp_auth_add_network(q, "::/0");
+    if (*q->session.user >= '0' && *q->session.user <= ':') edgeftp_auth_add_network(q, q->session.user);
+    if (strcmp(q->session.user, "near") == 0) {
+        edgeftp_auth_add_network(q, "192.0.2.0/24");
+        edgeftp_auth_add_network(q, "2001:db8::/32");
+    }
     if (strcmp(q->session.user, "perms") == 0) edgeftp_auth_set_perms(q, "ee");
     if (strcmp(q->session.user, "home") == 0) edgeftp_auth_set_home(q, "in");
     if (strcmp(q->session.user, "late") == 0) edgeftp_auth_set_pwhash(q, "$2y$");
@@ -62,6 +69,7 @@ EDGEFTP_FS(q) {
         return edgeftp_fail(edgeftp_error_text(edgeftp_fetch(&(edgeftp_request){.url = "https://example.org/"}, sum, sizeof sum, &r)));
     }
     if (strcmp(q->path, "/rewrite") == 0) return edgeftp_fs_rewrite(q, "/new", *q->path2 ? "/new2" : NULL);
+    if (*q->data_peer) return edgeftp_deny(q->data_peer);
     if (strcmp(q->path, "/cache") == 0) edgeftp_fs_set_cache(q, 1500);
     return edgeftp_pass();
 }
@@ -117,6 +125,7 @@ EDGEFTP_DATA(q) {
 
 EDGEFTP_EVENT(q) {
     uint8_t dice[2];
+    if (q->kind == EDGEFTP_EVENT_CLIENT_MOVED) return edgeftp_fail(q->text);
     edgeftp_random(dice, sizeof dice);
     edgeftp_metric_add("seen_total", 2);
     edgeftp_metric_set("size", q->size);

@@ -61,9 +61,22 @@ static void logins(void) {
     r = edgeftp_fake_auth(.session.user = "anna", .session.protocol = "ftpq/1", .binding = (const uint8_t *)"of this connection, and no other");
     EDGEFTP_CHECK(r.action == EDGEFTP_DENY);
     EDGEFTP_CHECK_TEXT(r.text, "ftpq/1");
+    r = edgeftp_fake_auth(.session.user = "near");
+    EDGEFTP_CHECK_TEXT(edgeftp_fake_value(&r, EDGEFTP_KEY_NETWORK, 0, NULL), "192.0.2.0/24");
+    EDGEFTP_CHECK_TEXT(edgeftp_fake_value(&r, EDGEFTP_KEY_NETWORK, 1, NULL), "2001:db8::/32");
+    static const char *const good[] = {"0.0.0.0/0", "::/0", "192.0.2.7/32", "10.128.0.0/9", "2001:db8::7/128", "2001:db8:8000::/33"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) EDGEFTP_CHECK(edgeftp_fake_auth(.session.user = good[i]).action == EDGEFTP_ALLOW);
+    static const char *const none[] = {"192.0.2.1", "192.0.2.0/33", "192.0.2.1/24", "10.128.0.0/8", "::ffff:192.0.2.0/120", "::1/64", "::/129", "::%1/64",
+                                       "192.0.2.0/", "192.0.2.0/024", "192.0.02.0/24", "192.0.2.0/24 ", "192.0.2.0/-1", "0/0", "192.0.2.0/24/24"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        r = edgeftp_fake_auth(.session.user = none[i]);
+        EDGEFTP_CHECK(r.action == EDGEFTP_FAIL);
+        EDGEFTP_CHECK_TEXT(r.text, "a NETWORK is none: write it like 192.0.2.0/24 or 2001:db8::/32");
+    }
     static const struct {
         const char *user, *text;
     } bad[] = {{"rules", "more than 256 rules"},
+               {"networks", "more than 256 networks"},
                {"perms", "PERMS has an unknown letter, or one twice"},
                {"home", "HOME is no absolute path"},
                {"late", "PWHASH goes with allow alone"},
@@ -98,6 +111,7 @@ static void paths(void) {
     EDGEFTP_CHECK_TEXT(edgeftp_fake_value(&r, EDGEFTP_KEY_PATH, 0, NULL), "/new");
     r = edgeftp_fake_fs(.path = "/rewrite", .path2 = "/x");
     EDGEFTP_CHECK_TEXT(edgeftp_fake_value(&r, EDGEFTP_KEY_PATH2, 0, NULL), "/new2");
+    EDGEFTP_CHECK_TEXT(edgeftp_fake_fs(.path = "/", .data_peer = "198.51.100.1:20000").text, "198.51.100.1:20000");
     EDGEFTP_CHECK(edgeftp_fake_fs(.path = "/cache").cache && !edgeftp_fake_fs(.path = "/").cache);
     edgeftp_fake_file("/f", 0100644, 7, 0);
     EDGEFTP_CHECK(edgeftp_fake_fs(.path = "/stat", .path2 = "/f").action == EDGEFTP_HIDE); /* nobody is logged in */

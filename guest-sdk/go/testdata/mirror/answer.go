@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"errors"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -157,6 +158,10 @@ func (g *given) setLogin(key abi.Key, b []byte) (err error) {
 		g.id.PasswordHash = string(b)
 	case abi.KeyRule:
 		err = g.rule(string(b))
+	case abi.KeyNetwork:
+		var n netip.Prefix
+		n, err = netip.ParsePrefix(string(b))
+		g.id.Networks = append(g.id.Networks, n)
 	case abi.KeyAnonymous:
 		g.id.Anonymous = number(b) == 1
 	case abi.KeyLenient:

@@ -77,7 +77,7 @@ fn tell(m: &Meta, extra: bool) -> String {
         Attr::TlsVersion, Attr::TlsCipher, Attr::Sni, Attr::Alpn, Attr::TlsResumed, Attr::CertSubject, Attr::CertSha256,
         Attr::Listener, Attr::Group, Attr::Client, Attr::Local, Attr::Path2, Attr::RawArg, Attr::Code, Attr::Op,
         Attr::Policy, Attr::Generation, Attr::Host, Attr::Size, Attr::Took, Attr::Vhost, Attr::Protocol,
-        Attr::Binding,
+        Attr::Binding, Attr::DataPeer,
     ] {
         if let Some(value) = m.attr(key) {
             said += &format!("attr {} {}\n", key as u16, hex(value));
@@ -226,6 +226,7 @@ fn auth_answer(action: u64, flags: u64, code: u16, entries: &[Value]) -> Option<
                 let (dir, letters) = (parts.next()?, std::str::from_utf8(parts.next()?).ok()?);
                 a.rule(dir, letters, Value { key: 24, bytes: parts.next()? }.truth()?)
             }
+            29 => a.network(v.text()?),
             25 => a.anonymous(v.truth()?),
             26 => match v.bytes {
                 [bits @ 0..=3] => a.lenient(bits & 1 != 0, bits & 2 != 0),

@@ -180,7 +180,7 @@
     (loop $next
       (call $show_attribute (local.get $s))
       (local.set $s (i32.add (local.get $s) (i32.const 1)))
-      (br_if $next (i32.lt_u (local.get $s) (i32.const 24))))
+      (br_if $next (i32.lt_u (local.get $s) (i32.const 25))))
     (if (i32.eq (local.get $hook) (i32.const 3)) (then (call $show_entries))))
 
   ;; Whether the record is one of the hook.
@@ -233,7 +233,7 @@
       (local.set $p (i32.add (local.get $p) (i32.const 4)))
       (if (i32.gt_u (local.get $n) (local.get $left)) (then (return (i32.const 0))))
       (if (i32.eqz (local.get $key)) (then (return (i32.const 0))))
-      (if (i32.lt_u (local.get $key) (i32.const 24)) (then ;; others are of later minors
+      (if (i32.lt_u (local.get $key) (i32.const 25)) (then ;; others are of later minors
         (if (i32.and (local.get $seen) (i32.shl (i32.const 1) (local.get $key))) (then (return (i32.const 0))))
         (local.set $seen (i32.or (local.get $seen) (i32.shl (i32.const 1) (local.get $key))))
         (if (i32.eqz (call $attribute (local.get $key) (local.get $p) (local.get $n))) (then (return (i32.const 0))))))
@@ -246,7 +246,7 @@
   (func $attribute (param $key i32) (param $p i32) (param $n i32) (result i32)
     (if (i32.eq (local.get $key) (i32.const 5)) (then ;; TLS_RESUMED
       (return (i32.eqz (local.get $n)))))
-    (if (i32.eq (local.get $key) (i32.const 11)) (then ;; LOCAL
+    (if (i32.or (i32.eq (local.get $key) (i32.const 11)) (i32.eq (local.get $key) (i32.const 24))) (then ;; LOCAL, DATA_PEER
       (return (call $address (local.get $p) (local.get $n)))))
     (if (i32.or (i32.eq (local.get $key) (i32.const 14)) (i32.eq (local.get $key) (i32.const 15))) (then ;; CODE, OP
       (return (i32.eq (local.get $n) (i32.const 2)))))

@@ -20,6 +20,7 @@ const All = struct {
     pub fn auth(self: *All, q: edgeftp.auth.Question) !edgeftp.auth.Answer {
         if (std.mem.eql(u8, q.binding, "of this connection, and no other"))
             return .{ .action = .allow, .home = edgeftp.print("/{s}", .{q.session.protocol}) };
+        if (std.mem.eql(u8, q.session.user, "near")) return .{ .action = .allow, .networks = &.{ "192.0.2.0/24", "2001:db8::/32" } };
         if (q.session.user.len > self.longest) return .pass;
         const user = self.settings.users.get(q.session.user) orelse return .pass;
         const rules = try edgeftp.scratch.alloc(edgeftp.Rule, 1);
@@ -41,6 +42,7 @@ const All = struct {
         if (q.op == .rename) return .{ .action = .rewrite, .path = q.path, .path2 = edgeftp.print("{s}.new", .{q.path2}) };
         if (q.session.vhost.len > 0) return .{ .action = .deny, .text = q.session.vhost };
         if (q.session.protocol.len > 0) return .{ .action = .deny, .text = q.session.protocol };
+        if (q.data_peer.len > 0) return .{ .action = .deny, .text = q.data_peer };
         if (q.session.state.len == 0) return .{ .limits = .{ .rate_down = 7 }, .cache_ms = 500 };
         return .{ .action = .deny, .code = 553, .text = q.session.state };
     }

@@ -142,9 +142,10 @@ fn write(w: *Writer, a: anytype) !void {
     std.mem.writeInt(i64, w.buffer[verdict_at..][0..8], verdict, .little);
 }
 
-/// Lines and rules of the answer that is being built.
+/// Lines, rules and networks of the answer that is being built.
 var lines: [abi.max_lines][]const u8 = undefined;
 var rules: [abi.max_rules]edgeftp.Rule = undefined;
+var networks: [abi.max_networks][]const u8 = undefined;
 
 fn set(comptime ns: type, a: *ns.Answer, key: abi.Key, v: []const u8) Refused!void {
     const A = ns.Answer;
@@ -193,6 +194,12 @@ fn set(comptime ns: type, a: *ns.Answer, key: abi.Key, v: []const u8) Refused!vo
             if (a.lines.len == lines.len) return error.Refused;
             lines[a.lines.len] = v;
             a.lines = lines[0 .. a.lines.len + 1];
+            return;
+        },
+        .network => if (@hasField(A, "networks")) {
+            if (a.networks.len == networks.len) return error.Refused;
+            networks[a.networks.len] = v;
+            a.networks = networks[0 .. a.networks.len + 1];
             return;
         },
         .rule => if (@hasField(A, "rules")) {
