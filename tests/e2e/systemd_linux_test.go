@@ -20,6 +20,9 @@ import (
 // The units that are handed out do under a real systemd what docs/systemd.md and
 // docs/upgrade.md say of them.
 func TestSystemd(t *testing.T) {
+	if !full() {
+		t.Skip("it takes a quarter of a minute; EDGEFTP_FULL=1 runs it, as .ci/full does")
+	}
 	if !namespaces.Machine(t, filepath.Dir(os.Getenv(binaryVar)), must(filepath.Abs(filepath.Join("..", "..")))(t)) {
 		return
 	}
@@ -119,15 +122,16 @@ func (c console) run(code int, line string, words ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// follow carries out the commands of a document, of which the first begins so.
-func (c console) follow(document, first string) {
+// follow carries out the commands of a document, of which the first begins so, with other
+// words in the place of some.
+func (c console) follow(document, first string, words ...string) {
 	c.Helper()
 	_, rest, found := strings.Cut(string(must(os.ReadFile("../../docs/"+document))(c.T)), "\n    "+first)
 	if !found {
 		c.Fatalf("%s has no %q", document, first)
 	}
 	commands, _, _ := strings.Cut(first+rest, "\n\n")
-	for line := range strings.Lines(commands) {
+	for line := range strings.Lines(strings.NewReplacer(words...).Replace(commands)) {
 		c.run(0, strings.TrimSpace(line))
 	}
 }

@@ -95,7 +95,7 @@ func (c console) broken() {
 // hung stops a process in the midst of what it does. The watchdog ends it, with the stacks of
 // its goroutines in the journal, and starts another.
 func (c console) hung() {
-	c.drop("edgeftp", "watchdog", "WatchdogSec=2s\n")
+	c.drop("edgeftp", "watchdog", "WatchdogSec=8s\n")
 	c.run(0, "systemctl daemon-reload && systemctl restart edgeftp")
 	before := c.shows("edgeftp", "MainPID")
 	c.run(0, "kill -STOP "+before)
@@ -180,13 +180,10 @@ func (c console) upgraded() {
 	visits, failed, over := c.visits(stop)
 	d := c.slowly()
 	units := []string{"edgeftp.service", "edgeftp@2.service", "edgeftp@3.service"}
-	for i, unit := range units[1:] {
+	for _, unit := range units[1:] {
 		ok(c.T, os.Rename(filepath.Join(c.dir, "edgeftp"), filepath.Join(c.dir, "edgeftp-NEW")))
 		c.configured(configuration, unit, everywhere)
-		c.follow("upgrade.md", "install -m 0755 edgeftp-NEW")
-		if i == 1 {
-			c.run(0, "systemctl start edgeftp@3")
-		}
+		c.follow("upgrade.md", "install -m 0755 edgeftp-NEW", "edgeftp@2", unit)
 		ok(c.T, os.Rename(filepath.Join(c.dir, "edgeftp-NEW"), filepath.Join(c.dir, "edgeftp")))
 		c.greets(unit)
 		c.serves()

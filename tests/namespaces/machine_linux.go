@@ -22,7 +22,7 @@ var script string
 const insideVariable = "EDGEFTP_TEST_MACHINE"
 
 // machineLimit bounds the time of a machine, from its start to its end.
-const machineLimit = 5 * time.Minute
+const machineLimit = 10 * time.Minute
 
 // endsWithin is how long a machine that has to end may take.
 const endsWithin = 20 * time.Second
