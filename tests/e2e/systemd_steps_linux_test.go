@@ -180,6 +180,7 @@ func (c console) upgraded() {
 	visits, failed, over := c.visits(stop)
 	d := c.slowly()
 	units := []string{"edgeftp.service", "edgeftp@2.service", "edgeftp@3.service"}
+	idle := map[string]*session{}
 	for _, unit := range units[1:] {
 		ok(c.T, os.Rename(filepath.Join(c.dir, "edgeftp"), filepath.Join(c.dir, "edgeftp-NEW")))
 		c.configured(configuration, unit, everywhere)
@@ -189,16 +190,11 @@ func (c console) upgraded() {
 		c.serves()
 		c.webServes()
 		d.read(d.size / 8)
+		idle[unit] = c.login(c.T)
 	}
 	c.run(0, "edgeftp status --state-dir /var/lib/edgeftp", "pid "+c.shows(units[2], "MainPID"), "before")
-	c.run(3, "systemctl status --no-pager -n 0 "+strings.Join(units, " "), "deactivating", "replaced; its sessions go on")
-	d.ends()
-	d.session.want(c.T, "QUIT", 221)
 	for _, unit := range units[:2] {
-		c.becomes(unit, "inactive")
-		if result := c.shows(unit, "Result"); result != "success" {
-			c.Errorf("%s: %s", unit, result)
-		}
+		c.run(3, "systemctl status --no-pager -n 0 "+unit, "deactivating", "replaced; its sessions go on")
 	}
 	c.configured(configuration, "wrong", "nonsense: 1\n")
 	c.run(1, "systemctl start edgeftp@4", "failed")
@@ -215,6 +211,15 @@ func (c console) upgraded() {
 	c.comesBack(units[2], before)
 	c.greets("back")
 	c.webServes()
+	d.ends()
+	d.session.want(c.T, "QUIT", 221)
+	idle[units[1]].want(c.T, "QUIT", 221)
+	for _, unit := range units[:2] {
+		c.becomes(unit, "inactive")
+		if result := c.shows(unit, "Result"); result != "success" {
+			c.Errorf("%s: %s", unit, result)
+		}
+	}
 }
 
 // webServes fetches a file over HTTP in all its versions and over QUIC, all at one port. That
