@@ -62,13 +62,15 @@ mount --make-rshared / # as systemd has it where it is in no container: its cred
 exec env -i container=edgeftp setpriv --bounding-set=-sys_module,-sys_time,-sys_rawio,-syslog \
 	/usr/lib/systemd/systemd --unit=test.service --show-status=no --log-target=journal </dev/null
 '
-machine=
-trap '[ -z "$machine" ] || kill -KILL "$machine"' TERM
+leave() { echo $$ >"$scratch/groups/cgroup.procs"; }
+trap '' PIPE # whoever reads may have gone before
+trap 'trap "" TERM; leave; echo 1 >"$group/cgroup.kill"' TERM # which comes for each thread of the parent that ends
 unshare --mount --pid --net --ipc --uts --cgroup --fork --kill-child sh -c "$inside" sh "$scratch" "$@" &
-machine=$!
 status=0
-wait "$machine" || status=$?
-wait "$machine" 2>/dev/null || : # after SIGTERM it is not gone yet
-echo $$ >"$scratch/groups/cgroup.procs"
+wait $! || status=$?
+leave
+while grep -q 'populated 1' "$group/cgroup.events"; do
+	sleep 0.05
+done
 find "$group" -depth -type d -exec rmdir {} +
 exit "$status"

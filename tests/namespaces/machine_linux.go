@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -56,6 +57,8 @@ func Machine(t *testing.T, directories ...string) bool {
 	defer cancel()
 	words := slices.Concat([]string{"--mount", "--propagation", "private", "sh", "-c", script, "sh", scratch, shared, filepath.Dir(self), here}, directories)
 	cmd := exec.CommandContext(ctx, "unshare", words...)
+	runtime.LockOSThread() // Pdeathsig is that of the thread that started it
+	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = endsWithin
