@@ -77,10 +77,11 @@ func (in *generation) greeting(conf *config.Config) *greeting {
 	return g
 }
 
-// relative is a path as short as it can be said in the working directory.
+// relative is a path as short as it can be said in the working directory. A service's is /,
+// and there nobody reads paths without the first slash.
 func relative(path string) string {
 	dir, err := os.Getwd()
-	if err != nil || path == "" {
+	if err != nil || path == "" || dir == "/" {
 		return path
 	}
 	rel, err := filepath.Rel(dir, path)

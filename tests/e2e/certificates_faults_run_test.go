@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	authorities "github.com/edgeftp/edgeftp/tests/authority"
+	"github.com/edgeftp/edgeftp/tests/namespaces"
 )
 
 // onTinyDisk runs a server whose storage is a file system of that size, which nobody
@@ -19,15 +19,6 @@ func onTinyDisk(size string) func(*sufferer) []string {
 	return func(s *sufferer) []string {
 		_ = os.MkdirAll(s.certificates(), 0o700) // else the mount says so
 		return []string{"unshare", "--mount", "sh", "-c", `mount -t tmpfs -o mode=0700,size=` + size + ` tmpfs "$0" && exec "$@"`, s.certificates(), os.Getenv(binaryVar)}
-	}
-}
-
-// tinyDisks says whether this machine has them.
-func tinyDisks(t *testing.T) {
-	t.Helper()
-	need(t, "unshare")
-	if out, err := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs tmpfs "$0"`, t.TempDir()).CombinedOutput(); err != nil {
-		cannot(t, fmt.Sprintf("no file system can be mounted for a process alone: %v: %s", err, out))
 	}
 }
 
@@ -150,7 +141,7 @@ func (s *sufferer) certain() bool {
 // fault, with its advice.
 func TestCertificateFaults(t *testing.T) {
 	t.Parallel()
-	tinyDisks(t)
+	namespaces.Need(t)
 	faults := append(storageFaults(), orderFaults()...)
 	told := make([]string, len(faults))
 	t.Run("all", func(t *testing.T) {

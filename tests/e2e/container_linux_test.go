@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/edgeftp/edgeftp/tests/namespaces"
 	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
@@ -58,9 +59,7 @@ func static(t *testing.T, to string) {
 func TestContainer(t *testing.T) {
 	t.Parallel()
 	unshare, chroot := need(t, "unshare"), need(t, "chroot")
-	if os.Getuid() != 0 || exec.Command(unshare, "-m", "true").Run() != nil {
-		t.Skip("this process may not make a mount namespace; CAP_SYS_ADMIN is needed") // also with CI=true
-	}
+	namespaces.Need(t)
 	img := image(t)
 	if got := strings.Join(img["USER"], ""); got != "65532:65532" {
 		t.Errorf("USER is %q", got)

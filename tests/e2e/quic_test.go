@@ -22,12 +22,18 @@ type quicSession struct {
 	in     *bufio.Reader
 }
 
-// overQUIC connects to the server's listener of FTP over QUIC, and is greeted.
+// overQUIC connects to one of the server's listeners, of FTP over QUIC, and is greeted.
 func (s *server) overQUIC(t *testing.T, at int) *quicSession {
+	t.Helper()
+	return s.at(t, at).quic(t)
+}
+
+// quic does the same at the server's address.
+func (s *server) quic(t *testing.T) *quicSession {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience())
 	t.Cleanup(cancel)
-	client := must(quicnet.Dial(ctx, quicnet.DialConfig{Addr: s.at(t, at).addr, TLS: s.trusting(t)}))(t)
+	client := must(quicnet.Dial(ctx, quicnet.DialConfig{Addr: s.addr, TLS: s.trusting(t)}))(t)
 	t.Cleanup(func() { _ = client.Close() })
 	conn := must(client.Session(ctx))(t)
 	ok(t, conn.SetDeadline(time.Now().Add(patience())))

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/tests/namespaces"
 )
 
 // roomy starts a server whose state is on a file system of its own, of which all but some
@@ -16,9 +17,7 @@ import (
 func roomy(t *testing.T, p place, file string, size, left int) *server {
 	t.Helper()
 	unshare := need(t, "unshare")
-	if os.Getuid() != 0 || exec.Command(unshare, "-m", "true").Run() != nil {
-		t.Skip("this process may not make a mount namespace; CAP_SYS_ADMIN is needed") // also with CI=true
-	}
+	namespaces.Need(t)
 	ok(t, os.MkdirAll(p.state, 0o700))
 	script := fmt.Sprintf(`exe=$1; shift; mount -t tmpfs -o mode=0700,size=%[2]d tmpfs %[1]s || exit 99
 [ %[3]d = %[2]d ] || head -c $((%[2]d - %[3]d)) /dev/zero >%[1]s/fill; exec "$exe" "$@"`, p.state, size, left)

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/tests/namespaces"
 )
 
 // owner is a user with a root of his own, beside the one of storage.
@@ -51,9 +52,7 @@ func TestDurability(t *testing.T) {
 func onMounts(t *testing.T, mounts string) *server {
 	t.Helper()
 	unshare := need(t, "unshare")
-	if err := exec.Command(unshare, "-m", "true").Run(); err != nil {
-		t.Skip("this process may not make a mount namespace; CAP_SYS_ADMIN is needed") // also with CI=true
-	}
+	namespaces.Need(t)
 	p := newPlace(t)
 	config := p.storageFile(t, "mounts: "+mounts)
 	script := "set -e; exe=$1; shift\n"
