@@ -76,6 +76,7 @@ type Host struct {
 	config Config
 	// compiling counts compilations, also those that nobody waits for any more.
 	compiling sync.WaitGroup
+	compiled  compilations
 }
 
 // New returns a host. It fails if the cache directory cannot be made, or if
