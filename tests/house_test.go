@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -355,6 +357,27 @@ func TestNoSleep(t *testing.T) {
 		text, err := os.ReadFile(path)
 		if bytes.Contains(text, []byte("time."+"Sleep(")) {
 			t.Errorf("%s sleeps", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A program that a test writes itself is open for writing in what other tests fork
+// meanwhile: package executable knows how to do without luck.
+func TestProgramsWritten(t *testing.T) {
+	runnable := regexp.MustCompile(`os\.(WriteFile|OpenFile)\([^\n]*?, 0o?([0-7]{3,4})\)`)
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, call := range runnable.FindAllSubmatch(text, -1) {
+			if mode, _ := strconv.ParseUint(string(call[2]), 8, 12); mode&0o111 != 0 {
+				t.Errorf("%s: %s: use executable.Write", path, call[0])
+			}
 		}
 		return err
 	})

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/edgeftp/edgeftp/edge/vfs"
+	"github.com/edgeftp/edgeftp/tests/executable"
 )
 
 // linuxChildren are what other processes do in the tests of this file.
@@ -202,11 +203,7 @@ func reachable(t *testing.T, dir string) {
 // where they may not look.
 func readable(t *testing.T, self, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(self)
-	if err == nil {
-		err = os.WriteFile(name, data, 0o755)
-	}
-	if err != nil {
+	if err := executable.Copy(name, self); err != nil {
 		t.Fatal(err)
 	}
 	return name

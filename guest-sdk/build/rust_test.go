@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/tests/executable"
 )
 
 // rustFolder makes a policy's folder that has the SDK in it.
@@ -157,7 +159,7 @@ func TestRustc(t *testing.T) {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(path, "rustc"), []byte("#!/bin/sh\n"+says+"\n"), 0o755); err != nil {
+		if err := executable.Write(filepath.Join(path, "rustc"), []byte("#!/bin/sh\n"+says+"\n")); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -177,7 +179,7 @@ func TestRustc(t *testing.T) {
 	good := script("good", `case $1 in --version) echo rustc 9.9.9;; *) echo "`+libs+`";; esac`)
 	alone := script("alone", `case $1 in --version) echo rustc 9.9.9;; *) echo "`+unlinked+`";; esac`)
 	rustup := script("rustup", "echo /nowhere")
-	if err := os.WriteFile(filepath.Join(rustup, "rustup"), nil, 0o755); err != nil {
+	if err := executable.Write(filepath.Join(rustup, "rustup"), nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {

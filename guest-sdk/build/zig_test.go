@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/edgeftp/edgeftp/tests/executable"
 	"github.com/edgeftp/edgeftp/wasmhost/abi"
 )
 
@@ -120,8 +121,8 @@ func TestZigUnitTests(t *testing.T) {
 // fakeZig puts a compiler into PATH that is none.
 func fakeZig(t *testing.T, script string) {
 	t.Helper()
-	dir := write(t, map[string]string{"zig": "#!/bin/sh\n" + script})
-	if err := os.Chmod(filepath.Join(dir, "zig"), 0o700); err != nil {
+	dir := t.TempDir()
+	if err := executable.Write(filepath.Join(dir, "zig"), []byte("#!/bin/sh\n"+script)); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	authorities "github.com/edgeftp/edgeftp/tests/authority"
+	"github.com/edgeftp/edgeftp/tests/executable"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -177,7 +178,7 @@ func disown(t *testing.T, s *sufferer) {
 		cannot(t, "only root can become another user")
 	}
 	need(t, "setpriv")
-	ok(t, os.WriteFile(s.out("edgeftp"), must(os.ReadFile(os.Getenv(binaryVar)))(t), 0o755))
+	ok(t, executable.Copy(s.out("edgeftp"), os.Getenv(binaryVar)))
 	ok(t, filepath.WalkDir(filepath.Dir(s.root), func(path string, _ os.DirEntry, err error) error {
 		if err != nil {
 			return err

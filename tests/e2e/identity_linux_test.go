@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/edgeftp/edgeftp/tests/executable"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -284,7 +285,7 @@ func TestAmbientCapability(t *testing.T) {
 	setpriv := need(t, "setpriv")
 	ok(t, os.Chown(filepath.Dir(p.root), stranger, stranger))
 	binary := filepath.Join(filepath.Dir(p.root), "edgeftp")
-	ok(t, os.WriteFile(binary, must(os.ReadFile(os.Getenv(binaryVar)))(t), 0o755))
+	ok(t, executable.Copy(binary, os.Getenv(binaryVar)))
 	address := lowPort(t)
 	conf := p.file(t, strings.Replace(plain(), "127.0.0.1:0", address, 1))
 	ok(t, os.Chown(conf, stranger, stranger))

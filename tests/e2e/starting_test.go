@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/tests/executable"
 )
 
 // fakeGo puts a shell script in the Go tool's place and returns the environment
@@ -13,7 +15,7 @@ import (
 func fakeGo(t *testing.T, script string) []string {
 	t.Helper()
 	dir := t.TempDir()
-	ok(t, os.WriteFile(filepath.Join(dir, "go"), []byte("#!"+need(t, "sh")+"\n"+script), 0o755))
+	ok(t, executable.Write(filepath.Join(dir, "go"), []byte("#!"+need(t, "sh")+"\n"+script)))
 	return []string{"PATH=" + dir + string(os.PathListSeparator) + os.Getenv("PATH")}
 }
 

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/edgeftp/edgeftp/guest-sdk/build"
+	"github.com/edgeftp/edgeftp/tests/executable"
 )
 
 // TestMain is also the builder, as the program is.
@@ -172,7 +173,7 @@ func slowTool(t *testing.T) (pids string) {
 	dir := t.TempDir()
 	pids = filepath.Join(dir, "pids")
 	script := "#!/bin/sh\nsleep 60 &\necho $$ $! > " + pids + ".new && mv " + pids + ".new " + pids + "\nwait\n"
-	if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o755); err != nil {
+	if err := executable.Write(filepath.Join(dir, "go"), []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))

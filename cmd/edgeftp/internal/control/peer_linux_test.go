@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/edgeftp/edgeftp/tests/executable"
 )
 
 // The kernel says which groups the other process has.
@@ -51,11 +53,7 @@ func TestAnotherUser(t *testing.T) {
 	s.Guard(*a)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(&everything{}, quiet()) }()
-	test, err := os.ReadFile(os.Args[0]) // where it lies others may not look
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "test"), test, 0o755)
-	}
-	if err != nil {
+	if err := executable.Copy(filepath.Join(dir, "test"), os.Args[0]); err != nil { // where it lies others may not look
 		t.Fatal(err)
 	}
 	_ = os.Chmod(dir, 0o755)

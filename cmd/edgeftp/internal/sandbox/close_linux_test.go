@@ -18,6 +18,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/edgeftp/edgeftp/tests/executable"
 )
 
 // order is what a child does.
@@ -130,7 +132,7 @@ func attempts(o *order, folder int) map[string]func() error {
 		"io_uring":          call(unix.SYS_IO_URING_SETUP, 1, 0),
 		"user namespace":    call(unix.SYS_CLONE, unix.CLONE_NEWUSER|unix.CLONE_FS|unix.CLONE_VM|unix.CLONE_THREAD|unix.CLONE_SIGHAND, 0), // EINVAL otherwise
 		"fork":              func() error { return run("/nowhere/at/all") },
-		"map to execute":    executable,
+		"map to execute":    mapping,
 		"threads":           threads,
 		"cores":             cores,
 	}
@@ -204,8 +206,8 @@ func run(program string) error {
 	return err
 }
 
-// executable maps memory as a compiler of policies does.
-func executable() error {
+// mapping maps memory as a compiler of policies does.
+func mapping() error {
 	b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return err
@@ -276,11 +278,7 @@ func shut(t *testing.T, o order, as *syscall.Credential) report {
 
 func copied(t *testing.T, from, to string) {
 	t.Helper()
-	b, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, b, 0o755)
-	}
-	if err != nil {
+	if err := executable.Copy(to, from); err != nil {
 		t.Fatal(err)
 	}
 }
