@@ -93,10 +93,15 @@ func (s *Session) follows() {
 		s.conf.Moved(before.Addr(), peer.Addr())
 	}
 	s.event(policy.Event{Kind: policy.EventClientMoved, Text: before.String()})
-	if from := s.rank.id.Networks; s.rank.in && len(from) > 0 && !within(from, peer.Addr()) || !s.conf.defence().Welcome(peer.Addr()) {
+	if s.rank.in && !mayCome(&s.rank.id, peer.Addr()) || !s.conf.defence().Welcome(peer.Addr()) {
 		s.say(wire.Say(wire.CodeNotAvailable, "You have moved to an address from which you may not come; closing the control connection."))
 		s.link.closed = true
 	}
+}
+
+// mayCome reports whether a session may be used from an address.
+func mayCome(id *policy.Identity, a netip.Addr) bool {
+	return (len(id.Networks) == 0 || within(id.Networks, a)) && !within(id.DenyNetworks, a)
 }
 
 // within reports whether an address lies in one of some networks.

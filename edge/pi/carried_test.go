@@ -141,6 +141,7 @@ func TestCarriedMoves(t *testing.T) {
 		b.do("USER dev", 331)
 		b.do("PASS secret", 230)
 		b.sess.rank.id.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		b.sess.rank.id.DenyNetworks = []netip.Prefix{netip.MustParsePrefix("192.0.2.64/26")}
 		synctest.Wait()
 		c.move("192.0.2.8:4000")
 		if got := b.sess.Seen().Peer.Addr().String(); got != "192.0.2.8" {
@@ -163,6 +164,29 @@ func TestCarriedMoves(t *testing.T) {
 			t.Errorf("%q", moves)
 		}
 	})
+}
+
+// What is denied is so also inside of the networks that a session may be used from, and where it may be used from
+// anywhere.
+func TestCarriedMayCome(t *testing.T) {
+	near, denied := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, []netip.Prefix{netip.MustParsePrefix("192.0.2.64/26")}
+	for _, c := range []struct {
+		id   policy.Identity
+		from string
+		may  bool
+	}{
+		{policy.Identity{}, "198.51.100.1", true},
+		{policy.Identity{Networks: near}, "192.0.2.1", true},
+		{policy.Identity{Networks: near}, "198.51.100.1", false},
+		{policy.Identity{Networks: near, DenyNetworks: denied}, "192.0.2.1", true},
+		{policy.Identity{Networks: near, DenyNetworks: denied}, "192.0.2.65", false},
+		{policy.Identity{DenyNetworks: denied}, "192.0.2.65", false},
+		{policy.Identity{DenyNetworks: denied}, "198.51.100.1", true},
+	} {
+		if got := mayCome(&c.id, netip.MustParseAddr(c.from)); got != c.may {
+			t.Errorf("%+v from %s: %v", c.id, c.from, got)
+		}
+	}
 }
 
 // QDAT is not for sessions over TCP.

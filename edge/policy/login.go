@@ -69,6 +69,9 @@ type Identity struct {
 	// begin is the Verdict. Of several policies, what lies in the networks of each. A
 	// policy in a sandbox cannot name any.
 	Networks []netip.Prefix
+	// DenyNetworks are where it may not be used from all the same; of several policies,
+	// those of each.
+	DenyNetworks []netip.Prefix
 	// Expires ends the identity; zero never.
 	Expires time.Time
 	// MsgLogin and MsgQuit replace the server's words at 230 and 221.

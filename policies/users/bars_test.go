@@ -20,6 +20,7 @@ func TestBars(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		networks []netip.Prefix
+		denied   []netip.Prefix
 		asks     users.Protection
 		from     string
 		tls      policy.TLS
@@ -31,6 +32,10 @@ func TestBars(t *testing.T) {
 		{name: "inside, with a zone", networks: near, from: "fe80::1%eth0"},
 		{name: "outside", networks: near, from: "192.0.2.1", why: `the user "alice" may not log in from 192.0.2.1: it is in none of his networks`},
 		{name: "outside, by the other family", networks: near, from: "2001:db8::1", why: `the user "alice" may not log in from 2001:db8::1: it is in none of his networks`},
+		{name: "denied", denied: near, from: "10.1.2.3", why: `the user "alice" may not log in from 10.1.2.3: it is in one of his denied networks`},
+		{name: "denied, as a socket of both families has it", denied: near, from: "::ffff:10.1.2.3", why: `the user "alice" may not log in from 10.1.2.3: it is in one of his denied networks`},
+		{name: "denied inside", networks: near, denied: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, from: "10.1.2.3", why: `the user "alice" may not log in from 10.1.2.3: it is in one of his denied networks`},
+		{name: "beside what is denied", networks: near, denied: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, from: "10.2.2.3"},
 		{name: "in the clear", asks: users.Protection{Required: true}, from: "::1", why: `the user "alice" must use TLS`},
 		{name: "protected", asks: users.Protection{Required: true}, from: "::1", tls: sealed},
 		{name: "1.2 in the clear", asks: users.Protection{MinVersion: "1.2"}, from: "::1", why: `the user "alice" must use TLS`},
@@ -40,7 +45,7 @@ func TestBars(t *testing.T) {
 		{name: "a certificate", asks: users.Protection{Certificate: true}, from: "::1", tls: shown},
 	} {
 		u := alice()
-		u.Networks, u.TLS = c.networks, c.asks
+		u.Networks, u.DenyNetworks, u.TLS = c.networks, c.denied, c.asks
 		p, err := users.New(users.Config{Users: []users.User{u}})
 		if err != nil {
 			t.Fatal(err)
@@ -79,6 +84,7 @@ func TestBarsCertificate(t *testing.T) {
 func TestBarsRefused(t *testing.T) {
 	for name, change := range map[string]func(*users.User){
 		"no network":      func(u *users.User) { u.Networks = []netip.Prefix{{}} },
+		"no denied one":   func(u *users.User) { u.DenyNetworks = []netip.Prefix{{}} },
 		"mapped network":  func(u *users.User) { u.Networks = []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")} },
 		"no such version": func(u *users.User) { u.TLS.MinVersion = "1.4" },
 	} {

@@ -190,6 +190,7 @@ func (c *Credential) narrow(id policy.Identity) {
 		c.MaxSessions = id.MaxSessions
 	}
 	c.Networks = common(c.Networks, id.Networks)
+	c.DenyNetworks = append(c.DenyNetworks[:len(c.DenyNetworks):len(c.DenyNetworks)], id.DenyNetworks...)
 	if !id.Expires.IsZero() && (c.Expires.IsZero() || id.Expires.Before(c.Expires)) {
 		c.Expires = id.Expires
 	}

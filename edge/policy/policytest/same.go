@@ -112,6 +112,7 @@ func (p *pair) ask(q question) {
 	}
 	a.identity.Reason, b.identity.Reason = "", ""       // for the log alone, and no word of the guest ABI
 	a.identity.Networks, b.identity.Networks = nil, nil // no word of it either
+	a.identity.DenyNetworks, b.identity.DenyNetworks = nil, nil
 	p.same(q.name(), a.identity, b.identity)
 	p.same(q.name(), a.answer, b.answer)
 	p.same(q.name(), a.site, b.site)
