@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -205,29 +204,3 @@ func (p *Policy) count(err error) {
 		p.stats.faults[fault.Cause].Add(1)
 	}
 }
-
-// logLine writes one line of the guest to the server's log, if the policy has not
-// written too many.
-func (p *Policy) logLine(level slog.Level, b []byte) {
-	if p.world != nil {
-		p.world.Log(escape(b, abi.MaxLog))
-		return
-	}
-	if !p.limits.Log.Enabled(context.Background(), level) || !p.lines.allow() {
-		return
-	}
-	p.limits.Log.LogAttrs(context.Background(), level, escape(b, abi.MaxLog), slog.String("policy", p.name))
-}
-
-// remark writes what the host has to say about the guest, as one of the guest's lines.
-func (p *Policy) remark(text string) {
-	if p.world != nil {
-		p.world.Note(abi.Clean(text, 500))
-		return
-	}
-	p.logLine(slog.LevelWarn, []byte(text))
-}
-
-// logOutput writes what the guest sent to its standard output and error in a call
-// that went well.
-func (p *Policy) logOutput(b []byte) { p.logLine(slog.LevelInfo, b) }

@@ -206,6 +206,11 @@ func (in *generation) openModules(ctx context.Context) (err error) {
 	}
 	host := hostConfig(&in.conf.Policies)
 	host.CacheDir, host.Log = filepath.Join(dir, "cache", "modules"), in.log
+	if in.hide != nil {
+		host.Redact = func(line string, about wasmhost.Subject) string {
+			return in.hide.Text(line, about.Session, about.Paths, about.Arguments)
+		}
+	}
 	if in.host, err = wasmhost.New(ctx, host); err != nil {
 		return exitWith(exitFailed, err)
 	}
