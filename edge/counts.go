@@ -10,6 +10,13 @@ import (
 // StorageStatus is what the storage could not do, by its cause.
 type StorageStatus = pi.StorageStatus
 
+// OperationStatus is what the storage was asked of one kind, and how that went.
+type OperationStatus = pi.OperationStatus
+
+// Operations returns what sessions have asked of the storage since the start, each kind of it
+// in the same order.
+func (s *Server) Operations() []OperationStatus { return s.asked.Status() }
+
 // ListenerCounts is what the sessions of one listener do now and have done, as far as no
 // event tells it. Listeners of one name are one.
 type ListenerCounts struct {

@@ -49,6 +49,10 @@ type Defence struct {
 	Ban, MostBan time.Duration
 	// Memory keeps bans and scores across restarts; nil keeps them in this process.
 	Memory DefenceMemory
+	// Banned is told of each ban by score as it is made, with what Heed of another server, on the
+	// same addresses, takes: at most 200 bytes. It must not block. Nil: nobody is. Apply does not
+	// change it.
+	Banned func(b Ban, report []byte)
 }
 
 // DefenceMemory keeps what the defence knows: bans, scores, and from where users have
@@ -147,6 +151,19 @@ func (s *Server) Ban(who netip.Prefix, d time.Duration, why string) (Ban, error)
 // whether there was one. Observers are told that it has expired.
 func (s *Server) Unban(who netip.Prefix) bool {
 	return !s.defence.off.Load() && s.defence.lifted(who)
+}
+
+// Heed bans whom another server has banned, by its report (Defence.Banned): for as long as that one has, unless
+// the ban here is as long. The log tells of it; observers are told by the other server. A report that cannot
+// be read is an error. A defence that is off heeds nobody.
+func (s *Server) Heed(report []byte) error {
+	if s.defence.off.Load() {
+		return nil
+	}
+	if err := s.defence.heed(report); err != nil {
+		return fmt.Errorf("edge: what another server reports: %w", err)
+	}
+	return nil
 }
 
 // Defence returns what the defence knows now. It looks through all of it: call it as

@@ -26,6 +26,7 @@ type defence struct {
 	off    atomic.Bool // it does nothing, whatever it knows
 	loaded atomic.Bool // memory was loaded, and may be saved to
 	memory DefenceMemory
+	banned func(Ban, []byte) // Defence.Banned
 	log    *slog.Logger
 	tell   func(policy.Event)
 	guard  func(fn func()) bool // calls fn, and tells of its panic
@@ -49,7 +50,7 @@ var _ pi.Defence = (*defence)(nil)
 
 // newDefence makes the defence and loads what it has known before.
 func newDefence(conf Defence, log *slog.Logger, tell func(policy.Event), guard func(func()) bool) *defence {
-	s := &defence{memory: conf.Memory, log: log, tell: tell, guard: guard, d: defender.New(conf.defender(), time.Now())}
+	s := &defence{memory: conf.Memory, banned: conf.Banned, log: log, tell: tell, guard: guard, d: defender.New(conf.defender(), time.Now())}
 	s.off.Store(conf.Off)
 	if !conf.Off {
 		s.recall()
@@ -190,10 +191,38 @@ func pause(ctx context.Context, d time.Duration) {
 
 // added tells of a ban.
 func (s *defence) added(b defender.Ban) {
-	s.log.Warn("banned", "event", policy.EventBanAdded.String(), "address", b.Who.String(), "until", end(b), "by", string(b.By), "reason", b.Why)
+	s.noted(b)
 	s.tell(policy.Event{Kind: policy.EventBanAdded, Text: described(b)})
+	if b.By == defender.ByScore {
+		s.report(b)
+	}
+}
+
+// noted has a ban in the log, ended in time and kept.
+func (s *defence) noted(b defender.Ban) {
+	s.log.Warn("banned", "event", policy.EventBanAdded.String(), "address", b.Who.String(), "until", end(b), "by", string(b.By), "reason", b.Why)
 	s.comeBack(b.Until)
 	s.save(saveBans)
+}
+
+// report tells Defence.Banned of a ban by score.
+func (s *defence) report(b defender.Ban) {
+	if s.banned == nil {
+		return
+	}
+	if r := s.d.Report(time.Now(), b.Who); r != nil {
+		s.banned(banned(b), r)
+	}
+}
+
+// heed takes over what another server has reported, and reports it in its turn.
+func (s *defence) heed(report []byte) error {
+	news, err := s.d.Learn(report, time.Now())
+	for _, b := range news {
+		s.noted(b)
+		s.report(b)
+	}
+	return err
 }
 
 // comeBack has expire called at a ban's end, if it has one. They are looked through a

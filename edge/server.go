@@ -45,7 +45,8 @@ type Server struct {
 	held   atomic.Bool  // see Hold
 	awake  atomic.Int64 // sessions that have a goroutine
 	left   leavings
-	live   live // see Sessions
+	asked  pi.OperationTally // what the storage was
+	live   live              // see Sessions
 
 	applying sync.Mutex // one change of the configuration at a time
 
@@ -186,7 +187,7 @@ func (s *Server) sharedConfig(c *Config, verifier verifier) pi.Config {
 		Defence: s.defence, PerUser: max(0, c.Limits.SessionsPerUser), Binary: c.Transfer.Binary, Hashes: c.Transfer.Hashes,
 		Turns: newTurns(c.Transfer.HashParallel, c.Transfer.HashTime),
 		Least: throttle.Rates(c.Transfer.Least), LeastWindow: c.Transfer.LeastWindow}
-	conf.Commands = c.LogCommands
+	conf.Commands, conf.Operations = c.LogCommands, &s.asked
 	conf.Farewell, conf.Moved = s.farewell, s.gate.move
 	conf.Panicked, conf.Standings = s.panicked, &standings{byUser: map[string]*standing{}}
 	if c.LogPrefix != "" {

@@ -58,6 +58,6 @@ func same(a, b *policy.Identity) bool {
 	return perms && a.Verdict == b.Verdict && a.Final == b.Final && a.Code == b.Code && a.Text == b.Text && a.Reason == b.Reason &&
 		a.PasswordHash == b.PasswordHash && slices.Equal(a.Rules, b.Rules) && a.Home == b.Home && a.Group == b.Group &&
 		a.Label == b.Label && a.Anonymous == b.Anonymous && a.Limits == b.Limits && a.Lenient == b.Lenient &&
-		a.MaxSessions == b.MaxSessions && slices.Equal(a.Networks, b.Networks) && a.Expires.Equal(b.Expires) && a.MsgLogin == b.MsgLogin && a.MsgQuit == b.MsgQuit &&
+		a.MaxSessions == b.MaxSessions && slices.Equal(a.Networks, b.Networks) && slices.Equal(a.DenyNetworks, b.DenyNetworks) && a.Expires.Equal(b.Expires) && a.MsgLogin == b.MsgLogin && a.MsgQuit == b.MsgQuit &&
 		string(a.State) == string(b.State)
 }

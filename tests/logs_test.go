@@ -256,8 +256,20 @@ log alone: people type their password there.
 What ` + "`telemetry.log.redact`" + ` names (users, the addresses of clients, the paths of files) stands in none of the three. In its place
 is a sum, which is the same for the same value until the server ends, and nobody can try values until one fits: its key is made
 at the start and kept nowhere. An address becomes one of fd00::/8, so that programs still read it. The arguments of commands go
-with users and paths, and texts of errors are gone through. The audit log tells what operators did, whole; so do the admin API and
-the messages of policy modules.
+with users and paths, and texts of errors are gone through. So are the lines that policy modules write into the server's own log:
+the user, the address, the paths with their last names, the names in a directory and the arguments that a module was asked about
+do not stand there as they are. What a module makes of them otherwise (a part, other letters), and what it remembers from an
+earlier question, stays: that is for its author to see to.
+
+Some places have the names all the same, because they are of no use without:
+
+| place | why | who sees it |
+|---|---|---|
+| audit log | it is the evidence of what operators did, to which user, file and address, for longer than the server runs; its chain of sums is over what was written | who may read the file (0600), ` + "`edgeftp audit`" + ` |
+| admin API: sessions, transfers, events, users, bans | an operator has to know whom to kick, to throttle and to ban; events are kept in memory alone, the last of them | who has a role there |
+| webhooks, and what waits for them | the receiver is another system, which is told of files and users | who has the URL; see ` + "`events.sinks`" + ` and ` + "`notify.to`" + ` |
+| policy modules, crashes and recordings of them | they decide by the names; ` + "`policy record`" + ` puts others in their place | the server's user |
+| users, quotas, and what the defender remembers | the state that the server works with | the server's user |
 
 A file that was moved away is begun anew within a second, at SIGHUP, or by ` + "`edgeftp logs reopen`" + `; one that was cut
 (copytruncate) is gone on with. Where a disk is full, whole lines are lost, never halves, and transfers go on;

@@ -16,11 +16,12 @@ type callState struct {
 	ctx   context.Context // the caller's, nil while the guest starts
 	hook  abi.Hook        // 0 while the guest starts
 	early bool            // auth is asked at USER: there is no password
+	about any             // the question; nil of one that is there as a record alone
 }
 
 // enter notes the question for the host's functions until leave.
-func (in *instance) enter(ctx context.Context, h abi.Hook, early bool) {
-	in.call = callState{ctx: ctx, hook: h, early: early}
+func (in *instance) enter(ctx context.Context, h abi.Hook, early bool, about any) {
+	in.call = callState{ctx: ctx, hook: h, early: early, about: about}
 }
 
 // services are those of the question, nil for one without a session. Most calls

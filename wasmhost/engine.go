@@ -72,9 +72,15 @@ func (h *Host) build(name string, v *vetted) (e *engine, err error) {
 		WithMemoryLimitPages(v.limits.MemoryPages). // a greater maximum is clamped
 		WithDebugInfoEnabled(false)                 // no parser of debug information on untrusted bytes
 	ctx = h.tracing(ctx, v)
-	if h.config.CacheDir != "" && !v.traced {
-		e.cache, err = wazero.NewCompilationCacheWithDir(h.config.CacheDir)
-		if err != nil {
+	metered, err := v.metered()
+	if err != nil {
+		return e, malformed(name, err)
+	}
+	cached := h.config.CacheDir != "" && !v.traced
+	var kept shelf
+	if cached {
+		kept = h.shelfOf(metered)
+		if e.cache, err = kept.open(); err != nil {
 			return e, fmt.Errorf("module cache: %w", err)
 		}
 		config = config.WithCompilationCache(e.cache)
@@ -83,12 +89,11 @@ func (h *Host) build(name string, v *vetted) (e *engine, err error) {
 	if err := linkHost(ctx, e.runtime, v.Imports); err != nil {
 		return e, err
 	}
-	metered, err := v.metered()
-	if err != nil {
-		return e, malformed(name, err)
-	}
 	if e.compiled, err = e.runtime.CompileModule(ctx, metered); err != nil {
 		return e, malformed(name, err)
+	}
+	if cached {
+		h.compiled.count(kept)
 	}
 	return e, nil
 }

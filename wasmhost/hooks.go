@@ -213,7 +213,7 @@ func exchange[Q, A any](ctx context.Context, in *instance, h abi.Hook, at time.T
 	if err != nil {
 		return in.fault(CauseQuestion, h.String(), err)
 	}
-	in.enter(ctx, h, h == abi.HookAuth && early(q))
+	in.enter(ctx, h, h == abi.HookAuth && early(q), q)
 	in.tapeOn(rec)
 	raw, err := in.ask(h, len(rec), at, waited)
 	var reply []byte

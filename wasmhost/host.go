@@ -26,6 +26,10 @@ type Config struct {
 	CacheDir string
 	// Log takes the lines of guests. Nil discards them.
 	Log *slog.Logger
+	// Redact goes through the lines of guests before Log has them, nil: nothing does. It
+	// returns the line without what of the subject is not to stand there. It is called by many
+	// goroutines at once.
+	Redact func(line string, about Subject) string
 	// Strict makes an unknown key in a reply an error instead of skipping it.
 	Strict bool
 
@@ -76,6 +80,7 @@ type Host struct {
 	config Config
 	// compiling counts compilations, also those that nobody waits for any more.
 	compiling sync.WaitGroup
+	compiled  compilations
 }
 
 // New returns a host. It fails if the cache directory cannot be made, or if

@@ -116,5 +116,5 @@ func guestBytes(mod api.Module, what string, ptr, n uint64) []byte {
 func hostLog(in *instance, mod api.Module, stack []uint64) {
 	level := map[int32]slog.Level{abi.LogDebug: slog.LevelDebug, abi.LogWarn: slog.LevelWarn,
 		abi.LogError: slog.LevelError}[int32(uint32(stack[0]))] // the zero value is info
-	in.policy.logLine(level, guestBytes(mod, "log", stack[1], stack[2]))
+	in.logLine(level, guestBytes(mod, "log", stack[1], stack[2]))
 }

@@ -49,7 +49,7 @@ func hostFetch(in *instance, mod api.Module, stack []uint64) {
 	n, err := carryOut(&asked, out)
 	if err != nil {
 		if errors.Is(err, fetch.ErrDenied) || errors.Is(err, fetch.ErrFailed) {
-			in.policy.remark("fetch: " + err.Error())
+			in.remark("fetch: " + err.Error())
 		}
 		fail64(stack, fetchErrno(err))
 		return

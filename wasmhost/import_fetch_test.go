@@ -211,7 +211,7 @@ func TestImportFetchTime(t *testing.T) {
 func TestWaitsAreBounded(t *testing.T) {
 	c := newCaller(t, Config{}, everything(), allGranted(newMemKV(), newMemSink()))
 	in := c.guest()
-	in.enter(t.Context(), abi.HookAuth, false)
+	in.enter(t.Context(), abi.HookAuth, false, nil)
 	defer in.leave()
 	in.meter.paused = waitTime(abi.HookAuth) - 50*time.Millisecond
 	err := in.request(time.Minute, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })

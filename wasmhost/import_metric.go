@@ -79,6 +79,6 @@ func hostMetric(in *instance, mod api.Module, stack []uint64) {
 		return
 	}
 	if why != "" {
-		in.policy.remark("metric " + guestText(name, abi.MaxMetricName) + " is dropped: " + why + "; others will be without a word")
+		in.remark("metric " + guestText(name, abi.MaxMetricName) + " is dropped: " + why + "; others will be without a word")
 	}
 }

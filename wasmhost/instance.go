@@ -213,7 +213,7 @@ func (in *instance) invoke(hook string, fn api.Function) (result uint64, err err
 		return 0, in.fault(CauseTrap, hook, exitOf(err))
 	}
 	if len(in.stderr) > 0 {
-		in.policy.logOutput(in.stderr)
+		in.logOutput(in.stderr)
 	}
 	return in.stack[0], nil
 }

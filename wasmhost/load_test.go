@@ -183,9 +183,21 @@ func TestCompileIsBounded(t *testing.T) {
 
 func TestCacheDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
-	for range 2 {
+	for again := range 2 {
 		h := newHost(t, Config{CacheDir: dir})
 		closePolicy(t, load(t, h, "moody"))
+		closePolicy(t, load(t, h, "moody"))
+		closePolicy(t, load(t, h, []string{"pass", "counter"}[again]))
+		want := []Compilations{{Hits: 1, Misses: 2}, {Hits: 2, Misses: 1}}[again]
+		if got := h.Compilations(); got != want {
+			t.Errorf("host %d: %+v, want %+v", again, got, want)
+		}
+	}
+	if h := newHost(t, Config{}); true {
+		closePolicy(t, load(t, h, "moody"))
+		if got := h.Compilations(); got != (Compilations{}) {
+			t.Errorf("without a cache: %+v", got)
+		}
 	}
 	info, err := os.Stat(dir)
 	if err != nil || info.Mode().Perm() != 0o700 {

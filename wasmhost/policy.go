@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,21 +51,27 @@ type counters struct {
 	made, closed atomic.Uint64
 }
 
+// WaitBuckets is the number of buckets in Stats.WaitTimes.
+const WaitBuckets = 32
+
 // Stats are numbers of one policy since it was loaded.
 type Stats struct {
-	Calls      uint64            // questions and events that came, answered or not
-	Faults     [NumCauses]uint64 // of them those that failed, by cause
-	Fuel       uint64            // units of work, see package meter
-	Instances  int               // instances that exist now, in use or free
-	Idle       int               // instances that are free now
-	Made       uint64            // instances that were started, with those that failed to
-	Closed     uint64            // instances that were closed
-	Waits      uint64            // calls that had to wait for an instance
-	Waited     time.Duration     // that they have waited, in all
-	Compile    time.Duration     // that compiling took at the load; a few milliseconds from the cache
-	Memory     uint64            // bytes of the free instances' memories
-	CacheHits  uint64            // questions that a kept answer answered
-	LogDropped uint64            // lines of the guest that were over the rate
+	Calls     uint64            // questions and events that came, answered or not
+	Faults    [NumCauses]uint64 // of them those that failed, by cause
+	Fuel      uint64            // units of work, see package meter
+	Instances int               // instances that exist now, in use or free
+	Idle      int               // instances that are free now
+	Made      uint64            // instances that were started, with those that failed to
+	Closed    uint64            // instances that were closed
+	Waits     uint64            // calls that had to wait for an instance
+	Waited    time.Duration     // that they have waited, in all
+	// WaitTimes counts the waits that are over: entry i those that took less than 64 ns << i and
+	// no less than half of that; the last one holds all that is longer.
+	WaitTimes  [WaitBuckets]uint64
+	Compile    time.Duration // that compiling took at the load; a few milliseconds from the cache
+	Memory     uint64        // bytes of the free instances' memories
+	CacheHits  uint64        // questions that a kept answer answered
+	LogDropped uint64        // lines of the guest that were over the rate
 }
 
 var _ policy.Policy = (*Policy)(nil)
@@ -95,6 +100,9 @@ func (p *Policy) Stats() Stats {
 	idle, _, waits := p.pool.counts()
 	s := Stats{Calls: c.calls.Load(), Fuel: c.fuel.Load(), Instances: int(made - closed), Idle: idle, Made: made, Closed: closed,
 		Waits: waits, Waited: time.Duration(p.pool.waited.Load()), Compile: p.compile, Memory: p.pool.memory(), CacheHits: p.cache.hits.Load(), LogDropped: p.lines.dropped.Load()}
+	for i := range s.WaitTimes {
+		s.WaitTimes[i] = p.pool.lengths[i].Load()
+	}
 	for i := range s.Faults {
 		s.Faults[i] = c.faults[i].Load()
 	}
@@ -196,29 +204,3 @@ func (p *Policy) count(err error) {
 		p.stats.faults[fault.Cause].Add(1)
 	}
 }
-
-// logLine writes one line of the guest to the server's log, if the policy has not
-// written too many.
-func (p *Policy) logLine(level slog.Level, b []byte) {
-	if p.world != nil {
-		p.world.Log(escape(b, abi.MaxLog))
-		return
-	}
-	if !p.limits.Log.Enabled(context.Background(), level) || !p.lines.allow() {
-		return
-	}
-	p.limits.Log.LogAttrs(context.Background(), level, escape(b, abi.MaxLog), slog.String("policy", p.name))
-}
-
-// remark writes what the host has to say about the guest, as one of the guest's lines.
-func (p *Policy) remark(text string) {
-	if p.world != nil {
-		p.world.Note(abi.Clean(text, 500))
-		return
-	}
-	p.logLine(slog.LevelWarn, []byte(text))
-}
-
-// logOutput writes what the guest sent to its standard output and error in a call
-// that went well.
-func (p *Policy) logOutput(b []byte) { p.logLine(slog.LevelInfo, b) }

@@ -3,6 +3,7 @@ package wasmhost
 import (
 	"context"
 	"errors"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,10 +24,11 @@ type pool struct {
 	mu      sync.Mutex
 	size    int
 	free    []*instance
-	used    int            // places taken: by calls, and by instances that are being made
-	waiting []chan handout // calls that wait for a place, the oldest first
-	waits   uint64         // calls that had to wait
-	waited  atomic.Int64   // nanoseconds for which they have
+	used    int                        // places taken: by calls, and by instances that are being made
+	waiting []chan handout             // calls that wait for a place, the oldest first
+	waits   uint64                     // calls that had to wait
+	waited  atomic.Int64               // nanoseconds for which they have
+	lengths [WaitBuckets]atomic.Uint64 // of the waits that are over; see Stats.WaitTimes
 	closed  bool
 	empty   chan struct{} // closed when the pool is closed and no place is taken
 }
@@ -73,7 +75,7 @@ func (p *pool) take(ctx context.Context, limit time.Duration) (*instance, error)
 
 func (p *pool) wait(ctx context.Context, limit time.Duration, ch chan handout) (*instance, error) {
 	began := time.Now()
-	defer func() { p.waited.Add(int64(time.Since(began))) }()
+	defer func() { p.hasWaited(time.Since(began)) }()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	var err error
@@ -97,6 +99,12 @@ func (p *pool) wait(ctx context.Context, limit time.Duration, ch chan handout) (
 	// It was served at the last moment: take it after all.
 	h := <-ch
 	return h.in, h.err
+}
+
+// hasWaited counts a wait that is over.
+func (p *pool) hasWaited(d time.Duration) {
+	p.waited.Add(int64(d))
+	p.lengths[min(max(bits.Len64(uint64(max(d, 0)))-6, 0), WaitBuckets-1)].Add(1)
 }
 
 // pop returns the instance on top, nil if there is none. The caller holds mu.

@@ -172,7 +172,7 @@ func (in *instance) replay(ctx context.Context, h abi.Hook, waited time.Duration
 	}
 	in.own = tape{calls: x.Host}
 	in.tape = &in.own
-	in.enter(ctx, h, h == abi.HookAuth && uint32(word(abi.OffFlags))&abi.FlagEarly != 0)
+	in.enter(ctx, h, h == abi.HookAuth && uint32(word(abi.OffFlags))&abi.FlagEarly != 0, nil)
 	start := time.Now()
 	raw, err := in.ask(h, len(record), at, waited)
 	in.tape = nil

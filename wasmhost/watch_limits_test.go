@@ -147,7 +147,7 @@ func TestWatchIsBounded(t *testing.T) {
 	for _, failed := range []bool{false, true} {
 		in := c.guest()
 		in.arm(Budget{Time: time.Minute, Fuel: 1_000 * million})
-		in.enter(t.Context(), abi.HookSite, false)
+		in.enter(t.Context(), abi.HookSite, false, nil)
 		tape := &tape{watcher: &Watcher{Failed: failed}}
 		in.tape = tape
 		at := slices.IndexFunc(hostFunctions(), func(f hostFunction) bool { return f.name == abi.ImportKVGet })

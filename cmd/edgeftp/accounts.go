@@ -58,7 +58,7 @@ type account struct {
 // metered reports whether the user has a quota of his own.
 func (acc account) metered() bool { return acc.entry != nil && acc.entry.HasQuota() }
 
-// needsTLS reports whether the user may log in over TLS alone.
+// needsTLS reports whether the account itself says that the user may log in over TLS alone.
 func (acc account) needsTLS() bool { return acc.entry != nil && acc.entry.NeedsTLS() }
 
 // put has the store's user of a name be acc, and drop that there is none. The caller holds

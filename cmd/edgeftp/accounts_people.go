@@ -69,15 +69,18 @@ func (p *people) Find(name string) (users.User, bool) {
 	if !known {
 		return users.User{}, false
 	}
+	allow, deny := p.conf.NetworksOf(&u)
+	demands := p.conf.DemandsOf(&u)
+	u.Limits.DataTLS = demands.DataTLS()
 	return users.User{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: u.Certificates, Lenient: u.Lenient,
-		Perms: u.Perms, Rules: u.PathRules(), Networks: u.Networks, TLS: users.Protection(u.TLS), Home: u.Home, Group: u.Group, Limits: u.Limits, MaxSessions: u.MaxSessions,
+		Perms: u.Perms, Rules: u.PathRules(), Networks: allow, DenyNetworks: deny, TLS: users.Protection(demands.Protection()), Home: u.Home, Group: u.Group, Limits: u.Limits, MaxSessions: u.MaxSessions,
 		Expires: u.Expires, MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit, Disabled: u.Disabled}, true
 }
 
 // made is what the people are made of: with the same, those of another configuration are no
 // others.
 func (p *people) made() any {
-	return []any{p.conf.Users, p.conf.Sources, p.conf.Defaults, p.conf.Anonymous.Enabled}
+	return []any{p.conf.Users, p.conf.Sources, p.conf.Defaults, p.conf.Groups, p.conf.Anonymous.Enabled}
 }
 
 // policy makes the policy that knows the people.
@@ -107,16 +110,16 @@ func (p *people) needsTLS(name string) bool {
 	u, known := p.find(name)
 	switch {
 	case known:
-		return u.TLS.Required
+		return p.conf.DemandsOf(&u).Protection().Required
 	case p.conf.Anonymous.Enabled && name == anonymous.User:
 		return false
 	}
-	return slices.ContainsFunc(p.conf.Users, func(u config.User) bool { return u.TLS.Required }) || p.mayChange() && p.accounts.sealed.Load() > 0
+	return p.conf.MayNeedTLS() || p.mayChange() && p.accounts.sealed.Load() > 0
 }
 
 // mayNeedTLS is the hook of edge.Config for which of the names need TLS; nil: none can.
 func (p *people) mayNeedTLS() func(string) bool {
-	if p.mayChange() || slices.ContainsFunc(p.conf.Users, func(u config.User) bool { return u.TLS.Required }) {
+	if p.mayChange() || p.conf.MayNeedTLS() {
 		return p.needsTLS
 	}
 	return nil

@@ -208,6 +208,11 @@ func (in *generation) openModules(ctx context.Context) (err error) {
 	}
 	host := hostConfig(&in.conf.Policies)
 	host.CacheDir, host.Log = filepath.Join(dir, "cache", "modules"), in.log
+	if in.hide != nil {
+		host.Redact = func(line string, about wasmhost.Subject) string {
+			return in.hide.Text(line, about.Session, about.Paths, about.Arguments)
+		}
+	}
 	if in.host, err = wasmhost.New(ctx, host); err != nil {
 		return exitWith(exitFailed, err)
 	}
@@ -243,7 +248,7 @@ func (in *generation) settings(ctx context.Context) (edge.Config, error) {
 		Logins:   edge.Logins{Attempts: unlimited(l.LoginAttempts), FailDelay: unlimited(l.LoginDelay), Parallel: l.LoginsParallel, Remember: unlimited(l.LoginsRemember)},
 		Transfer: edge.Transfer{Binary: t.Binary, Nagle: !t.NoDelay, Copy: !t.Sendfile, Buffer: int(t.Buffer), NoDeflate: !t.Deflate, MaxRatio: unlimited(t.MaxRatio), Hashes: t.Checksums,
 			HashParallel: l.HashesParallel, HashTime: unlimited(l.HashTime), Least: l.MinRate, LeastWindow: l.MinRateOver},
-		Defence:   defence(in.conf),
+		Defence:   in.defence(),
 		Bandwidth: in.conf.Bandwidth,
 		Listing: pi.Listing{HideDotFiles: in.conf.HideDotFiles, Limits: pi.ListLimits{Entries: unlimited(l.Listing.Matches),
 			Directories: unlimited(l.Listing.Directories), Depth: unlimited(l.Listing.Depth), Time: l.Listing.Time, Sorted: unlimited(l.Listing.Sort)}},

@@ -10,16 +10,17 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/config"
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/control"
 	"github.com/edgeftp/edgeftp/edge"
 	"github.com/edgeftp/edgeftp/policies/metrics"
 )
 
 // defence turns the configuration into edge's.
-func defence(conf *config.Config) edge.Defence {
+func (in *generation) defence() edge.Defence {
+	conf := in.conf
 	d := &conf.Defender
-	return edge.Defence{Off: !d.Enabled, Allow: d.Allow, Deny: d.Deny, Score: d.Score, Within: d.Within, Ban: d.Ban, MostBan: d.Longest,
+	return edge.Defence{Banned: in.house.predecessor.banned,
+		Off: !d.Enabled, Allow: d.Allow, Deny: d.Deny, Score: d.Score, Within: d.Within, Ban: d.Ban, MostBan: d.Longest,
 		Memory: defenceFile(filepath.Join(conf.Instance.StateDir, "defender"))}
 }
 

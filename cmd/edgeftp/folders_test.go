@@ -51,7 +51,7 @@ func TestNeedsTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	are("anna is gone", map[string]bool{"anna": false, "stranger": false})
-	p.conf.Users[0].TLS = config.Protection{Required: true}
+	p.conf.Users[0].TLS = config.Demands{Control: "required"}
 	are("dev of the list", map[string]bool{"dev": true, "anna": true, "stranger": true, anonymous.User: false})
 	u, _ := p.Find("dev")
 	if !u.TLS.Required {

@@ -95,6 +95,8 @@ func (in *instance) tell(tell func(metrics.Sample)) {
 	gauge("edgeftp_policy_instances_draining", "Instances of replaced modules.", float64(st.OldInstances))
 	tellBudget(tell, &st.Budget)
 	tellCounts(tell, in.server.Counts())
+	tellOperations(tell, in.server.Operations())
+	tellCompilations(tell, in.host.Compilations())
 	in.answered.tell(tell)
 	now.tellPorts(tell)
 	limits := in.server.Bandwidth()
@@ -168,6 +170,9 @@ func tellPolicy(tell func(metrics.Sample), p *control.Policy, state string) {
 	t := tellerOf(tell, p.Name, p.Generation)
 	t.number(metrics.Gauge, "info", "A policy; its value is 1.", 1, metrics.Label{Name: "state", Value: state}, metrics.Label{Name: "kind", Value: p.Kind},
 		metrics.Label{Name: "version", Value: p.Version}, metrics.Label{Name: "digest", Value: p.Digest})
+	if state == "active" {
+		tell(metrics.Sample{Name: "edgeftp_policy_generation", Help: "The generation of a policy that decides; each swap has a higher one.", Value: float64(p.Generation), Labels: t.own[:1]})
+	}
 	for _, s := range p.Stages {
 		hook := metrics.Label{Name: "hook", Value: s.Stage}
 		for verdict, n := range s.Verdicts {
@@ -197,8 +202,10 @@ func (t teller) sandbox(s *control.Sandbox) {
 	t.number(metrics.Counter, "fuel_total", "Units of work of a module.", float64(s.Fuel))
 	t.number(metrics.Gauge, "instances", "Instances of a module.", float64(s.Idle), metrics.Label{Name: "state", Value: "idle"})
 	t.number(metrics.Gauge, "instances", "Instances of a module.", float64(max(s.Instances-s.Idle, 0)), metrics.Label{Name: "state", Value: "busy"})
-	t.number(metrics.Counter, "instance_waits_total", "Calls that had to wait for an instance.", float64(s.Waits))
-	t.number(metrics.Counter, "instance_wait_seconds_total", "For how long calls have waited for an instance.", s.Waited)
+	waits := metrics.Sample{Name: "edgeftp_policy_instance_wait_seconds", Kind: metrics.Histogram, Labels: t.own, Help: "How long calls that had to wait for an instance have waited."}
+	waits.Count, _, waits.Buckets = powers(s.WaitTimes)
+	waits.Sum = s.Waited
+	t.tell(waits)
 	t.number(metrics.Gauge, "compile_seconds", "How long the module took to compile; little if it was in the cache.", s.Compile)
 	t.number(metrics.Gauge, "memory_bytes", "Memory of the idle instances.", float64(s.Memory))
 	t.number(metrics.Counter, "cache_hits_total", "Questions that a kept answer answered.", float64(s.CacheHits))

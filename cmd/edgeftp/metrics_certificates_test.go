@@ -15,16 +15,7 @@ import (
 // scraped is what figures look like to who asks for them.
 func scraped(t *testing.T, list []acme.Certificate) string {
 	t.Helper()
-	p, err := metrics.New(metrics.Config{})
-	if err == nil {
-		err = p.Add(metrics.SourceFunc(func(tell func(metrics.Sample)) { tellCertificates(tell, list) }))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := httptest.NewRecorder()
-	p.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
-	return w.Body.String()
+	return figures(t, func(tell func(metrics.Sample)) { tellCertificates(tell, list) })
 }
 
 func TestCertificateFigures(t *testing.T) {

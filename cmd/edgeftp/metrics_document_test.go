@@ -101,8 +101,13 @@ func tellMore(tell func(metrics.Sample)) {
 // page returns what a scraper gets.
 func page(t *testing.T, in *generation) string {
 	t.Helper()
+	return pageOf(t, in.metrics)
+}
+
+func pageOf(t *testing.T, p *metrics.Policy) string {
+	t.Helper()
 	w := httptest.NewRecorder()
-	in.metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
@@ -181,9 +186,10 @@ a word: whoever reaches it may read it.
 No label is a user, a path, an address or anything else that a client chooses, so that the number of series does not depend
 on clients: listeners, policies and sources of logins are the configuration's names, commands are those that the server has,
 and of each of these labels at most 100 values are told apart; what comes after is ` + "`other`" + `. Histograms have the classic
-buckets, and those of native histograms where a scraper asks for them; but for ` + "`edgeftp_policy_call_duration_seconds`" + ` and
-` + "`edgeftp_transfer_first_byte_seconds`" + `, which have classic ones alone. Besides these there are the ` + "`go_`" + ` and ` + "`process_`" + ` figures of
-the runtime. Rules for alerts are in ` + "`packaging/prometheus/alerts.yml`" + `.
+buckets, and those of native histograms where a scraper asks for them; but for ` + "`edgeftp_policy_call_duration_seconds`" + `,
+` + "`edgeftp_policy_instance_wait_seconds`" + `, ` + "`edgeftp_storage_operation_duration_seconds`" + ` and ` + "`edgeftp_transfer_first_byte_seconds`" + `,
+which have classic ones alone. Besides these there are the ` + "`go_`" + ` and ` + "`process_`" + ` figures of the runtime.
+Rules for alerts are in ` + "`packaging/prometheus/alerts.yml`" + `.
 
 | name | kind | labels | what it is |
 |---|---|---|---|

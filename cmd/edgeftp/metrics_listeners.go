@@ -5,6 +5,7 @@ import (
 	"github.com/edgeftp/edgeftp/edge/dtp"
 	"github.com/edgeftp/edgeftp/edge/quicnet"
 	"github.com/edgeftp/edgeftp/policies/metrics"
+	"github.com/edgeftp/edgeftp/wasmhost"
 )
 
 // tellCounts tells what the listeners' sessions do and have done.
@@ -45,13 +46,38 @@ func tellDirection(tell func(metrics.Sample), st *dtp.TallyStatus, d dtp.Directi
 	tell(metrics.Sample{Name: "edgeftp_transfers", Help: "Transfers that run.", Value: float64(st.Running[d]), Labels: labels})
 	tell(metrics.Sample{Name: "edgeftp_throttle_wait_seconds_total", Help: "For how long limits on rates have held transfers back, all levels together.", Kind: metrics.Counter,
 		Value: st.Waited[d].Seconds(), Labels: labels})
-	times := &st.FirstByte[d]
-	s := metrics.Sample{Name: "edgeftp_transfer_first_byte_seconds", Help: "From the beginning of a transfer, its data connection and TLS included, until its first bytes had moved.", Kind: metrics.Histogram,
-		Count: times.Total, Sum: times.Sum.Seconds(), Labels: labels}
+	tellTimes(tell, metrics.Sample{Name: "edgeftp_transfer_first_byte_seconds", Help: "From the beginning of a transfer, its data connection and TLS included, until its first bytes had moved.",
+		Labels: labels}, &st.FirstByte[d])
+}
+
+// tellTimes tells durations as a histogram.
+func tellTimes(tell func(metrics.Sample), s metrics.Sample, times *dtp.Times) {
+	s.Kind, s.Count, s.Sum = metrics.Histogram, times.Total, times.Sum.Seconds()
 	for i, n := range times.Count {
 		s.Buckets = append(s.Buckets, metrics.Bucket{UpTo: times.UpTo[i], Count: n})
 	}
 	tell(s)
+}
+
+// tellOperations tells what sessions have asked of the storage, and how that went.
+func tellOperations(tell func(metrics.Sample), all []edge.OperationStatus) {
+	for i := range all {
+		o := &all[i]
+		of := metrics.Label{Name: "operation", Value: o.Operation}
+		for result, n := range map[string]uint64{"ok": o.OK, "not_found": o.NotFound, "refused": o.Refused, "failed": o.Failed} {
+			tell(metrics.Sample{Name: "edgeftp_storage_operations_total", Kind: metrics.Counter, Value: float64(n), Labels: []metrics.Label{of, {Name: "result", Value: result}},
+				Help: "What sessions have asked of the storage, but for the bytes of files and the entries of directories; failed is what it could not do, refused what was not possible as asked."})
+		}
+		tellTimes(tell, metrics.Sample{Name: "edgeftp_storage_operation_duration_seconds", Help: "How long the storage took for what sessions asked of it.", Labels: []metrics.Label{of}}, &o.Times)
+	}
+}
+
+// tellCompilations tells what came of the cache of compiled modules.
+func tellCompilations(tell func(metrics.Sample), c wasmhost.Compilations) {
+	for result, n := range map[string]uint64{"hit": c.Hits, "miss": c.Misses} {
+		tell(metrics.Sample{Name: "edgeftp_policy_compile_cache_total", Help: "Modules that were loaded, by whether their native code was kept from before (hit) or they were compiled (miss).",
+			Kind: metrics.Counter, Value: float64(n), Labels: []metrics.Label{{Name: "result", Value: result}}})
+	}
 }
 
 // tell tells how requests of HTTP were answered.
@@ -114,13 +140,20 @@ func tellLimits(tell func(metrics.Sample), b *edge.BandwidthStatus) {
 func (t teller) tellLatency(hook metrics.Label, latency *[32]uint64) {
 	s := metrics.Sample{Name: "edgeftp_policy_call_duration_seconds", Kind: metrics.Histogram, Labels: append(t.own[:len(t.own):len(t.own)], hook),
 		Help: "How long calls took: of one in 64, to the next power of two, from which the sum is estimated."}
+	s.Count, s.Sum, s.Buckets = powers(latency[:])
+	t.tell(s)
+}
+
+// powers makes a histogram of what was counted to the next power of two. Its sum is what it would
+// be with each in the middle.
+func powers(counts []uint64) (count uint64, sum float64, buckets []metrics.Bucket) {
 	const first, step, last = 4, 2, 28 // 1 microsecond to 17 seconds
-	for i, n := range latency {
-		s.Count += n
-		s.Sum += float64(n) * bucketBound(i).Seconds() * 3 / 4
+	for i, n := range counts {
+		count += n
+		sum += float64(n) * bucketBound(i).Seconds() * 3 / 4
 		if i >= first && i <= last && (i-first)%step == 0 {
-			s.Buckets = append(s.Buckets, metrics.Bucket{UpTo: bucketBound(i).Seconds(), Count: s.Count})
+			buckets = append(buckets, metrics.Bucket{UpTo: bucketBound(i).Seconds(), Count: count})
 		}
 	}
-	t.tell(s)
+	return count, sum, buckets
 }

@@ -103,7 +103,7 @@ func (m *modules) sandbox(st *control.Policy, p policy.Policy, c *candidate) {
 	if c != nil && c.policy == w {
 		st.Signer = c.accepted.Signer
 	}
-	box := &control.Sandbox{Faults: map[string]uint64{}, Fuel: s.Fuel, Instances: s.Instances, Idle: s.Idle, Made: s.Made, Waits: s.Waits, Waited: s.Waited.Seconds(), Compile: s.Compile.Seconds(),
+	box := &control.Sandbox{Faults: map[string]uint64{}, Fuel: s.Fuel, Instances: s.Instances, Idle: s.Idle, Made: s.Made, Waits: s.Waits, Waited: s.Waited.Seconds(), WaitTimes: s.WaitTimes[:], Compile: s.Compile.Seconds(),
 		Memory: s.Memory, CacheHits: s.CacheHits, LogDropped: s.LogDropped}
 	for cause := wasmhost.CauseTrap; cause < wasmhost.NumCauses; cause++ {
 		box.Faults[strings.ReplaceAll(cause.String(), " ", "_")] = s.Faults[cause]

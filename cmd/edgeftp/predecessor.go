@@ -23,9 +23,10 @@ type predecessor struct {
 
 	undo []func() error // of Yield, in its order
 
-	mu  sync.Mutex
-	at  phase
-	end context.CancelFunc // ends the way to the successor; nil: there is none
+	mu   sync.Mutex
+	at   phase
+	end  context.CancelFunc // ends the way to the successor; nil: there is none
+	bans []bequeathed       // that the successor does not know yet
 }
 
 // phase is how far a succession has come.
@@ -96,6 +97,7 @@ func (p *predecessor) enter(at phase) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at = at
+	p.tellBans()
 }
 
 // Upgrade implements control.Upgrader.

@@ -10,11 +10,17 @@ import (
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
-// What telemetry.log.redact names stands in none of the logs, and everything does without it.
+// What telemetry.log.redact names stands in none of the logs, nor in what a policy module writes, and everything
+// does without it.
 func TestRedactedLogs(t *testing.T) {
+	says, err := filepath.Abs("../../wasmhost/testdata/says.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, fields := range []string{"", "user", "peer", "path", "user, peer, path"} {
 		r := newReloading(t, "listeners: [{ name: main, address: 127.0.0.1:0, tls: { control: off } }]\nevents: { file: events.log }\n"+
-			"telemetry: { log: { redact: ["+fields+"] }, access_log: { file: access.log, format: json, commands: true } }\n")
+			"telemetry: { log: { redact: ["+fields+"] }, access_log: { file: access.log, format: json, commands: true } }\n"+
+			"policies: { modules: [{ name: says, source: "+says+" }] }\n")
 		dir := filepath.Dir(r.file)
 		if err := os.WriteFile(filepath.Join(dir, "root", "payroll"), []byte("text"), 0o644); err != nil {
 			t.Fatal(err)
@@ -36,7 +42,7 @@ func TestRedactedLogs(t *testing.T) {
 			logs.Write(b)
 		}
 		text := logs.String()
-		for field, words := range map[string][]string{"user": {`:"anonymous"`}, "peer": {`"remote":"127.0.0.1`}, "path": {"payroll", "nothere"}} {
+		for field, words := range map[string][]string{"user": {`:"anonymous"`, `"msg":"anonymous"`}, "peer": {`"remote":"127.0.0.1`, `"msg":"127.0.0.1`}, "path": {"payroll", "nothere"}} {
 			for _, w := range words {
 				if redacted := strings.Contains(fields, field); strings.Contains(text, w) == redacted {
 					t.Errorf("redact: [%s]: %q is there: %v, in\n%s", fields, w, !redacted, text)

@@ -154,7 +154,7 @@ func (in *generation) take(ctx context.Context) error {
 func (in *instance) follow(ctx context.Context) {
 	s := in.succeeds
 	defer close(s.ended)
-	err := s.way.Follow(ctx, in.store.Take)
+	err := s.way.Follow(ctx, in.heir)
 	if ctx.Err() != nil {
 		return
 	}

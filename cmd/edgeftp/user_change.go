@@ -26,6 +26,7 @@ type userFlags struct {
 	numbers  map[string]*int64
 	certs    []string
 	networks []string
+	denied   []string
 	folders  []string
 	tls      bool
 }
@@ -65,9 +66,10 @@ func (f *userFlags) define(cmd *cobra.Command) {
 		f.numbers[k.flag] = cmd.Flags().Int64(k.flag, 0, k.help)
 	}
 	cmd.Flags().StringArrayVar(&f.certs, "certificate", nil, "SHA-256 digest of a client certificate that needs no password; repeatable")
-	cmd.Flags().StringArrayVar(&f.networks, "network", nil, "network or address that the user may log in from, such as 10.0.0.0/8; repeatable, and all that there are; empty for anywhere")
+	cmd.Flags().StringArrayVar(&f.networks, "network", nil, "network or address that the user may log in from, such as 10.0.0.0/8; repeatable, and all that there are; empty for those of the group or of users.defaults, or anywhere")
+	cmd.Flags().StringArrayVar(&f.denied, "deny-network", nil, "network or address that the user may not log in from, also where --network has it; repeatable, and all that there are; empty for none")
 	cmd.Flags().StringArrayVar(&f.folders, "folder", nil, "PATH=DIRECTORY of the server's machine that is seen at PATH, with ,read-only or ,perm=LETTERS behind it; repeatable, and all that there are; empty for none")
-	cmd.Flags().BoolVar(&f.tls, "require-tls", false, "let the user log in over TLS alone, and protect the data connections; =false leaves both to the listener")
+	cmd.Flags().BoolVar(&f.tls, "require-tls", false, "let the user log in over TLS alone, and protect the data connections; =false leaves both to the group and users.defaults, or to the listener")
 	cmd.Flags().StringVar(&f.settings, "settings", "", "a JSON object with any keys of users.list, such as '{\"rules\": [{\"dir\": \"/in\", \"perm\": \"elw\"}]}'")
 }
 
@@ -121,6 +123,9 @@ func (f *userFlags) made(cmd *cobra.Command) (map[string]any, error) {
 	}
 	if cmd.Flags().Changed("network") {
 		m["networks"] = withoutEmpty(f.networks)
+	}
+	if cmd.Flags().Changed("deny-network") {
+		m["deny_networks"] = withoutEmpty(f.denied)
 	}
 	if cmd.Flags().Changed("require-tls") {
 		var value any

@@ -179,7 +179,7 @@ func (c *Config) home(ctx context.Context, who policy.Session, id policy.Identit
 	v.cwd, err = vfs.Clean(vfs.Root, id.Home)
 	if err == nil && v.cwd != vfs.Root {
 		var info vfs.Info
-		if info, err = v.fs.Stat(v.cwd); err == nil && !info.IsDir() {
+		if info, err = (nvfs{v.fs, c.Operations}).Stat(v.cwd); err == nil && !info.IsDir() {
 			err = vfs.ErrNotDirectory
 		}
 	}
@@ -328,7 +328,7 @@ func changeDirectory(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	info, err := s.fs.Stat(vfs.Path(g.Path))
+	info, err := s.files().Stat(vfs.Path(g.Path))
 	if err == nil && !info.IsDir() {
 		err = vfs.ErrNotDirectory
 	}

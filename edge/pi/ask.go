@@ -50,7 +50,7 @@ func (s *Session) judge(q Question) (g policy.Grant, at look, err error) {
 	}
 	if s.lease.Authorizes(q.Op) {
 		a := s.action(q)
-		at = describe(s.fs, a)
+		at = describe(s.files(), a)
 		if q.sized {
 			a.A = s.sizeAt(q.Path, at)
 		}
@@ -96,7 +96,7 @@ func (s *Session) action(q Question) *policy.Action {
 }
 
 // describe says what an action's path is now, to the action and to the caller.
-func describe(fsys vfs.FS, a *policy.Action) look {
+func describe(fsys nvfs, a *policy.Action) look {
 	a.Exists, a.Dir, a.Size = false, false, 0
 	info, err := fsys.Stat(vfs.Path(a.Path))
 	if err != nil {
@@ -165,25 +165,22 @@ func (s *Session) owner() string {
 
 // partial describes what is kept of the user's interrupted upload to p.
 func (s *Session) partial(p vfs.Path) (vfs.Info, error) {
-	if parts, ok := s.fs.(vfs.Partials); ok && s.owner() != "" {
-		return parts.Partial(s.owner(), p)
-	}
-	return vfs.Info{}, fs.ErrNotExist
+	return s.files().Partial(s.owner(), p)
 }
 
 // stat describes a path as this user sees it: an interrupted upload of the
 // user's own counts where no file is.
 func (s *Session) stat(p vfs.Path) (vfs.Info, error) {
-	return statAs(s.fs, s.owner(), p)
+	return statAs(s.files(), s.owner(), p)
 }
 
 // statAs is stat for whoever owns interrupted uploads under that name.
-func statAs(fsys vfs.FS, owner string, p vfs.Path) (vfs.Info, error) {
+func statAs(fsys nvfs, owner string, p vfs.Path) (vfs.Info, error) {
 	info, err := fsys.Stat(p)
-	if parts, ok := fsys.(vfs.Partials); ok && owner != "" && errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		// Where the host cannot tell, "no such file" would make the client send all of
 		// it again, behind what is kept.
-		if part, perr := parts.Partial(owner, p); !errors.Is(perr, fs.ErrNotExist) {
+		if part, perr := fsys.Partial(owner, p); !errors.Is(perr, fs.ErrNotExist) {
 			return part, perr
 		}
 	}
@@ -255,7 +252,7 @@ func (c *commit) ask(ctx context.Context, stage vfs.Stage, ms int64, from netip.
 		return c.row.lists(a.Op)
 	}
 	a.Time, a.A, a.B, a.DataPeer = time.Now(), stage.Size(), ms, from
-	if c.view.fs != nil {
+	if c.view.fs.FS != nil {
 		describe(c.view.fs, a)
 	}
 	c.view.staged, _ = stage.(io.ReaderAt)

@@ -122,7 +122,7 @@ func (s *Session) setBirth(a Args, t time.Time) permit {
 		}
 	}
 	q := Question{Op: policy.OpSetTime, Perm: policy.PermTime, Path: a.Path, Text: a.Text, A: t.Unix()}
-	return s.changeFile(q, func(p vfs.Path) error { return b.SetBirth(p, t) })
+	return s.changeFile(q, func(p vfs.Path) error { return s.conf.Operations.took(opTimes, time.Now(), b.SetBirth(p, t)) })
 }
 
 // setCreationTime is MFCT (draft-somers-ftp-mfxx-04 §4).
@@ -205,7 +205,7 @@ func (s *Session) setMode(a Args) permit {
 			}
 			return nil
 		}
-		return s.changing(q, can, func(p vfs.Path) error { return c.Chmod(p, fileMode(a.N)) })
+		return s.changing(q, can, func(p vfs.Path) error { return s.conf.Operations.took(opChmod, time.Now(), c.Chmod(p, fileMode(a.N))) })
 	}
 }
 
@@ -216,7 +216,7 @@ func available(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	info, err := s.fs.Stat(vfs.Path(g.Path))
+	info, err := s.files().Stat(vfs.Path(g.Path))
 	if err == nil && !info.IsDir() {
 		err = vfs.ErrNotDirectory
 	}
@@ -227,8 +227,9 @@ func available(s *Session, a Args) Outcome {
 	if !ok {
 		return Say(wire.CodeNotImplemented, "How much space there is cannot be told here.")
 	}
+	began := time.Now()
 	free, err := spacer.Space(vfs.Path(g.Path))
-	if err != nil {
+	if s.conf.Operations.took(opSpace, began, err) != nil {
 		return s.Fail(err)
 	}
 	return Say(wire.CodeFileStatus, "%d", free)
@@ -264,7 +265,7 @@ func siteSymlink(s *Session, a Args) Outcome {
 	if !ok {
 		return Say(wire.CodeNotImplemented, "There are no symbolic links here.")
 	}
-	if err := l.Symlink(target, vfs.Path(g.Path)); err != nil {
+	if err := s.conf.Operations.took(opSymlink, time.Now(), l.Symlink(target, vfs.Path(g.Path))); err != nil {
 		return s.Fail(err)
 	}
 	return Say(wire.CodeOK, "The link was made.")
@@ -294,7 +295,7 @@ func (s *Session) linkText(g policy.Grant, p, to vfs.Path, target string) (strin
 		if at == vfs.Root {
 			return "", vfs.ErrEscapes
 		}
-		if info, err := s.fs.Lstat(at); err == nil && info.Mode&fs.ModeSymlink != 0 {
+		if info, err := s.files().Lstat(at); err == nil && info.Mode&fs.ModeSymlink != 0 {
 			return "", wire.Say(wire.CodeUnavailable, "The target goes up over a symbolic link; name it from the root.")
 		}
 		at = at.Dir()

@@ -136,6 +136,7 @@ func TestCarriedMoves(t *testing.T) {
 		w.login = func(ctx context.Context, q *policy.Login) (policy.Identity, error) {
 			id, err := w.admitAll.Authenticate(ctx, q)
 			id.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+			id.DenyNetworks = []netip.Prefix{netip.MustParsePrefix("192.0.2.64/26")}
 			return id, err
 		}
 		b, c := aboard(t, func(conf *Config) {
@@ -217,7 +218,7 @@ func TestNetworksAtLogin(t *testing.T) {
 		}
 		b.do("QUIT", 221)
 		b.close()
-		if e := w.event(policy.EventLoginFailed); e.Policy != "a" || e.Text != `a refused: the user "dev" may not log in from 192.0.2.7: it is in none of his networks` {
+		if e := w.event(policy.EventLoginFailed); e.Policy != "a" || e.Text != `a refused: the user "dev" may not log in from 192.0.2.7: it is not in his networks, or is denied to him` {
 			t.Errorf("%+v", e)
 		}
 	})

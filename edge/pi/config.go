@@ -43,24 +43,25 @@ type Config struct {
 	// VHost is the name of the virtual host whose sessions these are; empty: of none.
 	VHost string
 	// Virtual are all hosts of the listener; nil: it has none.
-	Virtual   *Virtual
-	PerHost   int            // sessions of VHost that are logged in at once; 0 no limit
-	Banner    string         // the text of the 220 reply
-	Replies   Replies        // in place of the server's own
-	Perms     policy.Perms   // of a login for which no policy named any
-	Storage   *StorageTally  // counts what the storage could not do; nil: nobody does
-	Unknown   *atomic.Uint64 // counts commands that are not in the table, of which observers are not told; nil: nobody does
-	Tally     *dtp.Tally     // of data ports and connections; nil: nobody counts
-	Verifier  Verifier       // of passwords; required
-	Census    Census         // of the users' sessions; required
-	Standings Standings      // of sessions at rest; nil: Rest does nothing
-	Defence   Defence        // against those who guess; nil: none
-	Buffers   *dtp.Buffers   // of transfers; required
-	Memory    Room           // of transfers; nil: as much as they take
-	Copy      bool           // never let the kernel move the bytes by itself (the model's use_sendfile off)
-	NoDeflate bool           // no MODE Z
-	MaxRatio  int            // of an upload to its compressed form, as dtp.Deflate has it
-	Runner    dtp.Runner     // in place of dtp.Transfer.Run; nil for that
+	Virtual    *Virtual
+	PerHost    int             // sessions of VHost that are logged in at once; 0 no limit
+	Banner     string          // the text of the 220 reply
+	Replies    Replies         // in place of the server's own
+	Perms      policy.Perms    // of a login for which no policy named any
+	Storage    *StorageTally   // counts what the storage could not do; nil: nobody does
+	Operations *OperationTally // counts what the storage is asked; nil: nobody does
+	Unknown    *atomic.Uint64  // counts commands that are not in the table, of which observers are not told; nil: nobody does
+	Tally      *dtp.Tally      // of data ports and connections; nil: nobody counts
+	Verifier   Verifier        // of passwords; required
+	Census     Census          // of the users' sessions; required
+	Standings  Standings       // of sessions at rest; nil: Rest does nothing
+	Defence    Defence         // against those who guess; nil: none
+	Buffers    *dtp.Buffers    // of transfers; required
+	Memory     Room            // of transfers; nil: as much as they take
+	Copy       bool            // never let the kernel move the bytes by itself (the model's use_sendfile off)
+	NoDeflate  bool            // no MODE Z
+	MaxRatio   int             // of an upload to its compressed form, as dtp.Deflate has it
+	Runner     dtp.Runner      // in place of dtp.Transfer.Run; nil for that
 	// Throttle holds the limits that transfers share, and what one has for which no
 	// policy named any; nil is none.
 	Throttle *throttle.Tree

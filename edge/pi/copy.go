@@ -18,7 +18,7 @@ func copyFrom(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	info, err := s.fs.Stat(vfs.Path(g.Path))
+	info, err := s.files().Stat(vfs.Path(g.Path))
 	switch {
 	case err != nil:
 		return s.Fail(err)
@@ -61,12 +61,12 @@ func copyTo(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	stage, err := w.Stage(vfs.Path(write.Path), vfs.StageOptions{})
+	stage, err := w.stage(vfs.Path(write.Path), vfs.StageOptions{})
 	if err != nil {
 		source.Close()
 		return s.Fail(err)
 	}
-	up := &upload{stage: stage, commit: s.commit(stage.Path(), number), op: policy.OpWrite}
+	up := &upload{stage: stage, tally: s.conf.Operations, commit: s.commit(stage.Path(), number), op: policy.OpWrite}
 	return s.copying(source, up, write.Limits.MaxFileSize)
 }
 

@@ -88,7 +88,7 @@ func (s *Session) setTime(a Args, mtime, atime time.Time) permit {
 		if !ok {
 			return vfs.ErrReadOnly
 		}
-		return c.Chtimes(p, atime, mtime)
+		return s.conf.Operations.took(opTimes, time.Now(), c.Chtimes(p, atime, mtime))
 	})
 }
 
@@ -140,7 +140,7 @@ func (s *Session) changing(q Question, check, do func(vfs.Path) error) (change, 
 func (s *Session) changeFile(q Question, do func(vfs.Path) error) permit {
 	return func() (change, error) {
 		return s.changing(q, func(p vfs.Path) error {
-			info, err := s.fs.Stat(p)
+			info, err := s.files().Stat(p)
 			if err == nil && !info.Mode.IsRegular() {
 				err = wire.Say(wire.CodeUnavailable, "%s is not a file that can be retrieved.", string(q.Path))
 			}

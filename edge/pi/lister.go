@@ -27,7 +27,7 @@ type lister struct {
 	path    vfs.Path // that, or the working directory
 	at      vfs.Path // where a policy says that path lies; empty until it was asked
 
-	fs     vfs.FS
+	fs     nvfs
 	conf   *Config
 	zone   *time.Location // of times
 	guard  vfs.Guard      // of fs; nil: it keeps nothing of its own accord
@@ -49,7 +49,7 @@ type lister struct {
 // lister begins a listing.
 func (s *Session) lister(a Args, f form) *lister {
 	l := &lister{form: f, arg: a.Text, text: a.Text, given: a.Given, path: a.Path,
-		fs: s.fs, conf: s.conf, zone: s.zone(), facts: s.with.facts, owner: s.owner(), perms: s.frozen(), alike: len(s.rank.id.Rules) == 0,
+		fs: s.files(), conf: s.conf, zone: s.zone(), facts: s.with.facts, owner: s.owner(), perms: s.frozen(), alike: len(s.rank.id.Rules) == 0,
 		who: s.shown(), row: s.row, lease: s.lease, sealed: s.with.protect, view: s.services(nil), target: s.target(), screen: s.lease.Asks(policy.StageList)}
 	l.guard, _ = s.fs.(vfs.Guard)
 	if a.ls.given && (a.Path == "" || !l.has(a.Path)) {
@@ -79,8 +79,8 @@ func (l *lister) has(p vfs.Path) bool {
 // the user's own counts where no file is.
 func (l *lister) lstat(p vfs.Path) (vfs.Info, error) {
 	info, err := l.fs.Lstat(p)
-	if parts, ok := l.fs.(vfs.Partials); ok && l.owner != "" && errors.Is(err, fs.ErrNotExist) {
-		if part, perr := parts.Partial(l.owner, p); !errors.Is(perr, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		if part, perr := l.fs.Partial(l.owner, p); !errors.Is(perr, fs.ErrNotExist) {
 			return part, perr
 		}
 	}
@@ -121,10 +121,8 @@ func (l *lister) open(p vfs.Path) (vfs.Dir, vfs.Path, error) {
 	if err != nil {
 		return nil, at, err
 	}
-	if parts, ok := l.fs.(vfs.Partials); ok && l.owner != "" {
-		mine, _ := parts.Partials(l.owner, at)
-		dir = listing.With(dir, mine...)
-	}
+	mine, _ := l.fs.Partials(l.owner, at)
+	dir = listing.With(dir, mine...)
 	if !l.screen {
 		return dir, at, nil
 	}

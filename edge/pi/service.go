@@ -2,6 +2,7 @@ package pi
 
 import (
 	"strings"
+	"time"
 
 	"github.com/edgeftp/edgeftp/edge/policy"
 	"github.com/edgeftp/edgeftp/edge/vfs"
@@ -9,15 +10,10 @@ import (
 )
 
 // writer returns the filesystem as one that can be changed.
-func (s *Session) writer() (vfs.Writer, error) {
-	if w, ok := s.fs.(vfs.Writer); ok {
-		return w, nil
-	}
-	return nil, vfs.ErrReadOnly
-}
+func (s *Session) writer() (changer, error) { return s.files().writer() }
 
 // change asks a question, does one change and tells the observers of it.
-func (s *Session) change(q Question, kind policy.EventKind, do func(w vfs.Writer, p, p2 vfs.Path) error) error {
+func (s *Session) change(q Question, kind policy.EventKind, do func(w changer, p, p2 vfs.Path) error) error {
 	g, err := s.Ask(q)
 	if err != nil {
 		return err
@@ -41,7 +37,7 @@ func (s *Session) change(q Question, kind policy.EventKind, do func(w vfs.Writer
 // not of what a link leads to, nor of an interrupted upload, which was never counted
 // as one that is there.
 func (s *Session) bytesAt(p vfs.Path) int64 {
-	info, err := s.fs.Lstat(p)
+	info, err := s.files().Lstat(p)
 	if err != nil || !info.Mode.IsRegular() {
 		return 0
 	}
@@ -50,7 +46,7 @@ func (s *Session) bytesAt(p vfs.Path) int64 {
 
 func makeDirectory(s *Session, a Args) Outcome {
 	q := Question{Op: policy.OpMkdir, Perm: policy.PermMkdir, Path: a.Path, Text: a.Text}
-	err := s.change(q, policy.EventDirCreated, func(w vfs.Writer, p, _ vfs.Path) error { return w.Mkdir(p) })
+	err := s.change(q, policy.EventDirCreated, func(w changer, p, _ vfs.Path) error { return w.mkdir(p) })
 	if err != nil {
 		return s.Fail(err)
 	}
@@ -59,7 +55,7 @@ func makeDirectory(s *Session, a Args) Outcome {
 
 func removeDirectory(s *Session, a Args) Outcome {
 	q := Question{Op: policy.OpRmdir, Perm: policy.PermDelete, Path: a.Path, Text: a.Text}
-	err := s.change(q, policy.EventDirRemoved, func(w vfs.Writer, p, _ vfs.Path) error { return w.Rmdir(p) })
+	err := s.change(q, policy.EventDirRemoved, func(w changer, p, _ vfs.Path) error { return w.rmdir(p) })
 	if err != nil {
 		return s.Fail(err)
 	}
@@ -73,16 +69,16 @@ func deleteFile(s *Session, a Args) Outcome {
 	if s.lease.Authorizes(q.Op) {
 		q.A = s.bytesAt(a.Path)
 	}
-	err := s.change(q, policy.EventFileDeleted, func(w vfs.Writer, p, _ vfs.Path) error {
-		err := w.Remove(p)
+	err := s.change(q, policy.EventFileDeleted, func(w changer, p, _ vfs.Path) error {
+		err := w.remove(p)
 		if err == nil {
 			return nil
 		}
-		if _, serr := s.fs.Lstat(p); serr == nil {
+		if _, serr := s.files().Lstat(p); serr == nil {
 			return err
 		}
 		if _, perr := s.partial(p); perr == nil {
-			return s.fs.(vfs.Partials).DropPartial(s.owner(), p)
+			return s.conf.Operations.took(opDiscard, time.Now(), s.fs.(vfs.Partials).DropPartial(s.owner(), p))
 		}
 		return err
 	})
@@ -103,7 +99,7 @@ func renameFrom(s *Session, a Args) Outcome {
 	if err != nil {
 		return s.Fail(err)
 	}
-	if _, err := s.fs.Lstat(vfs.Path(g.Path)); err != nil {
+	if _, err := s.files().Lstat(vfs.Path(g.Path)); err != nil {
 		return s.Fail(err)
 	}
 	if guard, ok := s.fs.(vfs.Guard); ok {
@@ -119,7 +115,7 @@ func renameTo(s *Session, a Args) Outcome {
 	from := s.left.rename
 	s.left.rename = ""
 	q := Question{Op: policy.OpRename, Perm: policy.PermRename, Path: from, Path2: a.Path, Text: a.Text}
-	err := s.change(q, policy.EventFileRenamed, func(w vfs.Writer, p, p2 vfs.Path) error { return w.Rename(p, p2) })
+	err := s.change(q, policy.EventFileRenamed, func(w changer, p, p2 vfs.Path) error { return w.rename(p, p2) })
 	if err != nil {
 		return s.Fail(err)
 	}

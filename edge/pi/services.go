@@ -16,7 +16,7 @@ import (
 // needs of the session by value, and never the session itself: a policy may ask from
 // any goroutine while the owner goes on.
 type services struct {
-	fs    vfs.FS // nil before the login: there is nothing to be seen
+	fs    nvfs   // of nothing before the login: there is nothing to be seen
 	owner string // of interrupted uploads
 	// asked is the question at hand, of which the owner has one at a time.
 	asked atomic.Pointer[policy.Action]
@@ -53,7 +53,7 @@ func (s *Session) services(a *policy.Action) *services {
 
 func (s *Session) lend(v *services) {
 	if s.rank.in {
-		v.fs, v.owner = s.fs, s.owner()
+		v.fs, v.owner = s.files(), s.owner()
 	}
 }
 
@@ -71,7 +71,7 @@ func (s *Session) asks(a *policy.Action) context.Context {
 
 // Stat implements policy.Services.
 func (v *services) Stat(_ context.Context, path string) (policy.Entry, error) {
-	if v.fs == nil {
+	if v.fs.FS == nil {
 		return policy.Entry{}, fs.ErrPermission
 	}
 	p, err := vfs.Clean(vfs.Root, path)
@@ -108,7 +108,7 @@ func (v *services) Digest(ctx context.Context, algorithm string) ([]byte, error)
 		return digestOf(ctx, d, io.NewSectionReader(v.staged, 0, v.size))
 	}
 	a := v.asked.Load()
-	if a == nil || v.fs == nil || a.Op == policy.OpCommit {
+	if a == nil || v.fs.FS == nil || a.Op == policy.OpCommit {
 		return nil, errNoFile
 	}
 	file, err := v.fs.Open(vfs.Path(a.Path))

@@ -30,16 +30,44 @@ func (t *StorageTally) Status() StorageStatus {
 // add counts an error that is answered, if it is one of the storage. Known is whether it has
 // a reply of its own.
 func (t *StorageTally) add(err error, known bool) {
-	var no syscall.Errno
-	switch {
-	case t == nil:
-	case errors.Is(err, vfs.ErrNoSpace):
+	if t == nil {
+		return
+	}
+	switch faultOf(err, known) {
+	case noSpace:
 		t.space.Add(1)
-	case errors.Is(err, vfs.ErrReadOnly):
+	case readOnly:
 		t.readOnly.Add(1)
-	case errors.Is(err, fs.ErrPermission):
+	case noPermission:
 		t.permission.Add(1)
-	case !known && errors.As(err, &no):
+	case osFault:
 		t.fault.Add(1)
 	}
+}
+
+// fault is what a storage could not do something for.
+type fault uint8
+
+const (
+	noFault fault = iota // it is no error of the storage
+	noSpace
+	readOnly
+	noPermission
+	osFault
+)
+
+// faultOf is what an error says of the storage. Known is whether it has a reply of its own.
+func faultOf(err error, known bool) fault {
+	var no syscall.Errno
+	switch {
+	case errors.Is(err, vfs.ErrNoSpace):
+		return noSpace
+	case errors.Is(err, vfs.ErrReadOnly):
+		return readOnly
+	case errors.Is(err, fs.ErrPermission):
+		return noPermission
+	case !known && errors.As(err, &no):
+		return osFault
+	}
+	return noFault
 }

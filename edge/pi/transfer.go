@@ -150,7 +150,7 @@ func retrieve(s *Session, a Args) Outcome {
 
 // open opens a file at the restart offset.
 func (s *Session) open(p vfs.Path, rest int64) (vfs.File, error) {
-	file, err := s.fs.Open(p)
+	file, err := s.files().Open(p)
 	if err != nil {
 		if _, perr := s.partial(p); perr == nil {
 			return nil, wire.Say(wire.CodeFileBusy, "The upload of that file was interrupted; continue it first.")
@@ -243,15 +243,15 @@ func (s *Session) upload(q Question, opt vfs.StageOptions) Outcome {
 	if err != nil {
 		return s.refuse(cmp.Or(s.unfit(vfs.Path(g.Path), opt), err))
 	}
-	w, ok := s.fs.(vfs.Writer)
-	if !ok {
-		return s.refuse(vfs.ErrReadOnly)
-	}
-	stage, err := w.Stage(vfs.Path(g.Path), opt)
+	w, err := s.writer()
 	if err != nil {
 		return s.refuse(err)
 	}
-	up := &upload{stage: stage, commit: s.commit(stage.Path(), number), op: q.Op}
+	stage, err := w.stage(vfs.Path(g.Path), opt)
+	if err != nil {
+		return s.refuse(err)
+	}
+	up := &upload{stage: stage, tally: s.conf.Operations, commit: s.commit(stage.Path(), number), op: q.Op}
 	if most := g.Limits.MaxFileSize; most > 0 {
 		t.MaxBytes = most - stage.Size()
 		if t.MaxBytes <= 0 {
@@ -318,6 +318,7 @@ func (s *Session) unfit(p vfs.Path, opt vfs.StageOptions) error {
 // upload is an upload on its way from the last byte to its publication.
 type upload struct {
 	stage vfs.Stage
+	tally *OperationTally
 	commit
 	op     policy.Op
 	escort *escort   // nil of one that no policy looks into
@@ -337,7 +338,7 @@ func (u *upload) finish(ctx context.Context, r dtp.Result) Settle {
 		if r.Err != nil {
 			u.discard(false)
 		} else {
-			r.Err = u.stage.Commit(ctx)
+			r.Err = u.tally.took(opCommit, time.Now(), u.stage.Commit(ctx))
 		}
 		if given.Err() != nil && errors.Is(r.Err, fs.ErrClosed) { // but in time for what Commit does first
 			r.Err = context.Cause(given)
@@ -360,7 +361,7 @@ func resumable(err error) bool {
 	return !damaged && !errors.Is(err, dtp.ErrTooLarge) && !errors.Is(err, vfs.ErrNoSpace) && !errors.As(err, &no)
 }
 
-func (u *upload) discard(keep bool) { _ = u.stage.Discard(keep) }
+func (u *upload) discard(keep bool) { _ = u.tally.took(opDiscard, time.Now(), u.stage.Discard(keep)) }
 
 // abort ends a running transfer: its own reply comes first, then that of ABOR
 // (RFC 959 §4.1.3). A transfer that has just ended by itself was not aborted,

@@ -70,6 +70,9 @@ type Identity struct {
 	// anywhere. IPv4 networks are not to be in IPv6's form. Of several policies, what lies in
 	// the networks of each. See From.
 	Networks []netip.Prefix
+	// DenyNetworks are where it may not be used from all the same; of several policies,
+	// those of each.
+	DenyNetworks []netip.Prefix
 	// Expires ends the identity; zero never.
 	Expires time.Time
 	// MsgLogin and MsgQuit replace the server's words at 230 and 221.
@@ -80,10 +83,15 @@ type Identity struct {
 }
 
 // From reports whether the user may come from an address: from any, unless there are
-// Networks.
+// Networks, and from none in DenyNetworks.
 func (id *Identity) From(a netip.Addr) bool {
+	return (len(id.Networks) == 0 || within(id.Networks, a)) && !within(id.DenyNetworks, a)
+}
+
+// within reports whether an address lies in one of some networks.
+func within(networks []netip.Prefix, a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	return len(id.Networks) == 0 || slices.ContainsFunc(id.Networks, func(n netip.Prefix) bool { return n.Contains(a) })
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // Lenience is what a user's clients need not do on protected data connections.

@@ -181,21 +181,28 @@ func TestFrom(t *testing.T) {
 	near := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}
 	for _, c := range []struct {
 		networks []netip.Prefix
+		denied   []netip.Prefix
 		from     string
 		want     bool
 	}{
-		{nil, "192.0.2.1", true},
-		{near, "10.1.2.3", true},
-		{near, "::ffff:10.1.2.3", true}, // as a socket of both families has it
-		{near, "fe80::1%eth0", true},
-		{near, "192.0.2.1", false},
-		{near, "2001:db8::1", false},
-		{[]netip.Prefix{{}}, "10.1.2.3", false},
-		{[]netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}, "10.1.2.3", false},
+		{nil, nil, "192.0.2.1", true},
+		{nil, near, "10.1.2.3", false},
+		{nil, near, "::ffff:10.1.2.3", false},
+		{near, near[1:], "10.1.2.3", true},
+		{near, near[1:], "fe80::1%eth0", false},
+		{near, []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, "10.1.2.3", false},
+		{near, []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, "10.2.2.3", true},
+		{near, nil, "10.1.2.3", true},
+		{near, nil, "::ffff:10.1.2.3", true}, // as a socket of both families has it
+		{near, nil, "fe80::1%eth0", true},
+		{near, nil, "192.0.2.1", false},
+		{near, nil, "2001:db8::1", false},
+		{[]netip.Prefix{{}}, nil, "10.1.2.3", false},
+		{[]netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}, nil, "10.1.2.3", false},
 	} {
-		id := Identity{Networks: c.networks}
+		id := Identity{Networks: c.networks, DenyNetworks: c.denied}
 		if got := id.From(netip.MustParseAddr(c.from)); got != c.want {
-			t.Errorf("%v from %s: %v", c.networks, c.from, got)
+			t.Errorf("%v without %v from %s: %v", c.networks, c.denied, c.from, got)
 		}
 	}
 	if (&Identity{Networks: near}).From(netip.Addr{}) || !new(Identity).From(netip.Addr{}) {

@@ -74,6 +74,7 @@ func TestBarsCertificate(t *testing.T) {
 func TestBarsRefused(t *testing.T) {
 	for name, change := range map[string]func(*users.User){
 		"no network":      func(u *users.User) { u.Networks = []netip.Prefix{{}} },
+		"no denied one":   func(u *users.User) { u.DenyNetworks = []netip.Prefix{{}} },
 		"mapped network":  func(u *users.User) { u.Networks = []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")} },
 		"no such version": func(u *users.User) { u.TLS.MinVersion = "1.4" },
 	} {

@@ -63,6 +63,7 @@ func NewList(list []User) (List, error) {
 		u.Rules = slices.Clone(u.Rules)
 		u.Certificates = slices.Clone(u.Certificates)
 		u.Networks = slices.Clone(u.Networks)
+		u.DenyNetworks = slices.Clone(u.DenyNetworks)
 		l.users[u.Name] = u
 	}
 	return l, nil
@@ -108,6 +109,9 @@ type User struct {
 	// Networks are where the user may log in from; empty is anywhere. A login from
 	// elsewhere is refused in the words and the time of a wrong password.
 	Networks []netip.Prefix
+	// DenyNetworks are where the user may not log in from, also where Networks has it; such a
+	// login is refused likewise.
+	DenyNetworks []netip.Prefix
 	// TLS is what the user's control connection must have, beside what its listener asks
 	// for. One that has it not is refused like a login from elsewhere.
 	TLS Protection
@@ -190,7 +194,7 @@ func (u User) Check() error {
 		return fmt.Errorf("%q has no password hash and no certificate", u.Name)
 	case slices.ContainsFunc(u.Certificates, func(c string) bool { return !digest(c) }):
 		return fmt.Errorf("%q: a certificate is named by 64 hexadecimal digits, its SHA-256", u.Name)
-	case slices.ContainsFunc(u.Networks, func(n netip.Prefix) bool { return !n.IsValid() || n.Addr().Is4In6() }):
+	case slices.ContainsFunc(slices.Concat(u.Networks, u.DenyNetworks), func(n netip.Prefix) bool { return !n.IsValid() || n.Addr().Is4In6() }):
 		return fmt.Errorf("%q: one of the networks is none, or an IPv4 network in IPv6's form", u.Name)
 	case !slices.Contains([]string{"", "1.2", "1.3"}, u.TLS.MinVersion):
 		return fmt.Errorf("%q: TLS %q is not a version; 1.2 and 1.3 are", u.Name, u.TLS.MinVersion)
@@ -265,6 +269,7 @@ func (p *Policy) Authenticate(_ context.Context, login *policy.Login) (policy.Id
 	perms := u.Perms
 	return policy.Identity{
 		Networks:     u.Networks,
+		DenyNetworks: u.DenyNetworks,
 		Verdict:      policy.Allow,
 		PasswordHash: hash,
 		Lenient:      u.Lenient,

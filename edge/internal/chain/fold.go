@@ -126,7 +126,7 @@ func (p *part) authenticate(ctx context.Context, q *policy.Login) (Credential, *
 		}
 		if from := q.Session.Peer.Addr(); !id.From(from) {
 			d := st.denies(false, 0, "")
-			d.Reason = fmt.Sprintf("the user %q may not log in from %s: it is in none of his networks", q.Session.User, from.Unmap().WithZone(""))
+			d.Reason = fmt.Sprintf("the user %q may not log in from %s: it is not in his networks, or is denied to him", q.Session.User, from.Unmap().WithZone(""))
 			return Credential{}, d
 		}
 		c.merge(st.name, id)
@@ -195,6 +195,7 @@ func (c *Credential) narrow(id policy.Identity) {
 		c.MaxSessions = id.MaxSessions
 	}
 	c.Networks = common(c.Networks, id.Networks)
+	c.DenyNetworks = append(c.DenyNetworks[:len(c.DenyNetworks):len(c.DenyNetworks)], id.DenyNetworks...)
 	if !id.Expires.IsZero() && (c.Expires.IsZero() || id.Expires.Before(c.Expires)) {
 		c.Expires = id.Expires
 	}

@@ -40,7 +40,7 @@ func (d *Defender) Snapshot(now time.Time) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := d.tick(now)
-	b := binary.BigEndian.AppendUint64([]byte(magic), uint64(now.Unix()))
+	b := blob(now)
 	for p, o := range d.orders.by {
 		if o.ever || at < o.until {
 			b = o.append(b, p, at)
@@ -55,9 +55,16 @@ func (d *Defender) Snapshot(now time.Time) []byte {
 		b = h.append(b, k, at, d.conf.Within)
 		return true
 	})
-	b = append(b, owners...)
-	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	return sealed(append(b, owners...))
 }
+
+// blob begins one.
+func blob(now time.Time) []byte {
+	return binary.BigEndian.AppendUint64([]byte(magic), uint64(now.Unix()))
+}
+
+// sealed is a blob with its end.
+func sealed(b []byte) []byte { return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b)) }
 
 func (d *Defender) appendOwners(b []byte, at time.Duration) []byte {
 	d.owners.each(gone+1, func(n name, o *owner) bool {
@@ -121,24 +128,31 @@ func (h *host) append(b []byte, k key, at, within time.Duration) []byte {
 // clock that has gone back since counts as one that has stood still: no ban lasts
 // longer than it would have, and none by score longer than Config.MostBan.
 func (d *Defender) Restore(blob []byte, now time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fresh, err := d.parse(blob, now)
+	if err == nil {
+		d.hosts, d.crowds, d.owners, d.orders = fresh.hosts, fresh.crowds, fresh.owners, fresh.orders
+	}
+	return err
+}
+
+// parse makes a Defender that knows what a blob says, by d's ticks.
+func (d *Defender) parse(blob []byte, now time.Time) (*Defender, error) {
 	r := reader{b: blob}
 	if len(blob) > MaxBlob || len(blob) < len(magic)+8+crc32.Size {
-		return fmt.Errorf("%w: it is %d bytes long", ErrDamaged, len(blob))
+		return nil, fmt.Errorf("%w: it is %d bytes long", ErrDamaged, len(blob))
 	}
 	body := blob[:len(blob)-crc32.Size]
 	if string(r.take(len(magic))) != magic {
-		return fmt.Errorf("%w: it is of another version, or of something else", ErrDamaged)
+		return nil, fmt.Errorf("%w: it is of another version, or of something else", ErrDamaged)
 	}
 	if binary.BigEndian.Uint32(blob[len(body):]) != crc32.ChecksumIEEE(body) {
-		return fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+		return nil, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
 	}
 	saved := time.Unix(int64(binary.BigEndian.Uint64(r.take(8))), 0)
 	r.b = r.b[:len(r.b)-crc32.Size]
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	in := restoring{d: d, at: d.tick(now), gone: min(max(0, now.Round(0).Sub(saved)), mostAge)}
-	fresh := New(d.conf, d.base)
-	in.d = fresh
+	in := restoring{d: New(d.conf, d.base), at: d.tick(now), gone: min(max(0, now.Round(0).Sub(saved)), mostAge)}
 	for len(r.b) > 0 {
 		switch r.take(1)[0] {
 		case kindOrder:
@@ -151,11 +165,10 @@ func (d *Defender) Restore(blob []byte, now time.Time) error {
 			r.bad = true
 		}
 		if r.bad {
-			return fmt.Errorf("%w: a record makes no sense", ErrDamaged)
+			return nil, fmt.Errorf("%w: a record makes no sense", ErrDamaged)
 		}
 	}
-	d.hosts, d.crowds, d.owners, d.orders = fresh.hosts, fresh.crowds, fresh.owners, fresh.orders
-	return nil
+	return in.d, nil
 }
 
 // reader takes a blob apart. What is beyond its end is zeros, and bad.

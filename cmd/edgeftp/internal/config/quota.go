@@ -16,6 +16,7 @@ type Group struct {
 	Name    string
 	Quota   Quota
 	Folders []Folder
+	Access
 }
 
 type fileQuota struct {
@@ -31,6 +32,7 @@ type fileGroup struct {
 	Name    string       `json:"name"`
 	Quota   fileQuota    `json:"quota"`
 	Folders []fileFolder `json:"folders"`
+	fileAccess
 }
 
 func (f *fileQuota) quota() Quota {
@@ -43,13 +45,13 @@ func (q *Quota) file() fileQuota {
 		MonthBytes: formatSize(q.MonthBytes), MonthFiles: q.MonthFiles}
 }
 
-func (c *checker) groups(list []fileGroup, path []string, conf *Config) []Group {
+func (c *checker) groups(list []fileGroup, path []string, conf *Config, o offers) []Group {
 	var out []Group
 	names := map[string]bool{}
 	for i := range list {
-		g := &list[i]
-		c.unique(names, sub(path, strconv.Itoa(i), "name"), g.Name, "group")
-		out = append(out, Group{g.Name, g.Quota.quota(), c.folders(g.Folders, sub(path, strconv.Itoa(i), "folders"), "", conf)})
+		g, at := &list[i], sub(path, strconv.Itoa(i))
+		c.unique(names, sub(at, "name"), g.Name, "group")
+		out = append(out, Group{g.Name, g.Quota.quota(), c.folders(g.Folders, sub(at, "folders"), "", conf), c.access(&g.fileAccess, at, o)})
 	}
 	return out
 }
@@ -71,7 +73,7 @@ func (c *checker) group(name string, path []string, conf *Config) {
 func groupsFile(list []Group) []fileGroup {
 	out := []fileGroup{}
 	for i := range list {
-		out = append(out, fileGroup{list[i].Name, list[i].Quota.file(), foldersFile(list[i].Folders)})
+		out = append(out, fileGroup{list[i].Name, list[i].Quota.file(), foldersFile(list[i].Folders), list[i].Access.file()})
 	}
 	return out
 }

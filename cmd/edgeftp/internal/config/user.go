@@ -29,8 +29,9 @@ type User struct {
 	Quota        *Quota         // nil is that of Defaults
 	Umask        string         // three octal digits; empty is that of Defaults
 	Folders      []Folder       // beside those of Config.FoldersOf
-	Networks     []netip.Prefix // where he may log in from; empty is anywhere
-	TLS          Protection     // of the control connection
+	Networks     []netip.Prefix // of his own; see Config.NetworksOf
+	DenyNetworks []netip.Prefix // likewise
+	TLS          Demands        // of his own; see Config.DemandsOf
 	MsgLogin     string         // one or more lines; empty is the server's own words
 	MsgQuit      string
 	Disabled     bool   // logins are refused
@@ -48,6 +49,7 @@ type Defaults struct {
 	// Umask is that of everybody's new files, three octal digits; empty is 022.
 	Umask   string
 	Folders []Folder
+	Access
 }
 
 // Anonymous is the user of that name.
@@ -107,6 +109,7 @@ type fileUsers struct {
 		Quota   fileQuota    `json:"quota"`
 		Umask   string       `json:"umask,omitempty"`
 		Folders []fileFolder `json:"folders"`
+		fileAccess
 	} `json:"defaults"`
 	Groups    []fileGroup   `json:"groups"`
 	List      []fileUser    `json:"list"`
@@ -132,6 +135,7 @@ type fileUser struct {
 	Umask        string       `json:"umask,omitempty"`
 	Folders      []fileFolder `json:"folders"`
 	Networks     []string     `json:"networks"`
+	DenyNetworks []string     `json:"deny_networks"`
 	Quota        *fileQuota   `json:"quota,omitempty"`
 	Disabled     bool         `json:"disabled"`
 	Note         string       `json:"note,omitempty"`
@@ -185,7 +189,8 @@ func (c *checker) people(in *fileUsers, at []string, f *file, conf *Config) {
 	conf.Defaults.Quota = in.Defaults.Quota.quota()
 	conf.Defaults.Umask = umask(in.Defaults.Umask)
 	conf.Defaults.Folders = c.folders(in.Defaults.Folders, sub(at, "defaults", "folders"), "", conf)
-	conf.Groups = c.groups(in.Groups, sub(at, "groups"), conf)
+	conf.Defaults.Access = c.access(&in.Defaults.fileAccess, sub(at, "defaults"), f.offers())
+	conf.Groups = c.groups(in.Groups, sub(at, "groups"), conf, f.offers())
 	names := map[string]bool{}
 	for i := range in.List {
 		u, path := &in.List[i], sub(at, "list", strconv.Itoa(i))
@@ -209,10 +214,9 @@ func (c *checker) user(u *fileUser, path []string, conf *Config) User {
 		Limits:   u.Bandwidth.limits(u.MaxFileSize),
 		Lenient:  policy.Lenience{Resumption: u.TLS.SessionReuse == lenient, CloseNotify: u.TLS.CloseNotify == lenient},
 		MsgLogin: lines(u.MsgLogin), MsgQuit: lines(u.MsgQuit),
-		Disabled: u.Disabled, Note: u.Note, Umask: umask(u.Umask), Networks: networks(u.Networks), TLS: u.TLS.protection(),
+		Disabled: u.Disabled, Note: u.Note, Umask: umask(u.Umask), Networks: networks(u.Networks), DenyNetworks: networks(u.DenyNetworks), TLS: Demands(u.TLS.fileDemands),
 		Folders: c.folders(u.Folders, sub(path, "folders"), u.Name, conf),
 	}
-	made.Limits.DataTLS = u.TLS.Data == required
 	c.ruledTwice(&made, path)
 	if u.Perm != "" {
 		made.Perms = perms(u.Perm)
@@ -280,6 +284,7 @@ func (c *checker) anonymous(a *fileAnonymous, path []string, conf *Config) {
 func (c *Config) usersFile() (f fileUsers) {
 	f.Defaults.Root, f.Defaults.Perm = c.Defaults.Root, c.Defaults.Perms.String()
 	f.Defaults.Umask, f.Defaults.Folders = c.Defaults.Umask, foldersFile(c.Defaults.Folders)
+	f.Defaults.fileAccess = c.Defaults.Access.file()
 	f.Defaults.Quota, f.Groups = c.Defaults.Quota.file(), groupsFile(c.Groups)
 	f.Sources, f.File = c.Sources, c.UsersFile
 	f.List = []fileUser{}
@@ -304,7 +309,7 @@ func (u *User) file() fileUser {
 	f := fileUser{Name: u.Name, PasswordHash: u.PasswordHash, Certificates: orEmpty(u.Certificates), Perm: u.Perms.String(), Rules: []fileRule{},
 		Root: u.Root, Home: u.Home, Group: u.Group, MaxSessions: u.MaxSessions, MaxFileSize: formatSize(u.Limits.MaxFileSize),
 		Bandwidth: share(u.Limits), MsgLogin: u.MsgLogin, MsgQuit: u.MsgQuit,
-		TLS: u.tlsFile(), Umask: u.Umask, Folders: foldersFile(u.Folders), Networks: networkWords(u.Networks), Disabled: u.Disabled, Note: u.Note}
+		TLS: u.tlsFile(), Umask: u.Umask, Folders: foldersFile(u.Folders), Networks: networkWords(u.Networks), DenyNetworks: networkWords(u.DenyNetworks), Disabled: u.Disabled, Note: u.Note}
 	for _, r := range u.Rules {
 		f.Rules = append(f.Rules, fileRule{Dir: r.Dir, Perm: r.Perms.String(), Recursive: r.Recursive})
 	}

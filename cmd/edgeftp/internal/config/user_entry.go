@@ -43,8 +43,8 @@ func (e *Entry) User(conf *Config) (User, error) {
 	return u, err
 }
 
-// NeedsTLS reports whether the user may log in over TLS alone.
-func (e *Entry) NeedsTLS() bool { return e.user.TLS.Required }
+// NeedsTLS reports whether the entry itself says that the user may log in over TLS alone.
+func (e *Entry) NeedsTLS() bool { return e.user.TLS.Protection().Required }
 
 // OwnFolders are the folders that the entry itself names.
 func (e *Entry) OwnFolders() []Folder { return slices.Clone(e.user.Folders) }

@@ -114,6 +114,7 @@ type Sandbox struct {
 	Made       uint64            `json:"made"`
 	Waits      uint64            `json:"waits"`           // calls that had to wait for an instance
 	Waited     float64           `json:"waited_seconds"`  // that they have waited, in all
+	WaitTimes  []uint64          `json:"-"`               // of the waits, as wasmhost's Stats has them: for the figures
 	Compile    float64           `json:"compile_seconds"` // that compiling took at the load; little from the cache
 	Memory     uint64            `json:"memory_bytes"`
 	CacheHits  uint64            `json:"cache_hits"`

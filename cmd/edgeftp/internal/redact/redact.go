@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -109,6 +110,37 @@ func (r *Redactor) Event(e *policy.Event) *policy.Event {
 	}
 	out.Session = &who
 	return &out
+}
+
+// Text returns a text that others have made about a session, which may be nil, and paths and arguments of
+// commands, as a log is to have it: without those as they are, and without the last names of the paths. What it
+// has made of them otherwise stays.
+func (r *Redactor) Text(text string, who *policy.Session, paths, arguments []string) string {
+	if r == nil {
+		return text
+	}
+	var known values
+	if r.user || r.path {
+		for _, a := range arguments {
+			known = known.with(a, r.name("argument", a))
+		}
+	}
+	if who == nil {
+		who = &policy.Session{}
+	}
+	known = append(known, r.of(who, &policy.Event{})...)
+	if r.path {
+		for _, p := range paths {
+			known = known.with(p, r.name(Path, p))
+		}
+		for _, p := range paths {
+			if base := path.Base(p); base != "." {
+				known = known.with(base, r.name(Path, p))
+			}
+		}
+	}
+	slices.SortStableFunc(known, func(a, b value) int { return len(b.was) - len(a.was) }) // one may be a part of another
+	return known.within(text)
 }
 
 // of are the values of an event that are not to stand in its text.

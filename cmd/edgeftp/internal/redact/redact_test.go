@@ -127,3 +127,34 @@ func FuzzWithin(f *testing.F) {
 		}
 	})
 }
+
+// A text that others have made loses what it has of a session, of paths and of arguments, the last names of paths
+// among them; what is not to go, and what only looks like it, stays.
+func TestText(t *testing.T) {
+	who := event().Session
+	const text = "stored /in/payroll.csv and payroll.csv, from anna of susanna at 192.0.2.7, by SITE CP payroll.csv /in; /in2 stays"
+	paths, arguments := []string{"/in/payroll.csv", "", "/in"}, []string{"payroll.csv /in"}
+	for _, fields := range [][]string{{User}, {Peer}, {Path}, {User, Peer, Path}} {
+		got := New(fields).Text(text, who, paths, arguments)
+		for field, words := range map[string][]string{User: {"from anna"}, Peer: {"192.0.2"}, Path: {"payroll", "/in/", "/in;"}} {
+			redacted := strings.Contains(strings.Join(fields, " "), field)
+			for _, w := range words {
+				if w == "/in;" && !redacted {
+					continue // it was part of an argument, which goes with users as well
+				}
+				if strings.Contains(got, w) == redacted {
+					t.Errorf("%q: %q, in %s", fields, w, got)
+				}
+			}
+		}
+		if !strings.Contains(got, "susanna") || !strings.Contains(got, "/in2 stays") {
+			t.Errorf("%q: too much is gone: %s", fields, got)
+		}
+	}
+	if got := New([]string{Path}).Text("of nobody: /a", nil, []string{"/a", "/", "."}, nil); strings.Contains(got, "/a") || !strings.Contains(got, "nobody") {
+		t.Errorf("%s", got)
+	}
+	if got := (*Redactor)(nil).Text(text, who, paths, arguments); got != text {
+		t.Errorf("%s", got)
+	}
+}

@@ -33,7 +33,7 @@ func (r *reader) purePW(fields []string, m *made) {
 	m.size("quota", "bytes", fields[12])
 	for i, what := range []string{"local addresses that are allowed", "local addresses that are refused", "addresses that are allowed", "addresses that are refused", "times of day"} {
 		v := fields[13+i]
-		if i == 2 && v != "" && m.networks(strings.Split(v, ",")) {
+		if key := [...]string{2: "networks", 3: "deny_networks", 4: ""}[i]; key != "" && v != "" && m.networks(key, strings.Split(v, ",")) {
 			continue
 		}
 		if v != "" && v != "0-0" {

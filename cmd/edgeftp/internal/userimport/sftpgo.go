@@ -184,11 +184,13 @@ func (u *sftpGoUser) limits(m *made) {
 		m.within("tls", "control", "required")
 		m.within("tls", "data", "required")
 	}
-	if len(f.AllowedIP) > 0 && !m.networks(f.AllowedIP) {
+	if len(f.AllowedIP) > 0 && !m.networks("networks", f.AllowedIP) {
 		m.narrower = append(m.narrower, "addresses that are allowed")
 	}
-	for what, n := range map[string]int{"addresses that are refused": len(f.DeniedIP),
-		"patterns of names": len(f.Patterns), "times of access": len(f.AccessTime)} {
+	if len(f.DeniedIP) > 0 && !m.networks("deny_networks", f.DeniedIP) {
+		m.narrower = append(m.narrower, "addresses that are refused")
+	}
+	for what, n := range map[string]int{"patterns of names": len(f.Patterns), "times of access": len(f.AccessTime)} {
 		if n > 0 {
 			m.narrower = append(m.narrower, what)
 		}

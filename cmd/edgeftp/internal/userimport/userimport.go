@@ -150,9 +150,9 @@ func (m *made) within(section, key string, value any) {
 	s[key] = value
 }
 
-// networks sets where the user may log in from, and reports false for words that are no
-// networks, such as names of hosts: then nothing is set.
-func (m *made) networks(words []string) bool {
+// networks sets a key that is a list of networks, and reports false for words that are none,
+// such as names of hosts: then nothing is set.
+func (m *made) networks(key string, words []string) bool {
 	var out []any
 	for _, w := range words {
 		w = strings.TrimSpace(w)
@@ -165,7 +165,7 @@ func (m *made) networks(words []string) bool {
 		}
 		out = append(out, p.Masked().String())
 	}
-	m.set("networks", out)
+	m.set(key, out)
 	return true
 }
 
