@@ -97,7 +97,8 @@ func TestNothingIsLost(t *testing.T) {
 	for _, a := range allAnswers() {
 		walk(reflect.TypeOf(a.value()).Elem().Name(), reflect.ValueOf(a.value()))
 	}
-	delete(seen, "Identity.Reason") // it is for the log of the server alone
+	delete(seen, "Identity.Reason")       // it is for the log of the server alone
+	delete(seen, "Identity.DenyNetworks") // it is refused
 	for _, name := range []string{"Login.Meta.Session.TLS.ClientSHA256", "Login.Early", "Event.Meta.Session.Host", "Event.Meta.Session.VHost",
 		"Event.Meta.Session.Protocol", "Login.Binding", "Action.B",
 		"Action.DataPeer", "Transfer.DataPeer", "Chunk.DataPeer", "Event.DataPeer", "Identity.Networks"} {
@@ -301,6 +302,7 @@ func TestAnswerEncodersRefuse(t *testing.T) {
 		"no network":  {Verdict: policy.Allow, Networks: []netip.Prefix{{}}},
 		"host bits":   {Verdict: policy.Allow, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}},
 		"IPv4 as 6":   {Verdict: policy.Allow, Networks: []netip.Prefix{netip.MustParsePrefix("::ffff:192.0.2.0/120")}},
+		"denied":      {Verdict: policy.Allow, DenyNetworks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
 		"networks":    {Verdict: policy.Allow, Networks: make([]netip.Prefix, MaxNetworks+1)},
 	}
 	for name, id := range ids {

@@ -55,6 +55,9 @@ func AppendIdentity(dst []byte, id *policy.Identity) ([]byte, Verdict, error) {
 	}
 	e.lenient(id.Lenient)
 	e.networks(id.Networks)
+	if len(id.DenyNetworks) > 0 {
+		e.fail("networks that are denied, for which there is no entry: name those that are not")
+	}
 	return e.finish()
 }
 

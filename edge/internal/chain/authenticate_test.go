@@ -108,7 +108,7 @@ func TestAuthenticateNetworks(t *testing.T) {
 		case c.by == "" && d != nil:
 			t.Errorf("%s: %+v", c.name, d)
 		case c.by != "" && (d == nil || d.Policy != c.by || d.Failed || d.Text != "" || got.By != nil ||
-			d.Reason != `the user "joe" may not log in from 192.0.2.7: it is in none of his networks`):
+			d.Reason != `the user "joe" may not log in from 192.0.2.7: it is not in his networks, or is denied to him`):
 			t.Errorf("%s: %+v", c.name, d)
 		}
 		l.Release()
