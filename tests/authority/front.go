@@ -93,6 +93,8 @@ type front struct {
 	renewalRetry time.Duration
 	offered      []string // kinds of challenges; nil: all
 
+	turn sync.Mutex // see ask
+
 	mu       sync.Mutex
 	requests []*Request
 	posts    int
@@ -129,7 +131,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case reject:
 		f.rejectNonce(answer, r)
 	default:
-		f.next.ServeHTTP(answer, r)
+		f.ask(answer, r)
 	}
 	if fault.Body == HTML {
 		answer = page(answer.Code)
@@ -144,6 +146,15 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Status = answer.Code
 	f.mu.Unlock()
 	send(w, r, answer, fault.Body == Truncated)
+}
+
+// ask has pebble answer, one request at a time. A new order holds its store and waits for an
+// authorization, and who asks for that one holds it and waits for the store (2.10.3): beside
+// each other, with a certificate to be stored meanwhile, they wait for ever.
+func (f *front) ask(w http.ResponseWriter, r *http.Request) {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	f.next.ServeHTTP(w, r)
 }
 
 // take writes the request down, and tells the fault that it meets.
@@ -180,9 +191,9 @@ func (f *front) delay(r *http.Request, d time.Duration, mended <-chan struct{}) 
 
 // rejectNonce refuses a request for its nonce, and gives a new one.
 func (f *front) rejectNonce(answer *httptest.ResponseRecorder, r *http.Request) {
-	fresh, ask := httptest.NewRecorder(), httptest.NewRequest(http.MethodHead, "/nonce-plz", nil)
-	ask.Header.Set("User-Agent", r.UserAgent())
-	f.next.ServeHTTP(fresh, ask)
+	fresh, head := httptest.NewRecorder(), httptest.NewRequest(http.MethodHead, "/nonce-plz", nil)
+	head.Header.Set("User-Agent", r.UserAgent())
+	f.ask(fresh, head)
 	answer.Header().Set("Replay-Nonce", fresh.Header().Get("Replay-Nonce"))
 	problem(answer, http.StatusBadRequest, "badNonce", "this nonce is refused although it is good")
 }

@@ -12,11 +12,14 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
+	"github.com/edgeftp/edgeftp/tests/ports"
 	"github.com/edgeftp/edgeftp/tests/userpi"
 )
 
@@ -75,6 +78,16 @@ func (g *Ground) Close() error {
 	}
 	g.ports = nil
 	return os.RemoveAll(g.Dir)
+}
+
+// Address returns HOST:PORT of this machine that is nobody else's until Close.
+func (g *Ground) Address() (string, error) {
+	port, give, err := ports.Hold(1)
+	if err != nil {
+		return "", err
+	}
+	g.ports = append(g.ports, give)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
 }
 
 // share makes what is mounted below dir later seen in mount namespaces, too.

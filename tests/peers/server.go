@@ -9,12 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // readyWithin bounds the start of a server.
@@ -85,13 +82,9 @@ func (g *Ground) server(name string, site Site) (*Server, error) {
 			return nil, err
 		}
 	}
-	port, give, err := ports.Hold(1)
-	if err != nil {
-		return nil, err
-	}
-	g.ports = append(g.ports, give)
-	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	return s, nil
+	var err error
+	s.Addr, err = g.Address()
+	return s, err
 }
 
 func (s *Server) port() string {

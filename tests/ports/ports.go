@@ -22,7 +22,8 @@ import (
 )
 
 // The numbers that are given, first and behind the last. Linux gives away 32768 and up.
-const first, behind = 10000, 32000
+// Below lie those that are written down somewhere, as in the manifest of a guest.
+const first, behind = 20000, 32000
 
 // rounds is how often a row is looked for.
 const rounds = 1000

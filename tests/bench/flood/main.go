@@ -16,7 +16,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -26,7 +25,6 @@ import (
 	"time"
 
 	"github.com/edgeftp/edgeftp/tests/peers"
-	"github.com/edgeftp/edgeftp/tests/ports"
 )
 
 // plan is what the flags say.
@@ -89,12 +87,7 @@ func (p *plan) measure(ctx context.Context, w *os.File) error {
 	if err := g.Build(ctx, p.tree); err != nil {
 		return err
 	}
-	port, give, err := ports.Hold(1)
-	if err != nil {
-		return err
-	}
-	defer give()
-	s, figures, err := begin(ctx, g, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	s, figures, err := begin(ctx, g)
 	if err != nil {
 		return err
 	}
@@ -115,9 +108,12 @@ func (p *plan) measure(ctx context.Context, w *os.File) error {
 	return nil
 }
 
-// begin starts the server, with what the floods and the user fetch. It shows its figures at
-// an address.
-func begin(ctx context.Context, g *peers.Ground, figures string) (*peers.Server, string, error) {
+// begin starts the server, with what the floods and the user fetch.
+func begin(ctx context.Context, g *peers.Ground) (*peers.Server, string, error) {
+	figures, err := g.Address()
+	if err != nil {
+		return nil, "", err
+	}
 	s, err := g.EdgeFTP(peers.Site{Name: "flooded", PerAddress: 20, Guarded: true, Metrics: figures})
 	if err != nil {
 		return nil, "", err

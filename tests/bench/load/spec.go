@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,12 +84,8 @@ func (f *field) other(s *spec) *entrant {
 }
 
 func (f *field) command(s *spec, command []string, v variant) (*peers.Server, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := f.ground.Address()
 	if err != nil {
-		return nil, err
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(f.ground.Dir, fmt.Sprintf("%s-%d", s.Name, v))
