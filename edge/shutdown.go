@@ -48,11 +48,11 @@ func (s *Server) Serve(ctx context.Context) error {
 }
 
 // Shutdown lets no new session begin and ends idle ones with 421; running
-// transfers go on until ctx ends and are then aborted with 426. It returns when
-// every session has ended, each connection that was handed on is closed, for which who has
-// it sees to it in time, or else ctx's end, and the policies were closed: ctx's error if transfers had to
-// be aborted, else nil. Serve returns thereafter. A server that never served closes its
-// policies here.
+// transfers go on until ctx ends and are then aborted with 426. Connections that were handed
+// on have to be closed by whoever has them; when ctx ends they are closed here. It returns when every
+// session has ended, all of those are closed, and the policies were closed: ctx's error if
+// transfers had to be aborted, else nil. Serve returns thereafter. A server that never
+// served closes its policies here.
 //
 // Calls of policies and other native code that do not come back hold nothing up: within
 // a second after the end of ctx Shutdown returns with an error that is ErrLeft, and what
