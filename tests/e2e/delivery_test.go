@@ -166,6 +166,12 @@ func TestDeliveryLogin(t *testing.T) {
 	if got := ask(t, c, url+"/a", "Authorization: "+basic("dev", "wrong")); got.StatusCode != 401 {
 		t.Errorf("a wrong password: %s", got.Status)
 	}
+	if got := ask(t, c, url+"/?login"); got.StatusCode != 401 || !strings.HasPrefix(got.Header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("the link to log in: %s %v", got.Status, got.Header)
+	}
+	if got := ask(t, c, url+"/?login", "Authorization: "+basic("dev", secret), "Accept: text/html"); got.StatusCode != 200 || got.Request.URL.RequestURI() != "/" || strings.Contains(got.body, "?login") {
+		t.Errorf("logged in by it: %s at %v", got.Status, got.Request.URL)
+	}
 	if got := ask(t, http.DefaultClient, "http://"+s.at(t, atClear).addr+"/a", "Authorization: "+basic("dev", secret)); got.StatusCode == 200 {
 		t.Errorf("a password in the clear was taken: %s", got.Status)
 	}
