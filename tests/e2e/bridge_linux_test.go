@@ -62,12 +62,15 @@ func TestBridgeServed(t *testing.T) {
 
 	big := noiseFile(t, p.in("big"), 32*mib)
 	idle, sends, gets := b.login(t), b.login(t), b.login(t)
+	for _, c := range []*session{idle, sends, gets} {
+		c.Timeout = patience() // they wait while one server takes the place of the other
+	}
 	in, out := gets.begin(t, "RETR big"), sends.begin(t, "STOR new")
 	must(out.Write(content[:mib/2]))(t)
 	var got bytes.Buffer
 	must(io.CopyN(&got, in, mib))(t)
 	next := p.upgraded(t, p.out("edgeftp.yaml"))
-	b.expect(t, `"msg":"connection lost"`)
+	until(t, "the server before ends QUIC", func() bool { return strings.Contains(b.log.String(), `"msg":"connection lost"`) })
 	must(out.Write(content[mib/2:]))(t)
 	ok(t, userpi.End(out))
 	must(sends.Expect("STOR", 226))(t)
@@ -110,6 +113,7 @@ func TestBridgeOnTerminal(t *testing.T) {
 	addr, _, _ := strings.Cut(after, " ")
 	c := must(userpi.Dial(addr))(t)
 	t.Cleanup(func() { _ = c.Close() })
+	c.Timeout = patience()
 	ok(t, c.Login("anna", "secret"))
 	must(c.Must("TYPE I", 200))(t)
 	data := must(c.Begin(userpi.EPSV, "RETR big.bin"))(t)
@@ -144,7 +148,10 @@ type screen struct {
 
 func newScreen(t *testing.T) *screen {
 	t.Helper()
-	control := must(os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0))(t)
+	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		cannot(t, "there are no pseudo-terminals: "+err.Error())
+	}
 	fd := int(control.Fd())
 	ok(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	n := must(unix.IoctlGetInt(fd, unix.TIOCGPTN))(t)

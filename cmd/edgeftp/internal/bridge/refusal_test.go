@@ -43,10 +43,10 @@ func TestEndedByPolicy(t *testing.T) {
 
 	text := []byte("550 Not that.\r\n")
 	ended := &quicnet.Error{Code: quicnet.CodeForbidden}
-	if got, want := refusal(ended, &part{text: text}).Error(), "550 Not that. (the peer has ended the stream: transfer ended by a policy (code 0x12))"; got != want {
+	if got, want := refusedWith(ended, &part{text: text}).Error(), "550 Not that. (the peer has ended the stream: transfer ended by a policy (code 0x12))"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got := refusal(errors.New("other"), &part{text: text}).Error(); got != "550 Not that." {
+	if got := refusedWith(errors.New("other"), &part{text: text}).Error(); got != "550 Not that." {
 		t.Error(got)
 	}
 }

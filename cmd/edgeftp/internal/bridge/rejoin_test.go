@@ -59,6 +59,22 @@ func (r *rig) arrive(conn net.Conn, b []byte, before int) {
 	}
 }
 
+// gated makes every connection but the first one wait for a gate.
+func gated(dial func(context.Context) (Link, error), gate <-chan struct{}) func(context.Context) (Link, error) {
+	first := true
+	return func(ctx context.Context) (Link, error) {
+		if !first {
+			select {
+			case <-gate:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		first = false
+		return dial(ctx)
+	}
+}
+
 // empty waits until the server knows that the connection is lost.
 func (r *rig) empty() {
 	r.t.Helper()
@@ -204,8 +220,9 @@ func TestUploadNotGoingOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			gate := make(chan struct{})
 			r := start(t, func(c *Config, far *edge.Config) {
-				c.Settle = time.Millisecond
+				c.Settle, c.Dial = time.Millisecond, gated(c.Dial, gate)
 				if test.set != nil {
 					test.set(far)
 				}
@@ -214,14 +231,14 @@ func TestUploadNotGoingOn(t *testing.T) {
 			must(t, c, "TYPE I", 200)
 			conn := r.sending(c, "STOR up.bin")
 			r.arrive(conn, part, 0)
-			r.cut(true)
+			r.cut(false)
 			r.log.wait(t, "upload waits")
 			r.empty()
 			if test.meantime != nil {
 				test.meantime(t, r)
 			}
 			was, _ := r.files.Stat("/up.bin")
-			r.open()
+			close(gate)
 			reply, err := c.Expect("STOR", 426)
 			if err != nil || !strings.Contains(reply.Text(), test.says) || !strings.Contains(reply.Text(), "REST or APPE") {
 				t.Error(reply, err)
@@ -309,12 +326,13 @@ func (l *lastWord) Read(b []byte) (int, error) {
 
 // ABOR, and a client that goes, while the connection is away.
 func TestUploadGivenUp(t *testing.T) {
-	r := start(t, nil)
+	gate := make(chan struct{})
+	r := start(t, func(c *Config, _ *edge.Config) { c.Dial = gated(c.Dial, gate) })
 	c := r.client()
 	must(t, c, "TYPE I", 200)
 	conn := r.sending(c, "STOR up.bin")
 	r.arrive(conn, noise(maxWindow+chunk), 0)
-	r.cut(true)
+	r.cut(false)
 	r.log.wait(t, "upload waits")
 	if err := c.Send("ABOR"); err != nil {
 		t.Fatal(err)
@@ -324,7 +342,7 @@ func TestUploadGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.open()
+	close(gate)
 	must(t, c, "PWD", 257)
 	if _, err := r.files.Stat("/up.bin"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it was published: %v", err)

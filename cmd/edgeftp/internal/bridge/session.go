@@ -250,7 +250,7 @@ func (s *session) conclude(a *asked) {
 		a.say(wire.CodeAborted, "The transfer is not complete: %s.", oneLine(err))
 	}
 	if a.part != nil && !a.part.good() {
-		err = refusal(err, a.part)
+		err = refusedWith(err, a.part)
 	}
 	args := []any{"session", s.id, "verb", t.verb, "path", t.name, "bytes", t.moved.Load(), "took", time.Since(t.began).Round(time.Millisecond).String()}
 	if t.again > 0 {
@@ -263,9 +263,9 @@ func (s *session) conclude(a *asked) {
 	s.log.Info("transferred", args...)
 }
 
-// refusal is why a transfer has failed that the server has not taken: what it says, and how
+// refusedWith is why a transfer has failed that the server has not taken: what it says, and how
 // it has ended the stream if that came in time.
-func refusal(err error, p *part) error {
+func refusedWith(err error, p *part) error {
 	says := strings.TrimSpace(string(p.text))
 	if ended, ok := errors.AsType[*quicnet.Error](err); ok {
 		return fmt.Errorf("%s (%w)", says, ended)
