@@ -65,6 +65,7 @@ type far struct {
 	in    *replies
 	parts chan event
 	quit  chan struct{}
+	stale bool // a RANG that nothing has used up may be in force
 }
 
 // event is a part of a reply, or the end of the session.
@@ -161,6 +162,7 @@ func (s *session) settle() {
 		}
 		s.queue[0] = nil
 		s.queue = s.queue[1:]
+		s.takeBack(head)
 	}
 	if s.closed || !s.greeted {
 		return
@@ -168,6 +170,9 @@ func (s *session) settle() {
 	unsent := false
 	for _, a := range s.queue {
 		if a.answer == nil && !a.sent {
+			if s.held(a) {
+				break
+			}
 			if s.lookBack(); s.closed {
 				return
 			}
@@ -202,6 +207,9 @@ func (s *session) begin(a *asked) {
 	a.job = newTransfer(s.ctx, a, source{s.far.link, a.token})
 	a.job.binary = s.memory.binary && s.memory.stream && !s.ranged
 	a.job.from, s.rest, s.ranged = s.rest, 0, false
+	if a.partial {
+		a.job.plan = make(chan plan, 1)
+	}
 	s.work.Go(a.job.run)
 }
 
@@ -236,12 +244,14 @@ func (s *session) conclude(a *asked) {
 	err := t.err
 	switch {
 	case a.answer != nil:
+	case err == nil && a.spread != nil && a.part.good():
+		a.say(wire.CodeClosingData, "Transfer complete: %d bytes over %d connections.", t.moved.Load(), t.links)
 	case err == nil && a.part.good(), errors.Is(err, errRefused):
 	case errors.Is(err, dtp.ErrNobody):
 		a.say(wire.CodeCantOpenData, "Nobody connected to the data port in time.")
 	case errors.Is(err, dtp.ErrUnreached):
 		a.say(wire.CodeCantOpenData, "Your data port could not be reached.")
-	case a.part.good():
+	case a.part.good(), a.spread != nil && err != nil:
 		a.say(wire.CodeAborted, "The transfer is not complete: %s.", oneLine(err))
 	}
 	if err == nil && a.part != nil && !a.part.good() {
@@ -250,6 +260,9 @@ func (s *session) conclude(a *asked) {
 	args := []any{"session", s.id, "verb", t.verb, "path", t.name, "bytes", t.moved.Load(), "took", time.Since(t.began).Round(time.Millisecond).String()}
 	if t.again > 0 {
 		args = append(args, "resumed", t.again)
+	}
+	if t.links > 0 {
+		args = append(args, "connections", t.links)
 	}
 	if err != nil {
 		s.log.Warn("transfer failed", append(args, "error", oneLine(err))...)
@@ -268,13 +281,19 @@ func oneLine(err error) string {
 func (s *session) send(a *asked) {
 	var flight []byte
 	a.before = nil
+	if s.far.stale {
+		s.far.stale = false
+		flight = append(flight, "RANG 1 0\r\n"...)
+		a.before = append(a.before, 'T')
+	}
 	if a.port != nil {
 		a.token = s.far.link.Token()
 		flight = append(flight, "QDAT "+a.token+"\r\n"...)
 		a.before = append(a.before, 'Q')
-		if a.check && !s.blind && s.memory.binary && s.memory.stream && !s.bridge.noFacts.Load() {
+		if a.check && s.asks() {
 			flight = append(flight, "MLST "+string(a.line[len("RETR "):])...)
 			a.before = append(a.before, 'M')
+			flight = s.part(a, flight)
 		}
 	}
 	a.sent = true
