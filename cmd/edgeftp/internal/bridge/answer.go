@@ -285,8 +285,8 @@ func (s *session) abort(a *asked) {
 	if head == nil || head.job == nil {
 		return
 	}
-	if head.partial {
-		head.job.stop(errAborted) // what the server knows of it may be over
+	if head.partial && len(s.queue) > 1 {
+		head.job.stop(errAborted) // else ABOR would wait for the commands before it, and they for the download
 	}
 	if s.far != nil && !head.lent {
 		return

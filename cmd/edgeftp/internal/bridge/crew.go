@@ -11,15 +11,21 @@ import (
 // could take the attempts for those of somebody who guesses.
 const refusal = time.Minute
 
+// reserve is how many sessions there may be beside the clients' own, of all downloads: a
+// server has a limit for those of one address (edgeftp: 20), and clients come first.
+const reserve = 12
+
 // crew is the connections that downloads may use beside the one of all sessions.
 type crew struct {
 	trunks []*trunk
 	log    *slog.Logger
 
 	mu    sync.Mutex
-	fewer int // of them are left alone
+	busy  int // sessions that downloads have
+	fewer int // of the connections are left alone
 	until time.Time
 	told  bool
+	works bool // the last attempt was not refused
 }
 
 // newCrew makes n connections, when they are wanted.
@@ -31,25 +37,48 @@ func newCrew(n int, main *trunk) *crew {
 	return c
 }
 
-// free are those that may be used now.
-func (c *crew) free() []*trunk {
+// take returns the connections that a download may use, until give.
+func (c *crew) take() []*trunk {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !time.Now().Before(c.until) {
 		c.fewer = 0
 	}
-	return c.trunks[:max(0, len(c.trunks)-c.fewer)]
+	some := c.trunks[:max(0, min(len(c.trunks)-c.fewer, reserve-c.busy))]
+	c.busy += len(some)
+	return some
+}
+
+// give ends the use of n connections.
+func (c *crew) give(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy -= n
 }
 
 // refused notes that there was no session on n of them, and says so once.
 func (c *crew) refused(n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fewer, c.until = c.fewer+n, time.Now().Add(refusal)
+	c.fewer, c.until, c.works = c.fewer+n, time.Now().Add(refusal), false
 	if !c.told {
 		c.told = true
 		c.log.Warn("large downloads use fewer connections", "error", oneLine(err))
 	}
+}
+
+// worked notes that there was a session.
+func (c *crew) worked() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.works = true
+}
+
+// known reports whether it is known that there are sessions to be had.
+func (c *crew) known() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.works
 }
 
 // end waits until nothing of them runs.
@@ -61,13 +90,16 @@ func (c *crew) end() {
 
 // start lets sessions fetch: the client's own, once it is lent, and others.
 func (p *spread) start(ctx context.Context) {
-	others := p.bridge.crew.free()
-	others = others[:min(len(others), p.width-1)]
+	others := p.bridge.crew.take()
 	p.width = 1 + len(others)
 	p.alive = p.width
 	p.work.Go(func() { p.inherit(ctx) })
-	if len(others) > 0 {
-		p.work.Go(func() { p.recruit(ctx, others) })
+	switch {
+	case len(others) == 0:
+	case p.bridge.crew.known():
+		p.recruit(ctx, others)
+	default:
+		p.work.Go(func() { p.try(ctx, others) })
 	}
 }
 
@@ -87,14 +119,21 @@ func (p *spread) inherit(ctx context.Context) {
 	}
 }
 
-// recruit opens sessions on the other connections. The first one comes alone: what refuses it
-// would refuse the others, and each attempt is a login.
-func (p *spread) recruit(ctx context.Context, others []*trunk) {
+// try opens a session on the first of the other connections, and then on the rest of them:
+// what refuses it would refuse them, too, and each attempt is a login.
+func (p *spread) try(ctx context.Context, others []*trunk) {
 	first, err := p.hire(ctx, others[0], len(others))
 	if err != nil {
 		return
 	}
-	for _, t := range others[1:] {
+	p.recruit(ctx, others[1:])
+	first.serve(ctx)
+	first.trunk.leave()
+}
+
+// recruit opens sessions on other connections, which fetch then.
+func (p *spread) recruit(ctx context.Context, others []*trunk) {
+	for _, t := range others {
 		p.work.Go(func() {
 			if w, err := p.hire(ctx, t, 1); err == nil {
 				w.serve(ctx)
@@ -102,8 +141,6 @@ func (p *spread) recruit(ctx context.Context, others []*trunk) {
 			}
 		})
 	}
-	first.serve(ctx)
-	others[0].leave()
 }
 
 // hire opens a session on a connection, for which that is kept until leave. Where there is
@@ -113,6 +150,7 @@ func (p *spread) hire(ctx context.Context, t *trunk, many int) (*worker, error) 
 	w := &worker{spread: p, trunk: t}
 	err := w.open(ctx)
 	if err == nil {
+		p.bridge.crew.worked()
 		return w, nil
 	}
 	t.leave()

@@ -70,9 +70,7 @@ func (s *session) decide(a *asked) {
 	case sizeOf(*facts) <= a.job.from+segmentSize:
 		a.job.plan <- plan{}
 	default:
-		a.spread = &spread{job: a.job, bridge: s.bridge, parent: s.ctx, again: s.memory, facts: *facts, size: sizeOf(*facts),
-			next: a.job.from + segmentSize, width: s.bridge.Connections, lent: make(chan *far, 1), wake: make(chan struct{}),
-			spare: make(chan []byte, segmentSize/chunk)}
+		a.spread = newSpread(s, a.job)
 		a.job.plan <- plan{spread: a.spread}
 	}
 }
@@ -93,8 +91,12 @@ func (s *session) lend(a *asked) {
 	if a.spread == nil || a.lent {
 		return
 	}
+	if s.aborting() { // and the server knows of no more than the beginning
+		a.job.stop(errAborted)
+		return
+	}
 	a.lent = true
-	if a.part.last && !s.aborting() {
+	if a.part.last {
 		a.spread.lent <- s.far
 	} else {
 		a.spread.lent <- nil
@@ -138,6 +140,7 @@ func (t *transfer) join(conn net.Conn, in io.ReadCloser, failed error, rest *spr
 	defer func() {
 		stop()
 		rest.work.Wait()
+		rest.bridge.crew.give(rest.width - 1)
 		t.links, t.again = rest.used, rest.mended
 		if err != nil {
 			reset(conn) // so that it does not take what it has for the file

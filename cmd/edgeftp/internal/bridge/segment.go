@@ -27,8 +27,12 @@ func newSegment(at, end int64) *segment {
 
 // fill takes what a stream holds, up to the end of the segment. It may be called again with
 // another stream that goes on where the last one has failed.
-func (g *segment) fill(ctx context.Context, in io.Reader, buffer func() []byte) error {
+// Near the end of the segment it calls ahead, once or more often.
+func (g *segment) fill(ctx context.Context, in io.Reader, buffer func() []byte, ahead func()) error {
 	for g.at < g.end {
+		if g.end-g.at <= segmentSize/2 {
+			ahead()
+		}
 		if g.open == nil {
 			g.open = buffer()[:0]
 		}

@@ -42,6 +42,13 @@ type spread struct {
 	spare  chan []byte
 }
 
+// newSpread makes the spread of a download of which all that matters is known.
+func newSpread(s *session, job *transfer) *spread {
+	facts := *job.facts.Load()
+	return &spread{job: job, bridge: s.bridge, parent: s.ctx, again: s.memory, facts: facts, size: sizeOf(facts), next: job.from + segmentSize,
+		lent: make(chan *far, 1), wake: make(chan struct{}), spare: make(chan []byte, segmentSize/chunk)}
+}
+
 // sizeOf reads the size among the facts that same returns.
 func sizeOf(facts string) int64 {
 	for fact := range strings.SplitSeq(facts, ";") {

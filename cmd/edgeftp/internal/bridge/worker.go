@@ -17,10 +17,19 @@ type worker struct {
 	trunk  *trunk
 	far    *far
 	lent   bool
-	token  string // of the last segment's data stream
-	owed   int    // final replies that are to come
-	dead   error  // why no more come
+	next   *errand // was asked for already, so that the server need not wait; nil: none
+	owed   []owed  // the final replies that are to come
+	dead   error   // why no more come
 }
+
+// errand is a segment that was asked for.
+type errand struct {
+	*segment
+	token string // of its data stream; empty: all of it has come, and is to be verified
+}
+
+// owed is a command that is not answered.
+type owed struct{ verb, token string }
 
 // open opens a session like the client's.
 func (w *worker) open(ctx context.Context) error {
@@ -52,7 +61,7 @@ func (w *worker) reopen(ctx context.Context) error {
 
 // hear begins to read the replies of a session that is the worker's own.
 func (w *worker) hear(f *far) {
-	w.far, w.lent, w.owed, w.dead = f, false, 0, nil
+	w.far, w.lent, w.owed, w.dead = f, false, nil, nil
 	w.spread.work.Go(f.listen)
 }
 
@@ -60,7 +69,7 @@ func (w *worker) hear(f *far) {
 func (w *worker) serve(ctx context.Context) {
 	w.spread.joined()
 	err := w.fetches(ctx)
-	w.leave(err)
+	w.leave()
 	if ctx.Err() != nil {
 		return
 	}
@@ -72,14 +81,18 @@ func (w *worker) serve(ctx context.Context) {
 
 func (w *worker) fetches(ctx context.Context) error {
 	for {
-		g, err := w.spread.claim(ctx)
+		e, err := w.errand(ctx)
 		if err != nil {
 			return err
 		}
-		if err = w.fetch(ctx, g); err == nil {
+		if err = w.fetch(ctx, e); err == nil {
 			continue
 		}
-		w.spread.giveBack(g)
+		w.spread.giveBack(e.segment)
+		if w.next != nil {
+			w.spread.giveBack(w.next.segment)
+			w.next = nil
+		}
 		switch {
 		case ctx.Err() != nil:
 			return err
@@ -90,29 +103,49 @@ func (w *worker) fetches(ctx context.Context) error {
 			return err
 		}
 		w.spread.lost()
-		w.leave(err)
+		w.leave()
 		if err := w.reopen(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// fetch fetches a segment: everything that the server has to know goes out in one flight,
-// and MLST behind it tells whether the file was the same one until the end.
-func (w *worker) fetch(ctx context.Context, g *segment) error {
-	w.token = w.far.link.Token()
+// errand returns the next segment that was asked for.
+func (w *worker) errand(ctx context.Context) (*errand, error) {
+	if e := w.next; e != nil {
+		w.next = nil
+		return e, nil
+	}
+	g, err := w.spread.claim(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w.ask(g), nil
+}
+
+// ask asks for a segment: everything that the server has to know goes out in one flight, and
+// MLST behind it tells whether the file was the same one until the end.
+func (w *worker) ask(g *segment) *errand {
+	e := &errand{segment: g}
 	var flight []byte
-	if w.owed = 1; g.at < g.end {
-		flight = fmt.Appendf(flight, "QDAT %s\r\nRANG %d %d\r\n%s", w.token, g.at, g.end-1, w.spread.job.line)
-		w.owed = 4
+	if g.at < g.end {
+		e.token = w.far.link.Token()
+		flight = fmt.Appendf(flight, "QDAT %s\r\nRANG %d %d\r\n%s", e.token, g.at, g.end-1, w.spread.job.line)
+		w.owed = append(w.owed, owed{verb: "QDAT"}, owed{verb: "RANG"}, owed{"RETR", e.token})
 	}
 	flight = append(append(flight, "MLST "...), w.spread.job.line[len("RETR "):]...)
+	w.owed = append(w.owed, owed{verb: "MLST"})
 	_ = w.far.conn.SetWriteDeadline(time.Now().Add(writing))
 	if _, err := w.far.conn.Write(flight); err != nil {
-		return err
+		_ = w.far.conn.Close() // its reader tells of it
 	}
-	if g.at < g.end {
-		if err := w.stream(ctx, g); err != nil {
+	return e
+}
+
+// fetch fetches a segment that was asked for.
+func (w *worker) fetch(ctx context.Context, e *errand) error {
+	if e.token != "" {
+		if err := w.stream(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -125,53 +158,58 @@ func (w *worker) fetch(ctx context.Context, g *segment) error {
 	case code != int(wire.CodeFileActionOK) || len(lines) != 3 || same(string(lines[1])) != w.spread.facts:
 		return errChanged
 	}
-	close(g.chunks)
+	close(e.chunks)
 	return nil
 }
 
 // stream takes the data stream of a segment, with the replies around it.
-func (w *worker) stream(ctx context.Context, g *segment) error {
-	for _, step := range []struct {
-		verb string
-		want wire.Code
-	}{{"QDAT", wire.CodeOK}, {"RANG", wire.CodePending}} {
+func (w *worker) stream(ctx context.Context, e *errand) error {
+	for _, want := range []func(code int) bool{
+		func(code int) bool { return code == int(wire.CodeOK) },
+		func(code int) bool { return code == int(wire.CodePending) }, // else all of the file would come
+		func(code int) bool { return code < 200 },
+	} {
+		verb := w.owed[0].verb
 		code, lines, err := w.reply(ctx)
-		if err == nil && code != int(step.want) {
-			err = answered(step.verb, lines)
+		if err == nil && !want(code) {
+			err = answered(verb, lines)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	code, lines, err := w.reply(ctx)
-	if err == nil && code >= 200 {
-		err = answered("RETR", lines)
-	}
-	if err != nil {
-		return err
-	}
 	late, stop := context.WithTimeoutCause(ctx, patience, errSlow)
 	defer stop()
-	in, err := w.far.link.Receive(late, w.token)
+	in, err := w.far.link.Receive(late, e.token)
 	if err != nil {
 		return err
 	}
-	failed := w.fill(ctx, g, in)
+	failed := w.fill(ctx, e, in)
 	if failed != nil && (ctx.Err() != nil || errors.Is(failed, errLonger) || gone(w.far.link, ctx.Done())) {
 		return failed
 	}
-	code, lines, err = w.reply(ctx) // which says why, where the stream has failed
+	code, lines, err := w.reply(ctx) // which says why, where the stream has failed
 	if err == nil && code >= 400 {
 		err = answered("RETR", lines)
 	}
 	return errors.Join(err, failed)
 }
 
-func (w *worker) fill(ctx context.Context, g *segment, in io.ReadCloser) error {
+func (w *worker) fill(ctx context.Context, e *errand, in io.ReadCloser) error {
 	defer in.Close()
 	stop := context.AfterFunc(ctx, func() { _ = in.Close() })
 	defer stop()
-	return g.fill(ctx, in, w.spread.buffer)
+	return e.fill(ctx, in, w.spread.buffer, w.ahead)
+}
+
+// ahead asks for another segment, if there is one, before all of this one has come.
+func (w *worker) ahead() {
+	if w.next != nil {
+		return
+	}
+	if g, _ := w.spread.take(); g != nil {
+		w.next = w.ask(g)
+	}
 }
 
 // reply reads a reply, which may be a preliminary one.
@@ -185,8 +223,8 @@ func (w *worker) reply(ctx context.Context) (code int, lines [][]byte, err error
 			if len(lines) < maxKept {
 				lines = append(lines, e.text)
 			}
-			if e.last && e.final() {
-				w.owed--
+			if e.last && e.final() && len(w.owed) > 0 {
+				w.owed = w.owed[1:]
 			}
 			if e.last {
 				return e.code, lines, nil
@@ -201,7 +239,7 @@ func (w *worker) reply(ctx context.Context) (code int, lines [][]byte, err error
 }
 
 // leave gives the session back, or ends it where it is the worker's own.
-func (w *worker) leave(why error) {
+func (w *worker) leave() {
 	if w.far == nil {
 		return
 	}
@@ -219,7 +257,8 @@ func (w *worker) leave(why error) {
 func (w *worker) settle() error {
 	ctx, stop := context.WithTimeoutCause(w.spread.parent, patience, errSlow)
 	defer stop()
-	for w.owed > 0 && w.dead == nil {
+	for len(w.owed) > 0 && w.dead == nil {
+		token := w.owed[0].token
 		code, _, err := w.reply(ctx)
 		if err != nil {
 			return err
@@ -227,7 +266,7 @@ func (w *worker) settle() error {
 		if code >= 200 {
 			continue
 		}
-		if in, err := w.far.link.Receive(ctx, w.token); err == nil { // which nobody had waited for yet
+		if in, err := w.far.link.Receive(ctx, token); err == nil { // which nobody had waited for yet
 			_ = in.Close()
 		}
 	}
