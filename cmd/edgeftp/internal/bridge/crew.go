@@ -37,14 +37,14 @@ func newCrew(n int, main *trunk) *crew {
 	return c
 }
 
-// take returns the connections that a download may use, until give.
-func (c *crew) take() []*trunk {
+// take returns the connections that a download may use, until give, n of them at most.
+func (c *crew) take(n int) []*trunk {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !time.Now().Before(c.until) {
 		c.fewer = 0
 	}
-	some := c.trunks[:max(0, min(len(c.trunks)-c.fewer, reserve-c.busy))]
+	some := c.trunks[:max(0, min(n, len(c.trunks)-c.fewer, reserve-c.busy))]
 	c.busy += len(some)
 	return some
 }
@@ -88,9 +88,11 @@ func (c *crew) end() {
 	}
 }
 
-// start lets sessions fetch: the client's own, once it is lent, and others.
+// start lets sessions fetch: the client's own, once it is lent, and others, as far as each has
+// two segments to fetch: one alone is not worth a login.
 func (p *spread) start(ctx context.Context) {
-	others := p.bridge.crew.take()
+	segments := min((p.size-p.next+segmentSize-1)/segmentSize, 2*reserve)
+	others := p.bridge.crew.take(int(segments)/2 - 1)
 	p.width = 1 + len(others)
 	p.alive = p.width
 	p.work.Go(func() { p.inherit(ctx) })

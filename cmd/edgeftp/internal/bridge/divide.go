@@ -51,6 +51,9 @@ func (s *session) partOf(a *asked, p *part) {
 	if a.cut = p.code == int(wire.CodePending); a.cut {
 		return
 	}
+	if p.code < 500 {
+		return
+	}
 	s.bridge.noRanges.Store(true)
 	s.log.Warn("large downloads use one connection: the server has no RANG", "reply", p.code)
 }

@@ -149,23 +149,26 @@ func TestCrew(t *testing.T) {
 		log := new(journal)
 		c := newCrew(7, &trunk{log: slog.New(slog.NewTextHandler(log, nil))})
 		for _, want := range []int{7, 5, 0} {
-			if n := len(c.take()); n != want {
+			if n := len(c.take(7)); n != want {
 				t.Errorf("%d and not %d", n, want)
 			}
 		}
 		c.give(7)
 		c.give(5)
+		if n := len(c.take(-1)) + len(c.take(0)); n != 0 {
+			t.Errorf("%d for nothing", n)
+		}
 		for range 2 {
 			c.refused(4, io.EOF)
 		}
-		if n := len(c.take()); n != 0 {
+		if n := len(c.take(7)); n != 0 {
 			t.Errorf("%d while they are refused", n)
 		}
 		if strings.Count(log.String(), "fewer connections") != 1 {
 			t.Errorf("%s", log)
 		}
 		_ = sleep(t.Context(), refusal)
-		if n := len(c.take()); n != 7 {
+		if n := len(c.take(7)); n != 7 {
 			t.Errorf("%d later", n)
 		}
 	})
