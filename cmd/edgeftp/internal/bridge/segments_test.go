@@ -246,8 +246,13 @@ func TestSegmentsChanged(t *testing.T) {
 // A server that permits no more sessions has the download go on with what there is. That is
 // said once, and no more logins are tried for a while.
 func TestSegmentsRefused(t *testing.T) {
-	r := start(t, func(c *Config, far *edge.Config) {
-		tapped(c, nil)
+	var r *rig
+	r = start(t, func(c *Config, far *edge.Config) {
+		tapped(c, func(ctx context.Context, l *tap, stream int) {
+			for l.number == 0 && stream == 1 && ctx.Err() == nil && !strings.Contains(r.log.String(), "use fewer connections") {
+				_ = sleep(ctx, 5*time.Millisecond) // until the other one was refused
+			}
+		})
 		far.Limits.SessionsPerUser = 1
 	})
 	want := r.put("/big.bin", 8<<20)
@@ -256,7 +261,7 @@ func TestSegmentsRefused(t *testing.T) {
 	for range 3 {
 		fetches(t, c, "big.bin", want)
 	}
-	if text := r.log.String(); strings.Count(text, "use fewer connections") > 1 || r.connections() > 2 {
+	if text := r.log.String(); strings.Count(text, "use fewer connections") != 1 || strings.Count(text, "connections=1") != 3 || r.connections() != 2 {
 		t.Errorf("%d connections; the log:\n%s", r.connections(), text)
 	}
 }
@@ -419,13 +424,17 @@ func TestSegmentsClientCloses(t *testing.T) {
 func TestSegmentsThrottled(t *testing.T) {
 	r := start(t, func(c *Config, far *edge.Config) {
 		tapped(c, nil)
-		far.Bandwidth.User.Down = 64 << 20
-		far.Bandwidth.Session.Down = 32 << 20
+		far.Bandwidth.User.Down = 4 << 20
+		far.Bandwidth.Session.Down = 3 << 20
 	})
 	want := r.put("/big.bin", 6<<20)
 	c := r.patient()
 	must(t, c, "TYPE I", 200)
+	began := time.Now()
 	fetches(t, c, "big.bin", want)
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("%d bytes have come in %v", len(want), took)
+	}
 }
 
 // A server without RANG sends all of a file, one without facts is asked for all of it again;
