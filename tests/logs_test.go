@@ -63,6 +63,7 @@ func logFields() map[string]string {
 		"listen":                  "where edgeftp bridge listens",
 		"session":                 "number of a session of edgeftp bridge",
 		"to":                      "the server that edgeftp bridge leads to",
+		"connection":              "which connection of edgeftp bridge; absent: the one that all sessions are on",
 		"took":                    "how long something took",
 		"about":                   "what was being done when something unexpected happened",
 		"account":                 "address of an account with a certificate authority",

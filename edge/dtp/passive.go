@@ -135,6 +135,7 @@ func (p *Passive) Open(ctx context.Context) (net.Conn, error) {
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
+				_ = c.SetLinger(0) // a reset: nothing was sent, and an end would look like an empty file's
 				c.Close()
 			}
 			return nil, ctx.Err()

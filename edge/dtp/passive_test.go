@@ -278,3 +278,29 @@ func TestPassiveReady(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A connection that comes while the port is given up is reset: else its client could take
+// the end for that of an empty file.
+func TestPassiveGivenUp(t *testing.T) {
+	for range 50 {
+		p, err := Listen(t.Context(), PassiveConfig{Local: loopback, Peer: loopback, Wait: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := net.Dial("tcp", p.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if got, err := p.Open(ctx); err == nil {
+			got.Close()
+			t.Error("it was opened")
+		}
+		if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
+			t.Errorf("the client's end: %v", err)
+		}
+		c.Close()
+		p.Close()
+	}
+}

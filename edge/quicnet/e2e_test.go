@@ -8,6 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -267,6 +270,77 @@ func TestWholeSession(t *testing.T) {
 	h.login(t, c) // without a handshake
 	if st := h.Stats(); st.Handshakes != 1 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// segmentDialogue is the dialogue under "Segments" in docs/ftpq.md: the commands, and the
+// codes of the replies.
+func segmentDialogue(t *testing.T) (said, codes []string) {
+	t.Helper()
+	b, err := os.ReadFile("../../docs/ftpq.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "\n## Segments\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	for line := range strings.Lines(text) {
+		if command, ok := strings.CutPrefix(line, "C: "); ok {
+			said = append(said, strings.TrimSpace(command))
+		}
+		if reply, ok := strings.CutPrefix(line, "S: "); ok {
+			codes = append(codes, reply[:3])
+		}
+	}
+	return said, codes
+}
+
+// A segment is one flight: neither QDAT nor MLST uses up what RANG has said. The dialogue is
+// that of the specification.
+func TestSegment(t *testing.T) {
+	said, codes := segmentDialogue(t)
+	if len(said) != 4 || len(codes) != 5 {
+		t.Fatalf("docs/ftpq.md has %q and %q", said, codes)
+	}
+	h := serve(t)
+	c := h.dial(t)
+	u := h.login(t, c)
+	must(t, u, "TYPE I", 200)
+	file := pattern(3<<20 + 5)
+	put(t, c, u, "file.bin", file)
+	for _, flight := range [][]string{said, {said[1], said[0], said[3], said[2]}} { // RANG may come first
+		token := c.Token()
+		var answers []string
+		for _, line := range flight {
+			if strings.HasPrefix(line, "QDAT ") {
+				line = "QDAT " + token
+			}
+			answers = append(answers, map[string]string{"QDAT": "200", "RANG": "350", "RETR": "150 226", "MLST": "250"}[line[:4]])
+			if err := u.Send(line); err != nil {
+				t.Fatal(err)
+			}
+		}
+		down, err := c.Receive(within(t), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(down); err != nil || !bytes.Equal(b, file[1<<20:2<<20]) {
+			t.Errorf("%q: %d bytes, %v", flight, len(b), err)
+		}
+		want := strings.Fields(strings.Join(answers, " "))
+		if flight[0] == said[0] && !slices.Equal(want, codes) {
+			t.Errorf("docs/ftpq.md has the replies %q", codes)
+		}
+		for _, code := range want {
+			n, err := strconv.Atoi(code)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, u, strings.Join(flight, ", "), n)
+		}
+		must(t, u, "QDAT", 200) // and the range is used up
+	}
+	if got := get(t, c, u, "RETR file.bin"); got != string(file) {
+		t.Errorf("%d bytes behind a segment", len(got))
 	}
 }
 

@@ -23,12 +23,16 @@ type options struct {
 	bulk    int // MiB of the large file
 	cut     time.Duration
 	ways    []string
+	links   int    // connections of the second bridge
 	at      string // the server's address
 }
 
-// ways are how files are fetched: FTPS at a listener with that congestion control, and the
-// bridge.
-func ways() []string { return []string{"bbr", "cubic", "reno", "bridge"} }
+// ways are how files are fetched: FTPS at a listener with that congestion control, a bridge
+// with one connection, and one with several.
+func ways() []string { return []string{"bbr", "cubic", "reno", "bridge", "segments"} }
+
+// overQUIC reports whether a way leads over a bridge.
+func overQUIC(way string) bool { return way == "bridge" || way == "segments" }
 
 // port is where the server listens for a way.
 func port(way string) int { return 2121 + slices.Index(ways(), way) }
@@ -46,6 +50,7 @@ func main() {
 	flag.IntVar(&o.bulk, "bulk", 12, "MiB of the large file; 0 fetches none")
 	flag.DurationVar(&o.cut, "cut", 40*time.Second, "a fetch that takes longer is given up")
 	only := flag.String("ways", "", "some of "+strings.Join(ways(), ",")+"; all that the kernel has by default")
+	flag.IntVar(&o.links, "connections", 4, "of the bridge that fetches large files in segments")
 	cost := flag.Int("cost", 0, "MiB of a file whose downloads are measured in the server's processor time, without a link")
 	client := flag.String("client", "", "for the program itself: the way of the client's part")
 	flag.Parse()
@@ -83,7 +88,7 @@ func usable() []string {
 	text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control")
 	must(err)
 	there := strings.Fields(string(text))
-	return slices.DeleteFunc(ways(), func(w string) bool { return w != "bridge" && !slices.Contains(there, w) })
+	return slices.DeleteFunc(ways(), func(w string) bool { return !overQUIC(w) && !slices.Contains(there, w) })
 }
 
 // run measures each loss, all ways in turn.
@@ -132,11 +137,16 @@ func row(dir string, o *options) error {
 		return err
 	}
 	defer server.end()
-	bridge, err := inside(near, dir, o.program, "bridge", "--listen", "127.0.0.1:"+strconv.Itoa(port("bridge")), "--to", "ftpq://"+farAddr+":990", "--ca-file", "cert.pem")
-	if err != nil {
-		return err
+	bridges := map[string]*process{}
+	for way, links := range map[string]int{"bridge": 1, "segments": o.links} {
+		b, err := inside(near, dir, o.program, "bridge", "--listen", "127.0.0.1:"+strconv.Itoa(port(way)), "--to", "ftpq://"+farAddr+":990", "--ca-file", "cert.pem",
+			"--connections", strconv.Itoa(links))
+		if err != nil {
+			return err
+		}
+		defer b.end()
+		bridges[way] = b
 	}
-	defer bridge.end()
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -144,11 +154,22 @@ func row(dir string, o *options) error {
 	for _, way := range o.ways {
 		out, err := exec.Command("ip", "netns", "exec", near, self, "-client", way, "-small", strconv.Itoa(o.small), "-bulk", strconv.Itoa(o.bulk), "-cut", o.cut.String()).CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("%s: %w: %s\nthe server: %s\nthe bridge: %s", way, err, out, server.said(), bridge.said())
+			return fmt.Errorf("%s: %w: %s\nthe server: %s\nthe bridges: %s%s", way, err, out, server.said(), bridges["bridge"].said(), bridges["segments"].said())
 		}
-		fmt.Printf("| %g %% | %s | %s |\n", o.shape.loss*100, way, strings.TrimSpace(string(out)))
+		fmt.Printf("| %g %% | %s | %s |\n", o.shape.loss*100, o.title(way), strings.TrimSpace(string(out)))
 	}
 	return nil
+}
+
+// title is a way as the table has it.
+func (o *options) title(way string) string {
+	switch way {
+	case "bridge":
+		return "ftpq by the bridge"
+	case "segments":
+		return fmt.Sprintf("ftpq by the bridge, %d connections", o.links)
+	}
+	return "FTPS, " + way
 }
 
 // process is one that runs in a namespace.
@@ -229,9 +250,9 @@ func configuration(addr string, ways []string) string {
 	var b strings.Builder
 	b.WriteString("version: 1\ninstance: {state_dir: state, allow_root: true}\ncertificates: {files: [{cert: cert.pem}]}\n" +
 		"users: {anonymous: {enabled: true, perm: elr}}\nstorage: [{mount: /, root: files}]\nsandbox: {landlock: off, seccomp: off}\nlisteners:\n")
+	fmt.Fprintf(&b, "- {name: quic, protocol: ftp+quic, address: \"%s:990\", tls: {certificate: files}}\n", addr)
 	for _, way := range ways {
-		if way == "bridge" {
-			fmt.Fprintf(&b, "- {name: quic, protocol: ftp+quic, address: \"%s:990\", tls: {certificate: files}}\n", addr)
+		if overQUIC(way) {
 			continue
 		}
 		fmt.Fprintf(&b, "- {name: %s, address: \"%s:%d\", congestion: %s, tls: {certificate: files, control: required, data: required}}\n", way, addr, port(way), way)

@@ -29,6 +29,9 @@ func (s *session) reply(e event) {
 			s.pass(a, &e.part)
 			a.marked = a.marked || e.last
 		}
+		if e.last {
+			s.decide(a)
+		}
 	case a.part == nil && e.first && a.job != nil:
 		s.last(a, e.part)
 	case e.last:
@@ -52,8 +55,13 @@ func (s *session) last(a *asked, p part) {
 	switch {
 	case !p.good():
 		a.job.stop(errRefused)
+		s.far.stale = a.partial && !a.marked
 	case a.job.up:
 		close(a.job.sent.confirmed)
+	case a.partial && !a.decided:
+		a.job.stop(errors.New("the server has not announced it"))
+	case a.spread != nil:
+		s.lend(a)
 	case !a.job.came.Load(): // it is on its way, or something is wrong
 		job := a.job
 		late := time.AfterFunc(patience, func() {
@@ -99,6 +107,9 @@ func (s *session) swallow(a *asked, p *part) {
 		case p.code >= 500: // there is no file, or the user may not know of it
 			a.unseen = true
 		}
+	}
+	if a.before[0] == 'R' && p.first {
+		s.partOf(a, p)
 	}
 	if p.last && p.final() {
 		a.before = a.before[1:]
@@ -230,7 +241,16 @@ func (s *session) lost(err error) {
 // orphan is what becomes of a transfer whose connection was lost.
 func (s *session) orphan(a *asked) {
 	a.part = nil
-	aborting := slices.ContainsFunc(s.queue, func(b *asked) bool { return b.verb == "ABOR" })
+	aborting := s.aborting()
+	if a.partial && !a.decided {
+		a.decided = true
+		a.job.plan <- plan{}
+	}
+	if a.spread != nil && !aborting {
+		a.part = &part{text: []byte("226 \r\n"), code: int(wire.CodeClosingData), first: true, last: true}
+		s.lend(a)
+		return
+	}
 	if a.job.resumable() && !aborting {
 		s.resume(a)
 		return
@@ -268,7 +288,13 @@ func (s *session) gone(text string) {
 // abort is ABOR: the server's business, unless there is none at the moment.
 func (s *session) abort(a *asked) {
 	head := s.head()
-	if s.far != nil || head == nil || head.job == nil {
+	if head == nil || head.job == nil {
+		return
+	}
+	if head.partial && len(s.queue) > 1 {
+		head.job.stop(errAborted) // else ABOR would wait for the commands before it, and they for the download
+	}
+	if s.far != nil && !head.lent {
 		return
 	}
 	if s.restoring != nil {

@@ -14,10 +14,13 @@ import (
 // Config says how a Bridge works. Dial and Log are required.
 type Config struct {
 	// Dial connects to the server. It is called whenever there is no connection and one is
-	// wanted, never twice at a time.
+	// wanted, never twice at a time for each of Connections.
 	Dial func(context.Context) (Link, error)
 	// Sessions is how many clients there may be; 0 is 32.
 	Sessions int
+	// Connections is over how many connections a large binary download is fetched, in
+	// segments; 0 is 1: as a whole, over the one that all sessions are on.
+	Connections int
 	// Keep is how long the connection is kept that nobody uses; 0 is 5 minutes.
 	Keep time.Duration
 	// Connect is how long a new client waits for a session; 0 is 15 seconds.
@@ -40,19 +43,24 @@ type Bridge struct {
 	trunk   *trunk
 	stop    context.CancelFunc
 	board   board
+	crew    *crew
 	noFacts atomic.Bool // the server has no MLST
+
+	noRanges atomic.Bool // the server has no RANG
 }
 
 // New returns a Bridge, which lives as long as ctx. Serve has to be called, also where Probe
 // has failed and ctx is about to end.
 func New(ctx context.Context, conf Config) *Bridge {
 	conf.Sessions = or(conf.Sessions, 32)
+	conf.Connections = or(conf.Connections, 1)
 	conf.Keep = or(conf.Keep, 5*time.Minute)
 	conf.Connect = or(conf.Connect, 15*time.Second)
 	conf.Patience = or(conf.Patience, 2*time.Minute)
 	conf.Settle = or(conf.Settle, 10*time.Second)
 	ctx, stop := context.WithCancel(ctx)
-	return &Bridge{Config: conf, stop: stop, trunk: &trunk{ctx: ctx, dial: conf.Dial, keep: conf.Keep, log: conf.Log}}
+	main := &trunk{ctx: ctx, dial: conf.Dial, keep: conf.Keep, log: conf.Log}
+	return &Bridge{Config: conf, stop: stop, trunk: main, crew: newCrew(conf.Connections-1, main)}
 }
 
 func or[T int | time.Duration](value, otherwise T) T {
@@ -82,6 +90,7 @@ func (b *Bridge) Serve(l net.Listener) error {
 			places <- struct{}{}
 		}
 		b.trunk.end()
+		b.crew.end()
 	}()
 	for id := uint64(1); ; id++ {
 		conn, err := l.Accept()

@@ -18,7 +18,7 @@ type asked struct {
 	check     bool   // the file's facts are to be asked for
 	unseen    bool   // and were refused
 	sent      bool   // over the session that there is
-	before    []byte // what was sent in front of it that is not answered: 'Q'DAT, 'M'LST
+	before    []byte // what was sent in front of it that is not answered: 'Q'DAT, 'M'LST, 'R'ANG and others
 	token     string
 	job       *transfer
 	part      *part       // the first line of the last reply, which waits for the job
@@ -26,6 +26,11 @@ type asked struct {
 	marked    bool        // a preliminary reply (1xx) was passed on
 	again     bool        // it was sent a second time after that
 	mute      bool        // what the server says is not passed on
+	partial   bool        // it asks for the beginning of the file (see divide.go)
+	cut       bool        // and gets no more than that
+	decided   bool        // what comes behind the beginning
+	spread    *spread     // of what comes behind the beginning; nil: nothing does
+	lent      bool        // the session fetches it
 }
 
 // beside reports whether a server answers a command while a transfer runs.
@@ -54,6 +59,9 @@ func (a *asked) shown() string {
 // take decides what becomes of a command of the client.
 func (s *session) take(a *asked) {
 	s.trace('>', a.shown())
+	if s.beside(a) {
+		return
+	}
 	switch a.verb {
 	case "PASV", "EPSV", "PORT", "EPRT":
 		s.prepare(a)

@@ -61,15 +61,20 @@ func (f *fake) Close() error {
 // facing starts a bridge to such a server, and returns a client of it that has not read.
 func facing(t *testing.T, server func(net.Conn)) *userpi.Client {
 	t.Helper()
-	r := &rig{t: t, log: new(journal)}
-	r.bridge(Config{Log: slog.New(slog.NewTextHandler(r.log, nil)), Patience: time.Second, Dial: func(context.Context) (Link, error) {
+	return facingWith(&rig{t: t, log: new(journal)}, 1, server)
+}
+
+// facingWith does so with a bridge of so many connections.
+func facingWith(r *rig, connections int, server func(net.Conn)) *userpi.Client {
+	r.t.Helper()
+	r.bridge(Config{Connections: connections, Log: slog.New(slog.NewTextHandler(r.log, nil)), Patience: time.Second, Dial: func(context.Context) (Link, error) {
 		return &fake{server: server, done: make(chan struct{})}, nil
 	}})
 	c, err := userpi.Dial(r.addr)
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	r.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 

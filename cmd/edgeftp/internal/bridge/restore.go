@@ -194,7 +194,7 @@ func (r *restoration) fetchOn(f *far) error {
 		return err
 	}
 	if code != int(wire.CodeFileActionOK) || len(lines) != 3 || same(string(lines[1])) != *r.job.facts.Load() {
-		r.cold = errors.New("the file has changed meanwhile")
+		r.cold = errChanged
 		return nil
 	}
 	token := f.link.Token()

@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/edgeftp/edgeftp/cmd/edgeftp/internal/escape"
 	"github.com/edgeftp/edgeftp/edge/dtp"
-	"github.com/edgeftp/edgeftp/edge/quicnet"
 	"github.com/edgeftp/edgeftp/edge/wire"
 )
 
@@ -67,6 +65,7 @@ type far struct {
 	in    *replies
 	parts chan event
 	quit  chan struct{}
+	stale bool // a RANG that nothing has used up may be in force
 }
 
 // event is a part of a reply, or the end of the session.
@@ -163,6 +162,7 @@ func (s *session) settle() {
 		}
 		s.queue[0] = nil
 		s.queue = s.queue[1:]
+		s.takeBack(head)
 	}
 	if s.closed || !s.greeted {
 		return
@@ -170,6 +170,9 @@ func (s *session) settle() {
 	unsent := false
 	for _, a := range s.queue {
 		if a.answer == nil && !a.sent {
+			if s.held(a) {
+				break
+			}
 			if s.lookBack(); s.closed {
 				return
 			}
@@ -207,6 +210,9 @@ func (s *session) begin(a *asked) {
 	if a.verb == "STOR" && a.job.binary && a.arg != "" {
 		a.job.sent.keep()
 	}
+	if a.partial {
+		a.job.plan = make(chan plan, 1)
+	}
 	s.work.Go(func() { s.bridge.board.run(s.id, a.job) })
 }
 
@@ -241,12 +247,14 @@ func (s *session) conclude(a *asked) {
 	err := t.err
 	switch {
 	case a.answer != nil:
+	case err == nil && a.spread != nil && a.part.good():
+		a.say(wire.CodeClosingData, "Transfer complete: %d bytes over %d connections.", t.moved.Load(), t.links)
 	case err == nil && a.part.good(), errors.Is(err, errRefused):
 	case errors.Is(err, dtp.ErrNobody):
 		a.say(wire.CodeCantOpenData, "Nobody connected to the data port in time.")
 	case errors.Is(err, dtp.ErrUnreached):
 		a.say(wire.CodeCantOpenData, "Your data port could not be reached.")
-	case a.part.good():
+	case a.part.good(), a.spread != nil && err != nil:
 		a.say(wire.CodeAborted, "The transfer is not complete: %s.", oneLine(err))
 	}
 	if a.part != nil && !a.part.good() {
@@ -256,6 +264,9 @@ func (s *session) conclude(a *asked) {
 	if t.again > 0 {
 		args = append(args, "resumed", t.again)
 	}
+	if t.links > 0 {
+		args = append(args, "connections", t.links)
+	}
 	if err != nil {
 		s.log.Warn("transfer failed", append(args, "error", oneLine(err))...)
 		return
@@ -263,33 +274,23 @@ func (s *session) conclude(a *asked) {
 	s.log.Info("transferred", args...)
 }
 
-// refusedWith is why a transfer has failed that the server has not taken: what it says, and how
-// it has ended the stream if that came in time.
-func refusedWith(err error, p *part) error {
-	says := strings.TrimSpace(string(p.text))
-	if ended, ok := errors.AsType[*quicnet.Error](err); ok {
-		return fmt.Errorf("%s (%w)", says, ended)
-	}
-	return errors.New(says)
-}
-
-// oneLine is an error for a place that has one line.
-func oneLine(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n")
-	return escape.Text(text)
-}
-
 // send sends a command to the server, with what has to go in front of it in the same flight.
 func (s *session) send(a *asked) {
 	var flight []byte
 	a.before = nil
+	if s.far.stale {
+		s.far.stale = false
+		flight = append(flight, "RANG 1 0\r\n"...)
+		a.before = append(a.before, 'T')
+	}
 	if a.port != nil {
 		a.token = s.far.link.Token()
 		flight = append(flight, "QDAT "+a.token+"\r\n"...)
 		a.before = append(a.before, 'Q')
-		if a.check && !s.blind && s.memory.binary && s.memory.stream && !s.bridge.noFacts.Load() {
+		if a.check && s.asks() {
 			flight = append(flight, "MLST "+string(a.line[len("RETR "):])...)
 			a.before = append(a.before, 'M')
+			flight = s.part(a, flight)
 		}
 	}
 	a.sent = true

@@ -24,6 +24,7 @@ var (
 	errEnded   = errors.New("the session has ended")
 	errLink    = errors.New("the connection to the server was lost")
 	errAborted = errors.New("the client has aborted it")
+	errChanged = errors.New("the file has changed meanwhile")
 )
 
 // A source is where a transfer goes on.
@@ -54,10 +55,12 @@ type transfer struct {
 	waits atomic.Bool   // it goes on when there is a connection again
 	stuck chan struct{} // holds one when the transfer waits for another source
 	next  chan source
+	plan  chan plan // of a download of which a part was asked for; nil: of none
 	done  chan struct{}
 	err   error // how it has ended, after done
 	began time.Time
 	again int // how often it went on with another source
+	links int // over how many connections it came; 0 is one
 }
 
 func newTransfer(ctx context.Context, a *asked, at source) *transfer {
@@ -127,6 +130,10 @@ func (t *transfer) download() error {
 	}
 	quit := context.AfterFunc(t.ctx, func() { reset(conn) })
 	defer quit()
+	in, rest, err := t.decided(in, err)
+	if rest != nil {
+		return t.join(conn, in, err, rest)
+	}
 	for {
 		if err == nil {
 			err = t.pour(conn, in)
