@@ -99,6 +99,7 @@ func (c console) hung() {
 	c.run(0, "systemctl daemon-reload && systemctl restart edgeftp")
 	before := c.shows("edgeftp", "MainPID")
 	c.run(0, "kill -STOP "+before)
+	until(c.T, "the watchdog ends it", func() bool { return c.shows("edgeftp", "MainPID") != before })
 	c.comesBack("edgeftp", before)
 	c.run(0, "journalctl --no-pager -o cat -u edgeftp", "Watchdog timeout", "SIGABRT", "goroutine ")
 	c.serves()
