@@ -377,26 +377,3 @@ func (l *Log) Resume() error {
 	l.file, l.info, l.size, l.head, l.broken, l.closed = again.file, again.info, again.size, again.head, nil, false
 	return nil
 }
-
-// flood bounds how many refused requests are written: a hundred at once, and ten a second.
-type flood struct {
-	used    float64
-	last    time.Time
-	dropped uint64
-}
-
-const (
-	floodAtOnce    = 100
-	floodPerSecond = 10
-)
-
-func (f *flood) take(now time.Time) bool {
-	f.used = max(0, f.used-now.Sub(f.last).Seconds()*floodPerSecond)
-	f.last = now
-	if f.used >= floodAtOnce {
-		f.dropped++
-		return false
-	}
-	f.used++
-	return true
-}
