@@ -218,7 +218,7 @@ func TestNetworksAtLogin(t *testing.T) {
 		}
 		b.do("QUIT", 221)
 		b.close()
-		if e := w.event(policy.EventLoginFailed); e.Policy != "a" || e.Text != `a refused: the user "dev" may not log in from 192.0.2.7: it is not in his networks, or is denied to him` {
+		if e := w.event(policy.EventLoginFailed); e.Policy != "a" || e.Text != `a refused: the user "dev" may not log in from 192.0.2.7: it is in none of his networks` {
 			t.Errorf("%+v", e)
 		}
 	})

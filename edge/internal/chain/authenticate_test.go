@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,12 +87,15 @@ func TestAuthenticateNetworks(t *testing.T) {
 		}
 		return allowed(id)
 	}
+	near := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	pass := knows(policy.Identity{Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
 	for _, c := range []struct {
 		name  string
 		chain []policy.Policy
 		by    string // whose refusal it is, empty for none
 	}{
+		{"denied inside", []policy.Policy{nets(), allowed(policy.Identity{Networks: near, DenyNetworks: near})}, "b"},
+		{"denied beside", []policy.Policy{allowed(policy.Identity{Networks: near, DenyNetworks: []netip.Prefix{netip.MustParsePrefix("192.0.2.8/29")}})}, ""},
 		{"anywhere", []policy.Policy{nets()}, ""},
 		{"inside", []policy.Policy{nets("10.0.0.0/8", "192.0.2.0/24")}, ""},
 		{"outside", []policy.Policy{nets("10.0.0.0/8", "2001:db8::/32")}, "a"},
@@ -104,11 +108,15 @@ func TestAuthenticateNetworks(t *testing.T) {
 		q := login("joe")
 		q.Session.Peer = netip.MustParseAddrPort("[::ffff:192.0.2.7]:4000")
 		got, d := l.Authenticate(t.Context(), q)
+		where := "none of his networks"
+		if strings.HasPrefix(c.name, "denied") {
+			where = "one of his denied networks"
+		}
 		switch {
 		case c.by == "" && d != nil:
 			t.Errorf("%s: %+v", c.name, d)
 		case c.by != "" && (d == nil || d.Policy != c.by || d.Failed || d.Text != "" || got.By != nil ||
-			d.Reason != `the user "joe" may not log in from 192.0.2.7: it is not in his networks, or is denied to him`):
+			d.Reason != `the user "joe" may not log in from 192.0.2.7: it is in `+where):
 			t.Errorf("%s: %+v", c.name, d)
 		}
 		l.Release()

@@ -126,7 +126,7 @@ func (p *part) authenticate(ctx context.Context, q *policy.Login) (Credential, *
 		}
 		if from := q.Session.Peer.Addr(); !id.From(from) {
 			d := st.denies(false, 0, "")
-			d.Reason = fmt.Sprintf("the user %q may not log in from %s: it is not in his networks, or is denied to him", q.Session.User, from.Unmap().WithZone(""))
+			d.Reason = fmt.Sprintf("the user %q may not log in from %s: it is in %s", q.Session.User, from.Unmap().WithZone(""), barred(&id, from))
 			return Credential{}, d
 		}
 		c.merge(st.name, id)
@@ -178,6 +178,14 @@ func (c *Credential) merge(name string, id policy.Identity) {
 		c.narrow(id)
 	}
 	c.By = append(c.By, name)
+}
+
+// barred says which networks of a user's keep him from coming from an address.
+func barred(id *policy.Identity, from netip.Addr) string {
+	if denied := (policy.Identity{DenyNetworks: id.DenyNetworks}); !denied.From(from) {
+		return "one of his denied networks"
+	}
+	return "none of his networks"
 }
 
 func (c *Credential) narrow(id policy.Identity) {
