@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -50,7 +51,7 @@ func (r *reloading) call(listener int) *caller {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	c := &caller{conn, &http.Transport{Dial: func(string, string) (net.Conn, error) { return conn, nil }, MaxConnsPerHost: 1}}
+	c := &caller{conn, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }, MaxConnsPerHost: 1}}
 	r.t.Cleanup(c.hangUp)
 	return c
 }
